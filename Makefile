@@ -1,0 +1,132 @@
+# One command a task. A fresh machine needs a Rust toolchain, Python 3 with venv, and make; the rest is installed into .venv.
+#
+#   make test                      everything that CI runs
+#   make python-test WHEEL=path    test this wheel instead of building one
+#   make PYTHON=python3.13 ...     the Python that .venv is made from (make clean-venv first to change it)
+
+PYTHON ?= python3
+CARGO ?= cargo
+# Empty while dependencies are being changed: make LOCKED= rust-test
+LOCKED ?= --locked
+# More arguments for pytest: make python-test PYTEST_ARGS="-k uv -x"
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Touched when .venv holds what tests/requirements.txt says.
+VENV_READY := $(VENV)/.ready
+# Where mypy finds the installed wheel, apart from the tools.
+STUBS_VENV := target/stubs-venv
+
+# WHEEL=path skips the build. Otherwise the build leaves exactly one wheel in the folder.
+ifdef WHEEL
+wheel_or_given := $(WHEEL)
+built_or_given = $(WHEEL)
+else
+wheel_or_given := wheel
+built_or_given = $(shell ls target/wheels/ringbearer-*.whl)
+endif
+
+# A build of PyO3 asks this Python for its settings; one Python for every recipe means one build.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Cargo and pytest use the cores themselves, and share one target directory.
+.NOTPARALLEL:
+.PHONY: help venv wheel wheel-debug fmt lint rust-test stubs python-test workflows test demo bench clean clean-venv
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+venv: $(VENV_READY) ## make .venv with the pinned development tools
+	@echo "== development tools: $(VENV)"
+
+$(VENV_READY): tests/requirements.txt
+	@command -v $(CARGO) >/dev/null 2>&1 || { echo "No cargo on PATH: install a Rust toolchain (1.88 or newer)." >&2; exit 1; }
+	@echo "== installing the development tools into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --requirement tests/requirements.txt
+	@touch $@
+
+wheel: $(VENV_READY) ## build the release wheel into target/wheels
+	@echo "== building the wheel"
+	@rm -rf target/wheels
+	@$(BIN)/maturin build --quiet --release $(LOCKED) --interpreter $(PYO3_PYTHON) --out target/wheels
+	@ls -l target/wheels/*.whl | awk '{ printf "   %s, %d KiB\n", $$NF, $$5 / 1024 }'
+
+wheel-debug: $(VENV_READY) ## build a debug wheel, fast, into target/wheels-debug
+	@echo "== building the debug wheel"
+	@rm -rf target/wheels-debug
+	@$(BIN)/maturin build --quiet --profile dev --strip false $(LOCKED) --interpreter $(PYO3_PYTHON) --out target/wheels-debug
+	@echo "   to test it: make python-test WHEEL=$$(ls target/wheels-debug/*.whl)"
+
+fmt: $(VENV_READY) ## format Rust and Python
+	@$(CARGO) fmt
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+lint: $(VENV_READY) ## check formatting; clippy with and without Python; ruff
+	@echo "== cargo fmt --check"
+	@$(CARGO) fmt --check
+	@echo "== clippy"
+	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --no-default-features -- -D warnings
+	@echo "== clippy, with the Python edge"
+	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --features python -- -D warnings
+	@echo "== ruff"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+
+rust-test: ## cargo tests (by nextest where it is installed)
+	@echo "== cargo tests"
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run $(LOCKED) --no-fail-fast --status-level fail --final-status-level fail && $(CARGO) test --quiet $(LOCKED) --doc; \
+	else \
+		$(CARGO) test --quiet $(LOCKED) --no-fail-fast; \
+	fi
+
+stubs: $(wheel_or_given) $(VENV_READY) ## hold the type stubs against the built module; mypy --strict
+	@echo "== type stubs"
+	@$(BIN)/uv venv --quiet --clear --python $(PYO3_PYTHON) $(STUBS_VENV)
+	@$(BIN)/uv pip install --quiet --python $(STUBS_VENV) --constraint tests/requirements.txt mypy $(built_or_given)
+	@cd $(STUBS_VENV)/bin && ./python -m mypy.stubtest ringbearer --mypy-config-file "$(CURDIR)/pyproject.toml"
+	@$(STUBS_VENV)/bin/python -m mypy --strict python
+
+python-test: $(wheel_or_given) $(VENV_READY) ## the Python suite against the built wheel
+	@echo "== Python suite against $(built_or_given)"
+	@RINGBEARER_WHEEL="$(abspath $(built_or_given))" $(BIN)/python -m pytest tests/python $(PYTEST_ARGS)
+
+workflows: $(VENV_READY) ## check the workflows, offline
+	@echo "== workflows"
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/zizmor --quiet --offline --no-progress --persona pedantic .github
+	@if command -v actionlint >/dev/null 2>&1; then actionlint; else echo "   (actionlint is not installed: skipped)"; fi
+
+# Cheap parts first; the wheel is built once and handed on.
+test: ## everything, stopping at the first part that fails
+	@begin=$$(date +%s); timings=""; \
+	part() { \
+		start=$$(date +%s); \
+		$(MAKE) --no-print-directory "$$@" || { echo "== FAILED: make $$*"; exit 1; }; \
+		timings="$$timings   $$1: $$(($$(date +%s) - start)) s;"; \
+	}; \
+	part venv; part workflows; part lint; part rust-test; part wheel; \
+	wheel=$$(ls target/wheels/ringbearer-*.whl); \
+	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel"; \
+	echo "== all passed in $$(($$(date +%s) - begin)) s"; \
+	echo "$$timings" | tr ';' '\n'
+
+demo: $(wheel_or_given) $(VENV_READY) ## watch pip, uv and twine use a private feed, on loopback
+	@PYTHONPATH=tests $(BIN)/python -m lab.demo --wheel "$(abspath $(built_or_given))"
+
+bench: $(wheel_or_given) $(VENV_READY) ## repeat the figures in the README
+	@PYTHONPATH=tests $(BIN)/python -m bench --wheel "$(abspath $(built_or_given))"
+
+clean: ## remove everything that was built or installed
+	@rm -rf target dist
+	@rm -rf $(VENV)
+
+clean-venv: ## remove .venv, to make it anew from another Python
+	@rm -rf $(VENV)

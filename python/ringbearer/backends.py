@@ -1,0 +1,70 @@
+"""The keyring backends. Each is a few lines around the native core.
+
+Everything that is ever needed is imported here, at once: pip 26.3 forbids imports once it has begun to install.
+"""
+
+import logging
+import os
+import sys
+from typing import ClassVar, Optional
+
+from keyring.backend import KeyringBackend
+from keyring.credentials import SimpleCredential
+
+from ringbearer import _core, errors
+
+__all__ = ["AzureArtifactsKeyring"]
+
+
+def _debug_to_stderr() -> None:
+    """Print every step to stderr if one of the two variables asks for it. Tokens are never logged."""
+    names = ("RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG")
+    if not any(os.environ.get(name, "0").strip() not in ("", "0") for name in names):
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s: %(message)s"))
+    logger = logging.getLogger("ringbearer")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    # The handlers of the program that loaded us may print to stdout (pip's do), where nothing of ours belongs.
+    logger.propagate = False
+
+
+class _IndexKeyring:
+    """What gets credentials for package indexes and stores none. Every user name is answered alike.
+
+    It is no KeyringBackend itself: keyring would list it among the backends.
+    """
+
+    #: The name of the backend in the native core.
+    _name: ClassVar[str] = ""
+
+    def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
+        """The user name and password for an index URL or host; None if it is not ours or nothing is known for it."""
+        found = _core.get_credential(self._name, service, username)
+        return None if found is None else SimpleCredential(*found)
+
+    def get_password(self, service: str, username: Optional[str]) -> Optional[str]:
+        """The password alone."""
+        found = _core.get_credential(self._name, service, username)
+        return None if found is None else found[1]
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Raises ReadOnlyError: there is nothing to store."""
+        _core.set_password(self._name, service, username, password)
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Raises ReadOnlyError: there is nothing to delete."""
+        _core.delete_password(self._name, service, username)
+
+
+class AzureArtifactsKeyring(_IndexKeyring, KeyringBackend):
+    """Azure DevOps Artifacts: `pkgs.dev.azure.com` and `*.pkgs.visualstudio.com`."""
+
+    #: Below 10, where keyring's own chainer sits.
+    priority: ClassVar[float] = 9.9
+
+    _name: ClassVar[str] = "azure"
+
+
+_debug_to_stderr()

@@ -1,0 +1,47 @@
+//! The helper that GitHub Codespaces puts into the home directory: `~/ado-auth-helper`.
+//! <https://github.com/microsoft/ado-codespaces-auth>
+
+use std::time::Duration;
+
+use super::{Grant, Tenant};
+use crate::{
+    error::{Error, Kind, Result},
+    provider::{Attempt, TokenProvider},
+    secret::Secret,
+    sys::{System, process::Command},
+};
+
+/// How long the helper may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The provider.
+pub struct AdoAuthHelper;
+
+impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
+    fn name(&self) -> &'static str {
+        "ado_auth_helper"
+    }
+
+    fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(program) = system
+            .home()
+            .and_then(|home| system.program_at(&home.join("ado-auth-helper")))
+        else {
+            return Ok(Attempt::skip("there is no ~/ado-auth-helper"));
+        };
+        let output = system.run(&Command::new(program, &["get-access-token"], LIMIT))?;
+        if !output.is_success() {
+            return Err(Error::new(Kind::Process, "~/ado-auth-helper gave no token")
+                .with_hint("sign in with the Azure DevOps extension of the codespace"));
+        }
+        let secret = Secret::from_utf8_trimmed(&output.stdout)
+            .filter(|token| !token.expose().contains(char::is_whitespace))
+            .ok_or_else(|| {
+                Error::new(
+                    Kind::Protocol,
+                    "~/ado-auth-helper printed something that is not a token",
+                )
+            })?;
+        Ok(Attempt::Token(Grant::bearer(secret)))
+    }
+}

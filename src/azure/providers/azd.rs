@@ -1,0 +1,69 @@
+//! The login of the Azure Developer CLI: `azd auth token`.
+//! <https://learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token>
+
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+
+use super::{Grant, Tenant};
+use crate::{
+    azure::{entra::AZURE_DEVOPS, expiry},
+    error::{Error, Kind, Result},
+    provider::{Attempt, TokenProvider},
+    secret::Secret,
+    sys::{System, process::Command},
+    token::Token,
+};
+
+/// How long `azd` may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The provider.
+pub struct Azd;
+
+impl TokenProvider<Tenant, Grant> for Azd {
+    fn name(&self) -> &'static str {
+        "azd"
+    }
+
+    fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(program) = system.find_program("azd") else {
+            return Ok(Attempt::skip("azd is not on PATH"));
+        };
+        let scope = format!("{AZURE_DEVOPS}/.default");
+        let arguments = [
+            "auth",
+            "token",
+            "--output",
+            "json",
+            "--no-prompt",
+            "--scope",
+            &scope,
+            "--tenant-id",
+            &tenant.id,
+        ];
+        let output = system.run(&Command::new(program, &arguments, LIMIT).variable("NO_COLOR", "1"))?;
+        if !output.is_success() {
+            return Err(Error::new(Kind::Process, "azd gave no token")
+                .with_hint(format!("run `azd auth login --tenant-id {}`", tenant.id)));
+        }
+        let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
+        let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
+        let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(broken)?;
+        let said = answer
+            .expires_on
+            .and_then(|text| text.parse::<jiff::Timestamp>().ok())
+            .map(SystemTime::from);
+        Ok(Attempt::Token(Grant::Bearer(Token {
+            expires: expiry(said, &secret),
+            secret,
+        })))
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    token: Secret,
+    #[serde(rename = "expiresOn")]
+    expires_on: Option<String>,
+}

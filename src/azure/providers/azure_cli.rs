@@ -1,0 +1,176 @@
+//! The login of the Azure CLI: `az account get-access-token`.
+//! <https://learn.microsoft.com/cli/azure/account#az-account-get-access-token>
+
+use std::{path::Path, time::Duration};
+
+use log::debug;
+
+use super::{Grant, Tenant};
+use crate::{
+    azure::entra::{AZURE_DEVOPS, remedy},
+    error::{Error, Kind, Result},
+    provider::{Attempt, TokenProvider},
+    secret::Secret,
+    sys::{
+        System,
+        process::{Command, Output},
+    },
+};
+
+/// How long `az` may take. It is Python and starts slowly; a sign-in that waits for a person never ends.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The provider.
+pub struct AzureCli;
+
+impl TokenProvider<Tenant, Grant> for AzureCli {
+    fn name(&self) -> &'static str {
+        "azure_cli"
+    }
+
+    fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(program) = system.find_program("az") else {
+            return Ok(Attempt::skip("az is not on PATH"));
+        };
+        let mut output = run(system, &program, Some(&tenant.id))?;
+        if !output.is_success() && refuses_tenant(&output) {
+            debug!("azure_cli: this login refuses --tenant, asking without");
+            output = run(system, &program, None)?;
+        }
+        if !output.is_success() {
+            return Err(explain(&output, tenant));
+        }
+        read(&output).map(|secret| Attempt::Token(Grant::bearer(secret)))
+    }
+}
+
+fn run(system: &dyn System, program: &Path, tenant: Option<&str>) -> Result<Output> {
+    let mut arguments = vec!["account", "get-access-token", "--resource", AZURE_DEVOPS];
+    if let Some(tenant) = tenant {
+        arguments.extend(["--tenant", tenant]);
+    }
+    arguments.extend(["--query", "accessToken", "--output", "json"]);
+    let command = Command::new(program.to_owned(), &arguments, LIMIT)
+        .variable("AZURE_CORE_NO_COLOR", "true")
+        // It would ask whether to collect figures, or print that there is a newer version.
+        .variable("AZURE_CORE_COLLECT_TELEMETRY", "false")
+        .variable("AZURE_CORE_ONLY_SHOW_ERRORS", "true");
+    system.run(&command)
+}
+
+/// Logins by managed identity and in the Cloud Shell belong to one tenant and refuse to be told which.
+fn refuses_tenant(output: &Output) -> bool {
+    let said = output.stderr_text();
+    said.contains("Tenant shouldn't be specified") || said.contains("Tenant should not be specified")
+}
+
+fn read(output: &Output) -> Result<Secret> {
+    serde_json::from_slice::<Secret>(&output.stdout)
+        .ok()
+        .and_then(|token| Secret::from_trimmed(token.expose()))
+        .ok_or_else(|| {
+            Error::new(Kind::Protocol, "az printed something that is not a token")
+                .with_hint("run `az account get-access-token --query expiresOn` to see whether it works")
+        })
+}
+
+fn explain(output: &Output, tenant: &Tenant) -> Error {
+    let said = output.stderr_text();
+    let login = format!("run `az login --tenant {}`", tenant.id);
+    if let Some(remedy) = remedy(&said) {
+        return Error::new(
+            Kind::Process,
+            format!("az was refused a token for tenant {}", tenant.id),
+        )
+        .with_hint(format!("{remedy} ({login})"));
+    }
+    let why = if said.contains("az login") || said.contains("az account set") {
+        "az is not logged in".to_owned()
+    } else if said.contains("AADSTS") {
+        format!("az was refused a token for tenant {}", tenant.id)
+    } else {
+        match output.status {
+            Some(status) => format!("az ended with status {status}"),
+            None => "az was ended by a signal".to_owned(),
+        }
+    };
+    Error::new(Kind::Process, why).with_hint(login)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fake::Fake;
+
+    const WITH_TENANT: [&str; 10] = [
+        "account",
+        "get-access-token",
+        "--resource",
+        AZURE_DEVOPS,
+        "--tenant",
+        "contoso.example",
+        "--query",
+        "accessToken",
+        "--output",
+        "json",
+    ];
+
+    fn ask(fake: &Fake) -> Result<Attempt<Grant>> {
+        AzureCli.token(fake, &Tenant::new("contoso.example").unwrap())
+    }
+
+    #[test]
+    fn the_token_is_the_json_string_that_az_prints() {
+        let fake = Fake::default().run("az", &WITH_TENANT, 0, "\"token\"\n", "WARNING: noise");
+        let Attempt::Token(Grant::Bearer(token)) = ask(&fake).unwrap() else {
+            panic!("no bearer")
+        };
+        assert_eq!(token.secret.expose(), "token");
+        for printed in ["", "null", "\"\"", "{}", "token"] {
+            let error = ask(&Fake::default().run("az", &WITH_TENANT, 0, printed, "")).unwrap_err();
+            assert_eq!(error.kind(), Kind::Protocol, "{printed}");
+        }
+    }
+
+    #[test]
+    fn without_az_there_is_nothing_to_run() {
+        assert!(matches!(ask(&Fake::default()), Ok(Attempt::Skip(_))));
+    }
+
+    #[test]
+    fn a_login_that_refuses_the_tenant_is_asked_without_it() {
+        let without: Vec<_> = WITH_TENANT
+            .iter()
+            .copied()
+            .filter(|word| !word.contains("tenant") && !word.contains("contoso"))
+            .collect();
+        let fake = Fake::default()
+            .run(
+                "az",
+                &WITH_TENANT,
+                1,
+                "",
+                "ERROR: Tenant shouldn't be specified for managed identity account",
+            )
+            .run("az", &without, 0, "\"token\"", "");
+        assert!(matches!(ask(&fake), Ok(Attempt::Token(_))));
+        fake.assert_done();
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_run_and_quotes_nothing() {
+        for (said, expected) in [
+            (
+                "ERROR: Please run 'az login' to setup account.",
+                "az is not logged in; run `az login --tenant contoso.example`",
+            ),
+            ("AADSTS50076: x-secret", "multi-factor"),
+            ("x-secret", "az ended with status 1"),
+        ] {
+            let shown = ask(&Fake::default().run("az", &WITH_TENANT, 1, "", said))
+                .unwrap_err()
+                .to_string();
+            assert!(shown.contains(expected) && !shown.contains("x-secret"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A service connection on Azure Pipelines with workload identity federation: the job's own token buys
+//! an assertion, and the assertion a token of the connection's application.
+//! <https://learn.microsoft.com/azure/devops/pipelines/tasks/reference/azure-cli-v2> (`addSpnToEnvironment`
+//! and `AzureCLI@2` set these variables)
+
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use super::{Grant, Tenant, pat::PIPELINE_VARIABLE};
+use crate::{
+    azure::entra::request_token_by_assertion,
+    error::{Error, Kind, Result},
+    provider::{Attempt, TokenProvider},
+    secret::Secret,
+    sys::{
+        System,
+        http::Request,
+        retry::{self, Policy},
+    },
+};
+
+/// Where a job asks for an assertion.
+const URL_VARIABLE: &str = "SYSTEM_OIDCREQUESTURI";
+
+/// The service connection.
+const CONNECTION_VARIABLE: &str = "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID";
+
+/// The application behind it.
+const CLIENT_VARIABLE: &str = "AZURESUBSCRIPTION_CLIENT_ID";
+
+/// Its tenant.
+const TENANT_VARIABLE: &str = "AZURESUBSCRIPTION_TENANT_ID";
+
+/// The provider.
+pub struct AzurePipelines;
+
+impl TokenProvider<Tenant, Grant> for AzurePipelines {
+    fn name(&self) -> &'static str {
+        "azure_pipelines"
+    }
+
+    fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(url) = system.setting(URL_VARIABLE) else {
+            return Ok(Attempt::skip(format!("{URL_VARIABLE} is not set")));
+        };
+        let Some(connection) = system.setting(CONNECTION_VARIABLE) else {
+            return Ok(Attempt::skip(format!("{CONNECTION_VARIABLE} is not set")));
+        };
+        let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
+            return Ok(Attempt::skip(format!("{CLIENT_VARIABLE} is not set")));
+        };
+        let Some(token) = system.secret_setting(PIPELINE_VARIABLE) else {
+            return Err(Error::new(
+                Kind::Configuration,
+                format!("a service connection is set up and {PIPELINE_VARIABLE} is not passed on"),
+            )
+            .with_hint(format!(
+                "add `env: {PIPELINE_VARIABLE}: $(System.AccessToken)` to the step"
+            )));
+        };
+        let tenant = match system.setting(TENANT_VARIABLE) {
+            Some(id) => Tenant {
+                login_host: tenant.login_host,
+                ..Tenant::new(&id)?
+            },
+            None => tenant.clone(),
+        };
+        let assertion = ask(system, &url, &connection, &token)?;
+        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
+            .map(|token| Attempt::Token(Grant::Bearer(token)))
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "oidcToken")]
+    token: Secret,
+}
+
+fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Result<Secret> {
+    let mut url =
+        Url::parse(url).map_err(|_| Error::new(Kind::Configuration, format!("{URL_VARIABLE} is not a URL")))?;
+    url.query_pairs_mut()
+        .append_pair("api-version", "7.1")
+        .append_pair("serviceConnectionId", connection);
+    let request = Request::post_json(url, &json!({}))
+        .header("Accept", "application/json")
+        .bearer(token);
+    let response = retry::send(system, &request, Policy::USUAL)?;
+    if !response.is_success() {
+        return Err(Error::new(
+            Kind::Rejected,
+            format!(
+                "Azure Pipelines gave no assertion for the service connection (HTTP {})",
+                response.status
+            ),
+        )
+        .with_hint("is the pipeline allowed to use the service connection?"));
+    }
+    let answer: Answer = response.json()?;
+    Secret::from_trimmed(answer.token.expose())
+        .ok_or_else(|| Error::new(Kind::Protocol, "Azure Pipelines answered with an empty assertion"))
+}

@@ -1,0 +1,120 @@
+//! A token that was put into the environment, or into a file of the sort that containers mount.
+
+use std::path::Path;
+
+use log::debug;
+
+use super::{Feed, Grant};
+use crate::{
+    error::{Error, Kind, Result},
+    provider::{Attempt, TokenProvider},
+    secret::Secret,
+    sys::System,
+};
+
+/// Names a file with the token (Docker's convention). It beats the variables.
+const FILE_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE";
+
+/// The token.
+pub const TOKEN_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_TOKEN";
+
+/// The token, as artifacts-credprovider has it.
+const OTHER_TOKEN_VARIABLE: &str = "VSS_NUGET_ACCESSTOKEN";
+
+/// Where BuildKit mounts secrets of these names.
+const MOUNTED: [&str; 2] = ["/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN", "/run/secrets/ado_token"];
+
+/// The most bytes that a file with a token may have.
+const FILE_CAP: usize = 64 * 1024;
+
+/// The provider.
+pub struct EnvVar;
+
+impl TokenProvider<Feed, Grant> for EnvVar {
+    fn name(&self) -> &'static str {
+        "env_var"
+    }
+
+    fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
+        let mut broken = None;
+        if let Some(path) = system.setting(FILE_VARIABLE) {
+            match read(system, &path) {
+                Ok(token) => return Ok(found(FILE_VARIABLE, token)),
+                // The variables still count, as they do for artifacts-keyring-nofuss.
+                Err(why) => broken = Some(format!("{FILE_VARIABLE} names {path}, which {why}")),
+            }
+        }
+        for variable in [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE] {
+            if let Some(token) = system.secret_setting(variable) {
+                return Ok(found(variable, token));
+            }
+        }
+        for path in MOUNTED {
+            if let Ok(token) = read(system, path) {
+                return Ok(found(path, token));
+            }
+        }
+        match broken {
+            Some(message) => {
+                Err(Error::new(Kind::Configuration, message).with_hint(format!("correct or unset {FILE_VARIABLE}")))
+            }
+            None => Ok(Attempt::skip(format!("{TOKEN_VARIABLE} is not set"))),
+        }
+    }
+}
+
+fn found(source: &str, token: Secret) -> Attempt<Grant> {
+    debug!("env_var: taking the token from {source}");
+    Attempt::Token(Grant::of_unknown_sort(token))
+}
+
+fn read(system: &dyn System, path: &str) -> std::result::Result<Secret, String> {
+    let content = system
+        .read_file(Path::new(path), FILE_CAP)
+        .map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    let content = zeroize::Zeroizing::new(content);
+    Secret::from_utf8_trimmed(&content).ok_or_else(|| "is empty or not text".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{service::Service, sys::fake::Fake};
+
+    fn ask(system: &Fake) -> Result<Option<String>> {
+        let feed = Feed::from_service(&Service::parse("https://pkgs.dev.azure.com/contoso/")).unwrap();
+        Ok(match EnvVar.token(system, &feed)? {
+            Attempt::Token(Grant::Password { password, .. }) => Some(password.expose().to_owned()),
+            Attempt::Token(Grant::Bearer(token)) => Some(token.secret.expose().to_owned()),
+            Attempt::Skip(_) => None,
+        })
+    }
+
+    #[test]
+    fn the_sources_have_an_order() {
+        let all = || {
+            Fake::default()
+                .variable(FILE_VARIABLE, "/token")
+                .variable(TOKEN_VARIABLE, " variable\n")
+                .variable(OTHER_TOKEN_VARIABLE, "other")
+                .file(MOUNTED[0], "mounted")
+                .file(MOUNTED[1], "mounted too")
+        };
+        assert_eq!(ask(&all().file("/token", "file \n")).unwrap().as_deref(), Some("file"));
+        assert_eq!(ask(&all().file("/token", " \n")).unwrap().as_deref(), Some("variable"));
+        assert_eq!(ask(&all()).unwrap().as_deref(), Some("variable"));
+        assert_eq!(
+            ask(&all().variable(TOKEN_VARIABLE, " ")).unwrap().as_deref(),
+            Some("other")
+        );
+        let mounted = Fake::default().file(MOUNTED[1], "mounted too");
+        assert_eq!(ask(&mounted).unwrap().as_deref(), Some("mounted too"));
+    }
+
+    #[test]
+    fn nothing_set_is_a_skip_and_a_broken_file_alone_is_a_failure() {
+        assert_eq!(ask(&Fake::default()), Ok(None));
+        let error = ask(&Fake::default().variable(FILE_VARIABLE, "/token")).unwrap_err();
+        assert!(error.message().contains("/token"), "{error}");
+    }
+}

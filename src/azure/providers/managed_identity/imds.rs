@@ -1,0 +1,96 @@
+//! The metadata service of virtual machines.
+
+use std::time::Duration;
+
+use log::debug;
+use url::Url;
+
+use super::{client_id, with_query};
+use crate::{
+    error::{Error, Kind, Result},
+    oauth,
+    provider::Attempt,
+    sys::{
+        System,
+        http::{Request, Response},
+        retry::{self, Policy},
+    },
+    token::Token,
+};
+
+/// The link-local address of the service, the same on every machine of Azure.
+const ADDRESS: &str = "http://169.254.169.254/";
+
+/// Replaces the address, as in Azure's own SDKs.
+const ADDRESS_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
+
+/// Outside Azure nobody answers at the address: a second is enough to see that.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long an answer may take once somebody is there.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What the service answers with while it starts or is upgraded; 410 can last 70 seconds.
+const POLICY: Policy = Policy {
+    attempts: 6,
+    is_transient: |status| matches!(status, 404 | 410 | 429 | 500..=599),
+};
+
+pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
+    let base = match system.setting(ADDRESS_VARIABLE) {
+        Some(value) => super::parse(ADDRESS_VARIABLE, &value)?,
+        None => Url::parse(ADDRESS).map_err(|_| Error::new(Kind::Internal, "the metadata address is not a URL"))?,
+    };
+    let endpoint = base.join("/metadata/identity/oauth2/token").map_err(|_| {
+        Error::new(
+            Kind::Configuration,
+            format!("{ADDRESS_VARIABLE} cannot have a path below it"),
+        )
+    })?;
+    let url = with_query(&endpoint, "2018-02-01", client_id(system).map(|id| ("client_id", id)));
+    let request = Request::get(url)
+        .header("Metadata", "true")
+        .to_metadata_service()
+        .within(PROBE_LIMIT, LIMIT);
+
+    // The probe is the request itself: if somebody answers, it has been made already.
+    system.check()?;
+    let first = match system.send(&request) {
+        Ok(response) => response,
+        Err(failure) => {
+            debug!("managed_identity: {}", failure.error.message());
+            return Ok(Attempt::skip("there is no metadata service here"));
+        }
+    };
+    let response = if (POLICY.is_transient)(first.status) {
+        pause_first(system, &first)?;
+        retry::send(
+            system,
+            &request,
+            Policy {
+                attempts: POLICY.attempts - 1,
+                ..POLICY
+            },
+        )?
+    } else {
+        first
+    };
+    match response.status {
+        // Docker Desktop's stand-in for the service answers so.
+        403 => Ok(Attempt::skip("the metadata service here has no identities")),
+        400 => Ok(Attempt::skip(match client_id(system) {
+            Some(_) => "the machine has no identity with the id in AZURE_CLIENT_ID",
+            None => "the machine has no identity, or several: AZURE_CLIENT_ID chooses one",
+        })),
+        _ => oauth::read_token(system, &response).map(Attempt::Token),
+    }
+}
+
+/// The wait between the probe and what follows, within what the server asks for.
+fn pause_first(system: &dyn System, first: &Response) -> Result<()> {
+    debug!(
+        "managed_identity: the metadata service answered {}, asking again",
+        first.status
+    );
+    system.pause(Duration::from_millis(500))
+}

@@ -1,0 +1,35 @@
+//! A personal access token, or a pipeline's own token: passwords as they are.
+
+use super::{Feed, Grant};
+use crate::{
+    error::Result,
+    provider::{Attempt, TokenProvider},
+    sys::System,
+};
+
+/// A personal access token, under the name that the `az devops` extension gave it.
+/// <https://learn.microsoft.com/azure/devops/cli/log-in-via-pat>
+pub const PAT_VARIABLE: &str = "AZURE_DEVOPS_EXT_PAT";
+
+/// The token of a job on Azure Pipelines, where the job passes it on.
+/// <https://learn.microsoft.com/azure/devops/pipelines/build/variables#systemaccesstoken>
+pub const PIPELINE_VARIABLE: &str = "SYSTEM_ACCESSTOKEN";
+
+/// The provider.
+pub struct Pat;
+
+impl TokenProvider<Feed, Grant> for Pat {
+    fn name(&self) -> &'static str {
+        "pat"
+    }
+
+    fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
+        let found = [PAT_VARIABLE, PIPELINE_VARIABLE]
+            .into_iter()
+            .find_map(|name| system.secret_setting(name));
+        Ok(match found {
+            Some(password) => Attempt::Token(Grant::password(password)),
+            None => Attempt::skip(format!("{PAT_VARIABLE} and {PIPELINE_VARIABLE} are not set")),
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! What every backend can do.
+
+use std::time::SystemTime;
+
+use crate::{
+    error::{Error, Kind, Result},
+    secret::Secret,
+    service::Service,
+    sys::System,
+};
+
+/// A user name and its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The user name that callers must use.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+    /// When it ends, where that is known.
+    pub expires: Option<SystemTime>,
+}
+
+/// A place that credentials come from.
+pub trait Backend: Send + Sync {
+    /// Its name inside this program.
+    fn name(&self) -> &'static str;
+
+    /// Whether a service is this backend's. Pure: no input, no output, a few microseconds.
+    fn claims(&self, service: &Service) -> bool;
+
+    /// The credential for a service that it claims. `Ok(None)` means that there is none and nothing is
+    /// wrong. An index backend answers every user name alike.
+    fn get(&self, system: &dyn System, service: &Service, username: Option<&str>) -> Result<Option<Credential>>;
+
+    /// Stores a credential, if this backend can.
+    fn set(&self, _system: &dyn System, _service: &Service, _username: &str, _password: &Secret) -> Result<()> {
+        Err(read_only(self.name()))
+    }
+
+    /// Deletes a credential, if this backend can.
+    fn delete(&self, _system: &dyn System, _service: &Service, _username: &str) -> Result<()> {
+        Err(read_only(self.name()))
+    }
+}
+
+fn read_only(name: &str) -> Error {
+    Error::new(
+        Kind::ReadOnly,
+        format!("the {name} backend gets its credentials from a service and stores none"),
+    )
+    .with_hint("choose a backend that stores with `keyring -b BACKEND set ...`")
+}

@@ -1,0 +1,153 @@
+//! What went wrong, where, and what to do next.
+
+use std::fmt;
+
+/// The sort of a failure: what a caller may do about it, and which Python exception it becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A setting is wrong: an unknown provider, an unreadable file, a host that is not allowed.
+    Configuration,
+    /// The network did not carry the request: name, connection, proxy, TLS.
+    Network,
+    /// A time limit ran out.
+    Timeout,
+    /// The person at the keyboard, or the calling program, gave up.
+    Cancelled,
+    /// The service understood the request and refused it.
+    Rejected,
+    /// The service, or a child process, answered with something that cannot be used.
+    Protocol,
+    /// A child process could not be run, or failed.
+    Process,
+    /// Every source of a credential was asked and none served.
+    Exhausted,
+    /// The service is ours and nothing is known that would serve it: answered with nothing.
+    NotConfigured,
+    /// The backend cannot store or delete.
+    ReadOnly,
+    /// A fault of this program.
+    Internal,
+}
+
+/// A failure that is meant to be read: one line that says what failed and for which host, and, where
+/// there is something to do, what to do next.
+///
+/// Neither part ever holds a secret, the body of a response, or the `Debug` form of a foreign type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The result of everything here that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A failure of this kind. `message` starts with a lower-case letter and has no final stop.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: single_line(&message.into()),
+            hint: None,
+        }
+    }
+
+    /// The same failure with what to do next, a full clause such as ``run `az login` ``.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(single_line(&hint.into()));
+        self
+    }
+
+    /// The same failure, said with what was being done: `context: message`.
+    #[must_use]
+    pub fn within(mut self, context: impl fmt::Display) -> Self {
+        self.message = single_line(&format!("{context}: {}", self.message));
+        self
+    }
+
+    /// The sort of the failure.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What failed, without the hint.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do next, if anything is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whether the whole lookup is over, so that no other source may be asked.
+    #[must_use]
+    pub fn ends_the_lookup(&self) -> bool {
+        self.kind == Kind::Cancelled
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(formatter, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The most characters that a quotation of a service's own words may have.
+const QUOTATION_LIMIT: usize = 300;
+
+/// Quotes what a service or a child process said of itself: one line, without control characters,
+/// cut to a readable length.
+#[must_use]
+pub fn quote(words: &str) -> String {
+    let line = single_line(words);
+    match line.char_indices().nth(QUOTATION_LIMIT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// Folds white space and control characters (a terminal would act on them) to single blanks.
+fn single_line(words: &str) -> String {
+    let cleaned: String = words
+        .chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
+    let mut line = String::with_capacity(cleaned.len());
+    for word in cleaned.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_reads_as_one_line_with_what_to_do_next() {
+        let error = Error::new(Kind::Network, "no answer\nfrom host").with_hint("check the proxy");
+        assert_eq!(error.to_string(), "no answer from host; check the proxy");
+    }
+
+    #[test]
+    fn a_quotation_has_no_control_characters_and_an_end() {
+        let quoted = quote(&format!("red\u{1b}[31m\r\n{}", "x".repeat(5000)));
+        assert!(quoted.chars().all(|character| !character.is_control()));
+        assert!(quoted.chars().count() <= QUOTATION_LIMIT + 1);
+    }
+}

@@ -1,0 +1,111 @@
+//! Reading the `.ini` files that Python's configparser writes.
+
+/// Sections and their keys, as read from a file.
+///
+/// The grammar is the part of configparser's that such files use: `[section]`, `key = value` or
+/// `key: value`, `#` and `;` at the start of a line for comments, keys without regard to case,
+/// sections with regard to it, further lines of a value indented. A line that fits nothing is passed
+/// over, and a later key replaces an earlier one: a file that another program owns should not stop us.
+/// <https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ini {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    section: String,
+    key: String,
+    value: String,
+}
+
+impl Ini {
+    /// Reads a whole file.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut section = None;
+        let mut continues = false;
+        for line in text.trim_start_matches('\u{feff}').lines() {
+            let trimmed = line.trim();
+            if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+                continue;
+            }
+            if continues
+                && line.starts_with([' ', '\t'])
+                && let Some(entry) = entries.last_mut()
+            {
+                entry.value.push('\n');
+                entry.value.push_str(trimmed);
+                continue;
+            }
+            continues = false;
+            if let Some(name) = trimmed
+                .strip_prefix('[')
+                .and_then(|rest| rest.split_once(']'))
+                .map(|(name, _)| name)
+            {
+                section = Some(name.to_owned());
+            } else if let (Some(section), Some((key, value))) = (&section, trimmed.split_once(['=', ':'])) {
+                let key = key.trim_end().to_lowercase();
+                entries.push(Entry {
+                    section: section.clone(),
+                    key,
+                    value: value.trim_start().to_owned(),
+                });
+                continues = true;
+            }
+        }
+        Self { entries }
+    }
+
+    /// The value of a key, without the blanks around it; `None` if it is not there or blank.
+    #[must_use]
+    pub fn value(&self, section: &str, key: &str) -> Option<&str> {
+        let entry = self
+            .entries
+            .iter()
+            .rev()
+            .find(|entry| entry.section == section && entry.key.eq_ignore_ascii_case(key))?;
+        let value = entry.value.trim();
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_keyringrc_reads_as_configparser_reads_it() {
+        let ini = Ini::parse(
+            "\u{feff}# comment\nstray = 1\n[backend]\ndefault-keyring=a.B\n\n[artifacts_keyring_nofuss]\r\n; note\r\n\
+             Provider : azure_cli \r\n[list]\nnames = one\n  two\n\tthree\n",
+        );
+        assert_eq!(ini.value("artifacts_keyring_nofuss", "provider"), Some("azure_cli"));
+        assert_eq!(ini.value("backend", "default-keyring"), Some("a.B"));
+        assert_eq!(ini.value("list", "names"), Some("one\ntwo\nthree"));
+        assert_eq!(ini.value("BACKEND", "default-keyring"), None);
+        assert_eq!(ini.value("list", "stray"), None);
+    }
+
+    #[test]
+    fn a_blank_value_counts_as_absent() {
+        assert_eq!(Ini::parse("[a]\nb =  \n").value("a", "b"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_fails(text in "[\\[\\]=:;# \ta-z\n\r\u{feff}]{0,200}") {
+            let _ = Ini::parse(&text).value("a", "b");
+        }
+
+        #[test]
+        fn what_is_written_is_read(section in "[a-z_]{1,12}", key in "[a-z_]{1,12}", value in "[a-zA-Z0-9=:/%. -]{0,30}[a-z]") {
+            let ini = Ini::parse(&format!("[{section}]\n{key} = {value}\n"));
+            prop_assert_eq!(ini.value(&section, &key), Some(value.trim()));
+        }
+    }
+}

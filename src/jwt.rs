@@ -1,0 +1,118 @@
+//! Looking into a JSON Web Token (RFC 7519) without verifying it.
+//!
+//! The claims steer what is done with a token and what messages say; the service that the token is
+//! for verifies it. No decision about trust is made from them.
+
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// The claims of a token.
+#[derive(Clone)]
+pub struct Claims(Map<String, Value>);
+
+impl Claims {
+    /// Reads the claims; `None` if this is no token in the compact form with a JSON object inside.
+    #[must_use]
+    pub fn read(token: &Secret) -> Option<Self> {
+        let mut parts = token.expose().split('.');
+        let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
+        if header.is_empty() || signature.is_empty() || parts.next().is_some() {
+            return None;
+        }
+        let payload = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
+        match serde_json::from_slice(&payload).ok()? {
+            Value::Object(claims) => Some(Self(claims)),
+            _ => None,
+        }
+    }
+
+    /// A claim that is a string and not empty.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str().filter(|value| !value.is_empty())
+    }
+
+    /// Whether a claim is there at all.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// When the token ends, from `exp` (RFC 7519, section 4.1.4: seconds since 1970).
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        let seconds = self.0.get("exp")?;
+        // NumericDate may have a fraction, which does not matter here.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let seconds = seconds
+            .as_u64()
+            .or_else(|| seconds.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn token_of(claims: &Value) -> String {
+    let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+    format!("eyJhbGciOiJub25lIn0.{payload}.c2lnbmF0dXJl")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn claims_are_read() {
+        let token = Secret::new(token_of(&json!({"upn": "ada@contoso.example", "exp": 100, "scp": ""})));
+        let claims = Claims::read(&token).unwrap();
+        assert_eq!(claims.text("upn"), Some("ada@contoso.example"));
+        assert_eq!(
+            claims.expires(),
+            Some(SystemTime::UNIX_EPOCH + Duration::from_secs(100))
+        );
+        assert!(claims.has("scp"));
+        assert_eq!(claims.text("scp"), None);
+    }
+
+    #[test]
+    fn what_is_no_token_has_no_claims() {
+        for text in [
+            "",
+            "a.b",
+            "a.b.c",
+            "..",
+            "a.e30.",
+            ".e30.c",
+            "a.e30.c.d",
+            "a.W10.c",
+            "pat",
+        ] {
+            assert!(Claims::read(&Secret::new(text.into())).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_absurd_expiry_is_no_expiry() {
+        for expiry in [json!(-1), json!("soon"), json!(u64::MAX), json!(null)] {
+            let token = Secret::new(token_of(&json!({"exp": expiry})));
+            assert_eq!(Claims::read(&token).unwrap().expires(), None, "{expiry}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_fails(text in "[A-Za-z0-9_.=-]{0,120}") {
+            if let Some(claims) = Claims::read(&Secret::new(text)) {
+                let _ = claims.expires();
+            }
+        }
+    }
+}

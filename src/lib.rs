@@ -1,0 +1,28 @@
+//! ringbearer answers the credential questions of Python packaging tools about private package
+//! indexes, from Rust.
+//!
+//! The house has floors, and imports go downward only (`tests/layout.rs` holds every `use crate::`
+//! against this list):
+//!
+//! - floor 0: [`error`], [`secret`], [`service`]: values that know nothing of the world.
+//! - floor 1: [`sys`]: the outside world behind one trait, real and fake.
+//! - floor 2: [`ini`], [`jwt`], [`oauth`], [`token`], [`provider`], [`backend`]: small readers and
+//!   the shapes that every registry shares.
+//! - floor 3: one folder a registry: [`azure`].
+//! - floor 4: [`keyring`]: the list of backends.
+//! - floor 5: the Python edge (feature `python`).
+
+pub mod azure;
+pub mod backend;
+pub mod error;
+pub mod ini;
+pub mod jwt;
+pub mod keyring;
+pub mod oauth;
+pub mod provider;
+#[cfg(feature = "python")]
+mod python;
+pub mod secret;
+pub mod service;
+pub mod sys;
+pub mod token;

@@ -1,0 +1,239 @@
+//! Sources of tokens, and the chain in which they are asked.
+
+use std::fmt;
+
+use log::debug;
+
+use crate::{
+    error::{Error, Kind, Result},
+    sys::System,
+};
+
+/// What came of asking a provider that did not fail.
+#[derive(Debug)]
+pub enum Attempt<Grant> {
+    /// It has something to offer.
+    Token(Grant),
+    /// It is not configured for this; why, in a clause such as "AZURE_CLIENT_ID is not set".
+    Skip(String),
+}
+
+impl<Grant> Attempt<Grant> {
+    /// Not configured, and why.
+    pub fn skip(why: impl Into<String>) -> Self {
+        Self::Skip(why.into())
+    }
+}
+
+/// A source of tokens. `Wanted` says what for, `Grant` is what it gives.
+///
+/// "Not configured" is [`Attempt::Skip`]; "configured and broken" is an error. Both go on to the next
+/// provider, and both are told when none served.
+pub trait TokenProvider<Wanted, Grant>: Send + Sync {
+    /// The name that users choose it by.
+    fn name(&self) -> &'static str;
+
+    /// Asks it.
+    fn token(&self, system: &dyn System, wanted: &Wanted) -> Result<Attempt<Grant>>;
+}
+
+/// Asks each provider in turn until `accept` takes what one of them gives.
+///
+/// - A provider that skips or fails is noted and the next one is asked.
+/// - A grant that `accept` refuses with [`Kind::Rejected`] is noted and the next provider is asked;
+///   any other failure of `accept` ends the chain.
+/// - The end of the lookup (the caller gave up, the time is over) ends the chain at once.
+pub fn ask_in_turn<Wanted, Grant, Accepted>(
+    system: &dyn System,
+    providers: &[&dyn TokenProvider<Wanted, Grant>],
+    wanted: &Wanted,
+    mut accept: impl FnMut(&'static str, Grant) -> Result<Accepted>,
+) -> std::result::Result<Accepted, Exhausted> {
+    let mut exhausted = Exhausted::default();
+    for provider in providers {
+        let name = provider.name();
+        if let Err(error) = system.check() {
+            exhausted.end(name, error);
+            break;
+        }
+        match provider.token(system, wanted) {
+            Ok(Attempt::Skip(why)) => {
+                debug!("{name}: skipped, {why}");
+                exhausted.note(name, Outcome::Skipped(why));
+            }
+            Err(error) => {
+                debug!("{name}: failed, {error}");
+                if error.ends_the_lookup() {
+                    exhausted.end(name, error);
+                    break;
+                }
+                exhausted.note(name, Outcome::Failed(error));
+            }
+            Ok(Attempt::Token(grant)) => match accept(name, grant) {
+                Ok(accepted) => {
+                    debug!("{name}: served");
+                    return Ok(accepted);
+                }
+                Err(error) => {
+                    debug!("{name}: its token was not accepted, {error}");
+                    if error.kind() != Kind::Rejected {
+                        exhausted.end(name, error);
+                        break;
+                    }
+                    exhausted.note(name, Outcome::Failed(error));
+                }
+            },
+        }
+    }
+    Err(exhausted)
+}
+
+/// Every attempt of a chain that came to nothing, in order.
+#[derive(Debug, Default)]
+pub struct Exhausted {
+    attempts: Vec<(&'static str, Outcome)>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Skipped(String),
+    Failed(Error),
+}
+
+impl Exhausted {
+    fn note(&mut self, name: &'static str, outcome: Outcome) {
+        self.attempts.push((name, outcome));
+    }
+
+    fn end(&mut self, name: &'static str, error: Error) {
+        self.note(name, Outcome::Failed(error));
+        self.ended = true;
+    }
+
+    /// Whether no other provider may be asked.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The attempts of this chain and then those of another.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.attempts.extend(other.attempts);
+        Self {
+            attempts: self.attempts,
+            ended: self.ended || other.ended,
+        }
+    }
+
+    /// The failures, in order.
+    pub fn failures(&self) -> impl Iterator<Item = &Error> {
+        self.attempts.iter().filter_map(|(_, outcome)| match outcome {
+            Outcome::Failed(error) => Some(error),
+            Outcome::Skipped(_) => None,
+        })
+    }
+
+    /// One error for the whole chain. The end of the lookup stays what it is. `hint` is what to do
+    /// if no attempt knows better.
+    #[must_use]
+    pub fn into_error(self, what: &str, hint: &str) -> Error {
+        let whole = |error: &&Error| error.ends_the_lookup() || error.kind() == Kind::NotConfigured;
+        if let Some(over) = self.failures().find(whole) {
+            return over.clone();
+        }
+        let hint = self.failures().find_map(Error::hint).unwrap_or(hint).to_owned();
+        Error::new(Kind::Exhausted, format!("{what}: {self}")).with_hint(hint)
+    }
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Failures first: they are what the reader has to mend.
+        let failed = self.attempts.iter().filter_map(|(name, outcome)| match outcome {
+            Outcome::Failed(error) => Some(format!("{name} failed ({})", error.message())),
+            Outcome::Skipped(_) => None,
+        });
+        let skipped = self.attempts.iter().filter_map(|(name, outcome)| match outcome {
+            Outcome::Skipped(why) => Some(format!("{name}: {why}")),
+            Outcome::Failed(_) => None,
+        });
+        for (number, attempt) in failed.chain(skipped).enumerate() {
+            if number > 0 {
+                formatter.write_str("; ")?;
+            }
+            formatter.write_str(&attempt)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fake::Fake;
+
+    struct Scripted(&'static str, fn() -> Result<Attempt<u32>>);
+
+    impl TokenProvider<(), u32> for Scripted {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn token(&self, _: &dyn System, (): &()) -> Result<Attempt<u32>> {
+            (self.1)()
+        }
+    }
+
+    const SKIPS: Scripted = Scripted("skips", || Ok(Attempt::skip("NAME is not set")));
+    const BREAKS: Scripted = Scripted("breaks", || {
+        Err(Error::new(Kind::Process, "it broke").with_hint("mend it"))
+    });
+    const ENDS: Scripted = Scripted("ends", || Err(Error::new(Kind::Cancelled, "gave up")));
+    const GIVES: Scripted = Scripted("gives", || Ok(Attempt::Token(7)));
+
+    fn ask(
+        providers: &[&dyn TokenProvider<(), u32>],
+        accept: impl FnMut(&'static str, u32) -> Result<u32>,
+    ) -> std::result::Result<u32, Error> {
+        ask_in_turn(&Fake::default(), providers, &(), accept)
+            .map_err(|exhausted| exhausted.into_error("nothing serves", "do this"))
+    }
+
+    #[test]
+    fn the_chain_goes_on_past_skips_and_failures() {
+        assert_eq!(ask(&[&SKIPS, &BREAKS, &GIVES], |_, grant| Ok(grant)), Ok(7));
+    }
+
+    #[test]
+    fn exhaustion_names_every_attempt_and_what_to_do() {
+        let error = ask(&[&SKIPS, &BREAKS], |_, grant| Ok(grant)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "nothing serves: breaks failed (it broke); skips: NAME is not set; mend it"
+        );
+    }
+
+    #[test]
+    fn a_rejected_grant_goes_on_and_another_failure_ends() {
+        let reject = |name: &'static str, grant: u32| match name {
+            "gives" => Err(Error::new(Kind::Rejected, "401")),
+            _ => Ok(grant),
+        };
+        assert_eq!(
+            ask(&[&GIVES, &Scripted("other", || Ok(Attempt::Token(8)))], reject),
+            Ok(8)
+        );
+        let refuse = |_: &'static str, _: u32| Err(Error::new(Kind::Protocol, "500"));
+        assert!(ask(&[&GIVES, &BREAKS], refuse).is_err_and(|error| !error.message().contains("it broke")));
+    }
+
+    #[test]
+    fn the_end_of_the_lookup_ends_the_chain() {
+        assert_eq!(
+            ask(&[&ENDS, &GIVES], |_, grant| Ok(grant)).unwrap_err().kind(),
+            Kind::Cancelled
+        );
+    }
+}

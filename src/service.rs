@@ -1,0 +1,210 @@
+//! What a tool passed as the name of a service, parsed once.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+/// The longest service string that is looked at. Real index URLs are far shorter.
+const LONGEST_SERVICE: usize = 8 * 1024;
+
+/// The service that a tool asks about: usually an index, file or upload URL, sometimes a bare host,
+/// sometimes any other string.
+///
+/// User information, query and fragment are gone: a URL given here is safe to show and to request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Service {
+    raw: String,
+    url: Option<Url>,
+}
+
+impl Service {
+    /// Reads a service string. A string without a scheme is taken as a host, with `https` in front,
+    /// as pip and uv ask for bare hosts. What is no http(s) URL with a host name has no
+    /// [`url`](Self::url), and no index backend claims it.
+    #[must_use]
+    pub fn parse(raw: &str) -> Self {
+        Self {
+            raw: raw.to_owned(),
+            url: parse_url(raw),
+        }
+    }
+
+    /// The string as it was passed. It may hold a password (`https://user:password@host/`), so it
+    /// must not be shown.
+    #[must_use]
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+
+    /// The URL without user information, query and fragment.
+    #[must_use]
+    pub fn url(&self) -> Option<&Url> {
+        self.url.as_ref()
+    }
+
+    /// The host name in lower case, without a trailing dot.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.url.as_ref().and_then(Url::host_str)
+    }
+
+    /// Whether the URL is https on the usual port: the only place an index credential may go to.
+    #[must_use]
+    pub fn is_https_on_the_usual_port(&self) -> bool {
+        self.url
+            .as_ref()
+            .is_some_and(|url| url.scheme() == "https" && url.port().is_none())
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.url {
+            Some(url) => write!(formatter, "Service({url})"),
+            None => formatter.write_str("Service(not a URL)"),
+        }
+    }
+}
+
+fn parse_url(raw: &str) -> Option<Url> {
+    let raw = raw.trim();
+    // A backslash is a slash to browsers and a host character to others: what two readers can read
+    // differently is nobody's feed. The same holds for white space within.
+    if raw.is_empty()
+        || raw.len() > LONGEST_SERVICE
+        || raw.contains(|character: char| character == '\\' || character.is_control() || character == ' ')
+    {
+        return None;
+    }
+    let mut url = match raw.split_once("://") {
+        Some(_) => Url::parse(raw),
+        None => Url::parse(&format!("https://{raw}")),
+    }
+    .ok()?;
+    if !matches!(url.scheme(), "https" | "http") || !matches!(url.host(), Some(Host::Domain(_))) {
+        return None;
+    }
+    let host = url.host_str()?.trim_end_matches('.').to_owned();
+    url.set_host(Some(&host)).ok()?;
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    Some(url)
+}
+
+/// Whether `host` is `domain` or a subdomain of it, compared on label boundaries and without regard
+/// to case: `a.example.com` is within `example.com`, `badexample.com` is not.
+#[must_use]
+pub fn host_is_within(host: &str, domain: &str) -> bool {
+    subdomain_of(host, domain).is_some()
+}
+
+/// What stands before `domain` in `host`: `""` for the domain itself, `"a.b"` for `a.b.{domain}`,
+/// and `None` if the host lies elsewhere.
+#[must_use]
+pub fn subdomain_of<'host>(host: &'host str, domain: &str) -> Option<&'host str> {
+    let start = host.len().checked_sub(domain.len())?;
+    if !host.is_char_boundary(start) || !host[start..].eq_ignore_ascii_case(domain) {
+        return None;
+    }
+    if start == 0 {
+        Some("")
+    } else {
+        host[..start].strip_suffix('.').filter(|labels| !labels.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn url(raw: &str) -> Option<String> {
+        Service::parse(raw).url().map(ToString::to_string)
+    }
+
+    #[test]
+    fn a_bare_host_gets_https() {
+        assert_eq!(
+            url("pkgs.dev.azure.com").as_deref(),
+            Some("https://pkgs.dev.azure.com/")
+        );
+        assert_eq!(
+            url("pkgs.dev.azure.com:443").as_deref(),
+            Some("https://pkgs.dev.azure.com/")
+        );
+    }
+
+    #[test]
+    fn user_information_query_and_fragment_are_stripped() {
+        for raw in [
+            "https://user:secret@feed.example/a/",
+            "user:secret@feed.example/a/",
+            "user@feed.example/a/",
+            "https://feed.example/a/?token=secret#secret",
+        ] {
+            assert_eq!(url(raw).as_deref(), Some("https://feed.example/a/"), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_http_url_has_no_url() {
+        for raw in [
+            "",
+            " ",
+            "ftp://a.example/",
+            "file:///etc/passwd",
+            "https://",
+            "https://1.2.3.4/",
+            "a\\@b",
+            "a b",
+        ] {
+            assert_eq!(url(raw), None, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn debug_never_shows_what_was_passed() {
+        let shown = format!("{:?}", Service::parse("https://user:hunter2@feed.example/"));
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(!format!("{:?}", Service::parse("hun ter2")).contains("ter2"));
+    }
+
+    #[test]
+    fn hosts_match_on_label_boundaries() {
+        assert_eq!(subdomain_of("pkgs.example.com", "pkgs.example.com"), Some(""));
+        assert_eq!(subdomain_of("Org.PKGS.example.com", "pkgs.example.com"), Some("Org"));
+        for host in [
+            "evil-pkgs.example.com",
+            ".pkgs.example.com",
+            "pkgs.example.com.evil.com",
+            "com",
+            "",
+        ] {
+            assert_eq!(subdomain_of(host, "pkgs.example.com"), None, "{host}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_fails_and_never_keeps_user_information(raw in "\\PC*") {
+            let service = Service::parse(&raw);
+            if let Some(url) = service.url() {
+                prop_assert_eq!(url.username(), "");
+                prop_assert_eq!(url.password(), None);
+                prop_assert!(matches!(url.scheme(), "http" | "https"));
+            }
+        }
+
+        #[test]
+        fn a_parsed_url_parses_to_itself(host in "[a-z]{1,8}(\\.[a-z]{1,8}){0,3}", path in "[a-z0-9/_.-]{0,40}") {
+            let service = Service::parse(&format!("https://{host}/{path}"));
+            if let Some(url) = service.url() {
+                let again = Service::parse(url.as_str());
+                prop_assert_eq!(again.url(), Some(url));
+            }
+        }
+    }
+}

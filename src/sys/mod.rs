@@ -1,0 +1,77 @@
+//! The outside world behind one seam: environment, clock, files, network, child processes and
+//! randomness. Nothing outside [`real`] touches any of them directly (`clippy.toml` forbids it).
+//!
+//! A [`System`] lives for one lookup. It knows when the lookup must be over and whether the caller
+//! gave up, and holds every wait to that, so that no provider can forget it.
+
+#[cfg(test)]
+pub mod fake;
+pub mod http;
+pub mod process;
+pub mod real;
+pub mod retry;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use crate::{error::Result, secret::Secret};
+
+/// What a lookup may see and do.
+pub trait System: Send + Sync {
+    /// An environment variable as it is; `None` if it is unset or not UTF-8.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// Every environment variable that is UTF-8, in the order of the names.
+    fn variables(&self) -> Vec<(String, String)>;
+
+    /// The time of day.
+    fn now(&self) -> SystemTime;
+
+    /// How long the lookup may still take.
+    fn remaining(&self) -> Duration;
+
+    /// Fails if the caller gave up or the lookup's time is over.
+    fn check(&self) -> Result<()>;
+
+    /// Waits. Fails at once if the caller gives up, or if the lookup would be over before the wait is.
+    fn pause(&self, length: Duration) -> Result<()>;
+
+    /// Reads a regular file of at most `cap` bytes; a larger one is an error, never cut.
+    fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>>;
+
+    /// Sends one request once, without redirects. An answer of any status is `Ok`.
+    fn send(&self, request: &http::Request) -> std::result::Result<http::Response, http::Failure>;
+
+    /// Looks a program up on PATH: never in the working directory, never through a relative entry.
+    fn find_program(&self, name: &str) -> Option<PathBuf>;
+
+    /// The program at an absolute path, if it is a file that may be run.
+    fn program_at(&self, path: &Path) -> Option<PathBuf>;
+
+    /// Runs a child process to its end, within its limit and the lookup's.
+    fn run(&self, command: &process::Command) -> Result<process::Output>;
+
+    /// Fills `buffer` with random bytes fit for keys.
+    fn random(&self, buffer: &mut [u8]) -> Result<()>;
+
+    /// An environment variable without the blanks around it; blank counts as unset.
+    fn setting(&self, name: &str) -> Option<String> {
+        let value = self.variable(name)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// An environment variable that holds a secret, without the blanks around it; blank counts as unset.
+    fn secret_setting(&self, name: &str) -> Option<Secret> {
+        self.variable(name).as_deref().and_then(Secret::from_trimmed)
+    }
+
+    /// The home directory of the user, from HOME (USERPROFILE on Windows). A relative one does not count.
+    fn home(&self) -> Option<PathBuf> {
+        let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        self.setting(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+}

@@ -1,0 +1,54 @@
+//! The environment, captured at one moment.
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+/// A copy of the process's environment.
+///
+/// It is captured while Python's lock is held: Python's `os.environ` writes to the C environment, and
+/// reading that at the same time from another thread is undefined behaviour. It also keeps one lookup
+/// consistent with itself.
+#[derive(Clone)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// The environment as it is now.
+    #[must_use]
+    pub fn capture() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// A variable, if it is set and UTF-8.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(&key(name))?.to_str()
+    }
+
+    /// Every variable that is UTF-8, in the order of the names.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(String, String)> {
+        self.0
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
+            .collect()
+    }
+
+    /// Every variable as it is, for a child process.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
+    }
+
+    /// A variable as it is, for paths.
+    pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
+        self.0.get(&key(name))
+    }
+}
+
+impl FromIterator<(OsString, OsString)> for Environment {
+    fn from_iter<Pairs: IntoIterator<Item = (OsString, OsString)>>(pairs: Pairs) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
+fn key(name: &str) -> OsString {
+    OsString::from(name)
+}

@@ -1,0 +1,168 @@
+//! The real outside world. This folder is the only place that touches it.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod environment;
+mod files;
+mod network;
+mod process;
+mod proxy;
+mod trust;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use log::debug;
+use ring::rand::{SecureRandom, SystemRandom};
+
+pub use self::{environment::Environment, network::Network};
+use super::{System, http, process as child};
+use crate::error::{Error, Kind, Result};
+
+/// How long a whole lookup may take unless RINGBEARER_TIMEOUT says otherwise.
+const LOOKUP_LIMIT: Duration = Duration::from_secs(120);
+
+/// The environment variable with the limit of a whole lookup, in seconds.
+const LOOKUP_LIMIT_VARIABLE: &str = "RINGBEARER_TIMEOUT";
+
+/// How often a wait looks whether the caller gave up.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The word that the caller gave up. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Says that the caller gave up.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the caller gave up.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The real system, for one lookup.
+pub struct Real {
+    environment: Environment,
+    network: Arc<Network>,
+    cancel: Cancel,
+    end: Instant,
+}
+
+impl Real {
+    /// A lookup that starts now, with the environment as it was captured. `network` outlives it, so
+    /// that the next lookup finds the connections open.
+    #[must_use]
+    pub fn new(environment: Environment, network: Arc<Network>, cancel: Cancel) -> Self {
+        let end = Instant::now() + lookup_limit(&environment);
+        Self {
+            environment,
+            network,
+            cancel,
+            end,
+        }
+    }
+
+    /// The end of the lookup, or of this wait, whichever comes first.
+    fn end_within(&self, limit: Duration) -> Instant {
+        self.end.min(Instant::now() + limit)
+    }
+}
+
+/// The limit of a lookup that starts with this environment.
+#[must_use]
+pub fn lookup_limit(environment: &Environment) -> Duration {
+    let Some(value) = environment
+        .text(LOOKUP_LIMIT_VARIABLE)
+        .filter(|value| !value.trim().is_empty())
+    else {
+        return LOOKUP_LIMIT;
+    };
+    let seconds = value
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
+    if seconds.is_none() {
+        debug!("{LOOKUP_LIMIT_VARIABLE} is not a number of seconds up to 86400: taking {LOOKUP_LIMIT:?}");
+    }
+    seconds.map_or(LOOKUP_LIMIT, Duration::from_secs_f64)
+}
+
+impl System for Real {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.environment.text(name).map(str::to_owned)
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        self.environment.texts()
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn remaining(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() {
+            return Err(Error::new(Kind::Cancelled, "the caller gave up"));
+        }
+        if self.remaining().is_zero() {
+            return Err(Error::new(Kind::Timeout, "the lookup took too long")
+                .with_hint(format!("{LOOKUP_LIMIT_VARIABLE}=SECONDS gives it more time")));
+        }
+        Ok(())
+    }
+
+    fn pause(&self, length: Duration) -> Result<()> {
+        let end = self.end_within(length);
+        loop {
+            self.check()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(GLANCE));
+        }
+    }
+
+    fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
+        files::read(path, cap)
+    }
+
+    fn send(&self, request: &http::Request) -> std::result::Result<http::Response, http::Failure> {
+        self.network.send(&self.environment, request, self.remaining())
+    }
+
+    fn find_program(&self, name: &str) -> Option<PathBuf> {
+        process::find(&self.environment, name)
+    }
+
+    fn program_at(&self, path: &Path) -> Option<PathBuf> {
+        (path.is_absolute() && process::is_executable(path)).then(|| path.to_owned())
+    }
+
+    fn run(&self, command: &child::Command) -> Result<child::Output> {
+        self.check()?;
+        process::run(&self.environment, command, self.end_within(command.limit), &self.cancel)
+    }
+
+    fn random(&self, buffer: &mut [u8]) -> Result<()> {
+        SystemRandom::new()
+            .fill(buffer)
+            .map_err(|_| Error::new(Kind::Internal, "the operating system gives no random bytes"))
+    }
+}

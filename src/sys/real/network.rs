@@ -1,0 +1,305 @@
+//! HTTP over ureq and rustls.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use log::debug;
+use ureq::{Agent, Proxy, Timeout, config::Config, tls::TlsConfig};
+use zeroize::Zeroizing;
+
+use super::{Environment, proxy, trust};
+use crate::{
+    error::{Error, Kind, Result},
+    sys::http::{
+        BODY_CAP, CONNECT_LIMIT, Failure, Method, Network as Way, REQUEST_LIMIT, Request, Response, is_loopback,
+    },
+};
+
+/// What this program calls itself to servers.
+const USER_AGENT: &str = concat!("ringbearer/", env!("CARGO_PKG_VERSION"));
+
+/// The agents of the process and their open connections: one for each combination of proxy and trust
+/// that was asked for, made when it is first needed.
+#[derive(Default)]
+pub struct Network {
+    agents: Mutex<HashMap<(Option<String>, trust::Choice), Agent>>,
+}
+
+impl Network {
+    /// Sends one request once.
+    pub(super) fn send(
+        &self,
+        environment: &Environment,
+        request: &Request,
+        remaining: Duration,
+    ) -> std::result::Result<Response, Failure> {
+        let lasting = |error| Failure {
+            error,
+            transient: false,
+        };
+        check_way(request).map_err(lasting)?;
+        let agent = self.agent(environment, request).map_err(lasting)?;
+        let start = Instant::now();
+        let result = send_with(&agent, request, remaining).map_err(|error| explain(error, request));
+        match &result {
+            Ok(response) => debug!(
+                "{} {} answered {} in {} ms",
+                name(request.method),
+                request.shown_url(),
+                response.status,
+                start.elapsed().as_millis()
+            ),
+            Err(failure) => debug!(
+                "{} {} failed after {} ms: {}",
+                name(request.method),
+                request.shown_url(),
+                start.elapsed().as_millis(),
+                failure.error.message()
+            ),
+        }
+        result
+    }
+
+    fn agent(&self, environment: &Environment, request: &Request) -> Result<Agent> {
+        let proxy = match request.network {
+            Way::Internet => proxy::for_host(environment, request.host()),
+            Way::Metadata => None,
+        };
+        let key = (
+            proxy.as_ref().map(|(_, url)| url.clone()),
+            trust::Choice::from_environment(environment),
+        );
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agent) = agents.get(&key) {
+            return Ok(agent.clone());
+        }
+        let proxy = proxy
+            .map(|(variable, url)| {
+                // The URL may hold a password: name the variable, not its value.
+                Proxy::new(&url).map_err(|_| {
+                    Error::new(Kind::Configuration, format!("{variable} is not the URL of a proxy"))
+                        .with_hint(format!("write {variable} as http://HOST:PORT"))
+                })
+            })
+            .transpose()?;
+        let agent = new_agent(proxy, key.1.load()?);
+        agents.insert(key, agent.clone());
+        Ok(agent)
+    }
+}
+
+/// Plain http is for this machine's metadata services alone.
+fn check_way(request: &Request) -> Result<()> {
+    let allowed = request.url.scheme() == "https"
+        || (request.url.scheme() == "http" && (request.network == Way::Metadata || is_loopback(&request.url)));
+    if allowed {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Kind::Configuration,
+            format!("{} must be asked over https", request.host()),
+        ))
+    }
+}
+
+fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
+    Config::builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(USER_AGENT)
+        .proxy(proxy)
+        .tls_config(TlsConfig::builder().root_certs(trusted).build())
+        .timeout_connect(Some(CONNECT_LIMIT))
+        .timeout_resolve(Some(CONNECT_LIMIT))
+        .timeout_global(Some(REQUEST_LIMIT))
+        .build()
+        .new_agent()
+}
+
+fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::result::Result<Response, ureq::Error> {
+    let mut response = match request.method {
+        Method::Get => limit(
+            with_headers(agent.get(request.url.as_str()), request),
+            request,
+            remaining,
+        )
+        .call()?,
+        Method::Post => limit(
+            with_headers(agent.post(request.url.as_str()), request),
+            request,
+            remaining,
+        )
+        .send(&request.body[..])?,
+    };
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    let body = response.body_mut().with_config().limit(BODY_CAP as u64).read_to_vec()?;
+    Ok(Response {
+        status: response.status().as_u16(),
+        headers,
+        body: Zeroizing::new(body),
+        host: request.host().to_owned(),
+    })
+}
+
+fn with_headers<Body>(builder: ureq::RequestBuilder<Body>, request: &Request) -> ureq::RequestBuilder<Body> {
+    request
+        .headers
+        .iter()
+        .fold(builder, |builder, (name, value)| builder.header(*name, value.expose()))
+}
+
+/// Narrows the limits where this request needs narrower ones. The agent's own are left alone where
+/// they fit: ureq builds the TLS settings anew for every request that brings settings of its own.
+fn limit<Body>(
+    builder: ureq::RequestBuilder<Body>,
+    request: &Request,
+    remaining: Duration,
+) -> ureq::RequestBuilder<Body>
+where
+    ureq::RequestBuilder<Body>: Narrow,
+{
+    let limit = request.limit.min(remaining);
+    if limit >= REQUEST_LIMIT && request.connect_limit >= CONNECT_LIMIT {
+        return builder;
+    }
+    builder.narrow(request.connect_limit.min(limit), limit)
+}
+
+/// Setting limits on either sort of ureq's builders.
+trait Narrow: Sized {
+    fn narrow(self, connect: Duration, whole: Duration) -> Self;
+}
+
+macro_rules! narrow {
+    ($body:ty) => {
+        impl Narrow for ureq::RequestBuilder<$body> {
+            fn narrow(self, connect: Duration, whole: Duration) -> Self {
+                self.config()
+                    .timeout_connect(Some(connect))
+                    .timeout_resolve(Some(connect))
+                    .timeout_global(Some(whole))
+                    .build()
+            }
+        }
+    };
+}
+narrow!(ureq::typestate::WithBody);
+narrow!(ureq::typestate::WithoutBody);
+
+fn name(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    }
+}
+
+/// Says what failed in the words of someone who has to mend it.
+fn explain(error: ureq::Error, request: &Request) -> Failure {
+    let host = request.host();
+    let proxy_hint = "HTTPS_PROXY and NO_PROXY choose the way; is there a firewall or a VPN in between?";
+    let (kind, message, hint, transient) = match error {
+        ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => (
+            Kind::Timeout,
+            format!("connecting to {host} took too long"),
+            Some(proxy_hint),
+            true,
+        ),
+        ureq::Error::Timeout(_) => (Kind::Timeout, format!("{host} did not answer in time"), None, true),
+        ureq::Error::HostNotFound => (
+            Kind::Network,
+            format!("the name {host} (or that of its proxy) cannot be resolved"),
+            Some(proxy_hint),
+            true,
+        ),
+        ureq::Error::BodyExceedsLimit(_) => (
+            Kind::Protocol,
+            format!("{host} sent more than {} KiB", BODY_CAP / 1024),
+            None,
+            false,
+        ),
+        ureq::Error::ConnectProxyFailed(status) => (
+            Kind::Network,
+            format!(
+                "the proxy refused to connect to {host} ({})",
+                crate::error::quote(&status)
+            ),
+            Some("check HTTPS_PROXY, and the user name and password in it"),
+            false,
+        ),
+        ureq::Error::Io(error) => return explain_io(&error, request),
+        ureq::Error::Rustls(error) => return explain_tls(&error, host),
+        ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), None, false),
+        ureq::Error::Protocol(_) => (
+            Kind::Protocol,
+            format!("{host} does not speak HTTP as it should"),
+            None,
+            true,
+        ),
+        ureq::Error::ConnectionFailed => (
+            Kind::Network,
+            format!("cannot connect to {host}"),
+            Some(proxy_hint),
+            true,
+        ),
+        _ => (Kind::Network, format!("the request to {host} failed"), None, false),
+    };
+    let error = Error::new(kind, message);
+    Failure {
+        error: match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        },
+        transient,
+    }
+}
+
+fn explain_io(error: &io::Error, request: &Request) -> Failure {
+    let host = request.host();
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return explain_tls(tls, host);
+    }
+    let error = match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::new(Kind::Network, format!("the connection to {host} was refused"))
+            .with_hint("HTTPS_PROXY and NO_PROXY choose the way"),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            Error::new(Kind::Timeout, format!("{host} did not answer in time"))
+        }
+        kind => Error::new(Kind::Network, format!("the connection to {host} broke: {kind}")),
+    };
+    Failure { error, transient: true }
+}
+
+fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
+    let error = match error {
+        rustls::Error::InvalidCertificate(reason) => Error::new(
+            Kind::Network,
+            format!(
+                "the certificate of {host} is not trusted: {}",
+                crate::error::quote(&reason.to_string())
+            ),
+        )
+        .with_hint("behind a proxy that inspects TLS, name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE"),
+        other => Error::new(
+            Kind::Network,
+            format!("TLS with {host} failed: {}", crate::error::quote(&other.to_string())),
+        ),
+    };
+    Failure {
+        error,
+        transient: false,
+    }
+}

@@ -1,0 +1,230 @@
+//! Child processes that cannot outstay their welcome.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use log::debug;
+use zeroize::Zeroizing;
+
+use super::{Cancel, Environment, GLANCE};
+use crate::{
+    error::{Error, Kind, Result},
+    sys::process as child,
+};
+
+/// How long, after the child itself has ended, its output may stay open in the hands of a process
+/// that it left behind.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// Finds a program on PATH. Empty and relative entries stand for the working directory or something
+/// below it, which is not trusted.
+pub(super) fn find(environment: &Environment, name: &str) -> Option<PathBuf> {
+    std::env::split_paths(environment.raw("PATH")?)
+        .filter(|folder| folder.is_absolute())
+        .flat_map(|folder| candidates(&folder, name))
+        .find(|path| is_executable(path))
+}
+
+#[cfg(windows)]
+fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
+    ["exe", "cmd", "bat"]
+        .iter()
+        .map(|extension| folder.join(format!("{name}.{extension}")))
+        .collect()
+}
+
+#[cfg(not(windows))]
+fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
+    vec![folder.join(name)]
+}
+
+/// Whether a path is a file that may be run.
+pub(super) fn is_executable(path: &Path) -> bool {
+    let Ok(metadata) = std::fs::metadata(path) else {
+        return false;
+    };
+    #[cfg(unix)]
+    let runnable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+    #[cfg(not(unix))]
+    let runnable = true;
+    metadata.is_file() && runnable
+}
+
+/// Runs a child to its end. At `end`, or when the caller gives up, the child and everything it
+/// started (on Unix: its process group) is killed.
+pub(super) fn run(
+    environment: &Environment,
+    command: &child::Command,
+    end: Instant,
+    cancel: &Cancel,
+) -> Result<child::Output> {
+    let name = command.name();
+    let start = Instant::now();
+    let mut running = Running::start(environment, command)?;
+    let status = running.wait(&name, end, cancel);
+    if status.is_err() {
+        running.kill();
+    }
+    let status = status?;
+    debug!("{name} ended with {status} after {} ms", start.elapsed().as_millis());
+    let [stdout, stderr] = running.captures.map(|capture| capture.take());
+    Ok(child::Output {
+        status: status.code(),
+        stdout,
+        stderr,
+    })
+}
+
+/// What one stream has given so far, shared with the thread that reads it.
+#[derive(Clone, Default)]
+struct Capture(Arc<Mutex<Zeroizing<Vec<u8>>>>);
+
+impl Capture {
+    fn take(&self) -> Zeroizing<Vec<u8>> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads a stream to its end in a thread of its own, and says then whether it kept to the cap.
+    fn read(&self, mut stream: impl Read + Send + 'static, ended: mpsc::Sender<bool>) -> std::io::Result<()> {
+        let buffer = Arc::clone(&self.0);
+        thread::Builder::new()
+            .name("ringbearer-output".to_owned())
+            .spawn(move || {
+                let mut chunk = Zeroizing::new([0_u8; 4096]);
+                let kept = loop {
+                    let Ok(length @ 1..) = stream.read(&mut *chunk) else {
+                        break true;
+                    };
+                    let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+                    if buffer.len() + length > child::OUTPUT_CAP {
+                        break false;
+                    }
+                    buffer.extend_from_slice(&chunk[..length]);
+                };
+                // Nobody listens any more if the child was given up.
+                let _ = ended.send(kept);
+            })?;
+        Ok(())
+    }
+}
+
+struct Running {
+    child: Child,
+    captures: [Capture; 2],
+    ended: mpsc::Receiver<bool>,
+    exited: Option<(ExitStatus, Instant)>,
+}
+
+impl Running {
+    fn start(environment: &Environment, command: &child::Command) -> Result<Self> {
+        let mut builder = Command::new(&command.program);
+        builder
+            .args(&command.arguments)
+            .env_clear()
+            .envs(environment.all())
+            .envs(command.variables.iter().copied())
+            .current_dir(neutral_directory(environment))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut builder, 0);
+        let failed = |error: std::io::Error| {
+            Error::new(
+                Kind::Process,
+                format!("{} cannot be run: {}", command.program.display(), error.kind()),
+            )
+        };
+        let mut child = builder.spawn().map_err(failed)?;
+        let (sender, ended) = mpsc::channel();
+        let captures = [Capture::default(), Capture::default()];
+        let streams = (child.stdout.take(), child.stderr.take());
+        let mut running = Self {
+            child,
+            captures,
+            ended,
+            exited: None,
+        };
+        if let (Some(stdout), Some(stderr)) = streams {
+            let reading = running.captures[0]
+                .read(stdout, sender.clone())
+                .and_then(|()| running.captures[1].read(stderr, sender));
+            if let Err(error) = reading {
+                running.kill();
+                return Err(failed(error));
+            }
+        }
+        Ok(running)
+    }
+
+    fn wait(&mut self, name: &str, end: Instant, cancel: &Cancel) -> Result<ExitStatus> {
+        let mut open = self.captures.len();
+        loop {
+            match self
+                .ended
+                .recv_timeout(if open == 0 { Duration::from_millis(1) } else { GLANCE })
+            {
+                Ok(true) => open -= 1,
+                Ok(false) => {
+                    return Err(Error::new(
+                        Kind::Process,
+                        format!("{name} printed more than {} KiB", child::OUTPUT_CAP / 1024),
+                    ));
+                }
+                // Both readers are done and gone, and an empty channel returns at once.
+                Err(mpsc::RecvTimeoutError::Disconnected) => thread::sleep(Duration::from_millis(1)),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            if self.exited.is_none() {
+                let status = self.child.try_wait().map_err(|error| {
+                    Error::new(Kind::Process, format!("{name} cannot be waited for: {}", error.kind()))
+                })?;
+                self.exited = status.map(|status| (status, Instant::now()));
+            }
+            if let Some((status, since)) = self.exited
+                && (open == 0 || since.elapsed() > GRACE)
+            {
+                return Ok(status);
+            }
+            if cancel.is_cancelled() {
+                return Err(Error::new(Kind::Cancelled, "the caller gave up"));
+            }
+            if Instant::now() >= end {
+                return Err(Error::new(Kind::Timeout, format!("{name} did not end in time")));
+            }
+        }
+    }
+
+    fn kill(&mut self) {
+        if self.exited.is_some() {
+            // Already reaped: its number may belong to somebody else by now.
+            return;
+        }
+        #[cfg(unix)]
+        if let Some(group) = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A directory that holds nothing a program would pick up by accident.
+fn neutral_directory(environment: &Environment) -> PathBuf {
+    if cfg!(windows) {
+        environment
+            .raw("SystemRoot")
+            .map_or_else(|| PathBuf::from("C:\\"), PathBuf::from)
+    } else {
+        PathBuf::from("/")
+    }
+}

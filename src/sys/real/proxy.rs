@@ -1,0 +1,81 @@
+//! Which proxy the environment names for a host.
+
+use super::Environment;
+use crate::service::host_is_within;
+
+/// Where proxies are named, most telling first: lower case before upper case, as curl and Python do.
+const PROXY_VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+
+/// Where the hosts are named that no proxy serves.
+const EXCEPTION_VARIABLES: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+/// The variable and URL of the proxy for https requests to `host`, or `None` to go straight there.
+pub(super) fn for_host(environment: &Environment, host: &str) -> Option<(&'static str, String)> {
+    let (variable, value) = PROXY_VARIABLES.iter().find_map(|&name| {
+        let value = environment.text(name)?.trim();
+        (!value.is_empty()).then(|| (name, value.to_owned()))
+    })?;
+    let exceptions = EXCEPTION_VARIABLES
+        .iter()
+        .find_map(|&name| environment.text(name))
+        .unwrap_or_default();
+    (!is_exception(exceptions, host)).then_some((variable, value))
+}
+
+/// Whether a NO_PROXY list names `host`: entries are parted by commas or blanks; each is `*`, or a
+/// domain that stands for itself and everything below it, with or without a leading dot or `*.`; a
+/// port is allowed and must be 443, where all these requests go.
+fn is_exception(list: &str, host: &str) -> bool {
+    list.split([',', ' '])
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| {
+            let entry = entry.strip_suffix(":443").unwrap_or(entry);
+            let domain = entry.strip_prefix('*').unwrap_or(entry);
+            let domain = domain.strip_prefix('.').unwrap_or(domain);
+            entry == "*" || (!domain.is_empty() && host_is_within(host, domain))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxy(pairs: &[(&str, &str)], host: &str) -> Option<String> {
+        let environment = pairs.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        for_host(&environment, host).map(|(_, value)| value)
+    }
+
+    #[test]
+    fn the_most_telling_variable_wins() {
+        let variables = [
+            ("ALL_PROXY", "http://all"),
+            ("HTTPS_PROXY", "http://upper"),
+            ("https_proxy", "http://lower"),
+        ];
+        assert_eq!(proxy(&variables, "a.example").as_deref(), Some("http://lower"));
+        assert_eq!(proxy(&variables[..2], "a.example").as_deref(), Some("http://upper"));
+        assert_eq!(proxy(&variables[..1], "a.example").as_deref(), Some("http://all"));
+        assert_eq!(proxy(&[("HTTP_PROXY", "http://plain")], "a.example"), None);
+        assert_eq!(proxy(&[("HTTPS_PROXY", "  ")], "a.example"), None);
+    }
+
+    #[test]
+    fn exceptions_match_on_label_boundaries() {
+        for (list, excepted) in [
+            ("*", true),
+            ("dev.azure.com", true),
+            (".dev.azure.com", true),
+            ("*.dev.azure.com", true),
+            ("localhost, PKGS.dev.azure.com:443", true),
+            ("azure.com", true),
+            ("zure.com", false),
+            ("pkgs.dev.azure.com:8080", false),
+            ("", false),
+            (",", false),
+        ] {
+            let variables = [("https_proxy", "http://proxy"), ("no_proxy", list)];
+            assert_eq!(proxy(&variables, "pkgs.dev.azure.com").is_none(), excepted, "{list}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Tokens that end, and a cache in which each is made once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    error::{Error, Result},
+    secret::Secret,
+    sys::System,
+};
+
+/// A token and, where it is known, when it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The token itself.
+    pub secret: Secret,
+    /// When the service stops accepting it.
+    pub expires: Option<SystemTime>,
+}
+
+/// How long a token of unknown end is kept. Azure's live 60 minutes or more
+/// (artifacts-keyring-nofuss 0.4 kept every token for this long).
+const UNKNOWN_LIFE: Duration = Duration::from_secs(50 * 60);
+
+/// A token is given out only while it will live at least this long: an install must be able to end.
+const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// How long a failure is remembered: long enough for the threads and repeated questions of one
+/// moment, short enough that a login mended in the same process works.
+const FAILURE_LIFE: Duration = Duration::from_secs(3);
+
+/// How often a thread that waits for another's token looks whether its own caller gave up.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Values that are expensive to make, by key. While one thread makes the value of a key, the others
+/// that ask for it wait and share the outcome.
+pub struct TokenCache<Value> {
+    slots: Mutex<HashMap<String, Arc<Slot<Value>>>>,
+}
+
+struct Slot<Value> {
+    state: Mutex<State<Value>>,
+    changed: Condvar,
+}
+
+enum State<Value> {
+    Empty,
+    Making,
+    Made { value: Value, until: SystemTime },
+    Failed { error: Error, until: SystemTime },
+}
+
+impl<Value> Default for TokenCache<Value> {
+    fn default() -> Self {
+        Self {
+            slots: Mutex::default(),
+        }
+    }
+}
+
+impl<Value: Clone> TokenCache<Value> {
+    /// The value of `key`, made by `make` if there is none that still serves. `make` gives the value
+    /// and when it ends.
+    pub fn get_or_make(
+        &self,
+        system: &dyn System,
+        key: &str,
+        make: impl FnOnce() -> Result<(Value, Option<SystemTime>)>,
+    ) -> Result<Value> {
+        let slot = Arc::clone(lock(&self.slots).entry(key.to_owned()).or_default());
+        let mut state = lock(&slot.state);
+        loop {
+            match &*state {
+                State::Made { value, until } if system.now() < *until => return Ok(value.clone()),
+                State::Failed { error, until } if system.now() < *until => return Err(error.clone()),
+                State::Making => {
+                    system.check()?;
+                    state = slot
+                        .changed
+                        .wait_timeout(state, GLANCE)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0;
+                }
+                _ => break,
+            }
+        }
+        *state = State::Making;
+        drop(state);
+
+        let mut making = Making {
+            slot: &slot,
+            next: Some(State::Empty),
+        };
+        let outcome = make();
+        let now = system.now();
+        making.next = Some(match &outcome {
+            Ok((value, expires)) => State::Made {
+                value: value.clone(),
+                until: usable_until(now, *expires),
+            },
+            // The next caller may have more patience than this one had.
+            Err(error) if error.ends_the_lookup() => State::Empty,
+            Err(error) => State::Failed {
+                error: error.clone(),
+                until: now + FAILURE_LIFE,
+            },
+        });
+        outcome.map(|(value, _)| value)
+    }
+}
+
+/// When a value is to be made anew: the margin before its end, or, for one that lives hardly longer
+/// than that, a tenth of its life before.
+fn usable_until(now: SystemTime, expires: Option<SystemTime>) -> SystemTime {
+    let Some(expires) = expires else {
+        return now + UNKNOWN_LIFE;
+    };
+    let life = expires.duration_since(now).unwrap_or_default();
+    now + life.saturating_sub(MARGIN.min(life / 10))
+}
+
+impl<Value> Default for Slot<Value> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State::Empty),
+            changed: Condvar::new(),
+        }
+    }
+}
+
+/// The duty to leave the slot in order and to wake the others, also when making panics.
+struct Making<'slot, Value> {
+    slot: &'slot Slot<Value>,
+    next: Option<State<Value>>,
+}
+
+impl<Value> Drop for Making<'_, Value> {
+    fn drop(&mut self) {
+        if let Some(next) = self.next.take() {
+            *lock(&self.slot.state) = next;
+        }
+        self.slot.changed.notify_all();
+    }
+}
+
+fn lock<Inner>(mutex: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicU32, Ordering},
+        thread,
+    };
+
+    use super::*;
+    use crate::{error::Kind, sys::fake::Fake};
+
+    fn count(cache: &TokenCache<u32>, system: &Fake, made: &AtomicU32, life: Option<u64>) -> u32 {
+        cache
+            .get_or_make(system, "key", || {
+                let number = made.fetch_add(1, Ordering::SeqCst) + 1;
+                Ok((number, life.map(|seconds| system.now() + Duration::from_secs(seconds))))
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn eight_threads_cause_one_making() {
+        let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
+        let numbers: Vec<u32> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| count(&cache, &system, &made, Some(3600))))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(numbers, [1; 8]);
+    }
+
+    #[test]
+    fn a_value_is_made_anew_before_it_ends() {
+        let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
+        assert_eq!(count(&cache, &system, &made, Some(3600)), 1);
+        system.advance(Duration::from_secs(3600 - 301));
+        assert_eq!(count(&cache, &system, &made, Some(3600)), 1);
+        system.advance(Duration::from_secs(2));
+        assert_eq!(count(&cache, &system, &made, Some(3600)), 2);
+    }
+
+    #[test]
+    fn a_value_of_unknown_end_lives_fifty_minutes() {
+        let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
+        assert_eq!(count(&cache, &system, &made, None), 1);
+        system.advance(Duration::from_secs(50 * 60 - 1));
+        assert_eq!(count(&cache, &system, &made, None), 1);
+        system.advance(Duration::from_secs(1));
+        assert_eq!(count(&cache, &system, &made, None), 2);
+    }
+
+    #[test]
+    fn a_value_that_has_ended_already_is_not_kept() {
+        let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
+        assert_eq!(count(&cache, &system, &made, Some(0)), 1);
+        assert_eq!(count(&cache, &system, &made, Some(0)), 2);
+    }
+
+    #[test]
+    fn a_failure_is_remembered_for_a_moment_only() {
+        let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
+        let fail = || cache.get_or_make(&system, "key", || Err(Error::new(Kind::Network, "no")));
+        assert_eq!(fail().unwrap_err().kind(), Kind::Network);
+        let again = cache.get_or_make(&system, "key", || Ok((9, None)));
+        assert_eq!(again.unwrap_err().kind(), Kind::Network);
+        system.advance(FAILURE_LIFE);
+        assert_eq!(count(&cache, &system, &made, None), 1);
+    }
+
+    #[test]
+    fn a_caller_who_gives_up_leaves_no_failure_behind() {
+        let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
+        let outcome = cache.get_or_make(&system, "key", || Err(Error::new(Kind::Cancelled, "gave up")));
+        assert_eq!(outcome.unwrap_err().kind(), Kind::Cancelled);
+        assert_eq!(count(&cache, &system, &made, None), 1);
+    }
+
+    #[test]
+    fn a_panic_leaves_the_slot_free() {
+        let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
+        let panicked = thread::scope(|scope| {
+            scope
+                .spawn(|| cache.get_or_make(&system, "key", || panic!("a fault")))
+                .join()
+                .is_err()
+        });
+        assert!(panicked);
+        assert_eq!(count(&cache, &system, &made, None), 1);
+    }
+}
