@@ -14,7 +14,7 @@ use crate::{
 pub enum Attempt<Grant> {
     /// It has something to offer.
     Token(Grant),
-    /// It is not configured for this; why, in a clause such as "AZURE_CLIENT_ID is not set".
+    /// It is not configured for this; why, in a clause such as "no AZURE_CLIENT_ID".
     Skip(String),
 }
 
@@ -151,19 +151,18 @@ impl Exhausted {
 impl fmt::Display for Exhausted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Failures first: they are what the reader has to mend.
-        let failed = self.attempts.iter().filter_map(|(name, outcome)| match outcome {
-            Outcome::Failed(error) => Some(format!("{name} failed ({})", error.message())),
-            Outcome::Skipped(_) => None,
-        });
-        let skipped = self.attempts.iter().filter_map(|(name, outcome)| match outcome {
-            Outcome::Skipped(why) => Some(format!("{name}: {why}")),
-            Outcome::Failed(_) => None,
-        });
-        for (number, attempt) in failed.chain(skipped).enumerate() {
-            if number > 0 {
-                formatter.write_str("; ")?;
+        let mut failed = Vec::new();
+        let mut skipped = Vec::new();
+        for (name, outcome) in &self.attempts {
+            match outcome {
+                Outcome::Failed(error) => failed.push(format!("{name} failed ({})", error.message())),
+                Outcome::Skipped(why) => skipped.push(format!("{name} ({why})")),
             }
-            formatter.write_str(&attempt)?;
+        }
+        formatter.write_str(&failed.join("; "))?;
+        if !skipped.is_empty() {
+            let separator = if failed.is_empty() { "" } else { "; " };
+            write!(formatter, "{separator}not set up: {}", skipped.join(", "))?;
         }
         Ok(())
     }
@@ -186,7 +185,7 @@ mod tests {
         }
     }
 
-    const SKIPS: Scripted = Scripted("skips", || Ok(Attempt::skip("NAME is not set")));
+    const SKIPS: Scripted = Scripted("skips", || Ok(Attempt::skip("no NAME")));
     const BREAKS: Scripted = Scripted("breaks", || {
         Err(Error::new(Kind::Process, "it broke").with_hint("mend it"))
     });
@@ -211,7 +210,7 @@ mod tests {
         let error = ask(&[&SKIPS, &BREAKS], |_, grant| Ok(grant)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "nothing serves: breaks failed (it broke); skips: NAME is not set; mend it"
+            "nothing serves: breaks failed (it broke); not set up: skips (no NAME); mend it"
         );
     }
 

@@ -27,7 +27,7 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
             .home()
             .and_then(|home| system.program_at(&home.join("ado-auth-helper")))
         else {
-            return Ok(Attempt::skip("there is no ~/ado-auth-helper"));
+            return Ok(Attempt::skip("no ~/ado-auth-helper"));
         };
         let output = system.run(&Command::new(program, &["get-access-token"], LIMIT))?;
         if !output.is_success() {

@@ -28,7 +28,7 @@ impl TokenProvider<Tenant, Grant> for Azd {
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(program) = system.find_program("azd") else {
-            return Ok(Attempt::skip("azd is not on PATH"));
+            return Ok(Attempt::skip("no azd on PATH"));
         };
         let scope = format!("{AZURE_DEVOPS}/.default");
         let arguments = [

@@ -30,7 +30,7 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(program) = system.find_program("az") else {
-            return Ok(Attempt::skip("az is not on PATH"));
+            return Ok(Attempt::skip("no az on PATH"));
         };
         let mut output = run(system, &program, Some(&tenant.id))?;
         if !output.is_success() && refuses_tenant(&output) {

@@ -42,13 +42,13 @@ impl TokenProvider<Tenant, Grant> for AzurePipelines {
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(url) = system.setting(URL_VARIABLE) else {
-            return Ok(Attempt::skip(format!("{URL_VARIABLE} is not set")));
+            return Ok(Attempt::skip(format!("no {URL_VARIABLE}")));
         };
         let Some(connection) = system.setting(CONNECTION_VARIABLE) else {
-            return Ok(Attempt::skip(format!("{CONNECTION_VARIABLE} is not set")));
+            return Ok(Attempt::skip(format!("no {CONNECTION_VARIABLE}")));
         };
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
-            return Ok(Attempt::skip(format!("{CLIENT_VARIABLE} is not set")));
+            return Ok(Attempt::skip(format!("no {CLIENT_VARIABLE}")));
         };
         let Some(token) = system.secret_setting(PIPELINE_VARIABLE) else {
             return Err(Error::new(

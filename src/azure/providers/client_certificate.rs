@@ -44,7 +44,7 @@ impl TokenProvider<Tenant, Grant> for ClientCertificate {
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(path) = system.setting(PATH_VARIABLE) else {
-            return Ok(Attempt::skip(format!("{PATH_VARIABLE} is not set")));
+            return Ok(Attempt::skip(format!("no {PATH_VARIABLE}")));
         };
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
             return Err(lacks_client_id(PATH_VARIABLE));

@@ -21,7 +21,7 @@ impl TokenProvider<Tenant, Grant> for ClientSecret {
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(secret) = system.secret_setting(SECRET_VARIABLE) else {
-            return Ok(Attempt::skip(format!("{SECRET_VARIABLE} is not set")));
+            return Ok(Attempt::skip(format!("no {SECRET_VARIABLE}")));
         };
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
             return Err(lacks_client_id(SECRET_VARIABLE));

@@ -58,7 +58,7 @@ impl TokenProvider<Feed, Grant> for EnvVar {
             Some(message) => {
                 Err(Error::new(Kind::Configuration, message).with_hint(format!("correct or unset {FILE_VARIABLE}")))
             }
-            None => Ok(Attempt::skip(format!("{TOKEN_VARIABLE} is not set"))),
+            None => Ok(Attempt::skip(format!("no {TOKEN_VARIABLE}"))),
         }
     }
 }

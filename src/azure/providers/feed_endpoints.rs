@@ -30,10 +30,10 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
     fn token(&self, system: &dyn System, feed: &Feed) -> Result<Attempt<Grant>> {
         let endpoints = read(system)?;
         if endpoints.is_empty() {
-            return Ok(Attempt::skip(format!("{} is not set", VARIABLES[0])));
+            return Ok(Attempt::skip(format!("no {}", VARIABLES[0])));
         }
         let Some(endpoint) = best(endpoints, feed) else {
-            return Ok(Attempt::skip("none of the endpoints is this feed"));
+            return Ok(Attempt::skip("no endpoint is this feed"));
         };
         debug!("feed_endpoints: taking the password for {:?}", endpoint.service);
         Ok(Attempt::Token(Grant::Password {

@@ -29,7 +29,7 @@ impl TokenProvider<Feed, Grant> for Pat {
             .find_map(|name| system.secret_setting(name));
         Ok(match found {
             Some(password) => Attempt::Token(Grant::password(password)),
-            None => Attempt::skip(format!("{PAT_VARIABLE} and {PIPELINE_VARIABLE} are not set")),
+            None => Attempt::skip(format!("no {PAT_VARIABLE}, no {PIPELINE_VARIABLE}")),
         })
     }
 }

@@ -54,12 +54,10 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
             .setting(GITHUB_URL_VARIABLE)
             .zip(system.secret_setting(GITHUB_TOKEN_VARIABLE));
         if file.is_none() && github.is_none() {
-            return Ok(Attempt::skip(format!(
-                "neither {FILE_VARIABLE} nor GitHub's {GITHUB_URL_VARIABLE} (permissions: id-token: write) is set"
-            )));
+            return Ok(Attempt::skip(format!("no {FILE_VARIABLE}, no {GITHUB_URL_VARIABLE}")));
         }
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
-            return Ok(Attempt::skip(format!("{CLIENT_VARIABLE} is not set")));
+            return Ok(Attempt::skip(format!("no {CLIENT_VARIABLE}")));
         };
         let assertion = match (file, github) {
             (Some(path), _) => read_file(system, &path)?,

@@ -59,7 +59,7 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
         Ok(response) => response,
         Err(failure) => {
             debug!("managed_identity: {}", failure.error.message());
-            return Ok(Attempt::skip("there is no metadata service here"));
+            return Ok(Attempt::skip("no metadata service here"));
         }
     };
     let response = if (POLICY.is_transient)(first.status) {
