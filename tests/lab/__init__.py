@@ -1,0 +1,31 @@
+"""The practice cloud: real host names, served on loopback.
+
+A CONNECT proxy ends each tunnel to a listed host name in a local server that holds a certificate of a throwaway
+authority, so pip, uv, twine, keyring and az run unchanged, with the URLs their users type. Nothing leaves loopback:
+a host that no site answers for is refused.
+
+A test writes::
+
+    def test_pip_installs(cloud, client, stand_ins, home):
+        frodo = cloud.azure.directory.user_token(cloud.azure.frodo)
+        stand_ins.az(*az_token(frodo))
+        environment = cloud.environment(home, path=[stand_ins.directory, client.bin])
+        index = ["--index-url", cloud.azure.feed.url()]
+        client.run(["pip", "install", *index, "hello-private"], environment).check()
+        assert cloud.log.bearers() == [("vssps.dev.azure.com", frodo)]
+
+Floors (imports go downward only)::
+
+    demo, __main__              what a person starts
+    cloud                       ties the cloud together
+    azure/, hostile             the sites, one subject a module
+    proxy                       where clients come in
+    server, sites               HTTP/1.1 over one connection; which site has which host
+    faults, log                 what to break, what was seen
+    matching, messages, authority, tokens, packages, environment
+    clients, cli_stand_ins      beside the cloud: the real tools, and scripted ones
+"""
+
+from .cloud import PracticeCloud
+
+__all__ = ["PracticeCloud"]

@@ -1,0 +1,46 @@
+"""A practice cloud in the foreground: ``PYTHONPATH=tests python -m lab``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import tempfile
+import time
+
+from .cloud import PracticeCloud
+
+
+def main() -> int:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="lab", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="the proxy's port (default: any free one)")
+    parser.add_argument("--watch", action="store_true", help="show every request on stderr")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lab-home-") as home, PracticeCloud(port=arguments.port) as cloud:
+        environment = cloud.environment(home)
+        for name in ("HOME", "PATH", "TMPDIR", "LANG"):
+            environment.pop(name, None)
+        environment["AZURE_DEVOPS_EXT_PAT"] = cloud.azure.contoso.personal_access_token("vso.packaging_write")
+        for name, value in sorted(environment.items()):
+            print(f"export {name}={shlex.quote(value)}")
+        print(f"# an index: {cloud.azure.feed.url()}")
+        print("# or:       {}".format(cloud.azure.project_feed.url("visualstudio.com")))
+        print(f"# uploads:  {cloud.azure.feed.upload_url()}")
+        print("# packages: hello-private 1.0 and 1.1, greetings 2.0; a password: $AZURE_DEVOPS_EXT_PAT")
+        sys.stdout.flush()
+        shown = 0
+        try:
+            while True:
+                time.sleep(0.2)
+                requests = cloud.log.requests()
+                if arguments.watch:
+                    for request in requests[shown:]:
+                        print(request.method, request.url, "->", request.status, file=sys.stderr)
+                shown = len(requests)
+        except KeyboardInterrupt:
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

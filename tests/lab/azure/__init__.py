@@ -1,0 +1,1 @@
+"""Azure DevOps Artifacts and what surrounds it: Entra, session tokens, OIDC issuers, managed identities."""

@@ -1,0 +1,245 @@
+"""The real clients, each in a virtual environment of its own, built once and kept under ``target/``.
+
+They are installed with the machine's own settings (registries, proxies, certificates); after that they only ever run
+in an environment of the practice cloud.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+_WINDOWS = os.name == "nt"
+_SCRIPTS = "Scripts" if _WINDOWS else "bin"
+
+KEYRING = "keyring==25.7.0"
+UV = "uv==0.13.9"
+# The newest clients need Python 3.10; on 3.9 the newest that still runs there is the one its users have.
+if sys.version_info >= (3, 10):
+    PIP, PIP_26_1, TWINE = "pip==26.3", "pip==26.1", "twine==7.0.0"
+else:
+    PIP, PIP_26_1, TWINE = "pip", "pip<26", "twine"
+AZURE_CLI = "azure-cli==2.91.0"
+
+
+@dataclass
+class Completed:
+    """How a client's run ended."""
+
+    command: list[str]
+    code: int
+    stdout: str
+    stderr: str
+    #: Seconds.
+    duration: float
+    raw_stdout: bytes = field(repr=False, default=b"")
+
+    def check(self) -> Completed:
+        """Itself when the run succeeded; otherwise fails with all that was printed."""
+        assert self.code == 0, str(self)
+        return self
+
+    @property
+    def output(self) -> str:
+        """Everything printed."""
+        return self.stdout + self.stderr
+
+    def __str__(self) -> str:
+        return "{} -> {} after {:.2f} s\n--- stdout\n{}\n--- stderr\n{}".format(
+            " ".join(self.command), self.code, self.duration, self.stdout, self.stderr
+        )
+
+
+class Client:
+    """A virtual environment with some clients in it."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    @property
+    def bin(self) -> str:
+        """Where its programs are; also an entry for PATH."""
+        return os.path.join(self.directory, _SCRIPTS)
+
+    @property
+    def python(self) -> str:
+        """Its interpreter."""
+        return self.program("python")
+
+    def program(self, name: str) -> str:
+        """A program's full path."""
+        for suffix in (".exe", ".cmd", ".bat", "") if _WINDOWS else ("",):
+            path = os.path.join(self.bin, name + suffix)
+            if os.path.exists(path):
+                return path
+        raise FileNotFoundError(f"{name} is not in {self.bin}")
+
+    def run(
+        self,
+        command: Sequence[object],
+        environment: dict[str, str],
+        timeout: float = 60,
+        stdin: str | bytes | None = None,
+        directory: object | None = None,
+    ) -> Completed:
+        """Run one of its programs to the end. After the time limit the whole process group is killed, and that raises.
+
+        The working directory is HOME unless one is given.
+        """
+        started = time.monotonic()
+        process = self.start(command, environment, stdin is not None, directory)
+        try:
+            data = stdin.encode() if isinstance(stdin, str) else stdin
+            stdout, stderr = process.communicate(data, timeout=timeout)
+        except subprocess.TimeoutExpired as expired:
+            kill_group(process)
+            stdout, stderr = process.communicate()
+            expired.output, expired.stderr = stdout, stderr
+            raise
+        return Completed(
+            [str(part) for part in command],
+            process.returncode,
+            stdout.decode("utf-8", "replace"),
+            stderr.decode("utf-8", "replace"),
+            time.monotonic() - started,
+            stdout,
+        )
+
+    def start(
+        self,
+        command: Sequence[object],
+        environment: dict[str, str],
+        with_stdin: bool = False,
+        directory: object | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start one of its programs in a process group of its own, for instance to interrupt it."""
+        words = [str(part) for part in command]
+        home = environment.get("HOME") or environment.get("USERPROFILE")
+        return subprocess.Popen(
+            [self.program(words[0]), *words[1:]],
+            stdin=subprocess.PIPE if with_stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=str(directory) if directory else home,
+            start_new_session=not _WINDOWS,
+        )
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started."""
+    if _WINDOWS:
+        process.kill()
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+class Workshop:
+    """Builds environments under a directory, and keeps them until what goes into them changes."""
+
+    def __init__(self, directory: object) -> None:
+        self.directory = os.path.abspath(str(directory))
+        os.makedirs(self.directory, exist_ok=True)
+
+    def tool(self) -> Client:
+        """uv and a pip: clients that find keyring on PATH, not in their own environment."""
+        return self._client("tool", [UV, PIP])
+
+    def client(self, wheel: str | None = None) -> Client:
+        """pip, twine and keyring, with ringbearer beside them if there is a wheel."""
+        return self._client("client" if wheel else "client-without", [KEYRING, PIP, TWINE], wheel)
+
+    def keyring_only(self) -> Client:
+        """keyring and nothing else, to compare with."""
+        return self._client("keyring-only", [KEYRING])
+
+    def pip_26_1(self, wheel: str | None = None) -> Client:
+        """The last pip with the older words for the keyring command."""
+        return self._client("pip-26.1", [PIP_26_1, KEYRING], wheel)
+
+    def azure_cli(self) -> Client:
+        """The Azure CLI; about 370 MB."""
+        return self._client("azure-cli", [AZURE_CLI])
+
+    def _client(self, name: str, requirements: list[str], wheel: str | None = None) -> Client:
+        contents = hashlib.sha256("\n".join([sys.version, sys.executable, *requirements]).encode())
+        if wheel:
+            with open(wheel, "rb") as stream:
+                contents.update(stream.read())
+        directory = os.path.join(self.directory, f"{name}-{contents.hexdigest()[:12]}")
+        complete = os.path.join(directory, "complete")
+        if not os.path.exists(complete):
+            with self._lock(name):
+                if not os.path.exists(complete):
+                    self._remove_older(name)
+                    self._build(name, directory, requirements + ([os.path.abspath(wheel)] if wheel else []))
+                    with open(complete, "w", encoding="utf-8"):
+                        pass
+        return Client(directory)
+
+    def _build(self, name: str, directory: str, requirements: list[str]) -> None:
+        if name == "tool":
+            # The first of them: made with what every Python has.
+            _run([sys.executable, "-m", "venv", directory])
+            pip = [Client(directory).python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            _run(pip + requirements)
+            return
+        uv = self.tool().program("uv")
+        _run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, directory])
+        _run([uv, "pip", "install", "--quiet", "--python", Client(directory).python, *requirements])
+
+    def _remove_older(self, name: str) -> None:
+        length = len(name) + 13
+        for entry in os.listdir(self.directory):
+            if entry.startswith(name + "-") and len(entry) == length:
+                shutil.rmtree(os.path.join(self.directory, entry), ignore_errors=True)
+
+    @contextmanager
+    def _lock(self, name: str, patience: float = 600) -> Iterator[None]:
+        """One builder at a time, also among parallel test processes. A lock that a killed one left grows stale."""
+        path = os.path.join(self.directory, name + ".lock")
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+                break
+            except FileExistsError:
+                if time.monotonic() > deadline or _age(path) > patience:
+                    _remove_quietly(path)
+                time.sleep(0.1)
+        try:
+            yield
+        finally:
+            _remove_quietly(path)
+
+
+def _age(path: str) -> float:
+    try:
+        return time.time() - os.stat(path).st_mtime
+    except FileNotFoundError:
+        return 0
+
+
+def _remove_quietly(path: str) -> None:
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        pass
+
+
+def _run(command: list[str]) -> None:
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if ended.returncode:
+        text = ended.stdout.decode("utf-8", "replace")
+        raise RuntimeError("{} failed:\n{}".format(" ".join(command), text))

@@ -1,0 +1,154 @@
+"""What `make demo` shows: the real clients, the real host names, and nothing that leaves this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+from .cli_stand_ins import StandIns, az_token
+from .clients import Client, Completed, Workshop
+from .cloud import PracticeCloud
+from .packages import wheel as make_wheel
+
+_ENVIRONMENTS = os.path.join("target", "test-environments")
+
+
+class Stage:
+    """Shows steps: the command as a person would type it, how long it took, and what the cloud saw of it."""
+
+    def __init__(self, cloud: PracticeCloud) -> None:
+        self._cloud = cloud
+        self._number = 0
+
+    def show(
+        self, title: str, client: Client, command: list[object], environment: dict[str, str], lines: int = 3
+    ) -> None:
+        """Run one step; a failure ends the demonstration with everything that was printed."""
+        self._number += 1
+        print(f"\n{self._number}. {title}")
+        home = environment.get("HOME") or environment["USERPROFILE"]
+        words = ["python" if word == client.python else str(word).replace(home, "~") for word in command]
+        print("   $ " + " ".join(words))
+        seen = len(self._cloud.log.requests())
+        ended = client.run(command, environment, timeout=120)
+        if ended.code:
+            raise SystemExit(f"\n{ended}\n\nThe practice cloud saw:\n{self._cloud.log}")
+        for line in _last_lines(ended, lines):
+            print("     " + line)
+        print(f"   {ended.duration * 1000:.0f} ms; {self._describe(seen)}", flush=True)
+
+    def _describe(self, seen: int) -> str:
+        requests = self._cloud.log.requests()[seen:]
+        hosts = sorted({request.host for request in requests})
+        return f"{len(requests)} requests to {', '.join(hosts)}" if hosts else "no request"
+
+
+def _last_lines(ended: Completed, count: int) -> list[str]:
+    lines = [line.rstrip() for line in ended.output.splitlines() if line.strip()]
+    return lines[-count:]
+
+
+def perform(wheel: str) -> None:
+    """All steps."""
+    started = time.monotonic()
+    workshop = Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+    client, tool = workshop.client(wheel), workshop.tool()
+    print(f"pip, twine and keyring with {os.path.basename(wheel)}, and uv: ready", end=" ")
+    print(f"after {time.monotonic() - started:.1f} s")
+    with tempfile.TemporaryDirectory(prefix="ringbearer-demo-") as home, PracticeCloud() as cloud:
+        stand_ins = StandIns(os.path.join(home, "stand-ins"))
+        stand_ins.az(*az_token(cloud.azure.directory.user_token(cloud.azure.frodo)))
+        print("a practice cloud on loopback: ready. It answers for pkgs.dev.azure.com,")
+        print("contoso.pkgs.visualstudio.com, vssps.dev.azure.com, login.microsoftonline.com, ...")
+        print(f"{cloud.azure.frodo.name} is logged in with a stand-in for the Azure CLI")
+        person = cloud.environment(home, path=[client.bin, stand_ins.directory])
+        _play(Stage(cloud), cloud, client, tool, person, home)
+        if cloud.log.refused():
+            raise SystemExit(f"unexpected hosts: {cloud.log.refused()}")
+        stand_ins.close()
+    print(f"\nAll of it worked, in {time.monotonic() - started:.1f} s; nothing is left behind.")
+
+
+def _play(stage: Stage, cloud: PracticeCloud, client: Client, tool: Client, person: dict[str, str], home: str) -> None:
+    feed = cloud.azure.feed
+    stage.show("keyring finds the backends by itself", client, ["keyring", "--list-backends"], person, lines=8)
+    pip_install = ["pip", "install", "--keyring-provider", "import", "--index-url", feed.url()]
+    stage.show(
+        "pip installs a private package; it asks keyring in its own process",
+        client,
+        [*pip_install, "--target", os.path.join(home, "by-pip"), "greetings"],
+        person,
+        lines=1,
+    )
+    uv_install = ["uv", "pip", "install", "--keyring-provider", "subprocess", "--python", tool.python]
+    stage.show(
+        "uv does the same from the other form of the address; it asks the keyring command",
+        tool,
+        [
+            *[*uv_install, "--default-index", _with_user_name(feed.url("visualstudio.com"))],
+            *["--target", os.path.join(home, "by-uv"), "greetings"],
+        ],
+        person,
+        lines=2,
+    )
+    package = make_wheel("second-breakfast", "1.0")
+    file = os.path.join(home, package.file_name)
+    with open(file, "wb") as stream:
+        stream.write(package.content)
+    twine_upload = ["twine", "upload", "--non-interactive", "--disable-progress-bar"]
+    stage.show(
+        "twine uploads a package", client, [*twine_upload, "--repository-url", feed.upload_url(), file], person, lines=1
+    )
+    stage.show(
+        "pip installs what was uploaded",
+        client,
+        [*pip_install, "--target", os.path.join(home, "uploaded"), "second-breakfast"],
+        person,
+        lines=1,
+    )
+    stage.show(
+        "in GitHub Actions nobody is logged in: uv, by the job's own OIDC token",
+        tool,
+        [
+            *[*uv_install, "--default-index", _with_user_name(feed.url())],
+            *["--target", os.path.join(home, "runner", "by-uv"), "greetings"],
+        ],
+        _github_actions(cloud, client, home),
+        lines=2,
+    )
+
+
+def _with_user_name(url: str) -> str:
+    """uv asks keyring only when it knows a user name."""
+    return url.replace("//", "//VssSessionToken@", 1)
+
+
+def _github_actions(cloud: PracticeCloud, client: Client, home: str) -> dict[str, str]:
+    """The environment of a job whose token an application trusts, without `az`, PAT or secret."""
+    job = cloud.azure.github_actions.job()
+    application = cloud.azure.directory.application("publisher", cloud.azure.tenant)
+    application.trust("https://token.actions.githubusercontent.com", job.subject)
+    runner = os.path.join(home, "runner")
+    os.makedirs(runner, exist_ok=True)
+    return cloud.environment(
+        runner,
+        path=[client.bin],
+        AZURE_CLIENT_ID=application.client_id,
+        AZURE_TENANT_ID=cloud.azure.tenant.id,
+        **job.variables,
+    )
+
+
+def main() -> int:
+    """``python -m lab.demo --wheel PATH``."""
+    parser = argparse.ArgumentParser(prog="lab.demo", description=__doc__)
+    parser.add_argument("--wheel", required=True, help="the built wheel of ringbearer")
+    perform(os.path.abspath(parser.parse_args().wheel))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

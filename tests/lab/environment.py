@@ -1,0 +1,93 @@
+"""The environment of child processes: complete and minimal, nothing inherited from the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+
+#: What scripts of clients and stand-ins call. No ``az`` or ``keyring`` of the machine can slip in.
+_PROGRAMS = [
+    "sh",
+    "bash",
+    "env",
+    "cat",
+    "sleep",
+    "true",
+    "false",
+    "ls",
+    "mkdir",
+    "rm",
+    "uname",
+    "dirname",
+    "basename",
+    "head",
+    "id",
+    "ps",
+    "getconf",
+    "ldd",
+]
+#: Without these, Windows starts no process and opens no socket.
+_WINDOWS = ("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS")
+#: Every name by which clients find the file of authorities to trust.
+TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE")
+
+
+def programs_directory(directory: str) -> str:
+    """A PATH entry with a few system programs and nothing else."""
+    if os.name == "nt":
+        return os.path.join(os.environ["SYSTEMROOT"], "System32")
+    os.makedirs(directory, exist_ok=True)
+    for name in _PROGRAMS:
+        found = shutil.which(name)
+        link = os.path.join(directory, name)
+        if found and not os.path.lexists(link):
+            os.symlink(found, link)
+    return directory
+
+
+def child_environment(
+    home: str,
+    path: Iterable[str],
+    proxy_url: str,
+    ca_file: str,
+    metadata_url: str,
+    trust: tuple[str, ...] = TRUST_VARIABLES,
+    variables: dict[str, str | None] | None = None,
+) -> dict[str, str]:
+    """The variables a client needs to live in the practice cloud. One given as None is left out."""
+    home = str(home)
+    temporary = os.path.join(home, "tmp")
+    os.makedirs(temporary, exist_ok=True)
+    environment: dict[str, str | None] = {
+        "HOME": home,
+        "PATH": os.pathsep.join(str(entry) for entry in path),
+        "TMPDIR": temporary,
+        "LANG": "C.UTF-8",
+        "HTTPS_PROXY": proxy_url,
+        "HTTP_PROXY": proxy_url,
+        "NO_PROXY": "127.0.0.1,localhost",
+        # No test may ever ask the machine's own metadata service.
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST": metadata_url,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_NO_INPUT": "1",
+        "UV_CACHE_DIR": os.path.join(home, ".cache", "uv"),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+        "XDG_CONFIG_DIRS": os.path.join(home, "no-system-configuration"),
+        "AZURE_CONFIG_DIR": os.path.join(home, ".azure"),
+        "AZURE_CORE_COLLECT_TELEMETRY": "false",
+        "AZURE_CORE_NO_COLOR": "true",
+    }
+    environment.update({name: ca_file for name in trust})
+    if os.name == "nt":
+        environment.update({name: os.environ.get(name) for name in _WINDOWS})
+        environment.update({"USERPROFILE": home, "TEMP": temporary, "TMP": temporary})
+        environment["APPDATA"] = os.path.join(home, "AppData", "Roaming")
+        environment["LOCALAPPDATA"] = os.path.join(home, "AppData", "Local")
+    environment.update(variables or {})
+    if "//127.0.0.1" not in (environment["AZURE_POD_IDENTITY_AUTHORITY_HOST"] or ""):
+        raise ValueError("a test must not ask the machine's own metadata service")
+    return {name: str(value) for name, value in environment.items() if value is not None}

@@ -1,0 +1,96 @@
+"""Fixtures: a practice cloud for every test, and the real clients."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab.authority import CertificateAuthority
+from lab.cli_stand_ins import StandIns
+from lab.clients import Client, Workshop
+from lab.cloud import PracticeCloud
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def authority() -> Iterator[CertificateAuthority]:
+    """The certificate authority that all clouds share."""
+    made = CertificateAuthority()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cloud(authority: CertificateAuthority) -> Iterator[PracticeCloud]:
+    """A practice cloud of the test's own."""
+    with PracticeCloud(authority) as made:
+        yield made
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home directory."""
+    made = tmp_path / "home"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path) -> Iterator[StandIns]:
+    """A PATH directory for scripted command-line tools, empty at first."""
+    made = StandIns(tmp_path / "stand-ins")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Workshop:
+    """Where the clients' environments are built and kept."""
+    return Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or ROOT / "target" / "test-environments")
+
+
+@pytest.fixture(scope="session")
+def wheel() -> str:
+    """The wheel under test, which RINGBEARER_WHEEL names; `make test` sets it."""
+    path = os.environ.get("RINGBEARER_WHEEL")
+    if not path:
+        pytest.skip("RINGBEARER_WHEEL does not name a wheel; run `make test`")
+    return os.path.abspath(path)
+
+
+@pytest.fixture(scope="session")
+def client(workshop: Workshop, wheel: str) -> Client:
+    """keyring, pip and twine with ringbearer beside them."""
+    return workshop.client(wheel)
+
+
+@pytest.fixture(scope="session")
+def client_without(workshop: Workshop) -> Client:
+    """The same without ringbearer."""
+    return workshop.client()
+
+
+@pytest.fixture(scope="session")
+def tool(workshop: Workshop) -> Client:
+    """uv and a pip that have neither keyring nor ringbearer in their own environment."""
+    return workshop.tool()
+
+
+@pytest.fixture(scope="session")
+def pip_26_1(workshop: Workshop, wheel: str) -> Client:
+    """A pip that still asks with ``keyring get SERVICE USER``."""
+    return workshop.pip_26_1(wheel)
+
+
+@pytest.fixture(scope="session")
+def azure_cli(workshop: Workshop) -> Client:
+    """The real Azure CLI."""
+    if os.environ.get("RINGBEARER_WITHOUT_AZURE_CLI"):
+        pytest.skip("RINGBEARER_WITHOUT_AZURE_CLI is set")
+    if sys.version_info < (3, 10):
+        pytest.skip("the Azure CLI needs Python 3.10")
+    return workshop.azure_cli()
