@@ -58,7 +58,7 @@ def wheel() -> str:
     """The wheel under test, which RINGBEARER_WHEEL names; `make test` sets it."""
     path = os.environ.get("RINGBEARER_WHEEL")
     if not path:
-        pytest.skip("RINGBEARER_WHEEL does not name a wheel; run `make test`")
+        pytest.fail("RINGBEARER_WHEEL does not name a wheel; run `make python-test`")
     return os.path.abspath(path)
 
 

@@ -58,10 +58,11 @@ fn run(system: &dyn System, program: &Path, tenant: Option<&str>) -> Result<Outp
     system.run(&command)
 }
 
-/// Logins by managed identity and in the Cloud Shell belong to one tenant and refuse to be told which.
+/// Logins by managed identity and in the Cloud Shell belong to one tenant. Older versions of `az` refuse
+/// to be told which; since 2.91 they refuse every tenant but their own, in other words.
 fn refuses_tenant(output: &Output) -> bool {
     let said = output.stderr_text();
-    said.contains("Tenant shouldn't be specified") || said.contains("Tenant should not be specified")
+    said.contains("Tenant shouldn't be specified") || said.contains("non-current tenants is not supported")
 }
 
 fn read(output: &Output) -> Result<Secret> {
@@ -144,17 +145,16 @@ mod tests {
             .copied()
             .filter(|word| !word.contains("tenant") && !word.contains("contoso"))
             .collect();
-        let fake = Fake::default()
-            .run(
-                "az",
-                &WITH_TENANT,
-                1,
-                "",
-                "ERROR: Tenant shouldn't be specified for managed identity account",
-            )
-            .run("az", &without, 0, "\"token\"", "");
-        assert!(matches!(ask(&fake), Ok(Attempt::Token(_))));
-        fake.assert_done();
+        for said in [
+            "ERROR: Tenant shouldn't be specified for managed identity account",
+            "ERROR: For managed identity account, getting access token for non-current tenants is not supported.",
+        ] {
+            let fake = Fake::default()
+                .run("az", &WITH_TENANT, 1, "", said)
+                .run("az", &without, 0, "\"token\"", "");
+            assert!(matches!(ask(&fake), Ok(Attempt::Token(_))));
+            fake.assert_done();
+        }
     }
 
     #[test]
