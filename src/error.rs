@@ -108,10 +108,14 @@ impl std::error::Error for Error {}
 const QUOTATION_LIMIT: usize = 300;
 
 /// Quotes what a service or a child process said of itself: one line, without control characters,
-/// cut to a readable length.
+/// cut to a readable length, and without any of `hidden`, the secrets that were sent to it: a service
+/// may well repeat what it does not like.
 #[must_use]
-pub fn quote(words: &str) -> String {
-    let line = single_line(words);
+pub fn quote(words: &str, hidden: &[&str]) -> String {
+    let mut line = single_line(words);
+    for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
+        line = line.replace(secret, "(hidden)");
+    }
     match line.char_indices().nth(QUOTATION_LIMIT) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
@@ -146,8 +150,13 @@ mod tests {
 
     #[test]
     fn a_quotation_has_no_control_characters_and_an_end() {
-        let quoted = quote(&format!("red\u{1b}[31m\r\n{}", "x".repeat(5000)));
+        let quoted = quote(&format!("red\u{1b}[31m\r\n{}", "x".repeat(5000)), &[]);
         assert!(quoted.chars().all(|character| !character.is_control()));
         assert!(quoted.chars().count() <= QUOTATION_LIMIT + 1);
+    }
+
+    #[test]
+    fn a_quotation_hides_what_was_sent() {
+        assert_eq!(quote("bad secret hunter2!", &["", "hunter2"]), "bad secret (hidden)!");
     }
 }

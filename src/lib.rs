@@ -9,7 +9,7 @@
 //! - floor 2: [`ini`], [`jwt`], [`oauth`], [`token`], [`provider`], [`backend`]: small readers and
 //!   the shapes that every registry shares.
 //! - floor 3: one folder a registry: [`azure`].
-//! - floor 4: [`keyring`]: the list of backends.
+//! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup in a thread of its own.
 //! - floor 5: the Python edge (feature `python`).
 
 pub mod azure;
@@ -18,6 +18,7 @@ pub mod error;
 pub mod ini;
 pub mod jwt;
 pub mod keyring;
+pub mod lookup;
 pub mod oauth;
 pub mod provider;
 #[cfg(feature = "python")]

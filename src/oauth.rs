@@ -16,18 +16,27 @@ use crate::{
     token::Token,
 };
 
+/// The fields of a token request that hold secrets (RFC 6749, section 2.3.1; RFC 7523, section 2.2).
+const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
+
 /// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
 ///
 /// A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
 pub fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str, &str)], policy: Policy) -> Result<Token> {
     let request = Request::post_form(endpoint.clone(), fields).header("Accept", "application/json");
-    read_token(system, &retry::send(system, &request, policy)?)
+    let secrets: Vec<_> = fields
+        .iter()
+        .filter(|(name, _)| SECRET_FIELDS.contains(name))
+        .map(|(_, value)| *value)
+        .collect();
+    read_token(system, &retry::send(system, &request, policy)?, &secrets)
 }
 
 /// Reads the answer of a token endpoint, or of a metadata service that answers in the same form.
-pub fn read_token(system: &dyn System, response: &Response) -> Result<Token> {
+/// `secrets` went into the request and are not repeated in an error.
+pub fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) -> Result<Token> {
     if !response.is_success() {
-        return Err(refusal(response));
+        return Err(refusal(response, secrets));
     }
     let answer: Answer = response.json()?;
     let secret = Secret::from_trimmed(answer.access_token.expose()).ok_or_else(|| {
@@ -82,7 +91,7 @@ struct Refusal {
 
 /// The refusal in the endpoint's own words: its `error_description` up to the first line end (Entra
 /// adds trace numbers below), else its `error` code.
-fn refusal(response: &Response) -> Error {
+fn refusal(response: &Response, secrets: &[&str]) -> Error {
     let said = serde_json::from_slice::<Refusal>(&response.body)
         .ok()
         .and_then(|refusal| {
@@ -91,7 +100,7 @@ fn refusal(response: &Response) -> Error {
                 .and_then(|text| text.lines().next().map(str::to_owned));
             description.filter(|text| !text.trim().is_empty()).or(refusal.error)
         })
-        .map(|text| format!(": {}", quote(&text)))
+        .map(|text| format!(": {}", quote(&text, secrets)))
         .unwrap_or_default();
     let kind = if (400..500).contains(&response.status) {
         Kind::Rejected
@@ -138,6 +147,13 @@ mod tests {
             error.message(),
             "the fake answered with HTTP 401: AADSTS7000215: Invalid."
         );
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_the_secret() {
+        let body = r#"{"error":"invalid_client","error_description":"a&b is wrong"}"#;
+        let error = ask(&Fake::default().answer(Method::Post, ENDPOINT, 401, body)).unwrap_err();
+        assert!(error.message().ends_with("(hidden) is wrong"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The house has floors, and imports go downward only. This test reads every `use crate::` (and every
 //! `crate::` path in code) and holds it against the list.
 
+// A test of the source reads the source, and fails where it cannot.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -14,7 +17,7 @@ const FLOORS: [&[&str]; 6] = [
     &["sys"],
     &["ini", "jwt", "oauth", "token", "provider", "backend"],
     &["azure"],
-    &["keyring"],
+    &["keyring", "lookup"],
     &["python"],
 ];
 

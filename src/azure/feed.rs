@@ -16,6 +16,8 @@ const HOSTS_WITH_ORGANISATION_BEFORE: [&str; 2] = ["pkgs.visualstudio.com", "pkg
 pub struct Feed {
     url: Url,
     organisation: String,
+    /// The feed host below which the organisation is a subdomain, in the older form of the URLs.
+    parent: Option<&'static str>,
     is_upload: bool,
 }
 
@@ -42,12 +44,11 @@ impl Feed {
         }
         let url = service.url()?.clone();
         let host = service.host()?;
-        let before = HOSTS_WITH_ORGANISATION_BEFORE
-            .iter()
-            .find_map(|feed_host| subdomain_of(host, feed_host))
-            .filter(|labels| !labels.is_empty());
-        let organisation = match before {
-            Some(labels) => labels.to_owned(),
+        let parent = HOSTS_WITH_ORGANISATION_BEFORE
+            .into_iter()
+            .find(|feed_host| subdomain_of(host, feed_host).is_some_and(|labels| !labels.is_empty()));
+        let organisation = match parent {
+            Some(feed_host) => subdomain_of(host, feed_host)?.to_owned(),
             None => url
                 .path_segments()?
                 .next()
@@ -66,6 +67,7 @@ impl Feed {
         Some(Self {
             url,
             organisation,
+            parent,
             is_upload,
         })
     }
@@ -102,21 +104,16 @@ impl Feed {
     #[must_use]
     pub fn shown(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
-        if host.len() > self.organisation.len() && host.starts_with(&self.organisation.to_ascii_lowercase()) {
-            host.to_owned()
-        } else {
-            format!("{host}/{}", self.organisation)
+        match self.parent {
+            Some(_) => host.to_owned(),
+            None => format!("{host}/{}", self.organisation),
         }
     }
 
     /// The page on which a person signs in to the organisation.
     #[must_use]
     pub fn portal(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        let base = HOSTS_WITH_ORGANISATION_BEFORE
-            .iter()
-            .find(|feed_host| subdomain_of(host, feed_host).is_some_and(|labels| !labels.is_empty()));
-        match base {
+        match self.parent {
             Some(feed_host) => format!(
                 "https://{}.{}",
                 self.organisation,

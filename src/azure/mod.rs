@@ -15,7 +15,7 @@ use std::{
     cell::OnceCell,
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use log::{debug, info};
@@ -42,6 +42,9 @@ pub const SESSION_USERNAME: &str = "VssSessionToken";
 
 /// The user name that goes with the bearer of a service principal, as artifacts-keyring-nofuss has it.
 pub const BEARER_USERNAME: &str = "bearer";
+
+/// How much clocks may differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// How many times a request is tried at the most, 1 to 10.
 const ATTEMPTS_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_RETRIES";
@@ -179,6 +182,7 @@ impl Minting<'_> {
             }
             Grant::Bearer(token) => token,
         };
+        self.check_end(&token)?;
         let claims = Claims::read(&token.secret);
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.unwrap_or("an account that it does not name");
@@ -213,6 +217,18 @@ impl Minting<'_> {
             password: secret,
             expires,
         })
+    }
+
+    /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that
+    /// is some minutes off does not matter.
+    fn check_end(&self, token: &Token) -> Result<()> {
+        let since = token.expires.and_then(|end| self.system.now().duration_since(end).ok());
+        let has_ended = since.is_some_and(|since| since > CLOCK_SKEW);
+        if has_ended {
+            Err(Error::new(Kind::Rejected, "the token has expired"))
+        } else {
+            Ok(())
+        }
     }
 
     fn exhausted(&self, exhausted: Exhausted, tenant: Option<&str>) -> Error {

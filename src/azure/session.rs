@@ -46,7 +46,7 @@ pub fn exchange(
         .bearer(bearer);
     let response = retry::send(system, &request, policy)?;
     if response.status != 200 {
-        return Err(refusal(&response, feed, account));
+        return Err(refusal(&response, feed, bearer, account));
     }
     let answer: Answer = response.json()?;
     let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(|| {
@@ -77,7 +77,7 @@ struct Refusal {
     message: Option<String>,
 }
 
-fn refusal(response: &Response, feed: &Feed, account: Option<&str>) -> Error {
+fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&str>) -> Error {
     let said = serde_json::from_slice::<Refusal>(&response.body)
         .ok()
         .and_then(|refusal| refusal.message)
@@ -98,7 +98,7 @@ fn refusal(response: &Response, feed: &Feed, account: Option<&str>) -> Error {
     let quoted = if said.is_empty() {
         String::new()
     } else {
-        format!(": {}", quote(&said))
+        format!(": {}", quote(&said, &[bearer.expose()]))
     };
     let what = match response.status {
         401 => format!("{} rejected the token of {who}{quoted}", response.host),

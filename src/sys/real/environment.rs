@@ -14,7 +14,7 @@ impl Environment {
     /// The environment as it is now.
     #[must_use]
     pub fn capture() -> Self {
-        Self(std::env::vars_os().collect())
+        std::env::vars_os().collect()
     }
 
     /// A variable, if it is set and UTF-8.
@@ -45,10 +45,20 @@ impl Environment {
 
 impl FromIterator<(OsString, OsString)> for Environment {
     fn from_iter<Pairs: IntoIterator<Item = (OsString, OsString)>>(pairs: Pairs) -> Self {
-        Self(pairs.into_iter().collect())
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (canonical(name), value))
+                .collect(),
+        )
     }
 }
 
 fn key(name: &str) -> OsString {
-    OsString::from(name)
+    canonical(OsString::from(name))
+}
+
+/// The spelling of a name by which it is found: Windows does not tell `Path` from `PATH`.
+fn canonical(name: OsString) -> OsString {
+    if cfg!(windows) { name.to_ascii_uppercase() } else { name }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{Environment, proxy, trust};
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, quote},
     sys::http::{
         BODY_CAP, CONNECT_LIMIT, Failure, Method, Network as Way, REQUEST_LIMIT, Request, Response, is_loopback,
     },
@@ -233,10 +233,7 @@ fn explain(error: ureq::Error, request: &Request) -> Failure {
         ),
         ureq::Error::ConnectProxyFailed(status) => (
             Kind::Network,
-            format!(
-                "the proxy refused to connect to {host} ({})",
-                crate::error::quote(&status)
-            ),
+            format!("the proxy refused to connect to {host} ({})", quote(&status, &[])),
             Some("check HTTPS_PROXY, and the user name and password in it"),
             false,
         ),
@@ -289,13 +286,13 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
             Kind::Network,
             format!(
                 "the certificate of {host} is not trusted: {}",
-                crate::error::quote(&reason.to_string())
+                quote(&reason.to_string(), &[])
             ),
         )
         .with_hint("behind a proxy that inspects TLS, name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE"),
         other => Error::new(
             Kind::Network,
-            format!("TLS with {host} failed: {}", crate::error::quote(&other.to_string())),
+            format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])),
         ),
     };
     Failure {

@@ -228,3 +228,76 @@ fn neutral_directory(environment: &Environment) -> PathBuf {
         PathBuf::from("/")
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration, cancel: &Cancel) -> Result<child::Output> {
+        let environment = [
+            ("PATH".into(), "/usr/bin:/bin".into()),
+            ("GIVEN".into(), "given".into()),
+        ]
+        .into_iter()
+        .collect();
+        let program = find(&environment, "sh").unwrap();
+        let command = child::Command::new(program, &["-c", script], limit).variable("ADDED", "added");
+        run(&environment, &command, Instant::now() + limit, cancel)
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_child_has_its_environment_a_neutral_directory_and_no_input() {
+        let output = shell(
+            "echo $GIVEN $ADDED $HOME; pwd; cat; echo oops >&2; exit 3",
+            LONG,
+            &Cancel::default(),
+        )
+        .unwrap();
+        assert_eq!(&output.stdout[..], b"given added\n/\n");
+        assert_eq!((output.status, output.stderr_text().as_str()), (Some(3), "oops\n"));
+    }
+
+    #[test]
+    fn a_child_that_sleeps_is_killed_with_what_it_started() {
+        let start = Instant::now();
+        let error = shell("sleep 60 & sleep 60", Duration::from_millis(200), &Cancel::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Timeout);
+        assert!(start.elapsed() < LONG);
+    }
+
+    #[test]
+    fn a_grandchild_that_keeps_the_pipe_does_not_keep_us() {
+        let start = Instant::now();
+        let output = shell("echo token; sleep 60 &", LONG, &Cancel::default()).unwrap();
+        assert_eq!(&output.stdout[..], b"token\n");
+        assert!(start.elapsed() < LONG);
+    }
+
+    #[test]
+    fn a_caller_who_gives_up_ends_the_child() {
+        let cancel = Cancel::default();
+        let error = thread::scope(|scope| {
+            let running = scope.spawn(|| shell("sleep 60", LONG, &cancel));
+            thread::sleep(Duration::from_millis(100));
+            cancel.cancel();
+            running.join().unwrap().unwrap_err()
+        });
+        assert_eq!(error.kind(), Kind::Cancelled);
+    }
+
+    #[test]
+    fn endless_output_is_an_error() {
+        let error = shell("yes", LONG, &Cancel::default()).unwrap_err();
+        assert!(error.message().contains("more than 1024 KiB"), "{error}");
+    }
+
+    #[test]
+    fn programs_are_not_found_through_relative_or_empty_entries() {
+        for path in ["", ".", "::", "bin", "./bin:"] {
+            let environment = [("PATH".into(), path.into())].into_iter().collect();
+            assert_eq!(find(&environment, "sh"), None, "{path:?}");
+        }
+    }
+}

@@ -46,7 +46,7 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token
     };
     let challenge = retry::send(system, &request(), Policy::USUAL)?;
     if challenge.status != 401 {
-        return oauth::read_token(system, &challenge).map(Attempt::Token);
+        return oauth::read_token(system, &challenge, &[]).map(Attempt::Token);
     }
     let path = challenge_path(&challenge, &agent_folder(system))?;
     let content = system.read_file(&path, FILE_CAP).map(Zeroizing::new).map_err(|error| {
@@ -64,7 +64,7 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token
         &request().header("Authorization", &authorization),
         Policy::USUAL,
     )?;
-    oauth::read_token(system, &response).map(Attempt::Token)
+    oauth::read_token(system, &response, &[key.expose()]).map(Attempt::Token)
 }
 
 fn agent_folder(system: &dyn System) -> PathBuf {

@@ -30,9 +30,15 @@ const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// How long an answer may take once somebody is there.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What the service answers with while it starts or is upgraded; 410 can last 70 seconds.
+/// How long an upgrade of the service lasts.
+const UPGRADE: Duration = Duration::from_secs(70);
+
+/// The pause after an answer that says "not yet".
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What the service answers with while it starts or is upgraded.
 const POLICY: Policy = Policy {
-    attempts: 6,
+    attempts: 5,
     is_transient: |status| matches!(status, 404 | 410 | 429 | 500..=599),
 };
 
@@ -63,15 +69,7 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
         }
     };
     let response = if (POLICY.is_transient)(first.status) {
-        pause_first(system, &first)?;
-        retry::send(
-            system,
-            &request,
-            Policy {
-                attempts: POLICY.attempts - 1,
-                ..POLICY
-            },
-        )?
+        insist(system, &request, first)?
     } else {
         first
     };
@@ -82,15 +80,24 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
             Some(_) => "the machine has no identity with the id in AZURE_CLIENT_ID",
             None => "the machine has no identity, or several: AZURE_CLIENT_ID chooses one",
         })),
-        _ => oauth::read_token(system, &response).map(Attempt::Token),
+        _ => oauth::read_token(system, &response, &[]).map(Attempt::Token),
     }
 }
 
-/// The wait between the probe and what follows, within what the server asks for.
-fn pause_first(system: &dyn System, first: &Response) -> Result<()> {
-    debug!(
-        "managed_identity: the metadata service answered {}, asking again",
-        first.status
-    );
-    system.pause(Duration::from_millis(500))
+/// Asks again while the service is about to come: the usual retries, and for as long as an upgrade
+/// lasts, which it tells by 410.
+fn insist(system: &dyn System, request: &Request, first: Response) -> Result<Response> {
+    let end = system.remaining().saturating_sub(UPGRADE);
+    let mut response = first;
+    loop {
+        debug!(
+            "managed_identity: the metadata service answered {}, asking again",
+            response.status
+        );
+        system.pause(PAUSE)?;
+        response = retry::send(system, request, POLICY)?;
+        if response.status != 410 || system.remaining() <= end {
+            return Ok(response);
+        }
+    }
 }

@@ -1,0 +1,230 @@
+//! One lookup in a thread of its own, which the caller can give up at any moment.
+//!
+//! The thread never touches the caller's world: it has the environment as it was captured, and sends
+//! its log lines and its outcome through a channel. So nothing that a lookup does (a name server that
+//! does not answer, a child process, a pause) can keep the caller from being interrupted, and a lookup
+//! that was given up can end in its own time.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::{
+    error::{Error, Kind, Result},
+    sys::real::{Cancel, Environment, Network, Real, lookup_limit},
+};
+
+/// The first part of the targets of all log lines here.
+pub const LOG_ROOT: &str = "ringbearer";
+
+/// How much longer than its limit a lookup may take before it is given up from outside. It keeps to
+/// its limit by itself, unless the operating system keeps it from doing so.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A line for the caller's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// How much it matters.
+    pub level: Level,
+    /// Where it comes from: a module path below [`LOG_ROOT`].
+    pub target: String,
+    /// What it says. It holds no secret.
+    pub message: String,
+}
+
+/// What a lookup says to its caller.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<Outcome> {
+    /// A line for the log.
+    Log(Line),
+    /// The outcome. Nothing follows.
+    Done(Result<Outcome>),
+}
+
+/// A lookup under way.
+pub struct Lookup<Outcome> {
+    events: mpsc::Receiver<Event<Outcome>>,
+    cancel: Cancel,
+    patience: Duration,
+}
+
+impl<Outcome: Send + 'static> Lookup<Outcome> {
+    /// Starts a lookup. Lines below `level` are not sent.
+    pub fn start(
+        environment: Environment,
+        network: Arc<Network>,
+        level: LevelFilter,
+        work: impl FnOnce(&Real) -> Result<Outcome> + Send + 'static,
+    ) -> Result<Self> {
+        let patience = lookup_limit(&environment) + GRACE;
+        let cancel = Cancel::default();
+        let (sender, events) = mpsc::channel();
+        let for_thread = cancel.clone();
+        thread::Builder::new()
+            .name(LOG_ROOT.to_owned())
+            .spawn(move || {
+                let lines = sender.clone();
+                // A caller who gave up listens no more, here and below.
+                LOG.set(Some((level, Box::new(move |line| drop(lines.send(Event::Log(line)))))));
+                let system = Real::new(environment, network, for_thread);
+                let outcome = catch_unwind(AssertUnwindSafe(|| work(&system))).unwrap_or_else(|_| Err(fault()));
+                LOG.set(None);
+                drop(sender.send(Event::Done(outcome)));
+            })
+            .map_err(|error| Error::new(Kind::Internal, format!("no thread can be started: {}", error.kind())))?;
+        Ok(Self {
+            events,
+            cancel,
+            patience,
+        })
+    }
+
+    /// Waits for what the lookup says next, `glance` at the most; `None` if it says nothing so long.
+    /// A lookup that is long over its limit is given up.
+    pub fn next_event(&mut self, glance: Duration) -> Option<Event<Outcome>> {
+        match self.events.recv_timeout(glance) {
+            Ok(event) => Some(event),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Some(Event::Done(Err(fault()))),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                self.patience = self.patience.saturating_sub(glance);
+                if !self.patience.is_zero() {
+                    return None;
+                }
+                self.give_up();
+                Some(Event::Done(Err(Error::new(
+                    Kind::Timeout,
+                    "the lookup did not end in time",
+                ))))
+            }
+        }
+    }
+
+    /// Tells the lookup that nobody waits for it any more.
+    pub fn give_up(&self) {
+        self.cancel.cancel();
+    }
+}
+
+fn fault() -> Error {
+    Error::new(Kind::Internal, "ringbearer failed by a fault of its own")
+        .with_hint("please report it, with what RINGBEARER_DEBUG=1 prints")
+}
+
+/// Where the lines of a lookup go, and which of them.
+type Sink = (LevelFilter, Box<dyn Fn(Line)>);
+
+thread_local! {
+    /// The sink of this thread's lookup.
+    static LOG: RefCell<Option<Sink>> = const { RefCell::new(None) };
+}
+
+/// The way of log lines to the lookup that they belong to. It lets the lines of this crate pass and no
+/// others: what the libraries below log (headers, addresses) was not written with secrets in mind.
+pub struct LogToLookup;
+
+impl LogToLookup {
+    /// Makes this the logger of the process. A second call changes nothing.
+    pub fn install() {
+        if log::set_logger(&Self).is_ok() {
+            log::set_max_level(LevelFilter::Debug);
+        }
+    }
+}
+
+impl Log for LogToLookup {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let is_ours = metadata.target().split("::").next() == Some(LOG_ROOT);
+        is_ours && LOG.with_borrow(|log| log.as_ref().is_some_and(|(level, _)| metadata.level() <= *level))
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let line = Line {
+            level: record.level(),
+            target: record.target().to_owned(),
+            message: record.args().to_string(),
+        };
+        LOG.with_borrow(|log| {
+            if let Some((_, send)) = log {
+                send(line);
+            }
+        });
+    }
+
+    fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::System;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn start<Outcome: Send + 'static>(
+        limit: &str,
+        work: impl FnOnce(&Real) -> Result<Outcome> + Send + 'static,
+    ) -> Lookup<Outcome> {
+        let environment = [("RINGBEARER_TIMEOUT".into(), limit.into())].into_iter().collect();
+        LogToLookup::install();
+        Lookup::start(environment, Arc::default(), LevelFilter::Info, work).unwrap()
+    }
+
+    #[test]
+    fn log_lines_come_first_and_then_the_outcome() {
+        let mut lookup = start("5", |_| {
+            log::debug!("too quiet");
+            log::info!("heard");
+            log::warn!(target: "ureq::something", "not ours");
+            Ok(7)
+        });
+        let line = Line {
+            level: Level::Info,
+            target: "ringbearer::lookup::tests".into(),
+            message: "heard".into(),
+        };
+        assert_eq!(lookup.next_event(LONG), Some(Event::Log(line)));
+        assert_eq!(lookup.next_event(LONG), Some(Event::Done(Ok(7))));
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_not_a_crash() {
+        let mut lookup: Lookup<()> = start("5", |_| panic!("x-detail"));
+        let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else {
+            panic!("no outcome")
+        };
+        assert_eq!(error.kind(), Kind::Internal);
+        assert!(!error.to_string().contains("x-detail"));
+    }
+
+    #[test]
+    fn a_pause_ends_when_the_caller_gives_up() {
+        let mut lookup: Lookup<()> = start("60", |system| system.pause(Duration::from_secs(60)));
+        assert_eq!(lookup.next_event(Duration::from_millis(10)), None);
+        lookup.give_up();
+        let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else {
+            panic!("no outcome")
+        };
+        assert_eq!(error.kind(), Kind::Cancelled);
+    }
+
+    #[test]
+    fn a_lookup_that_does_not_keep_to_its_limit_is_given_up() {
+        let (release, held) = mpsc::channel::<()>();
+        let mut lookup = start("0.1", move |_| Ok(held.recv().is_err()));
+        let mut events = (0..200).map(|_| lookup.next_event(Duration::from_millis(10)));
+        let Some(Some(Event::Done(Err(error)))) = events.find(Option::is_some) else {
+            panic!("no outcome")
+        };
+        assert_eq!(error.kind(), Kind::Timeout);
+        drop(release);
+    }
+}
