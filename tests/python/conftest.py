@@ -12,6 +12,8 @@ from lab.authority import CertificateAuthority
 from lab.cli_stand_ins import StandIns
 from lab.clients import Client, Workshop
 from lab.cloud import PracticeCloud
+from lab.look_up import Lookups
+from person import Person
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,6 +68,18 @@ def wheel() -> str:
 def client(workshop: Workshop, wheel: str) -> Client:
     """keyring, pip and twine with ringbearer beside them."""
     return workshop.client(wheel)
+
+
+@pytest.fixture
+def look_up(cloud: PracticeCloud, client: Client, home: Path, stand_ins: StandIns) -> Lookups:
+    """Asks keyring in a process of its own, with the stand-ins on PATH."""
+    return Lookups(cloud, client, home, [stand_ins.directory])
+
+
+@pytest.fixture
+def frodo(cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> Person:
+    """The practice cloud's user, logged in with a stand-in for `az`."""
+    return Person(cloud, stand_ins, home)
 
 
 @pytest.fixture(scope="session")

@@ -229,7 +229,8 @@ fn neutral_directory(environment: &Environment) -> PathBuf {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -1,0 +1,1 @@
+"""Benchmarks: scripts that measure and show, not tests that pass or fail."""

@@ -1,0 +1,139 @@
+"""What ringbearer costs a program that uses keyring: time, memory, size. ``python -m bench --wheel PATH``.
+
+Two environments that differ in nothing but ringbearer are asked in turn, A B A B ..., so that a machine whose speed
+drifts slows both alike. Medians and the median of the differences pair by pair are what to quote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import email
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import zipfile
+
+from lab.clients import Client, Workshop
+
+_ENVIRONMENTS = os.path.join("target", "test-environments")
+
+#: What every program does that uses keyring: find the backends.
+_FIND_BACKENDS = "import keyring; keyring.get_keyring()"
+
+_FOREIGN_LOOKUPS = """
+import time
+from ringbearer.backends import AzureArtifactsKeyring
+backend, services = AzureArtifactsKeyring(), ["https://index.example/simple/", "python-poetry-check", ""]
+for service in services:
+    backend.get_credential(service, None)
+start = time.perf_counter()
+for _ in range(10000):
+    for service in services:
+        backend.get_credential(service, None)
+print((time.perf_counter() - start) / 30000)
+"""
+
+
+#: Prints the most memory that the process held, in KiB. The operating system's account of an ended child would not
+#: do: on Linux it begins with what its parent held when it was forked.
+_PEAK = """
+for line in open("/proc/self/status"):
+    if line.startswith("VmHWM:"):
+        print(line.split()[1])
+"""
+
+
+def milliseconds(client: Client, environment: dict[str, str]) -> float:
+    """The wall time of one run."""
+    start = time.perf_counter()
+    child = os.posix_spawn(client.python, [client.python, "-c", _FIND_BACKENDS], environment)
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise SystemExit(f"the program failed: {_FIND_BACKENDS}")
+    return (time.perf_counter() - start) * 1000
+
+
+def peak_mebibytes(client: Client, environment: dict[str, str]) -> float:
+    """The most memory that one run held."""
+    ended = client.run(["python", "-c", _FIND_BACKENDS + "\n" + _PEAK], environment).check()
+    return int(ended.stdout) / 1024
+
+
+def compare(runs: int, client: Client, without: Client) -> None:
+    """Time and memory with ringbearer and without, in turn."""
+    measures = [("ms", milliseconds)]
+    if sys.platform == "linux":
+        measures.append(("MiB", peak_mebibytes))
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"HOME": home, "PATH": os.defpath}
+        for unit, measure in measures:
+            pairs = []
+            for number in range(-2, runs):
+                pair = measure(client, environment), measure(without, environment)
+                if number >= 0:  # The first two fill the caches: byte code, files.
+                    pairs.append(pair)
+                    show_progress(number + 1, runs)
+            show_pairs(pairs, unit)
+
+
+def show_pairs(pairs: list[tuple[float, float]], unit: str) -> None:
+    """Both columns, and what lies between them."""
+    columns = [list(column) for column in zip(*pairs)]
+    longest = max(map(statistics.median, columns))
+    print(f"\n{_FIND_BACKENDS}: {unit}, median (minimum to maximum) of {len(pairs)} alternated runs")
+    for name, column in zip(("with ringbearer", "without"), columns):
+        bar = "█" * round(40 * statistics.median(column) / longest)
+        print(f"  {name:16} {statistics.median(column):8.2f} {unit} ({min(column):.2f} to {max(column):.2f})  {bar}")
+    difference = statistics.median(a - b for a, b in pairs)
+    print(f"  {'difference':16} {difference:8.2f} {unit}, ratio {statistics.median(a / b for a, b in pairs):.3f}")
+
+
+def show_progress(done: int, total: int) -> None:
+    """A bar on a terminal, nothing elsewhere."""
+    if sys.stderr.isatty():
+        filled = 40 * done // total
+        end = "\r\033[K" if done == total else ""
+        print(f"\r[{'#' * filled}{'.' * (40 - filled)}] {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def show_foreign_cost(client: Client) -> None:
+    """What a service costs that is not ours."""
+    with tempfile.TemporaryDirectory() as home:
+        ended = client.run(["python", "-c", _FOREIGN_LOOKUPS], {"HOME": home, "PATH": os.defpath}).check()
+    print(f"\na service that is not ours: {float(ended.stdout) * 1e6:.2f} µs a question, mean of 30000")
+
+
+def show_size(wheel: str) -> None:
+    """The wheel's size and what it needs."""
+    with zipfile.ZipFile(wheel) as archive:
+        installed = sum(entry.file_size for entry in archive.infolist())
+        name = next(entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))
+        needs = email.message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
+    print(f"\n{os.path.basename(wheel)}: {os.path.getsize(wheel) / 1e6:.2f} MB, installed {installed / 1e6:.2f} MB")
+    print(f"needs: {', '.join(needs)}")
+
+
+def main() -> int:
+    """Measure and show."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--wheel", required=True, help="the built wheel of ringbearer")
+    parser.add_argument("--runs", type=int, default=31, help="counted runs of each (default: %(default)s)")
+    arguments = parser.parse_args()
+    if not hasattr(os, "posix_spawn"):
+        raise SystemExit("this benchmark needs os.posix_spawn, which Windows lacks")
+    workshop = Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+    wheel = os.path.abspath(arguments.wheel)
+    client = workshop.client(wheel)
+    print(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}, ", end="")
+    print(f"{os.cpu_count()} processors")
+    compare(arguments.runs, client, workshop.client())
+    show_foreign_cost(client)
+    show_size(wheel)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
