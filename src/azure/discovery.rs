@@ -77,16 +77,23 @@ fn package_url(url: &Url) -> Option<Url> {
 }
 
 fn not_said(response: &Response, feed: &Feed) -> Error {
-    let what = match response.status {
-        203 | 300..=399 => "sent a sign-in page in place of an answer",
-        404 => "does not know this URL",
-        _ => "did not say which tenant it belongs to",
+    let (what, hint) = match response.status {
+        203 | 300..=399 => (
+            "sent a sign-in page in place of an answer",
+            "check the network and the VPN",
+        ),
+        404 => ("does not know this URL", "check the URL of the feed"),
+        429 | 500..=599 => ("is out of order", "try again later"),
+        _ => (
+            "did not say which tenant it belongs to",
+            "check the URL of the feed, the network and the VPN",
+        ),
     };
     Error::new(
         Kind::Protocol,
         format!("{} {what} (HTTP {})", feed.shown(), response.status),
     )
-    .with_hint("check the URL of the feed, the network and the VPN")
+    .with_hint(hint)
 }
 
 /// Reads the answer. `Ok(None)` if it says nothing; an error if it names a place that is not trusted.

@@ -18,7 +18,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use log::{debug, info};
+// Nothing here is logged at INFO: pip prints that on standard output, also of commands whose output is JSON.
+use log::debug;
 
 use self::{
     discovery::Discovery,
@@ -169,7 +170,7 @@ impl Minting<'_> {
     fn accept(&self, provider: &'static str, grant: Grant) -> Result<Credential> {
         let token = match grant {
             Grant::Password { username, password } => {
-                info!(
+                debug!(
                     "{}: {provider} gives a password that is used as it is",
                     self.feed.shown()
                 );
@@ -187,7 +188,7 @@ impl Minting<'_> {
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.unwrap_or("an account that it does not name");
         if claims.as_ref().is_some_and(entra::is_service_principal) {
-            info!(
+            debug!(
                 "{}: {provider} gives the bearer of {shown_account}, a service principal",
                 self.feed.shown()
             );
@@ -211,7 +212,7 @@ impl Minting<'_> {
             account,
             self.policy,
         )?;
-        info!("{}: signed in as {shown_account} by {provider}", self.feed.shown());
+        debug!("{}: signed in as {shown_account} by {provider}", self.feed.shown());
         Ok(Credential {
             username: SESSION_USERNAME.to_owned(),
             password: secret,

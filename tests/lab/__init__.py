@@ -17,6 +17,7 @@ A test writes::
 Floors (imports go downward only)::
 
     demo, __main__              what a person starts
+    look_up                     keyring asked in a child process (look_up_program)
     cloud                       ties the cloud together
     azure/, hostile             the sites, one subject a module
     proxy                       where clients come in

@@ -1,4 +1,4 @@
-"""Tiny pure-Python wheels, built in memory (PEP 427)."""
+"""Tiny pure-Python distributions, made in memory: wheels (PEP 427) and source archives (PEP 517, PEP 518)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import re
+import tarfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,40 @@ def wheel(name: str, version: str = "1.0", requires: Sequence[str] = (), source:
             archive.writestr(zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0)), content)
     file_name = f"{module}-{version}-py3-none-any.whl"
     return Package(name, version, file_name, stream.getvalue(), metadata)
+
+
+def sdist(name: str, version: str = "1.0", build_requires: Sequence[str] = ()) -> Package:
+    """A source archive that builds itself. It fails to unless each of the ``build_requires`` can be imported."""
+    made = wheel(name, version)
+    backend = "".join(f"import {normalize(one).replace('-', '_')}\n" for one in build_requires) + _BACKEND
+    project = "[build-system]\nrequires = [{}]\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    files = {
+        "PKG-INFO": made.metadata,
+        "pyproject.toml": project.format(", ".join(repr(one) for one in build_requires)).encode(),
+        "backend.py": backend.encode(),
+        made.file_name: made.content,
+    }
+    directory = f"{normalize(name).replace('-', '_')}-{version}"
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(f"{directory}/{path}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return Package(name, version, directory + ".tar.gz", stream.getvalue(), made.metadata)
+
+
+#: The build is no more than a copy of the wheel that the archive has inside.
+_BACKEND = """
+import glob
+import shutil
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    [made] = glob.glob("*.whl")
+    shutil.copy(made, wheel_directory)
+    return made
+"""
 
 
 def _record_hash(content: bytes) -> str:

@@ -1,0 +1,57 @@
+"""Files at fixed places of the machine, seen by one process alone: a mount namespace of its own (Linux)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+
+_UNSHARE = shutil.which("unshare") or ""
+
+
+def _works(options: list[str]) -> bool:
+    script = "mount -t tmpfs none /run"
+    ended = subprocess.run(
+        [_UNSHARE, *options, "sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return ended.returncode == 0
+
+
+def _options() -> list[str] | None:
+    if not _UNSHARE:
+        return None
+    # Root needs no user namespace; others need one in which they are root.
+    return next((options for options in (["-m"], ["-r", "-m"]) if _works(options)), None)
+
+
+_OPTIONS = _options()
+#: Whether `with_files` can be used here.
+AVAILABLE = _OPTIONS is not None
+
+
+def with_files(files: dict[str, str], modes: dict[str, int] | None = None) -> list[str]:
+    """The beginning of a command: what follows runs where these files exist, in folders that hold nothing else.
+
+    Of each file the top two folders are replaced (``/run``, ``/var/opt``).
+    """
+    assert _OPTIONS is not None
+    lines = ["set -e"]
+    covered = set()
+    for path in files:
+        parts = path.split("/")
+        cover = next((place for place in ("/run", "/var/opt") if path.startswith(place + "/")), None)
+        assert cover and ".." not in parts, path
+        if cover not in covered:
+            covered.add(cover)
+            lines.append(f"mount -t tmpfs none {cover}")
+        lines.append(f"mkdir -p {shlex.quote(os.path.dirname(path))}")
+    for path, text in files.items():
+        lines.append(f"printf %s {shlex.quote(text)} >{shlex.quote(path)}")
+    for path, mode in (modes or {}).items():
+        lines.append(f"chmod {mode:o} {shlex.quote(path)}")
+    lines.append('exec "$@"')
+    # PATH of the process that is to run holds a few programs only; these are found without it.
+    prefix = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin\n"
+    script = "before=$PATH\n" + prefix + "\n".join(lines[:-1]) + "\nPATH=$before\n" + lines[-1]
+    return [_UNSHARE, *_OPTIONS, "/bin/sh", "-c", script, "sh"]
