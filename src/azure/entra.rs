@@ -102,15 +102,36 @@ impl Tenant {
         Ok(Self { login_host, ..self })
     }
 
-    /// The token endpoint, of the tenant that AZURE_TENANT_ID names if it names one.
-    pub fn token_endpoint(&self, system: &dyn System) -> Result<Url> {
-        let tenant = match system.setting(TENANT_VARIABLE) {
-            Some(id) => Self::new(&id)
-                .map_err(|error| Error::new(Kind::Configuration, format!("{TENANT_VARIABLE}: {}", error.message())))?,
-            None => self.clone(),
+    /// The same, or the tenant that AZURE_TENANT_ID names for applications.
+    pub fn of_application(&self, system: &dyn System) -> Result<Self> {
+        let Some(id) = system.setting(TENANT_VARIABLE) else {
+            return Ok(self.clone());
         };
-        Url::parse(&format!("https://{}/{}/oauth2/v2.0/token", self.login_host, tenant.id))
+        self.named(&id)
+            .map_err(|error| Error::new(Kind::Configuration, format!("{TENANT_VARIABLE}: {}", error.message())))
+    }
+
+    /// Another tenant on the same login host.
+    pub fn named(&self, id: &str) -> Result<Self> {
+        Ok(Self {
+            login_host: self.login_host,
+            ..Self::new(id)?
+        })
+    }
+
+    /// The token endpoint.
+    pub fn token_endpoint(&self) -> Result<Url> {
+        Url::parse(&format!("https://{}/{}/oauth2/v2.0/token", self.login_host, self.id))
             .map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))
+    }
+
+    /// Whether a token is known to belong to another tenant: both must be named by their GUIDs.
+    #[must_use]
+    pub fn differs_from(&self, claims: &Claims) -> bool {
+        let is_guid = |id: &str| id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        claims
+            .text("tid")
+            .is_some_and(|tid| is_guid(tid) && is_guid(&self.id) && !tid.eq_ignore_ascii_case(&self.id))
     }
 }
 
@@ -172,7 +193,7 @@ pub fn request_application_token(
     ];
     fields.extend_from_slice(proof);
     let Token { secret, expires } =
-        oauth::request_token(system, &tenant.token_endpoint(system)?, &fields, Policy::USUAL).map_err(explain)?;
+        oauth::request_token(system, &tenant.token_endpoint()?, &fields, Policy::USUAL).map_err(explain)?;
     Ok(Token {
         expires: expiry(expires, &secret),
         secret,

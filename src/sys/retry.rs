@@ -91,7 +91,8 @@ fn random_pause(system: &dyn System, attempt: u32) -> Result<Duration> {
 
 /// Retry-After in seconds (RFC 9110, section 10.2.3). Its date form is not used by these services
 /// and counts as absent.
-fn retry_after(response: &Response) -> Option<Duration> {
+#[must_use]
+pub fn retry_after(response: &Response) -> Option<Duration> {
     response
         .header_values("Retry-After")
         .next()?

@@ -17,7 +17,7 @@ A test writes::
 Floors (imports go downward only)::
 
     demo, __main__              what a person starts
-    look_up                     keyring asked in a child process (look_up_program)
+    look_up, namespace          keyring asked in a child process; files that it alone sees
     cloud                       ties the cloud together
     azure/, hostile             the sites, one subject a module
     proxy                       where clients come in

@@ -1,4 +1,4 @@
-"""Runs in the client's environment, in a process of its own: makes look-ups through keyring and writes down the answers.
+"""Runs in the client's environment, as a process of its own: asks keyring and writes down the answers.
 
 ``python look_up_program.py REQUESTS ANSWERS``: both are JSON files; see `lab.look_up` for what is in them. What appears
 on stdout and stderr is the doing of others.

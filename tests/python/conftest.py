@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import Commands
 from lab.authority import CertificateAuthority
+from lab.azure.directory import Application
 from lab.cli_stand_ins import StandIns
 from lab.clients import Client, Workshop
 from lab.cloud import PracticeCloud
@@ -80,6 +82,28 @@ def look_up(cloud: PracticeCloud, client: Client, home: Path, stand_ins: StandIn
 def frodo(cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> Person:
     """The practice cloud's user, logged in with a stand-in for `az`."""
     return Person(cloud, stand_ins, home)
+
+
+@pytest.fixture
+def commands(look_up: Lookups, stand_ins: StandIns, home: Path) -> Commands:
+    """Scripts the program of a provider, and asks that provider alone."""
+    return Commands(look_up, stand_ins, home)
+
+
+@pytest.fixture
+def bearer(cloud: PracticeCloud) -> str:
+    """The Entra token of the practice cloud's user."""
+    return cloud.azure.directory.user_token(cloud.azure.frodo)
+
+
+@pytest.fixture
+def identity(cloud: PracticeCloud) -> Application:
+    """A managed identity that every endpoint hands out but that of virtual machines."""
+    made = cloud.azure.directory.managed_identity("service", cloud.azure.tenant)
+    metadata = cloud.metadata
+    for endpoint in (metadata.app_service, metadata.arc, metadata.azure_ml, metadata.cloud_shell):
+        endpoint.system_assigned = made
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ use super::{Grant, Tenant};
 use crate::{
     azure::entra::{AZURE_DEVOPS, remedy},
     error::{Error, Kind, Result},
+    jwt::Claims,
     provider::{Attempt, TokenProvider},
     secret::Secret,
     sys::{
@@ -33,14 +34,22 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
             return Ok(Attempt::skip("no az on PATH"));
         };
         let mut output = run(system, &program, Some(&tenant.id))?;
+        let mut chosen = true;
         if !output.is_success() && refuses_tenant(&output) {
             debug!("azure_cli: this login refuses --tenant, asking without");
             output = run(system, &program, None)?;
+            chosen = false;
         }
         if !output.is_success() {
             return Err(explain(&output, tenant));
         }
-        read(&output).map(|secret| Attempt::Token(Grant::bearer(secret)))
+        let secret = read(&output)?;
+        if !chosen && Claims::read(&secret).is_some_and(|claims| tenant.differs_from(&claims)) {
+            return Err(
+                Error::new(Kind::Process, "az is logged in as an identity of another tenant").with_hint(login(tenant)),
+            );
+        }
+        Ok(Attempt::Token(Grant::bearer(secret)))
     }
 }
 
@@ -75,9 +84,13 @@ fn read(output: &Output) -> Result<Secret> {
         })
 }
 
+fn login(tenant: &Tenant) -> String {
+    format!("run `az login --tenant {}`", tenant.id)
+}
+
 fn explain(output: &Output, tenant: &Tenant) -> Error {
     let said = output.stderr_text();
-    let login = format!("run `az login --tenant {}`", tenant.id);
+    let login = login(tenant);
     if let Some(remedy) = remedy(&said) {
         return Error::new(
             Kind::Process,

@@ -60,11 +60,8 @@ impl TokenProvider<Tenant, Grant> for AzurePipelines {
             )));
         };
         let tenant = match system.setting(TENANT_VARIABLE) {
-            Some(id) => Tenant {
-                login_host: tenant.login_host,
-                ..Tenant::new(&id)?
-            },
-            None => tenant.clone(),
+            Some(id) => tenant.named(&id)?,
+            None => tenant.of_application(system)?,
         };
         let assertion = ask(system, &url, &connection, &token)?;
         request_token_by_assertion(system, &tenant, &client_id, assertion.expose())

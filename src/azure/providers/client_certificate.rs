@@ -49,9 +49,10 @@ impl TokenProvider<Tenant, Grant> for ClientCertificate {
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
             return Err(lacks_client_id(PATH_VARIABLE));
         };
+        let tenant = tenant.of_application(system)?;
         let identity = Identity::read(system, &path)?;
-        let assertion = identity.sign(system, tenant.token_endpoint(system)?.as_str(), &client_id)?;
-        request_token_by_assertion(system, tenant, &client_id, assertion.expose())
+        let assertion = identity.sign(system, tenant.token_endpoint()?.as_str(), &client_id)?;
+        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
             .map(|token| Attempt::Token(Grant::Bearer(token)))
     }
 }

@@ -27,7 +27,8 @@ impl TokenProvider<Tenant, Grant> for ClientSecret {
             return Err(lacks_client_id(SECRET_VARIABLE));
         };
         let proof = [("client_secret", secret.expose())];
-        request_application_token(system, tenant, &client_id, &proof).map(|token| Attempt::Token(Grant::Bearer(token)))
+        let tenant = tenant.of_application(system)?;
+        request_application_token(system, &tenant, &client_id, &proof).map(|token| Attempt::Token(Grant::Bearer(token)))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Passwords for named feeds, as artifacts-credprovider takes them from CI systems.
 //! <https://github.com/microsoft/artifacts-credprovider#environment-variables>
 
+use std::sync::Once;
+
 use log::{debug, warn};
 use serde::Deserialize;
 
@@ -18,6 +20,9 @@ const VARIABLES: [&str; 2] = [
     "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",
     "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS",
 ];
+
+/// The warning about single quotes is given once in the life of the process.
+static TOLD: Once = Once::new();
 
 /// The provider.
 pub struct FeedEndpoints;
@@ -95,7 +100,7 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
     if !text.contains('"') {
         let mended = zeroize::Zeroizing::new(text.replace('\'', "\""));
         if let Ok(document) = serde_json::from_str(&mended) {
-            warn!("{variable} is written with single quotes: JSON wants double ones");
+            TOLD.call_once(|| warn!("{variable} is written with single quotes: JSON wants double ones"));
             return Ok(document);
         }
     }

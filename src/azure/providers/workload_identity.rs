@@ -49,23 +49,44 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
-        let file = system.setting(FILE_VARIABLE);
-        let github = system
-            .setting(GITHUB_URL_VARIABLE)
-            .zip(system.secret_setting(GITHUB_TOKEN_VARIABLE));
-        if file.is_none() && github.is_none() {
-            return Ok(Attempt::skip(format!("no {FILE_VARIABLE}, no {GITHUB_URL_VARIABLE}")));
-        }
+        let source = match Source::from_environment(system) {
+            Ok(source) => source,
+            Err(missing) => return Ok(Attempt::Skip(missing)),
+        };
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
             return Ok(Attempt::skip(format!("no {CLIENT_VARIABLE}")));
         };
-        let assertion = match (file, github) {
-            (Some(path), _) => read_file(system, &path)?,
-            (None, Some((url, token))) => ask_github(system, &url, &token)?,
-            (None, None) => return Ok(Attempt::skip("there is no assertion")),
+        let assertion = match source {
+            Source::File(path) => read_file(system, &path)?,
+            Source::Github { url, token } => ask_github(system, &url, &token)?,
         };
-        request_token_by_assertion(system, tenant, &client_id, assertion.expose())
+        let tenant = tenant.of_application(system)?;
+        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
             .map(|token| Attempt::Token(Grant::Bearer(token)))
+    }
+}
+
+/// Where the assertion comes from.
+enum Source {
+    File(String),
+    Github { url: String, token: Secret },
+}
+
+impl Source {
+    /// The source that is set up, or what is missing.
+    fn from_environment(system: &dyn System) -> std::result::Result<Self, String> {
+        if let Some(path) = system.setting(FILE_VARIABLE) {
+            return Ok(Self::File(path));
+        }
+        match (
+            system.setting(GITHUB_URL_VARIABLE),
+            system.secret_setting(GITHUB_TOKEN_VARIABLE),
+        ) {
+            (Some(url), Some(token)) => Ok(Self::Github { url, token }),
+            (Some(_), None) => Err(format!("no {GITHUB_TOKEN_VARIABLE}")),
+            (None, Some(_)) => Err(format!("no {GITHUB_URL_VARIABLE}")),
+            (None, None) => Err(format!("no {FILE_VARIABLE}, no {GITHUB_URL_VARIABLE}")),
+        }
     }
 }
 

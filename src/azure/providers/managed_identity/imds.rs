@@ -63,6 +63,8 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
     system.check()?;
     let first = match system.send(&request) {
         Ok(response) => response,
+        // Somebody is there and sends what cannot be read.
+        Err(failure) if failure.error.kind() == Kind::Protocol => return Err(failure.error),
         Err(failure) => {
             debug!("managed_identity: {}", failure.error.message());
             return Ok(Attempt::skip("no metadata service here"));
@@ -94,7 +96,7 @@ fn insist(system: &dyn System, request: &Request, first: Response) -> Result<Res
             "managed_identity: the metadata service answered {}, asking again",
             response.status
         );
-        system.pause(PAUSE)?;
+        system.pause(retry::retry_after(&response).unwrap_or(PAUSE))?;
         response = retry::send(system, request, POLICY)?;
         if response.status != 410 || system.remaining() <= end {
             return Ok(response);

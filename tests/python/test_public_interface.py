@@ -1,0 +1,208 @@
+"""What others may rely on: names, metadata, the rules of keyring's backends."""
+
+from __future__ import annotations
+
+import email.parser
+import os
+import zipfile
+
+import pytest
+from lab.cli_stand_ins import StandIns, az_not_logged_in, az_token
+from lab.clients import Client
+from lab.cloud import PracticeCloud
+
+
+@pytest.fixture
+def run(cloud: PracticeCloud, client: Client, home, stand_ins: StandIns):
+    """Run a program in the client's environment; stdout as lines."""
+
+    def run(program: str, *arguments: str, **variables: str) -> list[str]:
+        environment = cloud.environment(home, path=[stand_ins.directory], **variables)
+        return client.run(["python", "-c", program, *arguments], environment).check().stdout.splitlines()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def members(wheel: str) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def find(members: dict[str, bytes], ending: str) -> str:
+    (name,) = [one for one in members if one.endswith(ending)]
+    return members[name].decode()
+
+
+def test_the_wheel_has_at_most_two_megabytes(wheel: str) -> None:
+    assert os.path.getsize(wheel) <= 2 * 1024 * 1024
+
+
+def test_keyring_is_the_only_dependency(members: dict[str, bytes]) -> None:
+    metadata = email.parser.Parser().parsestr(find(members, ".dist-info/METADATA"))
+    needed = [one for one in metadata.get_all("Requires-Dist", []) if "extra" not in one]
+    assert [one.split(">")[0].split("=")[0].split(" ")[0] for one in needed] == ["keyring"]
+    assert metadata["Name"] == "ringbearer"
+    assert metadata["Requires-Python"].replace(" ", "") == ">=3.9"
+    assert "MIT" in metadata["License-Expression"] and "Apache-2.0" in metadata["License-Expression"]
+
+
+def test_the_wheel_holds_stubs_and_a_module_for_every_python(members: dict[str, bytes]) -> None:
+    for name in ("ringbearer/py.typed", "ringbearer/_core.pyi", "ringbearer/errors.py", "ringbearer/backends.py"):
+        assert name in members
+    assert "abi3" in find(members, ".dist-info/WHEEL")
+
+
+def test_the_entry_point_is_one_module(members: dict[str, bytes]) -> None:
+    lines = find(members, ".dist-info/entry_points.txt").splitlines()
+    section = lines[lines.index("[keyring.backends]") + 1 :]
+    entries = [line for line in section if line.strip()]
+    assert [entry.partition("=")[2].strip() for entry in entries] == ["ringbearer.backends"]
+
+
+def test_the_version_is_the_one_of_the_metadata(run, members: dict[str, bytes]) -> None:
+    metadata = email.parser.Parser().parsestr(find(members, ".dist-info/METADATA"))
+    assert run("import ringbearer; print(ringbearer.__version__, sorted(ringbearer.__all__))") == [
+        f"{metadata['Version']} ['__version__']"
+    ]
+
+
+def test_importing_the_package_imports_no_backend(run) -> None:
+    assert run("import sys, ringbearer; print([one for one in sys.modules if one.startswith('keyring')])") == ["[]"]
+
+
+def test_every_error_is_a_keyring_error_and_read_only_is_all_that_chains_look_for(run) -> None:
+    program = """
+from keyring.errors import KeyringError, PasswordDeleteError, PasswordSetError
+from ringbearer import errors
+for name in errors.__all__:
+    assert issubclass(getattr(errors, name), errors.RingbearerError), name
+assert issubclass(errors.RingbearerError, KeyringError)
+print([one.__name__ for one in (PasswordSetError, PasswordDeleteError, NotImplementedError, RuntimeError)
+       if issubclass(errors.ReadOnlyError, one)])
+"""
+    assert run(program) == ["['PasswordSetError', 'PasswordDeleteError', 'NotImplementedError', 'RuntimeError']"]
+
+
+def test_set_and_delete_raise_read_only_without_any_request(run, cloud: PracticeCloud) -> None:
+    program = """
+import sys
+from ringbearer.backends import AzureArtifactsKeyring
+from ringbearer.errors import ReadOnlyError
+backend = AzureArtifactsKeyring()
+for service in (sys.argv[1], "https://pypi.example/", "anything"):
+    for act, words in ((backend.set_password, ["user", "planted"]), (backend.delete_password, ["user"])):
+        try:
+            act(service, *words)
+        except ReadOnlyError as error:
+            print("planted" in str(error), len(str(error)) > 10)
+"""
+    assert run(program, cloud.azure.feed.url()) == ["False True"] * 6
+    assert cloud.log.requests() == []
+
+
+def test_a_secret_is_not_lost_in_silence_where_nothing_can_store(run) -> None:
+    program = """
+import keyring, keyring.errors
+try:
+    keyring.set_password("anything", "user", "secret")
+    print("no error")
+except keyring.errors.KeyringError:
+    print("refused")
+"""
+    assert run(program) == ["refused"]
+
+
+def test_priorities_are_below_the_chainer(run) -> None:
+    program = """
+import keyring.backend
+print([(type(one).__name__, one.priority) for one in keyring.backend.get_all_keyring()
+       if type(one).__module__.startswith("ringbearer")])
+print(type(keyring.get_keyring()).__module__)
+"""
+    listed, chosen = run(program)
+    assert listed.startswith("[('AzureArtifactsKeyring', 9.9)")
+    assert chosen in ("keyring.backends.chainer", "ringbearer.backends")
+
+
+def test_a_look_up_imports_nothing_whether_it_serves_or_fails(run, cloud: PracticeCloud, stand_ins: StandIns) -> None:
+    program = """
+import os, sys
+from ringbearer.backends import AzureArtifactsKeyring
+backend = AzureArtifactsKeyring()
+before = set(sys.modules)
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        raise AssertionError("imported late: " + name)
+sys.meta_path.insert(0, Blocker())
+print(backend.get_credential(sys.argv[1], None))
+os.environ["PATH"] = sys.argv[2] + os.pathsep + os.environ["PATH"]
+print(backend.get_credential(sys.argv[1], None).username)
+os.environ["RINGBEARER_STRICT"] = "1"
+os.environ["ARTIFACTS_KEYRING_NOFUSS_PROVIDER"] = "unknown"
+try:
+    backend.get_credential(sys.argv[1], None)
+except Exception as error:
+    print(type(error).__name__)
+try:
+    backend.set_password(sys.argv[1], "a", "b")
+except Exception as error:
+    print(type(error).__name__)
+print(sorted(set(sys.modules) - before))
+"""
+    stand_ins.az(az_not_logged_in())
+    working = StandIns(os.path.join(os.path.dirname(stand_ins.directory), "working"))
+    working.az(*az_token(cloud.azure.directory.user_token(cloud.azure.frodo)))
+    found = run(program, cloud.azure.feed.url(), working.directory)
+    assert found == ["None", "VssSessionToken", "ConfigurationError", "ReadOnlyError", "[]"]
+
+
+def test_properties_and_copies_are_harmless(run, cloud: PracticeCloud) -> None:
+    program = """
+import copy, pickle, sys
+from ringbearer.backends import AzureArtifactsKeyring
+backend = AzureArtifactsKeyring()
+print(backend.scheme)
+several = [backend, copy.copy(backend), copy.deepcopy(backend), pickle.loads(pickle.dumps(backend)),
+           backend.with_properties(assumed="x"), backend.with_properties(priority=1)]
+for one in several:
+    print(one.get_credential(sys.argv[1], None).password)
+"""
+    variables = {"KEYRING_PROPERTY_SCHEME": "x"}
+    variables.update({"KEYRING_PROPERTY_" + name: "odd" for name in ("_NAME", "_CORE", "SERVICE", "PRIORITY", "ODD")})
+    found = run(program, cloud.azure.feed.url(), AZURE_DEVOPS_EXT_PAT="pat", **variables)
+    assert found == ["x", *["pat"] * 6]
+
+
+def test_making_a_backend_never_raises(run, cloud: PracticeCloud) -> None:
+    program = """
+from ringbearer.backends import AzureArtifactsKeyring
+for _ in range(3):
+    AzureArtifactsKeyring()
+print("made")
+"""
+    variables = {
+        "RINGBEARER_TIMEOUT": "never",
+        "RINGBEARER_DEBUG": "odd",
+        "RINGBEARER_STRICT": "1",
+        "ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "unknown",
+        "HTTPS_PROXY": "::::",
+        "REQUESTS_CA_BUNDLE": "/no/such/file",
+        "HOME": "/no/such/home",
+    }
+    assert run(f"import os; os.environ.update({variables})\n" + program) == ["made"]
+
+
+def test_nothing_is_ever_printed_on_stdout(run, cloud: PracticeCloud, stand_ins: StandIns) -> None:
+    program = """
+import logging, sys, keyring
+logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+for service in sys.argv[1:]:
+    keyring.get_credential(service, None)
+"""
+    stand_ins.az(*az_token(cloud.azure.directory.user_token(cloud.azure.frodo)))
+    other = cloud.azure.organisation("other")
+    other.denied.add(cloud.azure.frodo.object_id)
+    services = [cloud.azure.feed.url(), other.feed("tools").url(), "https://pypi.example/", "pkgs.dev.azure.com"]
+    for variables in ({}, {"RINGBEARER_DEBUG": "1"}, {"ARTIFACTS_KEYRING_NOFUSS_DEBUG": "1"}):
+        assert run(program, *services, **variables) == []
