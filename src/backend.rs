@@ -44,9 +44,6 @@ pub trait Backend: Send + Sync {
 }
 
 fn read_only(name: &str) -> Error {
-    Error::new(
-        Kind::ReadOnly,
-        format!("the {name} backend gets its credentials from a service and stores none"),
-    )
-    .with_hint("choose a backend that stores with `keyring -b BACKEND set ...`")
+    Error::new(Kind::ReadOnly, format!("the {name} backend gets its credentials from a service and stores none"))
+        .with_hint("choose a backend that stores with `keyring -b BACKEND set ...`")
 }

@@ -46,11 +46,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A failure of this kind. `message` starts with a lower-case letter and has no final stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: single_line(&message.into()),
-            hint: None,
-        }
+        Self { kind, message: single_line(&message.into()), hint: None }
     }
 
     /// The same failure with what to do next, a full clause such as ``run `az login` ``.
@@ -122,12 +118,10 @@ pub fn quote(words: &str, hidden: &[&str]) -> String {
     }
 }
 
-/// Folds white space and control characters (a terminal would act on them) to single blanks.
+/// Folds white space, control characters (a terminal would act on them) and those that turn the
+/// direction of what follows (a reader would be misled) to single blanks.
 fn single_line(words: &str) -> String {
-    let cleaned: String = words
-        .chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
+    let cleaned = words.replace(|character: char| character.is_control() || turns_direction(character), " ");
     let mut line = String::with_capacity(cleaned.len());
     for word in cleaned.split_whitespace() {
         if !line.is_empty() {
@@ -136,6 +130,11 @@ fn single_line(words: &str) -> String {
         line.push_str(word);
     }
     line
+}
+
+/// The formatting characters of Unicode's bidirectional algorithm (UAX #9, section 2).
+fn turns_direction(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -150,8 +149,8 @@ mod tests {
 
     #[test]
     fn a_quotation_has_no_control_characters_and_an_end() {
-        let quoted = quote(&format!("red\u{1b}[31m\r\n{}", "x".repeat(5000)), &[]);
-        assert!(quoted.chars().all(|character| !character.is_control()));
+        let quoted = quote(&format!("red\u{1b}[31m\r\n\u{202e}{}", "x".repeat(5000)), &[]);
+        assert!(quoted.chars().all(|character| !character.is_control() && character != '\u{202e}'));
         assert!(quoted.chars().count() <= QUOTATION_LIMIT + 1);
     }
 

@@ -40,19 +40,11 @@ impl Ini {
                 continue;
             }
             continues = false;
-            if let Some(name) = trimmed
-                .strip_prefix('[')
-                .and_then(|rest| rest.split_once(']'))
-                .map(|(name, _)| name)
-            {
+            if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name) {
                 section = Some(name.to_owned());
             } else if let (Some(section), Some((key, value))) = (&section, trimmed.split_once(['=', ':'])) {
                 let key = key.trim_end().to_lowercase();
-                entries.push(Entry {
-                    section: section.clone(),
-                    key,
-                    value: value.trim_start().to_owned(),
-                });
+                entries.push(Entry { section: section.clone(), key, value: value.trim_start().to_owned() });
                 continues = true;
             }
         }
@@ -62,11 +54,8 @@ impl Ini {
     /// The value of a key, without the blanks around it; `None` if it is not there or blank.
     #[must_use]
     pub fn value(&self, section: &str, key: &str) -> Option<&str> {
-        let entry = self
-            .entries
-            .iter()
-            .rev()
-            .find(|entry| entry.section == section && entry.key.eq_ignore_ascii_case(key))?;
+        let entry =
+            self.entries.iter().rev().find(|entry| entry.section == section && entry.key.eq_ignore_ascii_case(key))?;
         let value = entry.value.trim();
         (!value.is_empty()).then_some(value)
     }

@@ -49,9 +49,8 @@ impl Claims {
         let seconds = self.0.get("exp")?;
         // NumericDate may have a fraction, which does not matter here.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let seconds = seconds
-            .as_u64()
-            .or_else(|| seconds.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))?;
+        let seconds =
+            seconds.as_u64().or_else(|| seconds.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 }
@@ -74,27 +73,14 @@ mod tests {
         let token = Secret::new(token_of(&json!({"upn": "ada@contoso.example", "exp": 100, "scp": ""})));
         let claims = Claims::read(&token).unwrap();
         assert_eq!(claims.text("upn"), Some("ada@contoso.example"));
-        assert_eq!(
-            claims.expires(),
-            Some(SystemTime::UNIX_EPOCH + Duration::from_secs(100))
-        );
+        assert_eq!(claims.expires(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(100)));
         assert!(claims.has("scp"));
         assert_eq!(claims.text("scp"), None);
     }
 
     #[test]
     fn what_is_no_token_has_no_claims() {
-        for text in [
-            "",
-            "a.b",
-            "a.b.c",
-            "..",
-            "a.e30.",
-            ".e30.c",
-            "a.e30.c.d",
-            "a.W10.c",
-            "pat",
-        ] {
+        for text in ["", "a.b", "a.b.c", "..", "a.e30.", ".e30.c", "a.e30.c.d", "a.W10.c", "pat"] {
             assert!(Claims::read(&Secret::new(text.into())).is_none(), "{text}");
         }
     }

@@ -28,10 +28,7 @@ pub struct Keyring {
 
 impl Default for Keyring {
     fn default() -> Self {
-        Self {
-            backends: vec![Box::new(AzureArtifacts::default())],
-            told: Mutex::default(),
-        }
+        Self { backends: vec![Box::new(AzureArtifacts::default())], told: Mutex::default() }
     }
 }
 
@@ -39,10 +36,7 @@ impl Keyring {
     /// The backend of this name, if it claims the service. Pure.
     #[must_use]
     pub fn claimant(&self, name: &str, service: &Service) -> Option<&dyn Backend> {
-        self.backends
-            .iter()
-            .map(AsRef::as_ref)
-            .find(|backend| backend.name() == name && backend.claims(service))
+        self.backends.iter().map(AsRef::as_ref).find(|backend| backend.name() == name && backend.claims(service))
     }
 
     /// Reads a credential. A failure is told once as a WARNING and answered with `None`, unless
@@ -90,11 +84,7 @@ impl Keyring {
 
     fn tell(&self, error: &Error) {
         let line = error.to_string();
-        let is_new = self
-            .told
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(line.clone());
+        let is_new = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone());
         if is_new {
             warn!("{line}");
         } else {

@@ -78,35 +78,27 @@ impl<Outcome: Send + 'static> Lookup<Outcome> {
                 drop(sender.send(Event::Done(outcome)));
             })
             .map_err(|error| Error::new(Kind::Internal, format!("no thread can be started: {}", error.kind())))?;
-        Ok(Self {
-            events,
-            cancel,
-            patience,
-        })
+        Ok(Self { events, cancel, patience })
     }
 
     /// Waits for what the lookup says next, `glance` at the most; `None` if it says nothing so long.
-    /// A lookup that is long over its limit is given up.
+    /// A lookup that is long over its limit counts as failed.
     pub fn next_event(&mut self, glance: Duration) -> Option<Event<Outcome>> {
         match self.events.recv_timeout(glance) {
             Ok(event) => Some(event),
             Err(mpsc::RecvTimeoutError::Disconnected) => Some(Event::Done(Err(fault()))),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 self.patience = self.patience.saturating_sub(glance);
-                if !self.patience.is_zero() {
-                    return None;
-                }
-                self.give_up();
-                Some(Event::Done(Err(Error::new(
-                    Kind::Timeout,
-                    "the lookup did not end in time",
-                ))))
+                let is_over = self.patience.is_zero();
+                is_over.then(|| Event::Done(Err(Error::new(Kind::Timeout, "the lookup did not end in time"))))
             }
         }
     }
+}
 
-    /// Tells the lookup that nobody waits for it any more.
-    pub fn give_up(&self) {
+/// Whoever lets go of a lookup gives it up, whatever the reason: Ctrl-C, or a failure of the log.
+impl<Outcome> Drop for Lookup<Outcome> {
+    fn drop(&mut self) {
         self.cancel.cancel();
     }
 }
@@ -147,11 +139,8 @@ impl Log for LogToLookup {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let line = Line {
-            level: record.level(),
-            target: record.target().to_owned(),
-            message: record.args().to_string(),
-        };
+        let line =
+            Line { level: record.level(), target: record.target().to_owned(), message: record.args().to_string() };
         LOG.with_borrow(|log| {
             if let Some((_, send)) = log {
                 send(line);
@@ -186,11 +175,7 @@ mod tests {
             log::warn!(target: "ureq::something", "not ours");
             Ok(7)
         });
-        let line = Line {
-            level: Level::Info,
-            target: "ringbearer::lookup::tests".into(),
-            message: "heard".into(),
-        };
+        let line = Line { level: Level::Info, target: "ringbearer::lookup::tests".into(), message: "heard".into() };
         assert_eq!(lookup.next_event(LONG), Some(Event::Log(line)));
         assert_eq!(lookup.next_event(LONG), Some(Event::Done(Ok(7))));
     }
@@ -198,9 +183,7 @@ mod tests {
     #[test]
     fn a_panic_is_an_error_and_not_a_crash() {
         let mut lookup: Lookup<()> = start("5", |_| panic!("x-detail"));
-        let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else {
-            panic!("no outcome")
-        };
+        let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else { panic!("no outcome") };
         assert_eq!(error.kind(), Kind::Internal);
         assert!(!error.to_string().contains("x-detail"));
     }
@@ -209,10 +192,8 @@ mod tests {
     fn a_pause_ends_when_the_caller_gives_up() {
         let mut lookup: Lookup<()> = start("60", |system| system.pause(Duration::from_secs(60)));
         assert_eq!(lookup.next_event(Duration::from_millis(10)), None);
-        lookup.give_up();
-        let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else {
-            panic!("no outcome")
-        };
+        lookup.cancel.cancel();
+        let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else { panic!("no outcome") };
         assert_eq!(error.kind(), Kind::Cancelled);
     }
 
@@ -221,9 +202,7 @@ mod tests {
         let (release, held) = mpsc::channel::<()>();
         let mut lookup = start("0.1", move |_| Ok(held.recv().is_err()));
         let mut events = (0..200).map(|_| lookup.next_event(Duration::from_millis(10)));
-        let Some(Some(Event::Done(Err(error)))) = events.find(Option::is_some) else {
-            panic!("no outcome")
-        };
+        let Some(Some(Event::Done(Err(error)))) = events.find(Option::is_some) else { panic!("no outcome") };
         assert_eq!(error.kind(), Kind::Timeout);
         drop(release);
     }

@@ -11,7 +11,7 @@ use crate::{
     sys::{
         System,
         http::{Request, Response},
-        retry::{self, Policy},
+        retry,
     },
     token::Token,
 };
@@ -22,14 +22,11 @@ const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
 /// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
 ///
 /// A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
-pub fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str, &str)], policy: Policy) -> Result<Token> {
+pub fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str, &str)]) -> Result<Token> {
     let request = Request::post_form(endpoint.clone(), fields).header("Accept", "application/json");
-    let secrets: Vec<_> = fields
-        .iter()
-        .filter(|(name, _)| SECRET_FIELDS.contains(name))
-        .map(|(_, value)| *value)
-        .collect();
-    read_token(system, &retry::send(system, &request, policy)?, &secrets)
+    let secrets: Vec<_> =
+        fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| *value).collect();
+    read_token(system, &retry::send(system, &request)?, &secrets)
 }
 
 /// Reads the answer of a token endpoint, or of a metadata service that answers in the same form.
@@ -39,12 +36,8 @@ pub fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) ->
         return Err(refusal(response, secrets));
     }
     let answer: Answer = response.json()?;
-    let secret = Secret::from_trimmed(answer.access_token.expose()).ok_or_else(|| {
-        Error::new(
-            Kind::Protocol,
-            format!("{} answered with an empty token", response.host),
-        )
-    })?;
+    let secret = Secret::from_trimmed(answer.access_token.expose())
+        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered with an empty token", response.host)))?;
     let expires = answer
         .expires_on
         .and_then(|seconds| seconds.number())
@@ -95,22 +88,14 @@ fn refusal(response: &Response, secrets: &[&str]) -> Error {
     let said = serde_json::from_slice::<Refusal>(&response.body)
         .ok()
         .and_then(|refusal| {
-            let description = refusal
-                .error_description
-                .and_then(|text| text.lines().next().map(str::to_owned));
+            let description = refusal.error_description.and_then(|text| text.lines().next().map(str::to_owned));
             description.filter(|text| !text.trim().is_empty()).or(refusal.error)
         })
         .map(|text| format!(": {}", quote(&text, secrets)))
         .unwrap_or_default();
-    let kind = if (400..500).contains(&response.status) {
-        Kind::Rejected
-    } else {
-        Kind::Protocol
-    };
-    Error::new(
-        kind,
-        format!("{} answered with HTTP {}{said}", response.host, response.status),
-    )
+    let kind = if (400..500).contains(&response.status) { Kind::Rejected } else { Kind::Protocol };
+    let error = Error::new(kind, format!("{} answered with HTTP {}{said}", response.host, response.status));
+    if response.status == 429 || response.status >= 500 { error.with_hint("try again later") } else { error }
 }
 
 #[cfg(test)]
@@ -121,12 +106,7 @@ mod tests {
     const ENDPOINT: &str = "https://login.example/t/token";
 
     fn ask(fake: &Fake) -> Result<Token> {
-        request_token(
-            fake,
-            &Url::parse(ENDPOINT).unwrap(),
-            &[("client_secret", "a&b")],
-            Policy::USUAL,
-        )
+        request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")])
     }
 
     #[test]
@@ -143,10 +123,7 @@ mod tests {
         let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid.\r\nTrace ID: 1","extra":"x-secret"}"#;
         let error = ask(&Fake::default().answer(Method::Post, ENDPOINT, 401, body)).unwrap_err();
         assert_eq!(error.kind(), Kind::Rejected);
-        assert_eq!(
-            error.message(),
-            "the fake answered with HTTP 401: AADSTS7000215: Invalid."
-        );
+        assert_eq!(error.message(), "the fake answered with HTTP 401: AADSTS7000215: Invalid.");
     }
 
     #[test]
@@ -160,10 +137,7 @@ mod tests {
     fn a_web_page_is_named_as_such_and_not_shown() {
         let error = ask(&Fake::default().answer(Method::Post, ENDPOINT, 200, "<html>x-secret</html>")).unwrap_err();
         assert_eq!(error.kind(), Kind::Protocol);
-        assert!(
-            error.message().contains("a web page") && !error.to_string().contains("x-secret"),
-            "{error}"
-        );
+        assert!(error.message().contains("a web page") && !error.to_string().contains("x-secret"), "{error}");
     }
 
     #[test]

@@ -121,10 +121,7 @@ impl Exhausted {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.attempts.extend(other.attempts);
-        Self {
-            attempts: self.attempts,
-            ended: self.ended || other.ended,
-        }
+        Self { attempts: self.attempts, ended: self.ended || other.ended }
     }
 
     /// The failures, in order.
@@ -138,13 +135,13 @@ impl Exhausted {
     /// One error for the whole chain. The end of the lookup stays what it is. `hint` is what to do
     /// if no attempt knows better.
     #[must_use]
-    pub fn into_error(self, what: &str, hint: &str) -> Error {
+    pub fn into_error(self, hint: &str) -> Error {
         let whole = |error: &&Error| error.ends_the_lookup() || error.kind() == Kind::NotConfigured;
         if let Some(over) = self.failures().find(whole) {
             return over.clone();
         }
         let hint = self.failures().find_map(Error::hint).unwrap_or(hint).to_owned();
-        Error::new(Kind::Exhausted, format!("{what}: {self}")).with_hint(hint)
+        Error::new(Kind::Exhausted, self.to_string()).with_hint(hint)
     }
 }
 
@@ -186,9 +183,7 @@ mod tests {
     }
 
     const SKIPS: Scripted = Scripted("skips", || Ok(Attempt::skip("no NAME")));
-    const BREAKS: Scripted = Scripted("breaks", || {
-        Err(Error::new(Kind::Process, "it broke").with_hint("mend it"))
-    });
+    const BREAKS: Scripted = Scripted("breaks", || Err(Error::new(Kind::Process, "it broke").with_hint("mend it")));
     const ENDS: Scripted = Scripted("ends", || Err(Error::new(Kind::Cancelled, "gave up")));
     const GIVES: Scripted = Scripted("gives", || Ok(Attempt::Token(7)));
 
@@ -196,8 +191,7 @@ mod tests {
         providers: &[&dyn TokenProvider<(), u32>],
         accept: impl FnMut(&'static str, u32) -> Result<u32>,
     ) -> std::result::Result<u32, Error> {
-        ask_in_turn(&Fake::default(), providers, &(), accept)
-            .map_err(|exhausted| exhausted.into_error("nothing serves", "do this"))
+        ask_in_turn(&Fake::default(), providers, &(), accept).map_err(|exhausted| exhausted.into_error("do this"))
     }
 
     #[test]
@@ -208,10 +202,7 @@ mod tests {
     #[test]
     fn exhaustion_names_every_attempt_and_what_to_do() {
         let error = ask(&[&SKIPS, &BREAKS], |_, grant| Ok(grant)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "nothing serves: breaks failed (it broke); not set up: skips (no NAME); mend it"
-        );
+        assert_eq!(error.to_string(), "breaks failed (it broke); not set up: skips (no NAME); mend it");
     }
 
     #[test]
@@ -220,19 +211,13 @@ mod tests {
             "gives" => Err(Error::new(Kind::Rejected, "401")),
             _ => Ok(grant),
         };
-        assert_eq!(
-            ask(&[&GIVES, &Scripted("other", || Ok(Attempt::Token(8)))], reject),
-            Ok(8)
-        );
+        assert_eq!(ask(&[&GIVES, &Scripted("other", || Ok(Attempt::Token(8)))], reject), Ok(8));
         let refuse = |_: &'static str, _: u32| Err(Error::new(Kind::Protocol, "500"));
         assert!(ask(&[&GIVES, &BREAKS], refuse).is_err_and(|error| !error.message().contains("it broke")));
     }
 
     #[test]
     fn the_end_of_the_lookup_ends_the_chain() {
-        assert_eq!(
-            ask(&[&ENDS, &GIVES], |_, grant| Ok(grant)).unwrap_err().kind(),
-            Kind::Cancelled
-        );
+        assert_eq!(ask(&[&ENDS, &GIVES], |_, grant| Ok(grant)).unwrap_err().kind(), Kind::Cancelled);
     }
 }

@@ -86,10 +86,7 @@ fn get_credential(
         Ok(Some(service)) => service,
         Ok(None) => return Ok(None),
         Err(_) => {
-            return Err(to_python(
-                python,
-                &Error::new(Kind::Internal, "a service name could not be read"),
-            ));
+            return Err(to_python(python, &Error::new(Kind::Internal, "a service name could not be read")));
         }
     };
     let (backend, username) = (backend.to_owned(), username.and_then(text));
@@ -107,9 +104,7 @@ fn get_credential(
 fn set_password(python: Python<'_>, backend: &str, service: &str, username: &str, password: &str) -> PyResult<()> {
     let (backend, service, username) = (backend.to_owned(), Service::parse(service), username.to_owned());
     let (memory, password) = (memory(python), Secret::new(password.to_owned()));
-    run(python, move |system| {
-        memory.keyring.set(system, &backend, &service, &username, &password)
-    })
+    run(python, move |system| memory.keyring.set(system, &backend, &service, &username, &password))
 }
 
 /// Deletes a password, if the backend can; raises `ReadOnlyError` if it cannot.
@@ -117,9 +112,7 @@ fn set_password(python: Python<'_>, backend: &str, service: &str, username: &str
 fn delete_password(python: Python<'_>, backend: &str, service: &str, username: &str) -> PyResult<()> {
     let (backend, service, username) = (backend.to_owned(), Service::parse(service), username.to_owned());
     let memory = memory(python);
-    run(python, move |system| {
-        memory.keyring.delete(system, &backend, &service, &username)
-    })
+    run(python, move |system| memory.keyring.delete(system, &backend, &service, &username))
 }
 
 /// The native core of ringbearer.
@@ -153,27 +146,16 @@ fn run<Outcome: Send + 'static>(
             Some(Event::Done(outcome)) => return outcome.map_err(|error| to_python(python, &error)),
             None => {}
         }
-        if let Err(interrupt) = python.check_signals() {
-            lookup.give_up();
-            return Err(interrupt);
-        }
+        // An early return lets go of the lookup, which gives it up.
+        python.check_signals()?;
     }
 }
 
 /// Logs a line under the logger of its target: `ringbearer::azure::session` becomes
 /// `ringbearer.azure.session`.
 fn hand_on(line: Line, logger: &Bound<'_, PyAny>) -> PyResult<()> {
-    let name = line
-        .target
-        .strip_prefix(LOG_ROOT)
-        .unwrap_or_default()
-        .trim_start_matches("::")
-        .replace("::", ".");
-    let logger = if name.is_empty() {
-        logger.clone()
-    } else {
-        logger.call_method1("getChild", (name,))?
-    };
+    let name = line.target.strip_prefix(LOG_ROOT).unwrap_or_default().trim_start_matches("::").replace("::", ".");
+    let logger = if name.is_empty() { logger.clone() } else { logger.call_method1("getChild", (name,))? };
     let level = match line.level {
         Level::Error => 40,
         Level::Warn => 30,

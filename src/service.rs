@@ -23,10 +23,7 @@ impl Service {
     /// [`url`](Self::url), and no index backend claims it.
     #[must_use]
     pub fn parse(raw: &str) -> Self {
-        Self {
-            raw: raw.to_owned(),
-            url: parse_url(raw),
-        }
+        Self { raw: raw.to_owned(), url: parse_url(raw) }
     }
 
     /// The string as it was passed. It may hold a password (`https://user:password@host/`), so it
@@ -51,9 +48,7 @@ impl Service {
     /// Whether the URL is https on the usual port: the only place an index credential may go to.
     #[must_use]
     pub fn is_https_on_the_usual_port(&self) -> bool {
-        self.url
-            .as_ref()
-            .is_some_and(|url| url.scheme() == "https" && url.port().is_none())
+        self.url.as_ref().is_some_and(|url| url.scheme() == "https" && url.port().is_none())
     }
 }
 
@@ -108,11 +103,7 @@ pub fn subdomain_of<'host>(host: &'host str, domain: &str) -> Option<&'host str>
     if !host.is_char_boundary(start) || !host[start..].eq_ignore_ascii_case(domain) {
         return None;
     }
-    if start == 0 {
-        Some("")
-    } else {
-        host[..start].strip_suffix('.').filter(|labels| !labels.is_empty())
-    }
+    if start == 0 { Some("") } else { host[..start].strip_suffix('.').filter(|labels| !labels.is_empty()) }
 }
 
 #[cfg(test)]
@@ -127,14 +118,8 @@ mod tests {
 
     #[test]
     fn a_bare_host_gets_https() {
-        assert_eq!(
-            url("pkgs.dev.azure.com").as_deref(),
-            Some("https://pkgs.dev.azure.com/")
-        );
-        assert_eq!(
-            url("pkgs.dev.azure.com:443").as_deref(),
-            Some("https://pkgs.dev.azure.com/")
-        );
+        assert_eq!(url("pkgs.dev.azure.com").as_deref(), Some("https://pkgs.dev.azure.com/"));
+        assert_eq!(url("pkgs.dev.azure.com:443").as_deref(), Some("https://pkgs.dev.azure.com/"));
     }
 
     #[test]
@@ -151,16 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_no_http_url_has_no_url() {
-        for raw in [
-            "",
-            " ",
-            "ftp://a.example/",
-            "file:///etc/passwd",
-            "https://",
-            "https://1.2.3.4/",
-            "a\\@b",
-            "a b",
-        ] {
+        for raw in ["", " ", "ftp://a.example/", "file:///etc/passwd", "https://", "https://1.2.3.4/", "a\\@b", "a b"] {
             assert_eq!(url(raw), None, "{raw:?}");
         }
     }
@@ -176,13 +152,7 @@ mod tests {
     fn hosts_match_on_label_boundaries() {
         assert_eq!(subdomain_of("pkgs.example.com", "pkgs.example.com"), Some(""));
         assert_eq!(subdomain_of("Org.PKGS.example.com", "pkgs.example.com"), Some("Org"));
-        for host in [
-            "evil-pkgs.example.com",
-            ".pkgs.example.com",
-            "pkgs.example.com.evil.com",
-            "com",
-            "",
-        ] {
+        for host in ["evil-pkgs.example.com", ".pkgs.example.com", "pkgs.example.com.evil.com", "com", ""] {
             assert_eq!(subdomain_of(host, "pkgs.example.com"), None, "{host}");
         }
     }

@@ -55,9 +55,7 @@ enum State<Value> {
 
 impl<Value> Default for TokenCache<Value> {
     fn default() -> Self {
-        Self {
-            slots: Mutex::default(),
-        }
+        Self { slots: Mutex::default() }
     }
 }
 
@@ -78,11 +76,7 @@ impl<Value: Clone> TokenCache<Value> {
                 State::Failed { error, until } if system.now() < *until => return Err(error.clone()),
                 State::Making => {
                     system.check()?;
-                    state = slot
-                        .changed
-                        .wait_timeout(state, GLANCE)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0;
+                    state = slot.changed.wait_timeout(state, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 _ => break,
             }
@@ -90,23 +84,14 @@ impl<Value: Clone> TokenCache<Value> {
         *state = State::Making;
         drop(state);
 
-        let mut making = Making {
-            slot: &slot,
-            next: Some(State::Empty),
-        };
+        let mut making = Making { slot: &slot, next: Some(State::Empty) };
         let outcome = make();
         let now = system.now();
         making.next = Some(match &outcome {
-            Ok((value, expires)) => State::Made {
-                value: value.clone(),
-                until: usable_until(now, *expires),
-            },
+            Ok((value, expires)) => State::Made { value: value.clone(), until: usable_until(now, *expires) },
             // The next caller may have more patience than this one had.
             Err(error) if error.ends_the_lookup() => State::Empty,
-            Err(error) => State::Failed {
-                error: error.clone(),
-                until: now + FAILURE_LIFE,
-            },
+            Err(error) => State::Failed { error: error.clone(), until: now + FAILURE_LIFE },
         });
         outcome.map(|(value, _)| value)
     }
@@ -124,10 +109,7 @@ fn usable_until(now: SystemTime, expires: Option<SystemTime>) -> SystemTime {
 
 impl<Value> Default for Slot<Value> {
     fn default() -> Self {
-        Self {
-            state: Mutex::new(State::Empty),
-            changed: Condvar::new(),
-        }
+        Self { state: Mutex::new(State::Empty), changed: Condvar::new() }
     }
 }
 
@@ -173,9 +155,7 @@ mod tests {
     fn eight_threads_cause_one_making() {
         let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
         let numbers: Vec<u32> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| count(&cache, &system, &made, Some(3600))))
-                .collect();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| count(&cache, &system, &made, Some(3600)))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(numbers, [1; 8]);
@@ -231,10 +211,7 @@ mod tests {
     fn a_panic_leaves_the_slot_free() {
         let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
         let panicked = thread::scope(|scope| {
-            scope
-                .spawn(|| cache.get_or_make(&system, "key", || panic!("a fault")))
-                .join()
-                .is_err()
+            scope.spawn(|| cache.get_or_make(&system, "key", || panic!("a fault"))).join().is_err()
         });
         assert!(panicked);
         assert_eq!(count(&cache, &system, &made, None), 1);

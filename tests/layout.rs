@@ -57,16 +57,9 @@ fn one_file_knows_python_and_one_folder_the_outside_world() {
     for path in rust_files(&source) {
         let room = room_of(&source, &path);
         let text = fs::read_to_string(&path).unwrap();
-        let uses = |name: &str| {
-            text.lines()
-                .any(|line| line.trim_start().starts_with("use ") && line.contains(name))
-        };
+        let uses = |name: &str| text.lines().any(|line| line.trim_start().starts_with("use ") && line.contains(name));
         assert!(room == "python" || !uses("pyo3"), "{} uses pyo3", path.display());
-        assert!(
-            path.starts_with(source.join("sys/real")) || !uses("ureq"),
-            "{} uses ureq",
-            path.display()
-        );
+        assert!(path.starts_with(source.join("sys/real")) || !uses("ureq"), "{} uses ureq", path.display());
     }
 }
 
@@ -120,10 +113,7 @@ fn rooms_used(text: &str) -> BTreeSet<String> {
         }
     }
     let word = |text: &String| {
-        text.trim()
-            .chars()
-            .take_while(|character| character.is_alphanumeric() || *character == '_')
-            .collect::<String>()
+        text.trim().chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect::<String>()
     };
     used.iter().map(word).filter(|name| !name.is_empty()).collect()
 }

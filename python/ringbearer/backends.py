@@ -36,26 +36,27 @@ class _IndexKeyring:
     It is no KeyringBackend itself: keyring would list it among the backends.
     """
 
-    #: The name of the backend in the native core.
+    #: The name of the backend in the native core. It is read from the class: keyring sets attributes of instances
+    #: from KEYRING_PROPERTY_* variables.
     _name: ClassVar[str] = ""
 
     def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
         """The user name and password for an index URL or host; None if it is not ours or nothing is known for it."""
-        found = _core.get_credential(self._name, service, username)
+        found = _core.get_credential(type(self)._name, service, username)
         return None if found is None else SimpleCredential(*found)
 
     def get_password(self, service: str, username: Optional[str]) -> Optional[str]:
         """The password alone."""
-        found = _core.get_credential(self._name, service, username)
+        found = _core.get_credential(type(self)._name, service, username)
         return None if found is None else found[1]
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Raises ReadOnlyError: there is nothing to store."""
-        _core.set_password(self._name, service, username, password)
+        _core.set_password(type(self)._name, service, username, password)
 
     def delete_password(self, service: str, username: str) -> None:
         """Raises ReadOnlyError: there is nothing to delete."""
-        _core.delete_password(self._name, service, username)
+        _core.delete_password(type(self)._name, service, username)
 
 
 class AzureArtifactsKeyring(_IndexKeyring, KeyringBackend):

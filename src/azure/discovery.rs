@@ -13,17 +13,13 @@ use crate::{
     sys::{
         System,
         http::{Request, Response},
-        retry::{self, Policy},
+        retry,
     },
 };
 
 /// The domains below which the token authority may lie.
-const AUTHORITY_DOMAINS: [&str; 4] = [
-    "vssps.dev.azure.com",
-    "vssps.visualstudio.com",
-    "vssps.codedev.ms",
-    "vssps.vsts.me",
-];
+const AUTHORITY_DOMAINS: [&str; 4] =
+    ["vssps.dev.azure.com", "vssps.visualstudio.com", "vssps.codedev.ms", "vssps.vsts.me"];
 
 /// A tenant that is not one: what the feeds of personal Microsoft accounts' organisations send.
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
@@ -42,8 +38,8 @@ pub struct Discovery {
 }
 
 /// Asks the feed. `Ok(None)` if it lets everybody in and says nothing.
-pub fn discover(system: &dyn System, feed: &Feed, policy: Policy) -> Result<Option<Discovery>> {
-    let response = ask(system, feed.url(), policy)?;
+pub fn discover(system: &dyn System, feed: &Feed) -> Result<Option<Discovery>> {
+    let response = ask(system, feed.url())?;
     if let Some(discovery) = read(&response, feed)? {
         return Ok(Some(discovery));
     }
@@ -51,19 +47,16 @@ pub fn discover(system: &dyn System, feed: &Feed, policy: Policy) -> Result<Opti
         let Some(url) = package_url(feed.url()) else {
             return Ok(None);
         };
-        debug!(
-            "{} is public at its root: asking for a package that it cannot hold",
-            feed.shown()
-        );
-        return read(&ask(system, &url, policy)?, feed);
+        debug!("{} is public at its root: asking for a package that it cannot hold", feed.shown());
+        return read(&ask(system, &url)?, feed);
     }
     Err(not_said(&response, feed))
 }
 
 /// GET, since some deployments of the service fail on HEAD.
-fn ask(system: &dyn System, url: &Url, policy: Policy) -> Result<Response> {
+fn ask(system: &dyn System, url: &Url) -> Result<Response> {
     let request = Request::get(url.clone()).header("X-TFS-FedAuthRedirect", "Suppress");
-    retry::send(system, &request, policy)
+    retry::send(system, &request)
 }
 
 fn package_url(url: &Url) -> Option<Url> {
@@ -78,22 +71,12 @@ fn package_url(url: &Url) -> Option<Url> {
 
 fn not_said(response: &Response, feed: &Feed) -> Error {
     let (what, hint) = match response.status {
-        203 | 300..=399 => (
-            "sent a sign-in page in place of an answer",
-            "check the network and the VPN",
-        ),
+        203 | 300..=399 => ("sent a sign-in page in place of an answer", "check the network and the VPN"),
         404 => ("does not know this URL", "check the URL of the feed"),
         429 | 500..=599 => ("is out of order", "try again later"),
-        _ => (
-            "did not say which tenant it belongs to",
-            "check the URL of the feed, the network and the VPN",
-        ),
+        _ => ("did not say which tenant it belongs to", "check the URL of the feed, the network and the VPN"),
     };
-    Error::new(
-        Kind::Protocol,
-        format!("{} {what} (HTTP {})", feed.shown(), response.status),
-    )
-    .with_hint(hint)
+    Error::new(Kind::Protocol, format!("{} {what} (HTTP {})", feed.shown(), response.status)).with_hint(hint)
 }
 
 /// Reads the answer. `Ok(None)` if it says nothing; an error if it names a place that is not trusted.
@@ -101,9 +84,7 @@ fn read(response: &Response, feed: &Feed) -> Result<Option<Discovery>> {
     if !matches!(response.status, 200 | 401 | 403 | 404) {
         return Ok(None);
     }
-    let Some(endpoint) = response
-        .header_values("X-VSS-AuthorizationEndpoint")
-        .find(|value| !value.trim().is_empty())
+    let Some(endpoint) = response.header_values("X-VSS-AuthorizationEndpoint").find(|value| !value.trim().is_empty())
     else {
         return Ok(None);
     };
@@ -121,33 +102,31 @@ fn read(response: &Response, feed: &Feed) -> Result<Option<Discovery>> {
         }
         return Ok(Some(Discovery { tenant, authority }));
     }
-    let mut named = response
-        .header_values("X-VSS-ResourceTenant")
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .peekable();
+    let mut named =
+        response.header_values("X-VSS-ResourceTenant").flat_map(|value| value.split(',')).map(str::trim).peekable();
     if named.peek().is_none() {
         return Ok(None);
     }
-    let id = named
-        .find(|id| !id.is_empty() && *id != NO_TENANT)
-        .unwrap_or(ANY_ORGANISATION);
-    Ok(Some(Discovery {
-        tenant: Tenant::new(id)?,
-        authority,
-    }))
+    let id = named.find(|id| !id.is_empty() && *id != NO_TENANT).unwrap_or(ANY_ORGANISATION);
+    Ok(Some(Discovery { tenant: Tenant::new(id)?, authority }))
 }
 
-/// The values of `authorization_uri` in one header line, which may hold several challenges.
+/// The values of the parameter `authorization_uri` in one header line, which may hold several
+/// challenges. Blanks may stand around the equals sign, and the value may be quoted (RFC 9110, sections
+/// 11.2 and 5.6.3).
 fn authorization_uris(challenges: &str) -> Vec<&str> {
     const NAME: &str = "authorization_uri";
-    challenges
-        .split([',', ' ', '\t'])
-        .filter_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case(NAME)
-                .then(|| value.trim().trim_matches('"'))
+    let lower = challenges.to_ascii_lowercase();
+    let is_part_of_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    lower
+        .match_indices(NAME)
+        .filter(|(start, _)| !lower[..*start].ends_with(is_part_of_word))
+        .filter_map(|(start, _)| {
+            let value = challenges[start + NAME.len()..].trim_start().strip_prefix('=')?.trim_start();
+            match value.strip_prefix('"') {
+                Some(quoted) => quoted.split('"').next(),
+                None => value.split([',', ' ', '\t']).next(),
+            }
         })
         .collect()
 }
@@ -157,15 +136,10 @@ fn authorization_uris(challenges: &str) -> Vec<&str> {
 /// the feed's: the bearer opens every organisation of its owner, and the answer came from outside.
 fn read_authority(endpoint: &str, feed: &Feed) -> Result<Url> {
     let refuse = |why: &str| {
-        let shown = Url::parse(endpoint)
-            .ok()
-            .and_then(|url| url.host_str().map(str::to_owned));
+        let shown = Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
         let shown = shown.unwrap_or_else(|| "not a URL".to_owned());
-        Error::new(
-            Kind::Protocol,
-            format!("{} names a token authority that {why} ({shown})", feed.shown()),
-        )
-        .with_hint("no token was sent; something between here and the feed rewrites its answers")
+        Error::new(Kind::Protocol, format!("{} names a token authority that {why} ({shown})", feed.shown()))
+            .with_hint("no token was sent; something between here and the feed rewrites its answers")
     };
     let mut url = Url::parse(endpoint).map_err(|_| refuse("is not a URL"))?;
     if !is_clean_origin(&url) {
@@ -182,18 +156,10 @@ fn read_authority(endpoint: &str, feed: &Feed) -> Result<Url> {
         return Err(refuse("has a deep path"));
     }
     let in_path = Some(path.as_str()).filter(|path| !path.is_empty());
-    if [in_host, in_path]
-        .into_iter()
-        .flatten()
-        .any(|name| !name.eq_ignore_ascii_case(feed.organisation()))
-    {
+    if [in_host, in_path].into_iter().flatten().any(|name| !name.eq_ignore_ascii_case(feed.organisation())) {
         return Err(refuse("belongs to another organisation"));
     }
-    url.set_path(&if path.is_empty() {
-        "/".to_owned()
-    } else {
-        format!("/{path}/")
-    });
+    url.set_path(&if path.is_empty() { "/".to_owned() } else { format!("/{path}/") });
     Ok(url)
 }
 
@@ -217,11 +183,7 @@ mod tests {
     }
 
     fn with(status: u16, headers: &[(&str, &str)]) -> Result<Option<Discovery>> {
-        discover(
-            &Fake::default().answer_with_headers(Method::Get, FEED, status, headers, ""),
-            &feed(),
-            Policy::USUAL,
-        )
+        discover(&Fake::default().answer_with_headers(Method::Get, FEED, status, headers, ""), &feed())
     }
 
     fn tenant(headers: &[(&str, &str)]) -> String {
@@ -243,6 +205,7 @@ mod tests {
             format!("{basic}, TFS-Federated, {BEARER}"),
             format!("Bearer authorization_uri=\"https://login.microsoftonline.com/{TENANT}\", {basic}"),
             format!("Bearer realm=\"x\",Authorization_URI=https://login.windows.net/{TENANT}"),
+            format!("Bearer authorization_uri = \"https://login.windows.net/{TENANT}\" , {basic}"),
         ] {
             assert_eq!(tenant(&[("WWW-Authenticate", &joined), AUTHORITY]), TENANT, "{joined}");
         }
@@ -257,17 +220,10 @@ mod tests {
             AUTHORITY,
         ];
         assert_eq!(tenant(&repeated), TENANT);
-        let personal = [
-            ("WWW-Authenticate", "Bearer"),
-            ("X-VSS-ResourceTenant", NO_TENANT),
-            AUTHORITY,
-        ];
+        let personal = [("WWW-Authenticate", "Bearer"), ("X-VSS-ResourceTenant", NO_TENANT), AUTHORITY];
         assert_eq!(tenant(&personal), ANY_ORGANISATION);
-        let both = [
-            ("WWW-Authenticate", BEARER),
-            ("X-VSS-ResourceTenant", "11111111-1111-1111-1111-111111111111"),
-            AUTHORITY,
-        ];
+        let both =
+            [("WWW-Authenticate", BEARER), ("X-VSS-ResourceTenant", "11111111-1111-1111-1111-111111111111"), AUTHORITY];
         assert_eq!(tenant(&both), TENANT);
     }
 
@@ -282,10 +238,7 @@ mod tests {
             "https://app.vssps.dev.azure.com/contoso",
         ] {
             let headers = [("WWW-Authenticate", BEARER), ("X-VSS-AuthorizationEndpoint", authority)];
-            assert!(
-                with(401, &headers).is_ok_and(|discovery| discovery.is_some()),
-                "{authority}"
-            );
+            assert!(with(401, &headers).is_ok_and(|discovery| discovery.is_some()), "{authority}");
         }
         for authority in [
             "http://vssps.dev.azure.com/contoso/",
@@ -324,23 +277,16 @@ mod tests {
     #[test]
     fn a_public_feed_is_asked_for_a_package_that_cannot_exist() {
         let package = format!("{FEED}{NO_PACKAGE}/");
-        let fake = Fake::default()
-            .answer(Method::Get, FEED, 200, "<html>")
-            .answer_with_headers(
-                Method::Get,
-                &package,
-                401,
-                &[("WWW-Authenticate", BEARER), AUTHORITY],
-                "",
-            );
-        assert_eq!(
-            discover(&fake, &feed(), Policy::USUAL).unwrap().unwrap().tenant.id,
-            TENANT
+        let fake = Fake::default().answer(Method::Get, FEED, 200, "<html>").answer_with_headers(
+            Method::Get,
+            &package,
+            401,
+            &[("WWW-Authenticate", BEARER), AUTHORITY],
+            "",
         );
-        let silent = Fake::default()
-            .answer(Method::Get, FEED, 200, "")
-            .answer(Method::Get, &package, 404, "");
-        assert_eq!(discover(&silent, &feed(), Policy::USUAL), Ok(None));
+        assert_eq!(discover(&fake, &feed()).unwrap().unwrap().tenant.id, TENANT);
+        let silent = Fake::default().answer(Method::Get, FEED, 200, "").answer(Method::Get, &package, 404, "");
+        assert_eq!(discover(&silent, &feed()), Ok(None));
     }
 
     proptest! {

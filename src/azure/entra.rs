@@ -4,10 +4,10 @@ use url::Url;
 
 use super::expiry;
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, quote},
     jwt::Claims,
     oauth,
-    sys::{System, retry::Policy},
+    sys::System,
     token::Token,
 };
 
@@ -47,17 +47,12 @@ impl Tenant {
     pub fn new(id: &str) -> Result<Self> {
         let well_formed = id.len() <= 253
             && id.starts_with(|character: char| character.is_ascii_alphanumeric())
-            && id
-                .chars()
-                .all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.'));
+            && id.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.'));
         if !well_formed {
             // It goes into URLs and argument lists, so nothing but the two forms of a tenant will do.
             return Err(Error::new(Kind::Protocol, "the tenant is neither a GUID nor a domain"));
         }
-        Ok(Self {
-            id: id.to_owned(),
-            login_host: PUBLIC_LOGIN_HOSTS[0],
-        })
+        Ok(Self { id: id.to_owned(), login_host: PUBLIC_LOGIN_HOSTS[0] })
     }
 
     /// The tenant that an `authorization_uri` names: https, a known login host, the usual port, no
@@ -67,10 +62,7 @@ impl Tenant {
         let login_host = login_host(&url).ok_or_else(|| untrusted(uri))?;
         let mut segments = url.path().trim_matches('/').split('/');
         match (segments.next(), segments.next()) {
-            (Some(id), None) if !id.is_empty() => Ok(Self {
-                login_host,
-                ..Self::new(id)?
-            }),
+            (Some(id), None) if !id.is_empty() => Ok(Self { login_host, ..Self::new(id)? }),
             _ => Err(untrusted(uri)),
         }
     }
@@ -81,23 +73,11 @@ impl Tenant {
             return Ok(self);
         };
         // Azure's SDKs take it with and without a scheme.
-        let url = if value.contains("://") {
-            value
-        } else {
-            format!("https://{value}")
-        };
-        let host = Url::parse(&url)
-            .ok()
-            .filter(|url| url.path().trim_matches('/').is_empty());
+        let url = if value.contains("://") { value } else { format!("https://{value}") };
+        let host = Url::parse(&url).ok().filter(|url| url.path().trim_matches('/').is_empty());
         let login_host = host.as_ref().and_then(login_host).ok_or_else(|| {
-            Error::new(
-                Kind::Configuration,
-                format!("{AUTHORITY_VARIABLE} is not a login host of Microsoft"),
-            )
-            .with_hint(format!(
-                "unset it, or choose one of {}",
-                known_login_hosts().collect::<Vec<_>>().join(", ")
-            ))
+            Error::new(Kind::Configuration, format!("{AUTHORITY_VARIABLE} is not a login host of Microsoft"))
+                .with_hint(format!("unset it, or choose one of {}", known_login_hosts().collect::<Vec<_>>().join(", ")))
         })?;
         Ok(Self { login_host, ..self })
     }
@@ -113,10 +93,7 @@ impl Tenant {
 
     /// Another tenant on the same login host.
     pub fn named(&self, id: &str) -> Result<Self> {
-        Ok(Self {
-            login_host: self.login_host,
-            ..Self::new(id)?
-        })
+        Ok(Self { login_host: self.login_host, ..Self::new(id)? })
     }
 
     /// The token endpoint.
@@ -129,9 +106,7 @@ impl Tenant {
     #[must_use]
     pub fn differs_from(&self, claims: &Claims) -> bool {
         let is_guid = |id: &str| id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        claims
-            .text("tid")
-            .is_some_and(|tid| is_guid(tid) && is_guid(&self.id) && !tid.eq_ignore_ascii_case(&self.id))
+        claims.text("tid").is_some_and(|tid| is_guid(tid) && is_guid(&self.id) && !tid.eq_ignore_ascii_case(&self.id))
     }
 }
 
@@ -147,11 +122,7 @@ fn login_host(url: &Url) -> Option<&'static str> {
     }
     let host = url.host_str()?;
     let known = known_login_hosts().find(|known| *known == host)?;
-    Some(if PUBLIC_LOGIN_HOSTS.contains(&known) {
-        PUBLIC_LOGIN_HOSTS[0]
-    } else {
-        known
-    })
+    Some(if PUBLIC_LOGIN_HOSTS.contains(&known) { PUBLIC_LOGIN_HOSTS[0] } else { known })
 }
 
 /// Whether a URL is https on the usual port, without user information, query and fragment.
@@ -170,10 +141,7 @@ fn untrusted(uri: &str) -> Error {
     let shown = Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned));
     Error::new(
         Kind::Protocol,
-        format!(
-            "the feed names an untrusted authorization_uri ({})",
-            shown.as_deref().unwrap_or("not a URL")
-        ),
+        format!("the feed names an untrusted authorization_uri ({})", shown.as_deref().unwrap_or("not a URL")),
     )
     .with_hint("no token was sent; something between here and the feed rewrites its answers")
 }
@@ -186,18 +154,11 @@ pub fn request_application_token(
     proof: &[(&str, &str)],
 ) -> Result<Token> {
     let scope = format!("{AZURE_DEVOPS}/.default");
-    let mut fields = vec![
-        ("grant_type", "client_credentials"),
-        ("client_id", client_id),
-        ("scope", &scope),
-    ];
+    let mut fields = vec![("grant_type", "client_credentials"), ("client_id", client_id), ("scope", &scope)];
     fields.extend_from_slice(proof);
     let Token { secret, expires } =
-        oauth::request_token(system, &tenant.token_endpoint()?, &fields, Policy::USUAL).map_err(explain)?;
-    Ok(Token {
-        expires: expiry(expires, &secret),
-        secret,
-    })
+        oauth::request_token(system, &tenant.token_endpoint()?, &fields).map_err(explain)?;
+    Ok(Token { expires: expiry(expires, &secret), secret })
 }
 
 /// Asks for a token as an application that proves itself with a signed assertion.
@@ -209,10 +170,7 @@ pub fn request_token_by_assertion(
     assertion: &str,
 ) -> Result<Token> {
     let proof = [
-        (
-            "client_assertion_type",
-            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        ),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ("client_assertion", assertion),
     ];
     request_application_token(system, tenant, client_id, &proof)
@@ -221,39 +179,15 @@ pub fn request_token_by_assertion(
 /// Refusals that have a known remedy, by their number.
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 const REMEDIES: [(&str, &str); 9] = [
-    (
-        "AADSTS7000215",
-        "AZURE_CLIENT_SECRET is not the value of a current secret of the application",
-    ),
-    (
-        "AADSTS7000222",
-        "the application's secret has expired: create a new one",
-    ),
-    (
-        "AADSTS700027",
-        "the certificate in AZURE_CLIENT_CERTIFICATE_PATH is not registered for the application",
-    ),
-    (
-        "AADSTS700016",
-        "AZURE_CLIENT_ID is not an application of this tenant: check it and AZURE_TENANT_ID",
-    ),
-    (
-        "AADSTS70021",
-        "the application has no federated credential for this issuer, subject and audience: add one",
-    ),
+    ("AADSTS7000215", "AZURE_CLIENT_SECRET is not the value of a current secret of the application"),
+    ("AADSTS7000222", "the application's secret has expired: create a new one"),
+    ("AADSTS700027", "the certificate in AZURE_CLIENT_CERTIFICATE_PATH is not registered for the application"),
+    ("AADSTS700016", "AZURE_CLIENT_ID is not an application of this tenant: check it and AZURE_TENANT_ID"),
+    ("AADSTS70021", "the application has no federated credential for this issuer, subject and audience: add one"),
     ("AADSTS90002", "there is no such tenant: check AZURE_TENANT_ID"),
-    (
-        "AADSTS50076",
-        "multi-factor authentication is required: run `az login` again",
-    ),
-    (
-        "AADSTS53003",
-        "a Conditional Access policy forbids this sign-in: ask the administrator of the tenant",
-    ),
-    (
-        "AADSTS50097",
-        "the tenant wants a registered device: sign in from one with `az login`",
-    ),
+    ("AADSTS50076", "multi-factor authentication is required: run `az login` again"),
+    ("AADSTS53003", "a Conditional Access policy forbids this sign-in: ask the administrator of the tenant"),
+    ("AADSTS50097", "the tenant wants a registered device: sign in from one with `az login`"),
 ];
 
 /// The remedy for the first refusal number in a text.
@@ -296,10 +230,8 @@ pub fn is_service_principal(claims: &Claims) -> bool {
 
 /// The account that a bearer belongs to, for messages.
 #[must_use]
-pub fn account(claims: &Claims) -> Option<&str> {
-    ["upn", "unique_name", "oid"]
-        .into_iter()
-        .find_map(|name| claims.text(name))
+pub fn account(claims: &Claims) -> Option<String> {
+    ["upn", "unique_name", "oid"].into_iter().find_map(|name| claims.text(name)).map(|name| quote(name, &[]))
 }
 
 #[cfg(test)]
@@ -340,19 +272,9 @@ mod tests {
     fn the_authority_host_must_be_known() {
         let tenant = || Tenant::new("t").unwrap();
         let host = |value: &str| tenant().from_environment(&Fake::default().variable(AUTHORITY_VARIABLE, value));
-        assert_eq!(
-            host("https://login.microsoftonline.us/").unwrap().login_host,
-            "login.microsoftonline.us"
-        );
-        assert_eq!(
-            host("login.windows.net").unwrap().login_host,
-            "login.microsoftonline.com"
-        );
-        for value in [
-            "https://evil.example",
-            "http://login.windows.net",
-            "https://login.windows.net/x",
-        ] {
+        assert_eq!(host("https://login.microsoftonline.us/").unwrap().login_host, "login.microsoftonline.us");
+        assert_eq!(host("login.windows.net").unwrap().login_host, "login.microsoftonline.com");
+        for value in ["https://evil.example", "http://login.windows.net", "https://login.windows.net/x"] {
             assert_eq!(host(value).unwrap_err().kind(), Kind::Configuration, "{value}");
         }
     }

@@ -11,6 +11,9 @@ const HOSTS_WITH_ORGANISATION_IN_PATH: [&str; 2] = ["pkgs.dev.azure.com", "pkgs.
 /// Hosts of which the organisation is a subdomain: the older form of the same URLs.
 const HOSTS_WITH_ORGANISATION_BEFORE: [&str; 2] = ["pkgs.visualstudio.com", "pkgs.vsts.me"];
 
+/// The domains of Microsoft's test system.
+const TEST_DOMAINS: [&str; 2] = ["codedev.ms", "vsts.me"];
+
 /// One feed of one organisation, and what is to be done with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feed {
@@ -26,13 +29,9 @@ impl Feed {
     /// feed hosts or a subdomain of it. Pure.
     #[must_use]
     pub fn claims(service: &Service) -> bool {
-        let hosts = HOSTS_WITH_ORGANISATION_IN_PATH
-            .iter()
-            .chain(&HOSTS_WITH_ORGANISATION_BEFORE);
+        let hosts = HOSTS_WITH_ORGANISATION_IN_PATH.iter().chain(&HOSTS_WITH_ORGANISATION_BEFORE);
         service.is_https_on_the_usual_port()
-            && service
-                .host()
-                .is_some_and(|host| hosts.into_iter().any(|feed_host| host_is_within(host, feed_host)))
+            && service.host().is_some_and(|host| hosts.into_iter().any(|feed_host| host_is_within(host, feed_host)))
     }
 
     /// The feed of a service that is claimed; `None` if it names no organisation (a bare
@@ -49,27 +48,14 @@ impl Feed {
             .find(|feed_host| subdomain_of(host, feed_host).is_some_and(|labels| !labels.is_empty()));
         let organisation = match parent {
             Some(feed_host) => subdomain_of(host, feed_host)?.to_owned(),
-            None => url
-                .path_segments()?
-                .next()
-                .filter(|segment| !segment.is_empty())?
-                .to_owned(),
+            None => url.path_segments()?.next().filter(|segment| !segment.is_empty())?.to_owned(),
         };
         // `_packaging` where the organisation should stand is a path that lacks it.
         if organisation.starts_with('_') {
             return None;
         }
-        let is_upload = url
-            .path()
-            .trim_end_matches('/')
-            .to_ascii_lowercase()
-            .ends_with("/pypi/upload");
-        Some(Self {
-            url,
-            organisation,
-            parent,
-            is_upload,
-        })
+        let is_upload = url.path().trim_end_matches('/').to_ascii_lowercase().ends_with("/pypi/upload");
+        Some(Self { url, organisation, parent, is_upload })
     }
 
     /// The URL, without user information, query and fragment.
@@ -84,20 +70,19 @@ impl Feed {
         &self.organisation
     }
 
-    /// The organisation as a key: names are compared without regard to case.
+    /// The organisation as a key: names are compared without regard to case, and both forms of its URLs
+    /// are one. Microsoft's test system has organisations of its own.
     #[must_use]
     pub fn organisation_key(&self) -> String {
-        self.organisation.to_ascii_lowercase()
+        let host = self.url.host_str().unwrap_or_default();
+        let is_test = TEST_DOMAINS.iter().any(|domain| host_is_within(host, domain));
+        format!("{}{}", if is_test { "test/" } else { "" }, self.organisation.to_ascii_lowercase())
     }
 
     /// The scope that a session token needs: reading, or for an upload URL writing too.
     #[must_use]
     pub fn scope(&self) -> &'static str {
-        if self.is_upload {
-            "vso.packaging_write"
-        } else {
-            "vso.packaging"
-        }
+        if self.is_upload { "vso.packaging_write" } else { "vso.packaging" }
     }
 
     /// The host and organisation, for messages.
@@ -114,11 +99,7 @@ impl Feed {
     #[must_use]
     pub fn portal(&self) -> String {
         match self.parent {
-            Some(feed_host) => format!(
-                "https://{}.{}",
-                self.organisation,
-                feed_host.trim_start_matches("pkgs.")
-            ),
+            Some(feed_host) => format!("https://{}.{}", self.organisation, feed_host.trim_start_matches("pkgs.")),
             None => format!("https://dev.azure.com/{}", self.organisation),
         }
     }
@@ -163,14 +144,8 @@ mod tests {
     #[test]
     fn the_organisation_comes_from_path_or_host() {
         for (raw, organisation) in [
-            (
-                "https://pkgs.dev.azure.com/contoso/project/_packaging/feed/pypi/simple/",
-                Some("contoso"),
-            ),
-            (
-                "https://contoso.pkgs.visualstudio.com/project/_packaging/feed/",
-                Some("contoso"),
-            ),
+            ("https://pkgs.dev.azure.com/contoso/project/_packaging/feed/pypi/simple/", Some("contoso")),
+            ("https://contoso.pkgs.visualstudio.com/project/_packaging/feed/", Some("contoso")),
             ("contoso.pkgs.visualstudio.com", Some("contoso")),
             ("pkgs.dev.azure.com", None),
             ("https://pkgs.dev.azure.com/_packaging/feed/pypi/simple/", None),
@@ -183,22 +158,10 @@ mod tests {
     #[test]
     fn only_an_upload_url_asks_for_writing() {
         for (raw, scope) in [
-            (
-                "https://pkgs.dev.azure.com/o/_packaging/f/pypi/upload",
-                "vso.packaging_write",
-            ),
-            (
-                "https://pkgs.dev.azure.com/o/_packaging/f/pypi/upload/",
-                "vso.packaging_write",
-            ),
-            (
-                "https://pkgs.dev.azure.com/o/_packaging/f/pypi/simple/upload",
-                "vso.packaging",
-            ),
-            (
-                "https://pkgs.dev.azure.com/o/_packaging/f/pypi/simple/",
-                "vso.packaging",
-            ),
+            ("https://pkgs.dev.azure.com/o/_packaging/f/pypi/upload", "vso.packaging_write"),
+            ("https://pkgs.dev.azure.com/o/_packaging/f/pypi/upload/", "vso.packaging_write"),
+            ("https://pkgs.dev.azure.com/o/_packaging/f/pypi/simple/upload", "vso.packaging"),
+            ("https://pkgs.dev.azure.com/o/_packaging/f/pypi/simple/", "vso.packaging"),
         ] {
             assert_eq!(feed(raw).unwrap().scope(), scope, "{raw}");
         }
@@ -206,25 +169,13 @@ mod tests {
 
     #[test]
     fn the_portal_is_the_page_of_the_organisation() {
-        assert_eq!(
-            feed("https://pkgs.dev.azure.com/contoso/x").unwrap().portal(),
-            "https://dev.azure.com/contoso"
-        );
-        assert_eq!(
-            feed("contoso.pkgs.visualstudio.com").unwrap().portal(),
-            "https://contoso.visualstudio.com"
-        );
+        assert_eq!(feed("https://pkgs.dev.azure.com/contoso/x").unwrap().portal(), "https://dev.azure.com/contoso");
+        assert_eq!(feed("contoso.pkgs.visualstudio.com").unwrap().portal(), "https://contoso.visualstudio.com");
     }
 
     #[test]
     fn messages_name_host_and_organisation_once() {
-        assert_eq!(
-            feed("https://pkgs.dev.azure.com/contoso/x").unwrap().shown(),
-            "pkgs.dev.azure.com/contoso"
-        );
-        assert_eq!(
-            feed("Contoso.pkgs.visualstudio.com/x").unwrap().shown(),
-            "contoso.pkgs.visualstudio.com"
-        );
+        assert_eq!(feed("https://pkgs.dev.azure.com/contoso/x").unwrap().shown(), "pkgs.dev.azure.com/contoso");
+        assert_eq!(feed("Contoso.pkgs.visualstudio.com/x").unwrap().shown(), "contoso.pkgs.visualstudio.com");
     }
 }

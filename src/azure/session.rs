@@ -14,7 +14,7 @@ use crate::{
     sys::{
         System,
         http::{Request, Response},
-        retry::{self, Policy},
+        retry,
     },
     token::Token,
 };
@@ -32,7 +32,6 @@ pub fn exchange(
     feed: &Feed,
     bearer: &Secret,
     account: Option<&str>,
-    policy: Policy,
 ) -> Result<Token> {
     let mut url = authority
         .join("_apis/Token/SessionTokens")
@@ -44,25 +43,15 @@ pub fn exchange(
         // Without it the service redirects to a page for people.
         .header("X-TFS-FedAuthRedirect", "Suppress")
         .bearer(bearer);
-    let response = retry::send(system, &request, policy)?;
+    let response = retry::send(system, &request)?;
     if response.status != 200 {
         return Err(refusal(&response, feed, bearer, account));
     }
     let answer: Answer = response.json()?;
-    let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(|| {
-        Error::new(
-            Kind::Protocol,
-            format!("{} answered with an empty token", response.host),
-        )
-    })?;
-    let said = answer
-        .valid_to
-        .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-        .map(SystemTime::from);
-    Ok(Token {
-        expires: expiry(said, &secret),
-        secret,
-    })
+    let secret = Secret::from_trimmed(answer.token.expose())
+        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered with an empty token", response.host)))?;
+    let said = answer.valid_to.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(SystemTime::from);
+    Ok(Token { expires: expiry(said, &secret), secret })
 }
 
 #[derive(Deserialize)]
@@ -78,42 +67,25 @@ struct Refusal {
 }
 
 fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&str>) -> Error {
-    let said = serde_json::from_slice::<Refusal>(&response.body)
-        .ok()
-        .and_then(|refusal| refusal.message)
-        .unwrap_or_default();
+    let said =
+        serde_json::from_slice::<Refusal>(&response.body).ok().and_then(|refusal| refusal.message).unwrap_or_default();
     let who = account.unwrap_or("this account");
-    let kind = if response.status == 401 {
-        Kind::Rejected
-    } else {
-        Kind::Protocol
-    };
+    let kind = if response.status == 401 { Kind::Rejected } else { Kind::Protocol };
     if said.contains("TF401444") {
-        return Error::new(
-            kind,
-            format!("Azure DevOps wants {who} to sign in once in a browser (TF401444)"),
-        )
-        .with_hint(format!("open {} and sign in as {who}, then try again", feed.portal()));
+        return Error::new(kind, format!("Azure DevOps wants {who} to sign in once in a browser (TF401444)"))
+            .with_hint(format!("open {} and sign in as {who}, then try again", feed.portal()));
     }
-    let quoted = if said.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", quote(&said, &[bearer.expose()]))
-    };
+    let quoted = if said.is_empty() { String::new() } else { format!(": {}", quote(&said, &[bearer.expose()])) };
     let what = match response.status {
         401 => format!("{} rejected the token of {who}{quoted}", response.host),
         203 | 300..=399 => format!("{} sent a sign-in page in place of a token", response.host),
-        status => format!(
-            "{} gave no session token for {who} (HTTP {status}){quoted}",
-            response.host
-        ),
+        status => format!("{} gave no session token for {who} (HTTP {status}){quoted}", response.host),
     };
     let error = Error::new(kind, what);
-    if kind == Kind::Rejected || response.status == 403 {
-        error.with_hint(format!(
-            "is {who} a member of {}? If not, sign in as somebody who is",
-            feed.portal()
-        ))
+    if response.status == 429 || response.status >= 500 {
+        error.with_hint("try again later")
+    } else if kind == Kind::Rejected || response.status == 403 {
+        error.with_hint(format!("is {who} a member of {}? If not, sign in as somebody who is", feed.portal()))
     } else {
         error
     }
@@ -133,33 +105,19 @@ mod tests {
     fn ask(fake: &Fake, service: &str) -> Result<Token> {
         let feed = Feed::from_service(&Service::parse(service)).unwrap();
         let authority = Url::parse("https://vssps.dev.azure.com/contoso/").unwrap();
-        exchange(
-            fake,
-            &authority,
-            &feed,
-            &Secret::new("bearer-secret".into()),
-            Some("ada@contoso.example"),
-            Policy::USUAL,
-        )
+        exchange(fake, &authority, &feed, &Secret::new("bearer-secret".into()), Some("ada@contoso.example"))
     }
 
     #[test]
     fn the_exchange_asks_for_reading_only_and_learns_the_end() {
-        let fake = Fake::default().answer(
-            Method::Post,
-            URL,
-            200,
-            r#"{"token":"t","validTo":"2026-11-22T01:00:00.1234567Z"}"#,
-        );
+        let fake =
+            Fake::default().answer(Method::Post, URL, 200, r#"{"token":"t","validTo":"2026-11-22T01:00:00.1234567Z"}"#);
         let token = ask(&fake, "https://pkgs.dev.azure.com/contoso/_packaging/f/pypi/simple/").unwrap();
         let life = token.expires.unwrap().duration_since(fake.now()).unwrap();
         assert_eq!(life.as_secs(), 3600);
         let request = &fake.requests()[0];
         let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-        assert_eq!(
-            document,
-            json!({ "displayName": "ringbearer", "scope": "vso.packaging" })
-        );
+        assert_eq!(document, json!({ "displayName": "ringbearer", "scope": "vso.packaging" }));
         assert_eq!(request.url.query(), Some("api-version=5.0-preview.1"));
         assert!(
             request
@@ -188,34 +146,23 @@ mod tests {
     #[test]
     fn a_first_sign_in_is_explained_with_portal_and_account() {
         let body = r#"{"message":"TF401444: Please sign-in at least once as t\\ada in a web browser"}"#;
-        let error = ask(
-            &Fake::default().answer(Method::Post, URL, 401, body),
-            "https://pkgs.dev.azure.com/contoso/",
-        )
-        .unwrap_err();
+        let error = ask(&Fake::default().answer(Method::Post, URL, 401, body), "https://pkgs.dev.azure.com/contoso/")
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::Rejected);
         let shown = error.to_string();
-        assert!(
-            shown.contains("https://dev.azure.com/contoso") && shown.contains("ada@contoso.example"),
-            "{shown}"
-        );
+        assert!(shown.contains("https://dev.azure.com/contoso") && shown.contains("ada@contoso.example"), "{shown}");
     }
 
     #[test]
     fn other_refusals_quote_the_message_field_alone() {
         let body = r#"{"message":"TF400813: not authorized","secret":"x-secret"}"#;
-        let error = ask(
-            &Fake::default().answer(Method::Post, URL, 403, body),
-            "https://pkgs.dev.azure.com/contoso/",
-        )
-        .unwrap_err();
+        let error = ask(&Fake::default().answer(Method::Post, URL, 403, body), "https://pkgs.dev.azure.com/contoso/")
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::Protocol);
         assert!(error.message().contains("TF400813") && !error.to_string().contains("x-secret"));
-        let error = ask(
-            &Fake::default().answer(Method::Post, URL, 302, "<html>"),
-            "https://pkgs.dev.azure.com/contoso/",
-        )
-        .unwrap_err();
+        let error =
+            ask(&Fake::default().answer(Method::Post, URL, 302, "<html>"), "https://pkgs.dev.azure.com/contoso/")
+                .unwrap_err();
         assert!(error.message().contains("sign-in page"), "{error}");
     }
 }

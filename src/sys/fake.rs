@@ -79,10 +79,7 @@ impl Fake {
     ) -> Self {
         let response = http::Response {
             status,
-            headers: headers
-                .iter()
-                .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            headers: headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body: Zeroizing::new(body.as_bytes().to_vec()),
             host: "the fake".to_owned(),
         };
@@ -92,10 +89,7 @@ impl Fake {
 
     /// Announces one request that fails.
     pub(crate) fn failure(self, method: http::Method, url: &str, transient: bool) -> Self {
-        let failure = http::Failure {
-            error: Error::new(Kind::Network, "the connection broke"),
-            transient,
-        };
+        let failure = http::Failure { error: Error::new(Kind::Network, "the connection broke"), transient };
         self.lock().answers.push_back((method, url.to_owned(), Err(failure)));
         self
     }
@@ -118,16 +112,8 @@ impl Fake {
     /// Fails the test if something that was announced did not happen.
     pub(crate) fn assert_done(&self) {
         let state = self.lock();
-        assert!(
-            state.answers.is_empty(),
-            "not requested: {:?}",
-            state.answers.front().map(|(_, url, _)| url)
-        );
-        assert!(
-            state.runs.is_empty(),
-            "not run: {:?}",
-            state.runs.front().map(|(arguments, _)| arguments)
-        );
+        assert!(state.answers.is_empty(), "not requested: {:?}", state.answers.front().map(|(_, url, _)| url));
+        assert!(state.runs.is_empty(), "not run: {:?}", state.runs.front().map(|(arguments, _)| arguments));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -141,10 +127,7 @@ impl System for Fake {
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        self.variables
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     fn now(&self) -> SystemTime {
@@ -157,11 +140,7 @@ impl System for Fake {
     }
 
     fn check(&self) -> Result<()> {
-        if self.remaining().is_zero() {
-            Err(Error::new(Kind::Timeout, "the lookup took too long"))
-        } else {
-            Ok(())
-        }
+        if self.remaining().is_zero() { Err(Error::new(Kind::Timeout, "the lookup took too long")) } else { Ok(()) }
     }
 
     fn pause(&self, length: Duration) -> Result<()> {
@@ -173,46 +152,30 @@ impl System for Fake {
 
     fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
         let content = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-        if content.len() > cap {
-            Err(io::ErrorKind::FileTooLarge.into())
-        } else {
-            Ok(content.clone())
-        }
+        if content.len() > cap { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content.clone()) }
     }
 
     fn send(&self, request: &http::Request) -> Answer {
         let mut state = self.lock();
         state.requests.push(request.clone());
         let shown = request.shown_url();
-        let (method, url, answer) = state
-            .answers
-            .pop_front()
-            .unwrap_or_else(|| panic!("unexpected request: {shown}"));
+        let (method, url, answer) = state.answers.pop_front().unwrap_or_else(|| panic!("unexpected request: {shown}"));
         assert_eq!((request.method, shown), (method, url));
         answer
     }
 
     fn find_program(&self, name: &str) -> Option<PathBuf> {
-        self.programs
-            .iter()
-            .any(|program| program == name)
-            .then(|| Path::new("/bin").join(name))
+        self.programs.iter().any(|program| program == name).then(|| Path::new("/bin").join(name))
     }
 
     fn program_at(&self, path: &Path) -> Option<PathBuf> {
         let name = path.file_name()?.to_str()?;
-        self.programs
-            .iter()
-            .any(|program| program == name)
-            .then(|| path.to_owned())
+        self.programs.iter().any(|program| program == name).then(|| path.to_owned())
     }
 
     fn run(&self, command: &process::Command) -> Result<process::Output> {
-        let (arguments, result) = self
-            .lock()
-            .runs
-            .pop_front()
-            .unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
+        let (arguments, result) =
+            self.lock().runs.pop_front().unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
         assert_eq!(command.arguments, arguments);
         result
     }

@@ -75,9 +75,7 @@ impl Request {
     /// A POST of a form (`application/x-www-form-urlencoded`).
     #[must_use]
     pub fn post_form(url: Url, fields: &[(&str, &str)]) -> Self {
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         Self::post(url, "application/x-www-form-urlencoded", form.into_bytes())
     }
 
@@ -88,12 +86,7 @@ impl Request {
     }
 
     fn post(url: Url, content_type: &str, body: Vec<u8>) -> Self {
-        Self {
-            method: Method::Post,
-            body: Zeroizing::new(body),
-            ..Self::get(url)
-        }
-        .header("Content-Type", content_type)
+        Self { method: Method::Post, body: Zeroizing::new(body), ..Self::get(url) }.header("Content-Type", content_type)
     }
 
     /// The same request with one more header.
@@ -162,10 +155,7 @@ pub struct Response {
 impl Response {
     /// The values of a header, in the order they came.
     pub fn header_values<'response>(&'response self, name: &'response str) -> impl Iterator<Item = &'response str> {
-        self.headers
-            .iter()
-            .filter(move |(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().filter(move |(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// Whether the status is 200 to 299.
@@ -181,10 +171,7 @@ impl Response {
             let what = if html { "a web page" } else { "something else" };
             Error::new(
                 Kind::Protocol,
-                format!(
-                    "{} was expected to answer with JSON and sent {what} (HTTP {})",
-                    self.host, self.status
-                ),
+                format!("{} was expected to answer with JSON and sent {what} (HTTP {})", self.host, self.status),
             )
             .with_hint("a captive portal or a proxy that rewrites answers may stand in between")
         })

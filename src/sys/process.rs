@@ -43,9 +43,7 @@ impl Command {
     /// The name of the program without its folder, for messages.
     #[must_use]
     pub fn name(&self) -> String {
-        self.program
-            .file_stem()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+        self.program.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 }
 
@@ -75,11 +73,6 @@ impl Output {
 
 impl fmt::Debug for Output {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "Output(status {:?}, {} bytes)",
-            self.status,
-            self.stdout.len()
-        )
+        write!(formatter, "Output(status {:?}, {} bytes)", self.status, self.stdout.len())
     }
 }

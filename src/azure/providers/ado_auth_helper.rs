@@ -23,10 +23,7 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
     }
 
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
-        let Some(program) = system
-            .home()
-            .and_then(|home| system.program_at(&home.join("ado-auth-helper")))
-        else {
+        let Some(program) = system.home().and_then(|home| system.program_at(&home.join("ado-auth-helper"))) else {
             return Ok(Attempt::skip("no ~/ado-auth-helper"));
         };
         let output = system.run(&Command::new(program, &["get-access-token"], LIMIT))?;
@@ -36,12 +33,7 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
         }
         let secret = Secret::from_utf8_trimmed(&output.stdout)
             .filter(|token| !token.expose().contains(char::is_whitespace))
-            .ok_or_else(|| {
-                Error::new(
-                    Kind::Protocol,
-                    "~/ado-auth-helper printed something that is not a token",
-                )
-            })?;
+            .ok_or_else(|| Error::new(Kind::Protocol, "~/ado-auth-helper printed something that is not a token"))?;
         Ok(Attempt::Token(Grant::bearer(secret)))
     }
 }

@@ -31,17 +31,8 @@ impl TokenProvider<Tenant, Grant> for Azd {
             return Ok(Attempt::skip("no azd on PATH"));
         };
         let scope = format!("{AZURE_DEVOPS}/.default");
-        let arguments = [
-            "auth",
-            "token",
-            "--output",
-            "json",
-            "--no-prompt",
-            "--scope",
-            &scope,
-            "--tenant-id",
-            &tenant.id,
-        ];
+        let arguments =
+            ["auth", "token", "--output", "json", "--no-prompt", "--scope", &scope, "--tenant-id", &tenant.id];
         let output = system.run(&Command::new(program, &arguments, LIMIT).variable("NO_COLOR", "1"))?;
         if !output.is_success() {
             return Err(Error::new(Kind::Process, "azd gave no token")
@@ -50,14 +41,8 @@ impl TokenProvider<Tenant, Grant> for Azd {
         let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
         let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(broken)?;
-        let said = answer
-            .expires_on
-            .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-            .map(SystemTime::from);
-        Ok(Attempt::Token(Grant::Bearer(Token {
-            expires: expiry(said, &secret),
-            secret,
-        })))
+        let said = answer.expires_on.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(SystemTime::from);
+        Ok(Attempt::Token(Grant::Bearer(Token { expires: expiry(said, &secret), secret })))
     }
 }
 

@@ -46,7 +46,7 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
         let secret = read(&output)?;
         if !chosen && Claims::read(&secret).is_some_and(|claims| tenant.differs_from(&claims)) {
             return Err(
-                Error::new(Kind::Process, "az is logged in as an identity of another tenant").with_hint(login(tenant)),
+                Error::new(Kind::Process, "az is logged in as an identity of another tenant").with_hint(login(tenant))
             );
         }
         Ok(Attempt::Token(Grant::bearer(secret)))
@@ -92,11 +92,8 @@ fn explain(output: &Output, tenant: &Tenant) -> Error {
     let said = output.stderr_text();
     let login = login(tenant);
     if let Some(remedy) = remedy(&said) {
-        return Error::new(
-            Kind::Process,
-            format!("az was refused a token for tenant {}", tenant.id),
-        )
-        .with_hint(format!("{remedy} ({login})"));
+        return Error::new(Kind::Process, format!("az was refused a token for tenant {}", tenant.id))
+            .with_hint(format!("{remedy} ({login})"));
     }
     let why = if said.contains("az login") || said.contains("az account set") {
         "az is not logged in".to_owned()
@@ -136,9 +133,7 @@ mod tests {
     #[test]
     fn the_token_is_the_json_string_that_az_prints() {
         let fake = Fake::default().run("az", &WITH_TENANT, 0, "\"token\"\n", "WARNING: noise");
-        let Attempt::Token(Grant::Bearer(token)) = ask(&fake).unwrap() else {
-            panic!("no bearer")
-        };
+        let Attempt::Token(Grant::Bearer(token)) = ask(&fake).unwrap() else { panic!("no bearer") };
         assert_eq!(token.secret.expose(), "token");
         for printed in ["", "null", "\"\"", "{}", "token"] {
             let error = ask(&Fake::default().run("az", &WITH_TENANT, 0, printed, "")).unwrap_err();
@@ -153,18 +148,13 @@ mod tests {
 
     #[test]
     fn a_login_that_refuses_the_tenant_is_asked_without_it() {
-        let without: Vec<_> = WITH_TENANT
-            .iter()
-            .copied()
-            .filter(|word| !word.contains("tenant") && !word.contains("contoso"))
-            .collect();
+        let without: Vec<_> =
+            WITH_TENANT.iter().copied().filter(|word| !word.contains("tenant") && !word.contains("contoso")).collect();
         for said in [
             "ERROR: Tenant shouldn't be specified for managed identity account",
             "ERROR: For managed identity account, getting access token for non-current tenants is not supported.",
         ] {
-            let fake = Fake::default()
-                .run("az", &WITH_TENANT, 1, "", said)
-                .run("az", &without, 0, "\"token\"", "");
+            let fake = Fake::default().run("az", &WITH_TENANT, 1, "", said).run("az", &without, 0, "\"token\"", "");
             assert!(matches!(ask(&fake), Ok(Attempt::Token(_))));
             fake.assert_done();
         }
@@ -180,9 +170,7 @@ mod tests {
             ("AADSTS50076: x-secret", "multi-factor"),
             ("x-secret", "az ended with status 1"),
         ] {
-            let shown = ask(&Fake::default().run("az", &WITH_TENANT, 1, "", said))
-                .unwrap_err()
-                .to_string();
+            let shown = ask(&Fake::default().run("az", &WITH_TENANT, 1, "", said)).unwrap_err().to_string();
             assert!(shown.contains(expected) && !shown.contains("x-secret"), "{shown}");
         }
     }

@@ -13,11 +13,7 @@ use crate::{
     error::{Error, Kind, Result},
     provider::{Attempt, TokenProvider},
     secret::Secret,
-    sys::{
-        System,
-        http::Request,
-        retry::{self, Policy},
-    },
+    sys::{System, http::Request, retry},
 };
 
 /// Where a job asks for an assertion.
@@ -55,9 +51,7 @@ impl TokenProvider<Tenant, Grant> for AzurePipelines {
                 Kind::Configuration,
                 format!("a service connection is set up and {PIPELINE_VARIABLE} is not passed on"),
             )
-            .with_hint(format!(
-                "add `env: {PIPELINE_VARIABLE}: $(System.AccessToken)` to the step"
-            )));
+            .with_hint(format!("add `env: {PIPELINE_VARIABLE}: $(System.AccessToken)` to the step")));
         };
         let tenant = match system.setting(TENANT_VARIABLE) {
             Some(id) => tenant.named(&id)?,
@@ -78,20 +72,13 @@ struct Answer {
 fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Result<Secret> {
     let mut url =
         Url::parse(url).map_err(|_| Error::new(Kind::Configuration, format!("{URL_VARIABLE} is not a URL")))?;
-    url.query_pairs_mut()
-        .append_pair("api-version", "7.1")
-        .append_pair("serviceConnectionId", connection);
-    let request = Request::post_json(url, &json!({}))
-        .header("Accept", "application/json")
-        .bearer(token);
-    let response = retry::send(system, &request, Policy::USUAL)?;
+    url.query_pairs_mut().append_pair("api-version", "7.1").append_pair("serviceConnectionId", connection);
+    let request = Request::post_json(url, &json!({})).header("Accept", "application/json").bearer(token);
+    let response = retry::send(system, &request)?;
     if !response.is_success() {
         return Err(Error::new(
             Kind::Rejected,
-            format!(
-                "Azure Pipelines gave no assertion for the service connection (HTTP {})",
-                response.status
-            ),
+            format!("Azure Pipelines gave no assertion for the service connection (HTTP {})", response.status),
         )
         .with_hint("is the pipeline allowed to use the service connection?"));
     }

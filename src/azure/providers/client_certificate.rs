@@ -66,11 +66,8 @@ struct Identity {
 impl Identity {
     fn read(system: &dyn System, path: &str) -> Result<Self> {
         let broken = |why: &str| {
-            Error::new(
-                Kind::Configuration,
-                format!("{PATH_VARIABLE} names {path}, which {why}"),
-            )
-            .with_hint("it must be a PEM file with the certificate and its unencrypted RSA private key")
+            Error::new(Kind::Configuration, format!("{PATH_VARIABLE} names {path}, which {why}"))
+                .with_hint("it must be a PEM file with the certificate and its unencrypted RSA private key")
         };
         let content = system
             .read_file(Path::new(path), FILE_CAP)
@@ -92,10 +89,7 @@ impl Identity {
         let (kind, der) = key.ok_or_else(|| broken("holds no unencrypted private key"))?;
         let key =
             rsa_key(kind, &der).ok_or_else(|| broken("holds a private key that is not RSA of 2048 to 4096 bits"))?;
-        Ok(Self {
-            key,
-            thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate)),
-        })
+        Ok(Self { key, thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate)) })
     }
 
     /// The assertion: a token about ourselves, for the token endpoint.
@@ -116,12 +110,7 @@ impl Identity {
         let mut assertion = format!("{}.{}", encode(&header), encode(&claims));
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
-            .sign(
-                &RSA_PSS_SHA256,
-                &SystemRandom::new(),
-                assertion.as_bytes(),
-                &mut signature,
-            )
+            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), assertion.as_bytes(), &mut signature)
             .map_err(|_| Error::new(Kind::Internal, "the assertion cannot be signed with this key"))?;
         assertion.push('.');
         assertion.push_str(&URL_SAFE_NO_PAD.encode(signature));
@@ -138,7 +127,5 @@ fn rsa_key(kind: SectionKind, der: &[u8]) -> Option<RsaKeyPair> {
 }
 
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

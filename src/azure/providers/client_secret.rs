@@ -34,9 +34,6 @@ impl TokenProvider<Tenant, Grant> for ClientSecret {
 
 /// A proof without the application that it belongs to is a mistake, not an absence.
 pub(super) fn lacks_client_id(given: &str) -> Error {
-    Error::new(
-        Kind::Configuration,
-        format!("{given} is set and {CLIENT_VARIABLE} is not"),
-    )
-    .with_hint(format!("set {CLIENT_VARIABLE} to the id of the application"))
+    Error::new(Kind::Configuration, format!("{given} is set and {CLIENT_VARIABLE} is not"))
+        .with_hint(format!("set {CLIENT_VARIABLE} to the id of the application"))
 }

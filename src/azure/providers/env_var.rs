@@ -69,9 +69,8 @@ fn found(source: &str, token: Secret) -> Attempt<Grant> {
 }
 
 fn read(system: &dyn System, path: &str) -> std::result::Result<Secret, String> {
-    let content = system
-        .read_file(Path::new(path), FILE_CAP)
-        .map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    let content =
+        system.read_file(Path::new(path), FILE_CAP).map_err(|error| format!("cannot be read: {}", error.kind()))?;
     let content = zeroize::Zeroizing::new(content);
     Secret::from_utf8_trimmed(&content).ok_or_else(|| "is empty or not text".to_owned())
 }
@@ -103,10 +102,7 @@ mod tests {
         assert_eq!(ask(&all().file("/token", "file \n")).unwrap().as_deref(), Some("file"));
         assert_eq!(ask(&all().file("/token", " \n")).unwrap().as_deref(), Some("variable"));
         assert_eq!(ask(&all()).unwrap().as_deref(), Some("variable"));
-        assert_eq!(
-            ask(&all().variable(TOKEN_VARIABLE, " ")).unwrap().as_deref(),
-            Some("other")
-        );
+        assert_eq!(ask(&all().variable(TOKEN_VARIABLE, " ")).unwrap().as_deref(), Some("other"));
         let mounted = Fake::default().file(MOUNTED[1], "mounted too");
         assert_eq!(ask(&mounted).unwrap().as_deref(), Some("mounted too"));
     }

@@ -16,10 +16,8 @@ use crate::{
 };
 
 /// The variables with the endpoints, the newer name first. Both are looked at.
-const VARIABLES: [&str; 2] = [
-    "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",
-    "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS",
-];
+const VARIABLES: [&str; 2] =
+    ["ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS"];
 
 /// The warning about single quotes is given once in the life of the process.
 static TOLD: Once = Once::new();
@@ -105,11 +103,8 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
         }
     }
     // No word of the parser's: it would quote what it could not read.
-    Err(Error::new(
-        Kind::Configuration,
-        format!("{variable} is not the JSON that it should be"),
-    )
-    .with_hint(r#"write {"endpointCredentials":[{"endpoint":"URL","password":"TOKEN"}]}"#))
+    Err(Error::new(Kind::Configuration, format!("{variable} is not the JSON that it should be"))
+        .with_hint(r#"write {"endpointCredentials":[{"endpoint":"URL","password":"TOKEN"}]}"#))
 }
 
 /// The endpoint that fits best: the one with the longest path that leads to the feed, compared by
@@ -145,10 +140,7 @@ fn best(endpoints: Vec<Endpoint>, feed: &Feed) -> Option<Endpoint> {
 
 fn segments(feed: &Feed) -> Vec<String> {
     let segments = feed.url().path_segments().into_iter().flatten();
-    segments
-        .filter(|segment| !segment.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect()
+    segments.filter(|segment| !segment.is_empty()).map(str::to_ascii_lowercase).collect()
 }
 
 /// The path up to and with the name of the feed.
@@ -195,10 +187,7 @@ mod tests {
     fn the_most_specific_prefix_wins() {
         let endpoints = [
             ("https://pkgs.dev.azure.com/contoso/", "organisation"),
-            (
-                "https://pkgs.dev.azure.com/Contoso/project/_packaging/FEED/nuget/v3/index.json",
-                "feed",
-            ),
+            ("https://pkgs.dev.azure.com/Contoso/project/_packaging/FEED/nuget/v3/index.json", "feed"),
             ("https://pkgs.dev.azure.com/contoso/project/", "project"),
             ("https://pkgs.dev.azure.com/contoso/project/_packaging/fee", "other"),
             ("https://pkgs.dev.azure.com/fabrikam/", "fabrikam"),
@@ -214,13 +203,7 @@ mod tests {
                     2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl";
         assert_eq!(password(&[(FEED, "feed")], file).as_deref(), Some("feed"));
         assert_eq!(
-            password(
-                &[
-                    (FEED, "a"),
-                    ("https://pkgs.dev.azure.com/contoso/other/_packaging/x/", "b")
-                ],
-                file
-            ),
+            password(&[(FEED, "a"), ("https://pkgs.dev.azure.com/contoso/other/_packaging/x/", "b")], file),
             None
         );
     }
@@ -228,18 +211,12 @@ mod tests {
     #[test]
     fn user_names_are_optional_and_single_quotes_tolerated() {
         let value = format!("{{'endpointCredentials':[{{'endpoint':'{FEED}','username':'ada','password':'secret'}}]}}");
-        assert_eq!(
-            ask(&value, FEED).unwrap(),
-            Some(("ada".to_owned(), "secret".to_owned()))
-        );
+        assert_eq!(ask(&value, FEED).unwrap(), Some(("ada".to_owned(), "secret".to_owned())));
     }
 
     #[test]
     fn what_is_no_json_is_a_failure_that_quotes_nothing() {
         let error = ask("x-secret", FEED).unwrap_err();
-        assert!(
-            error.message().contains(VARIABLES[0]) && !error.to_string().contains("x-secret"),
-            "{error}"
-        );
+        assert!(error.message().contains(VARIABLES[0]) && !error.to_string().contains("x-secret"), "{error}");
     }
 }

@@ -44,10 +44,7 @@ impl Grant {
     /// A password with the user name that suits every Azure DevOps password.
     #[must_use]
     pub fn password(password: Secret) -> Self {
-        Self::Password {
-            username: SESSION_USERNAME.to_owned(),
-            password,
-        }
+        Self::Password { username: SESSION_USERNAME.to_owned(), password }
     }
 
     /// A bearer of Entra ID, which ends when it says.
@@ -102,12 +99,8 @@ const ENTRA: [Entra; 8] = [
 const AZURE_IDENTITY: &str = "azure_identity";
 
 /// The providers that the name stands for.
-const AZURE_IDENTITY_MEMBERS: [&str; 4] = [
-    "client_secret",
-    "client_certificate",
-    "workload_identity",
-    "managed_identity",
-];
+const AZURE_IDENTITY_MEMBERS: [&str; 4] =
+    ["client_secret", "client_certificate", "workload_identity", "managed_identity"];
 
 /// The variable that forces one provider.
 const CHOICE_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER";
@@ -135,11 +128,8 @@ impl Choice {
         };
         if name != AZURE_IDENTITY && !names().any(|known| known == name) {
             let valid: Vec<_> = names().chain([AZURE_IDENTITY]).collect();
-            return Err(Error::new(
-                Kind::Configuration,
-                format!("{source} names an unknown provider, {name:?}"),
-            )
-            .with_hint(format!("choose one of {}", valid.join(", "))));
+            return Err(Error::new(Kind::Configuration, format!("{source} names an unknown provider, {name:?}"))
+                .with_hint(format!("choose one of {}", valid.join(", "))));
         }
         Ok(Self { forced: Some(name) })
     }
@@ -153,19 +143,13 @@ impl Choice {
     /// The local providers to ask, in order.
     #[must_use]
     pub fn local_providers(&self) -> Vec<Local> {
-        LOCAL
-            .into_iter()
-            .filter(|provider| self.includes(provider.name()))
-            .collect()
+        LOCAL.into_iter().filter(|provider| self.includes(provider.name())).collect()
     }
 
     /// The providers of Entra ID to ask, in order.
     #[must_use]
     pub fn entra_providers(&self) -> Vec<Entra> {
-        ENTRA
-            .into_iter()
-            .filter(|provider| self.includes(provider.name()))
-            .collect()
+        ENTRA.into_iter().filter(|provider| self.includes(provider.name())).collect()
     }
 
     fn includes(&self, name: &str) -> bool {
@@ -179,10 +163,7 @@ impl Choice {
 
 /// Every provider's name, in order.
 fn names() -> impl Iterator<Item = &'static str> {
-    LOCAL
-        .iter()
-        .map(|provider| provider.name())
-        .chain(ENTRA.iter().map(|provider| provider.name()))
+    LOCAL.iter().map(|provider| provider.name()).chain(ENTRA.iter().map(|provider| provider.name()))
 }
 
 /// The choice in keyring's configuration file. Only the file in the home directory is read, as
@@ -190,17 +171,13 @@ fn names() -> impl Iterator<Item = &'static str> {
 fn configured(system: &dyn System) -> Option<(PathBuf, String)> {
     let folders = [
         system.home().map(|home| home.join(".config")),
-        system
-            .setting("XDG_CONFIG_HOME")
-            .map(PathBuf::from)
-            .filter(|folder| folder.is_absolute()),
+        system.setting("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute()),
     ];
     folders.into_iter().flatten().find_map(|folder| {
         let path = folder.join("python_keyring").join("keyringrc.cfg");
         let content = system.read_file(&path, CONFIGURATION_CAP).ok()?;
-        let name = Ini::parse(&String::from_utf8_lossy(&content))
-            .value("artifacts_keyring_nofuss", "provider")?
-            .to_owned();
+        let name =
+            Ini::parse(&String::from_utf8_lossy(&content)).value("artifacts_keyring_nofuss", "provider")?.to_owned();
         Some((path, name))
     })
 }
@@ -215,9 +192,7 @@ mod tests {
     fn choice(system: &Fake) -> Vec<&'static str> {
         let choice = Choice::read(system).unwrap();
         let local = choice.local_providers().into_iter().map(TokenProvider::name);
-        local
-            .chain(choice.entra_providers().into_iter().map(TokenProvider::name))
-            .collect()
+        local.chain(choice.entra_providers().into_iter().map(TokenProvider::name)).collect()
     }
 
     #[test]
@@ -244,9 +219,7 @@ mod tests {
     fn the_variable_beats_the_file() {
         let file = "[artifacts_keyring_nofuss]\nprovider = azd\n";
         let home = || {
-            Fake::default()
-                .variable("HOME", "/home/user")
-                .file("/home/user/.config/python_keyring/keyringrc.cfg", file)
+            Fake::default().variable("HOME", "/home/user").file("/home/user/.config/python_keyring/keyringrc.cfg", file)
         };
         assert_eq!(choice(&home()), ["azd"]);
         assert_eq!(choice(&home().variable(CHOICE_VARIABLE, " pat ")), ["pat"]);
@@ -258,20 +231,14 @@ mod tests {
 
     #[test]
     fn azure_identity_means_the_providers_of_that_library() {
-        assert_eq!(
-            choice(&Fake::default().variable(CHOICE_VARIABLE, AZURE_IDENTITY)),
-            AZURE_IDENTITY_MEMBERS
-        );
+        assert_eq!(choice(&Fake::default().variable(CHOICE_VARIABLE, AZURE_IDENTITY)), AZURE_IDENTITY_MEMBERS);
     }
 
     #[test]
     fn an_unknown_name_is_told_with_the_valid_ones() {
         let error = Choice::read(&Fake::default().variable(CHOICE_VARIABLE, "azure-cli")).unwrap_err();
         assert_eq!(error.kind(), Kind::Configuration);
-        assert!(
-            error.to_string().contains("azure_cli") && error.to_string().contains("azure_identity"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("azure_cli") && error.to_string().contains("azure_identity"), "{error}");
     }
 
     #[test]

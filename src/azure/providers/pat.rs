@@ -24,9 +24,7 @@ impl TokenProvider<Feed, Grant> for Pat {
     }
 
     fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
-        let found = [PAT_VARIABLE, PIPELINE_VARIABLE]
-            .into_iter()
-            .find_map(|name| system.secret_setting(name));
+        let found = [PAT_VARIABLE, PIPELINE_VARIABLE].into_iter().find_map(|name| system.secret_setting(name));
         Ok(match found {
             Some(password) => Attempt::Token(Grant::password(password)),
             None => Attempt::skip(format!("no {PAT_VARIABLE}, no {PIPELINE_VARIABLE}")),

@@ -14,11 +14,7 @@ use crate::{
     error::{Error, Kind, Result},
     provider::{Attempt, TokenProvider},
     secret::Secret,
-    sys::{
-        System,
-        http::Request,
-        retry::{self, Policy},
-    },
+    sys::{System, http::Request, retry},
 };
 
 /// Names the file with the assertion.
@@ -78,10 +74,7 @@ impl Source {
         if let Some(path) = system.setting(FILE_VARIABLE) {
             return Ok(Self::File(path));
         }
-        match (
-            system.setting(GITHUB_URL_VARIABLE),
-            system.secret_setting(GITHUB_TOKEN_VARIABLE),
-        ) {
+        match (system.setting(GITHUB_URL_VARIABLE), system.secret_setting(GITHUB_TOKEN_VARIABLE)) {
             (Some(url), Some(token)) => Ok(Self::Github { url, token }),
             (Some(_), None) => Err(format!("no {GITHUB_TOKEN_VARIABLE}")),
             (None, Some(_)) => Err(format!("no {GITHUB_URL_VARIABLE}")),
@@ -92,12 +85,7 @@ impl Source {
 
 /// Read anew each time: the file is renewed while we live.
 fn read_file(system: &dyn System, path: &str) -> Result<Secret> {
-    let broken = |why: &str| {
-        Error::new(
-            Kind::Configuration,
-            format!("{FILE_VARIABLE} names {path}, which {why}"),
-        )
-    };
+    let broken = |why: &str| Error::new(Kind::Configuration, format!("{FILE_VARIABLE} names {path}, which {why}"));
     let content = system
         .read_file(Path::new(path), FILE_CAP)
         .map(Zeroizing::new)
@@ -116,7 +104,7 @@ fn ask_github(system: &dyn System, url: &str, token: &Secret) -> Result<Secret> 
     let audience = system.setting(AUDIENCE_VARIABLE).unwrap_or_else(|| AUDIENCE.to_owned());
     url.query_pairs_mut().append_pair("audience", &audience);
     let request = Request::get(url).header("Accept", "application/json").bearer(token);
-    let response = retry::send(system, &request, Policy::USUAL)?;
+    let response = retry::send(system, &request)?;
     if !response.is_success() {
         return Err(Error::new(
             Kind::Rejected,

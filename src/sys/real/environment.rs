@@ -45,12 +45,7 @@ impl Environment {
 
 impl FromIterator<(OsString, OsString)> for Environment {
     fn from_iter<Pairs: IntoIterator<Item = (OsString, OsString)>>(pairs: Pairs) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (canonical(name), value))
-                .collect(),
-        )
+        Self(pairs.into_iter().map(|(name, value)| (canonical(name), value)).collect())
     }
 }
 

@@ -15,10 +15,7 @@ pub(super) fn read(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?.take(cap as u64 + 1).read_to_end(&mut content)?;
     if content.len() > cap {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("larger than {cap} bytes"),
-        ));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {cap} bytes")));
     }
     Ok(content)
 }

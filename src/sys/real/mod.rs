@@ -65,12 +65,7 @@ impl Real {
     #[must_use]
     pub fn new(environment: Environment, network: Arc<Network>, cancel: Cancel) -> Self {
         let end = Instant::now() + lookup_limit(&environment);
-        Self {
-            environment,
-            network,
-            cancel,
-            end,
-        }
+        Self { environment, network, cancel, end }
     }
 
     /// The end of the lookup, or of this wait, whichever comes first.
@@ -82,17 +77,10 @@ impl Real {
 /// The limit of a lookup that starts with this environment.
 #[must_use]
 pub fn lookup_limit(environment: &Environment) -> Duration {
-    let Some(value) = environment
-        .text(LOOKUP_LIMIT_VARIABLE)
-        .filter(|value| !value.trim().is_empty())
-    else {
+    let Some(value) = environment.text(LOOKUP_LIMIT_VARIABLE).filter(|value| !value.trim().is_empty()) else {
         return LOOKUP_LIMIT;
     };
-    let seconds = value
-        .trim()
-        .parse::<f64>()
-        .ok()
-        .filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
+    let seconds = value.trim().parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
     if seconds.is_none() {
         debug!("{LOOKUP_LIMIT_VARIABLE} is not a number of seconds up to 86400: taking {LOOKUP_LIMIT:?}");
     }

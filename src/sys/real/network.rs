@@ -37,10 +37,7 @@ impl Network {
         request: &Request,
         remaining: Duration,
     ) -> std::result::Result<Response, Failure> {
-        let lasting = |error| Failure {
-            error,
-            transient: false,
-        };
+        let lasting = |error| Failure { error, transient: false };
         check_way(request).map_err(lasting)?;
         let agent = self.agent(environment, request).map_err(lasting)?;
         let start = Instant::now();
@@ -69,18 +66,15 @@ impl Network {
             Way::Internet => proxy::for_host(environment, request.host()),
             Way::Metadata => None,
         };
-        let key = (
-            proxy.as_ref().map(|(_, url)| url.clone()),
-            trust::Choice::from_environment(environment),
-        );
+        let key = (proxy.as_ref().map(|(_, url)| url.clone()), trust::Choice::from_environment(environment));
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents.get(&key) {
             return Ok(agent.clone());
         }
         let proxy = proxy
             .map(|(variable, url)| {
-                // The URL may hold a password: name the variable, not its value.
-                Proxy::new(&url).map_err(|_| {
+                Some(&url).filter(|url| proxy::is_url(url)).and_then(|url| Proxy::new(url).ok()).ok_or_else(|| {
+                    // The URL may hold a password: name the variable, not its value.
                     Error::new(Kind::Configuration, format!("{variable} is not the URL of a proxy"))
                         .with_hint(format!("write {variable} as http://HOST:PORT"))
                 })
@@ -99,10 +93,7 @@ fn check_way(request: &Request) -> Result<()> {
     if allowed {
         Ok(())
     } else {
-        Err(Error::new(
-            Kind::Configuration,
-            format!("{} must be asked over https", request.host()),
-        ))
+        Err(Error::new(Kind::Configuration, format!("{} must be asked over https", request.host())))
     }
 }
 
@@ -123,28 +114,14 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
 
 fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::result::Result<Response, ureq::Error> {
     let mut response = match request.method {
-        Method::Get => limit(
-            with_headers(agent.get(request.url.as_str()), request),
-            request,
-            remaining,
-        )
-        .call()?,
-        Method::Post => limit(
-            with_headers(agent.post(request.url.as_str()), request),
-            request,
-            remaining,
-        )
-        .send(&request.body[..])?,
+        Method::Get => limit(with_headers(agent.get(request.url.as_str()), request), request, remaining).call()?,
+        Method::Post => limit(with_headers(agent.post(request.url.as_str()), request), request, remaining)
+            .send(&request.body[..])?,
     };
     let headers = response
         .headers()
         .iter()
-        .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let body = response.body_mut().with_config().limit(BODY_CAP as u64).read_to_vec()?;
     Ok(Response {
@@ -156,10 +133,7 @@ fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::resu
 }
 
 fn with_headers<Body>(builder: ureq::RequestBuilder<Body>, request: &Request) -> ureq::RequestBuilder<Body> {
-    request
-        .headers
-        .iter()
-        .fold(builder, |builder, (name, value)| builder.header(*name, value.expose()))
+    request.headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, value.expose()))
 }
 
 /// Narrows the limits where this request needs narrower ones. The agent's own are left alone where
@@ -207,96 +181,65 @@ fn name(method: Method) -> &'static str {
     }
 }
 
+/// What to do where the network is at fault.
+const WAY: &str = "HTTPS_PROXY and NO_PROXY choose the way; is there a firewall or a VPN in between?";
+
+/// What to do where an answer is at fault.
+const AGAIN: &str = "try again later; a proxy or a captive portal in between may answer for the host";
+
 /// Says what failed in the words of someone who has to mend it.
 fn explain(error: ureq::Error, request: &Request) -> Failure {
     let host = request.host();
-    let proxy_hint = "HTTPS_PROXY and NO_PROXY choose the way; is there a firewall or a VPN in between?";
     let (kind, message, hint, transient) = match error {
-        ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => (
-            Kind::Timeout,
-            format!("connecting to {host} took too long"),
-            Some(proxy_hint),
-            true,
-        ),
-        ureq::Error::Timeout(_) => (Kind::Timeout, format!("{host} did not answer in time"), None, true),
-        ureq::Error::HostNotFound => (
-            Kind::Network,
-            format!("the name {host} (or that of its proxy) cannot be resolved"),
-            Some(proxy_hint),
-            true,
-        ),
-        ureq::Error::BodyExceedsLimit(_) => (
-            Kind::Protocol,
-            format!("{host} sent more than {} KiB", BODY_CAP / 1024),
-            None,
-            false,
-        ),
+        ureq::Error::Io(error) => return explain_io(&error, host),
+        ureq::Error::Rustls(error) => return explain_tls(&error, host),
+        ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+            (Kind::Timeout, format!("connecting to {host} took too long"), WAY, true)
+        }
+        ureq::Error::Timeout(_) => (Kind::Timeout, format!("{host} did not answer in time"), AGAIN, true),
+        ureq::Error::HostNotFound => {
+            (Kind::Network, format!("the name {host}, or that of its proxy, cannot be resolved"), WAY, true)
+        }
+        ureq::Error::ConnectionFailed => (Kind::Network, format!("cannot connect to {host}"), WAY, true),
         ureq::Error::ConnectProxyFailed(status) => (
             Kind::Network,
             format!("the proxy refused to connect to {host} ({})", quote(&status, &[])),
-            Some("check HTTPS_PROXY, and the user name and password in it"),
-            false,
+            "check HTTPS_PROXY, and the user name and password in it",
+            ["502", "503", "504"].iter().any(|passing| status.contains(passing)),
         ),
-        ureq::Error::Io(error) => return explain_io(&error, request),
-        ureq::Error::Rustls(error) => return explain_tls(&error, host),
-        ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), None, false),
-        ureq::Error::Protocol(_) => (
-            Kind::Protocol,
-            format!("{host} does not speak HTTP as it should"),
-            None,
-            true,
-        ),
-        ureq::Error::ConnectionFailed => (
-            Kind::Network,
-            format!("cannot connect to {host}"),
-            Some(proxy_hint),
-            true,
-        ),
-        _ => (Kind::Network, format!("the request to {host} failed"), None, false),
+        ureq::Error::BodyExceedsLimit(_) => {
+            (Kind::Protocol, format!("{host} sent more than {} KiB", BODY_CAP / 1024), AGAIN, false)
+        }
+        ureq::Error::Protocol(_) => (Kind::Protocol, format!("{host} does not speak HTTP as it should"), AGAIN, true),
+        ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), WAY, false),
+        _ => (Kind::Network, format!("the request to {host} failed"), WAY, false),
     };
-    let error = Error::new(kind, message);
-    Failure {
-        error: match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        },
-        transient,
-    }
+    Failure { error: Error::new(kind, message).with_hint(hint), transient }
 }
 
-fn explain_io(error: &io::Error, request: &Request) -> Failure {
-    let host = request.host();
+fn explain_io(error: &io::Error, host: &str) -> Failure {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return explain_tls(tls, host);
     }
-    let error = match error.kind() {
-        io::ErrorKind::ConnectionRefused => Error::new(Kind::Network, format!("the connection to {host} was refused"))
-            .with_hint("HTTPS_PROXY and NO_PROXY choose the way"),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            Error::new(Kind::Timeout, format!("{host} did not answer in time"))
+    let (kind, message) = match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            (Kind::Network, format!("the connection to {host}, or to its proxy, was refused"))
         }
-        kind => Error::new(Kind::Network, format!("the connection to {host} broke: {kind}")),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            (Kind::Timeout, format!("{host} did not answer in time"))
+        }
+        other => (Kind::Network, format!("the connection to {host} broke: {other}")),
     };
-    Failure { error, transient: true }
+    Failure { error: Error::new(kind, message).with_hint(WAY), transient: true }
 }
 
 fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
-    let error = match error {
-        rustls::Error::InvalidCertificate(reason) => Error::new(
-            Kind::Network,
-            format!(
-                "the certificate of {host} is not trusted: {}",
-                quote(&reason.to_string(), &[])
-            ),
-        )
-        .with_hint("behind a proxy that inspects TLS, name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE"),
-        other => Error::new(
-            Kind::Network,
-            format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])),
+    let (message, hint) = match error {
+        rustls::Error::InvalidCertificate(reason) => (
+            format!("the certificate of {host} is not trusted: {}", quote(&reason.to_string(), &[])),
+            "behind a proxy that inspects TLS, name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE",
         ),
+        other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), WAY),
     };
-    Failure {
-        error,
-        transient: false,
-    }
+    Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false }
 }

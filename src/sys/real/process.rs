@@ -33,10 +33,7 @@ pub(super) fn find(environment: &Environment, name: &str) -> Option<PathBuf> {
 
 #[cfg(windows)]
 fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
-    ["exe", "cmd", "bat"]
-        .iter()
-        .map(|extension| folder.join(format!("{name}.{extension}")))
-        .collect()
+    ["exe", "cmd", "bat"].iter().map(|extension| folder.join(format!("{name}.{extension}"))).collect()
 }
 
 #[cfg(not(windows))]
@@ -74,11 +71,7 @@ pub(super) fn run(
     let status = status?;
     debug!("{name} ended with {status} after {} ms", start.elapsed().as_millis());
     let [stdout, stderr] = running.captures.map(|capture| capture.take());
-    Ok(child::Output {
-        status: status.code(),
-        stdout,
-        stderr,
-    })
+    Ok(child::Output { status: status.code(), stdout, stderr })
 }
 
 /// What one stream has given so far, shared with the thread that reads it.
@@ -93,23 +86,21 @@ impl Capture {
     /// Reads a stream to its end in a thread of its own, and says then whether it kept to the cap.
     fn read(&self, mut stream: impl Read + Send + 'static, ended: mpsc::Sender<bool>) -> std::io::Result<()> {
         let buffer = Arc::clone(&self.0);
-        thread::Builder::new()
-            .name("ringbearer-output".to_owned())
-            .spawn(move || {
-                let mut chunk = Zeroizing::new([0_u8; 4096]);
-                let kept = loop {
-                    let Ok(length @ 1..) = stream.read(&mut *chunk) else {
-                        break true;
-                    };
-                    let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
-                    if buffer.len() + length > child::OUTPUT_CAP {
-                        break false;
-                    }
-                    buffer.extend_from_slice(&chunk[..length]);
+        thread::Builder::new().name("ringbearer-output".to_owned()).spawn(move || {
+            let mut chunk = Zeroizing::new([0_u8; 4096]);
+            let kept = loop {
+                let Ok(length @ 1..) = stream.read(&mut *chunk) else {
+                    break true;
                 };
-                // Nobody listens any more if the child was given up.
-                let _ = ended.send(kept);
-            })?;
+                let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+                if buffer.len() + length > child::OUTPUT_CAP {
+                    break false;
+                }
+                buffer.extend_from_slice(&chunk[..length]);
+            };
+            // Nobody listens any more if the child was given up.
+            let _ = ended.send(kept);
+        })?;
         Ok(())
     }
 }
@@ -136,21 +127,13 @@ impl Running {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut builder, 0);
         let failed = |error: std::io::Error| {
-            Error::new(
-                Kind::Process,
-                format!("{} cannot be run: {}", command.program.display(), error.kind()),
-            )
+            Error::new(Kind::Process, format!("{} cannot be run: {}", command.program.display(), error.kind()))
         };
         let mut child = builder.spawn().map_err(failed)?;
         let (sender, ended) = mpsc::channel();
         let captures = [Capture::default(), Capture::default()];
         let streams = (child.stdout.take(), child.stderr.take());
-        let mut running = Self {
-            child,
-            captures,
-            ended,
-            exited: None,
-        };
+        let mut running = Self { child, captures, ended, exited: None };
         if let (Some(stdout), Some(stderr)) = streams {
             let reading = running.captures[0]
                 .read(stdout, sender.clone())
@@ -166,10 +149,7 @@ impl Running {
     fn wait(&mut self, name: &str, end: Instant, cancel: &Cancel) -> Result<ExitStatus> {
         let mut open = self.captures.len();
         loop {
-            match self
-                .ended
-                .recv_timeout(if open == 0 { Duration::from_millis(1) } else { GLANCE })
-            {
+            match self.ended.recv_timeout(if open == 0 { Duration::from_millis(1) } else { GLANCE }) {
                 Ok(true) => open -= 1,
                 Ok(false) => {
                     return Err(Error::new(
@@ -207,10 +187,7 @@ impl Running {
             return;
         }
         #[cfg(unix)]
-        if let Some(group) = i32::try_from(self.child.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-        {
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let _ = self.child.kill();
@@ -221,9 +198,7 @@ impl Running {
 /// A directory that holds nothing a program would pick up by accident.
 fn neutral_directory(environment: &Environment) -> PathBuf {
     if cfg!(windows) {
-        environment
-            .raw("SystemRoot")
-            .map_or_else(|| PathBuf::from("C:\\"), PathBuf::from)
+        environment.raw("SystemRoot").map_or_else(|| PathBuf::from("C:\\"), PathBuf::from)
     } else {
         PathBuf::from("/")
     }
@@ -235,12 +210,8 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, limit: Duration, cancel: &Cancel) -> Result<child::Output> {
-        let environment = [
-            ("PATH".into(), "/usr/bin:/bin".into()),
-            ("GIVEN".into(), "given".into()),
-        ]
-        .into_iter()
-        .collect();
+        let environment =
+            [("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "given".into())].into_iter().collect();
         let program = find(&environment, "sh").unwrap();
         let command = child::Command::new(program, &["-c", script], limit).variable("ADDED", "added");
         run(&environment, &command, Instant::now() + limit, cancel)
@@ -250,12 +221,8 @@ mod tests {
 
     #[test]
     fn a_child_has_its_environment_a_neutral_directory_and_no_input() {
-        let output = shell(
-            "echo $GIVEN $ADDED $HOME; pwd; cat; echo oops >&2; exit 3",
-            LONG,
-            &Cancel::default(),
-        )
-        .unwrap();
+        let output =
+            shell("echo $GIVEN $ADDED $HOME; pwd; cat; echo oops >&2; exit 3", LONG, &Cancel::default()).unwrap();
         assert_eq!(&output.stdout[..], b"given added\n/\n");
         assert_eq!((output.status, output.stderr_text().as_str()), (Some(3), "oops\n"));
     }

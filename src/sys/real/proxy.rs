@@ -1,5 +1,7 @@
 //! Which proxy the environment names for a host.
 
+use url::Url;
+
 use super::Environment;
 use crate::service::host_is_within;
 
@@ -15,26 +17,30 @@ pub(super) fn for_host(environment: &Environment, host: &str) -> Option<(&'stati
         let value = environment.text(name)?.trim();
         (!value.is_empty()).then(|| (name, value.to_owned()))
     })?;
-    let exceptions = EXCEPTION_VARIABLES
-        .iter()
-        .find_map(|&name| environment.text(name))
-        .unwrap_or_default();
+    let exceptions = EXCEPTION_VARIABLES.iter().find_map(|&name| environment.text(name)).unwrap_or_default();
     (!is_exception(exceptions, host)).then_some((variable, value))
+}
+
+/// The schemes that a proxy may have. Without one, `http` is meant.
+const SCHEMES: [&str; 7] = ["http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h"];
+
+/// Whether a value is the URL of a proxy: a known scheme, a host, and a port that is a number or none.
+/// The value is not for showing: it may hold a password.
+pub(super) fn is_url(value: &str) -> bool {
+    let value = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
+    Url::parse(&value).is_ok_and(|url| SCHEMES.contains(&url.scheme()) && url.has_host())
 }
 
 /// Whether a NO_PROXY list names `host`: entries are parted by commas or blanks; each is `*`, or a
 /// domain that stands for itself and everything below it, with or without a leading dot or `*.`; a
 /// port is allowed and must be 443, where all these requests go.
 fn is_exception(list: &str, host: &str) -> bool {
-    list.split([',', ' '])
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .any(|entry| {
-            let entry = entry.strip_suffix(":443").unwrap_or(entry);
-            let domain = entry.strip_prefix('*').unwrap_or(entry);
-            let domain = domain.strip_prefix('.').unwrap_or(domain);
-            entry == "*" || (!domain.is_empty() && host_is_within(host, domain))
-        })
+    list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+        let entry = entry.strip_suffix(":443").unwrap_or(entry);
+        let domain = entry.strip_prefix('*').unwrap_or(entry);
+        let domain = domain.strip_prefix('.').unwrap_or(domain);
+        entry == "*" || (!domain.is_empty() && host_is_within(host, domain))
+    })
 }
 
 #[cfg(test)]
@@ -48,16 +54,24 @@ mod tests {
 
     #[test]
     fn the_most_telling_variable_wins() {
-        let variables = [
-            ("ALL_PROXY", "http://all"),
-            ("HTTPS_PROXY", "http://upper"),
-            ("https_proxy", "http://lower"),
-        ];
+        let variables = [("ALL_PROXY", "http://all"), ("HTTPS_PROXY", "http://upper"), ("https_proxy", "http://lower")];
         assert_eq!(proxy(&variables, "a.example").as_deref(), Some("http://lower"));
         assert_eq!(proxy(&variables[..2], "a.example").as_deref(), Some("http://upper"));
         assert_eq!(proxy(&variables[..1], "a.example").as_deref(), Some("http://all"));
         assert_eq!(proxy(&[("HTTP_PROXY", "http://plain")], "a.example"), None);
         assert_eq!(proxy(&[("HTTPS_PROXY", "  ")], "a.example"), None);
+    }
+
+    #[test]
+    fn only_urls_of_proxies_are_taken_for_such() {
+        for value in
+            ["http://proxy:3128", "proxy:3128", "proxy", "https://user:pass%40word@proxy", "socks5h://127.0.0.1:1080"]
+        {
+            assert!(is_url(value), "{value}");
+        }
+        for value in ["http://proxy:99999", "http://user:pass@word@:x", "ftp://proxy", "http://", "proxy:port"] {
+            assert!(!is_url(value), "{value}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use rustls::RootCertStore;
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 use super::{Environment, files};
@@ -14,13 +15,11 @@ use crate::error::{Error, Kind, Result};
 
 /// Where a bundle is named, most telling first: what pip's and uv's users set already. The first one
 /// that is set replaces the platform's trust store, as it does for those tools.
-const BUNDLE_VARIABLES: [&str; 5] = [
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "PIP_CERT",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
+const BUNDLE_VARIABLES: [&str; 5] =
+    ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", DIRECTORIES_VARIABLE];
+
+/// The variable that may name several directories.
+const DIRECTORIES_VARIABLE: &str = "SSL_CERT_DIR";
 
 /// The most bytes a bundle may have. Mozilla's whole list in PEM has about 220 KiB.
 const BUNDLE_CAP: usize = 16 * 1024 * 1024;
@@ -42,40 +41,50 @@ impl Choice {
 
     /// Loads what was chosen. The error names the variable and the file.
     pub(super) fn load(&self) -> Result<RootCerts> {
-        let Some((variable, path)) = &self.0 else {
+        let Some((variable, value)) = &self.0 else {
             return Ok(RootCerts::PlatformVerifier);
         };
-        let path = Path::new(path);
-        let broken = |why: String| {
-            Error::new(
-                Kind::Configuration,
-                format!("{variable} names {}, which {why}", path.display()),
-            )
-            .with_hint(format!(
-                "correct {variable}, or unset it to trust what the system trusts"
-            ))
-        };
-        let metadata = fs::metadata(path).map_err(|error| broken(format!("cannot be read: {}", error.kind())))?;
         let mut certificates = Vec::new();
-        if metadata.is_dir() {
-            for file in directory_files(path).map_err(|error| broken(format!("cannot be listed: {}", error.kind())))? {
-                // A directory of trust holds other things too; only a file that was named must be whole.
-                if let Ok(content) = files::read(&file, BUNDLE_CAP) {
-                    certificates.extend(parse_pem(&content).filter_map(|item| certificate(item.ok()?)));
-                }
-            }
-        } else {
-            let content = files::read(path, BUNDLE_CAP).map_err(|error| broken(format!("cannot be read: {error}")))?;
-            for item in parse_pem(&content) {
-                let item = item.map_err(|_| broken("is not valid PEM".to_owned()))?;
-                certificates.extend(certificate(item));
-            }
-        }
-        if certificates.is_empty() {
-            return Err(broken("holds no certificate in PEM form".to_owned()));
+        for path in paths(variable, value) {
+            let found = read(&path).map_err(|why| {
+                Error::new(Kind::Configuration, format!("{variable} names {}, which {why}", path.display()))
+                    .with_hint(format!("correct {variable}, or unset it to trust what the system trusts"))
+            })?;
+            certificates.extend(found);
         }
         Ok(RootCerts::Specific(Arc::new(certificates)))
     }
+}
+
+/// SSL_CERT_DIR may be a list of directories, as OpenSSL has it; the others name one file or directory.
+fn paths(variable: &str, value: &OsString) -> Vec<PathBuf> {
+    if variable == DIRECTORIES_VARIABLE {
+        std::env::split_paths(value).filter(|path| !path.as_os_str().is_empty()).collect()
+    } else {
+        vec![PathBuf::from(value)]
+    }
+}
+
+/// The certificates of a file or directory, or what is wrong with it.
+fn read(path: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
+    let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    let mut certificates = Vec::new();
+    if metadata.is_dir() {
+        for file in directory_files(path).map_err(|error| format!("cannot be listed: {}", error.kind()))? {
+            // A directory of trust holds other things too; only a file that was named must be whole.
+            if let Ok(content) = files::read(&file, BUNDLE_CAP) {
+                certificates.extend(parse_pem(&content).filter_map(|item| certificate(item.ok()?)));
+            }
+        }
+    } else {
+        let content = files::read(path, BUNDLE_CAP).map_err(|error| format!("cannot be read: {error}"))?;
+        for item in parse_pem(&content) {
+            certificates.extend(certificate(item.map_err(|_| "is not valid PEM")?));
+        }
+    }
+    // What the verifier would pass over in silence does not count: an old list may hold some of it.
+    certificates.retain(|certificate| RootCertStore::empty().add(certificate.der().into()).is_ok());
+    if certificates.is_empty() { Err("holds no certificate in PEM form".to_owned()) } else { Ok(certificates) }
 }
 
 fn certificate(item: PemItem<'static>) -> Option<Certificate<'static>> {
@@ -86,8 +95,5 @@ fn certificate(item: PemItem<'static>) -> Option<Certificate<'static>> {
 }
 
 fn directory_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
-    fs::read_dir(directory)?
-        .take(DIRECTORY_CAP)
-        .map(|entry| Ok(entry?.path()))
-        .collect()
+    fs::read_dir(directory)?.take(DIRECTORY_CAP).map(|entry| Ok(entry?.path())).collect()
 }

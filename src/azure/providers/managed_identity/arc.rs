@@ -16,7 +16,7 @@ use crate::{
     sys::{
         System,
         http::{Request, Response, is_loopback},
-        retry::{self, Policy},
+        retry,
     },
     token::Token,
 };
@@ -29,49 +29,32 @@ const FILE_CAP: usize = 4096;
 
 pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token>> {
     if !is_loopback(endpoint) {
-        return Err(Error::new(
-            Kind::Configuration,
-            "IDENTITY_ENDPOINT of Azure Arc must lie on this machine",
-        ));
+        return Err(Error::new(Kind::Configuration, "IDENTITY_ENDPOINT of Azure Arc must lie on this machine"));
     }
     if super::client_id(system).is_some() {
-        return Ok(Attempt::skip(
-            "Azure Arc knows no user-assigned identities, and AZURE_CLIENT_ID is set",
-        ));
+        return Ok(Attempt::skip("Azure Arc knows no user-assigned identities, and AZURE_CLIENT_ID is set"));
     }
-    let request = || {
-        Request::get(with_query(endpoint, "2020-06-01", None))
-            .header("Metadata", "true")
-            .to_metadata_service()
-    };
-    let challenge = retry::send(system, &request(), Policy::USUAL)?;
+    let request =
+        || Request::get(with_query(endpoint, "2020-06-01", None)).header("Metadata", "true").to_metadata_service();
+    let challenge = retry::send(system, &request())?;
     if challenge.status != 401 {
         return oauth::read_token(system, &challenge, &[]).map(Attempt::Token);
     }
     let path = challenge_path(&challenge, &agent_folder(system))?;
     let content = system.read_file(&path, FILE_CAP).map(Zeroizing::new).map_err(|error| {
-        Error::new(
-            Kind::Configuration,
-            format!("{} cannot be read: {}", path.display(), error.kind()),
-        )
-        .with_hint("on Linux the user must be in the group himds")
+        Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), error.kind()))
+            .with_hint("on Linux the user must be in the group himds")
     })?;
     let key = Secret::from_utf8_trimmed(&content)
         .ok_or_else(|| Error::new(Kind::Protocol, format!("{} is empty or not text", path.display())))?;
     let authorization = Zeroizing::new(format!("Basic {}", key.expose()));
-    let response = retry::send(
-        system,
-        &request().header("Authorization", &authorization),
-        Policy::USUAL,
-    )?;
+    let response = retry::send(system, &request().header("Authorization", &authorization))?;
     oauth::read_token(system, &response, &[key.expose()]).map(Attempt::Token)
 }
 
 fn agent_folder(system: &dyn System) -> PathBuf {
     if cfg!(windows) {
-        let data = system
-            .setting("ProgramData")
-            .unwrap_or_else(|| "C:\\ProgramData".to_owned());
+        let data = system.setting("ProgramData").unwrap_or_else(|| "C:\\ProgramData".to_owned());
         Path::new(&data).join("AzureConnectedMachineAgent").join("Tokens")
     } else {
         PathBuf::from(AGENT_FOLDER)
@@ -87,9 +70,7 @@ fn challenge_path(challenge: &Response, folder: &Path) -> Result<PathBuf> {
         .find_map(|value| value.trim().strip_prefix("Basic realm="))
         .ok_or_else(|| refuse("names no file"))?;
     let path = Path::new(value.trim().trim_matches('"'));
-    let is_plain = !path
-        .components()
-        .any(|component| matches!(component, Component::ParentDir | Component::CurDir));
+    let is_plain = !path.components().any(|component| matches!(component, Component::ParentDir | Component::CurDir));
     let is_key = path.extension().is_some_and(|extension| extension == "key");
     if path.parent() == Some(folder) && is_plain && is_key {
         Ok(path.to_owned())
@@ -116,18 +97,10 @@ mod tests {
                 &[("WWW-Authenticate", &format!("Basic realm={realm}"))],
                 "",
             )
-            .answer(
-                Method::Get,
-                ENDPOINT,
-                200,
-                r#"{"access_token":"t","expires_on":"1800000000"}"#,
-            );
+            .answer(Method::Get, ENDPOINT, 200, r#"{"access_token":"t","expires_on":"1800000000"}"#);
         let outcome = token(&system, &Url::parse(ENDPOINT).unwrap());
         let sent = system.requests().into_iter().any(|request| {
-            request
-                .headers
-                .iter()
-                .any(|(name, value)| *name == "Authorization" && value.expose() == "Basic key-secret")
+            request.headers.iter().any(|(name, value)| *name == "Authorization" && value.expose() == "Basic key-secret")
         });
         assert_eq!(sent, outcome.is_ok());
         outcome

@@ -37,27 +37,18 @@ const UPGRADE: Duration = Duration::from_secs(70);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the service answers with while it starts or is upgraded.
-const POLICY: Policy = Policy {
-    attempts: 5,
-    is_transient: |status| matches!(status, 404 | 410 | 429 | 500..=599),
-};
+const POLICY: Policy = Policy { attempts: 5, is_transient: |status| matches!(status, 404 | 410 | 429 | 500..=599) };
 
 pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
     let base = match system.setting(ADDRESS_VARIABLE) {
         Some(value) => super::parse(ADDRESS_VARIABLE, &value)?,
         None => Url::parse(ADDRESS).map_err(|_| Error::new(Kind::Internal, "the metadata address is not a URL"))?,
     };
-    let endpoint = base.join("/metadata/identity/oauth2/token").map_err(|_| {
-        Error::new(
-            Kind::Configuration,
-            format!("{ADDRESS_VARIABLE} cannot have a path below it"),
-        )
-    })?;
+    let endpoint = base
+        .join("/metadata/identity/oauth2/token")
+        .map_err(|_| Error::new(Kind::Configuration, format!("{ADDRESS_VARIABLE} cannot have a path below it")))?;
     let url = with_query(&endpoint, "2018-02-01", client_id(system).map(|id| ("client_id", id)));
-    let request = Request::get(url)
-        .header("Metadata", "true")
-        .to_metadata_service()
-        .within(PROBE_LIMIT, LIMIT);
+    let request = Request::get(url).header("Metadata", "true").to_metadata_service().within(PROBE_LIMIT, LIMIT);
 
     // The probe is the request itself: if somebody answers, it has been made already.
     system.check()?;
@@ -70,11 +61,7 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
             return Ok(Attempt::skip("no metadata service here"));
         }
     };
-    let response = if (POLICY.is_transient)(first.status) {
-        insist(system, &request, first)?
-    } else {
-        first
-    };
+    let response = if (POLICY.is_transient)(first.status) { insist(system, &request, first)? } else { first };
     match response.status {
         // Docker Desktop's stand-in for the service answers so.
         403 => Ok(Attempt::skip("the metadata service here has no identities")),
@@ -92,12 +79,9 @@ fn insist(system: &dyn System, request: &Request, first: Response) -> Result<Res
     let end = system.remaining().saturating_sub(UPGRADE);
     let mut response = first;
     loop {
-        debug!(
-            "managed_identity: the metadata service answered {}, asking again",
-            response.status
-        );
+        debug!("managed_identity: the metadata service answered {}, asking again", response.status);
         system.pause(retry::retry_after(&response).unwrap_or(PAUSE))?;
-        response = retry::send(system, request, POLICY)?;
+        response = retry::send_with(system, request, POLICY)?;
         if response.status != 410 || system.remaining() <= end {
             return Ok(response);
         }

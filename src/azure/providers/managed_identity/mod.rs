@@ -31,14 +31,12 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
         let identity_endpoint = system.setting("IDENTITY_ENDPOINT");
         let msi_endpoint = system.setting("MSI_ENDPOINT");
-        let attempt = if let Some((endpoint, header)) = identity_endpoint
-            .as_deref()
-            .zip(system.secret_setting("IDENTITY_HEADER"))
+        let attempt = if let Some((endpoint, header)) =
+            identity_endpoint.as_deref().zip(system.secret_setting("IDENTITY_HEADER"))
         {
             service_endpoint::app_service(system, &parse("IDENTITY_ENDPOINT", endpoint)?, &header)?
-        } else if let Some(endpoint) = identity_endpoint
-            .as_deref()
-            .filter(|_| system.setting("IMDS_ENDPOINT").is_some())
+        } else if let Some(endpoint) =
+            identity_endpoint.as_deref().filter(|_| system.setting("IMDS_ENDPOINT").is_some())
         {
             arc::token(system, &parse("IDENTITY_ENDPOINT", endpoint)?)?
         } else if let Some((endpoint, secret)) = msi_endpoint.as_deref().zip(system.secret_setting("MSI_SECRET")) {
@@ -49,10 +47,9 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
             imds::token(system)?
         };
         Ok(match attempt {
-            Attempt::Token(Token { secret, expires }) => Attempt::Token(Grant::Bearer(Token {
-                expires: super::super::expiry(expires, &secret),
-                secret,
-            })),
+            Attempt::Token(Token { secret, expires }) => {
+                Attempt::Token(Grant::Bearer(Token { expires: super::super::expiry(expires, &secret), secret }))
+            }
             Attempt::Skip(why) => Attempt::Skip(why),
         })
     }
@@ -68,9 +65,7 @@ fn parse(variable: &str, value: &str) -> Result<Url> {
 /// The URL with the resource, the version of the interface and, where one is chosen, the identity.
 fn with_query(endpoint: &Url, version: &str, client: Option<(&str, String)>) -> Url {
     let mut url = endpoint.clone();
-    url.query_pairs_mut()
-        .append_pair("api-version", version)
-        .append_pair("resource", AZURE_DEVOPS);
+    url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", AZURE_DEVOPS);
     if let Some((name, id)) = client {
         url.query_pairs_mut().append_pair(name, &id);
     }
@@ -94,9 +89,6 @@ fn check_endpoint(endpoint: &Url, _secret: &Secret) -> Result<()> {
     if endpoint.scheme() == "https" || is_near {
         Ok(())
     } else {
-        Err(Error::new(
-            Kind::Configuration,
-            "the endpoint of the managed identity is neither local nor https",
-        ))
+        Err(Error::new(Kind::Configuration, "the endpoint of the managed identity is neither local nor https"))
     }
 }

@@ -10,11 +10,7 @@ use crate::{
     oauth,
     provider::Attempt,
     secret::Secret,
-    sys::{
-        System,
-        http::Request,
-        retry::{self, Policy},
-    },
+    sys::{System, http::Request, retry},
     token::Token,
 };
 
@@ -23,35 +19,23 @@ use crate::{
 pub(super) fn app_service(system: &dyn System, endpoint: &Url, header: &Secret) -> Result<Attempt<Token>> {
     check_endpoint(endpoint, header)?;
     let url = with_query(endpoint, "2019-08-01", client_id(system).map(|id| ("client_id", id)));
-    ask(
-        system,
-        Request::get(url).header("X-IDENTITY-HEADER", header.expose()),
-        &[header.expose()],
-    )
+    ask(system, Request::get(url).header("X-IDENTITY-HEADER", header.expose()), &[header.expose()])
 }
 
 /// Azure Machine Learning, which kept an older interface of App Service.
 pub(super) fn machine_learning(system: &dyn System, endpoint: &Url, secret: &Secret) -> Result<Attempt<Token>> {
     check_endpoint(endpoint, secret)?;
     let url = with_query(endpoint, "2017-09-01", client_id(system).map(|id| ("clientid", id)));
-    ask(
-        system,
-        Request::get(url).header("secret", secret.expose()),
-        &[secret.expose()],
-    )
+    ask(system, Request::get(url).header("secret", secret.expose()), &[secret.expose()])
 }
 
 /// The Cloud Shell, whose identity is the person's own.
 pub(super) fn cloud_shell(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token>> {
     let fields = [("resource", AZURE_DEVOPS)];
-    ask(
-        system,
-        Request::post_form(endpoint.clone(), &fields).header("Metadata", "true"),
-        &[],
-    )
+    ask(system, Request::post_form(endpoint.clone(), &fields).header("Metadata", "true"), &[])
 }
 
 fn ask(system: &dyn System, request: Request, secrets: &[&str]) -> Result<Attempt<Token>> {
-    let response = retry::send(system, &request.to_metadata_service(), Policy::USUAL)?;
+    let response = retry::send(system, &request.to_metadata_service())?;
     oauth::read_token(system, &response, secrets).map(Attempt::Token)
 }

@@ -1,0 +1,136 @@
+//! The making of one credential: providers asked in turn, bearers exchanged.
+
+use std::{
+    cell::OnceCell,
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+// Nothing here is logged at INFO: pip prints that on standard output, also of commands whose output is JSON.
+use log::debug;
+
+use super::{
+    BEARER_USERNAME, SESSION_USERNAME,
+    discovery::{self, Discovery},
+    entra,
+    feed::Feed,
+    providers::{Choice, Grant, env_var, pat},
+    session,
+};
+use crate::{
+    backend::Credential,
+    error::{Error, Kind, Result},
+    jwt::Claims,
+    provider::{Exhausted, ask_in_turn},
+    sys::System,
+    token::Token,
+};
+
+/// How much clocks may differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// What each organisation said of itself last, for public feeds that do not say it every time.
+#[derive(Default)]
+pub(super) struct KnownOrganisations(Mutex<HashMap<String, Discovery>>);
+
+/// The making of one credential.
+pub(super) struct Minting<'lookup> {
+    system: &'lookup dyn System,
+    feed: &'lookup Feed,
+    organisations: &'lookup KnownOrganisations,
+    discovery: OnceCell<Result<Discovery>>,
+}
+
+impl<'lookup> Minting<'lookup> {
+    pub(super) fn new(
+        system: &'lookup dyn System,
+        feed: &'lookup Feed,
+        organisations: &'lookup KnownOrganisations,
+    ) -> Self {
+        Self { system, feed, organisations, discovery: OnceCell::new() }
+    }
+
+    /// Asks the chosen providers: first those that need no request, then, once the feed has said whose
+    /// it is, those that sign in there.
+    pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
+        let local =
+            ask_in_turn(self.system, &choice.local_providers(), self.feed, |name, grant| self.accept(name, grant));
+        let refused = match local {
+            Ok(credential) => return Ok(credential),
+            Err(refused) => refused,
+        };
+        let entra_providers = choice.entra_providers();
+        if refused.has_ended() || entra_providers.is_empty() {
+            return Err(exhausted(refused, None));
+        }
+        let tenant = self.discovery()?.tenant.from_environment(self.system)?;
+        ask_in_turn(self.system, &entra_providers, &tenant, |name, grant| self.accept(name, grant))
+            .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
+    }
+
+    /// What the feed says of itself, asked once, and only when somebody wants to know.
+    fn discovery(&self) -> Result<Discovery> {
+        self.discovery.get_or_init(|| self.discover()).clone()
+    }
+
+    fn discover(&self) -> Result<Discovery> {
+        let organisation = self.feed.organisation_key();
+        let known = || self.organisations.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(discovery) = discovery::discover(self.system, self.feed)? {
+            known().insert(organisation, discovery.clone());
+            return Ok(discovery);
+        }
+        let unknown = || Error::new(Kind::NotConfigured, "the feed lets everybody in and does not say whose it is");
+        known().get(&organisation).cloned().ok_or_else(unknown)
+    }
+
+    /// Makes a credential of what a provider gave. A user's bearer is exchanged; everything else is a
+    /// password as it is.
+    fn accept(&self, provider: &'static str, grant: Grant) -> Result<Credential> {
+        let token = match grant {
+            Grant::Password { username, password } => {
+                debug!("{}: {provider} gives a password that is used as it is", self.feed.shown());
+                let expires = super::expiry(None, &password);
+                return Ok(Credential { username, password, expires });
+            }
+            Grant::Bearer(token) => token,
+        };
+        self.check_end(&token)?;
+        let claims = Claims::read(&token.secret);
+        let account = claims.as_ref().and_then(entra::account);
+        let shown_account = account.as_deref().unwrap_or("an account that it does not name");
+        if claims.as_ref().is_some_and(entra::is_service_principal) {
+            debug!("{}: {provider} gives the bearer of {shown_account}, a service principal", self.feed.shown());
+            let expires = super::expiry(token.expires, &token.secret);
+            return Ok(Credential { username: BEARER_USERNAME.to_owned(), password: token.secret, expires });
+        }
+        debug!("{}: exchanging the bearer of {shown_account} from {provider}", self.feed.shown());
+        let authority = self.discovery()?.authority;
+        let session = session::exchange(self.system, &authority, self.feed, &token.secret, account.as_deref())?;
+        debug!("{}: signed in as {shown_account} by {provider}", self.feed.shown());
+        Ok(Credential { username: SESSION_USERNAME.to_owned(), password: session.secret, expires: session.expires })
+    }
+
+    /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that
+    /// is some minutes off does not matter.
+    fn check_end(&self, token: &Token) -> Result<()> {
+        let since = token.expires.and_then(|end| self.system.now().duration_since(end).ok());
+        match since {
+            Some(since) if since > CLOCK_SKEW => Err(Error::new(Kind::Rejected, "its token has expired")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
+    let sign_in = match tenant {
+        Some(tenant) => format!("run `az login --tenant {tenant}`"),
+        None => "run `az login`".to_owned(),
+    };
+    exhausted.into_error(&format!(
+        "{sign_in}, or in CI set {} or {}; RINGBEARER_DEBUG=1 shows every step",
+        env_var::TOKEN_VARIABLE,
+        pat::PAT_VARIABLE
+    ))
+}
