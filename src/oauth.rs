@@ -100,6 +100,8 @@ fn refusal(response: &Response, secrets: &[&str]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::sys::{fake::Fake, http::Method};
 
@@ -149,5 +151,23 @@ mod tests {
         assert!(ask(&fake).is_ok());
         assert_eq!(fake.pauses()[1], Duration::from_secs(7));
         fake.assert_done();
+    }
+
+    proptest! {
+        #[test]
+        fn reading_an_answer_never_fails_otherwise_than_by_an_error(
+            status in 200_u16..600,
+            body in prop_oneof![
+                "\\PC{0,80}",
+                "\\{\"access_token\":\"[a-z ]{0,9}\",\"expires_(in|on)\":(\"?[0-9]{1,25}\"?|-1|null|\\[\\])\\}",
+                "\\{\"error\":\"[a-z]{0,9}\",\"error_description\":\"[^\"\\\\]{0,80}x-secret\"\\}",
+            ],
+        ) {
+            let fake = Fake::default().answer(Method::Get, ENDPOINT, status, &body);
+            let response = fake.send(&Request::get(Url::parse(ENDPOINT).unwrap())).unwrap();
+            if let Err(error) = read_token(&fake, &response, &["x-secret"]) {
+                prop_assert!(!error.to_string().contains("x-secret"), "{}", error);
+            }
+        }
     }
 }

@@ -93,6 +93,8 @@ fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&s
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{
         jwt::token_of,
@@ -164,5 +166,25 @@ mod tests {
             ask(&Fake::default().answer(Method::Post, URL, 302, "<html>"), "https://pkgs.dev.azure.com/contoso/")
                 .unwrap_err();
         assert!(error.message().contains("sign-in page"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_of_any_sort_is_a_token_or_an_error_that_hides_the_bearer(
+            status in prop_oneof![Just(200_u16), 201_u16..500],
+            body in prop_oneof![
+                "\\PC{0,80}",
+                "\\{\"token\":\"[a-z. ]{0,9}\",\"validTo\":(\"[0-9TZ:. -]{0,30}\"|null|7)\\}",
+                "\\{\"message\":\"[^\"\\\\]{0,80}bearer-secret\"\\}",
+            ],
+        ) {
+            let fake = Fake::default().answer(Method::Post, URL, status, &body);
+            if status == 429 {
+                return Ok(());
+            }
+            if let Err(error) = ask(&fake, "https://pkgs.dev.azure.com/contoso/") {
+                prop_assert!(!error.to_string().contains("bearer-secret"), "{}", error);
+            }
+        }
     }
 }

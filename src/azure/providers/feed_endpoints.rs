@@ -160,6 +160,8 @@ fn names_feed_by_guid(feed: &Feed) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::sys::fake::Fake;
 
@@ -218,5 +220,19 @@ mod tests {
     fn what_is_no_json_is_a_failure_that_quotes_nothing() {
         let error = ask("x-secret", FEED).unwrap_err();
         assert!(error.message().contains(VARIABLES[0]) && !error.to_string().contains("x-secret"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_fails_otherwise_than_by_an_error_without_the_password(
+            text in prop_oneof![
+                "\\PC{0,80}",
+                "\\{[\"']endpointCredentials[\"']:\\[\\{[\"'](endpoint|password)[\"']:[\"'][a-z:/.]{0,30}x-secret[\"']\\}?\\]?\\}?",
+            ],
+        ) {
+            if let Err(error) = ask(&text, FEED) {
+                prop_assert!(!error.to_string().contains("x-secret"), "{}", error);
+            }
+        }
     }
 }
