@@ -2,12 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::{
-    error::{Error, Kind, Result},
-    secret::Secret,
-    service::Service,
-    sys::System,
-};
+use crate::{error::Result, secret::Secret, service::Service, sys::System};
 
 /// A user name and its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,19 +26,4 @@ pub trait Backend: Send + Sync {
     /// The credential for a service that it claims. `Ok(None)` means that there is none and nothing is
     /// wrong. An index backend answers every user name alike.
     fn get(&self, system: &dyn System, service: &Service, username: Option<&str>) -> Result<Option<Credential>>;
-
-    /// Stores a credential, if this backend can.
-    fn set(&self, _system: &dyn System, _service: &Service, _username: &str, _password: &Secret) -> Result<()> {
-        Err(read_only(self.name()))
-    }
-
-    /// Deletes a credential, if this backend can.
-    fn delete(&self, _system: &dyn System, _service: &Service, _username: &str) -> Result<()> {
-        Err(read_only(self.name()))
-    }
-}
-
-fn read_only(name: &str) -> Error {
-    Error::new(Kind::ReadOnly, format!("the {name} backend gets its credentials from a service and stores none"))
-        .with_hint("choose a backend that stores with `keyring -b BACKEND set ...`")
 }

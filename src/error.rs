@@ -23,8 +23,6 @@ pub enum Kind {
     Exhausted,
     /// The service is ours and nothing is known that would serve it: answered with nothing.
     NotConfigured,
-    /// The backend cannot store or delete.
-    ReadOnly,
     /// A fault of this program.
     Internal,
 }
@@ -81,6 +79,13 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// Whether another URL of the same organisation may fare better: what one URL answered with, in
+    /// difference to a network that is down or a login that is missing.
+    #[must_use]
+    pub fn concerns_one_url(&self) -> bool {
+        matches!(self.kind, Kind::Protocol | Kind::NotConfigured)
+    }
+
     /// Whether the whole lookup is over, so that no other source may be asked.
     #[must_use]
     pub fn ends_the_lookup(&self) -> bool {
@@ -104,13 +109,14 @@ impl std::error::Error for Error {}
 const QUOTATION_LIMIT: usize = 300;
 
 /// Quotes what a service or a child process said of itself: one line, without control characters,
-/// cut to a readable length, and without any of `hidden`, the secrets that were sent to it: a service
-/// may well repeat what it does not like.
+/// cut to a readable length, and without any of `hidden`, the secrets that were sent to it, as they are
+/// or as a form has them: a service may well repeat what it does not like.
 #[must_use]
 pub fn quote(words: &str, hidden: &[&str]) -> String {
     let mut line = single_line(words);
     for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
-        line = line.replace(secret, "(hidden)");
+        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        line = line.replace(secret, "(hidden)").replace(&encoded, "(hidden)");
     }
     match line.char_indices().nth(QUOTATION_LIMIT) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -157,5 +163,6 @@ mod tests {
     #[test]
     fn a_quotation_hides_what_was_sent() {
         assert_eq!(quote("bad secret hunter2!", &["", "hunter2"]), "bad secret (hidden)!");
+        assert_eq!(quote("bad=a%2Bb%20c or a+b", &["a+b"]), "bad=(hidden)%20c or (hidden)");
     }
 }

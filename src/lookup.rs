@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_pause_ends_when_the_caller_gives_up() {
-        let mut lookup: Lookup<()> = start("60", |system| system.pause(Duration::from_secs(60)));
+        let mut lookup: Lookup<()> = start("60", |system| system.pause(Duration::from_secs(30)));
         assert_eq!(lookup.next_event(Duration::from_millis(10)), None);
         lookup.cancel.cancel();
         let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else { panic!("no outcome") };

@@ -82,13 +82,15 @@ struct Refusal {
     error_description: Option<String>,
 }
 
-/// The refusal in the endpoint's own words: its `error_description` up to the first line end (Entra
-/// adds trace numbers below), else its `error` code.
+/// The refusal in the endpoint's own words: its `error_description`, else its `error` code. Entra adds
+/// numbers for its own support, on lines of their own or behind " Trace ID:"; they are new each time, and
+/// what is cut off here tells one cause from another.
 fn refusal(response: &Response, secrets: &[&str]) -> Error {
     let said = serde_json::from_slice::<Refusal>(&response.body)
         .ok()
         .and_then(|refusal| {
-            let description = refusal.error_description.and_then(|text| text.lines().next().map(str::to_owned));
+            let cut = |text: String| text.lines().next()?.split(" Trace ID:").next().map(str::to_owned);
+            let description = refusal.error_description.and_then(cut);
             description.filter(|text| !text.trim().is_empty()).or(refusal.error)
         })
         .map(|text| format!(": {}", quote(&text, secrets)))
@@ -126,6 +128,16 @@ mod tests {
         let error = ask(&Fake::default().answer(Method::Post, ENDPOINT, 401, body)).unwrap_err();
         assert_eq!(error.kind(), Kind::Rejected);
         assert_eq!(error.message(), "the fake answered with HTTP 401: AADSTS7000215: Invalid.");
+    }
+
+    #[test]
+    fn the_same_refusal_reads_the_same_each_time() {
+        for trace in ["1", "2"] {
+            let body =
+                format!(r#"{{"error_description":"AADSTS70021: No match. Trace ID: {trace} Timestamp: {trace}"}}"#);
+            let error = ask(&Fake::default().answer(Method::Post, ENDPOINT, 400, &body)).unwrap_err();
+            assert_eq!(error.message(), "the fake answered with HTTP 400: AADSTS70021: No match.");
+        }
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl Exhausted {
         self.attempts.push((name, outcome));
     }
 
-    fn end(&mut self, name: &'static str, error: Error) {
+    /// Notes the failure that ends the chain.
+    pub fn end(&mut self, name: &'static str, error: Error) {
         self.note(name, Outcome::Failed(error));
         self.ended = true;
     }
@@ -132,8 +133,8 @@ impl Exhausted {
         })
     }
 
-    /// One error for the whole chain. The end of the lookup stays what it is. `hint` is what to do
-    /// if no attempt knows better.
+    /// One error for the whole chain, of the kind of the failure that ended it, if one did. `hint` is
+    /// what to do if no attempt knows better.
     #[must_use]
     pub fn into_error(self, hint: &str) -> Error {
         let whole = |error: &&Error| error.ends_the_lookup() || error.kind() == Kind::NotConfigured;
@@ -141,7 +142,8 @@ impl Exhausted {
             return over.clone();
         }
         let hint = self.failures().find_map(Error::hint).unwrap_or(hint).to_owned();
-        Error::new(Kind::Exhausted, self.to_string()).with_hint(hint)
+        let end = self.failures().last().filter(|_| self.ended);
+        Error::new(end.map_or(Kind::Exhausted, Error::kind), self.to_string()).with_hint(hint)
     }
 }
 

@@ -26,13 +26,15 @@ use crate::{
     error::{Error, Kind, Result},
     keyring::Keyring,
     lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup},
-    secret::Secret,
     service::Service,
-    sys::real::{Environment, Network, Real},
+    sys::real::{Environment, Network},
 };
 
 /// How often the waiting thread looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(50);
+
+/// Raise the error of a failed read instead of answering `None`, if it is set and not 0.
+const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
 
 /// What the process remembers from one lookup to the next.
 #[derive(Default)]
@@ -67,7 +69,8 @@ fn memory(_python: Python<'_>) -> Arc<Memory> {
 /// that backend's, or nothing is known for it.
 ///
 /// `service` and `username` may be anything: what is no text is nobody's service, and an index backend
-/// answers every user name alike.
+/// answers every user name alike. A failure is told once as a WARNING and answered with `None`, unless
+/// RINGBEARER_STRICT asks for the exception.
 #[pyfunction]
 #[pyo3(signature = (backend, service, username=None))]
 fn get_credential(
@@ -80,39 +83,34 @@ fn get_credential(
     let memory = memory(python);
     let claimed = catch_unwind(AssertUnwindSafe(|| {
         let service = Service::parse(&service);
-        memory.keyring.claimant(backend, &service).is_some().then_some(service)
+        memory.keyring.claims(backend, &service).then_some(service)
     }));
-    let service = match claimed {
-        Ok(Some(service)) => service,
-        Ok(None) => return Ok(None),
-        Err(_) => {
-            return Err(to_python(python, &Error::new(Kind::Internal, "a service name could not be read")));
-        }
-    };
+    // A name that cannot even be read is nobody's.
+    let Ok(Some(service)) = claimed else { return Ok(None) };
+    let logger = python.import("logging")?.call_method1("getLogger", (LOG_ROOT,))?;
+    let environment = Environment::capture();
+    let is_strict = environment.text(STRICT_VARIABLE).is_some_and(|value| !matches!(value.trim(), "" | "0"));
+
     let (backend, username) = (backend.to_owned(), username.and_then(text));
-    let credential = run(python, move |system| {
-        let Some(claimant) = memory.keyring.claimant(&backend, &service) else {
-            return Ok(None);
-        };
-        memory.keyring.get(system, claimant, &service, username.as_deref())
-    })?;
-    Ok(credential.map(|Credential { username, password, .. }| (username, password.expose().to_owned())))
-}
-
-/// Stores a password, if the backend can; raises `ReadOnlyError` if it cannot.
-#[pyfunction]
-fn set_password(python: Python<'_>, backend: &str, service: &str, username: &str, password: &str) -> PyResult<()> {
-    let (backend, service, username) = (backend.to_owned(), Service::parse(service), username.to_owned());
-    let (memory, password) = (memory(python), Secret::new(password.to_owned()));
-    run(python, move |system| memory.keyring.set(system, &backend, &service, &username, &password))
-}
-
-/// Deletes a password, if the backend can; raises `ReadOnlyError` if it cannot.
-#[pyfunction]
-fn delete_password(python: Python<'_>, backend: &str, service: &str, username: &str) -> PyResult<()> {
-    let (backend, service, username) = (backend.to_owned(), Service::parse(service), username.to_owned());
-    let memory = memory(python);
-    run(python, move |system| memory.keyring.delete(system, &backend, &service, &username))
+    let for_lookup = Arc::clone(&memory);
+    let lookup = Lookup::start(environment, Arc::clone(&memory.network), level_of(&logger)?, move |system| {
+        for_lookup.keyring.get(system, &backend, &service, username.as_deref())
+    });
+    let outcome = match lookup {
+        Ok(lookup) => wait_for(python, lookup, &logger)?,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(credential) => {
+            Ok(credential.map(|Credential { username, password, .. }| (username, password.expose().to_owned())))
+        }
+        Err(error) if is_strict => Err(to_python(python, &error)),
+        Err(error) => {
+            let level = if memory.keyring.is_news(&error) { Level::Warn } else { Level::Debug };
+            hand_on(Line { level, target: LOG_ROOT.to_owned(), message: error.to_string() }, &logger)?;
+            Ok(None)
+        }
+    }
 }
 
 /// The native core of ringbearer.
@@ -120,9 +118,7 @@ fn delete_password(python: Python<'_>, backend: &str, service: &str, username: &
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     LogToLookup::install();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_function(wrap_pyfunction!(get_credential, module)?)?;
-    module.add_function(wrap_pyfunction!(set_password, module)?)?;
-    module.add_function(wrap_pyfunction!(delete_password, module)?)
+    module.add_function(wrap_pyfunction!(get_credential, module)?)
 }
 
 /// A Python object as text; `None` if it is no string, or one that is not Unicode (lone surrogates).
@@ -130,23 +126,20 @@ fn text(object: &Bound<'_, PyAny>) -> Option<String> {
     object.cast::<PyString>().ok()?.extract().ok()
 }
 
-/// Runs a lookup and waits for it, without Python's lock.
-fn run<Outcome: Send + 'static>(
+/// Waits for a lookup without Python's lock. A Python exception here (Ctrl-C, a log handler that fails)
+/// lets go of the lookup, which gives it up.
+fn wait_for<Outcome: Send + 'static>(
     python: Python<'_>,
-    work: impl FnOnce(&Real) -> Result<Outcome> + Send + 'static,
-) -> PyResult<Outcome> {
-    let logger = python.import("logging")?.call_method1("getLogger", (LOG_ROOT,))?;
-    let network = Arc::clone(&memory(python).network);
-    let mut lookup = Lookup::start(Environment::capture(), network, level_of(&logger)?, work)
-        .map_err(|error| to_python(python, &error))?;
+    mut lookup: Lookup<Outcome>,
+    logger: &Bound<'_, PyAny>,
+) -> PyResult<Result<Outcome>> {
     loop {
         let waiting = &mut lookup;
         match python.detach(move || waiting.next_event(GLANCE)) {
-            Some(Event::Log(line)) => hand_on(line, &logger)?,
-            Some(Event::Done(outcome)) => return outcome.map_err(|error| to_python(python, &error)),
+            Some(Event::Log(line)) => hand_on(line, logger)?,
+            Some(Event::Done(outcome)) => return Ok(outcome),
             None => {}
         }
-        // An early return lets go of the lookup, which gives it up.
         python.check_signals()?;
     }
 }
@@ -190,7 +183,6 @@ fn to_python(python: Python<'_>, error: &Error) -> PyErr {
         Kind::Rejected | Kind::Exhausted | Kind::NotConfigured => "AuthenticationError",
         Kind::Protocol => "ProtocolError",
         Kind::Process => "ProcessError",
-        Kind::ReadOnly => "ReadOnlyError",
         Kind::Internal => "InternalError",
     };
     let module = ERRORS.get_or_try_init(python, || python.import("ringbearer.errors").map(Bound::unbind));

@@ -13,7 +13,6 @@ const LONGEST_SERVICE: usize = 8 * 1024;
 /// User information, query and fragment are gone: a URL given here is safe to show and to request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Service {
-    raw: String,
     url: Option<Url>,
 }
 
@@ -23,14 +22,7 @@ impl Service {
     /// [`url`](Self::url), and no index backend claims it.
     #[must_use]
     pub fn parse(raw: &str) -> Self {
-        Self { raw: raw.to_owned(), url: parse_url(raw) }
-    }
-
-    /// The string as it was passed. It may hold a password (`https://user:password@host/`), so it
-    /// must not be shown.
-    #[must_use]
-    pub fn raw(&self) -> &str {
-        &self.raw
+        Self { url: parse_url(raw) }
     }
 
     /// The URL without user information, query and fragment.
@@ -63,12 +55,10 @@ impl fmt::Debug for Service {
 
 fn parse_url(raw: &str) -> Option<Url> {
     let raw = raw.trim();
-    // A backslash is a slash to browsers and a host character to others: what two readers can read
-    // differently is nobody's feed. The same holds for white space within.
-    if raw.is_empty()
-        || raw.len() > LONGEST_SERVICE
-        || raw.contains(|character: char| character == '\\' || character.is_control() || character == ' ')
-    {
+    // A backslash is a slash to browsers and a host character to others, and some readers decode what
+    // others take as it stands: what two readers can read differently is nobody's feed.
+    let is_odd = |character: char| character == '\\' || character == ' ' || character.is_control();
+    if raw.is_empty() || raw.len() > LONGEST_SERVICE || raw.contains(is_odd) || !has_plain_host(raw) {
         return None;
     }
     let mut url = match raw.split_once("://") {
@@ -86,6 +76,14 @@ fn parse_url(raw: &str) -> Option<Url> {
     url.set_query(None);
     url.set_fragment(None);
     Some(url)
+}
+
+/// Whether the host is written in ASCII, without percent signs and without empty labels.
+fn has_plain_host(raw: &str) -> bool {
+    let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.is_ascii() && !host.contains('%') && !host.starts_with('.') && !host.contains("..")
 }
 
 /// Whether `host` is `domain` or a subdomain of it, compared on label boundaries and without regard
@@ -136,7 +134,20 @@ mod tests {
 
     #[test]
     fn what_is_no_http_url_has_no_url() {
-        for raw in ["", " ", "ftp://a.example/", "file:///etc/passwd", "https://", "https://1.2.3.4/", "a\\@b", "a b"] {
+        for raw in [
+            "",
+            " ",
+            "ftp://a.example/",
+            "file:///etc/passwd",
+            "https://",
+            "https://1.2.3.4/",
+            "a\\@b",
+            "a b",
+            "https://%61.example/",
+            "https://a。example/",
+            "https://.example/",
+            "https://a..example/",
+        ] {
             assert_eq!(url(raw), None, "{raw:?}");
         }
     }

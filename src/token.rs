@@ -21,11 +21,19 @@ pub struct Token {
     pub expires: Option<SystemTime>,
 }
 
+/// A moment as JSON documents write it (RFC 3339), from 1970 on.
+#[must_use]
+pub fn moment(text: &str) -> Option<SystemTime> {
+    let seconds = text.parse::<jiff::Timestamp>().ok()?.as_second();
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
+}
+
 /// How long a token of unknown end is kept. Azure's live 60 minutes or more
 /// (artifacts-keyring-nofuss 0.4 kept every token for this long).
 const UNKNOWN_LIFE: Duration = Duration::from_secs(50 * 60);
 
-/// A token is given out only while it will live at least this long: an install must be able to end.
+/// How long before its end a token is made anew, since an install must be able to end; a tenth of its
+/// life, if it lives less than ten times as long.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// How long a failure is remembered: long enough for the threads and repeated questions of one
@@ -50,7 +58,17 @@ enum State<Value> {
     Empty,
     Making,
     Made { value: Value, until: SystemTime },
-    Failed { error: Error, until: SystemTime },
+    Failed { error: Error, question: String, until: SystemTime },
+}
+
+impl<Value> State<Value> {
+    fn is_alive(&self, now: SystemTime) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Making => true,
+            Self::Made { until, .. } | Self::Failed { until, .. } => now < *until,
+        }
+    }
 }
 
 impl<Value> Default for TokenCache<Value> {
@@ -62,18 +80,26 @@ impl<Value> Default for TokenCache<Value> {
 impl<Value: Clone> TokenCache<Value> {
     /// The value of `key`, made by `make` if there is none that still serves. `make` gives the value
     /// and when it ends.
+    ///
+    /// Several questions (URLs) may share a value. They share a failure too, unless it concerns one URL:
+    /// then another `question` tries for itself.
     pub fn get_or_make(
         &self,
         system: &dyn System,
         key: &str,
+        question: &str,
         make: impl FnOnce() -> Result<(Value, Option<SystemTime>)>,
     ) -> Result<Value> {
-        let slot = Arc::clone(lock(&self.slots).entry(key.to_owned()).or_default());
+        let slot = self.slot(system, key);
         let mut state = lock(&slot.state);
         loop {
             match &*state {
                 State::Made { value, until } if system.now() < *until => return Ok(value.clone()),
-                State::Failed { error, until } if system.now() < *until => return Err(error.clone()),
+                State::Failed { error, question: asked, until }
+                    if system.now() < *until && (asked == question || !error.concerns_one_url()) =>
+                {
+                    return Err(error.clone());
+                }
                 State::Making => {
                     system.check()?;
                     state = slot.changed.wait_timeout(state, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
@@ -91,14 +117,27 @@ impl<Value: Clone> TokenCache<Value> {
             Ok((value, expires)) => State::Made { value: value.clone(), until: usable_until(now, *expires) },
             // The next caller may have more patience than this one had.
             Err(error) if error.ends_the_lookup() => State::Empty,
-            Err(error) => State::Failed { error: error.clone(), until: now + FAILURE_LIFE },
+            Err(error) => {
+                State::Failed { error: error.clone(), question: question.to_owned(), until: now + FAILURE_LIFE }
+            }
         });
         outcome.map(|(value, _)| value)
     }
+
+    /// The slot of a key. A new one is the occasion to forget those that are over: no secret stays longer
+    /// than it serves.
+    fn slot(&self, system: &dyn System, key: &str) -> Arc<Slot<Value>> {
+        let mut slots = lock(&self.slots);
+        if let Some(slot) = slots.get(key) {
+            return Arc::clone(slot);
+        }
+        let now = system.now();
+        slots.retain(|_, slot| Arc::strong_count(slot) > 1 || lock(&slot.state).is_alive(now));
+        Arc::clone(slots.entry(key.to_owned()).or_default())
+    }
 }
 
-/// When a value is to be made anew: the margin before its end, or, for one that lives hardly longer
-/// than that, a tenth of its life before.
+/// When a value is to be made anew.
 fn usable_until(now: SystemTime, expires: Option<SystemTime>) -> SystemTime {
     let Some(expires) = expires else {
         return now + UNKNOWN_LIFE;
@@ -144,7 +183,7 @@ mod tests {
 
     fn count(cache: &TokenCache<u32>, system: &Fake, made: &AtomicU32, life: Option<u64>) -> u32 {
         cache
-            .get_or_make(system, "key", || {
+            .get_or_make(system, "key", "q", || {
                 let number = made.fetch_add(1, Ordering::SeqCst) + 1;
                 Ok((number, life.map(|seconds| system.now() + Duration::from_secs(seconds))))
             })
@@ -191,18 +230,48 @@ mod tests {
     #[test]
     fn a_failure_is_remembered_for_a_moment_only() {
         let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
-        let fail = || cache.get_or_make(&system, "key", || Err(Error::new(Kind::Network, "no")));
+        let fail = || cache.get_or_make(&system, "key", "q", || Err(Error::new(Kind::Network, "no")));
         assert_eq!(fail().unwrap_err().kind(), Kind::Network);
-        let again = cache.get_or_make(&system, "key", || Ok((9, None)));
+        let again = cache.get_or_make(&system, "key", "q", || Ok((9, None)));
         assert_eq!(again.unwrap_err().kind(), Kind::Network);
         system.advance(FAILURE_LIFE);
         assert_eq!(count(&cache, &system, &made, None), 1);
     }
 
     #[test]
+    fn only_a_failure_that_concerns_one_url_is_not_another_ones() {
+        for (kind, is_shared) in [(Kind::Protocol, false), (Kind::Network, true)] {
+            let (cache, system) = (TokenCache::default(), Fake::default());
+            assert!(cache.get_or_make(&system, "key", "one", || Err(Error::new(kind, "no"))).is_err());
+            assert_eq!(cache.get_or_make(&system, "key", "other", || Ok((7, None))).is_err(), is_shared);
+        }
+    }
+
+    #[test]
+    fn what_has_ended_is_forgotten() {
+        let (cache, system) = (TokenCache::default(), Fake::default());
+        for key in ["one", "other"] {
+            cache.get_or_make(&system, key, "q", || Ok((1, None))).unwrap();
+            system.advance(UNKNOWN_LIFE / 60 * 59);
+        }
+        cache.get_or_make(&system, "third", "q", || Ok((1, None))).unwrap();
+        let mut keys: Vec<_> = lock(&cache.slots).keys().cloned().collect();
+        keys.sort();
+        assert_eq!(keys, ["other", "third"]);
+    }
+
+    #[test]
+    fn moments_before_1970_and_nonsense_are_none() {
+        assert_eq!(moment("1970-01-01T00:01:00.5Z"), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
+        for text in ["0001-01-01T00:00:00Z", "", "tomorrow", "2026-11-22"] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_caller_who_gives_up_leaves_no_failure_behind() {
         let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
-        let outcome = cache.get_or_make(&system, "key", || Err(Error::new(Kind::Cancelled, "gave up")));
+        let outcome = cache.get_or_make(&system, "key", "q", || Err(Error::new(Kind::Cancelled, "gave up")));
         assert_eq!(outcome.unwrap_err().kind(), Kind::Cancelled);
         assert_eq!(count(&cache, &system, &made, None), 1);
     }
@@ -211,7 +280,7 @@ mod tests {
     fn a_panic_leaves_the_slot_free() {
         let (cache, system, made) = (TokenCache::default(), Fake::default(), AtomicU32::new(0));
         let panicked = thread::scope(|scope| {
-            scope.spawn(|| cache.get_or_make(&system, "key", || panic!("a fault"))).join().is_err()
+            scope.spawn(|| cache.get_or_make(&system, "key", "q", || panic!("a fault"))).join().is_err()
         });
         assert!(panicked);
         assert_eq!(count(&cache, &system, &made, None), 1);

@@ -1,9 +1,7 @@
 from typing import Optional
 
-__all__ = ["__version__", "delete_password", "get_credential", "set_password"]
+__all__ = ["__version__", "get_credential"]
 
 __version__: str
 
 def get_credential(backend: str, service: object, username: Optional[object] = None) -> Optional[tuple[str, str]]: ...
-def set_password(backend: str, service: str, username: str, password: str) -> None: ...
-def delete_password(backend: str, service: str, username: str) -> None: ...

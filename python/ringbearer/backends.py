@@ -52,11 +52,17 @@ class _IndexKeyring:
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Raises ReadOnlyError: there is nothing to store."""
-        _core.set_password(type(self)._name, service, username, password)
+        raise errors.ReadOnlyError(self._read_only())
 
     def delete_password(self, service: str, username: str) -> None:
         """Raises ReadOnlyError: there is nothing to delete."""
-        _core.delete_password(type(self)._name, service, username)
+        raise errors.ReadOnlyError(self._read_only())
+
+    def _read_only(self) -> str:
+        return (
+            f"{type(self).__name__} gets its credentials from a service and stores none; "
+            "choose a backend that stores with `keyring -b BACKEND set ...`"
+        )
 
 
 class AzureArtifactsKeyring(_IndexKeyring, KeyringBackend):

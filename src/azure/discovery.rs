@@ -24,8 +24,8 @@ const AUTHORITY_DOMAINS: [&str; 4] =
 /// A tenant that is not one: what the feeds of personal Microsoft accounts' organisations send.
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A package that cannot exist (PyPI's names are shorter): a public feed answers 401 for packages that
-/// it does not hold, and says then what it does not say at its root.
+/// A package that nobody has: a public feed answers 401 for packages that it does not hold, and says
+/// then what it does not say at its root.
 const NO_PACKAGE: &str = "ringbearer-asks-for-a-package-that-does-not-exist";
 
 /// What a feed says of itself.
@@ -146,11 +146,16 @@ fn read_authority(endpoint: &str, feed: &Feed) -> Result<Url> {
         return Err(refuse("is not a plain https host"));
     }
     let host = url.host_str().unwrap_or_default();
-    let Some(labels) = AUTHORITY_DOMAINS.iter().find_map(|domain| subdomain_of(host, domain)) else {
+    let labels = AUTHORITY_DOMAINS.iter().find_map(|domain| subdomain_of(host, domain));
+    let Some(labels) = labels.filter(|_| feed.shares_system_with(host)) else {
         return Err(refuse("is not trusted"));
     };
     // `app` and regional hosts such as `wcus0.app` serve every organisation.
-    let in_host = Some(labels).filter(|labels| !labels.is_empty() && labels.rsplit('.').next() != Some("app"));
+    let is_common = match labels.split_once('.') {
+        Some((region, rest)) => rest == "app" && !region.is_empty(),
+        None => matches!(labels, "" | "app"),
+    };
+    let in_host = Some(labels).filter(|_| !is_common);
     let path = url.path().trim_matches('/').to_owned();
     if path.contains('/') {
         return Err(refuse("has a deep path"));
@@ -252,6 +257,8 @@ mod tests {
             "https://fabrikam.vssps.visualstudio.com/",
             "https://contoso.vssps.visualstudio.com/fabrikam",
             "https://fabrikam.app.vssps.visualstudio.com.evil/",
+            "https://a.b.app.vssps.visualstudio.com/",
+            "https://vssps.codedev.ms/contoso/",
             "not a url",
         ] {
             let headers = [("WWW-Authenticate", BEARER), ("X-VSS-AuthorizationEndpoint", authority)];

@@ -51,7 +51,7 @@ impl Feed {
             None => url.path_segments()?.next().filter(|segment| !segment.is_empty())?.to_owned(),
         };
         // `_packaging` where the organisation should stand is a path that lacks it.
-        if organisation.starts_with('_') {
+        if !is_organisation_name(&organisation) {
             return None;
         }
         let is_upload = url.path().trim_end_matches('/').to_ascii_lowercase().ends_with("/pypi/upload");
@@ -74,9 +74,17 @@ impl Feed {
     /// are one. Microsoft's test system has organisations of its own.
     #[must_use]
     pub fn organisation_key(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        let is_test = TEST_DOMAINS.iter().any(|domain| host_is_within(host, domain));
-        format!("{}{}", if is_test { "test/" } else { "" }, self.organisation.to_ascii_lowercase())
+        format!("{}{}", if self.is_test() { "test/" } else { "" }, self.organisation.to_ascii_lowercase())
+    }
+
+    fn is_test(&self) -> bool {
+        self.url.host_str().is_some_and(is_test_host)
+    }
+
+    /// Whether a host belongs to the same system as the feed: the real one, or Microsoft's test system.
+    #[must_use]
+    pub fn shares_system_with(&self, host: &str) -> bool {
+        is_test_host(host) == self.is_test()
     }
 
     /// The scope that a session token needs: reading, or for an upload URL writing too.
@@ -103,6 +111,18 @@ impl Feed {
             None => format!("https://dev.azure.com/{}", self.organisation),
         }
     }
+}
+
+fn is_test_host(host: &str) -> bool {
+    TEST_DOMAINS.iter().any(|domain| host_is_within(host, domain))
+}
+
+/// Whether a segment or label can be the name of an organisation: letters, digits and hyphens today,
+/// dots and underscores within in older ones.
+/// <https://learn.microsoft.com/azure/devops/organizations/settings/naming-restrictions>
+fn is_organisation_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.'))
 }
 
 #[cfg(test)]
@@ -149,6 +169,8 @@ mod tests {
             ("contoso.pkgs.visualstudio.com", Some("contoso")),
             ("pkgs.dev.azure.com", None),
             ("https://pkgs.dev.azure.com/_packaging/feed/pypi/simple/", None),
+            ("https://pkgs.dev.azure.com/%5Fpackaging/feed/", None),
+            ("https://pkgs.dev.azure.com/..%2fcontoso/", None),
             ("pkgs.visualstudio.com", None),
         ] {
             assert_eq!(feed(raw).as_ref().map(Feed::organisation), organisation, "{raw}");

@@ -56,7 +56,7 @@ impl<'lookup> Minting<'lookup> {
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
         let local =
             ask_in_turn(self.system, &choice.local_providers(), self.feed, |name, grant| self.accept(name, grant));
-        let refused = match local {
+        let mut refused = match local {
             Ok(credential) => return Ok(credential),
             Err(refused) => refused,
         };
@@ -64,7 +64,14 @@ impl<'lookup> Minting<'lookup> {
         if refused.has_ended() || entra_providers.is_empty() {
             return Err(exhausted(refused, None));
         }
-        let tenant = self.discovery()?.tenant.from_environment(self.system)?;
+        let tenant = match self.discovery().and_then(|discovery| discovery.tenant.from_environment(self.system)) {
+            Ok(tenant) => tenant,
+            Err(error) if refused.failures().next().is_none() => return Err(error),
+            Err(error) => {
+                refused.end("discovery", error);
+                return Err(exhausted(refused, None));
+            }
+        };
         ask_in_turn(self.system, &entra_providers, &tenant, |name, grant| self.accept(name, grant))
             .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
@@ -88,6 +95,9 @@ impl<'lookup> Minting<'lookup> {
     /// Makes a credential of what a provider gave. A user's bearer is exchanged; everything else is a
     /// password as it is.
     fn accept(&self, provider: &'static str, grant: Grant) -> Result<Credential> {
+        if grant.secret().expose().contains(char::is_control) {
+            return Err(Error::new(Kind::Rejected, "it gives something of several lines, which is no token"));
+        }
         let token = match grant {
             Grant::Password { username, password } => {
                 debug!("{}: {provider} gives a password that is used as it is", self.feed.shown());

@@ -77,7 +77,7 @@ impl AzureArtifacts {
         // Before any request: a mistyped name should not cost a network round trip to be told.
         let choice = Choice::read(system)?;
         let key = identity::cache_key(system, feed, &choice);
-        self.credentials.get_or_make(system, &key, || {
+        self.credentials.get_or_make(system, &key, feed.url().as_str(), || {
             let credential = Minting::new(system, feed, &self.organisations).credential(&choice)?;
             let expires = credential.expires;
             Ok((credential, expires))

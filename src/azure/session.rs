@@ -1,8 +1,6 @@
 //! The exchange of a user's bearer for a session token: a token of one organisation that reads
 //! packages (or writes them, for uploads) and does nothing else.
 
-use std::time::SystemTime;
-
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
@@ -16,7 +14,7 @@ use crate::{
         http::{Request, Response},
         retry,
     },
-    token::Token,
+    token::{Token, moment},
 };
 
 /// What the token is called in the user's list of tokens.
@@ -50,7 +48,7 @@ pub fn exchange(
     let answer: Answer = response.json()?;
     let secret = Secret::from_trimmed(answer.token.expose())
         .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered with an empty token", response.host)))?;
-    let said = answer.valid_to.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(SystemTime::from);
+    let said = answer.valid_to.as_deref().and_then(moment);
     Ok(Token { expires: expiry(said, &secret), secret })
 }
 
@@ -93,6 +91,8 @@ fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&s
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use proptest::prelude::*;
 
     use super::*;

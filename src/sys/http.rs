@@ -124,6 +124,9 @@ impl Request {
         let mut url = self.url.clone();
         url.set_query(None);
         url.set_fragment(None);
+        // Both fail only for URLs that cannot have user information.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
         url.into()
     }
 

@@ -24,9 +24,15 @@ class Stage:
         self._number = 0
 
     def show(
-        self, title: str, client: Client, command: list[object], environment: dict[str, str], lines: int = 3
+        self,
+        title: str,
+        client: Client,
+        command: list[object],
+        environment: dict[str, str],
+        lines: int = 3,
+        expected_code: int = 0,
     ) -> None:
-        """Run one step; a failure ends the demonstration with everything that was printed."""
+        """Run one step; another exit code than expected ends the demonstration with everything that was printed."""
         self._number += 1
         print(f"\n{self._number}. {title}")
         home = environment.get("HOME") or environment["USERPROFILE"]
@@ -34,7 +40,7 @@ class Stage:
         print("   $ " + " ".join(words))
         seen = len(self._cloud.log.requests())
         ended = client.run(command, environment, timeout=120)
-        if ended.code:
+        if ended.code != expected_code:
             raise SystemExit(f"\n{ended}\n\nThe practice cloud saw:\n{self._cloud.log}")
         for line in _last_lines(ended, lines):
             print("     " + line)
@@ -118,6 +124,13 @@ def _play(stage: Stage, cloud: PracticeCloud, client: Client, tool: Client, pers
         ],
         _github_actions(cloud, client, home),
         lines=2,
+    )
+    stage.show(
+        "nobody is logged in anywhere: one line says why, and what to do",
+        client,
+        ["keyring", "get", feed.url(), "VssSessionToken"],
+        cloud.environment(os.path.join(home, "runner"), path=[client.bin]),
+        expected_code=1,
     )
 
 

@@ -1,7 +1,7 @@
 //! The login of the Azure Developer CLI: `azd auth token`.
 //! <https://learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token>
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use crate::{
     provider::{Attempt, TokenProvider},
     secret::Secret,
     sys::{System, process::Command},
-    token::Token,
+    token::{Token, moment},
 };
 
 /// How long `azd` may take.
@@ -41,7 +41,7 @@ impl TokenProvider<Tenant, Grant> for Azd {
         let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
         let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(broken)?;
-        let said = answer.expires_on.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(SystemTime::from);
+        let said = answer.expires_on.as_deref().and_then(moment);
         Ok(Attempt::Token(Grant::Bearer(Token { expires: expiry(said, &secret), secret })))
     }
 }

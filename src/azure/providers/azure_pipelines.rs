@@ -3,17 +3,16 @@
 //! <https://learn.microsoft.com/azure/devops/pipelines/tasks/reference/azure-cli-v2> (`addSpnToEnvironment`
 //! and `AzureCLI@2` set these variables)
 
-use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::{Grant, Tenant, pat::PIPELINE_VARIABLE};
+use super::{Grant, Tenant, assertion, pat::PIPELINE_VARIABLE};
 use crate::{
     azure::entra::request_token_by_assertion,
     error::{Error, Kind, Result},
     provider::{Attempt, TokenProvider},
     secret::Secret,
-    sys::{System, http::Request, retry},
+    sys::{System, http::Request},
 };
 
 /// Where a job asks for an assertion.
@@ -63,26 +62,11 @@ impl TokenProvider<Tenant, Grant> for AzurePipelines {
     }
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(rename = "oidcToken")]
-    token: Secret,
-}
-
 fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Result<Secret> {
     let mut url =
         Url::parse(url).map_err(|_| Error::new(Kind::Configuration, format!("{URL_VARIABLE} is not a URL")))?;
     url.query_pairs_mut().append_pair("api-version", "7.1").append_pair("serviceConnectionId", connection);
     let request = Request::post_json(url, &json!({})).header("Accept", "application/json").bearer(token);
-    let response = retry::send(system, &request)?;
-    if !response.is_success() {
-        return Err(Error::new(
-            Kind::Rejected,
-            format!("Azure Pipelines gave no assertion for the service connection (HTTP {})", response.status),
-        )
-        .with_hint("is the pipeline allowed to use the service connection?"));
-    }
-    let answer: Answer = response.json()?;
-    Secret::from_trimmed(answer.token.expose())
-        .ok_or_else(|| Error::new(Kind::Protocol, "Azure Pipelines answered with an empty assertion"))
+    let hint = "is the pipeline allowed to use the service connection?";
+    assertion::request(system, &request, "Azure Pipelines", "oidcToken", hint)
 }

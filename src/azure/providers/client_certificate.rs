@@ -1,10 +1,7 @@
 //! An application that proves itself with a certificate: it signs an assertion with the private key.
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
@@ -16,7 +13,7 @@ use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Grant, Tenant, client_secret::lacks_client_id};
+use super::{Grant, Tenant, client_secret::lacks_client_id, named_file};
 use crate::{
     azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
     error::{Error, Kind, Result},
@@ -27,9 +24,6 @@ use crate::{
 
 /// Names the PEM file with certificate and private key, as in Azure's own SDKs.
 const PATH_VARIABLE: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
-
-/// The most bytes that the file may have.
-const FILE_CAP: usize = 256 * 1024;
 
 /// How long an assertion is valid.
 const ASSERTION_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -65,14 +59,11 @@ struct Identity {
 
 impl Identity {
     fn read(system: &dyn System, path: &str) -> Result<Self> {
+        let content = named_file::read(system, PATH_VARIABLE, path)?;
         let broken = |why: &str| {
-            Error::new(Kind::Configuration, format!("{PATH_VARIABLE} names {path}, which {why}"))
+            named_file::broken(PATH_VARIABLE, path, why)
                 .with_hint("it must be a PEM file with the certificate and its unencrypted RSA private key")
         };
-        let content = system
-            .read_file(Path::new(path), FILE_CAP)
-            .map(Zeroizing::new)
-            .map_err(|error| broken(&format!("cannot be read: {}", error.kind())))?;
         let (mut certificate, mut key) = (None, None);
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&content) {
             let (kind, der) = section.map_err(|_| broken("is not valid PEM"))?;

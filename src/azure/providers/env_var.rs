@@ -1,12 +1,10 @@
 //! A token that was put into the environment, or into a file of the sort that containers mount.
 
-use std::path::Path;
-
 use log::debug;
 
-use super::{Feed, Grant};
+use super::{Feed, Grant, named_file};
 use crate::{
-    error::{Error, Kind, Result},
+    error::Result,
     provider::{Attempt, TokenProvider},
     secret::Secret,
     sys::System,
@@ -24,9 +22,6 @@ const OTHER_TOKEN_VARIABLE: &str = "VSS_NUGET_ACCESSTOKEN";
 /// Where BuildKit mounts secrets of these names.
 const MOUNTED: [&str; 2] = ["/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN", "/run/secrets/ado_token"];
 
-/// The most bytes that a file with a token may have.
-const FILE_CAP: usize = 64 * 1024;
-
 /// The provider.
 pub struct EnvVar;
 
@@ -38,10 +33,10 @@ impl TokenProvider<Feed, Grant> for EnvVar {
     fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
         let mut broken = None;
         if let Some(path) = system.setting(FILE_VARIABLE) {
-            match read(system, &path) {
+            match named_file::read_token(system, FILE_VARIABLE, &path) {
                 Ok(token) => return Ok(found(FILE_VARIABLE, token)),
                 // The variables still count, as they do for artifacts-keyring-nofuss.
-                Err(why) => broken = Some(format!("{FILE_VARIABLE} names {path}, which {why}")),
+                Err(error) => broken = Some(error),
             }
         }
         for variable in [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE] {
@@ -50,14 +45,12 @@ impl TokenProvider<Feed, Grant> for EnvVar {
             }
         }
         for path in MOUNTED {
-            if let Ok(token) = read(system, path) {
+            if let Ok(token) = named_file::read_token(system, "BuildKit", path) {
                 return Ok(found(path, token));
             }
         }
         match broken {
-            Some(message) => {
-                Err(Error::new(Kind::Configuration, message).with_hint(format!("correct or unset {FILE_VARIABLE}")))
-            }
+            Some(error) => Err(error),
             None => Ok(Attempt::skip(format!("no {TOKEN_VARIABLE}"))),
         }
     }
@@ -66,13 +59,6 @@ impl TokenProvider<Feed, Grant> for EnvVar {
 fn found(source: &str, token: Secret) -> Attempt<Grant> {
     debug!("env_var: taking the token from {source}");
     Attempt::Token(Grant::of_unknown_sort(token))
-}
-
-fn read(system: &dyn System, path: &str) -> std::result::Result<Secret, String> {
-    let content =
-        system.read_file(Path::new(path), FILE_CAP).map_err(|error| format!("cannot be read: {}", error.kind()))?;
-    let content = zeroize::Zeroizing::new(content);
-    Secret::from_utf8_trimmed(&content).ok_or_else(|| "is empty or not text".to_owned())
 }
 
 #[cfg(test)]

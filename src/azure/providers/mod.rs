@@ -1,6 +1,8 @@
 //! The sources of tokens for Azure DevOps, one file each, and which of them are asked.
+//! `assertion` and `named_file` hold what several of them share.
 
 pub mod ado_auth_helper;
+mod assertion;
 pub mod azd;
 pub mod azure_cli;
 pub mod azure_pipelines;
@@ -9,6 +11,7 @@ pub mod client_secret;
 pub mod env_var;
 pub mod feed_endpoints;
 pub mod managed_identity;
+mod named_file;
 pub mod pat;
 pub mod workload_identity;
 
@@ -41,6 +44,15 @@ pub enum Grant {
 }
 
 impl Grant {
+    /// The secret in it.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        match self {
+            Self::Password { password, .. } => password,
+            Self::Bearer(token) => &token.secret,
+        }
+    }
+
     /// A password with the user name that suits every Azure DevOps password.
     #[must_use]
     pub fn password(password: Secret) -> Self {

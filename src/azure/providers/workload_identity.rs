@@ -2,19 +2,15 @@
 //! and renews, or the job's own token on GitHub Actions.
 //! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
-use std::path::Path;
-
-use serde::Deserialize;
 use url::Url;
-use zeroize::Zeroizing;
 
-use super::{Grant, Tenant};
+use super::{Grant, Tenant, assertion, named_file};
 use crate::{
     azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
     error::{Error, Kind, Result},
     provider::{Attempt, TokenProvider},
     secret::Secret,
-    sys::{System, http::Request, retry},
+    sys::{System, http::Request},
 };
 
 /// Names the file with the assertion.
@@ -33,9 +29,6 @@ const AUDIENCE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_AUDIENCE";
 /// The audience that Entra ID wants unless the application says otherwise.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// The most bytes that the file may have.
-const FILE_CAP: usize = 64 * 1024;
-
 /// The provider.
 pub struct WorkloadIdentity;
 
@@ -53,7 +46,8 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
             return Ok(Attempt::skip(format!("no {CLIENT_VARIABLE}")));
         };
         let assertion = match source {
-            Source::File(path) => read_file(system, &path)?,
+            // Read anew each time: the file is renewed while we live.
+            Source::File(path) => named_file::read_token(system, FILE_VARIABLE, &path)?,
             Source::Github { url, token } => ask_github(system, &url, &token)?,
         };
         let tenant = tenant.of_application(system)?;
@@ -83,36 +77,11 @@ impl Source {
     }
 }
 
-/// Read anew each time: the file is renewed while we live.
-fn read_file(system: &dyn System, path: &str) -> Result<Secret> {
-    let broken = |why: &str| Error::new(Kind::Configuration, format!("{FILE_VARIABLE} names {path}, which {why}"));
-    let content = system
-        .read_file(Path::new(path), FILE_CAP)
-        .map(Zeroizing::new)
-        .map_err(|error| broken(&format!("cannot be read: {}", error.kind())))?;
-    Secret::from_utf8_trimmed(&content).ok_or_else(|| broken("is empty or not text"))
-}
-
-#[derive(Deserialize)]
-struct GithubAnswer {
-    value: Secret,
-}
-
 fn ask_github(system: &dyn System, url: &str, token: &Secret) -> Result<Secret> {
     let mut url =
         Url::parse(url).map_err(|_| Error::new(Kind::Configuration, format!("{GITHUB_URL_VARIABLE} is not a URL")))?;
     let audience = system.setting(AUDIENCE_VARIABLE).unwrap_or_else(|| AUDIENCE.to_owned());
     url.query_pairs_mut().append_pair("audience", &audience);
     let request = Request::get(url).header("Accept", "application/json").bearer(token);
-    let response = retry::send(system, &request)?;
-    if !response.is_success() {
-        return Err(Error::new(
-            Kind::Rejected,
-            format!("GitHub gave this job no identity token (HTTP {})", response.status),
-        )
-        .with_hint("give the job `permissions: id-token: write`"));
-    }
-    let answer: GithubAnswer = response.json()?;
-    Secret::from_trimmed(answer.value.expose())
-        .ok_or_else(|| Error::new(Kind::Protocol, "GitHub answered with an empty identity token"))
+    assertion::request(system, &request, "GitHub", "value", "give the job `permissions: id-token: write`")
 }

@@ -70,7 +70,7 @@ impl Real {
 
     /// The end of the lookup, or of this wait, whichever comes first.
     fn end_within(&self, limit: Duration) -> Instant {
-        self.end.min(Instant::now() + limit)
+        Instant::now().checked_add(limit).map_or(self.end, |end| self.end.min(end))
     }
 }
 
@@ -85,6 +85,11 @@ pub fn lookup_limit(environment: &Environment) -> Duration {
         debug!("{LOOKUP_LIMIT_VARIABLE} is not a number of seconds up to 86400: taking {LOOKUP_LIMIT:?}");
     }
     seconds.map_or(LOOKUP_LIMIT, Duration::from_secs_f64)
+}
+
+fn too_long() -> Error {
+    Error::new(Kind::Timeout, "the lookup took too long")
+        .with_hint(format!("{LOOKUP_LIMIT_VARIABLE}=SECONDS gives it more time"))
 }
 
 impl System for Real {
@@ -109,21 +114,24 @@ impl System for Real {
             return Err(Error::new(Kind::Cancelled, "the caller gave up"));
         }
         if self.remaining().is_zero() {
-            return Err(Error::new(Kind::Timeout, "the lookup took too long")
-                .with_hint(format!("{LOOKUP_LIMIT_VARIABLE}=SECONDS gives it more time")));
+            return Err(too_long());
         }
         Ok(())
     }
 
     fn pause(&self, length: Duration) -> Result<()> {
+        self.check()?;
+        if length >= self.remaining() {
+            return Err(too_long());
+        }
         let end = self.end_within(length);
         loop {
-            self.check()?;
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
             std::thread::sleep(left.min(GLANCE));
+            self.check()?;
         }
     }
 

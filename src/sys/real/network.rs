@@ -3,12 +3,12 @@
 use std::{
     collections::HashMap,
     io,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use log::debug;
-use ureq::{Agent, Proxy, Timeout, config::Config, tls::TlsConfig};
+use ureq::{Agent, AsSendBody, Body, Proxy, Timeout, config::Config, http, tls::TlsConfig};
 use zeroize::Zeroizing;
 
 use super::{Environment, proxy, trust};
@@ -63,12 +63,13 @@ impl Network {
 
     fn agent(&self, environment: &Environment, request: &Request) -> Result<Agent> {
         let proxy = match request.network {
-            Way::Internet => proxy::for_host(environment, request.host()),
-            Way::Metadata => None,
+            // A proxy has a loopback of its own, and what goes there over http would pass it in the clear.
+            Way::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
+            Way::Internet | Way::Metadata => None,
         };
         let key = (proxy.as_ref().map(|(_, url)| url.clone()), trust::Choice::from_environment(environment));
-        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(agent) = agents.get(&key) {
+        let agents = || self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agent) = agents().get(&key) {
             return Ok(agent.clone());
         }
         let proxy = proxy
@@ -80,9 +81,10 @@ impl Network {
                 })
             })
             .transpose()?;
+        // Not under the lock: files may be slow. Of two threads that get here at once the first one's
+        // agent stays.
         let agent = new_agent(proxy, key.1.load()?);
-        agents.insert(key, agent.clone());
-        Ok(agent)
+        Ok(agents().entry(key).or_insert(agent).clone())
     }
 }
 
@@ -98,13 +100,17 @@ fn check_way(request: &Request) -> Result<()> {
 }
 
 fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
+    let tls = TlsConfig::builder()
+        .root_certs(trusted)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
     Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(USER_AGENT)
         .proxy(proxy)
-        .tls_config(TlsConfig::builder().root_certs(trusted).build())
+        .tls_config(tls)
         .timeout_connect(Some(CONNECT_LIMIT))
         .timeout_resolve(Some(CONNECT_LIMIT))
         .timeout_global(Some(REQUEST_LIMIT))
@@ -113,10 +119,11 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
 }
 
 fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::result::Result<Response, ureq::Error> {
+    let head = http::Request::builder().method(name(request.method)).uri(request.url.as_str());
+    let head = request.headers.iter().fold(head, |head, (name, value)| head.header(*name, value.expose()));
     let mut response = match request.method {
-        Method::Get => limit(with_headers(agent.get(request.url.as_str()), request), request, remaining).call()?,
-        Method::Post => limit(with_headers(agent.post(request.url.as_str()), request), request, remaining)
-            .send(&request.body[..])?,
+        Method::Get => run(agent, head.body(())?, request, remaining)?,
+        Method::Post => run(agent, head.body(&request.body[..])?, request, remaining)?,
     };
     let headers = response
         .headers()
@@ -132,47 +139,27 @@ fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::resu
     })
 }
 
-fn with_headers<Body>(builder: ureq::RequestBuilder<Body>, request: &Request) -> ureq::RequestBuilder<Body> {
-    request.headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, value.expose()))
-}
-
-/// Narrows the limits where this request needs narrower ones. The agent's own are left alone where
-/// they fit: ureq builds the TLS settings anew for every request that brings settings of its own.
-fn limit<Body>(
-    builder: ureq::RequestBuilder<Body>,
+/// Runs a request within its limits. The agent's own are left alone where they fit: ureq builds the TLS
+/// settings anew for every request that brings settings of its own.
+fn run(
+    agent: &Agent,
+    message: http::Request<impl AsSendBody>,
     request: &Request,
     remaining: Duration,
-) -> ureq::RequestBuilder<Body>
-where
-    ureq::RequestBuilder<Body>: Narrow,
-{
+) -> std::result::Result<http::Response<Body>, ureq::Error> {
     let limit = request.limit.min(remaining);
     if limit >= REQUEST_LIMIT && request.connect_limit >= CONNECT_LIMIT {
-        return builder;
+        return agent.run(message);
     }
-    builder.narrow(request.connect_limit.min(limit), limit)
+    let connect_limit = request.connect_limit.min(limit);
+    let narrowed = agent
+        .configure_request(message)
+        .timeout_connect(Some(connect_limit))
+        .timeout_resolve(Some(connect_limit))
+        .timeout_global(Some(limit))
+        .build();
+    agent.run(narrowed)
 }
-
-/// Setting limits on either sort of ureq's builders.
-trait Narrow: Sized {
-    fn narrow(self, connect: Duration, whole: Duration) -> Self;
-}
-
-macro_rules! narrow {
-    ($body:ty) => {
-        impl Narrow for ureq::RequestBuilder<$body> {
-            fn narrow(self, connect: Duration, whole: Duration) -> Self {
-                self.config()
-                    .timeout_connect(Some(connect))
-                    .timeout_resolve(Some(connect))
-                    .timeout_global(Some(whole))
-                    .build()
-            }
-        }
-    };
-}
-narrow!(ureq::typestate::WithBody);
-narrow!(ureq::typestate::WithoutBody);
 
 fn name(method: Method) -> &'static str {
     match method {

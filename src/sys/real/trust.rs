@@ -45,12 +45,18 @@ impl Choice {
             return Ok(RootCerts::PlatformVerifier);
         };
         let mut certificates = Vec::new();
+        let mut broken = None;
         for path in paths(variable, value) {
-            let found = read(&path).map_err(|why| {
-                Error::new(Kind::Configuration, format!("{variable} names {}, which {why}", path.display()))
-                    .with_hint(format!("correct {variable}, or unset it to trust what the system trusts"))
-            })?;
-            certificates.extend(found);
+            match read(&path) {
+                Ok(found) => certificates.extend(found),
+                Err(why) => broken = Some(format!("{variable} names {}, which {why}", path.display())),
+            }
+        }
+        // In a list of directories, OpenSSL passes over those that are not there.
+        if certificates.is_empty() {
+            let message = broken.unwrap_or_else(|| format!("{variable} names no directory"));
+            return Err(Error::new(Kind::Configuration, message)
+                .with_hint(format!("correct {variable}, or unset it to trust what the system trusts")));
         }
         Ok(RootCerts::Specific(Arc::new(certificates)))
     }

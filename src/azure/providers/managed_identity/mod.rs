@@ -7,15 +7,17 @@ mod arc;
 mod imds;
 mod service_endpoint;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::{Grant, Tenant};
 use crate::{
-    azure::entra::AZURE_DEVOPS,
+    azure::{
+        entra::{AZURE_DEVOPS, CLIENT_VARIABLE},
+        expiry,
+    },
     error::{Error, Kind, Result},
     provider::{Attempt, TokenProvider},
-    secret::Secret,
-    sys::System,
+    sys::{System, http::is_loopback},
     token::Token,
 };
 
@@ -48,7 +50,7 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
         };
         Ok(match attempt {
             Attempt::Token(Token { secret, expires }) => {
-                Attempt::Token(Grant::Bearer(Token { expires: super::super::expiry(expires, &secret), secret }))
+                Attempt::Token(Grant::Bearer(Token { expires: expiry(expires, &secret), secret }))
             }
             Attempt::Skip(why) => Attempt::Skip(why),
         })
@@ -74,13 +76,12 @@ fn with_query(endpoint: &Url, version: &str, client: Option<(&str, String)>) -> 
 
 /// The user-assigned identity that AZURE_CLIENT_ID chooses; without it the system-assigned one serves.
 fn client_id(system: &dyn System) -> Option<String> {
-    system.setting(crate::azure::entra::CLIENT_VARIABLE)
+    system.setting(CLIENT_VARIABLE)
 }
 
 /// A secret of a service on this machine must stay on this machine, or go over TLS.
-fn check_endpoint(endpoint: &Url, _secret: &Secret) -> Result<()> {
-    use url::Host;
-    let is_near = crate::sys::http::is_loopback(endpoint)
+fn check_endpoint(endpoint: &Url) -> Result<()> {
+    let is_near = is_loopback(endpoint)
         || match endpoint.host() {
             Some(Host::Ipv4(address)) => address.is_link_local() || address.is_private(),
             Some(Host::Ipv6(address)) => address.is_unicast_link_local() || address.is_unique_local(),
