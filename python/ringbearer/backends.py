@@ -22,7 +22,7 @@ def _debug_to_stderr() -> None:
     if not any(os.environ.get(name, "0").strip() not in ("", "0") for name in names):
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s: %(message)s"))
+    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s +%(relativeCreated)d ms: %(message)s"))
     logger = logging.getLogger("ringbearer")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(handler)

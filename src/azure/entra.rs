@@ -236,6 +236,7 @@ pub fn account(claims: &Claims) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -300,5 +301,15 @@ mod tests {
         assert!(remedy("AADSTS700213: no match").is_some_and(|remedy| remedy.contains("federated")));
         assert_eq!(remedy("AADSTS500760"), None);
         assert_eq!(remedy("nothing"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_fails_otherwise_than_by_an_error(text in "(https://(login\\.windows\\.net)?)?\\PC{0,60}|AADSTS\\PC{0,20}") {
+            let _ = remedy(&text);
+            if let Ok(tenant) = Tenant::from_authorization_uri(&text) {
+                prop_assert!(known_login_hosts().any(|host| host == tenant.login_host));
+            }
+        }
     }
 }

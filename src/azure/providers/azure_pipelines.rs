@@ -1,5 +1,8 @@
 //! A service connection on Azure Pipelines with workload identity federation: the job's own token buys
 //! an assertion, and the assertion a token of the connection's application.
+//!
+//! The job's own token is a password for feeds too, and `pat` comes first: this provider serves when it
+//! is chosen by name.
 //! <https://learn.microsoft.com/azure/devops/pipelines/tasks/reference/azure-cli-v2> (`addSpnToEnvironment`
 //! and `AzureCLI@2` set these variables)
 
@@ -50,7 +53,10 @@ impl TokenProvider<Tenant, Grant> for AzurePipelines {
                 Kind::Configuration,
                 format!("a service connection is set up and {PIPELINE_VARIABLE} is not passed on"),
             )
-            .with_hint(format!("add `env: {PIPELINE_VARIABLE}: $(System.AccessToken)` to the step")));
+            .with_hint(format!(
+                "add `{PIPELINE_VARIABLE}: $(System.AccessToken)` to the `env` of the step (and choose the provider \
+                 azure_pipelines, unless the job's own token is to be used)"
+            )));
         };
         let tenant = match system.setting(TENANT_VARIABLE) {
             Some(id) => tenant.named(&id)?,

@@ -26,6 +26,9 @@ const GITHUB_TOKEN_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 /// Replaces the audience that the token is asked for.
 const AUDIENCE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_AUDIENCE";
 
+/// What to do for a job that gets no token.
+const PERMISSION_HINT: &str = "give the job `permissions: id-token: write`";
+
 /// The audience that Entra ID wants unless the application says otherwise.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
@@ -40,6 +43,10 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let source = match Source::from_environment(system) {
             Ok(source) => source,
+            Err(_) if lacks_permission(system) => {
+                return Err(Error::new(Kind::Configuration, "this job may not ask GitHub for its identity token")
+                    .with_hint(PERMISSION_HINT));
+            }
             Err(missing) => return Ok(Attempt::Skip(missing)),
         };
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
@@ -77,11 +84,37 @@ impl Source {
     }
 }
 
+/// Whether this is a job on GitHub Actions that names an application and lacks the permission to prove to
+/// be it: GitHub sets its variables only for jobs that have it.
+fn lacks_permission(system: &dyn System) -> bool {
+    system.setting("GITHUB_ACTIONS").is_some()
+        && system.setting(GITHUB_URL_VARIABLE).is_none()
+        && system.setting(CLIENT_VARIABLE).is_some()
+}
+
 fn ask_github(system: &dyn System, url: &str, token: &Secret) -> Result<Secret> {
     let mut url =
         Url::parse(url).map_err(|_| Error::new(Kind::Configuration, format!("{GITHUB_URL_VARIABLE} is not a URL")))?;
     let audience = system.setting(AUDIENCE_VARIABLE).unwrap_or_else(|| AUDIENCE.to_owned());
     url.query_pairs_mut().append_pair("audience", &audience);
     let request = Request::get(url).header("Accept", "application/json").bearer(token);
-    assertion::request(system, &request, "GitHub", "value", "give the job `permissions: id-token: write`")
+    assertion::request(system, &request, "GitHub", "value", PERMISSION_HINT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fake::Fake;
+
+    fn ask(system: &Fake) -> Result<Attempt<Grant>> {
+        WorkloadIdentity.token(system, &Tenant::new("contoso.example").unwrap())
+    }
+
+    #[test]
+    fn a_github_job_without_the_permission_is_told_so() {
+        let job = || Fake::default().variable("GITHUB_ACTIONS", "true");
+        let error = ask(&job().variable(CLIENT_VARIABLE, "application")).unwrap_err();
+        assert_eq!(error.hint(), Some(PERMISSION_HINT));
+        assert!(matches!(ask(&job()), Ok(Attempt::Skip(_))), "a job that names no application wants none");
+    }
 }

@@ -81,6 +81,8 @@ fn challenge_path(challenge: &Response, folder: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::sys::{fake::Fake, http::Method};
 
@@ -124,5 +126,21 @@ mod tests {
     #[test]
     fn the_endpoint_must_lie_on_this_machine() {
         assert!(token(&Fake::default(), &Url::parse("http://192.0.2.1/").unwrap()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_challenge_leads_out_of_the_folder(realm in "(/var/opt/azcmagent/tokens)?[./a-z\"]{0,30}(\\.key)?") {
+            let response = Response {
+                status: 401,
+                headers: vec![("WWW-Authenticate".to_owned(), format!("Basic realm={realm}"))],
+                body: Zeroizing::default(),
+                host: "the agent".to_owned(),
+            };
+            if let Ok(path) = challenge_path(&response, Path::new(AGENT_FOLDER)) {
+                prop_assert_eq!(path.parent(), Some(Path::new(AGENT_FOLDER)));
+                prop_assert!(!path.display().to_string().contains(".."));
+            }
+        }
     }
 }
