@@ -20,7 +20,7 @@ Floors (imports go downward only)::
     look_up, namespace          keyring asked in a child process; files that it alone sees
     cloud                       ties the cloud together
     azure/, hostile             the sites, one subject a module
-    proxy                       where clients come in
+    proxy, socks                where clients come in
     server, sites               HTTP/1.1 over one connection; which site has which host
     faults, log                 what to break, what was seen
     matching, messages, authority, tokens, packages, environment

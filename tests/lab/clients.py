@@ -160,10 +160,6 @@ class Workshop:
         """pip, twine and keyring, with ringbearer beside them if there is a wheel."""
         return self._client("client" if wheel else "client-without", [KEYRING, PIP, TWINE], wheel)
 
-    def keyring_only(self) -> Client:
-        """keyring and nothing else, to compare with."""
-        return self._client("keyring-only", [KEYRING])
-
     def pip_26_1(self, wheel: str | None = None) -> Client:
         """The last pip with the older words for the keyring command."""
         return self._client("pip-26.1", [PIP_26_1, KEYRING], wheel)

@@ -6,8 +6,6 @@ import os
 import tempfile
 from collections.abc import Iterable
 
-from typing_extensions import Self
-
 from .authority import EXPIRED, MISNAMED, UNTRUSTED, CertificateAuthority
 from .azure.entra import Entra
 from .azure.service import Azure
@@ -101,7 +99,7 @@ class PracticeCloud:
         if self._own_authority:
             self.authority.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> PracticeCloud:
         return self
 
     def __exit__(self, *exception: object) -> None:

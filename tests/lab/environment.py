@@ -46,6 +46,14 @@ def programs_directory(directory: str) -> str:
     return directory
 
 
+def home_variables(home: object) -> dict[str, str]:
+    """What tells a program where its home directory is."""
+    variables = {"HOME": str(home)}
+    if os.name == "nt":
+        variables["USERPROFILE"] = str(home)
+    return variables
+
+
 def child_environment(
     home: str,
     path: Iterable[str],
@@ -60,7 +68,7 @@ def child_environment(
     temporary = os.path.join(home, "tmp")
     os.makedirs(temporary, exist_ok=True)
     environment: dict[str, str | None] = {
-        "HOME": home,
+        **home_variables(home),
         "PATH": os.pathsep.join(str(entry) for entry in path),
         "TMPDIR": temporary,
         "LANG": "C.UTF-8",
@@ -84,7 +92,7 @@ def child_environment(
     environment.update({name: ca_file for name in trust})
     if os.name == "nt":
         environment.update({name: os.environ.get(name) for name in _WINDOWS})
-        environment.update({"USERPROFILE": home, "TEMP": temporary, "TMP": temporary})
+        environment.update({"TEMP": temporary, "TMP": temporary})
         environment["APPDATA"] = os.path.join(home, "AppData", "Roaming")
         environment["LOCALAPPDATA"] = os.path.join(home, "AppData", "Local")
     environment.update(variables or {})

@@ -55,16 +55,6 @@ def drop() -> Fault:
     return lambda request, answer: Response(None, ending=CLOSE)
 
 
-def drop_after_work() -> Fault:
-    """The request is carried out, but the connection is closed before the answer."""
-
-    def respond(request: Request, answer: Answer) -> Response:
-        answer(request)
-        return Response(None, ending=CLOSE)
-
-    return respond
-
-
 def silence() -> Fault:
     """The request is accepted and never answered, until the client or the cloud goes away."""
     return lambda request, answer: Response(None, ending=SILENCE)

@@ -24,13 +24,8 @@ class Hostile:
     """Answers as a token service would, so that a client which asks also believes. What it got is in the log."""
 
     def __init__(self, sites: Sites) -> None:
-        self._sites = sites
         for pattern in LOOKALIKES:
-            self.add_host(pattern)
-
-    def add_host(self, pattern: str) -> None:
-        """Take over another host name."""
-        self._sites.add(pattern, self.answer)
+            sites.add(pattern, self.answer)
 
     def answer(self, request: Request) -> Response:
         """Every kind of token at once."""

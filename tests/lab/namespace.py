@@ -35,7 +35,6 @@ def with_files(files: dict[str, str], modes: dict[str, int] | None = None) -> li
 
     Of each file the top two folders are replaced (``/run``, ``/var/opt``).
     """
-    assert _OPTIONS is not None
     lines = ["set -e"]
     covered = set()
     for path in files:
@@ -50,8 +49,20 @@ def with_files(files: dict[str, str], modes: dict[str, int] | None = None) -> li
         lines.append(f"printf %s {shlex.quote(text)} >{shlex.quote(path)}")
     for path, mode in (modes or {}).items():
         lines.append(f"chmod {mode:o} {shlex.quote(path)}")
-    lines.append('exec "$@"')
+    return _command(lines)
+
+
+def with_hosts(addresses: dict[str, str]) -> list[str]:
+    """The beginning of a command: what follows runs where these names, and no others, have addresses."""
+    text = "".join(f"{address} {name}\n" for name, address in addresses.items())
+    covers = ["mount -t tmpfs none /run", f"printf %s {shlex.quote(text)} >/run/hosts"]
+    covers += ["mount --bind /run/hosts /etc/hosts", "mount --bind /dev/null /etc/resolv.conf"]
+    return _command(["set -e", *covers])
+
+
+def _command(lines: list[str]) -> list[str]:
+    assert _OPTIONS is not None
     # PATH of the process that is to run holds a few programs only; these are found without it.
     prefix = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin\n"
-    script = "before=$PATH\n" + prefix + "\n".join(lines[:-1]) + "\nPATH=$before\n" + lines[-1]
+    script = "before=$PATH\n" + prefix + "\n".join(lines) + '\nPATH=$before\nexec "$@"'
     return [_UNSHARE, *_OPTIONS, "/bin/sh", "-c", script, "sh"]

@@ -21,7 +21,6 @@ class Package:
     file_name: str
     content: bytes = field(repr=False)
     metadata: bytes = field(repr=False, default=b"")
-    requires_python: str = ""
 
     @property
     def sha256(self) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asking import Asking
+from browser import Browser
 from commands import Commands
 from lab.authority import CertificateAuthority
 from lab.azure.directory import Application
@@ -33,6 +35,12 @@ def cloud(authority: CertificateAuthority) -> Iterator[PracticeCloud]:
     """A practice cloud of the test's own."""
     with PracticeCloud(authority) as made:
         yield made
+
+
+@pytest.fixture
+def browser(cloud: PracticeCloud) -> Browser:
+    """A plain client of the cloud."""
+    return Browser(cloud)
 
 
 @pytest.fixture
@@ -76,6 +84,12 @@ def client(workshop: Workshop, wheel: str) -> Client:
 def look_up(cloud: PracticeCloud, client: Client, home: Path, stand_ins: StandIns) -> Lookups:
     """Asks keyring in a process of its own, with the stand-ins on PATH."""
     return Lookups(cloud, client, home, [stand_ins.directory])
+
+
+@pytest.fixture
+def ask(cloud: PracticeCloud, look_up: Lookups) -> Asking:
+    """Tries many settings in one process."""
+    return Asking(cloud, look_up)
 
 
 @pytest.fixture

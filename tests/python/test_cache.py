@@ -9,7 +9,6 @@ import pytest
 from lab import faults
 from lab.azure.organisations import WRITE
 from lab.cli_stand_ins import StandIns, az_not_logged_in, az_token
-from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.look_up import Answer, LookUp, Lookups
 from lab.messages import Response, json_response
@@ -225,67 +224,15 @@ def test_another_identity_in_the_same_process_gets_another_token(cloud: Practice
     assert len(cloud.log.requests(host="login.microsoftonline.com")) == 2
 
 
-FORK = """
-import keyring, multiprocessing, os, sys
-feed, kind = sys.argv[1:]
-mine = keyring.get_credential(feed, None).password
-def ask():
-    theirs = keyring.get_credential(feed, None)
-    print("child", theirs is not None and theirs.password != mine, flush=True)
-if kind == "fork":
-    number = os.fork()
-    if number == 0:
-        ask()
-        sys.exit(0)
-    print("status", os.waitpid(number, 0)[1], flush=True)
-else:
-    child = multiprocessing.get_context("fork").Process(target=ask)
-    child.start()
-    child.join(30)
-    print("status", child.exitcode, flush=True)
-print("parent", keyring.get_credential(feed, None).password == mine, flush=True)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
-@pytest.mark.parametrize("kind", ["fork", "multiprocessing"])
-def test_a_forked_child_asks_for_itself_and_disturbs_nobody(
-    cloud: PracticeCloud, client: Client, az: StandIns, home, kind: str
+@pytest.mark.parametrize(("status", "warnings"), [(404, 1), (200, 0)])
+def test_a_url_that_is_wrong_or_says_nothing_does_not_keep_another_of_its_organisation_from_being_served(
+    cloud: PracticeCloud, look_up: Lookups, az: StandIns, status: int, warnings: int
 ) -> None:
-    environment = cloud.environment(home, path=[az.directory])
-    ended = client.run(["python", "-W", "ignore", "-c", FORK, cloud.azure.feed.url(), kind], environment, 30).check()
-    assert ended.stdout.splitlines() == ["child True", "status 0", "parent True"]
-    assert requests(cloud) == COLD * 2
-    assert len(cloud.log.connections()) == 4
-
-
-FORK_IN_FLIGHT = """
-import keyring, os, sys, threading
-feed = sys.argv[1]
-keyring.get_keyring()
-thread = threading.Thread(target=keyring.get_credential, args=(feed, None), daemon=True)
-thread.start()
-while not os.listdir(sys.argv[2]):
-    pass
-number = os.fork()
-if number == 0:
-    os.environ["AZURE_DEVOPS_EXT_PAT"] = "pat"
-    assert keyring.get_credential(feed, None).password == "pat"
-    del os.environ["AZURE_DEVOPS_EXT_PAT"]
-    os._exit(7 if keyring.get_credential(feed, None) else 8)
-print(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), flush=True)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
-def test_a_child_that_was_forked_during_a_look_up_is_not_stuck(
-    cloud: PracticeCloud, client: Client, stand_ins: StandIns, home, tmp_path
-) -> None:
-    slow = az_token(cloud.azure.directory.user_token(cloud.azure.frodo))
-    for answer in slow:
-        answer.delay = 0.5
-    stand_ins.az(*slow)
-    calls = tmp_path / "stand-ins" / "calls"
-    environment = cloud.environment(home, path=[stand_ins.directory])
-    command = ["python", "-W", "ignore", "-c", FORK_IN_FLIGHT, cloud.azure.feed.url(), calls]
-    assert client.run(command, environment, 30).check().stdout == "7\n"
+    cloud.faults.add(faults.status(status), path="*/other/*")
+    other = cloud.azure.feed.url().replace("/tools/", "/other/")
+    first, second, again = look_up.all([LookUp(other), LookUp(cloud.azure.feed.url()), LookUp(other)])
+    assert first.credential is None
+    assert len(first.warnings) == warnings
+    assert second.credential[0] == "VssSessionToken"
+    # By now there is a token for the organisation.
+    assert again.credential == second.credential

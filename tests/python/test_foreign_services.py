@@ -28,7 +28,8 @@ FOREIGN = """
  "https://pkgs.dev.azure.com@evil.example/contoso/", "https://pkgs.dev.azure.com:x@evil.example/contoso/",
  "https://evil.example\\\\@pkgs.dev.azure.com/contoso/", "https://pkgs.dev.azure.com\\\\.evil.example/contoso/",
  "https://evil.example\\\\.pkgs.visualstudio.com/", "https://pkgs.dev.azure.com%2eevil.example/contoso/",
- "https://pkgs%00.dev.azure.com/contoso/", "https://pkgs.dev.azure.com\\t.evil.example/contoso/",
+ "https://%70kgs.dev.azure.com/contoso/", "https://pkgs\\u3002dev\\u3002azure\\u3002com/contoso/",
+ "https://..pkgs.visualstudio.com/x", "https://pkgs%00.dev.azure.com/contoso/", "https://pkgs.dev.azure.com\\t.evil.example/contoso/",
  "https://pkgs.dev.azure.\\u0441om/contoso/", "https://dev.azure.com.pkgs/contoso/", "https://.pkgs.visualstudio.com/",
  "http://pkgs.dev.azure.com/contoso/_packaging/tools/pypi/simple/", "http://contoso.pkgs.visualstudio.com/",
  "ftp://pkgs.dev.azure.com/contoso/", "file://pkgs.dev.azure.com/contoso/", "git+https://pkgs.dev.azure.com/contoso/",
@@ -39,7 +40,14 @@ FOREIGN = """
 """
 
 #: Ours, but without an organisation: tools ask for these after the whole URL.
-BARE = ["pkgs.dev.azure.com", "https://pkgs.dev.azure.com/", "pkgs.dev.azure.com:443", "https://pkgs.visualstudio.com/"]
+BARE = [
+    "pkgs.dev.azure.com",
+    "https://pkgs.dev.azure.com/",
+    "pkgs.dev.azure.com:443",
+    "https://pkgs.visualstudio.com/",
+    "https://pkgs.dev.azure.com/_packaging/x",
+    "https://pkgs.dev.azure.com/%5Fpackaging/x",
+]
 
 PROGRAM = """
 import json, os, sys, threading, time

@@ -74,4 +74,5 @@ def test_a_job_that_lacks_its_identity_is_told_so(
     environment = job_environment(cloud, client, tool, home, AZURE_CLIENT_ID="an-application", GITHUB_ACTIONS="true")
     ended = tool.run(["uv", "sync"], environment, directory=project.directory)
     assert ended.code != 0 and "401 Unauthorized" in ended.stderr
-    assert "no ACTIONS_ID_TOKEN_REQUEST_URL" in ended.stderr, ended
+    assert "may not ask GitHub for its identity token" in ended.stderr, ended
+    assert "permissions: id-token: write" in ended.stderr

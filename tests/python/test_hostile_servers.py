@@ -8,6 +8,8 @@ from __future__ import annotations
 import pytest
 from lab import faults
 from lab.azure.organisations import Organisation
+from lab.cli_stand_ins import Answer as Scripted
+from lab.cli_stand_ins import StandIns
 from lab.cloud import PracticeCloud
 from lab.faults import Fault
 from lab.look_up import Answer, LookUp, Lookups
@@ -236,3 +238,27 @@ def test_a_certificate_that_cannot_be_trusted_is_one_warning_and_one_attempt(
         assert len(cloud.log.connections(host)) == 1
         assert host in answer.warning and "certificate" in answer.warning
     assert_each_is_one_warning(targets, answers)
+
+
+def test_strict_raises_what_the_network_or_the_time_is_to_blame_for(
+    cloud: PracticeCloud, look_up: Lookups, stand_ins: StandIns
+) -> None:
+    stand_ins.az(Scripted(hang=True))
+    for strict in ("1", "0"):
+        targets = Targets(cloud)
+        cases: list[tuple[str, Fault | None, str]] = [
+            ("NetworkError", faults.reset(), targets.frodo),
+            ("LookupTimeoutError", faults.silence(), targets.frodo),
+            ("LookupTimeoutError", None, ""),
+        ]
+        for number, (_, fault, token) in enumerate(cases):
+            organisation = targets.add(**{TOKEN: token})
+            if fault is not None:
+                cloud.faults.add(fault, host="vssps.dev.azure.com", path=f"/{organisation.name}/*")
+            assert organisation.name == f"target-{number}"
+        settings = {"ARTIFACTS_KEYRING_NOFUSS_RETRIES": "1", "RINGBEARER_TIMEOUT": "1", "RINGBEARER_STRICT": strict}
+        answers = look_up.all(targets.look_ups, **settings)
+        if strict == "1":
+            assert [answer.error and answer.error.type for answer in answers] == [name for name, _, _ in cases]
+        else:
+            assert_each_is_one_warning(targets, answers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -19,8 +20,10 @@ from lab.look_up import LookUp, Lookups
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
 
-#: What the issue allows from Ctrl-C to KeyboardInterrupt.
+#: What is promised from Ctrl-C to KeyboardInterrupt.
 INTERRUPT_LIMIT = 0.25
+#: What is granted to a machine that is busy with something else at that moment.
+BUSY_LIMIT = 1.0
 
 #: Looks up as often as there are services, and says when each was interrupted.
 INTERRUPTED = """
@@ -57,9 +60,8 @@ def services(cloud: PracticeCloud, count: int = 3) -> list[str]:
 
 
 def assert_prompt(delays: list[float]) -> None:
-    # The machine may be busy at one moment; it is not at each.
-    assert min(delays) < INTERRUPT_LIMIT, delays
-    assert max(delays) < 4 * INTERRUPT_LIMIT, delays
+    assert statistics.median(delays) < INTERRUPT_LIMIT, delays
+    assert max(delays) < BUSY_LIMIT, delays
 
 
 def test_ctrl_c_ends_the_wait_for_a_silent_server(cloud: PracticeCloud, start) -> None:
@@ -175,7 +177,7 @@ except Alarm:
 """
     running = start(program, services(cloud, 1))
     cloud.log.wait_for(host="pkgs.dev.azure.com")
-    assert running.interrupt(signal.SIGUSR1) < 4 * INTERRUPT_LIMIT
+    assert running.interrupt(signal.SIGUSR1) < BUSY_LIMIT
     assert running.end() == (0, "")
 
 

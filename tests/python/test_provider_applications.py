@@ -55,7 +55,7 @@ def test_a_secret_buys_a_bearer_that_is_the_password_and_is_sent_nowhere_else(
     assert "mellon" not in answer.text and bearer not in answer.text
 
 
-def test_a_secret_without_an_application_and_an_application_without_a_secret(look_up: Lookups) -> None:
+def test_a_secret_and_an_application_are_each_missed_by_name(look_up: Lookups) -> None:
     broken, absent = look_up.each(
         {"AZURE_CLIENT_SECRET": "mellon"}, {"AZURE_CLIENT_ID": "some-client"}, **{PROVIDER: "client_secret"}
     )
@@ -267,7 +267,7 @@ def test_a_certificate_file_that_cannot_be_used_is_named_with_what_is_wrong(
     assert cloud.log.requests(LOGIN) == []
 
 
-def test_a_certificate_without_an_application_and_an_application_without_a_certificate(look_up: Lookups) -> None:
+def test_a_certificate_and_its_application_are_each_missed_by_name(look_up: Lookups) -> None:
     broken, absent = look_up.each(
         {"AZURE_CLIENT_CERTIFICATE_PATH": "/nowhere.pem"},
         {"AZURE_CLIENT_ID": "some-client"},

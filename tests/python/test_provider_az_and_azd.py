@@ -19,6 +19,7 @@ from lab.cli_stand_ins import (
     helper_token,
 )
 from lab.cloud import PracticeCloud
+from lab.environment import home_variables
 from lab.look_up import LookUp
 
 # -- azure_cli
@@ -97,7 +98,7 @@ def test_a_helper_on_path_or_in_the_working_directory_is_not_the_one_of_the_home
     commands.stand_ins.program("ado-auth-helper", helper_token(bearer))
     commands.stand_ins.program("ado-auth-helper", helper_token(bearer), directory=str(tmp_path))
     answers = commands.look_up.all(
-        [LookUp(cloud.azure.feed.url(), environment={"HOME": home}) for home in (str(commands.home), ".", "")],
+        [LookUp(cloud.azure.feed.url(), environment=home_variables(home)) for home in (str(commands.home), ".", "")],
         directory=tmp_path,
         **{PROVIDER: "ado_auth_helper"},
     )

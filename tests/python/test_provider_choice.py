@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from lab.cli_stand_ins import StandIns, az_not_logged_in, az_token, azd_token, helper_token
 from lab.cloud import PracticeCloud
+from lab.environment import home_variables
 from lab.look_up import LookUp, Lookups
 
 CHOICE = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
@@ -60,9 +62,9 @@ def test_the_first_provider_in_the_order_that_is_set_up_serves(
         ("client_secret", {"AZURE_CLIENT_SECRET": "mellon"}),
         ("client_certificate", {"AZURE_CLIENT_CERTIFICATE_PATH": str(certificate)}),
         ("workload_identity", {**job.variables, "AZURE_CLIENT_ID": application.client_id}),
-        ("azure_cli", {"PATH": f"{stand_ins.directory}:{developer}:{usual}"}),
-        ("ado_auth_helper", {"HOME": str(codespace)}),
-        ("azd", {"PATH": f"{developer}:{usual}"}),
+        ("azure_cli", {"PATH": os.pathsep.join([stand_ins.directory, str(developer), usual])}),
+        ("ado_auth_helper", home_variables(codespace)),
+        ("azd", {"PATH": os.pathsep.join([str(developer), usual])}),
         ("managed_identity", {"PATH": usual}),
     ]
     # Without SYSTEM_ACCESSTOKEN there is no azure_pipelines, and with it `pat` comes first.
@@ -100,7 +102,7 @@ def test_the_configuration_file_of_keyring_forces_one_provider_unless_the_variab
     by_file, by_variable, by_xdg = look_up.each(
         {},
         {CHOICE: "feed_endpoints"},
-        {"HOME": str(empty), "XDG_CONFIG_HOME": str(tmp_path / "elsewhere")},
+        {**home_variables(empty), "XDG_CONFIG_HOME": str(tmp_path / "elsewhere")},
         AZURE_DEVOPS_EXT_PAT="personal",
         ARTIFACTS_KEYRING_NOFUSS_TOKEN="of-the-variable",
     )
@@ -198,6 +200,23 @@ def test_a_bearer_that_the_exchange_rejects_leads_to_the_next_provider(
     assert answer.served == "azd"
     assert cloud.log.bearers() == [("vssps.dev.azure.com", rejected), ("vssps.dev.azure.com", accepted)]
     assert answer.warnings == []
+
+
+def test_a_bearer_that_has_expired_is_not_given_out_and_one_of_the_last_minutes_is_left_to_the_service(
+    cloud: PracticeCloud, look_up: Lookups, stand_ins: StandIns
+) -> None:
+    directory = cloud.azure.directory
+    builder, token = directory.application("builder", cloud.azure.tenant), "ARTIFACTS_KEYRING_NOFUSS_TOKEN"
+    live = directory.user_token(cloud.azure.frodo)
+    stand_ins.az(*az_token(live))
+    over = [directory.user_token(cloud.azure.frodo, lifetime=-330), directory.application_token(builder, lifetime=-330)]
+    late = directory.application_token(builder, lifetime=-60)
+    *answers, kept = look_up.each(*({token: one} for one in [*over, late]))
+    assert [answer.served for answer in answers] == ["azure_cli"] * len(over)
+    assert kept.credential == ("bearer", late)
+    assert {bearer for _, bearer in cloud.log.bearers()} == {live}
+    (alone,) = look_up.each({token: over[0], CHOICE: "env_var"})
+    assert alone.credential is None and "expired" in alone.warning
 
 
 def test_none_when_every_bearer_is_rejected_and_strict_raises(

@@ -63,6 +63,16 @@ def test_a_blank_token_is_as_good_as_none(look_up: Lookups) -> None:
     assert f"env_var (no {TOKEN})" in answer.warning
 
 
+def test_a_token_of_several_lines_is_refused_and_the_next_provider_is_asked(look_up: Lookups) -> None:
+    several = {TOKEN: "planted-one\nplanted-two"}
+    alone, followed = look_up.each({**several, PROVIDER: "env_var"}, {**several, "AZURE_DEVOPS_EXT_PAT": "personal"})
+    assert alone.credential is None
+    assert "env_var failed" in alone.warning and "several lines" in alone.warning
+    assert followed.credential == ("VssSessionToken", "personal")
+    assert followed.warnings == []
+    assert "planted" not in alone.text + followed.text
+
+
 def test_a_token_file_that_cannot_be_used_is_named_when_nothing_else_serves(look_up: Lookups, tmp_path: Path) -> None:
     paths = {name: tmp_path / name for name in ("missing", "empty", "binary", "huge", "folder")}
     paths["empty"].write_text("")

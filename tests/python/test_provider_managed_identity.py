@@ -140,3 +140,16 @@ def test_an_address_that_is_none_is_reported(cloud: PracticeCloud, look_up: Look
         )
         assert answer.credential is None
         assert "AZURE_POD_IDENTITY_AUTHORITY_HOST" in answer.warning
+
+
+def test_a_service_that_asks_for_more_time_than_there_is_is_given_up_at_once(
+    cloud: PracticeCloud, look_up: Lookups, machine: Application
+) -> None:
+    fault = cloud.faults.add(faults.status(429), host="imds")
+    for pause in ("3600", "18446744073709551615"):
+        fault.fault = faults.status(429, {"Retry-After": pause})
+        answer = look_up(RINGBEARER_TIMEOUT="5", **PROVIDER)
+        assert answer.credential is None
+        assert len(answer.warnings) == 1
+        assert answer.seconds < 3
+    assert len(cloud.log.requests("imds")) == 2

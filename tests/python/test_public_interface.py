@@ -10,6 +10,7 @@ import pytest
 from lab.cli_stand_ins import StandIns, az_not_logged_in, az_token
 from lab.clients import Client
 from lab.cloud import PracticeCloud
+from lab.environment import home_variables
 
 
 @pytest.fixture
@@ -101,6 +102,40 @@ for service in (sys.argv[1], "https://pypi.example/", "anything"):
     assert cloud.log.requests() == []
 
 
+def test_a_backend_that_stores_gets_what_ours_does_not_store_whatever_the_words_are(run) -> None:
+    program = """
+import keyring, warnings
+from keyring.backend import KeyringBackend
+from ringbearer.backends import AzureArtifactsKeyring
+from ringbearer.errors import ReadOnlyError
+warnings.simplefilter("ignore")
+class Storing(KeyringBackend):
+    priority = 1
+    calls = []
+    def get_password(self, service, username):
+        return None
+    def set_password(self, *words):
+        self.calls.append(words)
+    def delete_password(self, *words):
+        self.calls.append(words)
+cases = [("svc", None, "p"), ("svc", b"user", "p"), (7, "user", "p"), (None, None, None), (b"svc", "user", b"p"),
+         ("https://pkgs.dev.azure.com/contoso/", "\\ud800", "\\udfff"), ("\\udcff", "user", "p")]
+for case in cases:
+    keyring.set_password(*case)
+    keyring.delete_password(*case[:2])
+    ours = AzureArtifactsKeyring()
+    for act, words in ((ours.set_password, case), (ours.delete_password, case[:2])):
+        try:
+            act(*words)
+            print("no error", ascii(words))
+        except ReadOnlyError:
+            pass
+print(type(keyring.get_keyring()).__module__)
+print(Storing.calls == [words for case in cases for words in (case, case[:2])])
+"""
+    assert run(program) == ["keyring.backends.chainer", "True"]
+
+
 def test_a_secret_is_not_lost_in_silence_where_nothing_can_store(run) -> None:
     program = """
 import keyring, keyring.errors
@@ -188,7 +223,7 @@ print("made")
         "ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "unknown",
         "HTTPS_PROXY": "::::",
         "REQUESTS_CA_BUNDLE": "/no/such/file",
-        "HOME": "/no/such/home",
+        **home_variables("/no/such/home"),
     }
     assert run(f"import os; os.environ.update({variables})\n" + program) == ["made"]
 

@@ -200,6 +200,40 @@ def test_no_secret_is_shown_when_look_ups_fail(
     assert_hidden(planted, answers, look_up, stand_ins)
 
 
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_a_secret_in_the_place_of_a_path_or_in_an_address_is_not_shown(
+    cloud: PracticeCloud, look_up: Lookups, stand_ins: StandIns, planted: Planted, settings: dict[str, str]
+) -> None:
+    pem = planted("certificate key", ClientCertificate().key_pem)
+    token = planted("assertion", cloud.azure.directory.user_token(cloud.azure.frodo))
+    providers = {
+        "AZURE_CLIENT_CERTIFICATE_PATH": "client_certificate",
+        "ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE": "env_var",
+        "AZURE_FEDERATED_TOKEN_FILE": "workload_identity",
+    }
+    cases = [
+        (variable, {variable: value, "ARTIFACTS_KEYRING_NOFUSS_PROVIDER": provider})
+        for variable, provider in providers.items()
+        for value in (pem, token, "/" + token, planted("word for " + variable))
+    ]
+    access = cloud.azure.contoso.pipeline_token()
+    job = cloud.azure.pipelines.job("contoso", planted("SYSTEM_ACCESSTOKEN", access))
+    for url in (job.url, "https://dev.azure.com/nowhere", "https://evil.example\\x"):
+        service_connection = {
+            "SYSTEM_OIDCREQUESTURI": url.replace("://", f"://user:{planted('password ' + url)}@"),
+            "SYSTEM_ACCESSTOKEN": access,
+            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": job.connection_id,
+            "AZURESUBSCRIPTION_CLIENT_ID": "an-application",
+            "ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "azure_pipelines",
+        }
+        cases.append(("azure_pipelines", service_connection))
+    answers = look_up.each(*(case for _, case in cases), AZURE_CLIENT_ID="an-application", **settings)
+    assert [answer.result for answer in answers] == [None] * len(cases)
+    for (named, _), answer in zip(cases, answers):
+        assert named in (answer.error.message if answer.error else answer.text)
+    assert_hidden(planted, answers, look_up, stand_ins)
+
+
 PROGRAM = """
 import gc, keyring, pickle, sys
 from ringbearer import _core, backends, errors

@@ -126,7 +126,7 @@ class Entra:
 
     def __init__(self, sites: Sites, directory: Directory) -> None:
         self.directory = directory
-        #: Who signs in when a device code is asked for; None leaves the code pending until `approve`.
+        #: Who signs in when a device code is asked for; None leaves the code pending.
         self.device_user: User | None = None
         #: Seconds that a token lives.
         self.lifetime = 3599
@@ -135,15 +135,9 @@ class Entra:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._refresh_tokens: dict[str, User] = {}
-        self._device_codes: dict[str, dict[str, object]] = {}
+        self._device_codes: dict[str, User | None] = {}
         for host in HOSTS:
             sites.add(host, self.answer)
-
-    def approve(self, user_code: str, user: User) -> None:
-        """What a person does in the browser at /devicelogin."""
-        for entry in self._device_codes.values():
-            if entry["user_code"] == user_code:
-                entry["user"] = user
 
     def sign_in(self, user: User) -> str:
         """A refresh token, as an earlier interactive sign-in would have left one."""
@@ -151,11 +145,6 @@ class Entra:
         with self._lock:
             self._refresh_tokens[token] = user
         return token
-
-    def sign_out_everywhere(self) -> None:
-        """Revoke every refresh token."""
-        with self._lock:
-            self._refresh_tokens.clear()
 
     def answer(self, request: Request) -> Response:
         """Dispatch by path."""
@@ -240,7 +229,7 @@ class Entra:
         number = next(self._numbers)
         user_code = f"PRACTICE{number}"
         device_code = "practice-device-code-" + secrets.token_urlsafe(16)
-        self._device_codes[device_code] = {"user_code": user_code, "user": self.device_user}
+        self._device_codes[device_code] = self.device_user
         return json_response(
             {
                 "user_code": user_code,
@@ -259,11 +248,11 @@ class Entra:
         if grant == "client_credentials":
             return self._client_credentials(request, form, tenant, tenant_name)
         if grant in _DEVICE_CODE_GRANTS:
-            entry = self._device_codes.get(form.get("device_code", form.get("code", "")))
-            if entry is None:
+            code = form.get("device_code", form.get("code", ""))
+            if code not in self._device_codes:
                 raise _Refused("70019")
-            user = entry["user"]
-            if not isinstance(user, User):
+            user = self._device_codes[code]
+            if user is None:
                 raise _Refused("70016")
             return self._user_answer(form, user, tenant, grant)
         if grant == "refresh_token":

@@ -1,6 +1,6 @@
 """pkgs.dev.azure.com and its other names: indexes, downloads and uploads of Python packages.
 
-Index pages follow PEP 503 (and PEP 691 where asked and offered), uploads the legacy API that twine speaks.
+Index pages follow PEP 503, uploads the legacy API that twine speaks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from ..sites import Sites
 from .organisations import Feed, Grant, Organisation
 
 HOSTS = ("pkgs.dev.azure.com", "*.pkgs.visualstudio.com", "pkgs.codedev.ms", "*.pkgs.vsts.me")
-_JSON = "application/vnd.pypi.simple.v1+json"
 
 
 class Feeds:
@@ -26,11 +25,6 @@ class Feeds:
         self.organisations: list[Organisation] = []
         #: What HEAD is answered with; None treats it as GET. Some deployments fail on it with 405 or 500.
         self.head_status: int | None = None
-        #: Whether index pages exist as JSON (PEP 691) and whether metadata can be had apart (PEP 658).
-        self.offers_json = False
-        self.offers_metadata = False
-        #: The status of a download's redirect to blob storage.
-        self.download_status = 303
         for host in HOSTS:
             sites.add(host, self.answer)
 
@@ -78,56 +72,25 @@ class Feeds:
                 return not_found("the package does not exist")
             return self._page(request, feed, normalize(tail[1]))
         if len(tail) == 4 and tail[0] == "download":
-            package = feed.find(tail[3].removesuffix(".metadata"))
+            package = feed.find(tail[3])
             if package is None:
                 return not_found("the file does not exist")
-            if tail[3].endswith(".metadata"):
-                return Response(200, [("Content-Type", "text/plain")], package.metadata)
-            return redirect_response(_blob_url(feed, package), self.download_status)
+            return redirect_response(_blob_url(feed, package), 303)
         return not_found()
 
     def _page(self, request: Request, feed: Feed, name: str | None) -> Response:
         form = _form(request.host)
         if name is None:
-            links = [(one, f"{feed.url(form)}{one}/", "") for one in sorted(feed.packages)]
+            links = [(one, f"{feed.url(form)}{one}/") for one in sorted(feed.packages)]
         else:
-            links = [self._link(feed, package, form) for package in feed.packages[name]]
-        if self.offers_json and _JSON in (request.header("Accept") or ""):
-            return self._json_page(feed, name, form)
-        lines = [f'<a href="{html.escape(url)}"{more}>{text}</a><br/>' for text, url, more in links]
+            links = [_link(feed, package, form) for package in feed.packages[name]]
+        lines = [f'<a href="{html.escape(url)}">{text}</a><br/>' for text, url in links]
         title = "Links for " + (name or "all packages")
         return html_response(
             "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1>\n{1}\n</body></html>".format(
                 title, "\n".join(lines)
             )
         )
-
-    def _link(self, feed: Feed, package: Package, form: str) -> tuple[str, str, str]:
-        more = ""
-        if package.requires_python:
-            more += f' data-requires-python="{html.escape(package.requires_python)}"'
-        if self.offers_metadata:
-            more += ' data-dist-info-metadata="true" data-core-metadata="true"'
-        return (package.file_name, feed.file_url(package, form) + "#sha256=" + package.sha256, more)
-
-    def _json_page(self, feed: Feed, name: str | None, form: str) -> Response:
-        page: dict = {"meta": {"api-version": "1.0"}}
-        if name is None:
-            page["projects"] = [{"name": one} for one in sorted(feed.packages)]
-        else:
-            page["name"] = name
-            page["files"] = [
-                {
-                    "filename": package.file_name,
-                    "url": feed.file_url(package, form),
-                    "hashes": {"sha256": package.sha256},
-                    "core-metadata": self.offers_metadata,
-                }
-                for package in feed.packages[name]
-            ]
-        answer = json_response(page)
-        answer.headers = [("Content-Type", _JSON)]
-        return answer
 
     def _upload(self, request: Request, feed: Feed, grant: Grant | None) -> Response:
         if request.method != "POST":
@@ -202,6 +165,10 @@ def _find_feed(organisation: Organisation, segments: list[str]) -> tuple[Feed | 
 def _challenge(organisation: Organisation) -> Response:
     page = "<html><title>Azure DevOps Services | Access Denied: Azure Artifacts</title></html>"
     return html_response(page, organisation.challenge.status, organisation.challenge.header_list())
+
+
+def _link(feed: Feed, package: Package, form: str) -> tuple[str, str]:
+    return (package.file_name, feed.file_url(package, form) + "#sha256=" + package.sha256)
 
 
 def _form(host: str) -> str:

@@ -15,8 +15,6 @@ class Management:
 
     def __init__(self, sites: Sites, directory: Directory) -> None:
         self.directory = directory
-        #: Without subscriptions `az login` wants ``--allow-no-subscriptions``.
-        self.has_subscriptions = True
         sites.add(HOST, self.answer)
 
     def answer(self, request: Request) -> Response:
@@ -50,8 +48,6 @@ class Management:
         }
 
     def _subscriptions(self, claims: dict) -> list:
-        if not self.has_subscriptions:
-            return []
         tenant_id = claims["tid"]
         subscription = identifier("subscription of " + tenant_id)
         return [

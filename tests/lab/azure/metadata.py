@@ -89,11 +89,6 @@ class InstanceMetadata(_Endpoint):
 
     name = "imds"
 
-    @property
-    def variables(self) -> dict[str, str]:
-        """What points a client here instead of at the link-local address."""
-        return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self.url}
-
     def answer(self, request: Request) -> Response:
         """``GET /metadata/identity/oauth2/token?api-version=2018-02-01&resource=...``, ``Metadata: true``."""
         if request.path != _IDENTITY_PATH:
@@ -109,10 +104,13 @@ class InstanceMetadata(_Endpoint):
         return self._token(parameters.get("resource"), parameters.get("client_id"))
 
 
-class AppService(_Endpoint):
-    """App Service, Functions and Container Apps."""
+class _WithSecretHeader(_Endpoint):
+    """The endpoints that are known by two variables: their address, and a secret that a header must carry."""
 
-    name = "app-service"
+    path = ""
+    version = ""
+    #: The variables of the address and of the secret, the header of the secret, the parameter of the identity.
+    url_variable = secret_variable = header = client_parameter = ""
 
     def __init__(self, server: Server, directory: Directory) -> None:
         super().__init__(server, directory)
@@ -121,18 +119,34 @@ class AppService(_Endpoint):
     @property
     def variables(self) -> dict[str, str]:
         """What the service puts into the environment."""
-        return {"IDENTITY_ENDPOINT": self.url + "/msi/token", "IDENTITY_HEADER": self.secret}
+        return {self.url_variable: self.url + self.path, self.secret_variable: self.secret}
 
     def answer(self, request: Request) -> Response:
-        """``GET ?api-version=2019-08-01&resource=...``, ``X-IDENTITY-HEADER: {IDENTITY_HEADER}``."""
-        if request.path != "/msi/token" or request.method != "GET":
+        """``GET ?api-version={version}&resource=...&{client_parameter}=...``, ``{header}: {secret}``."""
+        if request.path != self.path or request.method != "GET":
             return not_found()
-        if request.header("X-IDENTITY-HEADER") != self.secret:
+        if request.header(self.header) != self.secret:
             return json_response({"statusCode": 401, "message": "the secret header is missing or wrong"}, 401)
         parameters = request.parameters
-        if parameters.get("api-version") != "2019-08-01":
+        if parameters.get("api-version") != self.version:
             return json_response({"statusCode": 400, "message": "Unsupported API version"}, 400)
-        return self._token(parameters.get("resource"), parameters.get("client_id"))
+        return self._token(parameters.get("resource"), parameters.get(self.client_parameter))
+
+
+class AppService(_WithSecretHeader):
+    """App Service, Functions and Container Apps."""
+
+    name, path, version = "app-service", "/msi/token", "2019-08-01"
+    url_variable, secret_variable = "IDENTITY_ENDPOINT", "IDENTITY_HEADER"
+    header, client_parameter = "X-IDENTITY-HEADER", "client_id"
+
+
+class MachineLearning(_WithSecretHeader):
+    """Azure Machine Learning's compute."""
+
+    name, path, version = "azure-ml", "/MSI/auth", "2017-09-01"
+    url_variable, secret_variable = "MSI_ENDPOINT", "MSI_SECRET"
+    header, client_parameter = "secret", "clientid"
 
 
 class Arc(_Endpoint):
@@ -145,7 +159,6 @@ class Arc(_Endpoint):
         self._temporary = tempfile.TemporaryDirectory(prefix="lab-arc-")
         #: Where key files are written; the agent's real one is /var/opt/azcmagent/tokens.
         self.key_directory = self._temporary.name
-        self.key_suffix = ".key"
         #: What the key file holds, if not a fresh secret of the usual size.
         self.key_content: str | None = None
         #: What the challenge says, if not the path of the key file.
@@ -174,7 +187,7 @@ class Arc(_Endpoint):
 
     def _challenge(self) -> Response:
         self._expected = self.key_content or secrets.token_hex(32)
-        path = os.path.join(self.key_directory, secrets.token_hex(8) + self.key_suffix)
+        path = os.path.join(self.key_directory, secrets.token_hex(8) + ".key")
         os.makedirs(self.key_directory, exist_ok=True)
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(self._expected)
@@ -184,32 +197,6 @@ class Arc(_Endpoint):
         """Stop listening, and remove the key files."""
         super().close()
         self._temporary.cleanup()
-
-
-class MachineLearning(_Endpoint):
-    """Azure Machine Learning's compute."""
-
-    name = "azure-ml"
-
-    def __init__(self, server: Server, directory: Directory) -> None:
-        super().__init__(server, directory)
-        self.secret = secrets.token_hex(16)
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """What the service puts into the environment."""
-        return {"MSI_ENDPOINT": self.url + "/MSI/auth", "MSI_SECRET": self.secret}
-
-    def answer(self, request: Request) -> Response:
-        """``GET ?api-version=2017-09-01&resource=...&clientid=...``, ``secret: {MSI_SECRET}``."""
-        if request.path != "/MSI/auth" or request.method != "GET":
-            return not_found()
-        if request.header("secret") != self.secret:
-            return Response(401)
-        parameters = request.parameters
-        if parameters.get("api-version") != "2017-09-01":
-            return _oauth_error("invalid_request", "Unsupported API version", "")
-        return self._token(parameters.get("resource"), parameters.get("clientid"))
 
 
 class CloudShell(_Endpoint):

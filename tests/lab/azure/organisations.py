@@ -209,11 +209,6 @@ class Organisation:
         with self._lock:
             self._grants[password] = grant
 
-    def revoke(self, password: str) -> None:
-        """Accept a password no longer."""
-        with self._lock:
-            self._grants.pop(password, None)
-
     def check(self, password: str) -> Grant | None:
         """What a password is good for here and now; None when it is good for nothing.
 
