@@ -17,6 +17,7 @@ import time
 import zipfile
 
 from lab.clients import Client, Workshop
+from lab.cloud import PracticeCloud
 
 _ENVIRONMENTS = os.path.join("target", "test-environments")
 
@@ -36,6 +37,16 @@ for _ in range(10000):
 print((time.perf_counter() - start) / 30000)
 """
 
+
+#: One look-up in a practice cloud: cold (discovery, exchange), then warm, and the memory that the process held by then.
+_LOOK_UP = """
+import sys, time, keyring
+keyring.get_keyring()
+for _ in range(2):
+    start = time.perf_counter()
+    assert keyring.get_credential(sys.argv[1], None)
+    print((time.perf_counter() - start) * 1000)
+"""
 
 #: Prints the most memory that the process held, in KiB. The operating system's account of an ended child would not
 #: do: on Linux it begins with what its parent held when it was forked.
@@ -99,6 +110,24 @@ def show_progress(done: int, total: int) -> None:
         print(f"\r[{'#' * filled}{'.' * (40 - filled)}] {done}/{total}", end=end, file=sys.stderr, flush=True)
 
 
+def show_look_up(runs: int, client: Client, without: Client) -> None:
+    """What a look-up takes, and what memory it adds to a program that only found the backends."""
+    cold, warm, added = [], [], []
+    with tempfile.TemporaryDirectory() as home, PracticeCloud() as cloud:
+        bearer = cloud.azure.directory.user_token(cloud.azure.frodo)
+        environment = cloud.environment(home, ARTIFACTS_KEYRING_NOFUSS_TOKEN=bearer)
+        for number in range(runs):
+            program = ["python", "-c", _LOOK_UP + _PEAK, cloud.azure.feed.url()]
+            times_and_peak = client.run(program, environment).check().stdout.split()
+            cold.append(float(times_and_peak[0]))
+            warm.append(float(times_and_peak[1]))
+            added.append(int(times_and_peak[2]) / 1024 - peak_mebibytes(without, environment))
+            show_progress(number + 1, runs)
+    print(f"\na look-up against the practice cloud on loopback, medians of {runs} runs: ", end="")
+    print(f"cold {statistics.median(cold):.1f} ms, warm {statistics.median(warm):.2f} ms; ", end="")
+    print(f"{statistics.median(added):.2f} MiB more than keyring without ringbearer")
+
+
 def show_foreign_cost(client: Client) -> None:
     """What a service costs that is not ours."""
     with tempfile.TemporaryDirectory() as home:
@@ -130,6 +159,8 @@ def main() -> int:
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}, ", end="")
     print(f"{os.cpu_count()} processors")
     compare(arguments.runs, client, workshop.client())
+    if sys.platform == "linux":
+        show_look_up(arguments.runs, client, workshop.client())
     show_foreign_cost(client)
     show_size(wheel)
     return 0
