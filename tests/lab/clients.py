@@ -26,7 +26,7 @@ UV = "uv==0.13.9"
 if sys.version_info >= (3, 10):
     PIP, PIP_26_1, TWINE = "pip==26.3", "pip==26.1", "twine==7.0.0"
 else:
-    PIP, PIP_26_1, TWINE = "pip", "pip<26", "twine"
+    PIP, PIP_26_1, TWINE = "pip>=26.0", "pip<26", "twine"
 AZURE_CLI = "azure-cli==2.91.0"
 
 
