@@ -36,6 +36,7 @@ pub struct Error {
     kind: Kind,
     message: String,
     hint: Option<String>,
+    concerns_one_url: bool,
 }
 
 /// The result of everything here that can fail.
@@ -44,7 +45,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A failure of this kind. `message` starts with a lower-case letter and has no final stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: single_line(&message.into()), hint: None }
+        Self { kind, message: single_line(&message.into()), hint: None, concerns_one_url: false }
     }
 
     /// The same failure with what to do next, a full clause such as ``run `az login` ``.
@@ -79,11 +80,18 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// Whether another URL of the same organisation may fare better: what one URL answered with, in
-    /// difference to a network that is down or a login that is missing.
+    /// The same failure, said to be what one URL answered with.
+    #[must_use]
+    pub fn of_one_url(mut self) -> Self {
+        self.concerns_one_url = true;
+        self
+    }
+
+    /// Whether another URL of the same organisation may fare better, which it will not where the network
+    /// is down or a login is missing.
     #[must_use]
     pub fn concerns_one_url(&self) -> bool {
-        matches!(self.kind, Kind::Protocol | Kind::NotConfigured)
+        self.concerns_one_url
     }
 
     /// Whether the whole lookup is over, so that no other source may be asked.

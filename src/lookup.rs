@@ -17,7 +17,10 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::{
     error::{Error, Kind, Result},
-    sys::real::{Cancel, Environment, Network, Real, lookup_limit},
+    sys::{
+        Cancel,
+        real::{Environment, Network, Real, lookup_limit},
+    },
 };
 
 /// The first part of the targets of all log lines here.

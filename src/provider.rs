@@ -133,17 +133,25 @@ impl Exhausted {
         })
     }
 
-    /// One error for the whole chain, of the kind of the failure that ended it, if one did. `hint` is
-    /// what to do if no attempt knows better.
+    /// One error for the whole chain, of the kind of the failure that ended it, if one did. The end of the
+    /// lookup, and a service of which nothing is known, stay what they are. `hint` is what to do if no
+    /// attempt knows better.
     #[must_use]
     pub fn into_error(self, hint: &str) -> Error {
-        let whole = |error: &&Error| error.ends_the_lookup() || error.kind() == Kind::NotConfigured;
-        if let Some(over) = self.failures().find(whole) {
+        if let Some(over) = self.failures().find(|error| error.ends_the_lookup()) {
             return over.clone();
+        }
+        let mut failures = self.failures();
+        if let (Some(only), None) = (failures.next(), failures.next())
+            && only.kind() == Kind::NotConfigured
+        {
+            return only.clone();
         }
         let hint = self.failures().find_map(Error::hint).unwrap_or(hint).to_owned();
         let end = self.failures().last().filter(|_| self.ended);
-        Error::new(end.map_or(Kind::Exhausted, Error::kind), self.to_string()).with_hint(hint)
+        let kind = end.map(Error::kind).filter(|kind| *kind != Kind::NotConfigured).unwrap_or(Kind::Exhausted);
+        let error = Error::new(kind, self.to_string()).with_hint(hint);
+        if end.is_some_and(Error::concerns_one_url) { error.of_one_url() } else { error }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     error::{Error, Result},
     secret::Secret,
-    sys::System,
+    sys::{Cancel, System},
 };
 
 /// A token and, where it is known, when it ends.
@@ -56,16 +56,24 @@ struct Slot<Value> {
 
 enum State<Value> {
     Empty,
-    Making,
-    Made { value: Value, until: SystemTime },
-    Failed { error: Error, question: String, until: SystemTime },
+    /// By the lookup that this is the word of. If it is given up, another one takes over.
+    Making(Cancel),
+    Made {
+        value: Value,
+        until: SystemTime,
+    },
+    Failed {
+        error: Error,
+        question: String,
+        until: SystemTime,
+    },
 }
 
 impl<Value> State<Value> {
     fn is_alive(&self, now: SystemTime) -> bool {
         match self {
             Self::Empty => false,
-            Self::Making => true,
+            Self::Making(_) => true,
             Self::Made { until, .. } | Self::Failed { until, .. } => now < *until,
         }
     }
@@ -96,31 +104,31 @@ impl<Value: Clone> TokenCache<Value> {
             match &*state {
                 State::Made { value, until } if system.now() < *until => return Ok(value.clone()),
                 State::Failed { error, question: asked, until }
-                    if system.now() < *until && (asked == question || !error.concerns_one_url()) =>
+                    if is_soon(system.now(), *until) && (asked == question || !error.concerns_one_url()) =>
                 {
                     return Err(error.clone());
                 }
-                State::Making => {
+                State::Making(by) if !by.is_cancelled() => {
                     system.check()?;
                     state = slot.changed.wait_timeout(state, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 _ => break,
             }
         }
-        *state = State::Making;
+        *state = State::Making(system.cancel());
         drop(state);
 
-        let mut making = Making { slot: &slot, next: Some(State::Empty) };
+        let mut making = Making { slot: &slot, by: system.cancel(), next: State::Empty };
         let outcome = make();
         let now = system.now();
-        making.next = Some(match &outcome {
+        making.next = match &outcome {
             Ok((value, expires)) => State::Made { value: value.clone(), until: usable_until(now, *expires) },
             // The next caller may have more patience than this one had.
             Err(error) if error.ends_the_lookup() => State::Empty,
             Err(error) => {
                 State::Failed { error: error.clone(), question: question.to_owned(), until: now + FAILURE_LIFE }
             }
-        });
+        };
         outcome.map(|(value, _)| value)
     }
 
@@ -152,19 +160,28 @@ impl<Value> Default for Slot<Value> {
     }
 }
 
-/// The duty to leave the slot in order and to wake the others, also when making panics.
+/// The duty to leave the slot in order and to wake the others, also when making panics. A slot that
+/// another lookup took over is that one's.
 struct Making<'slot, Value> {
     slot: &'slot Slot<Value>,
-    next: Option<State<Value>>,
+    by: Cancel,
+    next: State<Value>,
 }
 
 impl<Value> Drop for Making<'_, Value> {
     fn drop(&mut self) {
-        if let Some(next) = self.next.take() {
-            *lock(&self.slot.state) = next;
+        let mut state = lock(&self.slot.state);
+        if matches!(&*state, State::Making(by) if by.is_same(&self.by)) {
+            *state = std::mem::replace(&mut self.next, State::Empty);
         }
+        drop(state);
         self.slot.changed.notify_all();
     }
+}
+
+/// Whether a failure is still remembered. A clock that is set back must not make that last.
+fn is_soon(now: SystemTime, until: SystemTime) -> bool {
+    until.duration_since(now).is_ok_and(|left| !left.is_zero() && left <= FAILURE_LIFE)
 }
 
 fn lock<Inner>(mutex: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
@@ -240,9 +257,10 @@ mod tests {
 
     #[test]
     fn only_a_failure_that_concerns_one_url_is_not_another_ones() {
-        for (kind, is_shared) in [(Kind::Protocol, false), (Kind::Network, true)] {
+        let general = Error::new(Kind::Protocol, "no");
+        for (error, is_shared) in [(general.clone().of_one_url(), false), (general, true)] {
             let (cache, system) = (TokenCache::default(), Fake::default());
-            assert!(cache.get_or_make(&system, "key", "one", || Err(Error::new(kind, "no"))).is_err());
+            assert!(cache.get_or_make(&system, "key", "one", || Err(error)).is_err());
             assert_eq!(cache.get_or_make(&system, "key", "other", || Ok((7, None))).is_err(), is_shared);
         }
     }
@@ -274,6 +292,19 @@ mod tests {
         let outcome = cache.get_or_make(&system, "key", "q", || Err(Error::new(Kind::Cancelled, "gave up")));
         assert_eq!(outcome.unwrap_err().kind(), Kind::Cancelled);
         assert_eq!(count(&cache, &system, &made, None), 1);
+    }
+
+    #[test]
+    fn a_lookup_that_is_given_up_holds_nobody() {
+        let (cache, given_up, system) = (TokenCache::default(), Fake::default(), Fake::default());
+        let outcome = cache.get_or_make(&given_up, "key", "q", || {
+            given_up.cancel().cancel();
+            assert_eq!(cache.get_or_make(&system, "key", "q", || Ok((2, None))), Ok(2));
+            Ok((1, None))
+        });
+        assert_eq!(outcome, Ok(1));
+        let again = cache.get_or_make(&system, "key", "q", || panic!("made anew"));
+        assert_eq!(again, Ok(2), "the late value of the abandoned lookup does not replace the other");
     }
 
     #[test]

@@ -32,8 +32,9 @@ const PREFIXES: [&str; 11] = [
 pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> String {
     let mut context = Context::new(&SHA256);
     for (name, value) in system.variables() {
-        if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-            for part in [name.as_bytes(), b"=", value.as_bytes(), b"\0"] {
+        let name = name.as_encoded_bytes();
+        if PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes())) {
+            for part in [name, b"=", value.as_encoded_bytes(), b"\0"] {
                 context.update(part);
             }
         }

@@ -84,11 +84,14 @@ impl<'lookup> Minting<'lookup> {
     fn discover(&self) -> Result<Discovery> {
         let organisation = self.feed.organisation_key();
         let known = || self.organisations.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(discovery) = discovery::discover(self.system, self.feed)? {
+        let said = discovery::discover(self.system, self.feed)
+            .map_err(|error| if error.kind() == Kind::Protocol { error.of_one_url() } else { error })?;
+        if let Some(discovery) = said {
             known().insert(organisation, discovery.clone());
             return Ok(discovery);
         }
-        let unknown = || Error::new(Kind::NotConfigured, "the feed lets everybody in and does not say whose it is");
+        let unknown =
+            || Error::new(Kind::NotConfigured, "the feed lets everybody in and does not say whose it is").of_one_url();
         known().get(&organisation).cloned().ok_or_else(unknown)
     }
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -11,7 +12,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{System, http, process};
+use super::{Cancel, System, http, process};
 use crate::error::{Error, Kind, Result};
 
 type Answer = std::result::Result<http::Response, http::Failure>;
@@ -26,6 +27,7 @@ pub(crate) struct Fake {
     files: BTreeMap<PathBuf, Vec<u8>>,
     programs: Vec<String>,
     state: Mutex<State>,
+    cancel: Cancel,
 }
 
 #[derive(Default)]
@@ -126,8 +128,8 @@ impl System for Fake {
         self.variables.get(name).cloned()
     }
 
-    fn variables(&self) -> Vec<(String, String)> {
-        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    fn variables(&self) -> Vec<(OsString, OsString)> {
+        self.variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
     fn now(&self) -> SystemTime {
@@ -140,7 +142,14 @@ impl System for Fake {
     }
 
     fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() {
+            return Err(Error::new(Kind::Cancelled, "the caller gave up"));
+        }
         if self.remaining().is_zero() { Err(Error::new(Kind::Timeout, "the lookup took too long")) } else { Ok(()) }
+    }
+
+    fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     fn pause(&self, length: Duration) -> Result<()> {

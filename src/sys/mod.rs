@@ -12,20 +12,48 @@ pub mod real;
 pub mod retry;
 
 use std::{
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
 use crate::{error::Result, secret::Secret};
+
+/// The word that the caller gave up. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Says that the caller gave up.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the caller gave up.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether both are the word of the same lookup.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
 
 /// What a lookup may see and do.
 pub trait System: Send + Sync {
     /// An environment variable as it is; `None` if it is unset or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// Every environment variable that is UTF-8, in the order of the names.
-    fn variables(&self) -> Vec<(String, String)>;
+    /// Every environment variable, in the order of the names.
+    fn variables(&self) -> Vec<(OsString, OsString)>;
 
     /// The time of day.
     fn now(&self) -> SystemTime;
@@ -35,6 +63,9 @@ pub trait System: Send + Sync {
 
     /// Fails if the caller gave up or the lookup's time is over.
     fn check(&self) -> Result<()>;
+
+    /// The word that the caller gave up, for those who wait for what this lookup makes.
+    fn cancel(&self) -> Cancel;
 
     /// Waits. Fails at once if the caller gives up, or if the lookup would be over before the wait is.
     fn pause(&self, length: Duration) -> Result<()>;

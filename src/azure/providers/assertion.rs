@@ -17,8 +17,9 @@ pub(super) fn request(system: &dyn System, request: &Request, issuer: &str, fiel
         return Err(Error::new(Kind::Rejected, refusal).with_hint(hint));
     }
     let mut answer: Map<String, Value> = response.json()?;
-    match answer.remove(field) {
-        Some(Value::String(token)) if !token.trim().is_empty() => Ok(Secret::new(token)),
-        _ => Err(Error::new(Kind::Protocol, format!("{issuer} answered without an identity token"))),
-    }
+    let token = match answer.remove(field) {
+        Some(Value::String(token)) => Secret::from_trimmed(Secret::new(token).expose()),
+        _ => None,
+    };
+    token.ok_or_else(|| Error::new(Kind::Protocol, format!("{issuer} answered without an identity token")))
 }

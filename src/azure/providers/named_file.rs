@@ -22,12 +22,12 @@ pub(super) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Ze
     let is_path = path.len() <= LONGEST_PATH && !path.contains(char::is_control) && Path::new(path).is_absolute();
     if !is_path {
         return Err(Error::new(Kind::Configuration, format!("{variable} does not hold the absolute path of a file"))
-            .with_hint(format!("put what {variable} holds into a file and name that file")));
+            .with_hint("name the file by its absolute path; a token or key itself belongs into such a file"));
     }
     system
         .read_file(Path::new(path), CAP)
         .map(Zeroizing::new)
-        .map_err(|error| broken(variable, path, &format!("cannot be read: {}", error.kind())))
+        .map_err(|error| broken(variable, path, &format!("cannot be read: {error}")))
 }
 
 /// Reads a file with one token in it.

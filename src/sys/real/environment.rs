@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, ffi::OsString};
 /// A copy of the process's environment.
 ///
 /// It is captured while Python's lock is held: Python's `os.environ` writes to the C environment, and
-/// reading that at the same time from another thread is undefined behaviour. It also keeps one lookup
-/// consistent with itself.
+/// reading that at the same time from another thread is a race. It also keeps one lookup consistent with
+/// itself. (What remains: ureq and the platform verifier look for settings of theirs once for each agent;
+/// what ureq finds is overruled.)
 #[derive(Clone)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
@@ -23,16 +24,7 @@ impl Environment {
         self.0.get(&key(name))?.to_str()
     }
 
-    /// Every variable that is UTF-8, in the order of the names.
-    #[must_use]
-    pub fn texts(&self) -> Vec<(String, String)> {
-        self.0
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
-            .collect()
-    }
-
-    /// Every variable as it is, for a child process.
+    /// Every variable as it is.
     pub(super) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.0.iter()
     }

@@ -10,12 +10,10 @@ mod proxy;
 mod trust;
 
 use std::{
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -23,7 +21,7 @@ use log::debug;
 use ring::rand::{SecureRandom, SystemRandom};
 
 pub use self::{environment::Environment, network::Network};
-use super::{System, http, process as child};
+use super::{Cancel, System, http, process as child};
 use crate::error::{Error, Kind, Result};
 
 /// How long a whole lookup may take unless RINGBEARER_TIMEOUT says otherwise.
@@ -34,23 +32,6 @@ const LOOKUP_LIMIT_VARIABLE: &str = "RINGBEARER_TIMEOUT";
 
 /// How often a wait looks whether the caller gave up.
 const GLANCE: Duration = Duration::from_millis(20);
-
-/// The word that the caller gave up. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Says that the caller gave up.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the caller gave up.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// The real system, for one lookup.
 pub struct Real {
@@ -98,8 +79,8 @@ impl System for Real {
         self.environment.text(name).map(str::to_owned)
     }
 
-    fn variables(&self) -> Vec<(String, String)> {
-        self.environment.texts()
+    fn variables(&self) -> Vec<(OsString, OsString)> {
+        self.environment.all().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     fn now(&self) -> SystemTime {
@@ -118,6 +99,10 @@ impl System for Real {
             return Err(too_long());
         }
         Ok(())
+    }
+
+    fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     fn pause(&self, length: Duration) -> Result<()> {

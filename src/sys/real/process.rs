@@ -12,10 +12,10 @@ use std::{
 use log::debug;
 use zeroize::Zeroizing;
 
-use super::{Cancel, Environment, GLANCE};
+use super::{Environment, GLANCE};
 use crate::{
     error::{Error, Kind, Result},
-    sys::process as child,
+    sys::{Cancel, process as child},
 };
 
 /// How long, after the child itself has ended, its output may stay open in the hands of a process
@@ -127,7 +127,7 @@ impl Running {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut builder, 0);
         let failed = |error: std::io::Error| {
-            Error::new(Kind::Process, format!("{} cannot be run: {}", command.program.display(), error.kind()))
+            Error::new(Kind::Process, format!("{} cannot be run: {error}", command.program.display()))
         };
         let mut child = builder.spawn().map_err(failed)?;
         let (sender, ended) = mpsc::channel();
@@ -162,9 +162,11 @@ impl Running {
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
             if self.exited.is_none() {
-                let status = self.child.try_wait().map_err(|error| {
-                    Error::new(Kind::Process, format!("{name} cannot be waited for: {}", error.kind()))
-                })?;
+                let status = match self.child.try_wait() {
+                    Err(error) if is_reaped_by_others(&error) => Some(ExitStatus::default()),
+                    status => status
+                        .map_err(|error| Error::new(Kind::Process, format!("{name} cannot be waited for: {error}")))?,
+                };
                 self.exited = status.map(|status| (status, Instant::now()));
             }
             if let Some((status, since)) = self.exited
@@ -193,6 +195,15 @@ impl Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a child has ended without leaving its status to us: so it is where SIGCHLD is ignored, which
+/// programs inherit from those that start them. What the child printed has to decide then.
+fn is_reaped_by_others(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(rustix::io::Errno::CHILD.raw_os_error());
+    #[cfg(not(unix))]
+    return false;
 }
 
 /// A directory that holds nothing a program would pick up by accident.

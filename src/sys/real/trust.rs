@@ -73,10 +73,10 @@ fn paths(variable: &str, value: &OsString) -> Vec<PathBuf> {
 
 /// The certificates of a file or directory, or what is wrong with it.
 fn read(path: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
-    let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut certificates = Vec::new();
     if metadata.is_dir() {
-        for file in directory_files(path).map_err(|error| format!("cannot be listed: {}", error.kind()))? {
+        for file in directory_files(path).map_err(|error| format!("cannot be listed: {error}"))? {
             // A directory of trust holds other things too; only a file that was named must be whole.
             if let Ok(content) = files::read(&file, BUNDLE_CAP) {
                 certificates.extend(parse_pem(&content).filter_map(|item| certificate(item.ok()?)));

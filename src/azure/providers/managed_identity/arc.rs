@@ -42,7 +42,7 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token
     }
     let path = challenge_path(&challenge, &agent_folder(system))?;
     let content = system.read_file(&path, FILE_CAP).map(Zeroizing::new).map_err(|error| {
-        Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), error.kind()))
+        Error::new(Kind::Configuration, format!("{} cannot be read: {error}", path.display()))
             .with_hint("on Linux the user must be in the group himds")
     })?;
     let key = Secret::from_utf8_trimmed(&content)

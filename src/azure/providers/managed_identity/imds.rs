@@ -80,7 +80,11 @@ fn insist(system: &dyn System, request: &Request, first: Response) -> Result<Res
     let mut response = first;
     loop {
         debug!("managed_identity: the metadata service answered {}, asking again", response.status);
-        system.pause(retry::retry_after(&response).unwrap_or(PAUSE))?;
+        let pause = retry::retry_after(&response).unwrap_or(PAUSE);
+        if pause >= system.remaining() {
+            return Ok(response);
+        }
+        system.pause(pause)?;
         response = retry::send_with(system, request, POLICY)?;
         if response.status != 410 || system.remaining() <= end {
             return Ok(response);
