@@ -236,3 +236,14 @@ def test_a_url_that_is_wrong_or_says_nothing_does_not_keep_another_of_its_organi
     assert second.credential[0] == "VssSessionToken"
     # By now there is a token for the organisation.
     assert again.credential == second.credential
+
+
+def test_a_failure_that_concerns_the_organisation_is_shared_by_all_its_urls(
+    cloud: PracticeCloud, look_up: Lookups, az: StandIns
+) -> None:
+    cloud.faults.add(faults.status(403), host="vssps.dev.azure.com")
+    feeds = [cloud.azure.contoso.feed(f"feed-{number}") for number in range(5)]
+    answers = look_up.all([LookUp(feed.url()) for feed in feeds], **AZ)
+    assert passwords(answers) == [None] * len(feeds)
+    assert requests(cloud) == COLD
+    assert len(az.invocations()) == 1

@@ -145,6 +145,15 @@ def test_a_public_feed_of_which_nothing_is_known_is_a_quiet_none(
     assert cloud.log.bearers() == []
 
 
+def test_a_broken_setting_is_told_beside_a_public_feed_that_says_nothing(
+    cloud: PracticeCloud, look_up: Lookups
+) -> None:
+    cloud.faults.add(faults.status(200), host="pkgs.dev.azure.com")
+    answer = look_up(ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE="/nowhere/token")
+    assert answer.credential is None
+    assert "ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE names /nowhere/token" in answer.warning
+
+
 def test_a_public_feed_is_served_by_what_its_organisation_said_last(
     cloud: PracticeCloud, look_up: Lookups, frodo: str
 ) -> None:

@@ -76,6 +76,21 @@ def test_ctrl_c_ends_the_wait_for_a_silent_server(cloud: PracticeCloud, start) -
     assert running.end() == (0, "")
 
 
+def test_a_look_up_after_ctrl_c_does_not_wait_for_the_one_that_was_given_up(
+    cloud: PracticeCloud, start, stand_ins: StandIns
+) -> None:
+    stand_ins.az(*az_token(cloud.azure.directory.user_token(cloud.azure.frodo)))
+    cloud.faults.add(faults.silence(), times=1)
+    running = start(INTERRUPTED, [cloud.azure.feed.url()] * 2)
+    assert running.line() == "asking"
+    cloud.log.wait_for(1, host="pkgs.dev.azure.com")
+    running.interrupt()
+    interrupted = time.monotonic()
+    assert [running.line(), running.line()] == ["asking", "answered"]
+    # The request that was given up stays open for its 30 seconds.
+    assert time.monotonic() - interrupted < 10
+
+
 def test_ctrl_c_ends_the_wait_for_a_silent_proxy_and_for_a_slow_body(cloud: PracticeCloud, start) -> None:
     cloud.faults.add(faults.silence(), method="CONNECT", times=2)
     cloud.faults.add(faults.drip(0.05))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from commands import PROVIDER, Commands
+from commands import PROVIDER, Commands, token_answers
 from lab.azure.directory import AZURE_DEVOPS
 from lab.cli_stand_ins import (
     Answer,
@@ -82,6 +83,16 @@ def test_az_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, command
 
 
 # -- ado_auth_helper
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGCHLD")
+def test_a_program_that_ignores_the_end_of_its_children_gets_the_token_of_az_all_the_same(
+    cloud: PracticeCloud, commands: Commands, bearer: str
+) -> None:
+    commands.script("azure_cli", *token_answers("azure_cli", bearer))
+    ignoring = ["/bin/sh", "-c", 'trap "" CHLD; exec "$@"', "sh"]
+    (answer,) = commands.look_up.all([LookUp(cloud.azure.feed.url())], before=ignoring)
+    assert answer.served == "azure_cli"
 
 
 def test_a_helper_that_is_not_signed_in_is_reported(commands: Commands) -> None:
