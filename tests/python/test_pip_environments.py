@@ -37,9 +37,9 @@ print(late, found is not None, missed, raised)
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, client: Client, tool: Client, home: Path, cloud: PracticeCloud) -> Client:
+def own_pip(tmp_path: Path, client: Client, tool: Client, home: Path, cloud: PracticeCloud) -> Client:
     """An environment to install into, which has the client's packages too: pip runs in what it changes."""
-    directory = tmp_path / "workplace"
+    directory = tmp_path / "own_pip"
     command = ["uv", "venv", "--quiet", "--no-project", "--python", client.python, directory]
     tool.run(command, cloud.environment(home)).check()
     made = Client(str(directory))
@@ -51,14 +51,14 @@ def workplace(tmp_path: Path, client: Client, tool: Client, home: Path, cloud: P
     return made
 
 
-def test_pip_installs_again_over_what_it_runs_in(cloud: PracticeCloud, workplace: Client, frodo: Person) -> None:
+def test_pip_installs_again_over_what_it_runs_in(cloud: PracticeCloud, own_pip: Client, frodo: Person) -> None:
     source = ["--keyring-provider", "import", "--index-url", cloud.azure.feed.url()]
     for options in (["hello-private==1.0"], ["--force-reinstall", "greetings"]):
-        ended = workplace.run(["python", "-m", "pip", "install", *source, *options], frodo.environment()).check()
+        ended = own_pip.run(["python", "-m", "pip", "install", *source, *options], frodo.environment()).check()
         assert "Blocked import" not in ended.output and "Unsafe import" not in ended.output, ended
     assert "Successfully uninstalled hello-private-1.0" in ended.stdout
     program = "import greetings, hello_private; print(hello_private.greeting)"
-    ended = workplace.run(["python", "-c", program], frodo.environment()).check()
+    ended = own_pip.run(["python", "-c", program], frodo.environment()).check()
     assert ended.stdout == "hello from hello-private 1.1\n"
     frodo.assert_look_ups(READ, READ)
 
