@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::expiry;
+use super::is_guid;
 use crate::{
     error::{Error, Kind, Result, quote},
     jwt::Claims,
@@ -105,7 +105,6 @@ impl Tenant {
     /// Whether a token is known to belong to another tenant: both must be named by their GUIDs.
     #[must_use]
     pub fn differs_from(&self, claims: &Claims) -> bool {
-        let is_guid = |id: &str| id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         claims.text("tid").is_some_and(|tid| is_guid(tid) && is_guid(&self.id) && !tid.eq_ignore_ascii_case(&self.id))
     }
 }
@@ -156,9 +155,7 @@ pub fn request_application_token(
     let scope = format!("{AZURE_DEVOPS}/.default");
     let mut fields = vec![("grant_type", "client_credentials"), ("client_id", client_id), ("scope", &scope)];
     fields.extend_from_slice(proof);
-    let Token { secret, expires } =
-        oauth::request_token(system, &tenant.token_endpoint()?, &fields).map_err(explain)?;
-    Ok(Token { expires: expiry(expires, &secret), secret })
+    oauth::request_token(system, &tenant.token_endpoint()?, &fields).map_err(explain)
 }
 
 /// Asks for a token as an application that proves itself with a signed assertion.

@@ -4,7 +4,7 @@ use std::{
     cell::OnceCell,
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 // Nothing here is logged at INFO: pip prints that on standard output, also of commands whose output is JSON.
@@ -24,7 +24,6 @@ use crate::{
     jwt::Claims,
     provider::{Exhausted, ask_in_turn},
     sys::System,
-    token::Token,
 };
 
 /// How much clocks may differ.
@@ -109,13 +108,13 @@ impl<'lookup> Minting<'lookup> {
             }
             Grant::Bearer(token) => token,
         };
-        self.check_end(&token)?;
         let claims = Claims::read(&token.secret);
+        let expires = token.expires.or_else(|| claims.as_ref()?.expires());
+        self.check_end(expires)?;
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
         if claims.as_ref().is_some_and(entra::is_service_principal) {
             debug!("{}: {provider} gives the bearer of {shown_account}, a service principal", self.feed.shown());
-            let expires = super::expiry(token.expires, &token.secret);
             return Ok(Credential { username: BEARER_USERNAME.to_owned(), password: token.secret, expires });
         }
         debug!("{}: exchanging the bearer of {shown_account} from {provider}", self.feed.shown());
@@ -127,8 +126,8 @@ impl<'lookup> Minting<'lookup> {
 
     /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that
     /// is some minutes off does not matter.
-    fn check_end(&self, token: &Token) -> Result<()> {
-        let since = token.expires.and_then(|end| self.system.now().duration_since(end).ok());
+    fn check_end(&self, expires: Option<SystemTime>) -> Result<()> {
+        let since = expires.and_then(|end| self.system.now().duration_since(end).ok());
         match since {
             Some(since) if since > CLOCK_SKEW => Err(Error::new(Kind::Rejected, "its token has expired")),
             _ => Ok(()),

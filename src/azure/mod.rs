@@ -85,6 +85,11 @@ impl AzureArtifacts {
     }
 }
 
+/// Whether a text has the form of a GUID, as Azure writes tenants, projects and feeds.
+fn is_guid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
 /// The end of a token: as the service says, or as the token itself does.
 fn expiry(said: Option<SystemTime>, token: &Secret) -> Option<SystemTime> {
     said.or_else(|| Claims::read(token)?.expires())

@@ -31,7 +31,7 @@ pub enum Method {
 
 /// Which way a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
+pub enum Way {
     /// Over https, through the proxy that the environment names.
     Internet,
     /// To a service of this machine or its hypervisor: http is allowed, a proxy is not.
@@ -50,7 +50,7 @@ pub struct Request {
     /// The body of a POST.
     pub body: Zeroizing<Vec<u8>>,
     /// Which way it goes.
-    pub network: Network,
+    pub way: Way,
     /// The limit for the connection.
     pub connect_limit: Duration,
     /// The limit for the whole request.
@@ -66,7 +66,7 @@ impl Request {
             url,
             headers: Vec::new(),
             body: Zeroizing::new(Vec::new()),
-            network: Network::Internet,
+            way: Way::Internet,
             connect_limit: CONNECT_LIMIT,
             limit: REQUEST_LIMIT,
         }
@@ -106,7 +106,7 @@ impl Request {
     /// The same request to a service of this machine: no proxy, and http is allowed.
     #[must_use]
     pub fn to_metadata_service(mut self) -> Self {
-        self.network = Network::Metadata;
+        self.way = Way::Metadata;
         self
     }
 

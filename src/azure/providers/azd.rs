@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Grant, Tenant};
 use crate::{
-    azure::{entra::AZURE_DEVOPS, expiry},
+    azure::entra::AZURE_DEVOPS,
     error::{Error, Kind, Result},
     provider::{Attempt, TokenProvider},
     secret::Secret,
@@ -41,8 +41,8 @@ impl TokenProvider<Tenant, Grant> for Azd {
         let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
         let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(broken)?;
-        let said = answer.expires_on.as_deref().and_then(moment);
-        Ok(Attempt::Token(Grant::Bearer(Token { expires: expiry(said, &secret), secret })))
+        let expires = answer.expires_on.as_deref().and_then(moment);
+        Ok(Attempt::Token(Grant::Bearer(Token { secret, expires })))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{Feed, Grant, SESSION_USERNAME};
 use crate::{
+    azure::is_guid,
     error::{Error, Kind, Result},
     provider::{Attempt, TokenProvider},
     secret::Secret,
@@ -114,6 +115,7 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
 fn best(endpoints: Vec<Endpoint>, feed: &Feed) -> Option<Endpoint> {
     let mut found: Option<(usize, Endpoint)> = None;
     let mut same_organisation = Vec::new();
+    let path = segments(feed);
     for endpoint in endpoints {
         let Some(other) = Feed::from_service(&endpoint.service) else {
             continue;
@@ -122,7 +124,6 @@ fn best(endpoints: Vec<Endpoint>, feed: &Feed) -> Option<Endpoint> {
             continue;
         }
         let prefix = feed_path(&other);
-        let path = segments(feed);
         if path.starts_with(&prefix) {
             if found.as_ref().is_none_or(|(length, _)| prefix.len() > *length) {
                 found = Some((prefix.len(), endpoint));
@@ -153,9 +154,7 @@ fn feed_path(feed: &Feed) -> Vec<String> {
 }
 
 fn names_feed_by_guid(feed: &Feed) -> bool {
-    feed_path(feed)
-        .last()
-        .is_some_and(|name| name.len() == 36 && name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'))
+    feed_path(feed).last().is_some_and(|name| is_guid(name))
 }
 
 #[cfg(test)]

@@ -59,11 +59,10 @@ impl Grant {
         Self::Password { username: SESSION_USERNAME.to_owned(), password }
     }
 
-    /// A bearer of Entra ID, which ends when it says.
+    /// A bearer of Entra ID of which nothing is known but what it says itself.
     #[must_use]
     pub fn bearer(secret: Secret) -> Self {
-        let expires = super::expiry(None, &secret);
-        Self::Bearer(Token { secret, expires })
+        Self::Bearer(Token { secret, expires: None })
     }
 
     /// What an unlabelled secret must be: a JSON Web Token is a bearer, unless Azure DevOps issued it

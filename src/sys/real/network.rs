@@ -14,9 +14,7 @@ use zeroize::Zeroizing;
 use super::{Environment, proxy, trust};
 use crate::{
     error::{Error, Kind, Result, quote},
-    sys::http::{
-        BODY_CAP, CONNECT_LIMIT, Failure, Method, Network as Way, REQUEST_LIMIT, Request, Response, is_loopback,
-    },
+    sys::http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Way, is_loopback},
 };
 
 /// What this program calls itself to servers.
@@ -62,7 +60,7 @@ impl Network {
     }
 
     fn agent(&self, environment: &Environment, request: &Request) -> Result<Agent> {
-        let proxy = match request.network {
+        let proxy = match request.way {
             // A proxy has a loopback of its own, and what goes there over http would pass it in the clear.
             Way::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
             Way::Internet | Way::Metadata => None,
@@ -91,7 +89,7 @@ impl Network {
 /// Plain http is for this machine's metadata services alone.
 fn check_way(request: &Request) -> Result<()> {
     let allowed = request.url.scheme() == "https"
-        || (request.url.scheme() == "http" && (request.network == Way::Metadata || is_loopback(&request.url)));
+        || (request.url.scheme() == "http" && (request.way == Way::Metadata || is_loopback(&request.url)));
     if allowed {
         Ok(())
     } else {

@@ -88,9 +88,14 @@ fn read(path: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
             certificates.extend(certificate(item.map_err(|_| "is not valid PEM")?));
         }
     }
-    // What the verifier would pass over in silence does not count: an old list may hold some of it.
-    certificates.retain(|certificate| RootCertStore::empty().add(certificate.der().into()).is_ok());
-    if certificates.is_empty() { Err("holds no certificate in PEM form".to_owned()) } else { Ok(certificates) }
+    // The verifier passes in silence over what it cannot read (an old list may hold some of it), so that
+    // something must be left for it.
+    let is_readable = |certificate: &Certificate<'_>| RootCertStore::empty().add(certificate.der().into()).is_ok();
+    if certificates.iter().any(is_readable) {
+        Ok(certificates)
+    } else {
+        Err("holds no certificate in PEM form".to_owned())
+    }
 }
 
 fn certificate(item: PemItem<'static>) -> Option<Certificate<'static>> {

@@ -11,14 +11,10 @@ use url::{Host, Url};
 
 use super::{Grant, Tenant};
 use crate::{
-    azure::{
-        entra::{AZURE_DEVOPS, CLIENT_VARIABLE},
-        expiry,
-    },
+    azure::entra::{AZURE_DEVOPS, CLIENT_VARIABLE},
     error::{Error, Kind, Result},
     provider::{Attempt, TokenProvider},
     sys::{System, http::is_loopback},
-    token::Token,
 };
 
 /// The provider.
@@ -49,9 +45,7 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
             imds::token(system)?
         };
         Ok(match attempt {
-            Attempt::Token(Token { secret, expires }) => {
-                Attempt::Token(Grant::Bearer(Token { expires: expiry(expires, &secret), secret }))
-            }
+            Attempt::Token(token) => Attempt::Token(Grant::Bearer(token)),
             Attempt::Skip(why) => Attempt::Skip(why),
         })
     }
