@@ -44,7 +44,7 @@ venv: $(VENV_READY) ## make .venv with the pinned development tools
 	@echo "== development tools: $(VENV)"
 
 $(VENV_READY): tests/requirements.txt
-	@command -v $(CARGO) >/dev/null 2>&1 || { echo "No cargo on PATH: install a Rust toolchain (1.88 or newer)." >&2; exit 1; }
+	@command -v $(CARGO) >/dev/null 2>&1 || { echo "No cargo on PATH: install a Rust toolchain (1.89 or newer)." >&2; exit 1; }
 	@echo "== installing the development tools into $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --requirement tests/requirements.txt

@@ -23,6 +23,14 @@ pub enum Kind {
     Exhausted,
     /// The service is ours and nothing is known that would serve it: answered with nothing.
     NotConfigured,
+    /// The store cannot be unlocked: no ssh-agent, not the right key in it, or its owner said no.
+    Locked,
+    /// The store does not hold what it should.
+    Corrupted,
+    /// The store has no such record.
+    NotFound,
+    /// The store cannot be read or written: permissions, a full disk, a lock that another keeps.
+    Storage,
     /// A fault of this program.
     Internal,
 }
@@ -43,7 +51,8 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// A failure of this kind. `message` starts with a lower-case letter and has no final stop.
+    /// A failure of this kind. `message` has no final stop, and starts with a lower-case letter unless it is
+    /// one that the users of a package that this one replaces know by heart.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: single_line(&message.into()), hint: None, concerns_one_url: false }
     }

@@ -8,7 +8,7 @@
 //! - floor 1: [`sys`]: the outside world behind one trait, real and fake.
 //! - floor 2: [`ini`], [`jwt`], [`oauth`], [`token`], [`provider`], [`backend`]: small readers and
 //!   the shapes that every registry shares.
-//! - floor 3: one folder a registry: [`azure`].
+//! - floor 3: one folder a registry: [`azure`]; [`store`]: secrets that the ssh-agent unlocks.
 //! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup in a thread of its own.
 //! - floor 5: the Python edge (feature `python`).
 
@@ -25,5 +25,6 @@ pub mod provider;
 mod python;
 pub mod secret;
 pub mod service;
+pub mod store;
 pub mod sys;
 pub mod token;

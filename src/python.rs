@@ -18,7 +18,7 @@ use pyo3::{
     exceptions::PyRuntimeError,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyString, PyType},
+    types::{PyBytes, PyString, PyType},
 };
 
 use crate::{
@@ -26,8 +26,13 @@ use crate::{
     error::{Error, Kind, Result},
     keyring::Keyring,
     lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup},
+    secret::SecretText,
     service::Service,
-    sys::real::{Environment, Network},
+    store::{Store, is_in_use},
+    sys::{
+        Cancel,
+        real::{Environment, Network, Real},
+    },
 };
 
 /// How often the waiting thread looks for Ctrl-C.
@@ -40,6 +45,7 @@ const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
 #[derive(Default)]
 struct Memory {
     keyring: Keyring,
+    store: Store,
     network: Arc<Network>,
 }
 
@@ -87,19 +93,13 @@ fn get_credential(
     }));
     // A name that cannot even be read is nobody's.
     let Ok(Some(service)) = claimed else { return Ok(None) };
-    let logger = python.import("logging")?.call_method1("getLogger", (LOG_ROOT,))?;
     let environment = Environment::capture();
     let is_strict = environment.text(STRICT_VARIABLE).is_some_and(|value| !matches!(value.trim(), "" | "0"));
-
     let (backend, username) = (backend.to_owned(), username.and_then(text));
-    let for_lookup = Arc::clone(&memory);
-    let lookup = Lookup::start(environment, Arc::clone(&memory.network), level_of(&logger)?, move |system| {
-        for_lookup.keyring.get(system, &backend, &service, username.as_deref())
-    });
-    let outcome = match lookup {
-        Ok(lookup) => wait_for(python, lookup, &logger)?,
-        Err(error) => Err(error),
-    };
+    let logger = logger(python)?;
+    let outcome = look_up(python, &memory, environment, &logger, move |memory, system| {
+        memory.keyring.get(system, &backend, &service, username.as_deref())
+    })?;
     match outcome {
         Ok(credential) => {
             Ok(credential.map(|Credential { username, password, .. }| (username, password.expose().to_owned())))
@@ -113,12 +113,123 @@ fn get_credential(
     }
 }
 
+/// The password of a user of a service in the store; `None` if there is none. Whatever fails is raised.
+#[pyfunction]
+fn store_get<'python>(
+    python: Python<'python>,
+    service: &Bound<'_, PyAny>,
+    username: &Bound<'_, PyAny>,
+) -> PyResult<Option<Bound<'python, PyString>>> {
+    // What is no text, or no Unicode, has no record.
+    let (Some(service), Some(username)) = (text(service), text(username)) else { return Ok(None) };
+    let found = in_store(python, move |store, system| store.get(system, &service, &username))?;
+    found.as_ref().map(|password| from_secret_text(python, password)).transpose()
+}
+
+/// Some user of a service in the store, and the password; `None` if there is none. Whatever fails is
+/// raised.
+#[pyfunction]
+fn store_find<'python>(
+    python: Python<'python>,
+    service: &Bound<'_, PyAny>,
+) -> PyResult<Option<(String, Bound<'python, PyString>)>> {
+    let Some(service) = text(service) else { return Ok(None) };
+    let found = in_store(python, move |store, system| store.find(system, &service))?;
+    found.map(|(username, password)| Ok((username, from_secret_text(python, &password)?))).transpose()
+}
+
+/// Stores a password, and makes the store if there is none. Whatever fails is raised.
+#[pyfunction]
+fn store_set(
+    python: Python<'_>,
+    service: &Bound<'_, PyAny>,
+    username: &Bound<'_, PyAny>,
+    password: &Bound<'_, PyString>,
+) -> PyResult<()> {
+    let (Some(service), Some(username)) = (text(service), text(username)) else {
+        let error = Error::new(Kind::Storage, "a service and a user name in the store are text, and Unicode");
+        return Err(to_python(python, &error));
+    };
+    let password = to_secret_text(password)?;
+    in_store(python, move |store, system| store.set(system, &service, &username, &password))
+}
+
+/// Removes a password from the store. A password that is not there is raised too, as all that fails.
+#[pyfunction]
+fn store_delete(python: Python<'_>, service: &Bound<'_, PyAny>, username: &Bound<'_, PyAny>) -> PyResult<()> {
+    // What is no Unicode has no record, and the empty name of it is as good as any other that has none.
+    let names = text(service).zip(text(username));
+    in_store(python, move |store, system| match &names {
+        Some((service, username)) => store.delete(system, service, username),
+        None => Err(Error::new(Kind::NotFound, "Password not found")),
+    })
+}
+
+/// Whether somebody set the store up: by a variable, the configuration file, or by using it.
+#[pyfunction]
+fn store_is_in_use() -> bool {
+    let system = Real::new(Environment::capture(), Arc::default(), Cancel::default());
+    catch_unwind(AssertUnwindSafe(|| is_in_use(&system))).unwrap_or(false)
+}
+
 /// The native core of ringbearer.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     LogToLookup::install();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_function(wrap_pyfunction!(get_credential, module)?)
+    module.add_function(wrap_pyfunction!(get_credential, module)?)?;
+    module.add_function(wrap_pyfunction!(store_get, module)?)?;
+    module.add_function(wrap_pyfunction!(store_find, module)?)?;
+    module.add_function(wrap_pyfunction!(store_set, module)?)?;
+    module.add_function(wrap_pyfunction!(store_delete, module)?)?;
+    module.add_function(wrap_pyfunction!(store_is_in_use, module)?)
+}
+
+/// Runs a lookup in the store.
+fn in_store<Outcome: Send + 'static>(
+    python: Python<'_>,
+    work: impl FnOnce(&Store, &Real) -> Result<Outcome> + Send + 'static,
+) -> PyResult<Outcome> {
+    let memory = memory(python);
+    let logger = logger(python)?;
+    let outcome =
+        look_up(python, &memory, Environment::capture(), &logger, move |memory, system| work(&memory.store, system))?;
+    outcome.map_err(|error| to_python(python, &error))
+}
+
+/// Runs a lookup with the memory of this process.
+fn look_up<Outcome: Send + 'static>(
+    python: Python<'_>,
+    memory: &Arc<Memory>,
+    environment: Environment,
+    logger: &Bound<'_, PyAny>,
+    work: impl FnOnce(&Memory, &Real) -> Result<Outcome> + Send + 'static,
+) -> PyResult<Result<Outcome>> {
+    let for_lookup = Arc::clone(memory);
+    let network = Arc::clone(&memory.network);
+    match Lookup::start(environment, network, level_of(logger)?, move |system| work(&for_lookup, system)) {
+        Ok(lookup) => wait_for(python, lookup, logger),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// The logger above all others here.
+fn logger(python: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    python.import("logging")?.call_method1("getLogger", (LOG_ROOT,))
+}
+
+/// A Python string as the store has it. (Python's own copies of it are Python's to wipe, and it does not.)
+fn to_secret_text(text: &Bound<'_, PyString>) -> PyResult<SecretText> {
+    let encoded = text.call_method1("encode", ("utf-8", "surrogatepass"))?.cast_into::<PyBytes>()?;
+    Ok(SecretText::new(encoded.as_bytes().to_vec().into()))
+}
+
+fn from_secret_text<'python>(python: Python<'python>, secret: &SecretText) -> PyResult<Bound<'python, PyString>> {
+    if let Ok(text) = std::str::from_utf8(secret.expose()) {
+        return Ok(PyString::new(python, text));
+    }
+    let encoded = PyBytes::new(python, secret.expose());
+    PyString::from_encoded_object(&encoded, Some(c"utf-8"), Some(c"surrogatepass"))
 }
 
 /// A Python object as text; `None` if it is no string, or one that is not Unicode (lone surrogates).
@@ -183,6 +294,10 @@ fn to_python(python: Python<'_>, error: &Error) -> PyErr {
         Kind::Rejected | Kind::Exhausted | Kind::NotConfigured => "AuthenticationError",
         Kind::Protocol => "ProtocolError",
         Kind::Process => "ProcessError",
+        Kind::Locked => "StoreLocked",
+        Kind::Corrupted => "StoreCorrupted",
+        Kind::NotFound => "StoreNotFound",
+        Kind::Storage => "StoreError",
         Kind::Internal => "InternalError",
     };
     let module = ERRORS.get_or_try_init(python, || python.import("ringbearer.errors").map(Bound::unbind));

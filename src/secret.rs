@@ -1,4 +1,4 @@
-//! A string that must not be seen.
+//! Strings that must not be seen.
 
 use std::fmt;
 
@@ -50,6 +50,33 @@ impl<'de> serde::Deserialize<'de> for Secret {
     }
 }
 
+/// A secret of the store: text as Python knows it, which may hold halves of surrogate pairs. In UTF-8
+/// but for those, which have the three bytes that UTF-8 would give them (WTF-8, Python's `surrogatepass`).
+///
+/// Wiped and hidden as [`Secret`] is, and shown by the same name.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct SecretText(Zeroizing<Vec<u8>>);
+
+impl SecretText {
+    /// Takes the bytes over; they are wiped when the secret is dropped.
+    #[must_use]
+    pub fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the secret.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SecretText(hidden)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +84,7 @@ mod tests {
     #[test]
     fn debug_hides_the_value() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".into())), "Secret(hidden)");
+        assert_eq!(format!("{:?}", SecretText::new(b"hunter2".to_vec().into())), "SecretText(hidden)");
     }
 
     #[test]

@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 6] = [
     &["error", "secret", "service"],
     &["sys"],
     &["ini", "jwt", "oauth", "token", "provider", "backend"],
-    &["azure"],
+    &["azure", "store"],
     &["keyring", "lookup"],
     &["python"],
 ];

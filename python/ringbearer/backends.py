@@ -6,14 +6,14 @@ Everything that is ever needed is imported here, at once: pip 26.3 forbids impor
 import logging
 import os
 import sys
-from typing import ClassVar, Optional
+from typing import Any, Callable, ClassVar, Optional
 
 from keyring.backend import KeyringBackend
 from keyring.credentials import SimpleCredential
 
 from ringbearer import _core, errors
 
-__all__ = ["AzureArtifactsKeyring"]
+__all__ = ["AzureArtifactsKeyring", "SSHAgentKeyring"]
 
 
 def _debug_to_stderr() -> None:
@@ -72,6 +72,55 @@ class AzureArtifactsKeyring(_IndexKeyring, KeyringBackend):
     priority: ClassVar[float] = 9.9
 
     _name: ClassVar[str] = "azure"
+
+
+class _ClassProperty:
+    """A property of a class. Before 24.0, keyring has one of its own in another place."""
+
+    def __init__(self, get: Callable[[Any], float]) -> None:
+        self._get = get
+
+    def __get__(self, instance: object, owner: type) -> float:
+        return self._get(owner)
+
+
+class SSHAgentKeyring(KeyringBackend):
+    """A store on this machine, encrypted at rest, which a signature of the ssh-agent unlocks."""
+
+    @_ClassProperty
+    def priority(cls) -> float:
+        """2.2 once the store is set up or in use; below 0 before, where it can be chosen by name but serves nobody
+        unasked. A RuntimeError, by which keyring knows that it cannot work here, if there is no agent.
+        """
+        if not os.environ.get("SSH_AUTH_SOCK") and sys.platform != "win32":
+            raise RuntimeError("SSH_AUTH_SOCK is not set.")
+        return 2.2 if _core.store_is_in_use() else -1
+
+    def get_password(self, service: str, username: str) -> Optional[str]:
+        """The password; None if there is none. Whatever fails is raised."""
+        return _core.store_get(service, username)
+
+    def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
+        """User name and password; without a user name, those of some user of the service."""
+        if username is None:
+            found = _core.store_find(service)
+            return None if found is None else SimpleCredential(*found)
+        password = _core.store_get(service, username)
+        return None if password is None else SimpleCredential(username, password)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Stores a password. When this returns, it is on the disk."""
+        try:
+            _core.store_set(service, username, str(password))
+        except errors.RingbearerError as error:
+            raise errors.of_set(error) from None
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Removes a password. When this returns, it is gone from the disk."""
+        try:
+            _core.store_delete(service, username)
+        except errors.RingbearerError as error:
+            raise errors.of_delete(error) from None
 
 
 _debug_to_stderr()

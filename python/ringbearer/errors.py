@@ -1,9 +1,10 @@
 """What ringbearer raises. Every message is one line that says what failed and what to do next.
 
 Reads of the index backends raise nothing of this unless RINGBEARER_STRICT is set: they log one warning and answer None.
+The store raises whatever fails: an answer of None means that there is no such record.
 """
 
-from keyring.errors import KeyringError, PasswordDeleteError, PasswordSetError
+from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError, PasswordSetError
 
 __all__ = [
     "AuthenticationError",
@@ -15,6 +16,16 @@ __all__ = [
     "ProtocolError",
     "ReadOnlyError",
     "RingbearerError",
+    "StoreCorrupted",
+    "StoreCorruptedDeleteError",
+    "StoreCorruptedSetError",
+    "StoreDeleteError",
+    "StoreError",
+    "StoreLocked",
+    "StoreLockedDeleteError",
+    "StoreLockedSetError",
+    "StoreNotFound",
+    "StoreSetError",
 ]
 
 
@@ -55,3 +66,64 @@ class ReadOnlyError(RingbearerError, PasswordSetError, PasswordDeleteError, NotI
 
     It is a NotImplementedError too, so that keyring's chainer goes on to a backend that can store.
     """
+
+
+class StoreError(RingbearerError, RuntimeError):
+    """The store cannot be read or written.
+
+    It and its kin are RuntimeErrors too, since that is what the package ssh-agent-keyring raised.
+    """
+
+
+class StoreLocked(StoreError, KeyringLocked):
+    """The store cannot be unlocked: no ssh-agent, not the right key in it, or its owner said no."""
+
+
+class StoreCorrupted(StoreError):
+    """The store does not hold what it should: it was damaged or tampered with, or a newer program wrote it."""
+
+
+class StoreSetError(StoreError, PasswordSetError):
+    """The password was not stored."""
+
+
+class StoreLockedSetError(StoreLocked, StoreSetError):
+    """The password was not stored, because the store cannot be unlocked."""
+
+
+class StoreCorruptedSetError(StoreCorrupted, StoreSetError):
+    """The password was not stored, because the store does not hold what it should."""
+
+
+class StoreDeleteError(StoreError, PasswordDeleteError):
+    """The password was not removed."""
+
+
+class StoreNotFound(StoreDeleteError):
+    """The password was not removed, because there is none."""
+
+
+class StoreLockedDeleteError(StoreLocked, StoreDeleteError):
+    """The password was not removed, because the store cannot be unlocked."""
+
+
+class StoreCorruptedDeleteError(StoreCorrupted, StoreDeleteError):
+    """The password was not removed, because the store does not hold what it should."""
+
+
+def of_set(error: RingbearerError) -> RingbearerError:
+    """What a failure of the store becomes when a password was to be stored: a PasswordSetError of its kind."""
+    if isinstance(error, StoreLocked):
+        return StoreLockedSetError(*error.args)
+    if isinstance(error, StoreCorrupted):
+        return StoreCorruptedSetError(*error.args)
+    return StoreSetError(*error.args)
+
+
+def of_delete(error: RingbearerError) -> RingbearerError:
+    """What a failure of the store becomes when a password was to be removed: a PasswordDeleteError of its kind."""
+    if isinstance(error, StoreLocked):
+        return StoreLockedDeleteError(*error.args)
+    if isinstance(error, StoreCorrupted):
+        return StoreCorruptedDeleteError(*error.args)
+    return error if isinstance(error, StoreDeleteError) else StoreDeleteError(*error.args)

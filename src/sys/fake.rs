@@ -12,7 +12,12 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Cancel, System, http, process};
+use super::{
+    Cancel, System,
+    agent::{Agent, Peer},
+    files::{Details, Files, Lock, Mark, Snapshot},
+    http, process,
+};
 use crate::error::{Error, Kind, Result};
 
 type Answer = std::result::Result<http::Response, http::Failure>;
@@ -20,12 +25,15 @@ type Answer = std::result::Result<http::Response, http::Failure>;
 /// A process that is announced: what it must be called with, and how it ends.
 type Run = (Vec<String>, Result<process::Output>);
 
+/// An ssh-agent: what it answers to a message.
+type Answering = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
 /// The system of one test.
 #[derive(Default)]
 pub(crate) struct Fake {
     variables: BTreeMap<String, String>,
-    files: BTreeMap<PathBuf, Vec<u8>>,
     programs: Vec<String>,
+    agent: Option<Answering>,
     state: Mutex<State>,
     cancel: Cancel,
 }
@@ -37,6 +45,9 @@ struct State {
     requests: Vec<http::Request>,
     pauses: Vec<Duration>,
     elapsed: Duration,
+    files: BTreeMap<PathBuf, (Vec<u8>, u64)>,
+    writes: u64,
+    draws: VecDeque<Vec<u8>>,
 }
 
 impl Fake {
@@ -47,8 +58,33 @@ impl Fake {
     }
 
     /// Puts a file there.
-    pub(crate) fn file(mut self, path: &str, content: &str) -> Self {
-        self.files.insert(PathBuf::from(path), content.as_bytes().to_vec());
+    pub(crate) fn file(self, path: &str, content: &str) -> Self {
+        self.write(path, content.as_bytes());
+        self
+    }
+
+    /// Puts a file there, or another in its place.
+    pub(crate) fn write(&self, path: &str, content: &[u8]) {
+        let mut state = self.lock();
+        state.writes += 1;
+        let written = (content.to_vec(), state.writes);
+        state.files.insert(PathBuf::from(path), written);
+    }
+
+    /// What a file holds.
+    pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
+        self.lock().files.get(Path::new(path)).map(|(content, _)| content.clone())
+    }
+
+    /// Puts an ssh-agent behind SSH_AUTH_SOCK.
+    pub(crate) fn agent(mut self, answer: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        self.agent = Some(Box::new(answer));
+        self
+    }
+
+    /// Announces random bytes, in the order in which they will be asked for.
+    pub(crate) fn draws(self, draws: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.lock().draws.extend(draws);
         self
     }
 
@@ -160,8 +196,8 @@ impl System for Fake {
     }
 
     fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
-        let content = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-        if content.len() > cap { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content.clone()) }
+        let content = self.lock().files.get(path).map(|(content, _)| content.clone()).ok_or(io::ErrorKind::NotFound)?;
+        if content.len() > cap { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content) }
     }
 
     fn send(&self, request: &http::Request) -> Answer {
@@ -190,7 +226,69 @@ impl System for Fake {
     }
 
     fn random(&self, buffer: &mut [u8]) -> Result<()> {
-        buffer.fill(0x80);
+        match self.lock().draws.pop_front() {
+            Some(draw) => buffer.copy_from_slice(&draw),
+            None => buffer.fill(0x80),
+        }
         Ok(())
+    }
+}
+
+impl Files for Fake {
+    fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
+        let content = self.read_file(path, cap)?;
+        let mark = self.mark(path)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Snapshot { content, mark, _pin: None })
+    }
+
+    fn mark(&self, path: &Path) -> io::Result<Option<Mark>> {
+        let state = self.lock();
+        let Some((content, write)) = state.files.get(path) else { return Ok(None) };
+        let length = content.len() as u64;
+        Ok(Some(Mark { number: (0, *write), length, modified: None, changed: (0, 0) }))
+    }
+
+    fn destination(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn try_lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
+        Ok(Some(Lock { _file: None }))
+    }
+
+    fn replace(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool> {
+        let is_expected = self.mark(path)?.as_ref() == expected;
+        if is_expected {
+            self.write(&path.to_string_lossy(), content);
+        }
+        Ok(is_expected)
+    }
+
+    fn temporaries(&self, _path: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.lock().files.remove(path).map(drop).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn make_directory(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn details(&self, path: &Path) -> io::Result<Details> {
+        let content = self.read_file(path, usize::MAX)?;
+        Ok(Details { length: content.len() as u64, mode: Some(0o600), is_link: false })
+    }
+}
+
+impl Agent for Fake {
+    fn ask_agent(&self, message: &[u8], _limit: Duration) -> Result<Zeroizing<Vec<u8>>> {
+        let answer = self.agent.as_ref().ok_or_else(|| Error::new(Kind::Locked, "there is no agent"))?;
+        Ok(Zeroizing::new(answer(message)))
+    }
+
+    fn agent_peer(&self) -> Result<Peer> {
+        Ok(Peer { socket: "/the/fake".to_owned(), process: None })
     }
 }

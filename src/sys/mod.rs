@@ -1,11 +1,13 @@
-//! The outside world behind one seam: environment, clock, files, network, child processes and
-//! randomness. Nothing outside [`real`] touches any of them directly (`clippy.toml` forbids it).
+//! The outside world behind one seam: environment, clock, files, network, child processes, the ssh-agent's
+//! socket and randomness. Nothing outside [`real`] touches any of them directly (`clippy.toml` forbids it).
 //!
 //! A [`System`] lives for one lookup. It knows when the lookup must be over and whether the caller
 //! gave up, and holds every wait to that, so that no provider can forget it.
 
+pub mod agent;
 #[cfg(test)]
 pub mod fake;
+pub mod files;
 pub mod http;
 pub mod process;
 pub mod real;
@@ -48,7 +50,7 @@ impl Cancel {
 }
 
 /// What a lookup may see and do.
-pub trait System: Send + Sync {
+pub trait System: files::Files + agent::Agent + Send + Sync {
     /// An environment variable as it is; `None` if it is unset or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
 

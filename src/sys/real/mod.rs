@@ -2,6 +2,7 @@
 //! `clippy.toml` forbids everywhere else are allowed here.
 #![allow(clippy::disallowed_methods)]
 
+mod agent;
 mod environment;
 mod files;
 mod network;

@@ -1,0 +1,217 @@
+//! Reading the store, and changing it so that nothing is lost: under a lock, from what is there at that
+//! moment, in one step.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use log::debug;
+
+use super::{
+    document::{Document, Header, Problem},
+    seal::Keys,
+    settings::{Settings, describe},
+};
+use crate::{
+    error::{Error, Kind, Result},
+    sys::{
+        System,
+        files::{Lock, Snapshot},
+    },
+};
+
+/// The largest store that is read.
+const LARGEST_STORE: usize = 1 << 30;
+
+/// How long others may keep the lock.
+const LOCK_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often a change is begun anew because somebody who does not lock wrote in between.
+const ATTEMPTS: u32 = 100;
+
+/// The store file as it is now; `None` if there is none.
+pub(super) fn read(system: &dyn System, path: &Path) -> Result<Option<Snapshot>> {
+    match system.snapshot(path, LARGEST_STORE) {
+        Ok(snapshot) => Ok(Some(snapshot)),
+        // A link to nowhere is a store that is missing, not one that is yet to be made.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            destination(system, path)?;
+            Ok(None)
+        }
+        Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+/// Takes a store apart.
+pub(super) fn parse<'text>(path: &Path, snapshot: &'text Snapshot) -> Result<Document<'text>> {
+    Document::parse(&snapshot.content).map_err(|problem| {
+        let path = path.display();
+        match problem {
+            Problem::Version(version) => {
+                Error::new(Kind::Corrupted, format!("Unsupported store version: {version} ({path})"))
+                    .with_hint("a newer program may have written it; this one reads and writes version 1")
+            }
+            Problem::Shape(what) => Error::new(
+                Kind::Corrupted,
+                format!("Stored keyring data is corrupted or was tampered with: {path}: {what}"),
+            )
+            .with_hint("it was left as it is: restore it from a backup, or move it away to begin anew"),
+        }
+    })
+}
+
+/// Where the content of the store is.
+pub(super) fn destination(system: &dyn System, path: &Path) -> Result<PathBuf> {
+    system.destination(path).map_err(|error| unreadable(path, &error))
+}
+
+/// The file that is locked while a store is changed. It stays there: to remove it would break the lock.
+pub(super) fn lock_path(store: &Path) -> PathBuf {
+    let mut name = store.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    store.with_file_name(name)
+}
+
+/// How a store is unlocked, and made if there is none.
+pub(super) trait Unlock {
+    /// The keys of the store with this header.
+    fn unlock(&mut self, header: &Header) -> Result<Keys>;
+
+    /// The header and keys of a new store; `None` if none is to be made.
+    fn create(&mut self) -> Result<Option<(Header, Keys)>>;
+}
+
+/// What becomes of a change.
+pub(super) enum Verdict<Outcome> {
+    /// The document is to be written.
+    Write(Outcome),
+    /// There is nothing to write.
+    Leave(Outcome),
+}
+
+/// Changes the store. The agent is asked before the lock is taken, since it may have to ask its owner.
+/// `apply` may be called more than once, each time with the document as it is then; what it answers last
+/// counts. It gets `None` if there is no store and none is to be made.
+pub(super) fn change<Outcome>(
+    system: &dyn System,
+    settings: &Settings,
+    by: &mut dyn Unlock,
+    mut apply: impl FnMut(Option<(&mut Document<'_>, &Keys)>) -> Result<Verdict<Outcome>>,
+) -> Result<Outcome> {
+    let path = destination(system, &settings.store)?;
+    let mut snapshot = read(system, &path)?;
+    let mut unlocked: Option<(Header, Keys)> = None;
+    let mut made: Option<(Header, Keys)> = None;
+    for _ in 0..ATTEMPTS {
+        let before = snapshot.as_ref().map(|snapshot| parse(&path, snapshot)).transpose()?;
+        if let Some(document) = &before {
+            if unlocked.as_ref().is_none_or(|(header, _)| header != document.header()) {
+                unlocked = Some((document.header().clone(), by.unlock(document.header())?));
+            }
+        } else if made.is_none() {
+            made = by.create()?;
+            if made.is_none() {
+                return match apply(None)? {
+                    Verdict::Write(outcome) | Verdict::Leave(outcome) => Ok(outcome),
+                };
+            }
+            make_directory(system, &path)?;
+        }
+        let lock = lock(system, &path)?;
+        let mark = system.mark(&path).map_err(|error| unreadable(&path, &error))?;
+        let is_same = mark.as_ref() == snapshot.as_ref().map(|snapshot| &snapshot.mark);
+        let newer = if is_same { None } else { Some(read(system, &path)?) };
+        let expected = newer.as_ref().unwrap_or(&snapshot).as_ref().map(|current| current.mark.clone());
+        let document = match &newer {
+            None => before,
+            Some(newer) => newer.as_ref().map(|newer| parse(&path, newer)).transpose()?,
+        };
+        let document = document.or_else(|| made.as_ref().map(|(header, _)| Document::new(header.clone())));
+        let keys = [&unlocked, &made].into_iter().flatten();
+        let opened = document.and_then(|document| {
+            let (_, keys) = keys.into_iter().find(|(header, _)| header == document.header())?;
+            Some((document, keys))
+        });
+        // A store that was made, or locked with another key, in the meantime: the agent has to be asked.
+        let Some((mut document, keys)) = opened else {
+            snapshot = newer.unwrap_or_default();
+            continue;
+        };
+        let outcome = match apply(Some((&mut document, keys)))? {
+            Verdict::Leave(outcome) => return Ok(outcome),
+            Verdict::Write(outcome) => outcome,
+        };
+        let text = document.print();
+        sweep(system, &path);
+        system.check()?;
+        let replaced = system.replace(&path, &text, expected.as_ref()).map_err(|error| unwritable(&path, &error))?;
+        if replaced {
+            drop(lock);
+            return Ok(outcome);
+        }
+        debug!("{} was changed by somebody who does not lock it; beginning anew", path.display());
+        snapshot = read(system, &path)?;
+    }
+    Err(Error::new(
+        Kind::Storage,
+        format!("the keyring store {} changes faster than it can be written", path.display()),
+    )
+    .with_hint("something writes to it without end; nothing was changed here"))
+}
+
+/// Takes the lock of a store, and waits while others have it.
+fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
+    let path = lock_path(store);
+    let refused = |what: String| {
+        Error::new(Kind::Storage, format!("the keyring store {} cannot be locked: {what}", store.display()))
+    };
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
+    loop {
+        match system.try_lock(&path) {
+            Ok(Some(lock)) => return Ok(lock),
+            Ok(None) if waited >= LOCK_LIMIT => {
+                return Err(refused(format!("another process has held {} for {} s", path.display(), waited.as_secs()))
+                    .with_hint("`ringbearer store lock` tells more"));
+            }
+            Ok(None) => {
+                // Those who wait together should not ask together.
+                let mut jitter = [0];
+                system.random(&mut jitter)?;
+                let length = pause.mul_f64(0.5 + f64::from(jitter[0]) / 256.0);
+                system.pause(length)?;
+                waited += length;
+                pause = (pause * 2).min(Duration::from_millis(8));
+            }
+            Err(error) => return Err(refused(format!("{}: {}", path.display(), describe(&error)))),
+        }
+    }
+}
+
+/// Removes what a process that was killed left behind. Whoever holds the lock is the only one to write,
+/// so that nobody needs these files any more.
+fn sweep(system: &dyn System, path: &Path) {
+    for stale in system.temporaries(path).unwrap_or_default() {
+        match system.remove(&stale) {
+            Ok(()) => debug!("removed {}, which a write that was cut short left behind", stale.display()),
+            Err(error) => debug!("{} cannot be removed: {}", stale.display(), describe(&error)),
+        }
+    }
+}
+
+fn make_directory(system: &dyn System, path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    system.make_directory(folder).map_err(|error| {
+        Error::new(Kind::Storage, format!("the directory {} cannot be made: {}", folder.display(), describe(&error)))
+    })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::new(Kind::Storage, format!("the keyring store {} cannot be read: {}", path.display(), describe(error)))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::new(Kind::Storage, format!("the keyring store {} cannot be written: {}", path.display(), describe(error)))
+        .with_hint("nothing was changed")
+}

@@ -1,0 +1,440 @@
+//! The text of a store file (version 1 of ssh-agent-keyring's format), taken apart as far as it is
+//! needed, and put together again as Python's `json.dumps(indent=2, sort_keys=True)` writes it.
+//!
+//! Whatever this program does not know is kept: members that a later version may add, and the records that
+//! a change does not concern.
+
+use std::{borrow::Cow, fmt};
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE},
+};
+use serde::{
+    Deserialize,
+    de::{Deserializer, Error as _, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::json_text::{escape, unescape};
+
+/// The version of the format.
+const VERSION: f64 = 1.0;
+
+/// How deep unknown members are put into Python's form. Deeper ones stay as they are: whoever nests so
+/// deep is after the stack.
+const DEEPEST: usize = 32;
+
+/// Why a text is no store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// It is not what a store looks like: what is wrong.
+    Shape(String),
+    /// It is a store of another version: which.
+    Version(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape(what) => formatter.write_str(what),
+            Self::Version(version) => write!(formatter, "it has version {version}"),
+        }
+    }
+}
+
+fn shape(what: impl Into<String>) -> Problem {
+    Problem::Shape(what.into())
+}
+
+/// What unlocks a store: all of it public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The public key whose signature unlocks, as the file has it.
+    pub(super) public_key: String,
+    /// Names the store in the challenge.
+    pub(super) store_id: Vec<u8>,
+    /// Of the key derivation.
+    pub(super) salt: Vec<u8>,
+    /// Of the wrapped key.
+    pub(super) nonce: [u8; 12],
+    /// The data encryption key, encrypted.
+    pub(super) wrapped_dek: Vec<u8>,
+}
+
+/// A record as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) nonce: [u8; 12],
+    pub(super) ciphertext: Vec<u8>,
+}
+
+/// A store file.
+pub(super) struct Document<'text> {
+    members: Members<'text>,
+    header: Header,
+    records: Members<'text>,
+}
+
+impl<'text> Document<'text> {
+    /// A new store without records.
+    pub(super) fn new(header: Header) -> Self {
+        let mut document = Self { members: Members::default(), header: header.clone(), records: Members::default() };
+        document.members.put("version", Value::Number(1));
+        document.set_header(header);
+        document
+    }
+
+    /// Takes the text of a store file apart.
+    pub(super) fn parse(text: &'text [u8]) -> Result<Self, Problem> {
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return Err(shape("it is empty"));
+        }
+        if text.iter().all(|&byte| byte == 0) {
+            return Err(shape("it holds nothing but zero bytes"));
+        }
+        let text = std::str::from_utf8(text).map_err(|_| shape("it is not UTF-8"))?;
+        let mut members: Members<'text> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+        let version = members.raw("version").map_or("none", RawValue::get);
+        if version.parse::<f64>() != Ok(VERSION) {
+            return Err(Problem::Version(version.chars().take(20).collect()));
+        }
+        let header = read_header(&members)?;
+        let records = match members.remove("records") {
+            Some(Value::Kept(records)) => parse_raw::<Members<'_>>(records, "records")?,
+            _ => return Err(shape("it has no \"records\"")),
+        };
+        Ok(Self { members, header, records })
+    }
+
+    /// What unlocks the store.
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Replaces what unlocks the store.
+    pub(super) fn set_header(&mut self, header: Header) {
+        let mut identity = self.part("identity");
+        identity.put("public_key", Value::Text(header.public_key.clone()));
+        self.members.put("identity", Value::Members(identity));
+        let mut unlock = self.part("unlock");
+        unlock.put("nonce", Value::bytes(&header.nonce));
+        unlock.put("salt", Value::bytes(&header.salt));
+        unlock.put("store_id", Value::bytes(&header.store_id));
+        unlock.put("wrapped_dek", Value::bytes(&header.wrapped_dek));
+        self.members.put("unlock", Value::Members(unlock));
+        self.header = header;
+    }
+
+    /// The members of a part of the store, to be changed; none if it is not there yet.
+    fn part(&self, name: &str) -> Members<'text> {
+        self.members.raw(name).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    }
+
+    /// How many records there are.
+    pub(super) fn len(&self) -> usize {
+        self.records.0.len()
+    }
+
+    /// The identifiers of the records, in order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.records.0.iter().map(|(id, _)| id.as_ref())
+    }
+
+    /// The record of this identifier, if there is one.
+    pub(super) fn record(&self, id: &str) -> Option<Result<Record, Problem>> {
+        self.records.raw(id).map(read_record)
+    }
+
+    /// Whether there is a record of this identifier.
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.records.position(id).is_ok()
+    }
+
+    /// Puts a record in, in the place of the one of the same identifier.
+    pub(super) fn put(&mut self, id: &str, record: &Record) {
+        let value = Members(vec![
+            (Cow::Borrowed("ciphertext"), Value::bytes(&record.ciphertext)),
+            (Cow::Borrowed("nonce"), Value::bytes(&record.nonce)),
+        ]);
+        self.records.put(id, Value::Members(value));
+    }
+
+    /// Takes a record out; whether it was there.
+    pub(super) fn remove(&mut self, id: &str) -> bool {
+        self.records.remove(id).is_some()
+    }
+
+    /// Takes all records out, to make room for their successors.
+    pub(super) fn clear(&mut self) {
+        self.records.0.clear();
+    }
+
+    /// The text of the file.
+    pub(super) fn print(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.printed_length());
+        out.extend_from_slice(b"{\n  ");
+        let records = "records";
+        let place = self.members.position(records).unwrap_or_else(|place| place);
+        let (before, after) = self.members.0.split_at(place);
+        let mut separator: &[u8] = b"";
+        for (name, value) in before {
+            out.extend_from_slice(separator);
+            print_member(name, value, 1, &mut out);
+            separator = b",\n  ";
+        }
+        out.extend_from_slice(separator);
+        out.extend_from_slice(b"\"records\": ");
+        self.records.print(1, &mut out);
+        for (name, value) in after {
+            out.extend_from_slice(b",\n  ");
+            print_member(name, value, 1, &mut out);
+        }
+        out.extend_from_slice(b"\n}\n");
+        out
+    }
+
+    /// About how long the text will be, so that the buffer need not grow.
+    fn printed_length(&self) -> usize {
+        let records: usize = self.records.0.iter().map(|(id, value)| id.len() + value.length() + 16).sum();
+        records + self.members.0.iter().map(|(name, value)| name.len() + value.length() + 256).sum::<usize>() + 64
+    }
+}
+
+fn read_header(members: &Members<'_>) -> Result<Header, Problem> {
+    #[derive(Deserialize)]
+    struct Identity {
+        public_key: String,
+    }
+    #[derive(Deserialize)]
+    struct Unlock {
+        nonce: String,
+        salt: String,
+        store_id: String,
+        wrapped_dek: String,
+    }
+    let part = |name: &str| members.raw(name).ok_or_else(|| shape(format!("it has no {name:?}")));
+    let identity: Identity = parse_raw(part("identity")?, "identity")?;
+    let unlock: Unlock = parse_raw(part("unlock")?, "unlock")?;
+    let decode = |name: &str, value: &str, length: usize| {
+        let bytes = decode(value).filter(|bytes| bytes.len() == length);
+        bytes.ok_or_else(|| shape(format!("its {name:?} is not {length} bytes in Base64")))
+    };
+    Ok(Header {
+        public_key: identity.public_key,
+        store_id: decode("store_id", &unlock.store_id, 16)?,
+        salt: decode("salt", &unlock.salt, 32)?,
+        nonce: decode("nonce", &unlock.nonce, 12)?.try_into().map_err(|_| shape("its \"nonce\" is not 12 bytes"))?,
+        wrapped_dek: decode("wrapped_dek", &unlock.wrapped_dek, 48)?,
+    })
+}
+
+fn read_record(raw: &RawValue) -> Result<Record, Problem> {
+    #[derive(Deserialize)]
+    struct Stored<'text> {
+        #[serde(borrow)]
+        ciphertext: Cow<'text, str>,
+        #[serde(borrow)]
+        nonce: Cow<'text, str>,
+    }
+    let stored: Stored<'_> = parse_raw(raw, "records")?;
+    let nonce = decode(&stored.nonce).and_then(|nonce| nonce.try_into().ok());
+    let ciphertext = decode(&stored.ciphertext);
+    match (nonce, ciphertext) {
+        (Some(nonce), Some(ciphertext)) => Ok(Record { nonce, ciphertext }),
+        _ => Err(shape("a record is not in Base64")),
+    }
+}
+
+/// Base64 in either alphabet: Python's reader takes both.
+fn decode(value: &str) -> Option<Vec<u8>> {
+    URL_SAFE.decode(value).or_else(|_| STANDARD.decode(value)).ok()
+}
+
+fn parse_raw<'text, T: Deserialize<'text>>(raw: &'text RawValue, part: &str) -> Result<T, Problem> {
+    serde_json::from_str(raw.get()).map_err(|_| shape(format!("its {part:?} is not what a store has there")))
+}
+
+/// A parser's complaint without its quotations: the place alone.
+fn not_json(error: &serde_json::Error) -> Problem {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it breaks off",
+        serde_json::error::Category::Data => "it is not what a store has there",
+        _ => "it is not JSON",
+    };
+    shape(format!("{what} (line {}, column {})", error.line(), error.column()))
+}
+
+/// A value of a document.
+enum Value<'text> {
+    /// As the file has it.
+    Kept(&'text RawValue),
+    Text(String),
+    Number(u8),
+    Members(Members<'text>),
+}
+
+impl Value<'_> {
+    fn bytes(bytes: &[u8]) -> Self {
+        Self::Text(URL_SAFE.encode(bytes))
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::Kept(raw) => raw.get().len(),
+            Self::Text(text) => text.len() + 2,
+            Self::Number(_) => 3,
+            Self::Members(Members(members)) => {
+                members.iter().map(|(name, value)| name.len() + value.length() + 24).sum::<usize>()
+            }
+        }
+    }
+
+    fn print(&self, depth: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Kept(raw) => print_raw(raw.get(), depth, out),
+            Self::Text(text) => escape(text.as_bytes(), out),
+            Self::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Self::Members(members) => members.print(depth, out),
+        }
+    }
+}
+
+/// The members of an object, sorted by name as Python sorts them (by code points, which is also the
+/// order of their UTF-8), each name once.
+#[derive(Default)]
+struct Members<'text>(Vec<(Cow<'text, str>, Value<'text>)>);
+
+impl<'text> Members<'text> {
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name))
+    }
+
+    fn raw(&self, name: &str) -> Option<&'text RawValue> {
+        match self.0.get(self.position(name).ok()?)? {
+            (_, Value::Kept(raw)) => Some(raw),
+            _ => None,
+        }
+    }
+
+    fn put(&mut self, name: &str, value: Value<'text>) {
+        match self.position(name) {
+            Ok(place) => {
+                if let Some(member) = self.0.get_mut(place) {
+                    member.1 = value;
+                }
+            }
+            Err(place) => self.0.insert(place, (Cow::Owned(name.to_owned()), value)),
+        }
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Value<'text>> {
+        self.position(name).ok().map(|place| self.0.remove(place).1)
+    }
+
+    fn print(&self, depth: usize, out: &mut Vec<u8>) {
+        if self.0.is_empty() {
+            return out.extend_from_slice(b"{}");
+        }
+        let mut separator = b'{';
+        for (name, value) in &self.0 {
+            out.push(separator);
+            break_line(depth + 1, out);
+            print_member(name, value, depth + 1, out);
+            separator = b',';
+        }
+        break_line(depth, out);
+        out.push(b'}');
+    }
+}
+
+fn print_member(name: &str, value: &Value<'_>, depth: usize, out: &mut Vec<u8>) {
+    escape(name.as_bytes(), out);
+    out.extend_from_slice(b": ");
+    value.print(depth, out);
+}
+
+fn break_line(depth: usize, out: &mut Vec<u8>) {
+    const BLANKS: &[u8] = b"\n                                                                ";
+    out.extend_from_slice(BLANKS.get(..=2 * depth).unwrap_or(BLANKS));
+}
+
+/// Prints what is kept in Python's form. Numbers stay as they are written.
+fn print_raw(raw: &str, depth: usize, out: &mut Vec<u8>) {
+    if depth == 2 && is_printed_record(raw) || depth >= DEEPEST {
+        return out.extend_from_slice(raw.as_bytes());
+    }
+    match raw.as_bytes().first() {
+        Some(b'{') => match serde_json::from_str::<Members<'_>>(raw) {
+            Ok(members) => members.print(depth, out),
+            // A name that is no Unicode, or that is there twice.
+            Err(_) => out.extend_from_slice(raw.as_bytes()),
+        },
+        Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(raw) {
+            Ok(items) if items.is_empty() => out.extend_from_slice(b"[]"),
+            Ok(items) => {
+                let mut separator = b'[';
+                for item in items {
+                    out.push(separator);
+                    break_line(depth + 1, out);
+                    print_raw(item.get(), depth + 1, out);
+                    separator = b',';
+                }
+                break_line(depth, out);
+                out.push(b']');
+            }
+            Err(_) => out.extend_from_slice(raw.as_bytes()),
+        },
+        Some(b'"') => match unescape(raw) {
+            Some(text) => escape(&text, out),
+            None => out.extend_from_slice(raw.as_bytes()),
+        },
+        _ => out.extend_from_slice(raw.as_bytes()),
+    }
+}
+
+/// Whether a record is in the printed form already, as all are in a file that Python or this program wrote:
+/// then it is copied, which is what makes large stores fast.
+fn is_printed_record(raw: &str) -> bool {
+    let is_base64 = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+/=".contains(&byte));
+    raw.strip_prefix("{\n      \"ciphertext\": \"")
+        .and_then(|rest| rest.strip_suffix("\"\n    }"))
+        .and_then(|rest| rest.split_once("\",\n      \"nonce\": \""))
+        .is_some_and(|(ciphertext, nonce)| is_base64(ciphertext) && is_base64(nonce))
+}
+
+impl<'text> Deserialize<'text> for Members<'text> {
+    fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'text> Visitor<'text> for MembersVisitor {
+    type Value = Members<'text>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'text>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        /// A name, without a copy if it has no escapes.
+        #[derive(Deserialize)]
+        struct Name<'text>(#[serde(borrow)] Cow<'text, str>);
+        let mut members: Vec<(Cow<'text, str>, Value<'text>)> = Vec::new();
+        let mut is_sorted = true;
+        while let Some(Name(name)) = map.next_key::<Name<'text>>()? {
+            is_sorted = is_sorted && members.last().is_none_or(|(last, _)| *last < name);
+            members.push((name, Value::Kept(map.next_value()?)));
+        }
+        if !is_sorted {
+            members.sort_by(|(left, _), (right, _)| left.cmp(right));
+            // Which of the two counts? Whoever guesses may lose a secret.
+            if members.windows(2).any(|pair| matches!(pair, [(left, _), (right, _)] if left == right)) {
+                return Err(A::Error::custom("a name is there twice"));
+            }
+        }
+        Ok(Members(members))
+    }
+}

@@ -1,0 +1,213 @@
+//! The public keys that a store can be locked with.
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
+use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
+use sha2::{Digest, Sha256};
+
+use super::wire::Reader;
+
+/// The key types whose signatures are the same each time, which a store depends on.
+pub(super) const SUPPORTED: [&str; 2] = ["ssh-ed25519", "ssh-rsa"];
+
+/// A public key that can lock a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PublicKey {
+    /// The type and the Base64 of a key file, without the comment: what the challenge names.
+    text: String,
+    /// The key as the agent knows it.
+    blob: Vec<u8>,
+    numbers: Numbers,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Numbers {
+    Ed25519(Vec<u8>),
+    /// Modulus and public exponent, big-endian, without leading zeros.
+    Rsa(Vec<u8>, Vec<u8>),
+}
+
+/// Why a text or blob is no key for a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// No public key of OpenSSH's form at all.
+    NotAKey,
+    /// A key whose signatures differ each time, or that is no key of its own: its type.
+    Type(String),
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotAKey => formatter.write_str("SSH public key must contain at least key type and key data"),
+            Self::Type(kind) => {
+                let reason = match kind.as_str() {
+                    kind if kind.contains("-cert-") => {
+                        "a certificate is no key of its own: name the key that it certifies"
+                    }
+                    kind if kind.starts_with("sk-") => {
+                        "a security key puts a counter into each signature, so that no two are the same"
+                    }
+                    kind if kind.starts_with("ecdsa-") => {
+                        "OpenSSH signs with a random number each time, so that no two signatures are the same"
+                    }
+                    _ => "its signatures are not known to be the same each time",
+                };
+                write!(
+                    formatter,
+                    "Unsupported SSH public key type: {kind}. A store requires deterministic signatures and only supports: \
+                     {} ({reason})",
+                    SUPPORTED.join(", ")
+                )
+            }
+        }
+    }
+}
+
+impl PublicKey {
+    /// Reads a line of a public key file: type, Base64, and perhaps a comment.
+    pub(super) fn parse(line: &str) -> Result<Self, Unusable> {
+        let mut words = line.split_whitespace();
+        let (Some(kind), Some(data)) = (words.next(), words.next()) else { return Err(Unusable::NotAKey) };
+        if !SUPPORTED.contains(&kind) {
+            return Err(Unusable::Type(readable(kind.as_bytes())));
+        }
+        let blob = STANDARD.decode(data).map_err(|_| Unusable::NotAKey)?;
+        let numbers = numbers(&blob)?;
+        if !blob.get(4..).is_some_and(|rest| rest.starts_with(kind.as_bytes())) {
+            return Err(Unusable::NotAKey);
+        }
+        Ok(Self { text: format!("{kind} {data}"), blob, numbers })
+    }
+
+    /// Reads a key as the agent lists it.
+    pub(super) fn from_blob(blob: &[u8]) -> Result<Self, Unusable> {
+        let numbers = numbers(blob)?;
+        let kind = match numbers {
+            Numbers::Ed25519(_) => "ssh-ed25519",
+            Numbers::Rsa(..) => "ssh-rsa",
+        };
+        Ok(Self { text: format!("{kind} {}", STANDARD.encode(blob)), blob: blob.to_owned(), numbers })
+    }
+
+    /// Type and Base64, as in a key file.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The key as the agent knows it.
+    pub(super) fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
+    /// The name of the signature algorithm, and the flags with which the agent is asked for it
+    /// (RFC 9987, section 3.6: 4 is `SSH_AGENT_RSA_SHA2_512`).
+    pub(super) fn algorithm(&self) -> (&'static str, u32) {
+        match self.numbers {
+            Numbers::Ed25519(_) => ("ssh-ed25519", 0),
+            Numbers::Rsa(..) => ("rsa-sha2-512", 4),
+        }
+    }
+
+    /// The length of every signature in bytes.
+    pub(super) fn signature_length(&self) -> usize {
+        match &self.numbers {
+            Numbers::Ed25519(_) => 64,
+            Numbers::Rsa(modulus, _) => modulus.len(),
+        }
+    }
+
+    /// Whether `signature` is this key's signature of `message`.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.numbers {
+            Numbers::Ed25519(key) => UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature),
+            // Old keys of 1024 bits open old stores; the name is ring's.
+            Numbers::Rsa(n, e) => RsaPublicKeyComponents { n, e }.verify(
+                &signature::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+                message,
+                signature,
+            ),
+        }
+        .is_ok()
+    }
+
+    /// The fingerprint as `ssh-add -l` prints it: `SHA256:` and Base64 without padding.
+    pub(super) fn fingerprint(&self) -> String {
+        fingerprint(&self.blob)
+    }
+}
+
+/// The fingerprint of any key.
+pub(super) fn fingerprint(blob: &[u8]) -> String {
+    format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(blob)))
+}
+
+fn numbers(blob: &[u8]) -> Result<Numbers, Unusable> {
+    let mut reader = Reader::new(blob);
+    let kind = reader.string().ok_or(Unusable::NotAKey)?;
+    let numbers = match kind {
+        b"ssh-ed25519" => reader.string().filter(|key| key.len() == 32).map(|key| Numbers::Ed25519(key.to_owned())),
+        b"ssh-rsa" => reader.string().zip(reader.string()).and_then(|(exponent, modulus)| {
+            Some(Numbers::Rsa(positive(modulus)?.to_owned(), positive(exponent)?.to_owned()))
+        }),
+        other => return Err(Unusable::Type(readable(other))),
+    };
+    numbers.filter(|_| reader.end().is_some()).ok_or(Unusable::NotAKey)
+}
+
+/// The bytes of a positive number, without the zeros in front; RFC 4251 puts one there if the first bit
+/// is set.
+fn positive(number: &[u8]) -> Option<&[u8]> {
+    let start = number.iter().position(|&byte| byte != 0)?;
+    number.get(start..)
+}
+
+/// The name of a key type, fit to be shown.
+fn readable(kind: &[u8]) -> String {
+    String::from_utf8_lossy(kind).chars().filter(char::is_ascii_graphic).take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED25519: &str = include_str!("../../tests/vectors/ssh-agent/ed25519/id.pub");
+    const RSA: &str = include_str!("../../tests/vectors/ssh-agent/rsa2048/id.pub");
+
+    #[test]
+    fn a_key_file_and_the_agent_name_the_same_key() {
+        for (line, fingerprint) in [
+            (ED25519, include_str!("../../tests/vectors/ssh-agent/ed25519/fingerprint.txt")),
+            (RSA, include_str!("../../tests/vectors/ssh-agent/rsa2048/fingerprint.txt")),
+        ] {
+            let key = PublicKey::parse(line).unwrap();
+            assert_eq!(PublicKey::from_blob(key.blob()).unwrap(), key);
+            assert!(fingerprint.contains(&key.fingerprint()), "{fingerprint}");
+            assert!(line.starts_with(key.text()));
+        }
+    }
+
+    #[test]
+    fn keys_that_sign_differently_each_time_are_refused_with_the_reason() {
+        for (line, reason) in [
+            ("ecdsa-sha2-nistp256 AAAA", "random number"),
+            ("sk-ssh-ed25519@openssh.com AAAA", "counter"),
+            ("ssh-ed25519-cert-v01@openssh.com AAAA", "certificate"),
+            ("ssh-dss AAAA", "not known"),
+        ] {
+            let refused = PublicKey::parse(line).unwrap_err().to_string();
+            assert!(refused.starts_with("Unsupported SSH public key type: ") && refused.contains(reason), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let key = ED25519.split(' ').nth(1).unwrap();
+        for line in ["", "ssh-ed25519", "ssh-ed25519 ****", "ssh-ed25519 AAAA", &format!("ssh-rsa {key}")] {
+            assert_eq!(PublicKey::parse(line), Err(Unusable::NotAKey), "{line}");
+        }
+        assert_eq!(PublicKey::from_blob(&[0xff; 9]), Err(Unusable::NotAKey));
+    }
+}

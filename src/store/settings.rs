@@ -1,0 +1,178 @@
+//! Where the store is, and which key it should have: the configuration file and the environment
+//! variables of ssh-agent-keyring.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use log::warn;
+use serde::Deserialize;
+
+use super::public_key::PublicKey;
+use crate::{
+    error::{Error, Kind, Result},
+    sys::System,
+};
+
+/// The largest configuration or public key file that is read.
+const LARGEST_FILE: usize = 64 * 1024;
+
+pub(super) const PUBLIC_KEY_VARIABLE: &str = "SSH_AGENT_KEYRING_PUBLIC_KEY";
+pub(super) const PUBLIC_KEY_PATH_VARIABLE: &str = "SSH_AGENT_KEYRING_PUBLIC_KEY_PATH";
+const STORE_PATH_VARIABLE: &str = "SSH_AGENT_KEYRING_STORE_PATH";
+const CACHE_VARIABLE: &str = "RINGBEARER_STORE_CACHE_SECONDS";
+
+/// The longest that unlocked keys are kept.
+const LONGEST_CACHE: u64 = 86_400;
+
+/// Which key the store should have, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Configured {
+    pub(super) key: PublicKey,
+    /// The file or variable that names it.
+    pub(super) source: String,
+}
+
+/// The settings of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) store: PathBuf,
+    pub(super) key: Option<Configured>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct File {
+    public_key: Option<String>,
+    public_key_path: Option<String>,
+    store_path: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings. The environment overrides the file.
+    pub(super) fn read(system: &dyn System) -> Result<Self> {
+        let path = config_path(system)?;
+        let file = read_file(system, &path)?;
+        let source = format!("{}", path.display());
+        let key = match system.setting(PUBLIC_KEY_VARIABLE) {
+            Some(line) => Some((line, PUBLIC_KEY_VARIABLE.to_owned())),
+            None => match system.setting(PUBLIC_KEY_PATH_VARIABLE) {
+                Some(path) => {
+                    Some((key_file(system, &path, PUBLIC_KEY_PATH_VARIABLE)?, PUBLIC_KEY_PATH_VARIABLE.to_owned()))
+                }
+                None => match (filled(file.public_key), filled(file.public_key_path)) {
+                    (Some(line), _) => Some((line, source.clone())),
+                    (None, Some(path)) => Some((key_file(system, &path, &source)?, source.clone())),
+                    (None, None) => None,
+                },
+            },
+        };
+        let key = key
+            .map(|(line, source)| match PublicKey::parse(&line) {
+                Ok(key) => Ok(Configured { key, source }),
+                Err(unusable) => Err(Error::new(Kind::Configuration, format!("{unusable}; {source} names it"))),
+            })
+            .transpose()?;
+        let store = match (system.setting(STORE_PATH_VARIABLE), filled(file.store_path)) {
+            (Some(path), _) => expand(system, &path, STORE_PATH_VARIABLE)?,
+            (None, Some(path)) => expand(system, &path, &source)?,
+            (None, None) => home(system)?.join(".local/share/ssh-agent-keyring/store.json"),
+        };
+        Ok(Self { store, key })
+    }
+}
+
+/// Whether somebody set the store up: a variable, the configuration file, or the store itself. Then it
+/// takes its place among the backends.
+pub fn is_in_use(system: &dyn System) -> bool {
+    let variables = [PUBLIC_KEY_VARIABLE, PUBLIC_KEY_PATH_VARIABLE, STORE_PATH_VARIABLE];
+    variables.iter().any(|name| system.setting(name).is_some())
+        || config_path(system).is_ok_and(|path| system.details(&path).is_ok())
+        || home(system)
+            .is_ok_and(|home| system.details(&home.join(".local/share/ssh-agent-keyring/store.json")).is_ok())
+}
+
+/// How long the keys of an unlocked store may be kept.
+pub(super) fn cache_length(system: &dyn System) -> Duration {
+    let Some(value) = system.setting(CACHE_VARIABLE) else { return Duration::ZERO };
+    let seconds = value.parse().ok().filter(|seconds| *seconds <= LONGEST_CACHE);
+    if seconds.is_none() {
+        warn!("{CACHE_VARIABLE} is not a number of seconds up to {LONGEST_CACHE}: keeping nothing");
+    }
+    Duration::from_secs(seconds.unwrap_or_default())
+}
+
+/// The configuration file.
+pub(super) fn config_path(system: &dyn System) -> Result<PathBuf> {
+    home(system).map(|home| home.join(".config/ssh-agent-keyring/config.json"))
+}
+
+fn home(system: &dyn System) -> Result<PathBuf> {
+    system.home().ok_or_else(|| {
+        Error::new(Kind::Configuration, "the home directory is not known").with_hint("set HOME to its absolute path")
+    })
+}
+
+fn read_file(system: &dyn System, path: &Path) -> Result<File> {
+    let content = match system.read_file(path, LARGEST_FILE) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    if content.iter().all(u8::is_ascii_whitespace) {
+        return Ok(File::default());
+    }
+    serde_json::from_slice(&content).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Error::new(
+            Kind::Configuration,
+            format!("{} is not a JSON object of strings (line {line}, column {column})", path.display()),
+        )
+        .with_hint("it may have public_key, public_key_path and store_path")
+    })
+}
+
+/// The public key in a file.
+pub(super) fn key_file(system: &dyn System, path: &str, source: &str) -> Result<String> {
+    let path = expand(system, path, source)?;
+    let content = system.read_file(&path, LARGEST_FILE).map_err(|error| unreadable(&path, &error))?;
+    String::from_utf8(content)
+        .map_err(|_| Error::new(Kind::Configuration, format!("{} is not a public key: it is not text", path.display())))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), describe(error)))
+}
+
+/// What the operating system says of a file, without its number.
+pub(super) fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        // Words of our own.
+        io::ErrorKind::InvalidInput | io::ErrorKind::Other | io::ErrorKind::FileTooLarge
+            if error.raw_os_error().is_none() =>
+        {
+            error.to_string()
+        }
+        kind => kind.to_string(),
+    }
+}
+
+/// An absolute path; `~` stands for the home directory. A relative path would depend on the working
+/// directory, which is nobody's to trust.
+fn expand(system: &dyn System, path: &str, source: &str) -> Result<PathBuf> {
+    if let Some(rest) = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return Ok(home(system)?.join(rest.trim_start_matches('/')));
+    }
+    let path = PathBuf::from(path);
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    Err(Error::new(Kind::Configuration, format!("{source} names a relative path"))
+        .with_hint("write it in full, or with `~/` in front"))
+}
+
+fn filled(value: Option<String>) -> Option<String> {
+    value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,86 @@
+//! Files that are replaced as a whole: read with what tells them apart, locked, swapped in one step.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// What a file's directory entry stood for when it was looked at. Two equal marks mean the same content,
+/// as long as the file behind the first is kept open: only then can its number not be given to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The file system and the number of the file in it (0 and 0 where there are none).
+    pub number: (u64, u64),
+    /// Bytes.
+    pub length: u64,
+    /// The last change of the content.
+    pub modified: Option<SystemTime>,
+    /// The last change of content or attributes, in seconds and nanoseconds (0 and 0 where there is none).
+    pub changed: (i64, i64),
+}
+
+/// A regular file as it was read.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// All of it.
+    pub content: Vec<u8>,
+    /// What it was when it was read.
+    pub mark: Mark,
+    /// Keeps the file open, so that its number stays its own.
+    pub(super) _pin: Option<File>,
+}
+
+/// An advisory lock on a file, let go when dropped, and by the operating system when the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    pub(super) _file: Option<File>,
+}
+
+/// What `status` tells of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
+    /// Bytes.
+    pub length: u64,
+    /// The permission bits, such as 0o600; `None` where there are none.
+    pub mode: Option<u32>,
+    /// Whether the path is a symbolic link.
+    pub is_link: bool,
+}
+
+/// Reading, locking and replacing files.
+pub trait Files {
+    /// Reads a regular file of at most `cap` bytes, through symbolic links. Anything else (a FIFO would
+    /// block for ever) and anything larger is an error; [`io::ErrorKind::NotFound`] if nothing is there.
+    fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot>;
+
+    /// What a path stands for now, without reading it; `None` if nothing is there.
+    fn mark(&self, path: &Path) -> io::Result<Option<Mark>>;
+
+    /// Where the content of a path is: the target, if it is a symbolic link, else the path itself, which
+    /// need not be there. A link to nowhere is an error.
+    fn destination(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// Takes the lock on a file, which is created if it is not there; `None` if another holds it.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>>;
+
+    /// Puts `content` in the place of a file, in one step and for good: a temporary file beside it
+    /// (0600), synced, renamed over it, the directory synced. Answers `false`, and changes nothing,
+    /// if the file is no longer what `expected` says (`None`: that there is none).
+    fn replace(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool>;
+
+    /// The temporary files that [`replace`](Self::replace) left beside a path because the process was
+    /// killed, or is making right now.
+    fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes a directory for the user alone, with those above it. One that is there stays as it is.
+    fn make_directory(&self, path: &Path) -> io::Result<()>;
+
+    /// What a path is, without following it if it is a link; [`io::ErrorKind::NotFound`] if nothing
+    /// is there.
+    fn details(&self, path: &Path) -> io::Result<Details>;
+}

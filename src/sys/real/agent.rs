@@ -1,0 +1,127 @@
+//! The ssh-agent's socket: one connection for each message, every wait within one limit.
+
+use std::{
+    io::{self, ErrorKind},
+    time::{Duration, Instant},
+};
+
+use zeroize::Zeroizing;
+
+use super::{GLANCE, Real};
+use crate::{
+    error::{Error, Kind, Result},
+    sys::{
+        System,
+        agent::{Agent, LONGEST_MESSAGE, Peer, SOCKET_VARIABLE},
+    },
+};
+
+#[cfg(windows)]
+#[path = "agent_pipe.rs"]
+mod transport;
+#[cfg(unix)]
+#[path = "agent_socket.rs"]
+mod transport;
+
+/// Why an exchange with the agent failed.
+enum Failure {
+    /// Nobody listens.
+    Unreachable(io::Error),
+    /// The limit ran out.
+    Slow,
+    /// It hung up, or sent what is no message.
+    Broken(&'static str),
+    /// The lookup is over, or its caller gave up.
+    Stopped(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Stopped(error)
+    }
+}
+
+/// One end of a wait: says how long it may still last, and whether anybody still cares.
+struct Wait<'system> {
+    system: &'system Real,
+    end: Instant,
+}
+
+impl Wait<'_> {
+    /// The next stretch to wait for, after which the caller is looked for again.
+    fn stretch(&self) -> std::result::Result<Duration, Failure> {
+        self.system.check()?;
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(Failure::Slow) } else { Ok(left.min(GLANCE)) }
+    }
+}
+
+impl Agent for Real {
+    fn ask_agent(&self, message: &[u8], limit: Duration) -> Result<Zeroizing<Vec<u8>>> {
+        let socket = self.agent_address()?;
+        let wait = Wait { system: self, end: self.end_within(limit) };
+        exchange(&socket, message, &wait).map_err(|failure| explain(&socket, limit, failure))
+    }
+
+    fn agent_peer(&self) -> Result<Peer> {
+        let socket = self.agent_address()?;
+        let limit = Duration::from_secs(5);
+        let wait = Wait { system: self, end: self.end_within(limit) };
+        let process = transport::peer(&socket, &wait).map_err(|failure| explain(&socket, limit, failure))?;
+        Ok(Peer { socket, process })
+    }
+}
+
+impl Real {
+    /// Where the agent listens: SSH_AUTH_SOCK, or on Windows the pipe of its own OpenSSH.
+    fn agent_address(&self) -> Result<String> {
+        let named = self.variable(SOCKET_VARIABLE).filter(|path| !path.is_empty());
+        named.or_else(|| transport::USUAL_ADDRESS.map(str::to_owned)).ok_or_else(|| {
+            Error::new(Kind::Locked, "SSH_AUTH_SOCK is not set; ssh-agent is not available")
+                .with_hint("start one with `eval \"$(ssh-agent)\"`, or log in with agent forwarding")
+        })
+    }
+}
+
+fn explain(socket: &str, limit: Duration, failure: Failure) -> Error {
+    match failure {
+        Failure::Unreachable(error) => {
+            Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", error.kind()))
+                .with_hint("SSH_AUTH_SOCK may be left from a session that has ended: log in again, or start an agent")
+        }
+        Failure::Slow => Error::new(
+            Kind::Locked,
+            format!("the ssh-agent at {socket} gave no whole answer within {} s", limit.as_secs()),
+        )
+        .with_hint("it may wait for you to confirm, or hang: `ssh-add -l` tells"),
+        Failure::Broken(what) => {
+            Error::new(Kind::Locked, format!("Unable to speak the ssh-agent protocol: {socket} {what}"))
+                .with_hint("is SSH_AUTH_SOCK the socket of an ssh-agent?")
+        }
+        Failure::Stopped(error) => error,
+    }
+}
+
+/// Sends a message with its length in front and receives one (RFC 9987, section 3).
+fn exchange(address: &str, message: &[u8], wait: &Wait<'_>) -> std::result::Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut stream = transport::Stream::connect(address, wait)?;
+    let length = u32::try_from(message.len()).map_err(|_| Failure::Broken("takes no message of this length"))?;
+    let mut framed = Zeroizing::new(Vec::with_capacity(4 + message.len()));
+    framed.extend_from_slice(&length.to_be_bytes());
+    framed.extend_from_slice(message);
+    stream.send(&framed, wait)?;
+    let mut length = [0; 4];
+    stream.receive(&mut length, wait)?;
+    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length == 0 || length > LONGEST_MESSAGE {
+        return Err(Failure::Broken("announced a message that is empty or far too long"));
+    }
+    let mut answer = Zeroizing::new(vec![0; length]);
+    stream.receive(&mut answer, wait)?;
+    Ok(answer)
+}
+
+/// Whether a failure means that nothing has happened yet, so that one waits on.
+fn is_idle(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}

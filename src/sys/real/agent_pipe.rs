@@ -1,0 +1,71 @@
+//! A connection to the named pipe of Windows' OpenSSH agent.
+//!
+//! A pipe opened as a file knows no time limits, so that each side of the conversation runs in a thread
+//! that is left behind when the limit is over.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
+    sync::mpsc,
+    thread,
+};
+
+use super::{Failure, Wait, is_idle};
+
+/// Where the agent of Windows' OpenSSH listens.
+pub(super) const USUAL_ADDRESS: Option<&str> = Some(r"\\.\pipe\openssh-ssh-agent");
+
+/// `ERROR_PIPE_BUSY`: every instance of the pipe is taken, and one may be free soon.
+const PIPE_BUSY: i32 = 231;
+
+pub(super) struct Stream(File);
+
+impl Stream {
+    /// Opens the pipe, and waits while it is busy.
+    pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Self, Failure> {
+        loop {
+            match OpenOptions::new().read(true).write(true).open(address) {
+                Ok(pipe) => return Ok(Self(pipe)),
+                Err(error) if error.raw_os_error() == Some(PIPE_BUSY) => thread::sleep(wait.stretch()?),
+                Err(error) => return Err(Failure::Unreachable(error)),
+            }
+        }
+    }
+
+    /// Sends everything.
+    pub(super) fn send(&mut self, bytes: &[u8], wait: &Wait<'_>) -> Result<(), Failure> {
+        let bytes = zeroize::Zeroizing::new(bytes.to_vec());
+        self.in_a_thread(wait, move |mut pipe| pipe.write_all(&bytes))
+    }
+
+    /// Fills the buffer.
+    pub(super) fn receive(&mut self, buffer: &mut [u8], wait: &Wait<'_>) -> Result<(), Failure> {
+        let mut received = zeroize::Zeroizing::new(vec![0; buffer.len()]);
+        let received = self.in_a_thread(wait, move |mut pipe| pipe.read_exact(&mut received).map(|()| received))?;
+        buffer.copy_from_slice(&received);
+        Ok(())
+    }
+
+    fn in_a_thread<Outcome: Send + 'static>(
+        &self,
+        wait: &Wait<'_>,
+        work: impl FnOnce(File) -> io::Result<Outcome> + Send + 'static,
+    ) -> Result<Outcome, Failure> {
+        let pipe = self.0.try_clone().map_err(Failure::Unreachable)?;
+        let (sender, outcome) = mpsc::channel();
+        thread::spawn(move || drop(sender.send(work(pipe))));
+        loop {
+            match outcome.recv_timeout(wait.stretch()?) {
+                Ok(Ok(outcome)) => return Ok(outcome),
+                Ok(Err(error)) if is_idle(&error) => return Err(Failure::Slow),
+                Ok(Err(_)) | Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Failure::Broken("hung up")),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+/// Windows does not tell who serves a pipe without calls that are not safe.
+pub(super) fn peer(address: &str, wait: &Wait<'_>) -> Result<Option<String>, Failure> {
+    Stream::connect(address, wait).map(|_| None)
+}
