@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Kind {
     /// A setting is wrong: an unknown provider, an unreadable file, a host that is not allowed.
     Configuration,
+    /// The command line is wrong.
+    Usage,
     /// The network did not carry the request: name, connection, proxy, TLS.
     Network,
     /// A time limit ran out.

@@ -10,10 +10,11 @@
 //!   the shapes that every registry shares.
 //! - floor 3: one folder a registry: [`azure`]; [`store`]: secrets that the ssh-agent unlocks.
 //! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup in a thread of its own.
-//! - floor 5: the Python edge (feature `python`).
+//! - floor 5: [`cli`]: the command line; the Python edge (feature `python`).
 
 pub mod azure;
 pub mod backend;
+pub mod cli;
 pub mod error;
 pub mod ini;
 pub mod jwt;

@@ -58,14 +58,17 @@ pub struct Lookup<Outcome> {
 }
 
 impl<Outcome: Send + 'static> Lookup<Outcome> {
-    /// Starts a lookup. Lines below `level` are not sent.
+    /// Starts a lookup that may take `usual`, unless the environment has another limit. Lines below `level`
+    /// are not sent.
     pub fn start(
         environment: Environment,
         network: Arc<Network>,
         level: LevelFilter,
+        usual: Duration,
         work: impl FnOnce(&Real) -> Result<Outcome> + Send + 'static,
     ) -> Result<Self> {
-        let patience = lookup_limit(&environment) + GRACE;
+        let limit = lookup_limit(&environment, usual);
+        let patience = limit + GRACE;
         let cancel = Cancel::default();
         let (sender, events) = mpsc::channel();
         let for_thread = cancel.clone();
@@ -75,7 +78,7 @@ impl<Outcome: Send + 'static> Lookup<Outcome> {
                 let lines = sender.clone();
                 // A caller who gave up listens no more, here and below.
                 LOG.set(Some((level, Box::new(move |line| drop(lines.send(Event::Log(line)))))));
-                let system = Real::new(environment, network, for_thread);
+                let system = Real::new(environment, network, for_thread, limit);
                 let outcome = catch_unwind(AssertUnwindSafe(|| work(&system))).unwrap_or_else(|_| Err(fault()));
                 LOG.set(None);
                 drop(sender.send(Event::Done(outcome)));
@@ -167,7 +170,7 @@ mod tests {
     ) -> Lookup<Outcome> {
         let environment = [("RINGBEARER_TIMEOUT".into(), limit.into())].into_iter().collect();
         LogToLookup::install();
-        Lookup::start(environment, Arc::default(), LevelFilter::Info, work).unwrap()
+        Lookup::start(environment, Arc::default(), LevelFilter::Info, LONG, work).unwrap()
     }
 
     #[test]

@@ -8,6 +8,7 @@
 #![allow(clippy::needless_pass_by_value, unreachable_pub)]
 
 use std::{
+    ffi::OsString,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -23,15 +24,16 @@ use pyo3::{
 
 use crate::{
     backend::Credential,
+    cli,
     error::{Error, Kind, Result},
     keyring::Keyring,
     lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup},
     secret::SecretText,
     service::Service,
-    store::{Store, is_in_use},
+    store::{Entry, Store, is_in_use},
     sys::{
         Cancel,
-        real::{Environment, Network, Real},
+        real::{Environment, LOOKUP_LIMIT, Network, Real, Standard},
     },
 };
 
@@ -40,6 +42,10 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// Raise the error of a failed read instead of answering `None`, if it is set and not 0.
 const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
+
+/// How long a command may take unless RINGBEARER_TIMEOUT says otherwise: its owner may be asked to confirm
+/// several signatures.
+const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
 /// What the process remembers from one lookup to the next.
 #[derive(Default)]
@@ -97,7 +103,7 @@ fn get_credential(
     let is_strict = environment.text(STRICT_VARIABLE).is_some_and(|value| !matches!(value.trim(), "" | "0"));
     let (backend, username) = (backend.to_owned(), username.and_then(text));
     let logger = logger(python)?;
-    let outcome = look_up(python, &memory, environment, &logger, move |memory, system| {
+    let outcome = look_up(python, &memory, environment, LOOKUP_LIMIT, &logger, move |memory, system| {
         memory.keyring.get(system, &backend, &service, username.as_deref())
     })?;
     match outcome {
@@ -168,8 +174,44 @@ fn store_delete(python: Python<'_>, service: &Bound<'_, PyAny>, username: &Bound
 /// Whether somebody set the store up: by a variable, the configuration file, or by using it.
 #[pyfunction]
 fn store_is_in_use() -> bool {
-    let system = Real::new(Environment::capture(), Arc::default(), Cancel::default());
+    let system = Real::new(Environment::capture(), Arc::default(), Cancel::default(), LOOKUP_LIMIT);
     catch_unwind(AssertUnwindSafe(|| is_in_use(&system))).unwrap_or(false)
+}
+
+/// Runs the command line `ringbearer` with these arguments, and answers the exit code.
+#[pyfunction]
+fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8> {
+    let command = match cli::parse(arguments.into_iter().map(to_os_string).collect()) {
+        Ok(command) => command,
+        Err(error) => return Ok(cli::report(&Standard, &error)),
+    };
+    let foreign = command.foreign().map(|foreign| read_foreign(python, foreign)).transpose()?;
+    let memory = memory(python);
+    let logger = logger(python)?;
+    let work = move |memory: &Memory, system: &Real| cli::run(system, &Standard, &memory.store, &command, foreign);
+    let outcome = look_up(python, &memory, Environment::capture(), COMMAND_LIMIT, &logger, work)?;
+    Ok(outcome.unwrap_or_else(|error| cli::report(&Standard, &error)))
+}
+
+/// An argument as Python's `os.fsencode` has it.
+fn to_os_string(argument: Vec<u8>) -> OsString {
+    #[cfg(unix)]
+    return std::os::unix::ffi::OsStringExt::from_vec(argument);
+    #[cfg(not(unix))]
+    String::from_utf8_lossy(&argument).into_owned().into()
+}
+
+/// Reads another keyring by `ringbearer.migration`, in the calling thread: it is Python, and may ask the
+/// person at the keyboard.
+fn read_foreign(python: Python<'_>, foreign: &cli::Foreign) -> PyResult<Vec<Entry>> {
+    let read = python.import("ringbearer.migration")?.getattr("read")?;
+    let found = read.call1((&foreign.backend, &foreign.names))?;
+    let mut entries = Vec::new();
+    for record in found.try_iter()? {
+        let (service, username, password): (String, String, Bound<'_, PyString>) = record?.extract()?;
+        entries.push(Entry { service, username, password: to_secret_text(&password)? });
+    }
+    Ok(entries)
 }
 
 /// The native core of ringbearer.
@@ -182,7 +224,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(store_find, module)?)?;
     module.add_function(wrap_pyfunction!(store_set, module)?)?;
     module.add_function(wrap_pyfunction!(store_delete, module)?)?;
-    module.add_function(wrap_pyfunction!(store_is_in_use, module)?)
+    module.add_function(wrap_pyfunction!(store_is_in_use, module)?)?;
+    module.add_function(wrap_pyfunction!(run_command_line, module)?)
 }
 
 /// Runs a lookup in the store.
@@ -192,8 +235,9 @@ fn in_store<Outcome: Send + 'static>(
 ) -> PyResult<Outcome> {
     let memory = memory(python);
     let logger = logger(python)?;
-    let outcome =
-        look_up(python, &memory, Environment::capture(), &logger, move |memory, system| work(&memory.store, system))?;
+    let outcome = look_up(python, &memory, Environment::capture(), LOOKUP_LIMIT, &logger, move |memory, system| {
+        work(&memory.store, system)
+    })?;
     outcome.map_err(|error| to_python(python, &error))
 }
 
@@ -202,12 +246,14 @@ fn look_up<Outcome: Send + 'static>(
     python: Python<'_>,
     memory: &Arc<Memory>,
     environment: Environment,
+    limit: Duration,
     logger: &Bound<'_, PyAny>,
     work: impl FnOnce(&Memory, &Real) -> Result<Outcome> + Send + 'static,
 ) -> PyResult<Result<Outcome>> {
     let for_lookup = Arc::clone(memory);
     let network = Arc::clone(&memory.network);
-    match Lookup::start(environment, network, level_of(logger)?, move |system| work(&for_lookup, system)) {
+    let lookup = Lookup::start(environment, network, level_of(logger)?, limit, move |system| work(&for_lookup, system));
+    match lookup {
         Ok(lookup) => wait_for(python, lookup, logger),
         Err(error) => Ok(Err(error)),
     }
@@ -288,7 +334,7 @@ static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 /// The Python exception of an error: the class of `ringbearer.errors` for its kind.
 fn to_python(python: Python<'_>, error: &Error) -> PyErr {
     let class = match error.kind() {
-        Kind::Configuration => "ConfigurationError",
+        Kind::Configuration | Kind::Usage => "ConfigurationError",
         Kind::Network => "NetworkError",
         Kind::Timeout | Kind::Cancelled => "LookupTimeoutError",
         Kind::Rejected | Kind::Exhausted | Kind::NotConfigured => "AuthenticationError",

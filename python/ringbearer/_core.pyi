@@ -1,6 +1,15 @@
 from typing import Optional
 
-__all__ = ["__version__", "get_credential", "store_delete", "store_find", "store_get", "store_is_in_use", "store_set"]
+__all__ = [
+    "__version__",
+    "get_credential",
+    "run_command_line",
+    "store_delete",
+    "store_find",
+    "store_get",
+    "store_is_in_use",
+    "store_set",
+]
 
 __version__: str
 
@@ -10,3 +19,4 @@ def store_find(service: object) -> Optional[tuple[str, str]]: ...
 def store_set(service: object, username: object, password: str) -> None: ...
 def store_delete(service: object, username: object) -> None: ...
 def store_is_in_use() -> bool: ...
+def run_command_line(arguments: list[bytes]) -> int: ...

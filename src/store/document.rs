@@ -16,7 +16,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::json_text::{escape, unescape};
+use super::{
+    json_text::{escape, unescape},
+    printed,
+};
 
 /// The version of the format.
 const VERSION: f64 = 1.0;
@@ -24,6 +27,9 @@ const VERSION: f64 = 1.0;
 /// How deep unknown members are put into Python's form. Deeper ones stay as they are: whoever nests so
 /// deep is after the stack.
 const DEEPEST: usize = 32;
+
+/// About how many bytes of a store belong to one record, for a first guess at their number.
+const USUAL_RECORD: usize = 250;
 
 /// Why a text is no store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,17 +100,31 @@ impl<'text> Document<'text> {
             return Err(shape("it holds nothing but zero bytes"));
         }
         let text = std::str::from_utf8(text).map_err(|_| shape("it is not UTF-8"))?;
-        let mut members: Members<'text> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-        let version = members.raw("version").map_or("none", RawValue::get);
-        if version.parse::<f64>() != Ok(VERSION) {
-            return Err(Problem::Version(version.chars().take(20).collect()));
+        if let Some(document) = Self::parse_printed(text) {
+            return Ok(document);
         }
-        let header = read_header(&members)?;
+        let mut members: Members<'text> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+        let header = read_head(&members)?;
         let records = match members.remove("records") {
-            Some(Value::Kept(records)) => parse_raw::<Members<'_>>(records, "records")?,
+            Some(Value::Kept(Cow::Borrowed(records))) => parse_part(records.get(), "records")?,
             _ => return Err(shape("it has no \"records\"")),
         };
         Ok(Self { members, header, records })
+    }
+
+    /// Takes apart what is in the printed form, where the records need not be read to be found; `None` for
+    /// all else.
+    fn parse_printed(text: &'text str) -> Option<Self> {
+        let mut records = Members(Vec::with_capacity(text.len() / USUAL_RECORD));
+        let skeleton = printed::read(text, |id, value| records.0.push((Cow::Borrowed(id), Value::Printed(value))))?;
+        let mut members: Members<'_> = serde_json::from_str(&skeleton.text).ok()?;
+        // They may be the records of something else, deeper inside.
+        if members.text("records")?.as_ptr() != skeleton.text.get(skeleton.place..)?.as_ptr() {
+            return None;
+        }
+        let header = read_head(&members).ok()?;
+        members.remove("records");
+        Some(Self { members: members.into_owned(), header, records })
     }
 
     /// What unlocks the store.
@@ -128,7 +148,8 @@ impl<'text> Document<'text> {
 
     /// The members of a part of the store, to be changed; none if it is not there yet.
     fn part(&self, name: &str) -> Members<'text> {
-        self.members.raw(name).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        let part: Option<Members<'_>> = self.members.text(name).and_then(|text| serde_json::from_str(text).ok());
+        part.map(Members::into_owned).unwrap_or_default()
     }
 
     /// How many records there are.
@@ -143,7 +164,7 @@ impl<'text> Document<'text> {
 
     /// The record of this identifier, if there is one.
     pub(super) fn record(&self, id: &str) -> Option<Result<Record, Problem>> {
-        self.records.raw(id).map(read_record)
+        self.records.text(id).map(read_record)
     }
 
     /// Whether there is a record of this identifier.
@@ -201,7 +222,7 @@ impl<'text> Document<'text> {
     }
 }
 
-fn read_header(members: &Members<'_>) -> Result<Header, Problem> {
+fn read_head(members: &Members<'_>) -> Result<Header, Problem> {
     #[derive(Deserialize)]
     struct Identity {
         public_key: String,
@@ -213,9 +234,13 @@ fn read_header(members: &Members<'_>) -> Result<Header, Problem> {
         store_id: String,
         wrapped_dek: String,
     }
-    let part = |name: &str| members.raw(name).ok_or_else(|| shape(format!("it has no {name:?}")));
-    let identity: Identity = parse_raw(part("identity")?, "identity")?;
-    let unlock: Unlock = parse_raw(part("unlock")?, "unlock")?;
+    let version = members.text("version").unwrap_or("none");
+    if version.parse::<f64>() != Ok(VERSION) {
+        return Err(Problem::Version(version.chars().take(20).collect()));
+    }
+    let part = |name: &str| members.text(name).ok_or_else(|| shape(format!("it has no {name:?}")));
+    let identity: Identity = parse_part(part("identity")?, "identity")?;
+    let unlock: Unlock = parse_part(part("unlock")?, "unlock")?;
     let decode = |name: &str, value: &str, length: usize| {
         let bytes = decode(value).filter(|bytes| bytes.len() == length);
         bytes.ok_or_else(|| shape(format!("its {name:?} is not {length} bytes in Base64")))
@@ -229,7 +254,7 @@ fn read_header(members: &Members<'_>) -> Result<Header, Problem> {
     })
 }
 
-fn read_record(raw: &RawValue) -> Result<Record, Problem> {
+fn read_record(text: &str) -> Result<Record, Problem> {
     #[derive(Deserialize)]
     struct Stored<'text> {
         #[serde(borrow)]
@@ -237,7 +262,7 @@ fn read_record(raw: &RawValue) -> Result<Record, Problem> {
         #[serde(borrow)]
         nonce: Cow<'text, str>,
     }
-    let stored: Stored<'_> = parse_raw(raw, "records")?;
+    let stored: Stored<'_> = parse_part(text, "records")?;
     let nonce = decode(&stored.nonce).and_then(|nonce| nonce.try_into().ok());
     let ciphertext = decode(&stored.ciphertext);
     match (nonce, ciphertext) {
@@ -251,8 +276,8 @@ fn decode(value: &str) -> Option<Vec<u8>> {
     URL_SAFE.decode(value).or_else(|_| STANDARD.decode(value)).ok()
 }
 
-fn parse_raw<'text, T: Deserialize<'text>>(raw: &'text RawValue, part: &str) -> Result<T, Problem> {
-    serde_json::from_str(raw.get()).map_err(|_| shape(format!("its {part:?} is not what a store has there")))
+fn parse_part<'text, T: Deserialize<'text>>(text: &'text str, part: &str) -> Result<T, Problem> {
+    serde_json::from_str(text).map_err(|_| shape(format!("its {part:?} is not what a store has there")))
 }
 
 /// A parser's complaint without its quotations: the place alone.
@@ -268,7 +293,9 @@ fn not_json(error: &serde_json::Error) -> Problem {
 /// A value of a document.
 enum Value<'text> {
     /// As the file has it.
-    Kept(&'text RawValue),
+    Kept(Cow<'text, RawValue>),
+    /// A record as the file has it, in the printed form.
+    Printed(&'text str),
     Text(String),
     Number(u8),
     Members(Members<'text>),
@@ -282,6 +309,7 @@ impl Value<'_> {
     fn length(&self) -> usize {
         match self {
             Self::Kept(raw) => raw.get().len(),
+            Self::Printed(text) => text.len(),
             Self::Text(text) => text.len() + 2,
             Self::Number(_) => 3,
             Self::Members(Members(members)) => {
@@ -293,6 +321,7 @@ impl Value<'_> {
     fn print(&self, depth: usize, out: &mut Vec<u8>) {
         match self {
             Self::Kept(raw) => print_raw(raw.get(), depth, out),
+            Self::Printed(text) => out.extend_from_slice(text.as_bytes()),
             Self::Text(text) => escape(text.as_bytes(), out),
             Self::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
             Self::Members(members) => members.print(depth, out),
@@ -310,11 +339,22 @@ impl<'text> Members<'text> {
         self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name))
     }
 
-    fn raw(&self, name: &str) -> Option<&'text RawValue> {
+    /// The text of a member that is as the file has it.
+    fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(self.position(name).ok()?)? {
-            (_, Value::Kept(raw)) => Some(raw),
+            (_, Value::Kept(raw)) => Some(raw.get()),
+            (_, Value::Printed(text)) => Some(text),
             _ => None,
         }
+    }
+
+    /// The same members, as a copy. They must be as the file has them.
+    fn into_owned(self) -> Members<'static> {
+        let own = |(name, value): (Cow<'_, str>, Value<'_>)| match value {
+            Value::Kept(raw) => Some((Cow::Owned(name.into_owned()), Value::Kept(Cow::Owned(raw.into_owned())))),
+            _ => None,
+        };
+        Members(self.0.into_iter().filter_map(own).collect())
     }
 
     fn put(&mut self, name: &str, value: Value<'text>) {
@@ -361,7 +401,7 @@ fn break_line(depth: usize, out: &mut Vec<u8>) {
 
 /// Prints what is kept in Python's form. Numbers stay as they are written.
 fn print_raw(raw: &str, depth: usize, out: &mut Vec<u8>) {
-    if depth == 2 && is_printed_record(raw) || depth >= DEEPEST {
+    if depth >= DEEPEST {
         return out.extend_from_slice(raw.as_bytes());
     }
     match raw.as_bytes().first() {
@@ -393,16 +433,6 @@ fn print_raw(raw: &str, depth: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether a record is in the printed form already, as all are in a file that Python or this program wrote:
-/// then it is copied, which is what makes large stores fast.
-fn is_printed_record(raw: &str) -> bool {
-    let is_base64 = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+/=".contains(&byte));
-    raw.strip_prefix("{\n      \"ciphertext\": \"")
-        .and_then(|rest| rest.strip_suffix("\"\n    }"))
-        .and_then(|rest| rest.split_once("\",\n      \"nonce\": \""))
-        .is_some_and(|(ciphertext, nonce)| is_base64(ciphertext) && is_base64(nonce))
-}
-
 impl<'text> Deserialize<'text> for Members<'text> {
     fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(MembersVisitor)
@@ -426,7 +456,7 @@ impl<'text> Visitor<'text> for MembersVisitor {
         let mut is_sorted = true;
         while let Some(Name(name)) = map.next_key::<Name<'text>>()? {
             is_sorted = is_sorted && members.last().is_none_or(|(last, _)| *last < name);
-            members.push((name, Value::Kept(map.next_value()?)));
+            members.push((name, Value::Kept(Cow::Borrowed(map.next_value()?))));
         }
         if !is_sorted {
             members.sort_by(|(left, _), (right, _)| left.cmp(right));

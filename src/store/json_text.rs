@@ -9,6 +9,10 @@ use zeroize::Zeroizing;
 /// plane as a pair. `text` is WTF-8; a byte that is not is left out.
 pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    if is_plain(text) {
+        out.extend_from_slice(text);
+        return out.push(b'"');
+    }
     for_each_character(text, |code| match code {
         0x22 => out.extend_from_slice(b"\\\""),
         0x5c => out.extend_from_slice(b"\\\\"),
@@ -26,6 +30,13 @@ pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
         _ => push_unit(code, out),
     });
     out.push(b'"');
+}
+
+/// Whether a string stands in quotes as it is: ASCII that can be seen, without quotes and backslashes.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    // Without a branch, so that the compiler looks at many bytes at once.
+    let is_odd = |byte: u8| !matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
+    !text.iter().fold(false, |odd, &byte| odd | is_odd(byte))
 }
 
 /// The most bytes that [`escape`] writes for a text of this length: a control character becomes six.

@@ -4,8 +4,9 @@
 //! - `settings`: where the store is, and which key it should have
 //! - `agent`, `wire`, `public_key`, `sshsig`: from a challenge to a verified signature
 //! - `unlock`, `seal`: from the signature to the keys, and what is encrypted with them
-//! - `document`, `json_text`: the file's text
+//! - `document`, `printed`, `json_text`: the file's text
 //! - `change`: reading and replacing the file
+//! - `upkeep`, [`exchange`], `status`: what its owner does with a store as a whole, and wants to know of it
 //!
 //! Known and not mended in version 1 of the format: whoever can write the file can bring back an old
 //! record under its own name, leave one out, or bring back the whole file as it was.
@@ -13,12 +14,16 @@
 mod agent;
 mod change;
 mod document;
+pub mod exchange;
 mod json_text;
+mod printed;
 mod public_key;
 mod seal;
 mod settings;
 mod sshsig;
+mod status;
 mod unlock;
+mod upkeep;
 mod wire;
 
 #[cfg(test)]
@@ -39,7 +44,11 @@ use crate::{
     sys::System,
 };
 
-pub use self::settings::is_in_use;
+pub use self::{
+    settings::is_in_use,
+    status::{Status, lock_state, status},
+    upkeep::{Contents, Entry, Imported, Progress, Relocked},
+};
 
 /// The store of this process. It remembers nothing but the keys, and those only if it is told to.
 #[derive(Default)]

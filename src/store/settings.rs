@@ -142,6 +142,18 @@ pub(super) fn key_file(system: &dyn System, path: &str, source: &str) -> Result<
         .map_err(|_| Error::new(Kind::Configuration, format!("{} is not a public key: it is not text", path.display())))
 }
 
+/// The public key in the first of these files that is there.
+pub(super) fn first_key_file(system: &dyn System, paths: &[String], source: &str) -> Result<String> {
+    let mut outcome = Err(Error::new(Kind::Internal, "no file is named"));
+    for path in paths {
+        outcome = key_file(system, path, source);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), describe(error)))
 }

@@ -9,9 +9,9 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    agent,
+    agent::{self, Identity},
     document::Header,
-    public_key::{PublicKey, Unusable},
+    public_key::{PublicKey, Unusable, fingerprint},
     seal::{Key, Keys, challenge, key_encryption_key, unwrap, wrap},
     settings::{Settings, cache_length},
 };
@@ -162,4 +162,20 @@ pub(super) fn choose_key(system: &dyn System, settings: &Settings) -> Result<Pub
     }
     Err(Error::new(Kind::Locked, message)
         .with_hint("load an ed25519 or RSA key with `ssh-add`; a locked agent shows none: `ssh-add -X` unlocks it"))
+}
+
+/// The key of the agent with this fingerprint or comment.
+pub(super) fn key_of_agent(system: &dyn System, name: &str) -> Result<PublicKey> {
+    let mut found: Vec<Identity> = agent::identities(system)?;
+    found.retain(|identity| identity.comment == name || fingerprint(&identity.blob) == name);
+    let [identity] = found.as_slice() else {
+        let many = if found.is_empty() { "no key" } else { "more than one key" };
+        return Err(Error::new(
+            Kind::Configuration,
+            format!("ssh-agent has {many} with this comment or fingerprint: {name}"),
+        )
+        .with_hint("`ssh-add -l` lists fingerprints and comments; a path needs a slash in it"));
+    };
+    PublicKey::from_blob(&identity.blob)
+        .map_err(|unusable| Error::new(Kind::Configuration, format!("{name}: {unusable}")))
 }

@@ -268,6 +268,10 @@ impl Files for Fake {
         Ok(Vec::new())
     }
 
+    fn siblings(&self, _path: &Path, _begin: &str, _end: &str) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.lock().files.remove(path).map(drop).ok_or(io::ErrorKind::NotFound.into())
     }

@@ -74,6 +74,9 @@ pub trait Files {
     /// killed, or is making right now.
     fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
 
+    /// The regular files beside a path whose names begin and end in this way.
+    fn siblings(&self, path: &Path, begin: &str, end: &str) -> io::Result<Vec<PathBuf>>;
+
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 

@@ -5,6 +5,7 @@
 //! gave up, and holds every wait to that, so that no provider can forget it.
 
 pub mod agent;
+pub mod console;
 #[cfg(test)]
 pub mod fake;
 pub mod files;

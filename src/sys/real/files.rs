@@ -65,9 +65,11 @@ fn mark(metadata: &Metadata) -> Mark {
     Mark { number, length: metadata.len(), modified: metadata.modified().ok(), changed }
 }
 
-/// The directory of a file.
+/// The directory of a file: for a bare name the working directory, which whoever typed it means.
 fn directory(path: &Path) -> io::Result<&Path> {
-    path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a directory"))
+    let parent =
+        path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a directory"))?;
+    Ok(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
 /// What the names of the temporary files of a path begin with: a dot and the name itself.
@@ -152,12 +154,16 @@ impl Files for Real {
     }
 
     fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        let prefix = temporary_prefix(path)?;
+        self.siblings(path, &temporary_prefix(path)?, "")
+    }
+
+    fn siblings(&self, path: &Path, begin: &str, end: &str) -> io::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(directory(path)?)? {
             let entry = entry?;
-            if entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)) && entry.file_type()?.is_file()
-            {
+            let name = entry.file_name();
+            let is_meant = name.to_str().is_some_and(|name| name.starts_with(begin) && name.ends_with(end));
+            if is_meant && entry.file_type()?.is_file() {
                 found.push(entry.path());
             }
         }
@@ -193,10 +199,10 @@ mod tests {
     use std::{os::unix::fs::symlink, sync::Arc};
 
     use super::*;
-    use crate::sys::Cancel;
+    use crate::sys::{Cancel, real::LOOKUP_LIMIT};
 
     fn real() -> Real {
-        Real::new(std::iter::empty().collect(), Arc::default(), Cancel::default())
+        Real::new(std::iter::empty().collect(), Arc::default(), Cancel::default(), LOOKUP_LIMIT)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod agent;
+mod console;
 mod environment;
 mod files;
 mod network;
@@ -21,12 +22,12 @@ use std::{
 use log::debug;
 use ring::rand::{SecureRandom, SystemRandom};
 
-pub use self::{environment::Environment, network::Network};
+pub use self::{console::Standard, environment::Environment, network::Network};
 use super::{Cancel, System, http, process as child};
 use crate::error::{Error, Kind, Result};
 
 /// How long a whole lookup may take unless RINGBEARER_TIMEOUT says otherwise.
-const LOOKUP_LIMIT: Duration = Duration::from_secs(120);
+pub const LOOKUP_LIMIT: Duration = Duration::from_secs(120);
 
 /// The environment variable with the limit of a whole lookup, in seconds.
 const LOOKUP_LIMIT_VARIABLE: &str = "RINGBEARER_TIMEOUT";
@@ -43,11 +44,11 @@ pub struct Real {
 }
 
 impl Real {
-    /// A lookup that starts now, with the environment as it was captured. `network` outlives it, so
-    /// that the next lookup finds the connections open.
+    /// A lookup that starts now and may take so long, with the environment as it was captured. `network`
+    /// outlives it, so that the next lookup finds the connections open.
     #[must_use]
-    pub fn new(environment: Environment, network: Arc<Network>, cancel: Cancel) -> Self {
-        let end = Instant::now() + lookup_limit(&environment);
+    pub fn new(environment: Environment, network: Arc<Network>, cancel: Cancel, limit: Duration) -> Self {
+        let end = Instant::now() + limit;
         Self { environment, network, cancel, end }
     }
 
@@ -57,17 +58,17 @@ impl Real {
     }
 }
 
-/// The limit of a lookup that starts with this environment.
+/// The limit of a lookup that starts with this environment, where `usual` is its limit otherwise.
 #[must_use]
-pub fn lookup_limit(environment: &Environment) -> Duration {
+pub fn lookup_limit(environment: &Environment, usual: Duration) -> Duration {
     let Some(value) = environment.text(LOOKUP_LIMIT_VARIABLE).filter(|value| !value.trim().is_empty()) else {
-        return LOOKUP_LIMIT;
+        return usual;
     };
     let seconds = value.trim().parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
     if seconds.is_none() {
-        debug!("{LOOKUP_LIMIT_VARIABLE} is not a number of seconds up to 86400: taking {LOOKUP_LIMIT:?}");
+        debug!("{LOOKUP_LIMIT_VARIABLE} is not a number of seconds up to 86400: taking {usual:?}");
     }
-    seconds.map_or(LOOKUP_LIMIT, Duration::from_secs_f64)
+    seconds.map_or(usual, Duration::from_secs_f64)
 }
 
 fn too_long() -> Error {

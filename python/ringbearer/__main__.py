@@ -1,0 +1,21 @@
+"""The command line: ``ringbearer``, and ``python -m ringbearer``."""
+
+import os
+import sys
+
+from ringbearer import _core, errors
+
+
+def main() -> int:
+    """Runs the command line and answers its exit code, 130 after Ctrl-C."""
+    try:
+        return _core.run_command_line([os.fsencode(argument) for argument in sys.argv[1:]])
+    except KeyboardInterrupt:
+        return 130
+    except errors.RingbearerError as error:
+        print(f"ringbearer: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

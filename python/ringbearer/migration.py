@@ -1,0 +1,66 @@
+"""Reading other keyrings, for ``ringbearer store import --from-keyring``."""
+
+import configparser
+from collections.abc import Iterator
+from typing import Any
+
+import keyring.core
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringError
+
+from ringbearer import errors
+
+__all__ = ["read"]
+
+
+def read(backend: str, names: "list[tuple[str, str]]") -> "list[tuple[str, str, str]]":
+    """Service, user name and password of the records that are named; without names, of all that the keyring can list.
+
+    Raises ConfigurationError if the keyring cannot be loaded, cannot list its records, or lacks one that is named.
+    """
+    try:
+        source: KeyringBackend = keyring.core.load_keyring(backend)
+    except Exception as error:
+        raise errors.ConfigurationError(
+            f"the keyring {backend} cannot be loaded: {error}; `keyring --list-backends` names those that can be"
+        ) from None
+    found = []
+    for service, username in names or list(_names(source, backend)):
+        try:
+            password = source.get_password(service, username)
+        except KeyringError as error:
+            raise errors.ConfigurationError(f"{backend} does not give the password of {username!r}: {error}") from None
+        if password is not None:
+            found.append((service, username, password))
+        elif names:
+            raise errors.ConfigurationError(f"{backend} has no password of {username!r} for {service!r}")
+    return found
+
+
+def _names(source: Any, backend: str) -> "Iterator[tuple[str, str]]":
+    """What the keyring holds. keyring itself has no such question; each of these has a way of its own."""
+    if hasattr(source, "get_preferred_collection"):
+        return _names_of_secret_service(source)
+    if hasattr(source, "file_path"):
+        return _names_of_file(source)
+    raise errors.ConfigurationError(f"{backend} cannot list its records; name each with --name SERVICE USER")
+
+
+def _names_of_secret_service(source: Any) -> "Iterator[tuple[str, str]]":
+    for item in source.get_preferred_collection().get_all_items():
+        attributes = item.get_attributes()
+        if "service" in attributes and "username" in attributes:
+            yield attributes["service"], attributes["username"]
+
+
+def _names_of_file(source: Any) -> "Iterator[tuple[str, str]]":
+    """The files of keyrings.alt: a section for each service, an option for each user, both escaped."""
+    from keyrings.alt.escape import unescape
+
+    config = configparser.RawConfigParser()
+    config.read(source.file_path, encoding="utf-8")
+    for section in config.sections():
+        if unescape(section) == "keyring-setting":
+            continue
+        for option in config.options(section):
+            yield unescape(section), unescape(option)

@@ -1,0 +1,218 @@
+//! The commands of the store.
+
+use std::{io, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{
+    BUSY, CORRUPTED, DONE, LOCKED, NOT_FOUND,
+    arguments::{Action, Source, StoreCommand},
+    print,
+    progress::Bar,
+    shown,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
+    sys::{System, console::Console},
+};
+
+/// The largest file that is imported.
+const LARGEST_IMPORT: usize = 1 << 30;
+
+pub(super) fn run(
+    system: &dyn System,
+    console: &dyn Console,
+    store: &Store,
+    command: &StoreCommand,
+    foreign: Option<Vec<Entry>>,
+) -> Result<u8> {
+    let with = With { system, console, store, json: command.json };
+    match &command.action {
+        Action::Init { key } => {
+            let made = store.init(system, key.as_deref())?;
+            with.relocked("made", &made)
+        }
+        Action::Status => with.status(),
+        Action::List => with.list(),
+        Action::Lock => with.lock(),
+        Action::Relock { key, drop_broken } => {
+            let mut bar = Bar::new(system, console, "encrypting");
+            let made = store.relock(system, key.as_deref(), *drop_broken, &mut |done, all| bar.show(done, all))?;
+            drop(bar);
+            with.relocked("rotated", &made)
+        }
+        Action::Export { file } => with.export(file),
+        Action::Import { from: Source::File(file), replace } => {
+            let content = system
+                .read_file(Path::new(file), LARGEST_IMPORT)
+                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", error.kind())))?;
+            let entries = exchange::read(&zeroize::Zeroizing::new(content), file)?;
+            let code = with.import(&entries, *replace)?;
+            console.tell(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
+            Ok(code)
+        }
+        Action::Import { from: Source::Keyring(_), replace } => with.import(&foreign.unwrap_or_default(), *replace),
+    }
+}
+
+/// What all commands need.
+struct With<'all> {
+    system: &'all dyn System,
+    console: &'all dyn Console,
+    store: &'all Store,
+    json: bool,
+}
+
+impl With<'_> {
+    /// Prints the answer: for a program, or for a person.
+    fn answer(&self, code: u8, value: &Value, text: &str) -> Result<u8> {
+        if self.json {
+            let indented = serde_json::to_string_pretty(value)
+                .map_err(|_| Error::new(Kind::Internal, "the answer cannot be written as JSON"))?;
+            print(self.console, &format!("{indented}\n"))?;
+        } else {
+            print(self.console, text)?;
+        }
+        Ok(code)
+    }
+
+    fn relocked(&self, done: &str, made: &Relocked) -> Result<u8> {
+        let Relocked { path, fingerprint, records, dropped, stale_setting } = made;
+        if let Some((source, line)) = stale_setting {
+            self.console.tell(&format!(
+                "{source} names another key, with which the store does not open: put this in its place, or take it out:\n  {line}\n"
+            ));
+        }
+        let lost = if *dropped > 0 { format!(", {dropped} that did not open are gone") } else { String::new() };
+        let text = format!("{done} {path}: {records} records{lost}, locked with {fingerprint}\n");
+        let value = json!({
+            "path": path, "key": fingerprint, "records": records, "dropped": dropped,
+            "stale_setting": stale_setting.as_ref().map(|(source, line)| json!({"where": source, "key": line})),
+        });
+        self.answer(DONE, &value, &text)
+    }
+
+    fn status(&self) -> Result<u8> {
+        let status = status(self.system)?;
+        let code = match &status {
+            Status { exists: false, .. } => NOT_FOUND,
+            Status { key: None, .. } => CORRUPTED,
+            Status { agent, .. } if !agent.has_key => LOCKED,
+            _ => DONE,
+        };
+        let value = serde_json::to_value(&status)
+            .map_err(|_| Error::new(Kind::Internal, "the answer cannot be written as JSON"))?;
+        self.answer(code, &value, &describe(&status))
+    }
+
+    fn list(&self) -> Result<u8> {
+        let mut bar = Bar::new(self.system, self.console, "decrypting");
+        let contents = self.store.contents(self.system, &mut |done, all| bar.show(done, all))?;
+        drop(bar);
+        let names = contents.entries.iter().map(|entry| (&entry.service, &entry.username));
+        let width = names.clone().map(|(service, _)| shown(service).chars().count()).max().unwrap_or_default();
+        let lines: Vec<_> = names
+            .clone()
+            .map(|(service, username)| format!("{:width$}  {}\n", shown(service), shown(username)))
+            .collect();
+        let records: Vec<_> =
+            names.map(|(service, username)| json!({"service": service, "username": username})).collect();
+        self.tell_broken(contents.broken);
+        let code = if contents.broken > 0 { CORRUPTED } else { DONE };
+        self.answer(code, &json!({"records": records, "broken": contents.broken}), &lines.concat())
+    }
+
+    fn lock(&self) -> Result<u8> {
+        let (path, is_locked) = lock_state(self.system)?;
+        let (code, text) = match is_locked {
+            Some(true) => (BUSY, "a process is writing to the store, or hangs while it does"),
+            Some(false) => (DONE, "free"),
+            None => (DONE, "free: nobody has ever written here"),
+        };
+        self.answer(code, &json!({"path": path, "locked": is_locked == Some(true)}), &format!("{path}: {text}\n"))
+    }
+
+    fn export(&self, file: &str) -> Result<u8> {
+        let mut bar = Bar::new(self.system, self.console, "decrypting");
+        let contents = self.store.contents(self.system, &mut |done, all| bar.show(done, all))?;
+        drop(bar);
+        let text = exchange::print(&contents.entries);
+        let written = self.system.replace(Path::new(file), &text, None).map_err(|error| unwritten(file, &error))?;
+        if !written {
+            return Err(Error::new(Kind::Storage, format!("{file} is there already, and is not overwritten")));
+        }
+        self.tell_broken(contents.broken);
+        let count = contents.entries.len();
+        self.console.tell(&format!(
+            "WARNING: {file} holds {count} passwords in the clear, for you alone to read: remove it when it has served\n"
+        ));
+        let code = if contents.broken > 0 { CORRUPTED } else { DONE };
+        let value = json!({"file": file, "records": count, "broken": contents.broken});
+        self.answer(code, &value, &format!("wrote {count} records to {file}\n"))
+    }
+
+    fn import(&self, entries: &[Entry], replace: bool) -> Result<u8> {
+        let mut bar = Bar::new(self.system, self.console, "encrypting");
+        let imported = self.store.import(self.system, entries, replace, &mut |done, all| bar.show(done, all))?;
+        drop(bar);
+        if imported.kept > 0 {
+            let say = "records are there with another password, and kept it; --replace gives them the new one";
+            self.console.tell(&format!("{} {say}\n", imported.kept));
+        }
+        let text = format!(
+            "{} added, {} replaced, {} the same, {} kept\n",
+            imported.added, imported.replaced, imported.same, imported.kept
+        );
+        let value = json!({
+            "added": imported.added, "replaced": imported.replaced, "same": imported.same, "kept": imported.kept,
+        });
+        self.answer(DONE, &value, &text)
+    }
+
+    fn tell_broken(&self, broken: usize) {
+        if broken > 0 {
+            self.console.tell(&format!("{broken} records do not open: they are damaged or were tampered with\n"));
+        }
+    }
+}
+
+fn unwritten(file: &str, error: &io::Error) -> Error {
+    Error::new(Kind::Storage, format!("{file} cannot be written: {}", error.kind()))
+}
+
+/// The status for a person: what there is, then what is wrong.
+fn describe(status: &Status) -> String {
+    let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+    let mut lines = vec![("store", status.path.clone())];
+    if let Some(target) = &status.target {
+        lines.push(("", format!("links to {target}")));
+    }
+    if status.exists {
+        let mode = status.mode.as_ref().map_or_else(String::new, |mode| format!(", mode {mode}"));
+        let length = status.length.unwrap_or_default();
+        let records = status.records.map_or_else(|| "unreadable".to_owned(), |records| format!("{records} records"));
+        lines.push(("", format!("{records}, {length} bytes{mode}")));
+        lines.push(("key", or_none(&status.key)));
+    } else {
+        lines.push(("", "not there yet".to_owned()));
+    }
+    if let Some((key, source)) = &status.configured_key {
+        lines.push(("configured", format!("{key} by {source}")));
+    }
+    lines.push(("lock", if status.is_locked == Some(true) { "held by a process" } else { "free" }.to_owned()));
+    lines.push(("agent", or_none(&status.agent.socket)));
+    if let Some(keys) = status.agent.keys {
+        let process = status.agent.process.as_ref().map_or_else(String::new, |process| format!("{}, ", shown(process)));
+        let has = match (&status.agent.comment, status.agent.has_key) {
+            (Some(comment), true) => format!(", the store's among them ({})", shown(comment)),
+            _ if status.key.is_some() => ", not the store's".to_owned(),
+            _ => String::new(),
+        };
+        let forwarded = if status.agent.looks_forwarded { ", forwarded" } else { "" };
+        lines.push(("", format!("{process}{keys} keys{has}{forwarded}")));
+    }
+    lines.extend(status.temporaries.iter().map(|path| ("left behind", path.clone())));
+    lines.extend(status.problems.iter().map(|problem| ("!", problem.clone())));
+    lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect::<Vec<_>>().concat()
+}
