@@ -168,6 +168,10 @@ class Workshop:
         """The Azure CLI; about 370 MB."""
         return self._client("azure-cli", [AZURE_CLI])
 
+    def ssh_agent_keyring(self, version: str) -> Client:
+        """A version of the package whose stores ours opens; it needs Python 3.10."""
+        return self._client(f"ssh-agent-keyring-{version}", [f"ssh-agent-keyring=={version}", KEYRING])
+
     def _client(self, name: str, requirements: list[str], wheel: str | None = None) -> Client:
         contents = hashlib.sha256("\n".join([sys.version, sys.executable, *requirements]).encode())
         if wheel:

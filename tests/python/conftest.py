@@ -17,6 +17,8 @@ from lab.cli_stand_ins import StandIns
 from lab.clients import Client, Workshop
 from lab.cloud import PracticeCloud
 from lab.look_up import Lookups
+from lab.ssh import Agent, Key, make_key
+from lab.store import PUBLISHED, StoreUser
 from person import Person
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,3 +148,39 @@ def azure_cli(workshop: Workshop) -> Client:
     if sys.version_info < (3, 10):
         pytest.skip("the Azure CLI needs Python 3.10")
     return workshop.azure_cli()
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    """An ssh-agent of the test's own, empty at first."""
+    made = Agent()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Key]:
+    """A key of each type that OpenSSH makes without hardware."""
+    directory = tmp_path_factory.mktemp("keys")
+    return {kind: make_key(directory, kind, name=kind) for kind in ("ed25519", "rsa", "ecdsa")}
+
+
+@pytest.fixture
+def store(client: Client, home: Path, agent: Agent, keys: dict[str, Key]) -> StoreUser:
+    """A user with an ed25519 key in an agent, and no store yet."""
+    agent.add(keys["ed25519"])
+    return StoreUser(client, home, agent.socket)
+
+
+@pytest.fixture(scope="session", params=["0.2.0", "0.6.0"])
+def published_client(request: pytest.FixtureRequest, workshop: Workshop) -> Client:
+    """A published version of ssh-agent-keyring, which this store replaces."""
+    if sys.version_info < (3, 10):
+        pytest.skip("ssh-agent-keyring needs Python 3.10")
+    return workshop.ssh_agent_keyring(request.param)
+
+
+@pytest.fixture
+def published(store: StoreUser, published_client: Client) -> StoreUser:
+    """The same user with the published package."""
+    return store.with_client(published_client, PUBLISHED)
