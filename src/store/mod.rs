@@ -15,6 +15,8 @@ mod agent;
 mod change;
 mod document;
 pub mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod json_text;
 mod printed;
 mod public_key;

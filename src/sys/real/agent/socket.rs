@@ -10,36 +10,35 @@ use rustix::{
     net::{AddressFamily, SocketAddrUnix, SocketType},
 };
 
-use super::{Failure, Wait, is_idle};
+use super::{Failure, Stream, Wait, is_idle};
 
 /// There is no usual place on Unix: SSH_AUTH_SOCK alone names the socket.
 pub(super) const USUAL_ADDRESS: Option<&str> = None;
 
-pub(super) struct Stream(UnixStream);
+pub(super) struct Socket(UnixStream);
 
-impl Stream {
-    /// Connects without blocking: an agent that accepts nobody fills its queue, and `connect` would then
-    /// wait for ever.
-    pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Self, Failure> {
-        let unreachable = |errno: Errno| Failure::Unreachable(errno.into());
-        let path = SocketAddrUnix::new(address).map_err(unreachable)?;
-        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).map_err(unreachable)?;
-        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC).map_err(unreachable)?;
-        rustix::io::ioctl_fionbio(&socket, true).map_err(unreachable)?;
-        loop {
-            match rustix::net::connect(&socket, &path) {
-                Ok(()) => break,
-                Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(wait.stretch()?),
-                Err(errno) => return Err(unreachable(errno)),
-            }
+/// Connects without blocking: an agent that accepts nobody fills its queue, and `connect` would then wait
+/// for ever.
+pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Socket, Failure> {
+    let unreachable = |errno: Errno| Failure::Unreachable(errno.into());
+    let path = SocketAddrUnix::new(address).map_err(unreachable)?;
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).map_err(unreachable)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC).map_err(unreachable)?;
+    rustix::io::ioctl_fionbio(&socket, true).map_err(unreachable)?;
+    loop {
+        match rustix::net::connect(&socket, &path) {
+            Ok(()) => break,
+            Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(wait.stretch()?),
+            Err(errno) => return Err(unreachable(errno)),
         }
-        let stream = UnixStream::from(socket);
-        stream.set_nonblocking(false).map_err(Failure::Unreachable)?;
-        Ok(Self(stream))
     }
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false).map_err(Failure::Unreachable)?;
+    Ok(Socket(stream))
+}
 
-    /// Sends everything.
-    pub(super) fn send(&mut self, mut bytes: &[u8], wait: &Wait<'_>) -> Result<(), Failure> {
+impl Stream for Socket {
+    fn send(&mut self, mut bytes: &[u8], wait: &Wait<'_>) -> Result<(), Failure> {
         while !bytes.is_empty() {
             self.0.set_write_timeout(Some(wait.stretch()?)).map_err(Failure::Unreachable)?;
             match self.0.write(bytes) {
@@ -51,8 +50,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Fills the buffer.
-    pub(super) fn receive(&mut self, mut buffer: &mut [u8], wait: &Wait<'_>) -> Result<(), Failure> {
+    fn receive(&mut self, mut buffer: &mut [u8], wait: &Wait<'_>) -> Result<(), Failure> {
         while !buffer.is_empty() {
             self.0.set_read_timeout(Some(wait.stretch()?)).map_err(Failure::Unreachable)?;
             match self.0.read(buffer) {
@@ -68,7 +66,7 @@ impl Stream {
 
 /// The name of the process that listens on the socket, where Linux tells it.
 pub(super) fn peer(address: &str, wait: &Wait<'_>) -> Result<Option<String>, Failure> {
-    let stream = Stream::connect(address, wait)?;
+    let stream = connect(address, wait)?;
     #[cfg(target_os = "linux")]
     {
         let process = rustix::net::sockopt::socket_peercred(&stream.0).map(|peer| peer.pid.as_raw_nonzero());

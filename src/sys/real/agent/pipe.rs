@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use super::{Failure, Wait, is_idle};
+use super::{Failure, Stream, Wait, is_idle};
 
 /// Where the agent of Windows' OpenSSH listens.
 pub(super) const USUAL_ADDRESS: Option<&str> = Some(r"\\.\pipe\openssh-ssh-agent");
@@ -18,34 +18,34 @@ pub(super) const USUAL_ADDRESS: Option<&str> = Some(r"\\.\pipe\openssh-ssh-agent
 /// `ERROR_PIPE_BUSY`: every instance of the pipe is taken, and one may be free soon.
 const PIPE_BUSY: i32 = 231;
 
-pub(super) struct Stream(File);
+pub(super) struct Pipe(File);
 
-impl Stream {
-    /// Opens the pipe, and waits while it is busy.
-    pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Self, Failure> {
-        loop {
-            match OpenOptions::new().read(true).write(true).open(address) {
-                Ok(pipe) => return Ok(Self(pipe)),
-                Err(error) if error.raw_os_error() == Some(PIPE_BUSY) => thread::sleep(wait.stretch()?),
-                Err(error) => return Err(Failure::Unreachable(error)),
-            }
+/// Opens the pipe, and waits while it is busy.
+pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Pipe, Failure> {
+    loop {
+        match OpenOptions::new().read(true).write(true).open(address) {
+            Ok(pipe) => return Ok(Pipe(pipe)),
+            Err(error) if error.raw_os_error() == Some(PIPE_BUSY) => thread::sleep(wait.stretch()?),
+            Err(error) => return Err(Failure::Unreachable(error)),
         }
     }
+}
 
-    /// Sends everything.
-    pub(super) fn send(&mut self, bytes: &[u8], wait: &Wait<'_>) -> Result<(), Failure> {
+impl Stream for Pipe {
+    fn send(&mut self, bytes: &[u8], wait: &Wait<'_>) -> Result<(), Failure> {
         let bytes = zeroize::Zeroizing::new(bytes.to_vec());
         self.in_a_thread(wait, move |mut pipe| pipe.write_all(&bytes))
     }
 
-    /// Fills the buffer.
-    pub(super) fn receive(&mut self, buffer: &mut [u8], wait: &Wait<'_>) -> Result<(), Failure> {
+    fn receive(&mut self, buffer: &mut [u8], wait: &Wait<'_>) -> Result<(), Failure> {
         let mut received = zeroize::Zeroizing::new(vec![0; buffer.len()]);
         let received = self.in_a_thread(wait, move |mut pipe| pipe.read_exact(&mut received).map(|()| received))?;
         buffer.copy_from_slice(&received);
         Ok(())
     }
+}
 
+impl Pipe {
     fn in_a_thread<Outcome: Send + 'static>(
         &self,
         wait: &Wait<'_>,
@@ -67,5 +67,5 @@ impl Stream {
 
 /// Windows does not tell who serves a pipe without calls that are not safe.
 pub(super) fn peer(address: &str, wait: &Wait<'_>) -> Result<Option<String>, Failure> {
-    Stream::connect(address, wait).map(|_| None)
+    connect(address, wait).map(|_| None)
 }

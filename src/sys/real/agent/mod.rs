@@ -16,14 +16,28 @@ use crate::{
     },
 };
 
-#[cfg(windows)]
-#[path = "agent_pipe.rs"]
-mod transport;
+// Everywhere in tests: it knows nothing of Windows but the name of the pipe.
+#[cfg(any(windows, test))]
+mod pipe;
 #[cfg(unix)]
-#[path = "agent_socket.rs"]
-mod transport;
+mod socket;
+
+#[cfg(windows)]
+use pipe as transport;
+#[cfg(unix)]
+use socket as transport;
+
+/// A connection to the agent.
+trait Stream {
+    /// Sends everything.
+    fn send(&mut self, bytes: &[u8], wait: &Wait<'_>) -> std::result::Result<(), Failure>;
+
+    /// Fills the buffer.
+    fn receive(&mut self, buffer: &mut [u8], wait: &Wait<'_>) -> std::result::Result<(), Failure>;
+}
 
 /// Why an exchange with the agent failed.
+#[derive(Debug)]
 enum Failure {
     /// Nobody listens.
     Unreachable(io::Error),
@@ -60,7 +74,9 @@ impl Agent for Real {
     fn ask_agent(&self, message: &[u8], limit: Duration) -> Result<Zeroizing<Vec<u8>>> {
         let socket = self.agent_address()?;
         let wait = Wait { system: self, end: self.end_within(limit) };
-        exchange(&socket, message, &wait).map_err(|failure| explain(&socket, limit, failure))
+        transport::connect(&socket, &wait)
+            .and_then(|stream| exchange(stream, message, &wait))
+            .map_err(|failure| explain(&socket, limit, failure))
     }
 
     fn agent_peer(&self) -> Result<Peer> {
@@ -103,8 +119,11 @@ fn explain(socket: &str, limit: Duration, failure: Failure) -> Error {
 }
 
 /// Sends a message with its length in front and receives one (RFC 9987, section 3).
-fn exchange(address: &str, message: &[u8], wait: &Wait<'_>) -> std::result::Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut stream = transport::Stream::connect(address, wait)?;
+fn exchange(
+    mut stream: impl Stream,
+    message: &[u8],
+    wait: &Wait<'_>,
+) -> std::result::Result<Zeroizing<Vec<u8>>, Failure> {
     let length = u32::try_from(message.len()).map_err(|_| Failure::Broken("takes no message of this length"))?;
     let mut framed = Zeroizing::new(Vec::with_capacity(4 + message.len()));
     framed.extend_from_slice(&length.to_be_bytes());
@@ -124,4 +143,43 @@ fn exchange(address: &str, message: &[u8], wait: &Wait<'_>) -> std::result::Resu
 /// Whether a failure means that nothing has happened yet, so that one waits on.
 fn is_idle(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sys::{Cancel, real::LOOKUP_LIMIT};
+
+    /// A FIFO that is open for both gives back what it is given, as an agent with one message would.
+    fn echo(folder: &tempfile::TempDir) -> String {
+        let path = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_pipe_carries_a_message_and_its_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = echo(&folder);
+        let system = Real::new(std::iter::empty().collect(), Arc::default(), Cancel::default(), LOOKUP_LIMIT);
+        let wait = Wait { system: &system, end: Instant::now() + LOOKUP_LIMIT };
+        let answer = exchange(pipe::connect(&path, &wait).unwrap(), b"\x0b message", &wait).unwrap();
+        assert_eq!(answer.as_slice(), b"\x0b message");
+        assert!(matches!(pipe::connect("/nowhere", &wait), Err(Failure::Unreachable(_))));
+        assert_eq!(pipe::peer(&path, &wait).unwrap(), None);
+        assert!(pipe::USUAL_ADDRESS.is_some());
+    }
+
+    #[test]
+    fn a_silent_pipe_is_given_up_at_the_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = echo(&folder);
+        let system = Real::new(std::iter::empty().collect(), Arc::default(), Cancel::default(), LOOKUP_LIMIT);
+        let wait = Wait { system: &system, end: Instant::now() + Duration::from_millis(100) };
+        let mut stream = pipe::connect(&path, &wait).unwrap();
+        assert!(matches!(stream.receive(&mut [0; 4], &wait), Err(Failure::Slow)));
+    }
 }

@@ -1,0 +1,78 @@
+"""A real gpg-agent that serves ssh keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+from .ssh import Key
+
+#: Answers every question for a passphrase, in the protocol of pinentry.
+_PINENTRY = """#!/bin/sh
+echo OK
+while read -r word rest; do
+    test "$word" = GETPIN && echo "D of-a-test"
+    echo OK
+    test "$word" = BYE && exit
+done
+"""
+
+
+def is_installed() -> bool:
+    """Whether this machine has gpg-agent, and OpenSSH to give it keys."""
+    return all(shutil.which(name) for name in ("gpg-agent", "gpgconf", "ssh-add"))
+
+
+class GpgAgent:
+    """Serves one key, until :meth:`close`. It has a home of its own."""
+
+    def __init__(self, key: Key) -> None:
+        # A socket's path may have 107 bytes, which the directories of tests exceed.
+        self._directory = tempfile.mkdtemp(prefix="gpg-")
+        pinentry = os.path.join(self._directory, "pinentry")
+        with open(pinentry, "w", encoding="utf-8") as stream:
+            stream.write(_PINENTRY)
+        os.chmod(pinentry, 0o700)
+        self._environment = {"PATH": os.environ["PATH"], "HOME": self._directory, "GNUPGHOME": self._directory}
+        self.socket = self._run("gpgconf", "--list-dirs", "agent-ssh-socket").strip()
+        self._process = subprocess.Popen(
+            ["gpg-agent", "--daemon", "--no-detach", "--enable-ssh-support", "--pinentry-program", pinentry],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            end = time.monotonic() + 10
+            while not os.path.exists(self.socket):
+                assert time.monotonic() < end and self._process.poll() is None, "gpg-agent does not start"
+                time.sleep(0.005)
+            self._environment["SSH_AUTH_SOCK"] = self.socket
+            self._run("ssh-add", "-q", key.path)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it, by its own process id."""
+        self._process.terminate()
+        self._process.wait(10)
+        # Where there is a directory for sockets, this one's is there.
+        subprocess.run(["gpgconf", "--remove-socketdir"], env=self._environment, capture_output=True, check=False)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _run(self, *command: str) -> str:
+        ended = subprocess.run(
+            command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, f"{command}: {ended.stdout}{ended.stderr}"
+        return ended.stdout
