@@ -8,6 +8,8 @@ PYTHON ?= python3
 CARGO ?= cargo
 # Empty while dependencies are being changed: make LOCKED= rust-test
 LOCKED ?= --locked
+# How long each fuzz target runs, in seconds.
+FUZZ_SECONDS ?= 60
 # More arguments for pytest: make python-test PYTEST_ARGS="-k uv -x"
 PYTEST_ARGS ?=
 
@@ -35,7 +37,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 # Cargo and pytest use the cores themselves, and share one target directory.
 .NOTPARALLEL:
-.PHONY: help venv wheel wheel-debug fmt lint rust-test stubs python-test workflows test demo bench clean clean-venv
+.PHONY: help venv wheel wheel-debug fmt lint rust-test fuzz stubs python-test workflows test demo bench clean clean-venv
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -86,6 +88,23 @@ rust-test: ## cargo tests (by nextest where it is installed)
 		$(CARGO) test --quiet $(LOCKED) --no-fail-fast; \
 	fi
 
+# The coverage that libFuzzer is guided by; with --target, so that build scripts go without. It works with a stable compiler,
+# unlike cargo-fuzz, which wants sanitizers; the crate has no `unsafe` for them to look at.
+FUZZ_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+
+fuzz: ## fuzz each reader for FUZZ_SECONDS, from the corpus in fuzz/corpus
+	@echo "== fuzzing: $(FUZZ_SECONDS) s a target"
+	@RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --quiet --release $(LOCKED) --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(FUZZ_HOST)
+	@for seeds in fuzz/corpus/*; do \
+		name=$$(basename $$seeds); found=target/fuzz/found/$$name; mkdir -p $$found; \
+		target/fuzz/$(FUZZ_HOST)/release/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=target/fuzz/$$name- \
+			-print_final_stats=1 $$found $$seeds >target/fuzz/$$name.log 2>&1 \
+			|| { tail -40 target/fuzz/$$name.log; echo "== $$name failed; the input is beside target/fuzz/$$name.log"; exit 1; }; \
+		awk -v name=$$name '/number_of_executed_units/ { printf "   %s: %d inputs\n", name, $$2 }' target/fuzz/$$name.log; \
+	done
+
 stubs: $(wheel_or_given) $(VENV_READY) ## hold the type stubs against the built module; mypy --strict
 	@echo "== type stubs"
 	@$(BIN)/uv venv --quiet --clear --python $(PYO3_PYTHON) $(STUBS_VENV)
@@ -112,7 +131,7 @@ test: ## everything, stopping at the first part that fails
 		$(MAKE) --no-print-directory "$$@" || { echo "== FAILED: make $$*"; exit 1; }; \
 		timings="$$timings   $$1: $$(($$(date +%s) - start)) s;"; \
 	}; \
-	part venv; part workflows; part lint; part rust-test; part wheel; \
+	part venv; part workflows; part lint; part rust-test; part fuzz FUZZ_SECONDS=5; part wheel; \
 	wheel=$$(ls target/wheels/ringbearer-*.whl); \
 	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel"; \
 	echo "== all passed in $$(($$(date +%s) - begin)) s"; \

@@ -238,7 +238,7 @@ fn in_store<Outcome: Send + 'static>(
     let outcome = look_up(python, &memory, Environment::capture(), LOOKUP_LIMIT, &logger, move |memory, system| {
         work(&memory.store, system)
     })?;
-    outcome.map_err(|error| to_python(python, &error))
+    outcome.map_err(|error| exception(python, class_in_store(error.kind()), &error))
 }
 
 /// Runs a lookup with the memory of this process.
@@ -333,7 +333,20 @@ static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 
 /// The Python exception of an error: the class of `ringbearer.errors` for its kind.
 fn to_python(python: Python<'_>, error: &Error) -> PyErr {
-    let class = match error.kind() {
+    exception(python, class_of(error.kind()), error)
+}
+
+/// The exception of a failure of the store: one of its own kind, wherever the cause lies.
+fn class_in_store(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Configuration => "StoreConfigurationError",
+        Kind::Timeout | Kind::Cancelled => "StoreTimeoutError",
+        kind => class_of(kind),
+    }
+}
+
+fn class_of(kind: Kind) -> &'static str {
+    match kind {
         Kind::Configuration | Kind::Usage => "ConfigurationError",
         Kind::Network => "NetworkError",
         Kind::Timeout | Kind::Cancelled => "LookupTimeoutError",
@@ -345,7 +358,10 @@ fn to_python(python: Python<'_>, error: &Error) -> PyErr {
         Kind::NotFound => "StoreNotFound",
         Kind::Storage => "StoreError",
         Kind::Internal => "InternalError",
-    };
+    }
+}
+
+fn exception(python: Python<'_>, class: &str, error: &Error) -> PyErr {
     let module = ERRORS.get_or_try_init(python, || python.import("ringbearer.errors").map(Bound::unbind));
     let class = module.and_then(|module| Ok(module.bind(python).getattr(class)?.cast_into::<PyType>()?));
     match class {

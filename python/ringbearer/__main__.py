@@ -3,16 +3,22 @@
 import os
 import sys
 
-from ringbearer import _core, errors
+from ringbearer import _core, debugging
 
 
 def main() -> int:
     """Runs the command line and answers its exit code, 130 after Ctrl-C."""
+    debugging.to_stderr()
     try:
         return _core.run_command_line([os.fsencode(argument) for argument in sys.argv[1:]])
     except KeyboardInterrupt:
         return 130
-    except errors.RingbearerError as error:
+    except Exception as error:
+        # Imported now, since the exceptions need keyring, which takes longer to load than most commands to run.
+        from ringbearer.errors import RingbearerError
+
+        if not isinstance(error, RingbearerError):
+            raise
         print(f"ringbearer: {error}", file=sys.stderr)
         return 1
 

@@ -3,7 +3,6 @@
 Everything that is ever needed is imported here, at once: pip 26.3 forbids imports once it has begun to install.
 """
 
-import logging
 import os
 import sys
 from typing import Any, Callable, ClassVar, Optional
@@ -11,23 +10,9 @@ from typing import Any, Callable, ClassVar, Optional
 from keyring.backend import KeyringBackend
 from keyring.credentials import SimpleCredential
 
-from ringbearer import _core, errors
+from ringbearer import _core, debugging, errors
 
 __all__ = ["AzureArtifactsKeyring", "SSHAgentKeyring"]
-
-
-def _debug_to_stderr() -> None:
-    """Print every step to stderr if one of the two variables asks for it. Tokens are never logged."""
-    names = ("RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG")
-    if not any(os.environ.get(name, "0").strip() not in ("", "0") for name in names):
-        return
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s +%(relativeCreated)d ms: %(message)s"))
-    logger = logging.getLogger("ringbearer")
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(handler)
-    # The handlers of the program that loaded us may print to stdout (pip's do), where nothing of ours belongs.
-    logger.propagate = False
 
 
 class _IndexKeyring:
@@ -123,4 +108,4 @@ class SSHAgentKeyring(KeyringBackend):
             raise errors.of_delete(error) from None
 
 
-_debug_to_stderr()
+debugging.to_stderr()

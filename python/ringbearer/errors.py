@@ -16,6 +16,7 @@ __all__ = [
     "ProtocolError",
     "ReadOnlyError",
     "RingbearerError",
+    "StoreConfigurationError",
     "StoreCorrupted",
     "StoreCorruptedDeleteError",
     "StoreCorruptedSetError",
@@ -26,6 +27,7 @@ __all__ = [
     "StoreLockedSetError",
     "StoreNotFound",
     "StoreSetError",
+    "StoreTimeoutError",
 ]
 
 
@@ -81,6 +83,14 @@ class StoreLocked(StoreError, KeyringLocked):
 
 class StoreCorrupted(StoreError):
     """The store does not hold what it should: it was damaged or tampered with, or a newer program wrote it."""
+
+
+class StoreConfigurationError(StoreError, ConfigurationError):
+    """A setting of the store is wrong, or does not fit the store."""
+
+
+class StoreTimeoutError(StoreError, LookupTimeoutError):
+    """A time limit ran out before the store was read or written."""
 
 
 class StoreSetError(StoreError, PasswordSetError):

@@ -1,6 +1,7 @@
 """Reading other keyrings, for ``ringbearer store import --from-keyring``."""
 
 import configparser
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,8 +56,8 @@ def _names_of_secret_service(source: Any) -> "Iterator[tuple[str, str]]":
 
 def _names_of_file(source: Any) -> "Iterator[tuple[str, str]]":
     """The files of keyrings.alt: a section for each service, an option for each user, both escaped."""
-    from keyrings.alt.escape import unescape
-
+    # The package that wrote the file, and so is installed; ringbearer does without it.
+    unescape = importlib.import_module("keyrings.alt.escape").unescape
     config = configparser.RawConfigParser()
     config.read(source.file_path, encoding="utf-8")
     for section in config.sections():

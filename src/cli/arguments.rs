@@ -169,3 +169,66 @@ fn usage(complaint: &dyn std::fmt::Display, help: &str) -> Error {
     let line = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or_default();
     Error::new(Kind::Usage, complaint.to_string()).with_hint(format!("usage: {line} (--help tells more)"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command> {
+        parse(line.split_whitespace().map(OsString::from).collect())
+    }
+
+    fn store(action: Action, json: bool) -> Command {
+        Command::Store(StoreCommand { action, json })
+    }
+
+    #[test]
+    fn options_stand_anywhere_after_their_command() {
+        let key = Some("~/.ssh/id.pub".to_owned());
+        assert_eq!(
+            read("store rekey --json --key ~/.ssh/id.pub").unwrap(),
+            store(Action::Relock { key: key.clone(), drop_broken: false }, true)
+        );
+        assert_eq!(
+            read("store rekey --key=~/.ssh/id.pub --drop-broken").unwrap(),
+            store(Action::Relock { key, drop_broken: true }, false)
+        );
+        let foreign =
+            Foreign { backend: "a.B".into(), names: vec![("s".into(), "u".into()), ("t".into(), "v".into())] };
+        let command = read("store import --name s u --from-keyring a.B --replace --name t v").unwrap();
+        assert_eq!(command.foreign(), Some(&foreign));
+        assert_eq!(command, store(Action::Import { from: Source::Keyring(foreign), replace: true }, false));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_usage() {
+        for (line, complaint) in [
+            ("stor", "unexpected argument"),
+            ("store lst", "no command \"lst\""),
+            ("store list --key x", "--key"),
+            ("store rekey", "which key"),
+            ("store export", "to which file"),
+            ("store export a b", "unexpected argument \"b\""),
+            ("store import", "from where"),
+            ("store import a --from-keyring b", "from where"),
+            ("store import a --name s u", "--from-keyring"),
+            ("store import --name s", "missing argument"),
+        ] {
+            let error = read(line).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.to_string().contains(complaint), "{line}: {error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("--help")), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_help_has_a_usage_line_and_an_example() {
+        let all = help::STORE_COMMANDS.iter().map(|(_, text)| *text).chain([help::PROGRAM, help::STORE]);
+        for text in all {
+            assert!(text.contains("\nUsage: ringbearer ") && text.contains("\nExamples:\n  "), "{text}");
+        }
+        for line in ["", "help", "--help", "store", "store -h", "store rotate --help"] {
+            assert!(matches!(read(line).unwrap(), Command::Help(_)), "{line}");
+        }
+    }
+}

@@ -85,7 +85,7 @@ impl With<'_> {
             ));
         }
         let lost = if *dropped > 0 { format!(", {dropped} that did not open are gone") } else { String::new() };
-        let text = format!("{done} {path}: {records} records{lost}, locked with {fingerprint}\n");
+        let text = format!("{done} {path}: {}{lost}, locked with {fingerprint}\n", counted(*records, "record"));
         let value = json!({
             "path": path, "key": fingerprint, "records": records, "dropped": dropped,
             "stale_setting": stale_setting.as_ref().map(|(source, line)| json!({"where": source, "key": line})),
@@ -145,11 +145,12 @@ impl With<'_> {
         self.tell_broken(contents.broken);
         let count = contents.entries.len();
         self.console.tell(&format!(
-            "WARNING: {file} holds {count} passwords in the clear, for you alone to read: remove it when it has served\n"
+            "WARNING: {file} holds {} in the clear, for you alone to read: remove it when it has served\n",
+            counted(count, "password")
         ));
         let code = if contents.broken > 0 { CORRUPTED } else { DONE };
         let value = json!({"file": file, "records": count, "broken": contents.broken});
-        self.answer(code, &value, &format!("wrote {count} records to {file}\n"))
+        self.answer(code, &value, &format!("wrote {} to {file}\n", counted(count, "record")))
     }
 
     fn import(&self, entries: &[Entry], replace: bool) -> Result<u8> {
@@ -172,7 +173,8 @@ impl With<'_> {
 
     fn tell_broken(&self, broken: usize) {
         if broken > 0 {
-            self.console.tell(&format!("{broken} records do not open: they are damaged or were tampered with\n"));
+            let records = counted(broken, "record");
+            self.console.tell(&format!("{records} will not open: damaged, or tampered with\n"));
         }
     }
 }
@@ -191,7 +193,7 @@ fn describe(status: &Status) -> String {
     if status.exists {
         let mode = status.mode.as_ref().map_or_else(String::new, |mode| format!(", mode {mode}"));
         let length = status.length.unwrap_or_default();
-        let records = status.records.map_or_else(|| "unreadable".to_owned(), |records| format!("{records} records"));
+        let records = status.records.map_or_else(|| "unreadable".to_owned(), |records| counted(records, "record"));
         lines.push(("", format!("{records}, {length} bytes{mode}")));
         lines.push(("key", or_none(&status.key)));
     } else {
@@ -210,9 +212,14 @@ fn describe(status: &Status) -> String {
             _ => String::new(),
         };
         let forwarded = if status.agent.looks_forwarded { ", forwarded" } else { "" };
-        lines.push(("", format!("{process}{keys} keys{has}{forwarded}")));
+        lines.push(("", format!("{process}{}{has}{forwarded}", counted(keys, "key"))));
     }
     lines.extend(status.temporaries.iter().map(|path| ("left behind", path.clone())));
     lines.extend(status.problems.iter().map(|problem| ("!", problem.clone())));
     lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect::<Vec<_>>().concat()
+}
+
+/// A number of things, in English.
+fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

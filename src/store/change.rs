@@ -212,6 +212,17 @@ fn unreadable(path: &Path, error: &io::Error) -> Error {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("the keyring store {} cannot be written: {}", path.display(), describe(error)))
-        .with_hint("nothing was changed")
+    let failed = Error::new(
+        Kind::Storage,
+        format!("the keyring store {} cannot be written: {}", path.display(), describe(error)),
+    );
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            failed.with_hint("make room and try again; the store is as it was")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            failed.with_hint("its directory must be writable for you; the store is as it was")
+        }
+        _ => failed,
+    }
 }

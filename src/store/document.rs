@@ -277,7 +277,10 @@ fn decode(value: &str) -> Option<Vec<u8>> {
 }
 
 fn parse_part<'text, T: Deserialize<'text>>(text: &'text str, part: &str) -> Result<T, Problem> {
-    serde_json::from_str(text).map_err(|_| shape(format!("its {part:?} is not what a store has there")))
+    // Serde would take a list of the right values too, in their order.
+    let part_of_store =
+        Some(text).filter(|text| text.starts_with('{')).and_then(|text| serde_json::from_str(text).ok());
+    part_of_store.ok_or_else(|| shape(format!("its {part:?} is not what a store has there")))
 }
 
 /// A parser's complaint without its quotations: the place alone.

@@ -61,6 +61,9 @@ pub fn read(content: &[u8], name: &str) -> Result<Vec<Entry>> {
         Error::new(Kind::Configuration, format!("{name} is no export of a keyring store: {what}"))
             .with_hint("`ringbearer store export` writes such files; nothing was changed")
     };
+    if !content.trim_ascii_start().starts_with(b"{") {
+        return Err(wrong("it is not a JSON object".to_owned()));
+    }
     let file: File<'_> = serde_json::from_slice(content).map_err(|error| {
         wrong(format!("it is not what is expected at line {}, column {}", error.line(), error.column()))
     })?;

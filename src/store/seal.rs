@@ -125,6 +125,8 @@ impl Keys {
         }
         let mut buffer = Zeroizing::new(record.ciphertext);
         cipher(&self.value).decrypt_in_place((&record.nonce).into(), id.as_bytes(), &mut *buffer).ok()?;
+        // Serde would take a list of three strings too.
+        buffer.starts_with(b"{").then_some(())?;
         let members: Members<'_> = serde_json::from_slice(&buffer).ok()?;
         Some(Plain {
             service: unescape(members.service.get())?,

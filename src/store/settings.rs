@@ -124,13 +124,11 @@ fn read_file(system: &dyn System, path: &Path) -> Result<File> {
     if content.iter().all(u8::is_ascii_whitespace) {
         return Ok(File::default());
     }
-    serde_json::from_slice(&content).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Error::new(
-            Kind::Configuration,
-            format!("{} is not a JSON object of strings (line {line}, column {column})", path.display()),
-        )
-        .with_hint("it may have public_key, public_key_path and store_path")
+    // Serde would take a list of the right values too, in their order.
+    let is_object = content.trim_ascii_start().starts_with(b"{");
+    serde_json::from_slice(&content).ok().filter(|_| is_object).ok_or_else(|| {
+        Error::new(Kind::Configuration, format!("{} is not a JSON object of strings", path.display()))
+            .with_hint("it may have public_key, public_key_path and store_path")
     })
 }
 

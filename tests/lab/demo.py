@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -12,6 +13,8 @@ from .cli_stand_ins import StandIns, az_token
 from .clients import Client, Completed, Workshop
 from .cloud import PracticeCloud
 from .packages import wheel as make_wheel
+from .ssh import Agent, make_key
+from .store import StoreUser
 
 _ENVIRONMENTS = os.path.join("target", "test-environments")
 
@@ -31,6 +34,7 @@ class Stage:
         environment: dict[str, str],
         lines: int = 3,
         expected_code: int = 0,
+        stdin: str | None = None,
     ) -> None:
         """Run one step; another exit code than expected ends the demonstration with everything that was printed."""
         self._number += 1
@@ -39,7 +43,7 @@ class Stage:
         words = ["python" if word == client.python else str(word).replace(home, "~") for word in command]
         print("   $ " + " ".join(words))
         seen = len(self._cloud.log.requests())
-        ended = client.run(command, environment, timeout=120)
+        ended = client.run(command, environment, timeout=120, stdin=stdin)
         if ended.code != expected_code:
             raise SystemExit(f"\n{ended}\n\nThe practice cloud saw:\n{self._cloud.log}")
         for line in _last_lines(ended, lines):
@@ -72,6 +76,7 @@ def perform(wheel: str) -> None:
         print(f"{cloud.azure.frodo.name} is logged in with a stand-in for the Azure CLI")
         person = cloud.environment(home, path=[client.bin, stand_ins.directory])
         _play(Stage(cloud), cloud, client, tool, person, home)
+        _play_store(Stage(cloud), client, os.path.join(home, "server"))
         if cloud.log.refused():
             raise SystemExit(f"unexpected hosts: {cloud.log.refused()}")
         stand_ins.close()
@@ -132,6 +137,27 @@ def _play(stage: Stage, cloud: PracticeCloud, client: Client, tool: Client, pers
         cloud.environment(os.path.join(home, "runner"), path=[client.bin]),
         expected_code=1,
     )
+
+
+def _play_store(stage: Stage, client: Client, home: str) -> None:
+    """The store for all other secrets, with an agent and a key that were made for this."""
+    if not shutil.which("ssh-agent"):
+        print("\n(OpenSSH's agent is not installed: the store is not shown)")
+        return
+    print("\nOn a server without a desktop, an ssh-agent unlocks the store:")
+    agent = Agent()
+    try:
+        agent.add(make_key(os.path.join(home, ".ssh"), name="id_ed25519"))
+        user = StoreUser(client, home, agent.socket).environment()
+        stage.show("the store is made", client, ["ringbearer", "store", "init"], user)
+        set_words = ["keyring", "set", "example.com", "frodo"]
+        stage.show("a password goes in (from standard input)", client, set_words, user, stdin="mellon\n")
+        stage.show("and comes out", client, ["keyring", "get", "example.com", "frodo"], user)
+        stage.show("what is in it, without the passwords", client, ["ringbearer", "store", "list"], user)
+        stage.show("where it is, and what the agent says", client, ["ringbearer", "store", "status"], user, lines=9)
+        stage.show("new keys inside, in case somebody saw the old", client, ["ringbearer", "store", "rotate"], user)
+    finally:
+        agent.close()
 
 
 def _with_user_name(url: str) -> str:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 
 from .ssh import Key
 
@@ -38,30 +37,21 @@ class GpgAgent:
         os.chmod(pinentry, 0o700)
         self._environment = {"PATH": os.environ["PATH"], "HOME": self._directory, "GNUPGHOME": self._directory}
         self.socket = self._run("gpgconf", "--list-dirs", "agent-ssh-socket").strip()
-        self._process = subprocess.Popen(
-            ["gpg-agent", "--daemon", "--no-detach", "--enable-ssh-support", "--pinentry-program", pinentry],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        # It returns when the agent answers. With so small a count the key's passphrase costs no time.
+        command = ["gpg-agent", "--daemon", "--enable-ssh-support", "--s2k-count=65536", "--pinentry-program", pinentry]
+        subprocess.run(command, env=self._environment, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True)
+        self._environment["SSH_AUTH_SOCK"] = self.socket
         try:
-            end = time.monotonic() + 10
-            while not os.path.exists(self.socket):
-                assert time.monotonic() < end and self._process.poll() is None, "gpg-agent does not start"
-                time.sleep(0.005)
-            self._environment["SSH_AUTH_SOCK"] = self.socket
             self._run("ssh-add", "-q", key.path)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """End it, by its own process id."""
-        self._process.terminate()
-        self._process.wait(10)
-        # Where there is a directory for sockets, this one's is there.
-        subprocess.run(["gpgconf", "--remove-socketdir"], env=self._environment, capture_output=True, check=False)
+        """End the agent of this home, and no other."""
+        self._run("gpgconf", "--kill", "gpg-agent")
+        if os.path.dirname(self.socket) != self._directory:
+            self._run("gpgconf", "--remove-socketdir")
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _run(self, *command: str) -> str:

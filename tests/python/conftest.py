@@ -13,6 +13,7 @@ from browser import Browser
 from commands import Commands
 from lab.authority import CertificateAuthority
 from lab.azure.directory import Application
+from lab.clear_store import ClearStore
 from lab.cli_stand_ins import StandIns
 from lab.clients import Client, Workshop
 from lab.cloud import PracticeCloud
@@ -184,3 +185,9 @@ def published_client(request: pytest.FixtureRequest, workshop: Workshop) -> Clie
 def published(store: StoreUser, published_client: Client) -> StoreUser:
     """The same user with the published package."""
     return store.with_client(published_client, PUBLISHED)
+
+
+@pytest.fixture
+def clear_store(client: Client, home: Path, agent: Agent) -> ClearStore:
+    """A user whose store the test reads and writes in the clear, and no store yet."""
+    return ClearStore(client, home, agent)

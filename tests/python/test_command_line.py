@@ -71,11 +71,17 @@ def test_every_example_of_the_help_is_understood(store: StoreUser, words: tuple[
             assert ended.code != 2 and "Traceback" not in ended.stderr, ended
 
 
-def test_an_unknown_word_is_answered_with_what_is_known(store: StoreUser, program: list[str]) -> None:
+def test_an_unknown_command_is_answered_with_the_known_ones(store: StoreUser, program: list[str]) -> None:
     assert_usage_error(store.command(*program, "stroe"), "stroe", "store")
-    assert_usage_error(store.command(*program, "--verbose"), "--verbose", "store")
+
+
+def test_an_unknown_command_of_the_store_is_answered_with_the_known_ones(store: StoreUser, program: list[str]) -> None:
     assert_usage_error(store.command(*program, "store", "rotte"), "rotte", *COMMANDS)
-    assert_usage_error(store.command(*program, "store", "--json"), "--json", *COMMANDS)
+
+
+def test_an_option_before_the_command_is_answered_with_the_usage(store: StoreUser) -> None:
+    assert_usage_error(store.command("ringbearer", "--verbose"), "--verbose", "ringbearer COMMAND", "--help")
+    assert_usage_error(store.command("ringbearer", "store", "--json"), "--json", "ringbearer store COMMAND", "--help")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

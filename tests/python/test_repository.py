@@ -25,7 +25,7 @@ REGISTRY_HOSTS = [
 ]
 
 # Written by cargo, which names the registry in every entry.
-GENERATED = {"Cargo.lock"}
+GENERATED = {"Cargo.lock", "fuzz/Cargo.lock"}
 
 
 def tracked_files() -> list[Path]:

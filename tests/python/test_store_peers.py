@@ -177,6 +177,20 @@ def test_version_1_0_the_standard_alphabet_and_a_comment_behind_the_key_are_read
     assert lost(published, [*secrets, Secret("added", "carol", "new")]) == []
 
 
+@pytest.mark.parametrize("part", ["identity", "unlock", "record"])
+def test_a_list_of_the_right_values_is_no_part_of_a_store_for_either(
+    store: StoreUser, published: StoreUser, part: str
+) -> None:
+    store.set("svc", "alice", "s3cr3t")
+    content = store.content()
+    holder, name = (content["records"], next(iter(content["records"]))) if part == "record" else (content, part)
+    holder[name] = [value for _, value in sorted(holder[name].items())]
+    store.write(printed(json.dumps(content)))
+    published.fails("get_password", "svc", "alice")
+    error = store.fails("get_password", "svc", "alice")
+    assert error.message.startswith("Stored keyring data is corrupted or was tampered with"), error.message
+
+
 def _reversed(content: object) -> object:
     """The same with the members of every object in the opposite order."""
     if isinstance(content, dict):

@@ -25,7 +25,7 @@ def name(path: Path) -> str:
 
 def secrets_of(store: Path) -> list[Secret]:
     """What a store holds, as the expectations beside it say."""
-    expected = json.loads(store.with_name(EXP).read_text(encoding="utf-8"))
+    expected = json.loads(store.with_name("expected-" + store.name).read_text(encoding="utf-8"))
     plain = [json.loads(bytes.fromhex(record["plaintext_hex"])) for record in expected["records"]]
     return [Secret(one["service"], one["username"], one["password"]) for one in plain]
 

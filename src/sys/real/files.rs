@@ -79,10 +79,19 @@ fn temporary_prefix(path: &Path) -> io::Result<String> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a readable file name"))
 }
 
-/// Makes what happened to the entries of a directory last. (Windows has no such call.)
+/// Makes what happened to the entries of a directory last. Windows has no such call, and some file systems
+/// of networks refuse it: they do so by themselves.
 fn sync_directory(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    File::open(path)?.sync_all()?;
+    match File::open(path)?.sync_all() {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            return Err(io::Error::other(format!(
+                "it has the new content, which may not outlast a power cut: its directory cannot be synced: {}",
+                error.kind()
+            )));
+        }
+        _ => {}
+    }
     #[cfg(not(unix))]
     let _ = path;
     Ok(())

@@ -1,0 +1,61 @@
+"""A command in front of a person: its standard error is a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass
+class Watched:
+    """How a command ended, and what the terminal got."""
+
+    code: int
+    stdout: bytes
+    #: Everything, with the bytes that move the cursor.
+    terminal: str
+
+    def screen(self) -> list[str]:
+        """The lines that are left to be read, as a terminal shows them."""
+        lines = []
+        for line in self.terminal.replace("\r\n", "\n").split("\n"):
+            shown = ""
+            for part in line.split("\r"):
+                part, erases, rest = part.rpartition("\x1b[K")
+                shown = rest if erases else rest + shown[len(rest) :]
+            lines.append(shown.rstrip())
+        return [line for line in lines if line]
+
+
+class Watching:
+    """A command whose standard error is a terminal, begun."""
+
+    def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
+        self._terminal, end = pty.openpty()
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=end, env=environment)
+        os.close(end)
+
+    def ended(self, timeout: float = 60) -> Watched:
+        """Wait for its end. What it writes in the meantime has to fit into the pipe and the terminal."""
+        try:
+            self.process.wait(timeout)
+            return Watched(self.process.returncode, self.process.stdout.read(), self._shown().decode())
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+            os.close(self._terminal)
+
+    def _shown(self) -> bytes:
+        shown = b""
+        while True:
+            try:
+                part = os.read(self._terminal, 65536)
+            except OSError:  # Linux says so when nobody has the other end any more.
+                return shown
+            if not part:
+                return shown
+            shown += part

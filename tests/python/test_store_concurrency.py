@@ -1,0 +1,114 @@
+"""Many processes at the same store at once: nothing is lost, nothing comes back, nobody fails.
+
+The test holds the store's lock until every process has begun, so that they all go off together.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lab.clear_store import ClearStore
+from lab.store import Answer, Request, RunningStore, StoreUser
+from lab.store_session import held_lock
+
+PROCESSES = range(20)
+TIMES = range(20)
+
+
+def together(store: StoreUser, *work: list[Request]) -> list[list[Answer]]:
+    """The answers of processes that do their work at the same time, one process each."""
+    before = file(store)
+    with held_lock(store):
+        running: list[RunningStore] = [store.start(requests) for requests in work]
+        # Had one of them not waited for the lock, they would not be at it together.
+        assert file(store) == before
+    return [process.answers() for process in running]
+
+
+def file(store: StoreUser) -> bytes:
+    if not os.path.exists(store.path):
+        return b""
+    with open(store.path, "rb") as stream:
+        return stream.read()
+
+
+def errors(answers: list[list[Answer]]) -> list[str]:
+    return [answer.error.text for of_process in answers for answer in of_process if answer.error]
+
+
+def setting(service: str, username: str, password: str) -> Request:
+    return Request("set_password", (service, username, password))
+
+
+def deleting(service: str, username: str) -> Request:
+    return Request("delete_password", (service, username))
+
+
+def getting(service: str, username: str, times: int = 1) -> Request:
+    return Request("get_password", (service, username), times=times)
+
+
+def test_of_twenty_processes_with_twenty_passwords_each_nothing_is_lost(store: StoreUser) -> None:
+    store.set("before", "user", "was there")
+    names = [[(f"service-{process}", f"user-{time}") for time in TIMES] for process in PROCESSES]
+    work = [[setting(*name, f"secret of {name}") for name in of_process] for of_process in names]
+    assert errors(together(store, *work)) == []
+    every = [name for of_process in names for name in of_process]
+    read = store.ask([getting(*name) for name in every] + [getting("before", "user")])
+    assert [answer.result for answer in read] == [f"secret of {name}" for name in every] + ["was there"]
+    assert len(store.content()["records"]) == 401
+
+
+def test_processes_that_race_to_make_the_store_make_one_and_each_keeps_its_password(store: StoreUser) -> None:
+    answers = together(store, *([setting("race", f"user-{process}", f"secret-{process}")] for process in PROCESSES))
+    assert errors(answers) == []
+    read = store.ask([getting("race", f"user-{process}") for process in PROCESSES])
+    assert [answer.result for answer in read] == [f"secret-{process}" for process in PROCESSES]
+    assert len(store.content()["records"]) == 20
+
+
+def test_what_is_deleted_while_others_set_stays_deleted_and_what_is_set_stays(clear_store: ClearStore) -> None:
+    staying = {("stays", f"user-{number}"): f"staying-{number}" for number in range(50)}
+    going = [[("goes", f"{process}-{time}") for time in range(10)] for process in range(10)]
+    doomed = {name: "doomed" for of_process in going for name in of_process}
+    clear_store.fill((*name, password) for name, password in {**staying, **doomed}.items())
+    coming = [[("comes", f"{process}-{time}") for time in range(10)] for process in range(10)]
+    work = [[deleting(*name) for name in of_process] for of_process in going]
+    work += [[setting(*name, f"new {name[1]}") for name in of_process] for of_process in coming]
+    assert errors(together(clear_store, *work)) == []
+    come = {name: f"new {name[1]}" for of_process in coming for name in of_process}
+    assert clear_store.entries() == {**staying, **come}
+
+
+def test_readers_find_what_is_there_at_every_moment_of_others_writing(clear_store: ClearStore) -> None:
+    there = {("there", f"user-{number}"): f"secret-{number}" for number in range(100)}
+    clear_store.fill((*name, password) for name, password in there.items())
+    writers = [[setting("new", f"{process}-{time}", "x") for time in TIMES] for process in range(4)]
+    # Readers wait for no lock; their first password makes them begin with the others.
+    readers = [
+        [setting("new", f"reader-{process}", "x"), getting("there", f"user-{process}", times=60)]
+        for process in range(4)
+    ]
+    answers = together(clear_store, *writers, *readers)
+    assert errors(answers) == []
+    for process, (_, *read) in enumerate(answers[4:]):
+        assert {answer.result for answer in read} == {f"secret-{process}"}
+
+
+def test_one_of_those_who_delete_the_same_password_succeeds_and_the_others_are_told(
+    clear_store: ClearStore,
+) -> None:
+    clear_store.fill([("same", "user", "x"), ("other", "user", "y")])
+    answers = together(clear_store, *([deleting("same", "user")] for _ in range(8)))
+    failures = [answer.error for [answer] in answers if answer.error]
+    assert {(failure.type, failure.message) for failure in failures} == {("StoreNotFound", "Password not found")}
+    assert len(failures) == 7
+    assert clear_store.entries() == {("other", "user"): "y"}
+
+
+def test_of_those_who_set_the_same_password_one_wins_whole(clear_store: ClearStore) -> None:
+    clear_store.fill([("same", "user", "old")])
+    secrets = [str(process) * 1000 for process in range(8)]
+    assert errors(together(clear_store, *([setting("same", "user", secret)] * 5 for secret in secrets))) == []
+    [(name, password)] = clear_store.entries().items()
+    assert name == ("same", "user") and password in secrets

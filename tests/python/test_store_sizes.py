@@ -1,0 +1,108 @@
+"""Small and large: passwords of no and of many bytes, stores of many records, and the memory they take."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+
+import pytest
+from lab.clear_store import ClearStore
+from lab.store import Request, StoreUser
+from lab.store_session import Measured, StoreSession
+
+#: Of every length that UTF-8 has, what JSON escapes, and half of a surrogate pair, which Python's strings may hold.
+UNIT = 'aä€😀"\\/\x00\x7f\n\udc80'
+LARGE_STORE = 50_000
+
+
+def password(length: int) -> str:
+    """A password of about so many bytes, no stretch like another."""
+    return "".join(f"{number}{UNIT}" for number in range(length // 24 + 1))[: length * 2 // 3]
+
+
+def size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def digest(text: object) -> str:
+    assert isinstance(text, str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@pytest.mark.parametrize("length", [0, 1, 64 * 1024, 32 * 1024 * 1024], ids=["0 B", "1 B", "64 KiB", "32 MiB"])
+def test_a_password_of_any_length_comes_back(store: StoreUser, length: int) -> None:
+    secret = "x" if length == 1 else password(length)
+    assert length * 0.9 <= size(secret) <= length * 1.2
+    passwords = {"before": "small", "user": secret, "after": "small too"}
+    answers = store.ask(
+        [Request("set_password", ("service", user, text)) for user, text in passwords.items()]
+        + [Request("get_password", ("service", user)) for user in ("before", "after")]
+    )
+    assert [answer.error for answer in answers] == [None] * 5
+    [answer] = store.ask([Request("get_password", ("service", "user"))])
+    # Digests, since the difference of so long texts would be shown for ever.
+    assert digest(answer.result) == digest(secret)
+    assert [answer.result for answer in answers[3:]] == ["small", "small too"]
+
+
+def test_long_names_come_back(store: StoreUser) -> None:
+    service, username = "s" * 100_000, "ü" * 100_000
+    store.set(service, username, "secret")
+    assert store.get(service, username) == "secret"
+    assert store.call("get_credential", service, None) == [username, "secret"]
+    assert store.get(service, username[1:]) is None
+
+
+@pytest.fixture(scope="module")
+def many() -> list[tuple[str, str, str]]:
+    return [
+        (f"service-{number}", f"user-{number}@example.com", f"secret-{number:020}") for number in range(LARGE_STORE)
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells how much memory a call takes at most")
+def test_a_call_takes_less_memory_than_three_times_a_large_store(
+    clear_store: ClearStore, many: list[tuple[str, str, str]]
+) -> None:
+    clear_store.fill(many)
+    limit = 3 * os.path.getsize(clear_store.path)
+    *_, (service, username, secret) = many
+    calls = {
+        "get_password": ([service, username], secret),
+        "set_password": (["new", "user", "new"], None),
+        "delete_password": (many[0][:2], None),
+    }
+    taken = {}
+    for method, (words, expected) in calls.items():
+        # A process of its own: what one call leaves to the allocator would serve the next.
+        with StoreSession(clear_store) as session:
+            answer: Measured = session.ask(method, *words, measure=True)
+        assert answer.error is None, answer.error.text
+        assert answer.result == expected
+        taken[method] = answer.grown
+    assert all(0 < grown < limit for grown in taken.values()), f"{taken} of {limit}"
+
+
+def test_a_large_store_is_complete_after_a_write(clear_store: ClearStore, many: list[tuple[str, str, str]]) -> None:
+    clear_store.fill(many)
+    before = clear_store.content()["records"]
+    clear_store.set("new", "user", "new")
+    clear_store.delete(*many[7][:2])
+    after = clear_store.content()["records"]
+    new, gone = clear_store.record_id("new", "user"), clear_store.record_id(*many[7][:2])
+    assert after.pop(new) and before.pop(gone)
+    assert after == before
+
+
+def test_many_calls_of_one_process_take_no_more_memory_than_one(clear_store: ClearStore) -> None:
+    if sys.platform != "linux":
+        pytest.skip("Linux alone tells how much memory a call takes at most")
+    clear_store.fill(("service", f"user-{number}", "secret") for number in range(5000))
+    length = os.path.getsize(clear_store.path)
+    with StoreSession(clear_store) as session:
+        for _ in range(5):
+            session.set("service", "user-1", "warm")
+        grown = [session.ask("set_password", "service", "user-1", "x", measure=True).grown for _ in range(60)]
+    # What leaks adds up; what is used again does not.
+    assert grown[-1] < 3 * length and sum(grown[-20:]) / 20 <= sum(grown[:20]) / 20 + length / 4
