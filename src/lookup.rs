@@ -79,8 +79,9 @@ impl<Outcome: Send + 'static> Lookup<Outcome> {
                 // A caller who gave up listens no more, here and below.
                 LOG.set(Some((level, Box::new(move |line| drop(lines.send(Event::Log(line)))))));
                 let system = Real::new(environment, network, for_thread, limit);
-                let outcome = catch_unwind(AssertUnwindSafe(|| work(&system))).unwrap_or_else(|_| Err(fault()));
+                let outcome = run(work, &system);
                 LOG.set(None);
+                wipe_stack();
                 drop(sender.send(Event::Done(outcome)));
             })
             .map_err(|error| Error::new(Kind::Internal, format!("no thread can be started: {}", error.kind())))?;
@@ -107,6 +108,21 @@ impl<Outcome> Drop for Lookup<Outcome> {
     fn drop(&mut self) {
         self.cancel.cancel();
     }
+}
+
+/// Does the work, below this function on the stack and nowhere else.
+#[inline(never)]
+fn run<Outcome>(work: impl FnOnce(&Real) -> Result<Outcome>, system: &Real) -> Result<Outcome> {
+    catch_unwind(AssertUnwindSafe(|| work(system))).unwrap_or_else(|_| Err(fault()))
+}
+
+/// Overwrites the stack that the lookup used. What moves from one function to another, and the registers
+/// that ciphers spill, leave copies of keys behind, which no destructor knows of; and the operating system
+/// keeps the stack for the next thread.
+#[inline(never)]
+#[allow(clippy::large_stack_arrays)] // That is what it is for.
+fn wipe_stack() {
+    std::hint::black_box(&mut [0_u8; 48 * 1024]);
 }
 
 fn fault() -> Error {

@@ -43,9 +43,9 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// Raise the error of a failed read instead of answering `None`, if it is set and not 0.
 const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
 
-/// How long a command may take unless RINGBEARER_TIMEOUT says otherwise: its owner may be asked to confirm
-/// several signatures.
-const COMMAND_LIMIT: Duration = Duration::from_secs(600);
+/// How long the store and its commands may take unless RINGBEARER_TIMEOUT says otherwise: its owner may be
+/// asked to confirm several signatures, each of which has a limit of its own.
+const STORE_LIMIT: Duration = Duration::from_secs(600);
 
 /// What the process remembers from one lookup to the next.
 #[derive(Default)]
@@ -189,7 +189,7 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     let memory = memory(python);
     let logger = logger(python)?;
     let work = move |memory: &Memory, system: &Real| cli::run(system, &Standard, &memory.store, &command, foreign);
-    let outcome = look_up(python, &memory, Environment::capture(), COMMAND_LIMIT, &logger, work)?;
+    let outcome = look_up(python, &memory, Environment::capture(), STORE_LIMIT, &logger, work)?;
     Ok(outcome.unwrap_or_else(|error| cli::report(&Standard, &error)))
 }
 
@@ -235,7 +235,7 @@ fn in_store<Outcome: Send + 'static>(
 ) -> PyResult<Outcome> {
     let memory = memory(python);
     let logger = logger(python)?;
-    let outcome = look_up(python, &memory, Environment::capture(), LOOKUP_LIMIT, &logger, move |memory, system| {
+    let outcome = look_up(python, &memory, Environment::capture(), STORE_LIMIT, &logger, move |memory, system| {
         work(&memory.store, system)
     })?;
     outcome.map_err(|error| exception(python, class_in_store(error.kind()), &error))

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use serde_json::{Value, json};
 
 use super::{
-    BUSY, CORRUPTED, DONE, LOCKED, NOT_FOUND,
+    BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND,
     arguments::{Action, Source, StoreCommand},
     print,
     progress::Bar,
@@ -70,7 +70,7 @@ impl With<'_> {
         if self.json {
             let indented = serde_json::to_string_pretty(value)
                 .map_err(|_| Error::new(Kind::Internal, "the answer cannot be written as JSON"))?;
-            print(self.console, &format!("{indented}\n"))?;
+            print(self.console, &format!("{}\n", in_ascii(&indented)))?;
         } else {
             print(self.console, text)?;
         }
@@ -98,6 +98,7 @@ impl With<'_> {
         let code = match &status {
             Status { exists: false, .. } => NOT_FOUND,
             Status { key: None, .. } => CORRUPTED,
+            Status { configured_key: Some((configured, _)), key: Some(key), .. } if configured != key => FAILED,
             Status { agent, .. } if !agent.has_key => LOCKED,
             _ => DONE,
         };
@@ -186,9 +187,9 @@ fn unwritten(file: &str, error: &io::Error) -> Error {
 /// The status for a person: what there is, then what is wrong.
 fn describe(status: &Status) -> String {
     let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-    let mut lines = vec![("store", status.path.clone())];
+    let mut lines = vec![("store", shown(&status.path))];
     if let Some(target) = &status.target {
-        lines.push(("", format!("links to {target}")));
+        lines.push(("", format!("links to {}", shown(target))));
     }
     if status.exists {
         let mode = status.mode.as_ref().map_or_else(String::new, |mode| format!(", mode {mode}"));
@@ -200,10 +201,10 @@ fn describe(status: &Status) -> String {
         lines.push(("", "not there yet".to_owned()));
     }
     if let Some((key, source)) = &status.configured_key {
-        lines.push(("configured", format!("{key} by {source}")));
+        lines.push(("configured", format!("{key} by {}", shown(source))));
     }
     lines.push(("lock", if status.is_locked == Some(true) { "held by a process" } else { "free" }.to_owned()));
-    lines.push(("agent", or_none(&status.agent.socket)));
+    lines.push(("agent", status.agent.socket.as_deref().map_or_else(|| "none".to_owned(), shown)));
     if let Some(keys) = status.agent.keys {
         let process = status.agent.process.as_ref().map_or_else(String::new, |process| format!("{}, ", shown(process)));
         let has = match (&status.agent.comment, status.agent.has_key) {
@@ -214,7 +215,7 @@ fn describe(status: &Status) -> String {
         let forwarded = if status.agent.looks_forwarded { ", forwarded" } else { "" };
         lines.push(("", format!("{process}{}{has}{forwarded}", counted(keys, "key"))));
     }
-    lines.extend(status.temporaries.iter().map(|path| ("left behind", path.clone())));
+    lines.extend(status.temporaries.iter().map(|path| ("left behind", shown(path))));
     lines.extend(status.problems.iter().map(|problem| ("!", problem.clone())));
     lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect::<Vec<_>>().concat()
 }
@@ -222,4 +223,17 @@ fn describe(status: &Status) -> String {
 /// A number of things, in English.
 fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// JSON in ASCII alone: it may well be shown on a terminal, which acts on some of the other characters.
+fn in_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        if matches!(character, ' '..='~' | '\n') {
+            ascii.push(character);
+        } else {
+            ascii.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    ascii
 }

@@ -4,7 +4,7 @@
 //! Whatever this program does not know is kept: members that a later version may add, and the records that
 //! a change does not concern.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use base64::{
     Engine,
@@ -75,17 +75,34 @@ pub(super) struct Record {
     pub(super) ciphertext: Vec<u8>,
 }
 
+impl Record {
+    /// Prints the record as a member of the records.
+    fn print(&self, depth: usize, out: &mut Vec<u8>) {
+        let members = [("ciphertext", self.ciphertext.as_slice()), ("nonce", self.nonce.as_slice())];
+        let print = |(name, bytes): (&'static str, &[u8])| (Cow::Borrowed(name), Value::bytes(bytes));
+        Members(members.map(print).into()).print(depth, out);
+    }
+}
+
 /// A store file.
 pub(super) struct Document<'text> {
     members: Members<'text>,
     header: Header,
+    /// Those that the file has.
     records: Members<'text>,
+    /// Those that it has not: apart, since to put each in its place among many thousand would take long.
+    added: BTreeMap<String, Value<'text>>,
 }
 
 impl<'text> Document<'text> {
     /// A new store without records.
     pub(super) fn new(header: Header) -> Self {
-        let mut document = Self { members: Members::default(), header: header.clone(), records: Members::default() };
+        let mut document = Self {
+            members: Members::default(),
+            header: header.clone(),
+            records: Members::default(),
+            added: BTreeMap::new(),
+        };
         document.members.put("version", Value::Number(1));
         document.set_header(header);
         document
@@ -109,7 +126,7 @@ impl<'text> Document<'text> {
             Some(Value::Kept(Cow::Borrowed(records))) => parse_part(records.get(), "records")?,
             _ => return Err(shape("it has no \"records\"")),
         };
-        Ok(Self { members, header, records })
+        Ok(Self { members, header, records, added: BTreeMap::new() })
     }
 
     /// Takes apart what is in the printed form, where the records need not be read to be found; `None` for
@@ -124,7 +141,7 @@ impl<'text> Document<'text> {
         }
         let header = read_head(&members).ok()?;
         members.remove("records");
-        Some(Self { members: members.into_owned(), header, records })
+        Some(Self { members: members.into_owned(), header, records, added: BTreeMap::new() })
     }
 
     /// What unlocks the store.
@@ -154,49 +171,67 @@ impl<'text> Document<'text> {
 
     /// How many records there are.
     pub(super) fn len(&self) -> usize {
-        self.records.0.len()
+        self.records.0.len() + self.added.len()
+    }
+
+    /// The records, in order.
+    fn all_records(&self) -> Vec<(&str, &Value<'text>)> {
+        let mut records: Vec<_> = self.records.iter().collect();
+        if !self.added.is_empty() {
+            records.extend(self.added.iter().map(|(id, value)| (id.as_str(), value)));
+            // Two runs in order, which a stable sort only merges.
+            records.sort_by_key(|(id, _)| *id);
+        }
+        records
     }
 
     /// The identifiers of the records, in order.
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.records.0.iter().map(|(id, _)| id.as_ref())
+        self.all_records().into_iter().map(|(id, _)| id)
     }
 
     /// The record of this identifier, if there is one.
     pub(super) fn record(&self, id: &str) -> Option<Result<Record, Problem>> {
-        self.records.text(id).map(read_record)
+        match self.records.get(id).or_else(|| self.added.get(id))? {
+            Value::Sealed(record) => Some(Ok(record.clone())),
+            Value::Kept(raw) => Some(read_record(raw.get())),
+            Value::Printed(text) => Some(read_record(text)),
+            _ => None,
+        }
     }
 
     /// Whether there is a record of this identifier.
     pub(super) fn contains(&self, id: &str) -> bool {
-        self.records.position(id).is_ok()
+        self.records.position(id).is_ok() || self.added.contains_key(id)
     }
 
     /// Puts a record in, in the place of the one of the same identifier.
-    pub(super) fn put(&mut self, id: &str, record: &Record) {
-        let value = Members(vec![
-            (Cow::Borrowed("ciphertext"), Value::bytes(&record.ciphertext)),
-            (Cow::Borrowed("nonce"), Value::bytes(&record.nonce)),
-        ]);
-        self.records.put(id, Value::Members(value));
+    pub(super) fn put(&mut self, id: &str, record: Record) {
+        match self.records.get_mut(id) {
+            Some(value) => *value = Value::Sealed(record),
+            None => drop(self.added.insert(id.to_owned(), Value::Sealed(record))),
+        }
     }
 
     /// Takes a record out; whether it was there.
     pub(super) fn remove(&mut self, id: &str) -> bool {
-        self.records.remove(id).is_some()
+        self.records.remove(id).is_some() || self.added.remove(id).is_some()
     }
 
     /// Takes all records out, to make room for their successors.
     pub(super) fn clear(&mut self) {
         self.records.0.clear();
+        self.added.clear();
     }
 
     /// The text of the file.
     pub(super) fn print(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.printed_length());
+        let records = self.all_records();
+        let length = |(name, value): (&str, &Value<'_>)| name.len() + value.length() + 16;
+        let lengths = records.iter().copied().chain(self.members.iter()).map(length);
+        let mut out = Vec::with_capacity(lengths.sum::<usize>() + 512);
         out.extend_from_slice(b"{\n  ");
-        let records = "records";
-        let place = self.members.position(records).unwrap_or_else(|place| place);
+        let place = self.members.position("records").unwrap_or_else(|place| place);
         let (before, after) = self.members.0.split_at(place);
         let mut separator: &[u8] = b"";
         for (name, value) in before {
@@ -206,19 +241,13 @@ impl<'text> Document<'text> {
         }
         out.extend_from_slice(separator);
         out.extend_from_slice(b"\"records\": ");
-        self.records.print(1, &mut out);
+        print_members(&records, 1, &mut out);
         for (name, value) in after {
             out.extend_from_slice(b",\n  ");
             print_member(name, value, 1, &mut out);
         }
         out.extend_from_slice(b"\n}\n");
         out
-    }
-
-    /// About how long the text will be, so that the buffer need not grow.
-    fn printed_length(&self) -> usize {
-        let records: usize = self.records.0.iter().map(|(id, value)| id.len() + value.length() + 16).sum();
-        records + self.members.0.iter().map(|(name, value)| name.len() + value.length() + 256).sum::<usize>() + 64
     }
 }
 
@@ -299,6 +328,8 @@ enum Value<'text> {
     Kept(Cow<'text, RawValue>),
     /// A record as the file has it, in the printed form.
     Printed(&'text str),
+    /// A record that is new.
+    Sealed(Record),
     Text(String),
     Number(u8),
     Members(Members<'text>),
@@ -313,6 +344,7 @@ impl Value<'_> {
         match self {
             Self::Kept(raw) => raw.get().len(),
             Self::Printed(text) => text.len(),
+            Self::Sealed(record) => record.ciphertext.len().div_ceil(3) * 4 + 100,
             Self::Text(text) => text.len() + 2,
             Self::Number(_) => 3,
             Self::Members(Members(members)) => {
@@ -325,6 +357,7 @@ impl Value<'_> {
         match self {
             Self::Kept(raw) => print_raw(raw.get(), depth, out),
             Self::Printed(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Sealed(record) => record.print(depth, out),
             Self::Text(text) => escape(text.as_bytes(), out),
             Self::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
             Self::Members(members) => members.print(depth, out),
@@ -342,11 +375,23 @@ impl<'text> Members<'text> {
         self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name))
     }
 
+    fn iter(&self) -> impl Iterator<Item = (&str, &Value<'text>)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+
+    fn get(&self, name: &str) -> Option<&Value<'text>> {
+        self.0.get(self.position(name).ok()?).map(|(_, value)| value)
+    }
+
+    fn get_mut(&mut self, name: &str) -> Option<&mut Value<'text>> {
+        let place = self.position(name).ok()?;
+        self.0.get_mut(place).map(|(_, value)| value)
+    }
+
     /// The text of a member that is as the file has it.
     fn text(&self, name: &str) -> Option<&str> {
-        match self.0.get(self.position(name).ok()?)? {
-            (_, Value::Kept(raw)) => Some(raw.get()),
-            (_, Value::Printed(text)) => Some(text),
+        match self.get(name)? {
+            Value::Kept(raw) => Some(raw.get()),
             _ => None,
         }
     }
@@ -362,11 +407,7 @@ impl<'text> Members<'text> {
 
     fn put(&mut self, name: &str, value: Value<'text>) {
         match self.position(name) {
-            Ok(place) => {
-                if let Some(member) = self.0.get_mut(place) {
-                    member.1 = value;
-                }
-            }
+            Ok(place) => self.0.splice(place..=place, [(Cow::Owned(name.to_owned()), value)]).for_each(drop),
             Err(place) => self.0.insert(place, (Cow::Owned(name.to_owned()), value)),
         }
     }
@@ -376,19 +417,23 @@ impl<'text> Members<'text> {
     }
 
     fn print(&self, depth: usize, out: &mut Vec<u8>) {
-        if self.0.is_empty() {
-            return out.extend_from_slice(b"{}");
-        }
-        let mut separator = b'{';
-        for (name, value) in &self.0 {
-            out.push(separator);
-            break_line(depth + 1, out);
-            print_member(name, value, depth + 1, out);
-            separator = b',';
-        }
-        break_line(depth, out);
-        out.push(b'}');
+        print_members(&self.iter().collect::<Vec<_>>(), depth, out);
     }
+}
+
+fn print_members(members: &[(&str, &Value<'_>)], depth: usize, out: &mut Vec<u8>) {
+    if members.is_empty() {
+        return out.extend_from_slice(b"{}");
+    }
+    let mut separator = b'{';
+    for (name, value) in members {
+        out.push(separator);
+        break_line(depth + 1, out);
+        print_member(name, value, depth + 1, out);
+        separator = b',';
+    }
+    break_line(depth, out);
+    out.push(b'}');
 }
 
 fn print_member(name: &str, value: &Value<'_>, depth: usize, out: &mut Vec<u8>) {

@@ -173,7 +173,7 @@ fn put(
     let mut nonce = [0; 12];
     system.random(&mut nonce)?;
     let record = keys.seal(&id, nonce, service.as_bytes(), username.as_bytes(), password).ok_or_else(fault)?;
-    document.put(&id, &record);
+    document.put(&id, record);
     Ok(())
 }
 

@@ -14,7 +14,8 @@ _RIGHT = _WIDTH - 75
 
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f }
-.ours { fill: #d9822b } .theirs { fill: #8590a2 } line { stroke: #8590a2; stroke-opacity: .35 } .scale { font-size: 10px }
+.ours { fill: #d9822b } .theirs { fill: #8590a2 } .scale { font-size: 10px }
+line { stroke: #8590a2; stroke-opacity: .35 }
 @media (prefers-color-scheme: dark) { text { fill: #d0d7de } }
 """
 

@@ -25,6 +25,8 @@ Floors (imports go downward only)::
     faults, log                 what to break, what was seen
     matching, messages, authority, tokens, packages, environment
     clients, cli_stand_ins      beside the cloud: the real tools, and scripted ones
+    store*, known_store, ssh    beside the cloud: the store's user, stores from known keys, OpenSSH's agent and keys
+    *_agent, ed25519_twice      agents that ask, strip zeros, cheat or hang
 """
 
 from .cloud import PracticeCloud

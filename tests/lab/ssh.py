@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -85,9 +86,14 @@ class Agent:
             stderr=subprocess.DEVNULL,
         )
         end = time.monotonic() + 10
-        while not os.path.exists(self.socket):
+        while not self._listens():
             assert time.monotonic() < end and self.process.poll() is None, "ssh-agent does not start"
             time.sleep(0.005)
+
+    def _listens(self) -> bool:
+        """The socket is there before anybody listens on it."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.socket) == 0
 
     def answer(self, text: str | None) -> None:
         """What the person at the keyboard answers from now on to questions: a text, or no."""

@@ -13,10 +13,10 @@ from browser import Browser
 from commands import Commands
 from lab.authority import CertificateAuthority
 from lab.azure.directory import Application
-from lab.clear_store import ClearStore
 from lab.cli_stand_ins import StandIns
 from lab.clients import Client, Workshop
 from lab.cloud import PracticeCloud
+from lab.known_store import KnownStore
 from lab.look_up import Lookups
 from lab.ssh import Agent, Key, make_key
 from lab.store import PUBLISHED, StoreUser
@@ -188,6 +188,6 @@ def published(store: StoreUser, published_client: Client) -> StoreUser:
 
 
 @pytest.fixture
-def clear_store(client: Client, home: Path, agent: Agent) -> ClearStore:
-    """A user whose store the test reads and writes in the clear, and no store yet."""
-    return ClearStore(client, home, agent)
+def known_store(client: Client, home: Path, agent: Agent) -> KnownStore:
+    """A user whose store's keys the test knows, and no store yet."""
+    return KnownStore(client, home, agent)

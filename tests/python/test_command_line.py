@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
-from lab.clients import Completed
+from lab.clients import Client, Completed
 from lab.store import StoreUser
 
 COMMANDS = ["init", "status", "list", "rotate", "rekey", "export", "import", "lock"]
 HELPS = [(), ("store",), *(("store", command) for command in COMMANDS)]
+
+
+@pytest.fixture
+def user(client: Client, home: Path) -> StoreUser:
+    """Somebody without an agent and without a store."""
+    return StoreUser(client, home, None)
 
 
 @pytest.fixture(params=["ringbearer", "python -m ringbearer"])
@@ -32,62 +39,62 @@ def assert_usage_error(ended: Completed, *known: str) -> None:
 
 
 @pytest.mark.parametrize("words", HELPS, ids=lambda words: " ".join(words) or "(none)")
-def test_every_help_has_its_usage_and_an_example_on_stdout(store: StoreUser, words: tuple[str, ...]) -> None:
-    ended = store.command("ringbearer", *words, "--help")
+def test_every_help_has_its_usage_and_an_example_on_stdout(user: StoreUser, words: tuple[str, ...]) -> None:
+    ended = user.command("ringbearer", *words, "--help")
     assert ended.code == 0 and ended.stderr == "", ended
     assert f"\nUsage: {' '.join(('ringbearer', *words))} " in ended.stdout
     assert any(line.startswith("ringbearer ") for line in examples(ended.stdout)), ended
     assert max(map(len, ended.stdout.splitlines())) <= 120
-    assert store.command("ringbearer", *words, "-h").stdout == ended.stdout
+    assert user.command("ringbearer", *words, "-h").stdout == ended.stdout
 
 
-def test_without_a_command_there_is_help(store: StoreUser, program: list[str]) -> None:
+def test_without_a_command_there_is_help(user: StoreUser, program: list[str]) -> None:
     for words in ([], ["store"]):
-        ended = store.command(*program, *words)
+        ended = user.command(*program, *words)
         assert ended.code == 0, ended
-        assert ended.stdout == store.command(*program, *words, "--help").stdout
+        assert ended.stdout == user.command(*program, *words, "--help").stdout
 
 
-def test_the_help_of_the_store_names_each_command(store: StoreUser) -> None:
-    text = store.command("ringbearer", "store", "--help").stdout
+def test_the_help_of_the_store_names_each_command(user: StoreUser) -> None:
+    text = user.command("ringbearer", "store", "--help").stdout
     listed = re.findall(r"^  (\w+)  ", text.partition("Commands:")[2].partition("Options:")[0], flags=re.MULTILINE)
     assert listed == COMMANDS
 
 
-def test_the_version_is_that_of_the_package(store: StoreUser, program: list[str]) -> None:
-    version = store.command("python", "-c", "import ringbearer; print(ringbearer.__version__)").stdout
+def test_the_version_is_that_of_the_package(user: StoreUser, program: list[str]) -> None:
+    version = user.command("python", "-c", "import ringbearer; print(ringbearer.__version__)").stdout
     for option in ("--version", "-V"):
-        assert store.command(*program, option).check().stdout == "ringbearer " + version
+        assert user.command(*program, option).check().stdout == "ringbearer " + version
 
 
 @pytest.mark.parametrize("words", HELPS, ids=lambda words: " ".join(words) or "(none)")
-def test_every_example_of_the_help_is_understood(store: StoreUser, words: tuple[str, ...]) -> None:
-    lines = examples(store.command("ringbearer", *words, "--help").check().stdout)
+def test_every_example_of_the_help_is_understood(user: StoreUser, words: tuple[str, ...]) -> None:
+    lines = examples(user.command("ringbearer", *words, "--help").check().stdout)
     for line in lines:
         # What follows a pipe is another program's, and so are the lines that call another.
         command = shlex.split(line.partition(" | ")[0])
         if command[0] == "ringbearer":
-            ended = store.command(*command)
+            ended = user.command(*command)
             assert ended.code != 2 and "Traceback" not in ended.stderr, ended
 
 
-def test_an_unknown_command_is_answered_with_the_known_ones(store: StoreUser, program: list[str]) -> None:
-    assert_usage_error(store.command(*program, "stroe"), "stroe", "store")
+def test_an_unknown_command_is_answered_with_the_known_ones(user: StoreUser, program: list[str]) -> None:
+    assert_usage_error(user.command(*program, "stroe"), "stroe", "store")
 
 
-def test_an_unknown_command_of_the_store_is_answered_with_the_known_ones(store: StoreUser, program: list[str]) -> None:
-    assert_usage_error(store.command(*program, "store", "rotte"), "rotte", *COMMANDS)
+def test_an_unknown_command_of_the_store_is_answered_with_the_known_ones(user: StoreUser, program: list[str]) -> None:
+    assert_usage_error(user.command(*program, "store", "rotte"), "rotte", *COMMANDS)
 
 
-def test_an_option_before_the_command_is_answered_with_the_usage(store: StoreUser) -> None:
-    assert_usage_error(store.command("ringbearer", "--verbose"), "--verbose", "ringbearer COMMAND", "--help")
-    assert_usage_error(store.command("ringbearer", "store", "--json"), "--json", "ringbearer store COMMAND", "--help")
+def test_an_option_before_the_command_is_answered_with_the_usage(user: StoreUser) -> None:
+    assert_usage_error(user.command("ringbearer", "--verbose"), "--verbose", "ringbearer COMMAND", "--help")
+    assert_usage_error(user.command("ringbearer", "store", "--json"), "--json", "ringbearer store COMMAND", "--help")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_unknown_option_is_answered_with_the_usage_of_the_command(store: StoreUser, command: str) -> None:
-    assert_usage_error(store.command("ringbearer", "store", command, "--jsno"), "--jsno", f"ringbearer store {command}")
-    assert_usage_error(store.command("ringbearer", "store", command, "a", "b"), f"ringbearer store {command}")
+def test_an_unknown_option_is_answered_with_the_usage_of_the_command(user: StoreUser, command: str) -> None:
+    assert_usage_error(user.command("ringbearer", "store", command, "--jsno"), "--jsno", f"ringbearer store {command}")
+    assert_usage_error(user.command("ringbearer", "store", command, "a", "b"), f"ringbearer store {command}")
 
 
 @pytest.mark.parametrize(
@@ -109,22 +116,22 @@ def test_an_unknown_option_is_answered_with_the_usage_of_the_command(store: Stor
         ("status --drop-broken", "--json"),
     ],
 )
-def test_what_is_missing_or_does_not_belong_is_told(store: StoreUser, words: str, known: str) -> None:
-    assert_usage_error(store.command("ringbearer", "store", *words.split()), "usage: ", known)
+def test_what_is_missing_or_does_not_belong_is_told(user: StoreUser, words: str, known: str) -> None:
+    assert_usage_error(user.command("ringbearer", "store", *words.split()), "usage: ", known)
 
 
-def test_an_argument_that_is_no_text_is_an_error_and_no_traceback(store: StoreUser) -> None:
+def test_an_argument_that_is_no_text_is_an_error_and_no_traceback(user: StoreUser) -> None:
     for words in (["\udcff"], ["store", "\udcff"], ["store", "export", "\udcff"], ["store", "init", "--key", "\udcff"]):
-        ended = store.command("ringbearer", *words)
+        ended = user.command("ringbearer", *words)
         assert ended.code in (1, 2) and "Traceback" not in ended.stderr, ended
 
 
-def test_what_was_typed_does_not_reach_the_terminal_raw(store: StoreUser) -> None:
+def test_what_was_typed_does_not_reach_the_terminal_raw(user: StoreUser) -> None:
     for words in (["\x1b[31m"], ["store", "\x1b[31m"], ["store", "init", "--\x1b[31m"], ["store", "list", "\x1b[31m"]):
-        ended = store.command("ringbearer", *words)
+        ended = user.command("ringbearer", *words)
         assert ended.code == 2 and "\x1b" not in ended.output, ended
 
 
-def test_help_needs_neither_home_nor_agent(store: StoreUser) -> None:
-    ended = store.command("ringbearer", "store", "rotate", "--help", HOME="", SSH_AUTH_SOCK=None)
+def test_help_needs_neither_home_nor_agent(user: StoreUser) -> None:
+    ended = user.command("ringbearer", "store", "rotate", "--help", HOME="")
     assert ended.code == 0, ended

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from lab.clear_store import ClearStore
+from lab.known_store import KnownStore
 from lab.store import Request
 
 #: A value of each type, to be put where another belongs.
@@ -21,11 +21,11 @@ CALLS = {
 }
 
 
-def sound(store: ClearStore) -> bytes:
+def sound(store: KnownStore) -> bytes:
     return store.text([("service", "user", "secret"), ("service", "other", "secret")])
 
 
-def check_refused(store: ClearStore, directory: Path, contents: dict[str, bytes]) -> None:
+def check_refused(store: KnownStore, directory: Path, contents: dict[str, bytes]) -> None:
     """Each file by itself: all four calls fail as they should, and change nothing."""
     directory.mkdir()
     requests, expected = [], []
@@ -58,8 +58,8 @@ def check_refused(store: ClearStore, directory: Path, contents: dict[str, bytes]
     assert wrong == []
 
 
-def test_files_that_are_no_json_are_refused_and_stay_as_they_are(clear_store: ClearStore, tmp_path: Path) -> None:
-    whole = sound(clear_store)
+def test_files_that_are_no_json_are_refused_and_stay_as_they_are(known_store: KnownStore, tmp_path: Path) -> None:
+    whole = sound(known_store)
     contents = {
         "zero length": b"",
         "white space": b" \t\r\n\n",
@@ -81,32 +81,35 @@ def test_files_that_are_no_json_are_refused_and_stay_as_they_are(clear_store: Cl
         "nested without end": b"[" * 100_000,
         "records nested without end": whole.replace(b'"records": {', b'"records": ' + b'{"x":' * 100_000),
     }
-    check_refused(clear_store, tmp_path / "files", contents)
+    check_refused(known_store, tmp_path / "files", contents)
 
 
-def test_a_store_that_breaks_off_is_refused_wherever_it_does(clear_store: ClearStore, tmp_path: Path) -> None:
-    whole = sound(clear_store)
+def test_a_store_that_breaks_off_is_refused_wherever_it_does(known_store: KnownStore, tmp_path: Path) -> None:
+    whole = sound(known_store)
     # Up to the closing brace: without the line end behind it, it is whole.
     last = len(whole) - 2
     contents = {f"{place} of {len(whole)} bytes": whole[:place] for place in (1 + last * i // 20 for i in range(20))}
     contents[f"{last} of {len(whole)} bytes"] = whole[:last]
-    check_refused(clear_store, tmp_path / "files", contents)
+    check_refused(known_store, tmp_path / "files", contents)
 
 
-def test_json_of_another_shape_is_refused(clear_store: ClearStore, tmp_path: Path) -> None:
-    store = json.loads(sound(clear_store))
+def test_json_of_another_shape_is_refused(known_store: KnownStore, tmp_path: Path) -> None:
+    store = json.loads(sound(known_store))
     contents = {f"{value!r} alone": json.dumps(value).encode() for value in WRONG}
     for place in (("identity",), ("identity", "public_key"), ("unlock",), ("records",), ("version",)):
         contents.update(spoiled(store, place))
     for name in store["unlock"]:
         contents.update(spoiled(store, ("unlock", name)))
+    for part in ("identity", "unlock", "records"):
+        in_order = {**store, part: list(store[part].values())}
+        contents[f"the values of {part} without their names"] = json.dumps(in_order).encode()
     # No records, and one that is broken, are no fault of the whole.
     del contents["records: {}"], contents["records: {'text': 'text'}"]
-    check_refused(clear_store, tmp_path / "files", contents)
+    check_refused(known_store, tmp_path / "files", contents)
 
 
-def test_a_header_that_was_changed_is_refused(clear_store: ClearStore, tmp_path: Path) -> None:
-    store = json.loads(sound(clear_store))
+def test_a_header_that_was_changed_is_refused(known_store: KnownStore, tmp_path: Path) -> None:
+    store = json.loads(sound(known_store))
     contents = {}
     for name, value in store["unlock"].items():
         changed = copy.deepcopy(store)
@@ -118,21 +121,21 @@ def test_a_header_that_was_changed_is_refused(clear_store: ClearStore, tmp_path:
         contents[f"{name} too long"] = json.dumps(changed).encode()
         changed["unlock"][name] = value[:-1] + "!"
         contents[f"{name} not Base64"] = json.dumps(changed).encode()
-    check_refused(clear_store, tmp_path / "files", contents)
+    check_refused(known_store, tmp_path / "files", contents)
 
 
-def test_another_version_is_refused_and_named(clear_store: ClearStore, tmp_path: Path) -> None:
-    store = json.loads(sound(clear_store))
+def test_another_version_is_refused_and_named(known_store: KnownStore, tmp_path: Path) -> None:
+    store = json.loads(sound(known_store))
     versions = [0, 2, 1.5, -1, 10**30, "1", "2"]
     contents = {f"version {version!r}": json.dumps({**store, "version": version}).encode() for version in versions}
     # A version to come may look different in everything else.
     contents["version 2 of another shape"] = b'{"version": 2, "vaults": []}'
-    check_refused(clear_store, tmp_path / "files", contents)
-    clear_store.write(contents["version 2"])
+    check_refused(known_store, tmp_path / "files", contents)
+    known_store.write(contents["version 2"])
     for method, words in CALLS.items():
-        assert "Unsupported store version: 2" in clear_store.fails(method, *words).message
-    clear_store.write(json.dumps({**store, "version": 1.0}))
-    assert clear_store.get("service", "user") == "secret"
+        assert "Unsupported store version: 2" in known_store.fails(method, *words).message
+    known_store.write(json.dumps({**store, "version": 1.0}))
+    assert known_store.get("service", "user") == "secret"
 
 
 def spoiled(store: dict, place: tuple[str, ...]) -> dict[str, bytes]:

@@ -160,18 +160,16 @@ def test_an_import_by_hand_may_have_any_form_of_json(store: StoreUser, tmp_path:
         export_of(("new", "alice", "1")).encode() + b"more",
     ],
 )
-@pytest.mark.parametrize("has_store", [True, False], ids=["", "no store"])
-def test_a_file_that_is_no_export_changes_nothing(
-    store: StoreUser, tmp_path: Path, content: bytes, has_store: bool
-) -> None:
-    if has_store:
-        store.command("ringbearer", "store", "init").check()
-    before = Path(store.path).read_bytes() if has_store else None
+def test_a_file_that_is_no_export_changes_nothing(store: StoreUser, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.json"
     file.write_bytes(content)
     ended = store.command("ringbearer", "store", "import", str(file))
     assert ended.code == 1 and str(file) in ended.stderr and ended.stdout == "", ended
-    assert os.path.exists(store.path) == has_store and (not has_store or Path(store.path).read_bytes() == before)
+    assert not os.path.exists(store.path)
+    store.command("ringbearer", "store", "init").check()
+    before = Path(store.path).read_bytes()
+    assert store.command("ringbearer", "store", "import", "--replace", str(file)).code == 1
+    assert Path(store.path).read_bytes() == before
 
 
 def test_a_file_that_cannot_be_read_is_named(store: StoreUser, tmp_path: Path) -> None:

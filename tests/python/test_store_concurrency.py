@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from lab.clear_store import ClearStore
+from lab.known_store import KnownStore
 from lab.store import Answer, Request, RunningStore, StoreUser
 from lab.store_session import held_lock
 
@@ -67,48 +67,48 @@ def test_processes_that_race_to_make_the_store_make_one_and_each_keeps_its_passw
     assert len(store.content()["records"]) == 20
 
 
-def test_what_is_deleted_while_others_set_stays_deleted_and_what_is_set_stays(clear_store: ClearStore) -> None:
+def test_what_is_deleted_while_others_set_stays_deleted_and_what_is_set_stays(known_store: KnownStore) -> None:
     staying = {("stays", f"user-{number}"): f"staying-{number}" for number in range(50)}
     going = [[("goes", f"{process}-{time}") for time in range(10)] for process in range(10)]
     doomed = {name: "doomed" for of_process in going for name in of_process}
-    clear_store.fill((*name, password) for name, password in {**staying, **doomed}.items())
+    known_store.fill((*name, password) for name, password in {**staying, **doomed}.items())
     coming = [[("comes", f"{process}-{time}") for time in range(10)] for process in range(10)]
     work = [[deleting(*name) for name in of_process] for of_process in going]
     work += [[setting(*name, f"new {name[1]}") for name in of_process] for of_process in coming]
-    assert errors(together(clear_store, *work)) == []
+    assert errors(together(known_store, *work)) == []
     come = {name: f"new {name[1]}" for of_process in coming for name in of_process}
-    assert clear_store.entries() == {**staying, **come}
+    assert known_store.entries() == {**staying, **come}
 
 
-def test_readers_find_what_is_there_at_every_moment_of_others_writing(clear_store: ClearStore) -> None:
+def test_readers_find_what_is_there_at_every_moment_of_others_writing(known_store: KnownStore) -> None:
     there = {("there", f"user-{number}"): f"secret-{number}" for number in range(100)}
-    clear_store.fill((*name, password) for name, password in there.items())
+    known_store.fill((*name, password) for name, password in there.items())
     writers = [[setting("new", f"{process}-{time}", "x") for time in TIMES] for process in range(4)]
     # Readers wait for no lock; their first password makes them begin with the others.
     readers = [
         [setting("new", f"reader-{process}", "x"), getting("there", f"user-{process}", times=60)]
         for process in range(4)
     ]
-    answers = together(clear_store, *writers, *readers)
+    answers = together(known_store, *writers, *readers)
     assert errors(answers) == []
     for process, (_, *read) in enumerate(answers[4:]):
         assert {answer.result for answer in read} == {f"secret-{process}"}
 
 
 def test_one_of_those_who_delete_the_same_password_succeeds_and_the_others_are_told(
-    clear_store: ClearStore,
+    known_store: KnownStore,
 ) -> None:
-    clear_store.fill([("same", "user", "x"), ("other", "user", "y")])
-    answers = together(clear_store, *([deleting("same", "user")] for _ in range(8)))
+    known_store.fill([("same", "user", "x"), ("other", "user", "y")])
+    answers = together(known_store, *([deleting("same", "user")] for _ in range(8)))
     failures = [answer.error for [answer] in answers if answer.error]
     assert {(failure.type, failure.message) for failure in failures} == {("StoreNotFound", "Password not found")}
     assert len(failures) == 7
-    assert clear_store.entries() == {("other", "user"): "y"}
+    assert known_store.entries() == {("other", "user"): "y"}
 
 
-def test_of_those_who_set_the_same_password_one_wins_whole(clear_store: ClearStore) -> None:
-    clear_store.fill([("same", "user", "old")])
+def test_of_those_who_set_the_same_password_one_wins_whole(known_store: KnownStore) -> None:
+    known_store.fill([("same", "user", "old")])
     secrets = [str(process) * 1000 for process in range(8)]
-    assert errors(together(clear_store, *([setting("same", "user", secret)] * 5 for secret in secrets))) == []
-    [(name, password)] = clear_store.entries().items()
+    assert errors(together(known_store, *([setting("same", "user", secret)] * 5 for secret in secrets))) == []
+    [(name, password)] = known_store.entries().items()
     assert name == ("same", "user") and password in secrets

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from lab.acknowledging import Setters, password
-from lab.clear_store import ClearStore
+from lab.known_store import KnownStore
 from lab.store import Request, StoreUser
 from lab.store_session import StoreSession, held_lock, is_locked, temporaries
 
@@ -21,12 +21,12 @@ def beside(store: StoreUser, name: str) -> str:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes to kill are forked, to have many in short time")
 def test_of_processes_that_are_killed_at_any_moment_everything_stays_that_they_said_is_stored(
-    clear_store: ClearStore,
+    known_store: KnownStore,
 ) -> None:
     expected = {("there", f"user-{number}"): f"secret-{number}" for number in range(300)}
-    clear_store.fill((*name, secret) for name, secret in expected.items())
+    known_store.fill((*name, secret) for name, secret in expected.items())
     chance = random.Random()
-    with Setters(clear_store) as setters:
+    with Setters(known_store) as setters:
         for number in range(ROUNDS):
             process = setters.begin(f"round{number}")
             said = [setters.line() for _ in range(chance.randrange(3))]
@@ -35,59 +35,59 @@ def test_of_processes_that_are_killed_at_any_moment_everything_stays_that_they_s
             expected.update({("kill", username): password(username) for username in said})
             # The one that it was at may be stored or not; every other state is a loss.
             next_one = f"round{number}-{len(said)}"
-            found = clear_store.entries()
+            found = known_store.entries()
             if ("kill", next_one) in found:
                 expected["kill", next_one] = password(next_one)
             assert found == expected, f"round {number}"
-            assert not is_locked(clear_store)
+            assert not is_locked(known_store)
             # The next to write sweeps what the last left.
-            assert len(temporaries(clear_store)) <= 1
-    clear_store.set("after", "user", "x")
-    assert temporaries(clear_store) == []
-    assert clear_store.entries() == {**expected, ("after", "user"): "x"}
+            assert len(temporaries(known_store)) <= 1
+    known_store.set("after", "user", "x")
+    assert temporaries(known_store) == []
+    assert known_store.entries() == {**expected, ("after", "user"): "x"}
 
 
-def test_the_next_write_sweeps_what_a_killed_one_left_and_nothing_else(clear_store: ClearStore) -> None:
-    clear_store.fill([("service", "user", "secret")])
+def test_the_next_write_sweeps_what_a_killed_one_left_and_nothing_else(known_store: KnownStore) -> None:
+    known_store.fill([("service", "user", "secret")])
     left = [".store.json.ringbearer-abcdef123456", ".store.json.ringbearer-x"]
     others = [".store.json.tmp", ".other.json.ringbearer-abcdef123456", "store.json.ringbearer-x", "store.json.bak"]
     for name in left + others:
-        with open(beside(clear_store, name), "w", encoding="utf-8") as stream:
+        with open(beside(known_store, name), "w", encoding="utf-8") as stream:
             stream.write("half a sto")
-    os.symlink(clear_store.path, beside(clear_store, ".store.json.ringbearer-link"))
-    os.mkdir(beside(clear_store, ".store.json.ringbearer-directory"))
+    os.symlink(known_store.path, beside(known_store, ".store.json.ringbearer-link"))
+    os.mkdir(beside(known_store, ".store.json.ringbearer-directory"))
     others += [".store.json.ringbearer-link", ".store.json.ringbearer-directory"]
-    assert clear_store.get("service", "user") == "secret"
-    assert set(left) <= set(os.listdir(beside(clear_store, "")))
-    clear_store.set("service", "other", "new")
-    assert sorted(os.listdir(beside(clear_store, ""))) == sorted([*others, "store.json", "store.json.lock"])
-    assert clear_store.entries() == {("service", "user"): "secret", ("service", "other"): "new"}
+    assert known_store.get("service", "user") == "secret"
+    assert set(left) <= set(os.listdir(beside(known_store, "")))
+    known_store.set("service", "other", "new")
+    assert sorted(os.listdir(beside(known_store, ""))) == sorted([*others, "store.json", "store.json.lock"])
+    assert known_store.entries() == {("service", "user"): "secret", ("service", "other"): "new"}
 
 
-def test_a_write_waits_for_the_lock_of_another_and_a_read_does_not(clear_store: ClearStore) -> None:
-    clear_store.fill([("service", "user", "secret")])
-    with StoreSession(clear_store) as session:
-        with held_lock(clear_store):
+def test_a_write_waits_for_the_lock_of_another_and_a_read_does_not(known_store: KnownStore) -> None:
+    known_store.fill([("service", "user", "secret")])
+    with StoreSession(known_store) as session:
+        with held_lock(known_store):
             session.send("set_password", "service", "other", "new")
             # Reading needs no lock.
-            assert clear_store.get("service", "user") == "secret"
-            assert clear_store.get("service", "other") is None
+            assert known_store.get("service", "user") == "secret"
+            assert known_store.get("service", "other") is None
         assert session.answer().error is None
-    assert clear_store.get("service", "other") == "new"
+    assert known_store.get("service", "other") == "new"
 
 
-def test_a_temporary_file_and_the_lock_are_for_their_owner_alone(clear_store: ClearStore) -> None:
-    clear_store.fill([("service", "user", "secret")])
-    with StoreSession(clear_store, umask=0) as session:
+def test_a_temporary_file_and_the_lock_are_for_their_owner_alone(known_store: KnownStore) -> None:
+    known_store.fill([("service", "user", "secret")])
+    with StoreSession(known_store, umask=0) as session:
         session.set("service", "user", "new")
-    modes = {name: os.stat(beside(clear_store, name)).st_mode & 0o7777 for name in ("store.json", "store.json.lock")}
+    modes = {name: os.stat(beside(known_store, name)).st_mode & 0o7777 for name in ("store.json", "store.json.lock")}
     assert modes == {"store.json": 0o600, "store.json.lock": 0o600}
 
 
-def test_a_store_that_others_could_read_is_for_its_owner_alone_after_a_write(clear_store: ClearStore) -> None:
-    clear_store.fill([("service", "user", "secret")])
-    os.chmod(clear_store.path, 0o644)
-    clear_store.ask([Request("get_password", ("service", "user"))])
-    assert os.stat(clear_store.path).st_mode & 0o7777 == 0o644
-    clear_store.set("service", "user", "new")
-    assert os.stat(clear_store.path).st_mode & 0o7777 == 0o600
+def test_a_store_that_others_could_read_is_for_its_owner_alone_after_a_write(known_store: KnownStore) -> None:
+    known_store.fill([("service", "user", "secret")])
+    os.chmod(known_store.path, 0o644)
+    known_store.ask([Request("get_password", ("service", "user"))])
+    assert os.stat(known_store.path).st_mode & 0o7777 == 0o644
+    known_store.set("service", "user", "new")
+    assert os.stat(known_store.path).st_mode & 0o7777 == 0o600

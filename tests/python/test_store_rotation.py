@@ -23,6 +23,15 @@ def passwords(store: StoreUser, records: list[tuple[str, str, str]], **variables
     return [answer.result for answer in answers]
 
 
+def processor_seconds(user: StoreUser, *words: str) -> float:
+    """What a command takes of a processor, which other processes change less than its duration."""
+    silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    process = os.posix_spawn(user.client.program(words[0]), words, user.environment(), file_actions=silent)
+    _, status, usage = os.wait4(process, 0)
+    assert status == 0
+    return usage.ru_utime + usage.ru_stime
+
+
 def bytes_of(store: StoreUser) -> bytes:
     return Path(store.path).read_bytes()
 
@@ -120,6 +129,15 @@ def test_a_directory_that_takes_no_file_leaves_the_old_store(filled: StoreUser) 
     ended = filled.command("ringbearer", "store", "rotate", SSH_AGENT_KEYRING_STORE_PATH=path)
     assert ended.code == 1 and path in ended.stderr, ended
     assert Path(path).read_bytes() == before and ended.stdout == ""
+
+
+def test_a_rotation_of_four_times_the_records_takes_about_four_times_as_long(known_store: KnownStore) -> None:
+    seconds = []
+    for number in (20_000, 80_000):
+        known_store.fill(("service", str(user), "password") for user in range(number))
+        seconds.append(processor_seconds(known_store, "ringbearer", "store", "rotate"))
+    # Work that grew with the square of the number would take sixteen times as long.
+    assert seconds[1] < 7 * seconds[0], seconds
 
 
 def test_passwords_that_are_set_while_the_store_is_rotated_are_not_lost(store: StoreUser) -> None:

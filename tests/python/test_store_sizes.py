@@ -7,7 +7,7 @@ import os
 import sys
 
 import pytest
-from lab.clear_store import ClearStore
+from lab.known_store import KnownStore
 from lab.store import Request, StoreUser
 from lab.store_session import Measured, StoreSession
 
@@ -63,10 +63,10 @@ def many() -> list[tuple[str, str, str]]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells how much memory a call takes at most")
 def test_a_call_takes_less_memory_than_three_times_a_large_store(
-    clear_store: ClearStore, many: list[tuple[str, str, str]]
+    known_store: KnownStore, many: list[tuple[str, str, str]]
 ) -> None:
-    clear_store.fill(many)
-    limit = 3 * os.path.getsize(clear_store.path)
+    known_store.fill(many)
+    limit = 3 * os.path.getsize(known_store.path)
     *_, (service, username, secret) = many
     calls = {
         "get_password": ([service, username], secret),
@@ -76,7 +76,7 @@ def test_a_call_takes_less_memory_than_three_times_a_large_store(
     taken = {}
     for method, (words, expected) in calls.items():
         # A process of its own: what one call leaves to the allocator would serve the next.
-        with StoreSession(clear_store) as session:
+        with StoreSession(known_store) as session:
             answer: Measured = session.ask(method, *words, measure=True)
         assert answer.error is None, answer.error.text
         assert answer.result == expected
@@ -84,23 +84,23 @@ def test_a_call_takes_less_memory_than_three_times_a_large_store(
     assert all(0 < grown < limit for grown in taken.values()), f"{taken} of {limit}"
 
 
-def test_a_large_store_is_complete_after_a_write(clear_store: ClearStore, many: list[tuple[str, str, str]]) -> None:
-    clear_store.fill(many)
-    before = clear_store.content()["records"]
-    clear_store.set("new", "user", "new")
-    clear_store.delete(*many[7][:2])
-    after = clear_store.content()["records"]
-    new, gone = clear_store.record_id("new", "user"), clear_store.record_id(*many[7][:2])
+def test_a_large_store_is_complete_after_a_write(known_store: KnownStore, many: list[tuple[str, str, str]]) -> None:
+    known_store.fill(many)
+    before = known_store.content()["records"]
+    known_store.set("new", "user", "new")
+    known_store.delete(*many[7][:2])
+    after = known_store.content()["records"]
+    new, gone = known_store.record_id("new", "user"), known_store.record_id(*many[7][:2])
     assert after.pop(new) and before.pop(gone)
     assert after == before
 
 
-def test_many_calls_of_one_process_take_no_more_memory_than_one(clear_store: ClearStore) -> None:
+def test_many_calls_of_one_process_take_no_more_memory_than_one(known_store: KnownStore) -> None:
     if sys.platform != "linux":
         pytest.skip("Linux alone tells how much memory a call takes at most")
-    clear_store.fill(("service", f"user-{number}", "secret") for number in range(5000))
-    length = os.path.getsize(clear_store.path)
-    with StoreSession(clear_store) as session:
+    known_store.fill(("service", f"user-{number}", "secret") for number in range(5000))
+    length = os.path.getsize(known_store.path)
+    with StoreSession(known_store) as session:
         for _ in range(5):
             session.set("service", "user-1", "warm")
         grown = [session.ask("set_password", "service", "user-1", "x", measure=True).grown for _ in range(60)]

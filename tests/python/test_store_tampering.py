@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from lab.clear_store import ClearStore
+from lab.known_store import KnownStore
 from lab.store import Answer, Request
 
 USERS = ("a", "b", "c", "d")
@@ -13,14 +13,14 @@ COMPLAINT = "Stored keyring data is corrupted or was tampered with"
 
 
 @pytest.fixture
-def records(clear_store: ClearStore) -> dict[str, dict[str, str]]:
+def records(known_store: KnownStore) -> dict[str, dict[str, str]]:
     """The records of a store, by user name."""
-    clear_store.fill(("service", user, f"secret-{user}") for user in USERS)
-    stored = clear_store.content()["records"]
-    return {user: stored[clear_store.record_id("service", user)] for user in USERS}
+    known_store.fill(("service", user, f"secret-{user}") for user in USERS)
+    stored = known_store.content()["records"]
+    return {user: stored[known_store.record_id("service", user)] for user in USERS}
 
 
-def replace(store: ClearStore, **records: object) -> bytes:
+def replace(store: KnownStore, **records: object) -> bytes:
     """Put other records in the place of those of some users; the whole file."""
     content = store.content()
     for user, record in records.items():
@@ -29,16 +29,16 @@ def replace(store: ClearStore, **records: object) -> bytes:
     return file(store)
 
 
-def file(store: ClearStore) -> bytes:
+def file(store: KnownStore) -> bytes:
     with open(store.path, "rb") as stream:
         return stream.read()
 
 
-def read_all(store: ClearStore) -> dict[str, Answer]:
+def read_all(store: KnownStore) -> dict[str, Answer]:
     return dict(zip(USERS, store.ask([Request("get_password", ("service", user)) for user in USERS])))
 
 
-def check_broken(store: ClearStore, *broken: str) -> None:
+def check_broken(store: KnownStore, *broken: str) -> None:
     """These are errors, all others are readable, a look-up without a user name finds one, and setting repairs."""
     before = file(store)
     answers = read_all(store)
@@ -65,62 +65,69 @@ def flipped(text: str, place: int) -> str:
 @pytest.mark.parametrize("member", ["ciphertext", "nonce"])
 @pytest.mark.parametrize("place", [0, 9])
 def test_a_flipped_bit_breaks_its_record_alone(
-    clear_store: ClearStore, records: dict[str, dict[str, str]], member: str, place: int
+    known_store: KnownStore, records: dict[str, dict[str, str]], member: str, place: int
 ) -> None:
-    replace(clear_store, b={**records["b"], member: flipped(records["b"][member], place)})
-    check_broken(clear_store, "b")
+    replace(known_store, b={**records["b"], member: flipped(records["b"][member], place)})
+    check_broken(known_store, "b")
 
 
 def test_records_that_changed_places_are_both_broken(
-    clear_store: ClearStore, records: dict[str, dict[str, str]]
+    known_store: KnownStore, records: dict[str, dict[str, str]]
 ) -> None:
-    replace(clear_store, a=records["b"], b=records["a"])
-    check_broken(clear_store, "a", "b")
+    replace(known_store, a=records["b"], b=records["a"])
+    check_broken(known_store, "a", "b")
 
 
 def test_the_record_of_one_user_does_not_serve_another(
-    clear_store: ClearStore, records: dict[str, dict[str, str]]
+    known_store: KnownStore, records: dict[str, dict[str, str]]
 ) -> None:
-    replace(clear_store, c=records["a"])
-    check_broken(clear_store, "c")
+    replace(known_store, c=records["a"])
+    check_broken(known_store, "c")
 
 
-def test_a_record_that_was_cut_is_broken(clear_store: ClearStore, records: dict[str, dict[str, str]]) -> None:
+def test_a_record_that_was_cut_is_broken(known_store: KnownStore, records: dict[str, dict[str, str]]) -> None:
     cut = {**records["a"], "ciphertext": records["a"]["ciphertext"][:40]}
     short = {**records["b"], "ciphertext": records["b"]["ciphertext"][:4]}
     empty = {**records["c"], "ciphertext": ""}
-    replace(clear_store, a=cut, b=short, c=empty)
-    check_broken(clear_store, "a", "b", "c")
+    replace(known_store, a=cut, b=short, c=empty)
+    check_broken(known_store, "a", "b", "c")
 
 
 @pytest.mark.parametrize(
     "wrong", [None, True, 7, "text", [], {}, {"ciphertext": "AAAA"}, {"ciphertext": 1, "nonce": 1}], ids=repr
 )
 def test_a_record_of_another_shape_is_broken_and_hides_no_other(
-    clear_store: ClearStore, records: dict[str, dict[str, str]], wrong: object
+    known_store: KnownStore, records: dict[str, dict[str, str]], wrong: object
 ) -> None:
-    replace(clear_store, d=wrong)
-    check_broken(clear_store, "d")
+    replace(known_store, d=wrong)
+    check_broken(known_store, "d")
 
 
-def test_a_broken_record_can_be_deleted(clear_store: ClearStore, records: dict[str, dict[str, str]]) -> None:
-    replace(clear_store, a=records["b"], c={})
-    clear_store.delete("service", "a")
-    clear_store.delete("service", "c")
-    assert clear_store.entries() == {("service", user): f"secret-{user}" for user in ("b", "d")}
+def test_the_values_of_a_record_without_their_names_are_no_record(
+    known_store: KnownStore, records: dict[str, dict[str, str]]
+) -> None:
+    replace(known_store, a=[records["a"]["ciphertext"], records["a"]["nonce"]])
+    check_broken(known_store, "a")
+
+
+def test_a_broken_record_can_be_deleted(known_store: KnownStore, records: dict[str, dict[str, str]]) -> None:
+    replace(known_store, a=records["b"], c={})
+    known_store.delete("service", "a")
+    known_store.delete("service", "c")
+    assert known_store.entries() == {("service", user): f"secret-{user}" for user in ("b", "d")}
 
 
 def test_a_write_leaves_the_broken_records_of_others_as_they_are(
-    clear_store: ClearStore, records: dict[str, dict[str, str]]
+    known_store: KnownStore, records: dict[str, dict[str, str]]
 ) -> None:
     broken = {**records["a"], "ciphertext": flipped(records["a"]["ciphertext"], 3)}
-    replace(clear_store, a=broken)
-    clear_store.set("service", "b", "new")
-    assert clear_store.content()["records"][clear_store.record_id("service", "a")] == broken
+    replace(known_store, a=broken)
+    known_store.set("service", "b", "new")
+    assert known_store.content()["records"][known_store.record_id("service", "a")] == broken
 
 
 def test_a_service_all_of_whose_records_are_broken_has_no_credential(
-    clear_store: ClearStore, records: dict[str, dict[str, str]]
+    known_store: KnownStore, records: dict[str, dict[str, str]]
 ) -> None:
-    replace(clear_store, **{user: {**records[user], "nonce": records["a"]["nonce"]} for user in USERS[1:]}, a={})
-    assert clear_store.call("get_credential", "service", None) is None
+    replace(known_store, **{user: {**records[user], "nonce": records["a"]["nonce"]} for user in USERS[1:]}, a={})
+    assert known_store.call("get_credential", "service", None) is None

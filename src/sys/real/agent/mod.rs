@@ -41,8 +41,8 @@ trait Stream {
 enum Failure {
     /// Nobody listens.
     Unreachable(io::Error),
-    /// The limit ran out.
-    Slow,
+    /// The limit ran out: how long it was, and whether that was all that the lookup had left.
+    Slow(Duration, bool),
     /// It hung up, or sent what is no message.
     Broken(&'static str),
     /// The lookup is over, or its caller gave up.
@@ -58,32 +58,44 @@ impl From<Error> for Failure {
 /// One end of a wait: says how long it may still last, and whether anybody still cares.
 struct Wait<'system> {
     system: &'system Real,
+    length: Duration,
     end: Instant,
+    is_cut: bool,
 }
 
-impl Wait<'_> {
+impl<'system> Wait<'system> {
+    /// A wait of `limit`, or of what the lookup has left.
+    fn new(system: &'system Real, limit: Duration) -> Self {
+        let length = limit.min(system.remaining());
+        Self { system, length, end: Instant::now() + length, is_cut: length < limit }
+    }
+
     /// The next stretch to wait for, after which the caller is looked for again.
     fn stretch(&self) -> std::result::Result<Duration, Failure> {
-        self.system.check()?;
         let left = self.end.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(Failure::Slow) } else { Ok(left.min(GLANCE)) }
+        // First, since it says who was waited for: the lookup may well be over at the same moment.
+        if left.is_zero() && !self.system.cancel.is_cancelled() {
+            return Err(Failure::Slow(self.length, self.is_cut));
+        }
+        self.system.check()?;
+        Ok(left.min(GLANCE))
     }
 }
 
 impl Agent for Real {
     fn ask_agent(&self, message: &[u8], limit: Duration) -> Result<Zeroizing<Vec<u8>>> {
         let socket = self.agent_address()?;
-        let wait = Wait { system: self, end: self.end_within(limit) };
+        let wait = Wait::new(self, limit);
         transport::connect(&socket, &wait)
             .and_then(|stream| exchange(stream, message, &wait))
-            .map_err(|failure| explain(&socket, limit, failure))
+            .map_err(|failure| explain(&socket, failure))
     }
 
     fn agent_peer(&self) -> Result<Peer> {
         let socket = self.agent_address()?;
         let limit = Duration::from_secs(5);
-        let wait = Wait { system: self, end: self.end_within(limit) };
-        let process = transport::peer(&socket, &wait).map_err(|failure| explain(&socket, limit, failure))?;
+        let wait = Wait::new(self, limit);
+        let process = transport::peer(&socket, &wait).map_err(|failure| explain(&socket, failure))?;
         Ok(Peer { socket, process })
     }
 }
@@ -99,17 +111,18 @@ impl Real {
     }
 }
 
-fn explain(socket: &str, limit: Duration, failure: Failure) -> Error {
+fn explain(socket: &str, failure: Failure) -> Error {
     match failure {
         Failure::Unreachable(error) => {
             Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", error.kind()))
                 .with_hint("SSH_AUTH_SOCK may be left from a session that has ended: log in again, or start an agent")
         }
-        Failure::Slow => Error::new(
-            Kind::Locked,
-            format!("the ssh-agent at {socket} gave no whole answer within {} s", limit.as_secs()),
-        )
-        .with_hint("it may wait for you to confirm, or hang: `ssh-add -l` tells"),
+        Failure::Slow(length, is_cut) => {
+            let seconds = length.as_secs_f64();
+            let more = if is_cut { "; RINGBEARER_TIMEOUT=SECONDS gives it more time" } else { "" };
+            Error::new(Kind::Locked, format!("the ssh-agent at {socket} gave no whole answer within {seconds:.0} s"))
+                .with_hint(format!("it may wait for you to confirm, or hang: `ssh-add -l` tells{more}"))
+        }
         Failure::Broken(what) => {
             Error::new(Kind::Locked, format!("Unable to speak the ssh-agent protocol: {socket} {what}"))
                 .with_hint("is SSH_AUTH_SOCK the socket of an ssh-agent?")
@@ -165,7 +178,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = echo(&folder);
         let system = Real::new(std::iter::empty().collect(), Arc::default(), Cancel::default(), LOOKUP_LIMIT);
-        let wait = Wait { system: &system, end: Instant::now() + LOOKUP_LIMIT };
+        let wait = Wait::new(&system, LOOKUP_LIMIT);
         let answer = exchange(pipe::connect(&path, &wait).unwrap(), b"\x0b message", &wait).unwrap();
         assert_eq!(answer.as_slice(), b"\x0b message");
         assert!(matches!(pipe::connect("/nowhere", &wait), Err(Failure::Unreachable(_))));
@@ -178,8 +191,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = echo(&folder);
         let system = Real::new(std::iter::empty().collect(), Arc::default(), Cancel::default(), LOOKUP_LIMIT);
-        let wait = Wait { system: &system, end: Instant::now() + Duration::from_millis(100) };
+        let wait = Wait::new(&system, Duration::from_millis(100));
         let mut stream = pipe::connect(&path, &wait).unwrap();
-        assert!(matches!(stream.receive(&mut [0; 4], &wait), Err(Failure::Slow)));
+        assert!(matches!(stream.receive(&mut [0; 4], &wait), Err(Failure::Slow(_, false))));
     }
 }

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use super::{Failure, Stream, Wait, is_idle};
+use super::{Failure, Stream, Wait};
 
 /// Where the agent of Windows' OpenSSH listens.
 pub(super) const USUAL_ADDRESS: Option<&str> = Some(r"\\.\pipe\openssh-ssh-agent");
@@ -57,7 +57,6 @@ impl Pipe {
         loop {
             match outcome.recv_timeout(wait.stretch()?) {
                 Ok(Ok(outcome)) => return Ok(outcome),
-                Ok(Err(error)) if is_idle(&error) => return Err(Failure::Slow),
                 Ok(Err(_)) | Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Failure::Broken("hung up")),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
