@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
-    sys::{System, console::Console},
+    sys::{System, console::Console, describe},
 };
 
 /// The largest file that is imported.
@@ -46,7 +46,7 @@ pub(super) fn run(
         Action::Import { from: Source::File(file), replace } => {
             let content = system
                 .read_file(Path::new(file), LARGEST_IMPORT)
-                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", error.kind())))?;
+                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", describe(&error))))?;
             let entries = exchange::read(&zeroize::Zeroizing::new(content), file)?;
             let code = with.import(&entries, *replace)?;
             console.tell(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
@@ -104,7 +104,7 @@ impl With<'_> {
         };
         let value = serde_json::to_value(&status)
             .map_err(|_| Error::new(Kind::Internal, "the answer cannot be written as JSON"))?;
-        self.answer(code, &value, &describe(&status))
+        self.answer(code, &value, &for_people(&status))
     }
 
     fn list(&self) -> Result<u8> {
@@ -181,11 +181,11 @@ impl With<'_> {
 }
 
 fn unwritten(file: &str, error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("{file} cannot be written: {}", error.kind()))
+    Error::new(Kind::Storage, format!("{file} cannot be written: {}", describe(error)))
 }
 
 /// The status for a person: what there is, then what is wrong.
-fn describe(status: &Status) -> String {
+fn for_people(status: &Status) -> String {
     let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
     let mut lines = vec![("store", shown(&status.path))];
     if let Some(target) = &status.target {

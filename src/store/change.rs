@@ -12,12 +12,12 @@ use log::debug;
 use super::{
     document::{Document, Header, Problem},
     seal::Keys,
-    settings::{Settings, describe},
+    settings::Settings,
 };
 use crate::{
     error::{Error, Kind, Result},
     sys::{
-        System,
+        System, describe,
         files::{Lock, Snapshot},
     },
 };

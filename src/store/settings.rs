@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::public_key::PublicKey;
 use crate::{
     error::{Error, Kind, Result},
-    sys::System,
+    sys::{System, describe},
 };
 
 /// The largest configuration or public key file that is read.
@@ -154,19 +154,6 @@ pub(super) fn first_key_file(system: &dyn System, paths: &[String], source: &str
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), describe(error)))
-}
-
-/// What the operating system says of a file, without its number.
-pub(super) fn describe(error: &io::Error) -> String {
-    match error.kind() {
-        // Words of our own.
-        io::ErrorKind::InvalidInput | io::ErrorKind::Other | io::ErrorKind::FileTooLarge
-            if error.raw_os_error().is_none() =>
-        {
-            error.to_string()
-        }
-        kind => kind.to_string(),
-    }
 }
 
 /// An absolute path; `~` stands for the home directory. A relative path would depend on the working

@@ -53,7 +53,7 @@ impl KeyCache {
         }
         // The agent may take a minute: other threads ask it for themselves.
         drop(kept);
-        let keys = unlock(system, &key, header)?;
+        let keys = unlock(system, settings, &key, header)?;
         if !length.is_zero() {
             let fresh = Kept { header: header.clone(), keys: keys.clone(), since: system.now() };
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
@@ -86,7 +86,7 @@ fn identity(settings: &Settings, header: &Header) -> Result<PublicKey> {
     }
 }
 
-fn unlock(system: &dyn System, key: &PublicKey, header: &Header) -> Result<Keys> {
+fn unlock(system: &dyn System, settings: &Settings, key: &PublicKey, header: &Header) -> Result<Keys> {
     let challenge = challenge(&header.store_id, key);
     let signature = agent::sign(system, key, &challenge)
         .map_err(|error| if error.kind() == Kind::Locked { error.within(UNABLE) } else { error })?;
@@ -101,7 +101,11 @@ fn unlock(system: &dyn System, key: &PublicKey, header: &Header) -> Result<Keys>
     keys.ok_or_else(|| {
         Error::new(
             Kind::Corrupted,
-            format!("{UNABLE}: the agent signs with {}, and the store's wrapped key does not open", key.fingerprint()),
+            format!(
+                "{UNABLE}: the wrapped key of {} does not open, though the agent signs with {}",
+                settings.store.display(),
+                key.fingerprint()
+            ),
         )
         .with_hint("the store is corrupted or was tampered with: restore it from a backup")
     })

@@ -27,6 +27,15 @@ use std::{
 
 use crate::{error::Result, secret::Secret};
 
+/// What went wrong with a file or a socket, in the words of the operating system, without its number.
+#[must_use]
+pub fn describe(error: &io::Error) -> String {
+    let words = error.to_string();
+    let words = words.split(" (os error ").next().unwrap_or_default();
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
 /// The word that the caller gave up. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);

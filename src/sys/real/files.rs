@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::Real;
-use crate::sys::files::{Details, Files, Lock, Mark, Snapshot};
+use crate::sys::{
+    describe,
+    files::{Details, Files, Lock, Mark, Snapshot},
+};
 
 /// What stands between a file's name and the random letters of a temporary file that is to replace it.
 const TEMPORARY_MARK: &str = ".ringbearer-";
@@ -87,7 +90,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
             return Err(io::Error::other(format!(
                 "it has the new content, which may not outlast a power cut: its directory cannot be synced: {}",
-                error.kind()
+                describe(&error)
             )));
         }
         _ => {}
@@ -189,7 +192,10 @@ impl Files for Real {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(path)
+        let made: Vec<_> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+        builder.create(path)?;
+        // The entry of a directory is in the one above it.
+        made.into_iter().try_for_each(|made| sync_directory(directory(made)?))
     }
 
     fn details(&self, path: &Path) -> io::Result<Details> {

@@ -13,6 +13,7 @@ use crate::{
     sys::{
         System,
         agent::{Agent, LONGEST_MESSAGE, Peer, SOCKET_VARIABLE},
+        describe,
     },
 };
 
@@ -114,7 +115,7 @@ impl Real {
 fn explain(socket: &str, failure: Failure) -> Error {
     match failure {
         Failure::Unreachable(error) => {
-            Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", error.kind()))
+            Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", describe(&error)))
                 .with_hint("SSH_AUTH_SOCK may be left from a session that has ended: log in again, or start an agent")
         }
         Failure::Slow(length, is_cut) => {
