@@ -7,7 +7,6 @@ from typing import Any
 
 import keyring.core
 from keyring.backend import KeyringBackend
-from keyring.errors import KeyringError
 
 from ringbearer import errors
 
@@ -25,11 +24,18 @@ def read(backend: str, names: "list[tuple[str, str]]") -> "list[tuple[str, str, 
         raise errors.ConfigurationError(
             f"the keyring {backend} cannot be loaded: {error}; `keyring --list-backends` names those that can be"
         ) from None
+    try:
+        wanted = names or list(_names(source, backend))
+    except errors.ConfigurationError:
+        raise
+    except Exception as error:
+        raise errors.ConfigurationError(f"{backend} does not list its records: {error}") from None
     found = []
-    for service, username in names or list(_names(source, backend)):
+    for service, username in wanted:
         try:
             password = source.get_password(service, username)
-        except KeyringError as error:
+        # Not every backend keeps to keyring's own errors.
+        except Exception as error:
             raise errors.ConfigurationError(f"{backend} does not give the password of {username!r}: {error}") from None
         if password is not None:
             found.append((service, username, password))

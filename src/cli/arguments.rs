@@ -79,6 +79,8 @@ fn read(mut parser: lexopt::Parser) -> Result<Command> {
         Some(Short('V') | Long("version")) => Ok(Command::Version),
         Some(Value(word)) if word == "store" => read_store(parser),
         Some(Value(word)) if word == "help" => Ok(Command::Help(help::PROGRAM)),
+        Some(Value(word)) => Err(Error::new(Kind::Usage, format!("there is no command {:?}", word.to_string_lossy()))
+            .with_hint("there is `store`; `ringbearer --help` tells more")),
         Some(other) => Err(usage(&other.unexpected(), help::PROGRAM)),
     }
 }
@@ -203,7 +205,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_the_usage() {
         for (line, complaint) in [
-            ("stor", "unexpected argument"),
+            ("stor", "no command \"stor\""),
             ("store lst", "no command \"lst\""),
             ("store list --key x", "--key"),
             ("store rekey", "which key"),

@@ -149,6 +149,7 @@ Usage: ringbearer store import FILE | --from-keyring BACKEND [--name SERVICE USE
 
   --from-keyring BACKEND    a backend as `keyring --list-backends` calls it
   --name SERVICE USER       take this record; needed where the other keyring cannot list what it holds
+                            (keyrings.alt keeps user names in lower case, and so they come)
   --replace                 passwords that are there already get the new value; without it they stay
 
 Examples:

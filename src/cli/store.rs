@@ -67,6 +67,8 @@ struct With<'all> {
 impl With<'_> {
     /// Prints the answer: for a program, or for a person.
     fn answer(&self, code: u8, value: &Value, text: &str) -> Result<u8> {
+        // Whoever gave up does not want to read it any more.
+        self.system.check()?;
         if self.json {
             let indented = serde_json::to_string_pretty(value)
                 .map_err(|_| Error::new(Kind::Internal, "the answer cannot be written as JSON"))?;
@@ -98,7 +100,7 @@ impl With<'_> {
         let code = match &status {
             Status { exists: false, .. } => NOT_FOUND,
             Status { key: None, .. } => CORRUPTED,
-            Status { configured_key: Some((configured, _)), key: Some(key), .. } if configured != key => FAILED,
+            Status { configured_key: Some(configured), key: Some(key), .. } if configured.key != *key => FAILED,
             Status { agent, .. } if !agent.has_key => LOCKED,
             _ => DONE,
         };
@@ -200,8 +202,8 @@ fn for_people(status: &Status) -> String {
     } else {
         lines.push(("", "not there yet".to_owned()));
     }
-    if let Some((key, source)) = &status.configured_key {
-        lines.push(("configured", format!("{key} by {}", shown(source))));
+    if let Some(configured) = &status.configured_key {
+        lines.push(("configured", format!("{} by {}", configured.key, shown(&configured.source))));
     }
     lines.push(("lock", if status.is_locked == Some(true) { "held by a process" } else { "free" }.to_owned()));
     lines.push(("agent", status.agent.socket.as_deref().map_or_else(|| "none".to_owned(), shown)));

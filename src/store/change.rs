@@ -180,7 +180,11 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
                 let mut jitter = [0];
                 system.random(&mut jitter)?;
                 let length = pause.mul_f64(0.5 + f64::from(jitter[0]) / 256.0);
-                system.pause(length)?;
+                system.pause(length).map_err(|error| match error.kind() {
+                    Kind::Timeout => refused(format!("another process has {}", path.display()))
+                        .with_hint("RINGBEARER_TIMEOUT=SECONDS gives it more time; `ringbearer store lock` tells more"),
+                    _ => error,
+                })?;
                 waited += length;
                 pause = (pause * 2).min(Duration::from_millis(8));
             }

@@ -10,7 +10,7 @@ use std::{
 use log::warn;
 use serde::Deserialize;
 
-use super::public_key::PublicKey;
+use super::public_key::{PublicKey, Unusable};
 use crate::{
     error::{Error, Kind, Result},
     sys::{System, describe},
@@ -133,41 +133,54 @@ fn read_file(system: &dyn System, path: &Path) -> Result<File> {
 }
 
 /// The public key in a file.
-pub(super) fn key_file(system: &dyn System, path: &str, source: &str) -> Result<String> {
+fn key_file(system: &dyn System, path: &str, source: &str) -> Result<String> {
     let path = expand(system, path, source)?;
     let content = system.read_file(&path, LARGEST_FILE).map_err(|error| unreadable(&path, &error))?;
     String::from_utf8(content)
         .map_err(|_| Error::new(Kind::Configuration, format!("{} is not a public key: it is not text", path.display())))
 }
 
-/// The public key in the first of these files that is there.
-pub(super) fn first_key_file(system: &dyn System, paths: &[String], source: &str) -> Result<String> {
-    let mut outcome = Err(Error::new(Kind::Internal, "no file is named"));
-    for path in paths {
-        outcome = key_file(system, path, source);
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome
+/// The key in a file whose path somebody typed, perhaps that of the private key beside it.
+pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
+    let path = under_home(system, name)?.unwrap_or_else(|| PathBuf::from(name));
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".pub");
+    let read = |path: &Path| system.read_file(path, LARGEST_FILE);
+    let content = read(Path::new(&beside)).or_else(|_| read(&path)).map_err(|error| {
+        Error::new(
+            Kind::Configuration,
+            format!(
+                "ssh-agent has no key with this fingerprint or comment, and there is no such file ({}): {name}",
+                describe(&error)
+            ),
+        )
+        .with_hint("`ssh-add -l` lists fingerprints and comments")
+    })?;
+    let key = String::from_utf8(content).map_err(|_| Unusable::NotAKey).and_then(|line| PublicKey::parse(&line));
+    key.map_err(|unusable| {
+        Error::new(Kind::Configuration, format!("{name}: {unusable}")).with_hint("name the file of a public key")
+    })
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), describe(error)))
 }
 
-/// An absolute path; `~` stands for the home directory. A relative path would depend on the working
-/// directory, which is nobody's to trust.
+/// An absolute path; `~` stands for the home directory. A relative path in a setting would depend on the
+/// working directory, which is nobody's to trust.
 fn expand(system: &dyn System, path: &str, source: &str) -> Result<PathBuf> {
-    if let Some(rest) = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return Ok(home(system)?.join(rest.trim_start_matches('/')));
-    }
-    let path = PathBuf::from(path);
+    let path = under_home(system, path)?.unwrap_or_else(|| PathBuf::from(path));
     if path.is_absolute() {
         return Ok(path);
     }
     Err(Error::new(Kind::Configuration, format!("{source} names a relative path"))
         .with_hint("write it in full, or with `~/` in front"))
+}
+
+/// What `~` in front of a path stands for; `None` if there is none.
+fn under_home(system: &dyn System, path: &str) -> Result<Option<PathBuf>> {
+    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    rest.map(|rest| Ok(home(system)?.join(rest.trim_start_matches('/')))).transpose()
 }
 
 fn filled(value: Option<String>) -> Option<String> {

@@ -37,8 +37,8 @@ pub struct Status {
     pub directory_mode: Option<String>,
     /// The fingerprint of the key that locks it.
     pub key: Option<String>,
-    /// The fingerprint of the key that the settings name, and where they do.
-    pub configured_key: Option<(String, String)>,
+    /// The key that the settings name.
+    pub configured_key: Option<ConfiguredKey>,
     /// The state of the agent.
     pub agent: AgentStatus,
     /// The file that is locked while the store is written.
@@ -49,6 +49,16 @@ pub struct Status {
     pub temporaries: Vec<String>,
     /// What is wrong or deserves attention, a sentence each.
     pub problems: Vec<String>,
+}
+
+/// The key that the settings name.
+#[derive(Debug, Serialize)]
+pub struct ConfiguredKey {
+    /// Its fingerprint.
+    pub key: String,
+    /// The file or variable that names it.
+    #[serde(rename = "where")]
+    pub source: String,
 }
 
 /// The state of the ssh-agent.
@@ -72,11 +82,13 @@ pub struct AgentStatus {
 pub fn status(system: &dyn System) -> Result<Status> {
     let settings = Settings::read(system)?;
     let mut problems = Vec::new();
-    let target = destination(system, &settings.store).unwrap_or_else(|error| {
+    let resolved = destination(system, &settings.store);
+    let is_dangling = resolved.is_err();
+    let target = resolved.unwrap_or_else(|error| {
         problems.push(error.to_string());
         settings.store.clone()
     });
-    let details = system.details(&target).ok();
+    let details = system.details(&target).ok().filter(|_| !is_dangling);
     let mut status = Status {
         path: settings.store.display().to_string(),
         target: (target != settings.store).then(|| target.display().to_string()),
@@ -89,15 +101,15 @@ pub fn status(system: &dyn System) -> Result<Status> {
         configured_key: settings
             .key
             .as_ref()
-            .map(|configured| (configured.key.fingerprint(), configured.source.clone())),
+            .map(|configured| ConfiguredKey { key: configured.key.fingerprint(), source: configured.source.clone() }),
         agent: AgentStatus::default(),
         lock_path: lock_path(&target).display().to_string(),
         is_locked: is_locked(system, &target),
         temporaries: temporaries(system, &target),
         problems,
     };
-    let key = look_inside(system, &target, &mut status);
-    look_at_agent(system, key.as_ref(), &mut status);
+    let key = if is_dangling { None } else { look_inside(system, &target, &mut status) };
+    look_at_agent(system, key.as_ref(), &mut status)?;
     look_for_trouble(&settings, key.as_ref(), details.as_ref(), &mut status);
     Ok(status)
 }
@@ -139,14 +151,18 @@ fn look_inside(system: &dyn System, target: &Path, status: &mut Status) -> Optio
     None
 }
 
-fn look_at_agent(system: &dyn System, key: Option<&PublicKey>, status: &mut Status) {
+fn look_at_agent(system: &dyn System, key: Option<&PublicKey>, status: &mut Status) -> Result<()> {
     match system.agent_peer() {
         Ok(peer) => {
             status.agent.looks_forwarded = looks_forwarded(&peer.socket, peer.process.as_deref());
             status.agent.socket = Some(peer.socket);
             status.agent.process = peer.process;
         }
-        Err(error) => return status.problems.push(error.to_string()),
+        Err(error) if error.ends_the_lookup() => return Err(error),
+        Err(error) => {
+            status.problems.push(error.to_string());
+            return Ok(());
+        }
     }
     match agent::identities(system) {
         Ok(held) => {
@@ -164,8 +180,10 @@ fn look_at_agent(system: &dyn System, key: Option<&PublicKey>, status: &mut Stat
                     .push(format!("ssh-agent does not hold the key of the store, {wanted}: `ssh-add` loads it"));
             }
         }
+        Err(error) if error.ends_the_lookup() => return Err(error),
         Err(error) => status.problems.push(error.to_string()),
     }
+    Ok(())
 }
 
 /// Whether a socket belongs to sshd, which passes everything on to the machine that one came from. The

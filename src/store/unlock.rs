@@ -168,18 +168,19 @@ pub(super) fn choose_key(system: &dyn System, settings: &Settings) -> Result<Pub
         .with_hint("load an ed25519 or RSA key with `ssh-add`; a locked agent shows none: `ssh-add -X` unlocks it"))
 }
 
-/// The key of the agent with this fingerprint or comment.
-pub(super) fn key_of_agent(system: &dyn System, name: &str) -> Result<PublicKey> {
+/// The key of the agent with this fingerprint or comment; `None` if it has none.
+pub(super) fn key_of_agent(system: &dyn System, name: &str) -> Result<Option<PublicKey>> {
     let mut found: Vec<Identity> = agent::identities(system)?;
     found.retain(|identity| identity.comment == name || fingerprint(&identity.blob) == name);
-    let [identity] = found.as_slice() else {
-        let many = if found.is_empty() { "no key" } else { "more than one key" };
-        return Err(Error::new(
-            Kind::Configuration,
-            format!("ssh-agent has {many} with this comment or fingerprint: {name}"),
-        )
-        .with_hint("`ssh-add -l` lists fingerprints and comments; a path needs a slash in it"));
-    };
-    PublicKey::from_blob(&identity.blob)
-        .map_err(|unusable| Error::new(Kind::Configuration, format!("{name}: {unusable}")))
+    let wrong = |message: String| Error::new(Kind::Configuration, message);
+    match found.as_slice() {
+        [] if name.starts_with("SHA256:") => Err(wrong(format!("ssh-agent has no key with this fingerprint: {name}"))
+            .with_hint("`ssh-add -l` lists what it has")),
+        [] => Ok(None),
+        [identity] => {
+            PublicKey::from_blob(&identity.blob).map(Some).map_err(|unusable| wrong(format!("{name}: {unusable}")))
+        }
+        _ => Err(wrong(format!("ssh-agent has more than one key with this comment: {name}"))
+            .with_hint("name it by its fingerprint, which `ssh-add -l` shows")),
+    }
 }

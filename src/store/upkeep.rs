@@ -129,7 +129,9 @@ impl Store {
         let mut by = self.with(system, &any_key, false);
         let (records, dropped) = change(system, &settings, &mut by, |opened| {
             let (document, keys) = opened.ok_or_else(|| no_store(&settings))?;
-            let contents = all(document, keys, &path, &mut *progress);
+            // Each record is decrypted, and then encrypted.
+            let steps = 2 * document.len();
+            let contents = all(document, keys, &path, &mut |done, _| progress(done, steps));
             if contents.broken > 0 && !may_drop {
                 return Err(Error::new(
                     Kind::Corrupted,
@@ -143,7 +145,8 @@ impl Store {
             }
             document.set_header(header.clone());
             document.clear();
-            for entry in &contents.entries {
+            for (done, entry) in contents.entries.iter().enumerate() {
+                progress(steps / 2 + done, steps);
                 put(system, document, &new, &entry.service, &entry.username, &entry.password)?;
             }
             Ok(Verdict::Write((contents.entries.len(), contents.broken)))
@@ -175,7 +178,13 @@ impl Store {
                 progress(done, entries.len());
                 let (service, username) = (entry.service.as_str(), entry.username.as_str());
                 let id = keys.record_id(service, username);
-                match open(document, keys, &id, &path)? {
+                let is_there = document.contains(&id);
+                let found = match open(document, keys, &id, &path) {
+                    // What does not open is worth replacing.
+                    Err(_) if may_replace => None,
+                    found => found?,
+                };
+                match found {
                     Some(plain) if is_of(&plain, service, username) && plain.password == entry.password => {
                         imported.same += 1;
                         continue;
@@ -184,8 +193,8 @@ impl Store {
                         imported.kept += 1;
                         continue;
                     }
-                    Some(_) => imported.replaced += 1,
-                    None => imported.added += 1,
+                    _ if is_there => imported.replaced += 1,
+                    _ => imported.added += 1,
                 }
                 put(system, document, keys, service, username, &entry.password)?;
             }
@@ -200,9 +209,7 @@ impl Store {
 fn all(document: &Document<'_>, keys: &Keys, path: &str, progress: Progress<'_>) -> Contents {
     let mut contents = Contents::default();
     for (done, id) in document.ids().enumerate() {
-        if done % 256 == 0 {
-            progress(done, document.len());
-        }
+        progress(done, document.len());
         match open(document, keys, id, path).ok().flatten().and_then(entry) {
             Some(entry) => contents.entries.push(entry),
             None => contents.broken += 1,
@@ -219,18 +226,14 @@ fn entry(plain: Plain) -> Option<Entry> {
     Some(Entry { service: text(&plain.service)?, username: text(&plain.username)?, password: plain.password })
 }
 
-/// The key that somebody names on the command line; without a name, that of the settings or the first
-/// that serves.
+/// The key that somebody names on the command line: by the fingerprint or comment of a key of the agent, or
+/// by the path of a file. Without a name, that of the settings or the first that serves.
 fn named_key(system: &dyn System, settings: &Settings, name: Option<&str>) -> Result<PublicKey> {
     let Some(name) = name else { return unlock::choose_key(system, settings) };
-    if name.contains(['/', '\\']) || name.starts_with('~') {
-        let private_too = [format!("{}.pub", name.trim_end_matches(".pub")), name.to_owned()];
-        let line = settings::first_key_file(system, &private_too, "--key")?;
-        return PublicKey::parse(&line).map_err(|unusable| {
-            Error::new(Kind::Configuration, format!("{name}: {unusable}")).with_hint("name a public key file")
-        });
+    match unlock::key_of_agent(system, name)? {
+        Some(key) => Ok(key),
+        None => settings::typed_key(system, name),
     }
-    unlock::key_of_agent(system, name)
 }
 
 /// Where the settings name another key than the store's, which would keep it from being opened.

@@ -44,7 +44,7 @@ def check_refusal(disk: Disk, path: str) -> None:
         error = session.fails(method, *arguments)
         base = "PasswordSetError" if method == "set_password" else "PasswordDeleteError"
         assert f"keyring.errors.{base}" in error.bases
-        assert "no storage space" in error.message and path in error.message
+        assert "no space left" in error.message and path in error.message
         assert (place.content(), place.names(), place.free()) == before
     assert session.get("service", "user-1") == "x" * 500 and session.get("service", "first") == "secret"
 
@@ -81,7 +81,7 @@ def test_a_store_that_cannot_be_made_for_want_of_space_is_not_half_there(known_s
         place = SmallDisk(known_store, session)
         place.fill()
         error = session.fails("set_password", "service", "user", "secret")
-        assert "keyring.errors.PasswordSetError" in error.bases and "no storage space" in error.message
+        assert "keyring.errors.PasswordSetError" in error.bases and "no space left" in error.message
         assert set(place.names()) <= {"filler", "store.json.lock"}
         assert session.get("service", "user") is None
         place.make_room()

@@ -61,7 +61,7 @@ def test_the_first_write_syncs_the_directories_that_it_makes(known_store: KnownS
 
 @pytest.mark.parametrize(
     ("failure", "words"),
-    [("EIO", "input/output error"), ("ENOSPC", "no storage space"), ("EDQUOT", "quota exceeded")],
+    [("EIO", "input/output error"), ("ENOSPC", "no space left"), ("EDQUOT", "quota exceeded")],
 )
 def test_a_write_that_does_not_reach_the_disk_is_an_error_that_says_why_and_changes_nothing(
     filled: KnownStore, tmp_path: Path, failure: str, words: str
