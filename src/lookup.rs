@@ -8,6 +8,7 @@
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -19,7 +20,7 @@ use crate::{
     error::{Error, Kind, Result},
     sys::{
         Cancel,
-        real::{Environment, Network, Real, lookup_limit},
+        real::{Environment, Network, Real, lookup_limit, paced},
     },
 };
 
@@ -101,6 +102,26 @@ impl<Outcome: Send + 'static> Lookup<Outcome> {
             }
         }
     }
+}
+
+/// Does a lookup in the calling thread, where starting another would take longer than the work: one that reads
+/// a file here and asks an agent. Every wait asks whether the caller gave up. The log lines come at the end.
+pub fn look_up_here<Outcome>(
+    environment: Environment,
+    network: Arc<Network>,
+    level: LevelFilter,
+    usual: Duration,
+    gave_up: impl Fn() -> bool + Send + Sync + 'static,
+    work: impl FnOnce(&Real) -> Result<Outcome>,
+) -> (Vec<Line>, Result<Outcome>) {
+    let lines = Rc::new(RefCell::new(Vec::new()));
+    let kept = Rc::clone(&lines);
+    LOG.set(Some((level, Box::new(move |line| kept.borrow_mut().push(line)))));
+    let limit = lookup_limit(&environment, usual);
+    let outcome = run(work, &Real::new(environment, network, Cancel::by_asking(paced(gave_up)), limit));
+    LOG.set(None);
+    wipe_stack();
+    (lines.take(), outcome)
 }
 
 /// Whoever lets go of a lookup gives it up, whatever the reason: Ctrl-C, or a failure of the log.

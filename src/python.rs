@@ -1,6 +1,6 @@
 //! The Python edge: the only file that knows Python.
 //!
-//! A [`Lookup`] runs in a thread that never touches Python. The calling thread lets go of Python's lock
+//! A [`Lookup`] runs in a thread that never touches Python. (Reads of the store are too short for that.) The calling thread lets go of Python's lock
 //! and waits for it; every few milliseconds it looks for Ctrl-C, and it hands the lookup's log lines on
 //! to Python's logging. Even a lookup that was given up and ends while the interpreter shuts down does
 //! no harm.
@@ -27,7 +27,7 @@ use crate::{
     cli,
     error::{Error, Kind, Result},
     keyring::Keyring,
-    lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup},
+    lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
     secret::SecretText,
     service::Service,
     store::{Entry, Store, is_in_use},
@@ -128,7 +128,7 @@ fn store_get<'python>(
 ) -> PyResult<Option<Bound<'python, PyString>>> {
     // What is no text, or no Unicode, has no record.
     let (Some(service), Some(username)) = (text(service), text(username)) else { return Ok(None) };
-    let found = in_store(python, move |store, system| store.get(system, &service, &username))?;
+    let found = in_store_here(python, move |store, system| store.get(system, &service, &username))?;
     found.as_ref().map(|password| from_secret_text(python, password)).transpose()
 }
 
@@ -140,7 +140,7 @@ fn store_find<'python>(
     service: &Bound<'_, PyAny>,
 ) -> PyResult<Option<(String, Bound<'python, PyString>)>> {
     let Some(service) = text(service) else { return Ok(None) };
-    let found = in_store(python, move |store, system| store.find(system, &service))?;
+    let found = in_store_here(python, move |store, system| store.find(system, &service))?;
     found.map(|(username, password)| Ok((username, from_secret_text(python, &password)?))).transpose()
 }
 
@@ -238,6 +238,41 @@ fn in_store<Outcome: Send + 'static>(
     let outcome = look_up(python, &memory, Environment::capture(), STORE_LIMIT, &logger, move |memory, system| {
         work(&memory.store, system)
     })?;
+    outcome.map_err(|error| exception(python, class_in_store(error.kind()), &error))
+}
+
+/// Reads from the store in the calling thread, without Python's lock; in a thread of its own if every step is to
+/// be told as it happens.
+fn in_store_here<Outcome: Send + 'static>(
+    python: Python<'_>,
+    work: impl FnOnce(&Store, &Real) -> Result<Outcome> + Send + 'static,
+) -> PyResult<Outcome> {
+    let logger = logger(python)?;
+    let level = level_of(&logger)?;
+    if level >= LevelFilter::Debug {
+        return in_store(python, work);
+    }
+    let memory = memory(python);
+    let interrupted = Arc::new(Mutex::new(None));
+    let for_question = Arc::clone(&interrupted);
+    let gave_up = move || {
+        // The method itself would be one for a single lifetime.
+        #[allow(clippy::redundant_closure_for_method_calls)]
+        let interruption = Python::attach(|python| python.check_signals()).err();
+        let is_given_up = interruption.is_some();
+        *for_question.lock().unwrap_or_else(PoisonError::into_inner) = interruption;
+        is_given_up
+    };
+    let (environment, network) = (Environment::capture(), Arc::clone(&memory.network));
+    let (lines, outcome) = python.detach(|| {
+        look_up_here(environment, network, level, STORE_LIMIT, gave_up, |system| work(&memory.store, system))
+    });
+    for line in lines {
+        hand_on(line, &logger)?;
+    }
+    if let Some(interruption) = interrupted.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Err(interruption);
+    }
     outcome.map_err(|error| exception(python, class_in_store(error.kind()), &error))
 }
 

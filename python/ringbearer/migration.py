@@ -22,26 +22,33 @@ def read(backend: str, names: "list[tuple[str, str]]") -> "list[tuple[str, str, 
         source: KeyringBackend = keyring.core.load_keyring(backend)
     except Exception as error:
         raise errors.ConfigurationError(
-            f"the keyring {backend} cannot be loaded: {error}; `keyring --list-backends` names those that can be"
+            f"the keyring {backend} cannot be loaded: {_line(error)}; `keyring --list-backends` names those that can be"
         ) from None
     try:
         wanted = names or list(_names(source, backend))
     except errors.ConfigurationError:
         raise
     except Exception as error:
-        raise errors.ConfigurationError(f"{backend} does not list its records: {error}") from None
+        raise errors.ConfigurationError(f"{backend} does not list its records: {_line(error)}") from None
     found = []
     for service, username in wanted:
         try:
             password = source.get_password(service, username)
         # Not every backend keeps to keyring's own errors.
         except Exception as error:
-            raise errors.ConfigurationError(f"{backend} does not give the password of {username!r}: {error}") from None
+            what = f"{backend} does not give the password of {username!r}: {_line(error)}"
+            raise errors.ConfigurationError(what) from None
         if password is not None:
             found.append((service, username, password))
         elif names:
             raise errors.ConfigurationError(f"{backend} has no password of {username!r} for {service!r}")
     return found
+
+
+def _line(error: Exception) -> str:
+    """What an error says, as one line that a terminal does not act on."""
+    words = "".join(character if character.isprintable() else " " for character in str(error))
+    return " ".join(words.split())[:300] or type(error).__name__
 
 
 def _names(source: Any, backend: str) -> "Iterator[tuple[str, str]]":

@@ -283,7 +283,7 @@ fn read_head(members: &Members<'_>) -> Result<Header, Problem> {
     })
 }
 
-fn read_record(text: &str) -> Result<Record, Problem> {
+pub(super) fn read_record(text: &str) -> Result<Record, Problem> {
     #[derive(Deserialize)]
     struct Stored<'text> {
         #[serde(borrow)]

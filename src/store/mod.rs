@@ -4,7 +4,7 @@
 //! - `settings`: where the store is, and which key it should have
 //! - `agent`, `wire`, `public_key`, `sshsig`: from a challenge to a verified signature
 //! - `unlock`, `seal`: from the signature to the keys, and what is encrypted with them
-//! - `document`, `printed`, `json_text`: the file's text
+//! - `document`, `printed`, `large`, `json_text`: the file's text
 //! - `change`: reading and replacing the file
 //! - `upkeep`, [`exchange`], `status`: what its owner does with a store as a whole, and wants to know of it
 //!
@@ -18,6 +18,7 @@ pub mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod json_text;
+mod large;
 mod printed;
 mod public_key;
 mod seal;
@@ -36,6 +37,7 @@ use log::warn;
 use self::{
     change::{Unlock, Verdict, change, parse, read},
     document::{Document, Header},
+    large::Large,
     seal::{Keys, Plain},
     settings::Settings,
     unlock::KeyCache,
@@ -61,7 +63,18 @@ pub struct Store {
 impl Store {
     /// The password of a user of a service; `None` if there is none.
     pub fn get(&self, system: &dyn System, service: &str, username: &str) -> Result<Option<SecretText>> {
-        self.look(system, |document, keys, path| {
+        let settings = Settings::read(system)?;
+        let mut unlocked = None;
+        if let Some(large) = Large::open(system, &settings.store) {
+            let keys = self.keys.unlock(system, &settings, large.header())?;
+            let id = keys.record_id(service, username);
+            let found = large.record(&id).and_then(|record| keys.open(&id, record));
+            if let Some(plain) = found.filter(|plain| is_of(plain, service, username)) {
+                return Ok(Some(plain.password));
+            }
+            unlocked = Some((large.header().clone(), keys));
+        }
+        self.look_into(system, &settings, unlocked, |document, keys, path| {
             let id = keys.record_id(service, username);
             let Some(plain) = open(document, keys, &id, path)? else { return Ok(None) };
             Ok(is_of(&plain, service, username).then_some(plain.password))
@@ -119,10 +132,23 @@ impl Store {
         system: &dyn System,
         see: impl FnOnce(&Document<'_>, &Keys, &str) -> Result<Outcome>,
     ) -> Result<Option<Outcome>> {
-        let settings = Settings::read(system)?;
+        self.look_into(system, &Settings::read(system)?, None, see)
+    }
+
+    /// The same with the keys of a store that was unlocked just now: its owner is not asked twice.
+    fn look_into<Outcome>(
+        &self,
+        system: &dyn System,
+        settings: &Settings,
+        unlocked: Option<(Header, Keys)>,
+        see: impl FnOnce(&Document<'_>, &Keys, &str) -> Result<Outcome>,
+    ) -> Result<Option<Outcome>> {
         let Some(snapshot) = read(system, &settings.store)? else { return Ok(None) };
         let document = parse(&settings.store, &snapshot)?;
-        let keys = self.keys.unlock(system, &settings, document.header())?;
+        let keys = match unlocked {
+            Some((header, keys)) if header == *document.header() => keys,
+            _ => self.keys.unlock(system, settings, document.header())?,
+        };
         see(&document, &keys, &settings.store.display().to_string()).map(Some)
     }
 

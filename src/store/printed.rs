@@ -2,7 +2,13 @@
 //! apart what is in them. That is nearly every store, and most of its bytes.
 
 /// What stands in front of the records, and behind the brace that begins them.
-const BEGIN: &str = "\n  \"records\": {";
+pub(super) const BEGIN: &str = "\n  \"records\": {";
+
+/// What ends the last record, in front of the brace that ends the records.
+pub(super) const LAST: &str = "\"\n    }\n  ";
+
+/// What stands in front of an identifier.
+pub(super) const BEFORE_ID: &str = "\n    \"";
 
 /// What is left of a store when its records are taken out.
 pub(super) struct Skeleton {
@@ -37,13 +43,21 @@ pub(super) fn read<'text>(text: &'text str, mut see: impl FnMut(&'text str, &'te
 }
 
 /// One record: its identifier, its value with the braces, and what follows.
-fn read_record(text: &str) -> Option<(&str, &str, &str)> {
-    let (id, value) = read_string(text.strip_prefix("\n    \"")?)?;
+pub(super) fn read_record(text: &str) -> Option<(&str, &str, &str)> {
+    let (id, value) = read_string(text.strip_prefix(BEFORE_ID)?)?;
     let value = value.strip_prefix(": ")?;
     let (_, rest) = read_string(value.strip_prefix("{\n      \"ciphertext\": \"")?)?;
     let (_, rest) = read_string(rest.strip_prefix(",\n      \"nonce\": \"")?)?;
     let after = rest.strip_prefix("\n    }")?;
     Some((id, value.get(..value.len() - after.len())?, after))
+}
+
+/// The first record that begins in a piece of the records' text: where, and its identifier.
+pub(super) fn first_record(piece: &str) -> Option<(usize, &str)> {
+    piece.match_indices(BEFORE_ID).find_map(|(place, before)| {
+        let (id, after) = read_string(piece.get(place + before.len()..)?)?;
+        after.starts_with(": {").then_some((place, id))
+    })
 }
 
 /// A string without escapes, up to its closing quote, and what follows.

@@ -150,7 +150,8 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
         Error::new(
             Kind::Configuration,
             format!(
-                "ssh-agent has no key with this fingerprint or comment, and there is no such file ({}): {name}",
+                "ssh-agent has no key with this fingerprint or comment, nor is it a file: {}: {}",
+                path.display(),
                 describe(&error)
             ),
         )

@@ -88,14 +88,14 @@ pub fn status(system: &dyn System) -> Result<Status> {
         problems.push(error.to_string());
         settings.store.clone()
     });
-    let details = system.details(&target).ok().filter(|_| !is_dangling);
+    let details = system.details(&target).ok();
     let mut status = Status {
         path: settings.store.display().to_string(),
         target: (target != settings.store).then(|| target.display().to_string()),
         exists: details.is_some(),
         records: None,
         length: details.as_ref().map(|details| details.length),
-        mode: octal(details.as_ref()),
+        mode: octal(details.as_ref().filter(|_| !is_dangling)),
         directory_mode: octal(target.parent().and_then(|folder| system.details(folder).ok()).as_ref()),
         key: None,
         configured_key: settings
@@ -198,7 +198,8 @@ fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Optio
     {
         status.problems.push(format!("{} names another key than the store has", configured.source));
     }
-    if details.and_then(|details| details.mode).is_some_and(|mode| mode & 0o077 != 0) {
+    if details.filter(|details| !details.is_link).and_then(|details| details.mode).is_some_and(|mode| mode & 0o077 != 0)
+    {
         let say = "others may read the store: `chmod 600` keeps them from it (what they see is encrypted)";
         status.problems.push(say.to_owned());
     }

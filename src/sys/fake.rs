@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{
     Cancel, System,
     agent::{Agent, Peer},
-    files::{Details, Files, Lock, Mark, Snapshot},
+    files::{Details, Files, Lock, Mark, Pieces, Snapshot},
     http, process,
 };
 use crate::error::{Error, Kind, Result};
@@ -234,11 +234,29 @@ impl System for Fake {
     }
 }
 
+/// An open file.
+struct InMemory(Vec<u8>);
+
+impl Pieces for InMemory {
+    fn length(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
+        let begin = usize::try_from(place).unwrap_or(usize::MAX).min(self.0.len());
+        Ok(self.0[begin..].iter().take(length).copied().collect())
+    }
+}
+
 impl Files for Fake {
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
         let content = self.read_file(path, cap)?;
         let mark = self.mark(path)?.ok_or(io::ErrorKind::NotFound)?;
         Ok(Snapshot { content, mark, _pin: None })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Pieces>> {
+        Ok(Box::new(InMemory(self.read_file(path, usize::MAX)?)))
     }
 
     fn mark(&self, path: &Path) -> io::Result<Option<Mark>> {

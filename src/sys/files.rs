@@ -32,6 +32,15 @@ pub struct Snapshot {
     pub(super) _pin: Option<File>,
 }
 
+/// A regular file that is read piece by piece.
+pub trait Pieces {
+    /// Bytes, when it was opened.
+    fn length(&self) -> u64;
+
+    /// Reads `length` bytes from a place on, or as many as there are.
+    fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>>;
+}
+
 /// An advisory lock on a file, let go when dropped, and by the operating system when the process ends.
 #[derive(Debug)]
 pub struct Lock {
@@ -54,6 +63,9 @@ pub trait Files {
     /// Reads a regular file of at most `cap` bytes, through symbolic links. Anything else (a FIFO would
     /// block for ever) and anything larger is an error; [`io::ErrorKind::NotFound`] if nothing is there.
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot>;
+
+    /// Opens a regular file, as [`snapshot`](Self::snapshot) does, to read little of it.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Pieces>>;
 
     /// What a path stands for now, without reading it; `None` if nothing is there.
     fn mark(&self, path: &Path) -> io::Result<Option<Mark>>;

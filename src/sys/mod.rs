@@ -37,19 +37,34 @@ pub fn describe(error: &io::Error) -> String {
 }
 
 /// The word that the caller gave up. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Cancel(Arc<Word>);
+
+#[derive(Default)]
+struct Word {
+    is_given: AtomicBool,
+    /// How to find out, where nobody else could say it: the caller is the one who works.
+    ask: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+}
 
 impl Cancel {
+    /// A word that is found out by asking.
+    pub fn by_asking(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Word { is_given: AtomicBool::new(false), ask: Some(Box::new(ask)) }))
+    }
+
     /// Says that the caller gave up.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_given.store(true, Ordering::Relaxed);
     }
 
     /// Whether the caller gave up.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        if !self.0.is_given.load(Ordering::Relaxed) && self.0.ask.as_ref().is_some_and(|ask| ask()) {
+            self.cancel();
+        }
+        self.0.is_given.load(Ordering::Relaxed)
     }
 
     /// Whether both are the word of the same lookup.

@@ -96,7 +96,7 @@ def test_an_export_of_a_store_with_a_broken_record_has_the_others_and_says_so(
     content["records"][sorted(content["records"])[3]]["nonce"] = "A" * 16
     filled.write(json.dumps(content))
     ended = filled.command("ringbearer", "store", "export", "--json", str(tmp_path / "file"))
-    assert ended.code == 4 and "do not open" in ended.stderr and "WARNING" in ended.stderr, ended
+    assert ended.code == 4 and "will not open" in ended.stderr and "WARNING" in ended.stderr, ended
     assert json.loads(ended.stdout) == {"file": str(tmp_path / "file"), "records": len(RECORDS) - 1, "broken": 1}
     assert len(json.loads((tmp_path / "file").read_text(encoding="utf-8"))["records"]) == len(RECORDS) - 1
 

@@ -66,10 +66,10 @@ def test_long_work_shows_a_bar_that_is_gone_in_the_end(store: StoreUser, agent: 
     os.kill(agent.process.pid, signal.SIGCONT)
     for watched in [watching.ended() for watching in all_watching]:
         assert watched.code == 0, watched
-        assert "] " in watched.terminal and " of 3" in watched.terminal and "\r\x1b[K" in watched.terminal, watched
-        assert not any("] " in line or " of 3" in line for line in watched.screen()), watched
+        assert "] " in watched.terminal and " of " in watched.terminal and "\r\x1b[K" in watched.terminal, watched
+        assert not any("] " in line or " of " in line for line in watched.screen()), watched
         # Nothing of it is where a program reads.
-        assert b"\x1b" not in watched.stdout and b" of 3" not in watched.stdout, watched
+        assert b"\x1b" not in watched.stdout and b" of " not in watched.stdout, watched
     _, stderr = without_a_person.communicate(timeout=60)
     assert (without_a_person.returncode, stderr) == (0, b"")
 

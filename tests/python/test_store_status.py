@@ -157,11 +157,11 @@ def test_what_writes_left_behind_is_told_and_ours_goes_with_the_next_write(made:
 
 def test_a_setting_with_another_key_is_told_with_its_source(made: StoreUser, keys: dict[str, Key]) -> None:
     made.configure(public_key=keys["rsa"].line)
-    found = status(made, 0)
+    found = status(made, 1)
     assert found["key"] == keys["ed25519"].fingerprint
     assert keys["rsa"].fingerprint in json.dumps(found["configured_key"])
     assert [made.config_path in problem for problem in found["problems"]] == [True]
-    found = status(made, 0, SSH_AGENT_KEYRING_PUBLIC_KEY_PATH=keys["rsa"].public_path)
+    found = status(made, 1, SSH_AGENT_KEYRING_PUBLIC_KEY_PATH=keys["rsa"].public_path)
     assert ["SSH_AGENT_KEYRING_PUBLIC_KEY_PATH" in problem for problem in found["problems"]] == [True]
     found = status(made, 0, SSH_AGENT_KEYRING_PUBLIC_KEY=keys["ed25519"].line)
     assert found["problems"] == []

@@ -2,14 +2,14 @@
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
 use super::Real;
 use crate::sys::{
     describe,
-    files::{Details, Files, Lock, Mark, Snapshot},
+    files::{Details, Files, Lock, Mark, Pieces, Snapshot},
 };
 
 /// What stands between a file's name and the random letters of a temporary file that is to replace it.
@@ -108,11 +108,35 @@ fn mark_of(path: &Path) -> io::Result<Option<Mark>> {
     }
 }
 
+/// An open file.
+struct Opened {
+    file: File,
+    length: u64,
+}
+
+impl Pieces for Opened {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut piece = Vec::with_capacity(length.min(usize::try_from(self.length).unwrap_or(usize::MAX)));
+        (&self.file).seek(io::SeekFrom::Start(place))?;
+        (&self.file).take(length as u64).read_to_end(&mut piece)?;
+        Ok(piece)
+    }
+}
+
 impl Files for Real {
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
         let (mut file, metadata) = open(path)?;
         let content = read_open(&mut file, &metadata, cap)?;
         Ok(Snapshot { content, mark: mark(&metadata), _pin: Some(file) })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Pieces>> {
+        let (file, metadata) = open(path)?;
+        Ok(Box::new(Opened { file, length: metadata.len() }))
     }
 
     fn mark(&self, path: &Path) -> io::Result<Option<Mark>> {

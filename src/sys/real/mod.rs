@@ -15,7 +15,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -55,6 +55,20 @@ impl Real {
     /// The end of the lookup, or of this wait, whichever comes first.
     fn end_within(&self, limit: Duration) -> Instant {
         Instant::now().checked_add(limit).map_or(self.end, |end| self.end.min(end))
+    }
+}
+
+/// The question whether the caller gave up, asked no more often than a wait looks up: for Python it means to
+/// take its lock.
+pub fn paced(question: impl Fn() -> bool + Send + Sync) -> impl Fn() -> bool + Send + Sync {
+    let next = Mutex::new(Instant::now() + GLANCE);
+    move || {
+        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = Instant::now() >= *next;
+        if is_due {
+            *next = Instant::now() + GLANCE;
+        }
+        is_due && question()
     }
 }
 
