@@ -256,9 +256,11 @@ fn in_store_here<Outcome: Send + 'static>(
     let interrupted = Arc::new(Mutex::new(None));
     let for_question = Arc::clone(&interrupted);
     let gave_up = move || {
-        // The method itself would be one for a single lifetime.
+        // An interpreter that is shutting down waits for nobody. (The method itself would be one for a single
+        // lifetime.)
         #[allow(clippy::redundant_closure_for_method_calls)]
-        let interruption = Python::attach(|python| python.check_signals()).err();
+        let Some(signals) = Python::try_attach(|python| python.check_signals()) else { return true };
+        let interruption = signals.err();
         let is_given_up = interruption.is_some();
         *for_question.lock().unwrap_or_else(PoisonError::into_inner) = interruption;
         is_given_up

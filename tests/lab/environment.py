@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable
@@ -39,11 +40,16 @@ def programs_directory(directory: str) -> str:
         return os.path.join(os.environ["SYSTEMROOT"], "System32")
     os.makedirs(directory, exist_ok=True)
     for name in _PROGRAMS:
-        found = shutil.which(name)
-        link = os.path.join(directory, name)
-        if found and not os.path.lexists(link):
-            os.symlink(found, link)
+        link_program(name, directory)
     return directory
+
+
+def link_program(name: str, directory: str) -> None:
+    """A link to a program of the machine's, if it has it; another thread may make it at the same moment."""
+    found = shutil.which(name)
+    if found:
+        with contextlib.suppress(FileExistsError):
+            os.symlink(found, os.path.join(directory, name))
 
 
 def home_variables(home: object) -> dict[str, str]:

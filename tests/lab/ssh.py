@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from .environment import programs_directory
+from .environment import link_program, programs_directory
 
 
 class Key:
@@ -153,7 +153,5 @@ def ssh_programs(directory: str) -> str:
     """A PATH entry with the few programs of the system, and with OpenSSH's, for those who run them."""
     programs_directory(directory)
     for name in ("ssh-add", "ssh-keygen", "ssh-agent"):
-        found, link = shutil.which(name), os.path.join(directory, name)
-        if found and not os.path.lexists(link):
-            os.symlink(found, link)
+        link_program(name, directory)
     return directory
