@@ -142,6 +142,7 @@ demo: $(wheel_or_given) $(VENV_READY) ## watch pip, uv and twine use a private f
 
 bench: $(wheel_or_given) $(VENV_READY) ## repeat the figures in the README
 	@PYTHONPATH=tests $(BIN)/python -m bench --wheel "$(abspath $(built_or_given))"
+	@PYTHONPATH=tests $(BIN)/python -m bench.store --wheel "$(abspath $(built_or_given))" --chart docs/store-benchmark.svg
 
 clean: ## remove everything that was built or installed
 	@rm -rf target dist
