@@ -9,7 +9,7 @@
 //! - floor 2: [`ini`], [`jwt`], [`oauth`], [`token`], [`provider`], [`backend`]: small readers and
 //!   the shapes that every registry shares.
 //! - floor 3: one folder a registry: [`azure`]; [`store`]: secrets that the ssh-agent unlocks.
-//! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup in a thread of its own.
+//! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup, in a thread of its own or the caller's.
 //! - floor 5: [`cli`]: the command line; the Python edge (feature `python`).
 
 pub mod azure;

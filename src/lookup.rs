@@ -1,4 +1,5 @@
-//! One lookup in a thread of its own, which the caller can give up at any moment.
+//! One lookup in a thread of its own, which the caller can give up at any moment; or, where that would cost more than
+//! the lookup, in the caller's thread.
 //!
 //! The thread never touches the caller's world: it has the environment as it was captured, and sends
 //! its log lines and its outcome through a channel. So nothing that a lookup does (a name server that
@@ -116,10 +117,11 @@ pub fn look_up_here<Outcome>(
 ) -> (Vec<Line>, Result<Outcome>) {
     let lines = Rc::new(RefCell::new(Vec::new()));
     let kept = Rc::clone(&lines);
-    LOG.set(Some((level, Box::new(move |line| kept.borrow_mut().push(line)))));
+    // A signal handler may look something up while another lookup of the same thread waits.
+    let outer = LOG.replace(Some((level, Box::new(move |line| kept.borrow_mut().push(line)))));
     let limit = lookup_limit(&environment, usual);
     let outcome = run(work, &Real::new(environment, network, Cancel::by_asking(paced(gave_up)), limit));
-    LOG.set(None);
+    LOG.set(outer);
     wipe_stack();
     (lines.take(), outcome)
 }
@@ -143,7 +145,7 @@ fn run<Outcome>(work: impl FnOnce(&Real) -> Result<Outcome>, system: &Real) -> R
 #[inline(never)]
 #[allow(clippy::large_stack_arrays)] // That is what it is for.
 fn wipe_stack() {
-    std::hint::black_box(&mut [0_u8; 48 * 1024]);
+    std::hint::black_box(&mut [0_u8; 24 * 1024]);
 }
 
 fn fault() -> Error {

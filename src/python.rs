@@ -1,9 +1,11 @@
 //! The Python edge: the only file that knows Python.
 //!
-//! A [`Lookup`] runs in a thread that never touches Python. (Reads of the store are too short for that.) The calling thread lets go of Python's lock
-//! and waits for it; every few milliseconds it looks for Ctrl-C, and it hands the lookup's log lines on
-//! to Python's logging. Even a lookup that was given up and ends while the interpreter shuts down does
-//! no harm.
+//! A [`Lookup`] runs in a thread that never touches Python. The calling thread lets go of Python's lock and
+//! waits for it; every few milliseconds it looks for Ctrl-C, and it hands the lookup's log lines on to
+//! Python's logging. Even a lookup that was given up and ends while the interpreter shuts down does no harm.
+//!
+//! Reads of the store take less time than a thread to start, and so are done in the calling thread, which
+//! looks for Ctrl-C whenever it waits for the agent.
 // These functions are called by Python alone, and take what PyO3's macros hand them.
 #![allow(clippy::needless_pass_by_value, unreachable_pub)]
 
@@ -71,7 +73,11 @@ fn memory(_python: Python<'_>) -> Arc<Memory> {
             let memory = Arc::new(Memory::default());
             // The parent's copy is forgotten, not dropped: dropping it would say farewell on
             // connections that the parent still uses.
-            std::mem::forget(slot.replace((process, Arc::clone(&memory))));
+            let parents = slot.replace((process, Arc::clone(&memory)));
+            if let Some((_, parents)) = &parents {
+                parents.store.forget();
+            }
+            std::mem::forget(parents);
             memory
         }
     }
@@ -255,7 +261,12 @@ fn in_store_here<Outcome: Send + 'static>(
     let memory = memory(python);
     let interrupted = Arc::new(Mutex::new(None));
     let for_question = Arc::clone(&interrupted);
+    let process = std::process::id();
     let gave_up = move || {
+        // A fork inherits the wait, but not the question.
+        if std::process::id() != process {
+            return true;
+        }
         // An interpreter that is shutting down waits for nobody. (The method itself would be one for a single
         // lifetime.)
         #[allow(clippy::redundant_closure_for_method_calls)]

@@ -45,8 +45,9 @@ class _IndexKeyring:
 
     def _read_only(self) -> str:
         return (
-            f"{type(self).__name__} gets its credentials from a service and stores none; "
-            "choose a backend that stores with `keyring -b BACKEND set ...`"
+            f"{type(self).__name__} gets its credentials from a service and stores none; choose a backend that stores "
+            "with `keyring -b BACKEND set ...`, or make ringbearer's store with `ringbearer store init`, which needs "
+            "an ssh-agent (SSH_AUTH_SOCK)"
         )
 
 
@@ -78,7 +79,7 @@ class SSHAgentKeyring(KeyringBackend):
         unasked. A RuntimeError, by which keyring knows that it cannot work here, if there is no agent.
         """
         if not os.environ.get("SSH_AUTH_SOCK") and sys.platform != "win32":
-            raise RuntimeError("SSH_AUTH_SOCK is not set.")
+            raise RuntimeError("SSH_AUTH_SOCK is not set. Start an agent, or log in with agent forwarding.")
         return 2.2 if _core.store_is_in_use() else -1
 
     def get_password(self, service: str, username: str) -> Optional[str]:
@@ -95,8 +96,11 @@ class SSHAgentKeyring(KeyringBackend):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Stores a password. When this returns, it is on the disk."""
+        if not isinstance(password, str):
+            # keyring's callers pass strings; to store the name of anything else would lose what was meant.
+            raise TypeError(f"a password is a str, not {type(password).__name__}")
         try:
-            _core.store_set(service, username, str(password))
+            _core.store_set(service, username, password)
         except errors.RingbearerError as error:
             raise errors.of_set(error) from None
 

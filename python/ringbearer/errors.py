@@ -1,7 +1,8 @@
 """What ringbearer raises. Every message is one line that says what failed and what to do next.
 
 Reads of the index backends raise nothing of this unless RINGBEARER_STRICT is set: they log one warning and answer None.
-The store raises whatever fails: an answer of None means that there is no such record.
+The store raises whatever fails: an answer of None means that there is no such record. (To look for a service without a
+user name, it passes over records that do not open, with a warning.)
 """
 
 from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError, PasswordSetError

@@ -2,6 +2,8 @@
 
 import configparser
 import importlib
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +44,9 @@ def read(backend: str, names: "list[tuple[str, str]]") -> "list[tuple[str, str, 
             found.append((service, username, password))
         elif names:
             raise errors.ConfigurationError(f"{backend} has no password of {username!r} for {service!r}")
+    if len(found) < len(wanted):
+        left_out = len(wanted) - len(found)
+        print(f"{left_out} of the {len(wanted)} records that {backend} lists have no password there", file=sys.stderr)
     return found
 
 
@@ -71,6 +76,8 @@ def _names_of_file(source: Any) -> "Iterator[tuple[str, str]]":
     """The files of keyrings.alt: a section for each service, an option for each user, both escaped."""
     # The package that wrote the file, and so is installed; ringbearer does without it.
     unescape = importlib.import_module("keyrings.alt.escape").unescape
+    if not os.path.isfile(source.file_path):
+        raise errors.ConfigurationError(f"there is no file {source.file_path!r}: nothing to take over")
     config = configparser.RawConfigParser()
     config.read(source.file_path, encoding="utf-8")
     for section in config.sections():

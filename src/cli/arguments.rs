@@ -78,7 +78,10 @@ fn read(mut parser: lexopt::Parser) -> Result<Command> {
         None | Some(Short('h') | Long("help")) => Ok(Command::Help(help::PROGRAM)),
         Some(Short('V') | Long("version")) => Ok(Command::Version),
         Some(Value(word)) if word == "store" => read_store(parser),
-        Some(Value(word)) if word == "help" => Ok(Command::Help(help::PROGRAM)),
+        Some(Value(word)) if word == "help" => {
+            let of_store = parser.next().map_err(|error| usage(&error, help::PROGRAM))? == Some(Value("store".into()));
+            Ok(Command::Help(if of_store { help::STORE } else { help::PROGRAM }))
+        }
         Some(Value(word)) => Err(Error::new(Kind::Usage, format!("there is no command {:?}", word.to_string_lossy()))
             .with_hint("there is `store`; `ringbearer --help` tells more")),
         Some(other) => Err(usage(&other.unexpected(), help::PROGRAM)),
@@ -88,6 +91,8 @@ fn read(mut parser: lexopt::Parser) -> Result<Command> {
 fn read_store(mut parser: lexopt::Parser) -> Result<Command> {
     let name = match parser.next().map_err(|error| usage(&error, help::STORE))? {
         None | Some(Short('h') | Long("help")) => return Ok(Command::Help(help::STORE)),
+        Some(Value(word)) if word == "help" => return Ok(Command::Help(help::STORE)),
+        Some(Long("json")) => return Err(usage(&"--json stands behind the command", help::STORE)),
         Some(Value(word)) => word.to_string_lossy().into_owned(),
         Some(other) => return Err(usage(&other.unexpected(), help::STORE)),
     };
@@ -131,6 +136,7 @@ fn read_options(command: &str, mut parser: lexopt::Parser) -> std::result::Resul
                 let service = parser.value()?.string()?;
                 options.names.push((service, parser.value()?.string()?));
             }
+            Value(file) if file == "-" => return Err("passwords go to files and come from files; name one".into()),
             Value(file) if matches!(command, "export" | "import") && options.file.is_none() => {
                 options.file = Some(file.string()?);
             }

@@ -74,7 +74,7 @@ writes left behind, and what deserves attention. Unlocks nothing.
 
 Usage: ringbearer store status [--json]
 
-Exit codes: 0 it can be unlocked, 1 the settings name another key, 3 the agent lacks the key, 4 it is damaged,
+Exit codes: 0 the agent has its key, 1 the settings name another key, 3 the agent lacks the key, 4 it is damaged,
 5 there is none.
 
 Examples:

@@ -40,7 +40,7 @@ pub(super) fn run(
             let mut bar = Bar::new(system, console, "encrypting");
             let made = store.relock(system, key.as_deref(), *drop_broken, &mut |done, all| bar.show(done, all))?;
             drop(bar);
-            with.relocked("rotated", &made)
+            with.relocked(if key.is_some() { "locked anew" } else { "rotated" }, &made)
         }
         Action::Export { file } => with.export(file),
         Action::Import { from: Source::File(file), replace } => {
@@ -143,10 +143,13 @@ impl With<'_> {
         let contents = self.store.contents(self.system, &mut |done, all| bar.show(done, all))?;
         drop(bar);
         let text = exchange::print(&contents.entries);
-        let written = self.system.replace(Path::new(file), &text, None).map_err(|error| unwritten(file, &error))?;
-        if !written {
-            return Err(Error::new(Kind::Storage, format!("{file} is there already, and is not overwritten")));
-        }
+        self.system.check()?;
+        self.system.create(Path::new(file), &text).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Error::new(Kind::Storage, format!("{file} is there already, and is not overwritten"))
+            }
+            _ => Error::new(Kind::Storage, format!("{file} cannot be written: {}", describe(&error))),
+        })?;
         self.tell_broken(contents.broken);
         let count = contents.entries.len();
         self.console.tell(&format!(
@@ -182,10 +185,6 @@ impl With<'_> {
             self.console.tell(&format!("{records} will not open: damaged, or tampered with\n"));
         }
     }
-}
-
-fn unwritten(file: &str, error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("{file} cannot be written: {}", describe(error)))
 }
 
 /// The status for a person: what there is, then what is wrong.

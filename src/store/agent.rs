@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use log::debug;
 use zeroize::Zeroizing;
 
 use super::{
@@ -46,7 +47,9 @@ pub(super) fn identities(system: &dyn System) -> Result<Vec<Identity>> {
         return Err(Error::new(Kind::Locked, "Unable to list ssh-agent identities: the agent refused")
             .with_hint("`ssh-add -l` may tell why"));
     }
-    read_identities(&answer).ok_or_else(|| garbled("its list of keys"))
+    let found = read_identities(&answer).ok_or_else(|| garbled("its list of keys"))?;
+    debug!("ssh-agent holds {} keys", found.len());
+    Ok(found)
 }
 
 /// Reads the agent's list of keys. The count that it claims is not believed before the keys are there.
@@ -73,7 +76,10 @@ pub(super) fn sign(system: &dyn System, key: &PublicKey, challenge: &[u8]) -> Re
     put_string(key.blob(), &mut request);
     put_string(&signed_bytes(challenge), &mut request);
     request.extend_from_slice(&flags.to_be_bytes());
+    debug!("asking ssh-agent to sign with {}", key.fingerprint());
+    let before = system.remaining();
     let answer = system.ask_agent(&request, SIGN_LIMIT)?;
+    debug!("ssh-agent answered within {:.1?}", before.saturating_sub(system.remaining()));
     if is_failure(&answer) {
         return Err(why_refused(system, key));
     }
@@ -125,7 +131,7 @@ fn why_refused(system: &dyn System, key: &PublicKey) -> Error {
             .with_hint("unlock it with `ssh-add -X`, or load the key with `ssh-add`")
     } else if held.iter().any(|identity| identity.blob == key.blob()) {
         Error::new(Kind::Locked, format!("ssh-agent signing failed: it refused to sign with {fingerprint}"))
-            .with_hint("a key that was added with `ssh-add -c` wants its question answered with yes")
+            .with_hint("a key that was added with `ssh-add -c` wants its question answered with yes; one that was added with `ssh-add -h` signs for certain hosts alone")
     } else {
         Error::new(Kind::Locked, format!("Requested key is not available in ssh-agent: {fingerprint}"))
             .with_hint("load it with `ssh-add`; `ssh-add -l` lists what is there")

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The largest store that is read.
-const LARGEST_STORE: usize = 1 << 30;
+pub(super) const LARGEST_STORE: usize = 1 << 30;
 
 /// How long others may keep the lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
@@ -39,6 +39,9 @@ pub(super) fn read(system: &dyn System, path: &Path) -> Result<Option<Snapshot>>
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             destination(system, path)?;
             Ok(None)
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(unreadable(path, &error).with_hint("the store is a file, or a link to one"))
         }
         Err(error) => Err(unreadable(path, &error)),
     }
@@ -101,6 +104,11 @@ pub(super) fn change<Outcome>(
     mut apply: impl FnMut(Option<(&mut Document<'_>, &Keys)>) -> Result<Verdict<Outcome>>,
 ) -> Result<Outcome> {
     let path = destination(system, &settings.store)?;
+    if system.details(&path).is_ok_and(|details| details.is_of_others) {
+        // What is written here would be ours, and its owner could read it no more.
+        return Err(Error::new(Kind::Storage, format!("the keyring store {} belongs to another user", path.display()))
+            .with_hint("write to it as that user; `sudo` without `-E` and `HOME` uses root's own"));
+    }
     let mut snapshot = read(system, &path)?;
     let mut unlocked: Option<(Header, Keys)> = None;
     let mut made: Option<(Header, Keys)> = None;
@@ -119,7 +127,9 @@ pub(super) fn change<Outcome>(
             }
             make_directory(system, &path)?;
         }
+        let before_lock = system.remaining();
         let lock = lock(system, &path)?;
+        debug!("locked {} after {:.1?}", path.display(), before_lock.saturating_sub(system.remaining()));
         let mark = system.mark(&path).map_err(|error| unreadable(&path, &error))?;
         let is_same = mark.as_ref() == snapshot.as_ref().map(|snapshot| &snapshot.mark);
         let newer = if is_same { None } else { Some(read(system, &path)?) };
@@ -149,6 +159,7 @@ pub(super) fn change<Outcome>(
         let replaced = system.replace(&path, &text, expected.as_ref()).map_err(|error| unwritable(&path, &error))?;
         if replaced {
             drop(lock);
+            debug!("replaced {}: {} records, {} bytes", path.display(), document.len(), text.len());
             return Ok(outcome);
         }
         debug!("{} was changed by somebody who does not lock it; beginning anew", path.display());

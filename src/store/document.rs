@@ -6,27 +6,16 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE},
-};
-use serde::{
-    Deserialize,
-    de::{Deserializer, Error as _, MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
 use super::{
-    json_text::{escape, unescape},
+    members::{Members, Value, print_member, print_members},
     printed,
+    record::{Record, decode},
 };
 
 /// The version of the format.
 const VERSION: f64 = 1.0;
-
-/// How deep unknown members are put into Python's form. Deeper ones stay as they are: whoever nests so
-/// deep is after the stack.
-const DEEPEST: usize = 32;
 
 /// About how many bytes of a store belong to one record, for a first guess at their number.
 const USUAL_RECORD: usize = 250;
@@ -68,22 +57,6 @@ pub(super) struct Header {
     pub(super) wrapped_dek: Vec<u8>,
 }
 
-/// A record as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) nonce: [u8; 12],
-    pub(super) ciphertext: Vec<u8>,
-}
-
-impl Record {
-    /// Prints the record as a member of the records.
-    fn print(&self, depth: usize, out: &mut Vec<u8>) {
-        let members = [("ciphertext", self.ciphertext.as_slice()), ("nonce", self.nonce.as_slice())];
-        let print = |(name, bytes): (&'static str, &[u8])| (Cow::Borrowed(name), Value::bytes(bytes));
-        Members(members.map(print).into()).print(depth, out);
-    }
-}
-
 /// A store file.
 pub(super) struct Document<'text> {
     members: Members<'text>,
@@ -117,6 +90,9 @@ impl<'text> Document<'text> {
             return Err(shape("it holds nothing but zero bytes"));
         }
         let text = std::str::from_utf8(text).map_err(|_| shape("it is not UTF-8"))?;
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(shape("it is not a JSON object"));
+        }
         if let Some(document) = Self::parse_printed(text) {
             return Ok(document);
         }
@@ -192,12 +168,13 @@ impl<'text> Document<'text> {
 
     /// The record of this identifier, if there is one.
     pub(super) fn record(&self, id: &str) -> Option<Result<Record, Problem>> {
-        match self.records.get(id).or_else(|| self.added.get(id))? {
-            Value::Sealed(record) => Some(Ok(record.clone())),
-            Value::Kept(raw) => Some(read_record(raw.get())),
-            Value::Printed(text) => Some(read_record(text)),
+        let record = match self.records.get(id).or_else(|| self.added.get(id))? {
+            Value::Sealed(record) => Some(record.clone()),
+            Value::Kept(raw) => Record::read(raw.get()),
+            Value::Printed(text) => Record::read(text),
             _ => None,
-        }
+        };
+        Some(record.ok_or_else(|| shape("a record is not what a store has there")))
     }
 
     /// Whether there is a record of this identifier.
@@ -283,28 +260,6 @@ fn read_head(members: &Members<'_>) -> Result<Header, Problem> {
     })
 }
 
-pub(super) fn read_record(text: &str) -> Result<Record, Problem> {
-    #[derive(Deserialize)]
-    struct Stored<'text> {
-        #[serde(borrow)]
-        ciphertext: Cow<'text, str>,
-        #[serde(borrow)]
-        nonce: Cow<'text, str>,
-    }
-    let stored: Stored<'_> = parse_part(text, "records")?;
-    let nonce = decode(&stored.nonce).and_then(|nonce| nonce.try_into().ok());
-    let ciphertext = decode(&stored.ciphertext);
-    match (nonce, ciphertext) {
-        (Some(nonce), Some(ciphertext)) => Ok(Record { nonce, ciphertext }),
-        _ => Err(shape("a record is not in Base64")),
-    }
-}
-
-/// Base64 in either alphabet: Python's reader takes both.
-fn decode(value: &str) -> Option<Vec<u8>> {
-    URL_SAFE.decode(value).or_else(|_| STANDARD.decode(value)).ok()
-}
-
 fn parse_part<'text, T: Deserialize<'text>>(text: &'text str, part: &str) -> Result<T, Problem> {
     // Serde would take a list of the right values too, in their order.
     let part_of_store =
@@ -320,199 +275,4 @@ fn not_json(error: &serde_json::Error) -> Problem {
         _ => "it is not JSON",
     };
     shape(format!("{what} (line {}, column {})", error.line(), error.column()))
-}
-
-/// A value of a document.
-enum Value<'text> {
-    /// As the file has it.
-    Kept(Cow<'text, RawValue>),
-    /// A record as the file has it, in the printed form.
-    Printed(&'text str),
-    /// A record that is new.
-    Sealed(Record),
-    Text(String),
-    Number(u8),
-    Members(Members<'text>),
-}
-
-impl Value<'_> {
-    fn bytes(bytes: &[u8]) -> Self {
-        Self::Text(URL_SAFE.encode(bytes))
-    }
-
-    fn length(&self) -> usize {
-        match self {
-            Self::Kept(raw) => raw.get().len(),
-            Self::Printed(text) => text.len(),
-            Self::Sealed(record) => record.ciphertext.len().div_ceil(3) * 4 + 100,
-            Self::Text(text) => text.len() + 2,
-            Self::Number(_) => 3,
-            Self::Members(Members(members)) => {
-                members.iter().map(|(name, value)| name.len() + value.length() + 24).sum::<usize>()
-            }
-        }
-    }
-
-    fn print(&self, depth: usize, out: &mut Vec<u8>) {
-        match self {
-            Self::Kept(raw) => print_raw(raw.get(), depth, out),
-            Self::Printed(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Sealed(record) => record.print(depth, out),
-            Self::Text(text) => escape(text.as_bytes(), out),
-            Self::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            Self::Members(members) => members.print(depth, out),
-        }
-    }
-}
-
-/// The members of an object, sorted by name as Python sorts them (by code points, which is also the
-/// order of their UTF-8), each name once.
-#[derive(Default)]
-struct Members<'text>(Vec<(Cow<'text, str>, Value<'text>)>);
-
-impl<'text> Members<'text> {
-    fn position(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name))
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&str, &Value<'text>)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), value))
-    }
-
-    fn get(&self, name: &str) -> Option<&Value<'text>> {
-        self.0.get(self.position(name).ok()?).map(|(_, value)| value)
-    }
-
-    fn get_mut(&mut self, name: &str) -> Option<&mut Value<'text>> {
-        let place = self.position(name).ok()?;
-        self.0.get_mut(place).map(|(_, value)| value)
-    }
-
-    /// The text of a member that is as the file has it.
-    fn text(&self, name: &str) -> Option<&str> {
-        match self.get(name)? {
-            Value::Kept(raw) => Some(raw.get()),
-            _ => None,
-        }
-    }
-
-    /// The same members, as a copy. They must be as the file has them.
-    fn into_owned(self) -> Members<'static> {
-        let own = |(name, value): (Cow<'_, str>, Value<'_>)| match value {
-            Value::Kept(raw) => Some((Cow::Owned(name.into_owned()), Value::Kept(Cow::Owned(raw.into_owned())))),
-            _ => None,
-        };
-        Members(self.0.into_iter().filter_map(own).collect())
-    }
-
-    fn put(&mut self, name: &str, value: Value<'text>) {
-        match self.position(name) {
-            Ok(place) => self.0.splice(place..=place, [(Cow::Owned(name.to_owned()), value)]).for_each(drop),
-            Err(place) => self.0.insert(place, (Cow::Owned(name.to_owned()), value)),
-        }
-    }
-
-    fn remove(&mut self, name: &str) -> Option<Value<'text>> {
-        self.position(name).ok().map(|place| self.0.remove(place).1)
-    }
-
-    fn print(&self, depth: usize, out: &mut Vec<u8>) {
-        print_members(&self.iter().collect::<Vec<_>>(), depth, out);
-    }
-}
-
-fn print_members(members: &[(&str, &Value<'_>)], depth: usize, out: &mut Vec<u8>) {
-    if members.is_empty() {
-        return out.extend_from_slice(b"{}");
-    }
-    let mut separator = b'{';
-    for (name, value) in members {
-        out.push(separator);
-        break_line(depth + 1, out);
-        print_member(name, value, depth + 1, out);
-        separator = b',';
-    }
-    break_line(depth, out);
-    out.push(b'}');
-}
-
-fn print_member(name: &str, value: &Value<'_>, depth: usize, out: &mut Vec<u8>) {
-    escape(name.as_bytes(), out);
-    out.extend_from_slice(b": ");
-    value.print(depth, out);
-}
-
-fn break_line(depth: usize, out: &mut Vec<u8>) {
-    const BLANKS: &[u8] = b"\n                                                                ";
-    out.extend_from_slice(BLANKS.get(..=2 * depth).unwrap_or(BLANKS));
-}
-
-/// Prints what is kept in Python's form. Numbers stay as they are written.
-fn print_raw(raw: &str, depth: usize, out: &mut Vec<u8>) {
-    if depth >= DEEPEST {
-        return out.extend_from_slice(raw.as_bytes());
-    }
-    match raw.as_bytes().first() {
-        Some(b'{') => match serde_json::from_str::<Members<'_>>(raw) {
-            Ok(members) => members.print(depth, out),
-            // A name that is no Unicode, or that is there twice.
-            Err(_) => out.extend_from_slice(raw.as_bytes()),
-        },
-        Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(raw) {
-            Ok(items) if items.is_empty() => out.extend_from_slice(b"[]"),
-            Ok(items) => {
-                let mut separator = b'[';
-                for item in items {
-                    out.push(separator);
-                    break_line(depth + 1, out);
-                    print_raw(item.get(), depth + 1, out);
-                    separator = b',';
-                }
-                break_line(depth, out);
-                out.push(b']');
-            }
-            Err(_) => out.extend_from_slice(raw.as_bytes()),
-        },
-        Some(b'"') => match unescape(raw) {
-            Some(text) => escape(&text, out),
-            None => out.extend_from_slice(raw.as_bytes()),
-        },
-        _ => out.extend_from_slice(raw.as_bytes()),
-    }
-}
-
-impl<'text> Deserialize<'text> for Members<'text> {
-    fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'text> Visitor<'text> for MembersVisitor {
-    type Value = Members<'text>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'text>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        /// A name, without a copy if it has no escapes.
-        #[derive(Deserialize)]
-        struct Name<'text>(#[serde(borrow)] Cow<'text, str>);
-        let mut members: Vec<(Cow<'text, str>, Value<'text>)> = Vec::new();
-        let mut is_sorted = true;
-        while let Some(Name(name)) = map.next_key::<Name<'text>>()? {
-            is_sorted = is_sorted && members.last().is_none_or(|(last, _)| *last < name);
-            members.push((name, Value::Kept(Cow::Borrowed(map.next_value()?))));
-        }
-        if !is_sorted {
-            members.sort_by(|(left, _), (right, _)| left.cmp(right));
-            // Which of the two counts? Whoever guesses may lose a secret.
-            if members.windows(2).any(|pair| matches!(pair, [(left, _), (right, _)] if left == right)) {
-                return Err(A::Error::custom("a name is there twice"));
-            }
-        }
-        Ok(Members(members))
-    }
 }

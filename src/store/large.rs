@@ -7,8 +7,10 @@
 use std::{io, path::Path};
 
 use super::{
-    document::{Document, Header, Record, read_record},
+    change::LARGEST_STORE,
+    document::{Document, Header},
     printed,
+    record::Record,
 };
 use crate::sys::{System, files::Pieces};
 
@@ -34,7 +36,7 @@ impl Large {
     pub(super) fn open(system: &dyn System, path: &Path) -> Option<Self> {
         let pieces = system.open(path).ok()?;
         let length = pieces.length();
-        if length < LARGE {
+        if !(LARGE..=LARGEST_STORE as u64).contains(&length) {
             return None;
         }
         let head = text(pieces.read(0, STEP))?;
@@ -56,10 +58,11 @@ impl Large {
     }
 
     /// The record of this identifier, if it is found.
-    pub(super) fn record(&self, id: &str) -> Option<Record> {
+    pub(super) fn record(&self, system: &dyn System, id: &str) -> Option<Record> {
         // A record begins at `low`, and the one that is looked for begins in front of `high`.
         let (mut low, mut high) = self.records;
         while high - low > STEP as u64 {
+            system.check().ok()?;
             let middle = low + (high - low) / 2;
             match self.first_record(middle, high)? {
                 First::At(place, found) if found.as_str() <= id => low = place,
@@ -67,22 +70,21 @@ impl Large {
             }
         }
         let mut length = 2 * STEP;
-        while u64::try_from(length).ok()? < 2 * self.pieces.length() {
+        loop {
             let piece = text(self.pieces.read(low, length))?;
             let mut rest = piece.as_str();
             while let Some((found, value, after)) = printed::read_record(rest) {
                 if found == id {
-                    return read_record(value).ok();
+                    return Record::read(value);
                 }
                 rest = after.strip_prefix(',')?;
             }
             if piece.len() < length {
                 return None;
             }
-            // It does not end in this piece.
-            length *= 2;
+            // It does not end in this piece. One that is as large as that is worth reading the whole.
+            length = (length <= FARTHEST).then_some(length * 2)?;
         }
-        None
     }
 
     /// The first record that begins at `from` or later, but in front of `end`. `None` if that cannot be told
@@ -159,9 +161,9 @@ mod tests {
             let whole = Document::parse(&text).unwrap();
             prop_assert_eq!(large.header(), whole.header());
             for (id, ciphertext) in &records {
-                prop_assert_eq!(&large.record(id).unwrap().ciphertext, ciphertext);
+                prop_assert_eq!(&large.record(&system, id).unwrap().ciphertext, ciphertext);
             }
-            prop_assert!(large.record(&missing).is_none());
+            prop_assert!(large.record(&system, &missing).is_none());
         }
 
         #[test]
@@ -176,7 +178,7 @@ mod tests {
             system.write(PATH, &text);
             if let Some(large) = Large::open(&system, Path::new(PATH)) {
                 for (id, _) in &records {
-                    let _ = large.record(id);
+                    let _ = large.record(&system, id);
                 }
             }
         }

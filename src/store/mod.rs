@@ -4,7 +4,7 @@
 //! - `settings`: where the store is, and which key it should have
 //! - `agent`, `wire`, `public_key`, `sshsig`: from a challenge to a verified signature
 //! - `unlock`, `seal`: from the signature to the keys, and what is encrypted with them
-//! - `document`, `printed`, `large`, `json_text`: the file's text
+//! - `document`, `members`, `record`, `printed`, `large`, `json_text`: the file's text
 //! - `change`: reading and replacing the file
 //! - `upkeep`, [`exchange`], `status`: what its owner does with a store as a whole, and wants to know of it
 //!
@@ -19,8 +19,10 @@ pub mod exchange;
 pub mod fuzz;
 mod json_text;
 mod large;
+mod members;
 mod printed;
 mod public_key;
+mod record;
 mod seal;
 mod settings;
 mod sshsig;
@@ -32,7 +34,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use log::warn;
+use log::{debug, warn};
 
 use self::{
     change::{Unlock, Verdict, change, parse, read},
@@ -61,6 +63,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// Forgets the keys that are kept. For a fork, which has a copy that nobody else wipes.
+    pub fn forget(&self) {
+        self.keys.forget();
+    }
+
     /// The password of a user of a service; `None` if there is none.
     pub fn get(&self, system: &dyn System, service: &str, username: &str) -> Result<Option<SecretText>> {
         let settings = Settings::read(system)?;
@@ -68,8 +75,9 @@ impl Store {
         if let Some(large) = Large::open(system, &settings.store) {
             let keys = self.keys.unlock(system, &settings, large.header())?;
             let id = keys.record_id(service, username);
-            let found = large.record(&id).and_then(|record| keys.open(&id, record));
+            let found = large.record(system, &id).and_then(|record| keys.open(&id, record));
             if let Some(plain) = found.filter(|plain| is_of(plain, service, username)) {
+                debug!("found the record without reading the whole store");
                 return Ok(Some(plain.password));
             }
             unlocked = Some((large.header().clone(), keys));
@@ -85,7 +93,10 @@ impl Store {
     /// Some user of a service, with the password: the first in the order of the file.
     pub fn find(&self, system: &dyn System, service: &str) -> Result<Option<(String, SecretText)>> {
         self.look(system, |document, keys, path| {
-            for id in document.ids() {
+            for (done, id) in document.ids().enumerate() {
+                if done % 256 == 0 {
+                    system.check()?;
+                }
                 match open(document, keys, id, path) {
                     Ok(Some(plain)) if *plain.service == service.as_bytes() => {
                         let username = std::str::from_utf8(&plain.username).map(ToOwned::to_owned);
@@ -145,6 +156,7 @@ impl Store {
     ) -> Result<Option<Outcome>> {
         let Some(snapshot) = read(system, &settings.store)? else { return Ok(None) };
         let document = parse(&settings.store, &snapshot)?;
+        debug!("read {} records", document.len());
         let keys = match unlocked {
             Some((header, keys)) if header == *document.header() => keys,
             _ => self.keys.unlock(system, settings, document.header())?,

@@ -1,5 +1,7 @@
 //! The public keys that a store can be locked with.
 
+use std::ops::RangeInclusive;
+
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
@@ -11,6 +13,9 @@ use super::wire::Reader;
 
 /// The key types whose signatures are the same each time, which a store depends on.
 pub(super) const SUPPORTED: [&str; 2] = ["ssh-ed25519", "ssh-rsa"];
+
+/// The lengths of RSA keys whose signatures ring verifies.
+const RSA_BITS: RangeInclusive<usize> = 1024..=8192;
 
 /// A public key that can lock a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +41,20 @@ pub(super) enum Unusable {
     NotAKey,
     /// A key whose signatures differ each time, or that is no key of its own: its type.
     Type(String),
+    /// An RSA key whose signatures cannot be verified here: its bits.
+    Size(usize),
 }
 
 impl std::fmt::Display for Unusable {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotAKey => formatter.write_str("SSH public key must contain at least key type and key data"),
+            Self::Size(bits) => write!(
+                formatter,
+                "an RSA key of {bits} bits cannot lock a store: signatures are verified for {} to {} bits",
+                RSA_BITS.start(),
+                RSA_BITS.end()
+            ),
             Self::Type(kind) => {
                 let reason = match kind.as_str() {
                     kind if kind.contains("-cert-") => {
@@ -57,8 +70,8 @@ impl std::fmt::Display for Unusable {
                 };
                 write!(
                     formatter,
-                    "Unsupported SSH public key type: {kind}. A store requires deterministic signatures and only supports: \
-                     {} ({reason})",
+                    "Unsupported SSH public key type: {kind}. It cannot serve, since {reason}; a store requires \
+                     deterministic signatures and only supports: {}",
                     SUPPORTED.join(", ")
                 )
             }
@@ -149,9 +162,15 @@ fn numbers(blob: &[u8]) -> Result<Numbers, Unusable> {
     let kind = reader.string().ok_or(Unusable::NotAKey)?;
     let numbers = match kind {
         b"ssh-ed25519" => reader.string().filter(|key| key.len() == 32).map(|key| Numbers::Ed25519(key.to_owned())),
-        b"ssh-rsa" => reader.string().zip(reader.string()).and_then(|(exponent, modulus)| {
-            Some(Numbers::Rsa(positive(modulus)?.to_owned(), positive(exponent)?.to_owned()))
-        }),
+        b"ssh-rsa" => {
+            let (exponent, modulus) = reader.string().zip(reader.string()).ok_or(Unusable::NotAKey)?;
+            let modulus = positive(modulus).ok_or(Unusable::NotAKey)?;
+            let bits = modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize);
+            if !RSA_BITS.contains(&bits) {
+                return Err(Unusable::Size(bits));
+            }
+            positive(exponent).map(|exponent| Numbers::Rsa(modulus.to_owned(), exponent.to_owned()))
+        }
         other => return Err(Unusable::Type(readable(other))),
     };
     numbers.filter(|_| reader.end().is_some()).ok_or(Unusable::NotAKey)
@@ -199,6 +218,19 @@ mod tests {
         ] {
             let refused = PublicKey::parse(line).unwrap_err().to_string();
             assert!(refused.starts_with("Unsupported SSH public key type: ") && refused.contains(reason), "{refused}");
+        }
+    }
+
+    #[test]
+    fn rsa_keys_that_cannot_be_verified_are_refused_with_their_size() {
+        for (bits, is_fit) in [(1016, false), (1024, true), (8192, true), (9216, false)] {
+            let mut blob = Vec::new();
+            for field in [b"ssh-rsa".to_vec(), vec![1, 0, 1], [vec![0], vec![0xff; bits / 8]].concat()] {
+                super::super::wire::put_string(&field, &mut blob);
+            }
+            let key = PublicKey::from_blob(&blob);
+            assert_eq!(key.is_ok(), is_fit, "{bits}");
+            assert!(is_fit || key == Err(Unusable::Size(bits)), "{bits}");
         }
     }
 

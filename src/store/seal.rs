@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    document::Record,
     json_text::{escape, longest_escape, unescape},
     public_key::PublicKey,
+    record::Record,
 };
 use crate::secret::SecretText;
 

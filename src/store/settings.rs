@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use log::warn;
+use log::{debug, warn};
 use serde::Deserialize;
 
 use super::public_key::{PublicKey, Unusable};
@@ -80,6 +80,12 @@ impl Settings {
             (None, Some(path)) => expand(system, &path, &source)?,
             (None, None) => home(system)?.join(".local/share/ssh-agent-keyring/store.json"),
         };
+        debug!(
+            "the store is {}, and {}",
+            store.display(),
+            key.as_ref()
+                .map_or_else(|| "no key is configured".to_owned(), |key| format!("{} names its key", key.source))
+        );
         Ok(Self { store, key })
     }
 }
@@ -121,7 +127,8 @@ fn read_file(system: &dyn System, path: &Path) -> Result<File> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
         Err(error) => return Err(unreadable(path, &error)),
     };
-    if content.iter().all(u8::is_ascii_whitespace) {
+    // As the published package has it: nothing, and JSON's word for nothing.
+    if matches!(content.trim_ascii(), b"" | b"null") {
         return Ok(File::default());
     }
     // Serde would take a list of the right values too, in their order.
@@ -159,7 +166,8 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
     })?;
     let key = String::from_utf8(content).map_err(|_| Unusable::NotAKey).and_then(|line| PublicKey::parse(&line));
     key.map_err(|unusable| {
-        Error::new(Kind::Configuration, format!("{name}: {unusable}")).with_hint("name the file of a public key")
+        let refused = Error::new(Kind::Configuration, format!("{name}: {unusable}"));
+        if unusable == Unusable::NotAKey { refused.with_hint("name the file of a public key") } else { refused }
     })
 }
 

@@ -173,6 +173,9 @@ fn look_at_agent(system: &dyn System, key: Option<&PublicKey>, status: &mut Stat
             if held.is_empty() {
                 let say = "ssh-agent holds no keys, or is locked: `ssh-add` loads one, `ssh-add -X` unlocks it";
                 status.problems.push(say.to_owned());
+            } else if !status.exists && held.iter().all(|identity| PublicKey::from_blob(&identity.blob).is_err()) {
+                let say = "none of the agent's keys can lock a store: it takes ed25519 or RSA";
+                status.problems.push(say.to_owned());
             } else if let Some(key) = key.filter(|_| of_store.is_none()) {
                 let wanted = fingerprint(key.blob());
                 status
@@ -198,7 +201,7 @@ fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Optio
     {
         status.problems.push(format!("{} names another key than the store has", configured.source));
     }
-    if details.filter(|details| !details.is_link).and_then(|details| details.mode).is_some_and(|mode| mode & 0o077 != 0)
+    if details.filter(|details| details.is_file).and_then(|details| details.mode).is_some_and(|mode| mode & 0o077 != 0)
     {
         let say = "others may read the store: `chmod 600` keeps them from it (what they see is encrypted)";
         status.problems.push(say.to_owned());

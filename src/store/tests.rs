@@ -257,14 +257,14 @@ fn what_is_no_store_is_an_error_and_stays_as_it_is() {
         (" \n".to_owned(), "it is empty"),
         ("\0".repeat(4096), "zero bytes"),
         (file[..file.len() / 2].to_owned(), "breaks off"),
-        ("null".to_owned(), "not what a store has"),
-        ("[]".to_owned(), "not what a store has"),
+        ("null".to_owned(), "not a JSON object"),
+        ("[]".to_owned(), "not a JSON object"),
         ("{}".to_owned(), "Unsupported store version: none"),
         (file.replace("\"version\": 1", "\"version\": 2"), "Unsupported store version: 2"),
         (file.replace("\"records\"", "\"recods\""), "no \"records\""),
         (file.replace("\"records\": {", "\"records\": {\"a\": 1, \"a\": 2, "), "\"records\" is not"),
         (file.replace("\"salt\": \"", "\"salt\": \"A"), "\"salt\" is not 32 bytes"),
-        (format!("\u{feff}{file}"), "not JSON"),
+        (format!("\u{feff}{file}"), "not a JSON object"),
     ];
     for (content, complaint) in cases {
         let system = signing_agent(|answer, _| answer).file(STORE, &content);

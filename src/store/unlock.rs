@@ -38,6 +38,13 @@ struct Kept {
 }
 
 impl KeyCache {
+    /// Forgets the keys, unless another thread is about to use them.
+    pub(super) fn forget(&self) {
+        if let Ok(mut kept) = self.0.try_lock() {
+            *kept = None;
+        }
+    }
+
     /// The keys of a store, kept or from the agent.
     pub(super) fn unlock(&self, system: &dyn System, settings: &Settings, header: &Header) -> Result<Keys> {
         let key = identity(settings, header)?;
@@ -156,7 +163,7 @@ pub(super) fn choose_key(system: &dyn System, settings: &Settings) -> Result<Pub
         match PublicKey::from_blob(&identity.blob) {
             Ok(key) => return Ok(key),
             Err(Unusable::Type(kind)) => *unsupported.entry(kind).or_insert(0) += 1,
-            Err(Unusable::NotAKey) => {}
+            Err(Unusable::NotAKey | Unusable::Size(_)) => {}
         }
     }
     let mut message = "ssh-agent has no keys available for keyring unlock".to_owned();

@@ -130,8 +130,8 @@ impl Store {
         let (records, dropped) = change(system, &settings, &mut by, |opened| {
             let (document, keys) = opened.ok_or_else(|| no_store(&settings))?;
             // Each record is decrypted, and then encrypted.
-            let steps = 2 * document.len();
-            let contents = all(document, keys, &path, &mut |done, _| progress(done, steps));
+            let count = document.len();
+            let contents = all(document, keys, &path, &mut |done, _| progress(done / 2, count));
             if contents.broken > 0 && !may_drop {
                 return Err(Error::new(
                     Kind::Corrupted,
@@ -146,7 +146,7 @@ impl Store {
             document.set_header(header.clone());
             document.clear();
             for (done, entry) in contents.entries.iter().enumerate() {
-                progress(steps / 2 + done, steps);
+                progress(usize::midpoint(count, done), count);
                 put(system, document, &new, &entry.service, &entry.username, &entry.password)?;
             }
             Ok(Verdict::Write((contents.entries.len(), contents.broken)))

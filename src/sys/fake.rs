@@ -271,7 +271,7 @@ impl Files for Fake {
     }
 
     fn try_lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
-        Ok(Some(Lock { _file: None }))
+        Ok(Some(Lock { file: None }))
     }
 
     fn replace(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool> {
@@ -280,6 +280,11 @@ impl Files for Fake {
             self.write(&path.to_string_lossy(), content);
         }
         Ok(is_expected)
+    }
+
+    fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let is_new = self.replace(path, content, None)?;
+        if is_new { Ok(()) } else { Err(io::ErrorKind::AlreadyExists.into()) }
     }
 
     fn temporaries(&self, _path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -300,7 +305,13 @@ impl Files for Fake {
 
     fn details(&self, path: &Path) -> io::Result<Details> {
         let content = self.read_file(path, usize::MAX)?;
-        Ok(Details { length: content.len() as u64, mode: Some(0o600), is_link: false })
+        Ok(Details {
+            length: content.len() as u64,
+            mode: Some(0o600),
+            is_link: false,
+            is_file: true,
+            is_of_others: false,
+        })
     }
 }
 

@@ -44,7 +44,17 @@ pub trait Pieces {
 /// An advisory lock on a file, let go when dropped, and by the operating system when the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    pub(super) _file: Option<File>,
+    pub(super) file: Option<File>,
+}
+
+/// Says so explicitly: a lock belongs to every copy of the open file, and a fork has one, so that closing it
+/// here would leave the lock with the child for as long as that lives.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let _ = file.unlock();
+        }
+    }
 }
 
 /// What `status` tells of a file.
@@ -56,6 +66,10 @@ pub struct Details {
     pub mode: Option<u32>,
     /// Whether the path is a symbolic link.
     pub is_link: bool,
+    /// Whether it is a regular file.
+    pub is_file: bool,
+    /// Whether it belongs to another user than the one who runs this.
+    pub is_of_others: bool,
 }
 
 /// Reading, locking and replacing files.
@@ -81,6 +95,10 @@ pub trait Files {
     /// (0600), synced, renamed over it, the directory synced. Answers `false`, and changes nothing,
     /// if the file is no longer what `expected` says (`None`: that there is none).
     fn replace(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool>;
+
+    /// Writes a new file (0600), synced. Fails with [`io::ErrorKind::AlreadyExists`] if there is one. A process
+    /// that is killed leaves it in parts, but under the name that its owner chose, and nowhere else.
+    fn create(&self, path: &Path, content: &[u8]) -> io::Result<()>;
 
     /// The temporary files that [`replace`](Self::replace) left beside a path because the process was
     /// killed, or is making right now.

@@ -169,8 +169,8 @@ def milliseconds_of_command(side: Side, *options: str) -> float:
 def measure_memory(sides: list[Side]) -> dict[str, list[float]]:
     """The most memory that one call takes with the largest store, in lengths of its file; a fresh process each."""
     records = max(RUNS)
-    stage, found = Stage(f"memory with {records:,} records", 2 * MEMORY_RUNS), {}
-    for call in ("get", "set"):
+    stage, found = Stage(f"memory with {records:,} records", 3 * MEMORY_RUNS), {}
+    for call in ("get", "miss", "set"):
         taken: list[list[float]] = [[], []]
         for _ in range(MEMORY_RUNS):
             for side, peaks in zip(sides, taken):
@@ -234,6 +234,7 @@ def main() -> int:
         agent.close()
     show(rows, round_trip, floor, memory)
     if arguments.chart:
+        Path(arguments.chart).parent.mkdir(parents=True, exist_ok=True)
         Path(arguments.chart).write_text(chart(rows, (OURS, THEIRS)), encoding="utf-8")
     return 0
 

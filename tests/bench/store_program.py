@@ -25,6 +25,14 @@ def get(request: dict) -> float:
     return ended - started
 
 
+def miss(request: dict) -> float:
+    """What is not there: nothing of the store can be left unread."""
+    backend = Backend()
+    started = time.perf_counter()
+    assert backend.get_password("service", "nobody") is None
+    return time.perf_counter() - started
+
+
 def set_(request: dict) -> float:
     backend = Backend()
     started = time.perf_counter()
@@ -62,7 +70,7 @@ def peak(request: dict) -> int:
     return memory("VmHWM") - before
 
 
-CALLS = {"get": get, "set": set_, "agent": ask_agent, "peak": peak}
+CALLS = {"get": get, "miss": miss, "set": set_, "agent": ask_agent, "peak": peak}
 
 for line in sys.stdin:
     request = json.loads(line)

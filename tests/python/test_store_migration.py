@@ -102,9 +102,11 @@ def test_what_is_there_is_kept_or_replaced_as_with_a_file(filled: StoreUser) -> 
     assert filled.get("example.com", "alice") == "s3cr3t"
 
 
-def test_a_file_keyring_without_a_file_has_nothing(alt: StoreUser) -> None:
-    ended = run(alt, "--from-keyring", PLAINTEXT).check()
-    assert ended.stdout == "0 added, 0 replaced, 0 the same, 0 kept\n"
+def test_a_file_keyring_without_a_file_is_told(alt: StoreUser) -> None:
+    # "0 added" would have somebody delete the old keyring that was not found.
+    ended = run(alt, "--from-keyring", PLAINTEXT)
+    assert ended.code == 1 and "keyring_pass.cfg" in ended.stderr and "nothing to take over" in ended.stderr, ended
+    assert not os.path.exists(alt.path)
 
 
 def test_a_keyring_that_cannot_list_gives_what_is_named(alt: StoreUser) -> None:

@@ -167,11 +167,15 @@ impl Files for Real {
         if !file.metadata()?.is_file() {
             return Err(not_regular());
         }
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Lock { _file: Some(file) })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        let lock = match file.try_lock() {
+            Ok(()) => Lock { file: Some(file) },
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        };
+        // Somebody may have removed the file meanwhile, and another have made and locked a new one.
+        let locked = lock.file.as_ref().map(File::metadata).transpose()?.map(|metadata| mark(&metadata).number);
+        let is_the_one = mark_of(path)?.map(|mark| mark.number) == locked;
+        Ok(is_the_one.then_some(lock))
     }
 
     fn replace(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool> {
@@ -184,9 +188,31 @@ impl Files for Real {
         if mark_of(path)?.as_ref() != expected {
             return Ok(false);
         }
-        temporary.persist(path).map_err(|failure| failure.error)?;
+        let placed = match expected {
+            Some(_) => temporary.persist(path),
+            None => temporary.persist_noclobber(path),
+        };
+        match placed.map_err(|failure| failure.error) {
+            Ok(_) => {}
+            Err(error) if expected.is_none() && error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            Err(error) => return Err(error),
+        }
         sync_directory(folder)?;
         Ok(true)
+    }
+
+    fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
+        let written = file.write_all(content).and_then(|()| file.sync_all());
+        if written.is_err() {
+            // It is ours, and holds part of something at the most.
+            let _ = fs::remove_file(path);
+        }
+        written.and_then(|()| sync_directory(directory(path)?))
     }
 
     fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -228,7 +254,17 @@ impl Files for Real {
         let mode = Some(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777);
         #[cfg(not(unix))]
         let mode = None;
-        Ok(Details { length: metadata.len(), mode, is_link: metadata.is_symlink() })
+        #[cfg(unix)]
+        let is_of_others = std::os::unix::fs::MetadataExt::uid(&metadata) != rustix::process::geteuid().as_raw();
+        #[cfg(not(unix))]
+        let is_of_others = false;
+        Ok(Details {
+            length: metadata.len(),
+            mode,
+            is_link: metadata.is_symlink(),
+            is_file: metadata.is_file(),
+            is_of_others,
+        })
     }
 }
 
