@@ -153,13 +153,14 @@ pub(super) fn change<Outcome>(
             Verdict::Leave(outcome) => return Ok(outcome),
             Verdict::Write(outcome) => outcome,
         };
-        let text = document.print();
         sweep(system, &path);
         system.check()?;
-        let replaced = system.replace(&path, &text, expected.as_ref()).map_err(|error| unwritable(&path, &error))?;
+        let replaced = system
+            .replace(&path, &|to| document.write(to), expected.as_ref())
+            .map_err(|error| unwritable(&path, &error))?;
         if replaced {
             drop(lock);
-            debug!("replaced {}: {} records, {} bytes", path.display(), document.len(), text.len());
+            debug!("replaced {}: {} records", path.display(), document.len());
             return Ok(outcome);
         }
         debug!("{} was changed by somebody who does not lock it; beginning anew", path.display());

@@ -4,12 +4,12 @@
 //! Whatever this program does not know is kept: members that a later version may add, and the records that
 //! a change does not concern.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, io};
 
 use serde::Deserialize;
 
 use super::{
-    members::{Members, Value, print_member, print_members},
+    members::{Members, Value, print_member},
     printed,
     record::{Record, decode},
 };
@@ -19,6 +19,9 @@ const VERSION: f64 = 1.0;
 
 /// About how many bytes of a store belong to one record, for a first guess at their number.
 const USUAL_RECORD: usize = 250;
+
+/// About how much is written at once. In bytes.
+const PIECE: usize = 128 * 1024;
 
 /// Why a text is no store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,12 +204,10 @@ impl<'text> Document<'text> {
         self.added.clear();
     }
 
-    /// The text of the file.
-    pub(super) fn print(&self) -> Vec<u8> {
-        let records = self.all_records();
-        let length = |(name, value): (&str, &Value<'_>)| name.len() + value.length() + 16;
-        let lengths = records.iter().copied().chain(self.members.iter()).map(length);
-        let mut out = Vec::with_capacity(lengths.sum::<usize>() + 512);
+    /// Writes the text of the file, piece by piece: most of a large store stands in the text that was read, and
+    /// need not be put together once more.
+    pub(super) fn write(&self, to: &mut dyn io::Write) -> io::Result<()> {
+        let mut out = Vec::with_capacity(2 * PIECE);
         out.extend_from_slice(b"{\n  ");
         let place = self.members.position("records").unwrap_or_else(|place| place);
         let (before, after) = self.members.0.split_at(place);
@@ -217,14 +218,34 @@ impl<'text> Document<'text> {
             separator = b",\n  ";
         }
         out.extend_from_slice(separator);
-        out.extend_from_slice(b"\"records\": ");
-        print_members(&records, 1, &mut out);
+        out.extend_from_slice(b"\"records\": {");
+        let mut separator: &[u8] = b"\n    ";
+        let records = self.all_records();
+        for (id, value) in &records {
+            out.extend_from_slice(separator);
+            print_member(id, value, 2, &mut out);
+            separator = b",\n    ";
+            if out.len() >= PIECE {
+                to.write_all(&out)?;
+                out.clear();
+            }
+        }
+        out.extend_from_slice(if records.is_empty() { b"}" } else { b"\n  }" });
         for (name, value) in after {
             out.extend_from_slice(b",\n  ");
             print_member(name, value, 1, &mut out);
         }
         out.extend_from_slice(b"\n}\n");
-        out
+        to.write_all(&out)
+    }
+
+    /// The text of the file.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn print(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        // Memory takes everything.
+        let _ = self.write(&mut text);
+        text
     }
 }
 

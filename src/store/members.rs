@@ -36,19 +36,6 @@ impl Value<'_> {
         Self::Text(encode(bytes))
     }
 
-    pub(super) fn length(&self) -> usize {
-        match self {
-            Self::Kept(raw) => raw.get().len(),
-            Self::Printed(text) => text.len(),
-            Self::Sealed(record) => record.ciphertext.len().div_ceil(3) * 4 + 100,
-            Self::Text(text) => text.len() + 2,
-            Self::Number(_) => 3,
-            Self::Members(Members(members)) => {
-                members.iter().map(|(name, value)| name.len() + value.length() + 24).sum::<usize>()
-            }
-        }
-    }
-
     fn print(&self, depth: usize, out: &mut Vec<u8>) {
         match self {
             Self::Kept(raw) => print_raw(raw.get(), depth, out),
@@ -120,7 +107,7 @@ impl<'text> Members<'text> {
     }
 }
 
-pub(super) fn print_members(members: &[(&str, &Value<'_>)], depth: usize, out: &mut Vec<u8>) {
+fn print_members(members: &[(&str, &Value<'_>)], depth: usize, out: &mut Vec<u8>) {
     if members.is_empty() {
         return out.extend_from_slice(b"{}");
     }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{
     Cancel, System,
     agent::{Agent, Peer},
-    files::{Details, Files, Lock, Mark, Pieces, Snapshot},
+    files::{Content, Details, Files, Lock, Mark, Pieces, Snapshot},
     http, process,
 };
 use crate::error::{Error, Kind, Result};
@@ -274,16 +274,18 @@ impl Files for Fake {
         Ok(Some(Lock { file: None }))
     }
 
-    fn replace(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool> {
+    fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&Mark>) -> io::Result<bool> {
         let is_expected = self.mark(path)?.as_ref() == expected;
         if is_expected {
-            self.write(&path.to_string_lossy(), content);
+            let mut text = Vec::new();
+            content(&mut text)?;
+            self.write(&path.to_string_lossy(), &text);
         }
         Ok(is_expected)
     }
 
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let is_new = self.replace(path, content, None)?;
+        let is_new = self.replace(path, &|to| to.write_all(content), None)?;
         if is_new { Ok(()) } else { Err(io::ErrorKind::AlreadyExists.into()) }
     }
 

@@ -72,6 +72,9 @@ pub struct Details {
     pub is_of_others: bool,
 }
 
+/// Writes the content of a file, in pieces of a good size.
+pub type Content<'all> = &'all dyn Fn(&mut dyn io::Write) -> io::Result<()>;
+
 /// Reading, locking and replacing files.
 pub trait Files {
     /// Reads a regular file of at most `cap` bytes, through symbolic links. Anything else (a FIFO would
@@ -94,7 +97,7 @@ pub trait Files {
     /// Puts `content` in the place of a file, in one step and for good: a temporary file beside it
     /// (0600), synced, renamed over it, the directory synced. Answers `false`, and changes nothing,
     /// if the file is no longer what `expected` says (`None`: that there is none).
-    fn replace(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool>;
+    fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&Mark>) -> io::Result<bool>;
 
     /// Writes a new file (0600), synced. Fails with [`io::ErrorKind::AlreadyExists`] if there is one. A process
     /// that is killed leaves it in parts, but under the name that its owner chose, and nowhere else.

@@ -9,7 +9,7 @@ use std::{
 use super::Real;
 use crate::sys::{
     describe,
-    files::{Details, Files, Lock, Mark, Pieces, Snapshot},
+    files::{Content, Details, Files, Lock, Mark, Pieces, Snapshot},
 };
 
 /// What stands between a file's name and the random letters of a temporary file that is to replace it.
@@ -178,12 +178,12 @@ impl Files for Real {
         Ok(is_the_one.then_some(lock))
     }
 
-    fn replace(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool> {
+    fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&Mark>) -> io::Result<bool> {
         let folder = directory(path)?;
         // It removes itself when it is dropped, whatever goes wrong here.
         let mut temporary =
             tempfile::Builder::new().prefix(&temporary_prefix(path)?).rand_bytes(12).tempfile_in(folder)?;
-        temporary.write_all(content)?;
+        content(temporary.as_file_mut())?;
         temporary.as_file().sync_all()?;
         if mark_of(path)?.as_ref() != expected {
             return Ok(false);
@@ -284,12 +284,12 @@ mod tests {
     fn a_file_is_replaced_only_while_it_is_what_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.json");
-        assert!(real().replace(&path, b"one", None).unwrap());
-        assert!(!real().replace(&path, b"two", None).unwrap());
+        assert!(real().replace(&path, &|to| to.write_all(b"one"), None).unwrap());
+        assert!(!real().replace(&path, &|to| to.write_all(b"two"), None).unwrap());
         let snapshot = real().snapshot(&path, 10).unwrap();
         assert_eq!(snapshot.content, b"one");
-        assert!(real().replace(&path, b"two", Some(&snapshot.mark)).unwrap());
-        assert!(!real().replace(&path, b"six", Some(&snapshot.mark)).unwrap());
+        assert!(real().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.mark)).unwrap());
+        assert!(!real().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.mark)).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(real().details(&path).unwrap().mode, Some(0o600));
         assert!(real().temporaries(&path).unwrap().is_empty());
