@@ -272,7 +272,8 @@ fn in_store_here<Outcome: Send + 'static>(
         #[allow(clippy::redundant_closure_for_method_calls)]
         let Some(signals) = Python::try_attach(|python| python.check_signals()) else { return true };
         let interruption = signals.err();
-        let is_given_up = interruption.is_some();
+        // A signal handler may have forked.
+        let is_given_up = interruption.is_some() || std::process::id() != process;
         *for_question.lock().unwrap_or_else(PoisonError::into_inner) = interruption;
         is_given_up
     };
@@ -280,11 +281,11 @@ fn in_store_here<Outcome: Send + 'static>(
     let (lines, outcome) = python.detach(|| {
         look_up_here(environment, network, level, STORE_LIMIT, gave_up, |system| work(&memory.store, system))
     });
-    for line in lines {
-        hand_on(line, &logger)?;
-    }
     if let Some(interruption) = interrupted.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(interruption);
+    }
+    for line in lines {
+        hand_on(line, &logger)?;
     }
     outcome.map_err(|error| exception(python, class_in_store(error.kind()), &error))
 }

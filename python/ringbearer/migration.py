@@ -2,7 +2,6 @@
 
 import configparser
 import importlib
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -76,10 +75,13 @@ def _names_of_file(source: Any) -> "Iterator[tuple[str, str]]":
     """The files of keyrings.alt: a section for each service, an option for each user, both escaped."""
     # The package that wrote the file, and so is installed; ringbearer does without it.
     unescape = importlib.import_module("keyrings.alt.escape").unescape
-    if not os.path.isfile(source.file_path):
-        raise errors.ConfigurationError(f"there is no file {source.file_path!r}: nothing to take over")
     config = configparser.RawConfigParser()
-    config.read(source.file_path, encoding="utf-8")
+    try:
+        with open(source.file_path, encoding="utf-8") as stream:
+            config.read_file(stream)
+    except OSError as error:
+        what = f"{source.file_path!r} cannot be read, so that there is nothing to take over: {error.strerror}"
+        raise errors.ConfigurationError(what) from None
     for section in config.sections():
         if unescape(section) == "keyring-setting":
             continue

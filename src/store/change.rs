@@ -104,11 +104,7 @@ pub(super) fn change<Outcome>(
     mut apply: impl FnMut(Option<(&mut Document<'_>, &Keys)>) -> Result<Verdict<Outcome>>,
 ) -> Result<Outcome> {
     let path = destination(system, &settings.store)?;
-    if system.details(&path).is_ok_and(|details| details.is_of_others) {
-        // What is written here would be ours, and its owner could read it no more.
-        return Err(Error::new(Kind::Storage, format!("the keyring store {} belongs to another user", path.display()))
-            .with_hint("write to it as that user; `sudo` without `-E` and `HOME` uses root's own"));
-    }
+    refuse_of_others(system, &path)?;
     let mut snapshot = read(system, &path)?;
     let mut unlocked: Option<(Header, Keys)> = None;
     let mut made: Option<(Header, Keys)> = None;
@@ -171,6 +167,16 @@ pub(super) fn change<Outcome>(
         format!("the keyring store {} changes faster than it can be written", path.display()),
     )
     .with_hint("something writes to it without end; nothing was changed here"))
+}
+
+/// Fails if the store belongs to another user: what is written would be ours, and its owner could read it no
+/// more.
+pub(super) fn refuse_of_others(system: &dyn System, path: &Path) -> Result<()> {
+    if system.details(path).is_ok_and(|details| details.is_of_others) {
+        return Err(Error::new(Kind::Storage, format!("the keyring store {} belongs to another user", path.display()))
+            .with_hint("write to it as that user; `sudo` without `-E` and `HOME` uses root's own"));
+    }
+    Ok(())
 }
 
 /// Takes the lock of a store, and waits while others have it.

@@ -179,6 +179,10 @@ pub(super) fn choose_key(system: &dyn System, settings: &Settings) -> Result<Pub
 pub(super) fn key_of_agent(system: &dyn System, name: &str) -> Result<Option<PublicKey>> {
     let mut found: Vec<Identity> = agent::identities(system)?;
     found.retain(|identity| identity.comment == name || fingerprint(&identity.blob) == name);
+    if found.len() > 1 {
+        // A certificate has the comment of the key that it certifies.
+        found.retain(|identity| PublicKey::from_blob(&identity.blob).is_ok());
+    }
     let wrong = |message: String| Error::new(Kind::Configuration, message);
     match found.as_slice() {
         [] if name.starts_with("SHA256:") => Err(wrong(format!("ssh-agent has no key with this fingerprint: {name}"))

@@ -2,7 +2,7 @@
 
 use super::{
     Store,
-    change::{Unlock, Verdict, change, destination, parse, read},
+    change::{Unlock, Verdict, change, destination, parse, read, refuse_of_others},
     document::{Document, Header},
     is_of, open,
     public_key::PublicKey,
@@ -115,6 +115,8 @@ impl Store {
     ) -> Result<Relocked> {
         let settings = Settings::read(system)?;
         let snapshot = read(system, &settings.store)?.ok_or_else(|| no_store(&settings))?;
+        // Before the agent is asked for signatures that would serve nobody.
+        refuse_of_others(system, &destination(system, &settings.store)?)?;
         let old = parse(&settings.store, &snapshot)?.header().clone();
         let key = match key {
             Some(_) => named_key(system, &settings, key)?,

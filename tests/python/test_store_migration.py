@@ -105,7 +105,7 @@ def test_what_is_there_is_kept_or_replaced_as_with_a_file(filled: StoreUser) -> 
 def test_a_file_keyring_without_a_file_is_told(alt: StoreUser) -> None:
     # "0 added" would have somebody delete the old keyring that was not found.
     ended = run(alt, "--from-keyring", PLAINTEXT)
-    assert ended.code == 1 and "keyring_pass.cfg" in ended.stderr and "nothing to take over" in ended.stderr, ended
+    assert ended.code == 1 and "keyring_pass.cfg" in ended.stderr and "cannot be read" in ended.stderr, ended
     assert not os.path.exists(alt.path)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lab import namespace
 from lab.known_store import KnownStore
-from lab.store import Failure, Request
+from lab.store import Failure, Request, StoreUser
 from lab.store_session import StoreSession
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, special files and permission bits of POSIX")
@@ -244,3 +244,16 @@ def test_on_a_read_only_disk_get_works_and_set_says_why(known_store: KnownStore,
     with StoreSession(known_store, [*mounted, directory]) as session:
         check_read_only(known_store, session)
         assert "read-only" in session.fails("set_password", *CALLS["set_password"]).message
+
+
+def test_a_store_of_another_user_is_read_but_not_taken_over(store: StoreUser) -> None:
+    if os.name == "nt" or os.geteuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    store.set("service", "alice", "s3cr3t")
+    os.chown(store.path, 65534, 65534)
+    assert store.get("service", "alice") == "s3cr3t"
+    error = store.fails("set_password", "service", "bob", "other")
+    assert "keyring.errors.PasswordSetError" in error.bases and "belongs to another user" in error.message
+    assert store.command("ringbearer", "store", "rotate").code == 1
+    assert os.stat(store.path).st_uid == 65534 and len(store.content()["records"]) == 1
+    assert "another user" in store.command("ringbearer", "store", "status").stdout

@@ -86,7 +86,7 @@ fn temporary_prefix(path: &Path) -> io::Result<String> {
 /// of networks refuse it: they do so by themselves.
 fn sync_directory(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    match File::open(path)?.sync_all() {
+    match File::open(path).and_then(|folder| folder.sync_all()) {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
             return Err(io::Error::other(format!(
                 "it has the new content, which may not outlast a power cut: its directory cannot be synced: {}",
@@ -188,14 +188,14 @@ impl Files for Real {
         if mark_of(path)?.as_ref() != expected {
             return Ok(false);
         }
-        let placed = match expected {
-            Some(_) => temporary.persist(path),
-            None => temporary.persist_noclobber(path),
-        };
-        match placed.map_err(|failure| failure.error) {
-            Ok(_) => {}
-            Err(error) if expected.is_none() && error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(error) => return Err(error),
+        if expected.is_some() {
+            temporary.persist(path).map_err(|failure| failure.error)?;
+        } else if let Err(failure) = temporary.persist_noclobber(path) {
+            // Not every file system can place a file only where there is none. Then a second look has to do.
+            if failure.error.kind() == io::ErrorKind::AlreadyExists || mark_of(path)?.is_some() {
+                return Ok(false);
+            }
+            failure.file.persist(path).map_err(|failure| failure.error)?;
         }
         sync_directory(folder)?;
         Ok(true)
@@ -212,7 +212,8 @@ impl Files for Real {
             // It is ours, and holds part of something at the most.
             let _ = fs::remove_file(path);
         }
-        written.and_then(|()| sync_directory(directory(path)?))
+        // An entry that a power cut takes away is no loss here: the records are where they were.
+        written
     }
 
     fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
