@@ -11,6 +11,7 @@ file beside the store, it swaps nothing.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -44,7 +45,10 @@ def main(path: str, times: int) -> None:
         store["records"].update({name: value for name, value in rescued.items() if name not in store["records"]})
         name = f"{len(mine):064x}"
         store["records"][name] = {"ciphertext": "AAAA" * 30, "nonce": "AAAAAAAAAAAAAAAA"}
-        with open(path + ".foreign", "w", encoding="utf-8") as stream:
+        # What was swapped out may still be read by somebody who opened it as the store: it is not written into.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path + ".foreign")
+        with open(path + ".foreign", "x", encoding="utf-8") as stream:
             stream.write(json.dumps(store, indent=2, sort_keys=True) + "\n")
         while _is_being_replaced(path):
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import unicodedata
@@ -57,7 +58,7 @@ def test_they_are_harmless_as_json_and_whole(tricky: StoreUser, keys: dict[str, 
 
 
 def test_a_comment_that_fits_no_key_or_two_is_harmless_in_the_error(store: StoreUser, keys: dict[str, Key]) -> None:
-    two = [(b"another", TRICKS.encode())]
+    two = [(base64.b64decode(keys["rsa"].text.split()[1]), TRICKS.encode())]
     for others, comment in (([], b"x"), (two, TRICKS.encode())):
         with HostileAgent(keys["ed25519"], comment=comment, others=others) as agent:
             failed = store.command("ringbearer", "store", "init", "--key", TRICKS, SSH_AUTH_SOCK=agent.socket)
