@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 
-from .ssh import Key
+from .ssh import Key, run_program
 
 #: Answers every question for a passphrase, in the protocol of pinentry.
 _PINENTRY = """#!/bin/sh
@@ -36,33 +36,20 @@ class GpgAgent:
             stream.write(_PINENTRY)
         os.chmod(pinentry, 0o700)
         self._environment = {"PATH": os.environ["PATH"], "HOME": self._directory, "GNUPGHOME": self._directory}
-        self.socket = self._run("gpgconf", "--list-dirs", "agent-ssh-socket").strip()
+        self.socket = run_program(["gpgconf", "--list-dirs", "agent-ssh-socket"], self._environment).strip()
         # It returns when the agent answers. With so small a count the key's passphrase costs no time.
         command = ["gpg-agent", "--daemon", "--enable-ssh-support", "--s2k-count=65536", "--pinentry-program", pinentry]
         subprocess.run(command, env=self._environment, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True)
         self._environment["SSH_AUTH_SOCK"] = self.socket
         try:
-            self._run("ssh-add", "-q", key.path)
+            run_program(["ssh-add", "-q", key.path], self._environment)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """End the agent of this home, and no other."""
-        self._run("gpgconf", "--kill", "gpg-agent")
+        run_program(["gpgconf", "--kill", "gpg-agent"], self._environment)
         if os.path.dirname(self.socket) != self._directory:
-            self._run("gpgconf", "--remove-socketdir")
+            run_program(["gpgconf", "--remove-socketdir"], self._environment)
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _run(self, *command: str) -> str:
-        ended = subprocess.run(
-            command,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert ended.returncode == 0, f"{command}: {ended.stdout}{ended.stderr}"
-        return ended.stdout

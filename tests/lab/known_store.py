@@ -24,6 +24,26 @@ _VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "ssh-agent" / "ed25
 Entry = tuple[str, str, str]
 
 
+def planted(store: StoreUser, agent: Agent) -> StoreUser:
+    """The user, now with a store whose keys :func:`secrets_of_planted` tells, and its key in the agent."""
+    agent.add(copy_key(_VECTORS / "id", store.home, "known"))
+    store.write((_VECTORS / "store-0.6.0.json").read_bytes())
+    return store
+
+
+def expected_of_planted() -> dict:
+    """Everything in that store, as the vectors tell it."""
+    return json.loads((_VECTORS / "expected-0.6.0.json").read_text())
+
+
+def secrets_of_planted() -> dict[str, bytes]:
+    """The keys of that store and the signature that they come from, by name."""
+    expected = expected_of_planted()
+    found = {name: bytes.fromhex(expected[f"{name}_hex"]) for name in ("kek", "dek", "index_key", "value_key")}
+    found["signature"] = bytes.fromhex(expected["agent_signature_blob_hex"])[-64:]
+    return found
+
+
 class KnownStore(StoreUser):
     """A user whose store's keys are known. There is no store before the first :meth:`fill`."""
 

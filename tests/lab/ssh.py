@@ -40,7 +40,7 @@ class Key:
     @property
     def fingerprint(self) -> str:
         """As ``ssh-add -l`` prints it."""
-        shown = _run(["ssh-keygen", "-l", "-f", self.public_path], {})
+        shown = run_program(["ssh-keygen", "-l", "-f", self.public_path], {})
         return shown.split()[1]
 
 
@@ -49,7 +49,7 @@ def make_key(directory: object, kind: str = "ed25519", bits: int | None = None, 
     os.makedirs(str(directory), exist_ok=True)
     path = os.path.join(str(directory), name)
     size = ["-b", str(bits)] if bits else []
-    _run(["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", f"{name} of a test", "-f", path], {})
+    run_program(["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", f"{name} of a test", "-f", path], {})
     return Key(path)
 
 
@@ -131,11 +131,11 @@ class Agent:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _ssh_add(self, *words: str) -> None:
-        _run(["ssh-add", "-q", *words], {**self._environment, "SSH_AUTH_SOCK": self.socket})
+        run_program(["ssh-add", "-q", *words], {**self._environment, "SSH_AUTH_SOCK": self.socket})
 
 
-def _run(command: list[str], environment: dict[str, str]) -> str:
-    """A program of OpenSSH's, which must succeed."""
+def run_program(command: list[str], environment: dict[str, str]) -> str:
+    """What a program printed, which must succeed. The environment has PATH besides."""
     ended = subprocess.run(
         command,
         env={"PATH": os.environ["PATH"], **environment},

@@ -38,6 +38,17 @@ class Request:
     times: int = 1
 
 
+#: One call of each sort.
+CALLS = [
+    Request("get_password", ["svc", "alice"]),
+    Request("get_credential", ["svc", None]),
+    Request("set_password", ["svc", "alice", "other"]),
+    Request("delete_password", ["svc", "alice"]),
+]
+#: What the error of each of them is besides what every error is, for the programs that use keyring.
+OF_CALLS = [set(), set(), {"keyring.errors.PasswordSetError"}, {"keyring.errors.PasswordDeleteError"}]
+
+
 @dataclass
 class Failure:
     """An exception that the backend raised."""

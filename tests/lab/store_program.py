@@ -9,32 +9,18 @@ import importlib
 import json
 import os
 import sys
-import time
-import traceback
+
+from store_answer import answer_of
 
 del sys.path[0]
-
-
-def _ask(keyring: object, request: dict) -> dict:
-    os.environ.update(request["environment"])
-    started = time.monotonic()
-    answer: dict = {"result": None, "error": None}
-    try:
-        found = getattr(keyring, request["method"])(*request["arguments"])
-        if request["method"] == "get_credential" and found is not None:
-            found = [found.username, found.password]
-        answer["result"] = found
-    except BaseException as error:
-        text = repr(error) + "\n" + "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        bases = [base.__module__ + "." + base.__name__ for base in type(error).__mro__]
-        answer["error"] = {"type": type(error).__name__, "bases": bases, "message": str(error), "text": text}
-    answer["seconds"] = time.monotonic() - started
-    return answer
 
 
 module, _, name = sys.argv[1].rpartition(".")
 backend = getattr(importlib.import_module(module), name)()
 requests = json.load(sys.stdin)
 print("ready", file=sys.stderr, flush=True)
-answers = [_ask(backend, request) for request in requests for _ in range(request["times"])]
+answers = []
+for request in requests:
+    os.environ.update(request["environment"])
+    answers += [answer_of(backend, request) for _ in range(request["times"])]
 print(json.dumps(answers))

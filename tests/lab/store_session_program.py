@@ -7,8 +7,8 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-import time
-import traceback
+
+from store_answer import answer_of
 
 del sys.path[0]
 
@@ -27,24 +27,11 @@ def _memory(name: str) -> int:
 
 
 def _ask(keyring: object, request: dict) -> dict:
-    answer: dict = {"result": None, "error": None, "grown": None}
-    if request["measure"]:
-        _reset_peak()
-        before = _memory("VmRSS")
-    started = time.monotonic()
-    try:
-        found = getattr(keyring, request["method"])(*request["arguments"])
-        if request["method"] == "get_credential" and found is not None:
-            found = [found.username, found.password]
-        answer["result"] = found
-    except BaseException as error:
-        text = repr(error) + "\n" + "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        bases = [base.__module__ + "." + base.__name__ for base in type(error).__mro__]
-        answer["error"] = {"type": type(error).__name__, "bases": bases, "message": str(error), "text": text}
-    answer["seconds"] = time.monotonic() - started
-    if request["measure"]:
-        answer["grown"] = _memory("VmHWM") - before
-    return answer
+    if not request["measure"]:
+        return {**answer_of(keyring, request), "grown": None}
+    _reset_peak()
+    before = _memory("VmRSS")
+    return {**answer_of(keyring, request), "grown": _memory("VmHWM") - before}
 
 
 module, _, name = sys.argv[1].rpartition(".")

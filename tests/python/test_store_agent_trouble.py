@@ -10,16 +10,8 @@ from pathlib import Path
 import pytest
 from lab.asking_agent import AskingAgent
 from lab.ssh import Agent, Key
-from lab.store import Answer, Request, StoreUser
+from lab.store import CALLS, OF_CALLS, Answer, Request, StoreUser
 
-CALLS = [
-    Request("get_password", ["svc", "alice"]),
-    Request("get_credential", ["svc", None]),
-    Request("set_password", ["svc", "alice", "other"]),
-    Request("delete_password", ["svc", "alice"]),
-]
-#: What each call raises besides KeyringLocked, for the programs that use keyring.
-OF_CALLS = [set(), set(), {"keyring.errors.PasswordSetError"}, {"keyring.errors.PasswordDeleteError"}]
 LOCKED = {
     "ringbearer.errors.StoreLocked",
     "keyring.errors.KeyringLocked",

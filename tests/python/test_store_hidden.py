@@ -18,12 +18,12 @@ import pytest
 from lab import hostile_agent as hostile
 from lab.clients import kill_group
 from lab.hostile_agent import SIGN, HostileAgent
-from lab.ssh import Agent, Key, copy_key
+from lab.known_store import planted, secrets_of_planted
+from lab.ssh import Agent, Key
 from lab.store import StoreUser
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor limits of a process")
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "ssh-agent" / "ed25519"
 NAMES = {
     "service": "planted-service-3f9c",
     "username": "planted-user-a71e",
@@ -36,16 +36,7 @@ SETTINGS = [{}, {"RINGBEARER_DEBUG": "1"}, {"RINGBEARER_DEBUG": "1", "RINGBEARER
 @pytest.fixture
 def known(store: StoreUser, agent: Agent) -> StoreUser:
     """With a store whose keys are known, and its key in the agent."""
-    agent.add(copy_key(VECTORS / "id", store.home, "known"))
-    store.write((VECTORS / "store-0.6.0.json").read_bytes())
-    return store
-
-
-def keys_of_the_store() -> dict[str, bytes]:
-    expected = json.loads((VECTORS / "expected-0.6.0.json").read_text())
-    found = {name: bytes.fromhex(expected[f"{name}_hex"]) for name in ("kek", "dek", "index_key", "value_key")}
-    found["signature"] = bytes.fromhex(expected["agent_signature_blob_hex"])[-64:]
-    return found
+    return planted(store, agent)
 
 
 def forms() -> dict[bytes, str]:
@@ -54,7 +45,7 @@ def forms() -> dict[bytes, str]:
     for name, text in NAMES.items():
         for written in (text, quote(text, safe=""), json.dumps(text)[1:-1], ascii(text)[1:-1]):
             found[written.encode()] = name
-    for name, content in {**keys_of_the_store(), **{name: text.encode() for name, text in NAMES.items()}}.items():
+    for name, content in {**secrets_of_planted(), **{name: text.encode() for name, text in NAMES.items()}}.items():
         # All but the ends of base64 depend on what is around: of three shifts one fits.
         for shift in range(3):
             whole = base64.b64encode(b"\0" * shift + content)

@@ -6,19 +6,17 @@ every page of it that can be written, also the stacks of threads that have ended
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from lab.ssh import Agent, copy_key
+from lab.known_store import expected_of_planted, planted, secrets_of_planted
+from lab.ssh import Agent
 from lab.store import StoreUser
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the memory of a process as a file")
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "ssh-agent" / "ed25519"
 
 #: Makes one call, and stays there to be looked at.
 CALL = """
@@ -41,19 +39,13 @@ CALLS = [
 @pytest.fixture
 def known(store: StoreUser, agent: Agent) -> StoreUser:
     """With the store whose keys are known, and its key in the agent."""
-    agent.add(copy_key(VECTORS / "id", store.home, "known"))
-    store.write((VECTORS / "store-0.6.0.json").read_bytes())
-    return store
+    return planted(store, agent)
 
 
 def secrets() -> dict[str, bytes]:
     """What must not be there, by name."""
-    expected = json.loads((VECTORS / "expected-0.6.0.json").read_text())
-    found = {
-        name: bytes.fromhex(expected[f"{name.replace(' ', '_')}_hex"])
-        for name in ("kek", "dek", "index key", "value key")
-    }
-    found["signature"] = bytes.fromhex(expected["agent_signature_blob_hex"])[-64:]
+    expected = expected_of_planted()
+    found = {name.replace("_", " "): secret for name, secret in secrets_of_planted().items()}
     # The first lines hold the public key and the namespace, the last two the signature.
     for number, line in enumerate(expected["armored_signature"].splitlines()[3:-1]):
         found[f"armor {number}"] = line.encode()

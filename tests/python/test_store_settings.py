@@ -9,21 +9,13 @@ from pathlib import Path
 
 import pytest
 from lab.ssh import Agent, Key
-from lab.store import Request, StoreUser
+from lab.store import CALLS, OF_CALLS, Request, StoreUser
 
 KEY = "SSH_AGENT_KEYRING_PUBLIC_KEY"
 KEY_PATH = "SSH_AGENT_KEYRING_PUBLIC_KEY_PATH"
 STORE_PATH = "SSH_AGENT_KEYRING_STORE_PATH"
 #: What every error is.
 ERROR = {"ringbearer.errors.RingbearerError", "keyring.errors.KeyringError"}
-CALLS = [
-    Request("get_password", ["svc", "alice"]),
-    Request("get_credential", ["svc", None]),
-    Request("set_password", ["svc", "alice", "other"]),
-    Request("delete_password", ["svc", "alice"]),
-]
-#: What the error of each call is besides, for programs that use keyring.
-OF_CALLS = [set(), set(), {"keyring.errors.PasswordSetError"}, {"keyring.errors.PasswordDeleteError"}]
 
 
 @pytest.fixture
