@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
+
 /// The sort of a failure: what a caller may do about it, and which Python exception it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -47,6 +49,8 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     concerns_one_url: bool,
+    name: Option<&'static str>,
+    status: Option<u16>,
 }
 
 /// The result of everything here that can fail.
@@ -56,7 +60,14 @@ impl Error {
     /// A failure of this kind. `message` has no final stop, and starts with a lower-case letter unless it is
     /// one that the users of a package that this one replaces know by heart.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: single_line(&message.into()), hint: None, concerns_one_url: false }
+        Self {
+            kind,
+            message: single_line(&message.into()),
+            hint: None,
+            concerns_one_url: false,
+            name: None,
+            status: None,
+        }
     }
 
     /// The same failure with what to do next, a full clause such as ``run `az login` ``.
@@ -71,6 +82,33 @@ impl Error {
     pub fn within(mut self, context: impl fmt::Display) -> Self {
         self.message = single_line(&format!("{context}: {}", self.message));
         self
+    }
+
+    /// The same failure by the name of the exception that a package which this one replaces raises for it: a
+    /// class of `ringbearer.errors`, more exact than its kind.
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// The same failure with the HTTP status that it came with.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The name of the exception, where the kind is not all.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        self.name
+    }
+
+    /// The HTTP status that a service answered with, where programs ask for it.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.status
     }
 
     /// The sort of the failure.
@@ -132,11 +170,17 @@ const QUOTATION_LIMIT: usize = 300;
 /// or as a form has them: a service may well repeat what it does not like.
 #[must_use]
 pub fn quote(words: &str, hidden: &[&str]) -> String {
-    let mut line = single_line(words);
+    let mut line = words.to_owned();
     for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         line = line.replace(secret, "(hidden)").replace(&encoded, "(hidden)");
+        // There are more ways to write it with percent signs than can be listed.
+        let written = [line.clone(), line.replace('+', " ")];
+        if written.iter().any(|text| percent_decode_str(text).decode_utf8_lossy().contains(secret)) {
+            return "(hidden)".to_owned();
+        }
     }
+    let line = single_line(&line);
     match line.char_indices().nth(QUOTATION_LIMIT) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
@@ -183,5 +227,9 @@ mod tests {
     fn a_quotation_hides_what_was_sent() {
         assert_eq!(quote("bad secret hunter2!", &["", "hunter2"]), "bad secret (hidden)!");
         assert_eq!(quote("bad=a%2Bb%20c or a+b", &["a+b"]), "bad=(hidden)%20c or (hidden)");
+        assert_eq!(quote("bad a  b", &["a  b"]), "bad (hidden)");
+        for written in ["a%2fb%20c", "a%2fb+c", "%61/b%20c", "a/b%20%63"] {
+            assert_eq!(quote(&format!("bad {written} x"), &["a/b c"]), "(hidden)", "{written}");
+        }
     }
 }

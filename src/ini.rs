@@ -1,5 +1,9 @@
 //! Reading the `.ini` files that Python's configparser writes.
 
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 /// Sections and their keys, as read from a file.
 ///
 /// The grammar is the part of configparser's that such files use: `[section]`, `key = value` or
@@ -9,20 +13,29 @@
 /// <https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ini {
+    sections: Vec<String>,
     entries: Vec<Entry>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Entry {
     section: String,
     key: String,
-    value: String,
+    /// It may be a secret.
+    value: Zeroizing<String>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "[{}] {}", self.section, self.key)
+    }
 }
 
 impl Ini {
     /// Reads a whole file.
     #[must_use]
     pub fn parse(text: &str) -> Self {
+        let mut sections = Vec::new();
         let mut entries: Vec<Entry> = Vec::new();
         let mut section = None;
         let mut continues = false;
@@ -41,14 +54,21 @@ impl Ini {
             }
             continues = false;
             if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name) {
+                sections.push(name.to_owned());
                 section = Some(name.to_owned());
             } else if let (Some(section), Some((key, value))) = (&section, trimmed.split_once(['=', ':'])) {
                 let key = key.trim_end().to_lowercase();
-                entries.push(Entry { section: section.clone(), key, value: value.trim_start().to_owned() });
+                entries.push(Entry { section: section.clone(), key, value: value.trim_start().to_owned().into() });
                 continues = true;
             }
         }
-        Self { entries }
+        Self { sections, entries }
+    }
+
+    /// Whether there is a section of this name with a key in it, or only its heading.
+    #[must_use]
+    pub fn has_section(&self, name: &str) -> bool {
+        self.sections.iter().any(|section| section == name)
     }
 
     /// The value of a key, without the blanks around it; `None` if it is not there or blank.

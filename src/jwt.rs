@@ -37,6 +37,17 @@ impl Claims {
         self.0.get(name)?.as_str().filter(|value| !value.is_empty())
     }
 
+    /// Whom the token is for, from `aud` (RFC 7519, section 4.1.3: a text or a list of texts); `None` if it does not
+    /// say so.
+    #[must_use]
+    pub fn audiences(&self) -> Option<Vec<&str>> {
+        match self.0.get("aud")? {
+            Value::String(audience) => Some(vec![audience]),
+            Value::Array(audiences) => Some(audiences.iter().filter_map(Value::as_str).collect()),
+            _ => None,
+        }
+    }
+
     /// Whether a claim is there at all.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

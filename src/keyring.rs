@@ -8,7 +8,9 @@ use std::{
 use crate::{
     azure::AzureArtifacts,
     backend::{Backend, Credential},
+    chainguard::ChainguardLibraries,
     error::{Error, Kind, Result},
+    menda::MendaCodeArtifact,
     service::Service,
     sys::System,
 };
@@ -22,7 +24,12 @@ pub struct Keyring {
 
 impl Default for Keyring {
     fn default() -> Self {
-        Self { backends: vec![Box::new(AzureArtifacts::default())], told: Mutex::default() }
+        let backends: Vec<Box<dyn Backend>> = vec![
+            Box::new(AzureArtifacts::default()),
+            Box::new(MendaCodeArtifact::default()),
+            Box::new(ChainguardLibraries::default()),
+        ];
+        Self { backends, told: Mutex::default() }
     }
 }
 

@@ -6,20 +6,25 @@
 //!
 //! - floor 0: [`error`], [`secret`], [`service`]: values that know nothing of the world.
 //! - floor 1: [`sys`]: the outside world behind one trait, real and fake.
-//! - floor 2: [`ini`], [`jwt`], [`oauth`], [`token`], [`provider`], [`backend`]: small readers and
-//!   the shapes that every registry shares.
-//! - floor 3: one folder a registry: [`azure`]; [`store`]: secrets that the ssh-agent unlocks.
+//! - floor 2: [`ini`], [`jwt`], [`oauth`], [`job_token`], [`named_file`], [`token`], [`identity`], [`provider`],
+//!   [`backend`]: small readers and the shapes that every registry shares.
+//! - floor 3: one folder a registry: [`azure`], [`chainguard`], [`menda`]; [`store`]: secrets that the ssh-agent unlocks.
 //! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup, in a thread of its own or the caller's.
 //! - floor 5: [`cli`]: the command line; the Python edge (feature `python`).
 
 pub mod azure;
 pub mod backend;
+pub mod chainguard;
 pub mod cli;
 pub mod error;
+pub mod identity;
 pub mod ini;
+pub mod job_token;
 pub mod jwt;
 pub mod keyring;
 pub mod lookup;
+pub mod menda;
+pub mod named_file;
 pub mod oauth;
 pub mod provider;
 #[cfg(feature = "python")]

@@ -150,7 +150,11 @@ impl Exhausted {
         let hint = self.failures().find_map(Error::hint).unwrap_or(hint).to_owned();
         let end = self.failures().last().filter(|_| self.ended);
         let kind = end.map(Error::kind).filter(|kind| *kind != Kind::NotConfigured).unwrap_or(Kind::Exhausted);
-        let error = Error::new(kind, self.to_string()).with_hint(hint);
+        let mut error = Error::new(kind, self.to_string()).with_hint(hint);
+        // What failed first is what somebody set up first.
+        if let Some(name) = self.failures().next().and_then(Error::name) {
+            error = error.named(name);
+        }
         if end.is_some_and(Error::concerns_one_url) { error.of_one_url() } else { error }
     }
 }

@@ -380,9 +380,9 @@ fn level_of(logger: &Bound<'_, PyAny>) -> PyResult<LevelFilter> {
 /// nothing is loaded then.
 static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 
-/// The Python exception of an error: the class of `ringbearer.errors` for its kind.
+/// The Python exception of an error: the class of `ringbearer.errors` by its name or for its kind.
 fn to_python(python: Python<'_>, error: &Error) -> PyErr {
-    exception(python, class_of(error.kind()), error)
+    exception(python, error.name().unwrap_or_else(|| class_of(error.kind())), error)
 }
 
 /// The exception of a failure of the store: one of its own kind, wherever the cause lies.
@@ -414,7 +414,14 @@ fn exception(python: Python<'_>, class: &str, error: &Error) -> PyErr {
     let module = ERRORS.get_or_try_init(python, || python.import("ringbearer.errors").map(Bound::unbind));
     let class = module.and_then(|module| Ok(module.bind(python).getattr(class)?.cast_into::<PyType>()?));
     match class {
-        Ok(class) => PyErr::from_type(class, error.to_string()),
+        Ok(class) => {
+            let exception = PyErr::from_type(class, error.to_string());
+            if let Some(status) = error.status() {
+                // It is the class's own attribute: setting it does not fail.
+                let _ = exception.value(python).setattr("status_code", status);
+            }
+            exception
+        }
         Err(_) => PyRuntimeError::new_err(error.to_string()),
     }
 }

@@ -47,6 +47,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// that ask for it wait and share the outcome.
 pub struct TokenCache<Value> {
     slots: Mutex<HashMap<String, Arc<Slot<Value>>>>,
+    /// How long a value of unknown end is kept.
+    unknown_life: Duration,
 }
 
 struct Slot<Value> {
@@ -81,7 +83,15 @@ impl<Value> State<Value> {
 
 impl<Value> Default for TokenCache<Value> {
     fn default() -> Self {
-        Self { slots: Mutex::default() }
+        Self::keeping_unknown_for(UNKNOWN_LIFE)
+    }
+}
+
+impl<Value> TokenCache<Value> {
+    /// An empty cache in which a value of unknown end stays this long.
+    #[must_use]
+    pub fn keeping_unknown_for(unknown_life: Duration) -> Self {
+        Self { slots: Mutex::default(), unknown_life }
     }
 }
 
@@ -122,7 +132,7 @@ impl<Value: Clone> TokenCache<Value> {
         let outcome = make();
         let now = system.now();
         making.next = match &outcome {
-            Ok((value, expires)) => State::Made { value: value.clone(), until: usable_until(now, *expires) },
+            Ok((value, expires)) => State::Made { value: value.clone(), until: self.usable_until(now, *expires) },
             // The next caller may have more patience than this one had.
             Err(error) if error.ends_the_lookup() => State::Empty,
             Err(error) => {
@@ -130,6 +140,15 @@ impl<Value: Clone> TokenCache<Value> {
             }
         };
         outcome.map(|(value, _)| value)
+    }
+
+    /// When a value is to be made anew.
+    fn usable_until(&self, now: SystemTime, expires: Option<SystemTime>) -> SystemTime {
+        let Some(expires) = expires else {
+            return now + self.unknown_life;
+        };
+        let life = expires.duration_since(now).unwrap_or_default();
+        now + life.saturating_sub(MARGIN.min(life / 10))
     }
 
     /// The slot of a key. A new one is the occasion to forget those that are over: no secret stays longer
@@ -143,15 +162,6 @@ impl<Value: Clone> TokenCache<Value> {
         slots.retain(|_, slot| Arc::strong_count(slot) > 1 || lock(&slot.state).is_alive(now));
         Arc::clone(slots.entry(key.to_owned()).or_default())
     }
-}
-
-/// When a value is to be made anew.
-fn usable_until(now: SystemTime, expires: Option<SystemTime>) -> SystemTime {
-    let Some(expires) = expires else {
-        return now + UNKNOWN_LIFE;
-    };
-    let life = expires.duration_since(now).unwrap_or_default();
-    now + life.saturating_sub(MARGIN.min(life / 10))
 }
 
 impl<Value> Default for Slot<Value> {

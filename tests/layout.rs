@@ -15,8 +15,8 @@ use std::{
 const FLOORS: [&[&str]; 6] = [
     &["error", "secret", "service"],
     &["sys"],
-    &["ini", "jwt", "oauth", "token", "provider", "backend"],
-    &["azure", "store"],
+    &["ini", "jwt", "oauth", "job_token", "named_file", "token", "identity", "provider", "backend"],
+    &["azure", "chainguard", "menda", "store"],
     &["keyring", "lookup"],
     &["cli", "python"],
 ];

@@ -12,17 +12,37 @@ from keyring.credentials import SimpleCredential
 
 from ringbearer import _core, debugging, errors
 
-__all__ = ["AzureArtifactsKeyring", "SSHAgentKeyring"]
+__all__ = [
+    "AzureArtifactsKeyring",
+    "ChainguardLibrariesKeyring",
+    "MendaCodeArtifactKeyring",
+    "NoStoreKeyring",
+    "SSHAgentKeyring",
+]
 
 
-class _IndexKeyring:
+class _Properties:
+    """Attributes from KEYRING_PROPERTY_* variables, but none in the place of what the class has: a variable must not
+    take a backend's methods or its priority away.
+    """
+
+    def set_properties_from_env(self) -> None:
+        """Called by keyring for each new instance."""
+        prefix = "KEYRING_PROPERTY_"
+        for variable, value in os.environ.items():
+            name = variable[len(prefix) :].lower()
+            if variable.startswith(prefix) and not hasattr(type(self), name):
+                vars(self)[name] = value
+
+
+class _IndexKeyring(_Properties):
     """What gets credentials for package indexes and stores none. Every user name is answered alike.
 
     It is no KeyringBackend itself: keyring would list it among the backends.
     """
 
-    #: The name of the backend in the native core. It is read from the class: keyring sets attributes of instances
-    #: from KEYRING_PROPERTY_* variables.
+    #: The name of the backend in the native core. It is read from the class: anybody may set attributes of instances,
+    #: by `with_properties`.
     _name: ClassVar[str] = ""
 
     def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
@@ -60,6 +80,23 @@ class AzureArtifactsKeyring(_IndexKeyring, KeyringBackend):
     _name: ClassVar[str] = "azure"
 
 
+class MendaCodeArtifactKeyring(_IndexKeyring, KeyringBackend):
+    """Menda cloud's registries on AWS CodeArtifact: `NAME-ACCOUNT.d.codeartifact.REGION.amazonaws.com`."""
+
+    #: menda-keyring has 10, by which it ties with keyring's chainer.
+    priority: ClassVar[float] = 9.8
+
+    _name: ClassVar[str] = "menda"
+
+
+class ChainguardLibrariesKeyring(_IndexKeyring, KeyringBackend):
+    """Chainguard Libraries: `libraries.cgr.dev` and the other hosts below `cgr.dev`."""
+
+    priority: ClassVar[float] = 9
+
+    _name: ClassVar[str] = "chainguard"
+
+
 class _ClassProperty:
     """A property of a class. Before 24.0, keyring has one of its own in another place."""
 
@@ -70,7 +107,7 @@ class _ClassProperty:
         return self._get(owner)
 
 
-class SSHAgentKeyring(KeyringBackend):
+class SSHAgentKeyring(_Properties, KeyringBackend):
     """A store on this machine, encrypted at rest, which a signature of the ssh-agent unlocks."""
 
     @_ClassProperty
@@ -111,5 +148,38 @@ class SSHAgentKeyring(KeyringBackend):
         except errors.RingbearerError as error:
             raise errors.of_delete(error) from None
 
+
+class NoStoreKeyring(_Properties, KeyringBackend):
+    """The end of keyring's chain: it has no password and stores none, and says so.
+
+    keyring's chainer passes over backends that only read, and answers None if there are no others: without this one
+    a password that nothing can store would be lost without a word.
+    """
+
+    #: Above 0, to be in the chain; below every backend that stores.
+    priority: ClassVar[float] = 0.01
+
+    def get_password(self, service: str, username: Optional[str]) -> Optional[str]:
+        """None."""
+        return None
+
+    def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
+        """None."""
+        return None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Raises NoStoreError."""
+        raise errors.NoStoreError(_NO_STORE)
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Raises NoStoreError."""
+        raise errors.NoStoreError(_NO_STORE)
+
+
+_NO_STORE = (
+    "no keyring backend here stores passwords, and nothing was stored or deleted; make ringbearer's own store with "
+    "`ringbearer store init`, which needs an ssh-agent (SSH_AUTH_SOCK), or install another backend, such as keyrings.alt "
+    "(Poetry writes to its own file if POETRY_KEYRING_ENABLED=false)"
+)
 
 debugging.to_stderr()

@@ -5,15 +5,29 @@ The store raises whatever fails: an answer of None means that there is no such r
 user name, it passes over records that do not open, with a warning.)
 """
 
-from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError, PasswordSetError
+from typing import Optional
+
+from keyring.errors import KeyringError, KeyringLocked, NoKeyringError, PasswordDeleteError, PasswordSetError
 
 __all__ = [
     "AuthenticationError",
+    "ChainctlAuthError",
+    "ChainctlCommandError",
+    "ChainctlNotFoundError",
+    "ChainctlTimeoutError",
     "ConfigurationError",
     "InternalError",
+    "InvalidCachedTokenError",
     "LookupTimeoutError",
+    "M2MProfileWithoutClientCredentialsError",
+    "MendaCloudAPIError",
+    "MendaKeyRingError",
     "NetworkError",
+    "NoCachedLoginError",
+    "NoStoreError",
     "ProcessError",
+    "ProfileNotFoundError",
+    "ProfileWithoutHostError",
     "ProtocolError",
     "ReadOnlyError",
     "RingbearerError",
@@ -69,6 +83,61 @@ class ReadOnlyError(RingbearerError, PasswordSetError, PasswordDeleteError, NotI
 
     It is a NotImplementedError too, so that keyring's chainer goes on to a backend that can store.
     """
+
+
+class ChainctlAuthError(RingbearerError):
+    """No token came from chainctl. The names here and below are those of keyrings-chainguard-libraries."""
+
+
+class ChainctlNotFoundError(ChainctlAuthError, ProcessError):
+    """chainctl is not on PATH."""
+
+
+class ChainctlCommandError(ChainctlAuthError, ProcessError):
+    """chainctl failed, or printed something that is no token."""
+
+
+class ChainctlTimeoutError(ChainctlAuthError, LookupTimeoutError):
+    """chainctl took too long."""
+
+
+class MendaKeyRingError(RingbearerError):
+    """No token came from Menda. The names here and below are those of menda-keyring."""
+
+    #: The HTTP status that Menda answered with, where there is one.
+    status_code: Optional[int] = None
+
+    def __init__(self, message: Optional[str] = None, *, status_code: Optional[int] = None) -> None:
+        super().__init__((type(self).__doc__ or "") if message is None else message)
+        self.status_code = status_code
+
+
+class ProfileWithoutHostError(MendaKeyRingError, ConfigurationError):
+    """The profile has no host."""
+
+
+class M2MProfileWithoutClientCredentialsError(MendaKeyRingError, ConfigurationError):
+    """The profile is for a machine and lacks client_id or client_secret."""
+
+
+class ProfileNotFoundError(MendaKeyRingError, ConfigurationError):
+    """There is no such profile in the configuration file."""
+
+
+class InvalidCachedTokenError(MendaKeyRingError, ConfigurationError):
+    """The file with the Menda CLI's tokens cannot be used."""
+
+
+class NoCachedLoginError(MendaKeyRingError, AuthenticationError):
+    """Nobody is logged in, or no longer; sign in again."""
+
+
+class MendaCloudAPIError(MendaKeyRingError, AuthenticationError):
+    """Menda cloud answered a request with an error."""
+
+
+class NoStoreError(RingbearerError, NoKeyringError):
+    """Nothing here stores passwords."""
 
 
 class StoreError(RingbearerError, RuntimeError):

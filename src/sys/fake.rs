@@ -36,6 +36,7 @@ pub(crate) struct Fake {
     agent: Option<Answering>,
     state: Mutex<State>,
     cancel: Cancel,
+    since: Duration,
 }
 
 #[derive(Default)]
@@ -142,6 +143,12 @@ impl Fake {
         self.lock().pauses.clone()
     }
 
+    /// Lets the lookup begin so much later.
+    pub(crate) fn later(mut self, length: Duration) -> Self {
+        self.since = length;
+        self
+    }
+
     /// Lets time pass.
     pub(crate) fn advance(&self, length: Duration) {
         self.lock().elapsed += length;
@@ -170,7 +177,7 @@ impl System for Fake {
 
     fn now(&self) -> SystemTime {
         // Any fixed moment will do; this one is 2026-11-22T00:00:00Z.
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_305_600) + self.lock().elapsed
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_305_600) + self.since + self.lock().elapsed
     }
 
     fn remaining(&self) -> Duration {

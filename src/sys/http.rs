@@ -85,6 +85,12 @@ impl Request {
         Self::post(url, "application/json", document.to_string().into_bytes())
     }
 
+    /// A POST without a body.
+    #[must_use]
+    pub fn post_nothing(url: Url) -> Self {
+        Self { method: Method::Post, ..Self::get(url) }
+    }
+
     fn post(url: Url, content_type: &str, body: Vec<u8>) -> Self {
         Self { method: Method::Post, body: Zeroizing::new(body), ..Self::get(url) }.header("Content-Type", content_type)
     }

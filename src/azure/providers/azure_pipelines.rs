@@ -9,10 +9,11 @@
 use serde_json::json;
 use url::Url;
 
-use super::{Grant, Tenant, assertion, pat::PIPELINE_VARIABLE};
+use super::{Grant, Tenant, pat::PIPELINE_VARIABLE};
 use crate::{
     azure::entra::request_token_by_assertion,
     error::{Error, Kind, Result},
+    job_token,
     provider::{Attempt, TokenProvider},
     secret::Secret,
     sys::{System, http::Request},
@@ -74,5 +75,5 @@ fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Resu
     url.query_pairs_mut().append_pair("api-version", "7.1").append_pair("serviceConnectionId", connection);
     let request = Request::post_json(url, &json!({})).header("Accept", "application/json").bearer(token);
     let hint = "is the pipeline allowed to use the service connection?";
-    assertion::request(system, &request, "Azure Pipelines", "oidcToken", hint)
+    job_token::ask(system, &request, "Azure Pipelines", "oidcToken", hint)
 }

@@ -13,10 +13,11 @@ use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Grant, Tenant, client_secret::lacks_client_id, named_file};
+use super::{Grant, Tenant, client_secret::lacks_client_id};
 use crate::{
     azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
     error::{Error, Kind, Result},
+    named_file,
     provider::{Attempt, TokenProvider},
     secret::Secret,
     sys::System,

@@ -2,9 +2,10 @@
 
 use log::debug;
 
-use super::{Feed, Grant, named_file};
+use super::{Feed, Grant};
 use crate::{
     error::Result,
+    named_file,
     provider::{Attempt, TokenProvider},
     secret::Secret,
     sys::System,

@@ -1,8 +1,6 @@
 //! The sources of tokens for Azure DevOps, one file each, and which of them are asked.
-//! `assertion` and `named_file` hold what several of them share.
 
 pub mod ado_auth_helper;
-mod assertion;
 pub mod azd;
 pub mod azure_cli;
 pub mod azure_pipelines;
@@ -11,7 +9,6 @@ pub mod client_secret;
 pub mod env_var;
 pub mod feed_endpoints;
 pub mod managed_identity;
-mod named_file;
 pub mod pat;
 pub mod workload_identity;
 

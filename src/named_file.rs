@@ -18,7 +18,7 @@ const CAP: usize = 256 * 1024;
 const LONGEST_PATH: usize = 256;
 
 /// Reads the file that `variable` names as `path`.
-pub(super) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Zeroizing<Vec<u8>>> {
+pub fn read(system: &dyn System, variable: &str, path: &str) -> Result<Zeroizing<Vec<u8>>> {
     let is_path = path.len() <= LONGEST_PATH && !path.contains(char::is_control) && Path::new(path).is_absolute();
     if !is_path {
         return Err(Error::new(Kind::Configuration, format!("{variable} does not hold the absolute path of a file"))
@@ -31,13 +31,14 @@ pub(super) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Ze
 }
 
 /// Reads a file with one token in it.
-pub(super) fn read_token(system: &dyn System, variable: &str, path: &str) -> Result<Secret> {
+pub fn read_token(system: &dyn System, variable: &str, path: &str) -> Result<Secret> {
     Secret::from_utf8_trimmed(&read(system, variable, path)?)
         .ok_or_else(|| broken(variable, path, "is empty or not text"))
 }
 
 /// What is wrong with a file that [`read`] has read, so that its path may be shown.
-pub(super) fn broken(variable: &str, path: &str, why: &str) -> Error {
+#[must_use]
+pub fn broken(variable: &str, path: &str, why: &str) -> Error {
     Error::new(Kind::Configuration, format!("{variable} names {path}, which {why}"))
         .with_hint(format!("correct or unset {variable}"))
 }

@@ -1,0 +1,127 @@
+//! The token that chainctl keeps on disk: reading it costs no process.
+
+use std::{path::PathBuf, time::Duration};
+
+use zeroize::Zeroizing;
+
+use super::{AUDIENCE, credential, is_for_libraries};
+use crate::{
+    backend::Credential,
+    error::Result,
+    jwt::Claims,
+    provider::{Attempt, TokenProvider},
+    secret::Secret,
+    sys::System,
+};
+
+/// The most bytes that the file may have.
+const CAP: usize = 64 * 1024;
+
+/// How much longer a token must live to be taken: an install must be able to end. chainctl makes a new one.
+const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// The source.
+pub struct CacheFile;
+
+impl TokenProvider<(), Credential> for CacheFile {
+    fn name(&self) -> &'static str {
+        "chainctl_cache"
+    }
+
+    /// Never an error: the file is chainctl's, which mends what is wrong with it when it is asked.
+    fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
+        let Some(path) = path(system) else {
+            return Ok(Attempt::skip("no cache directory is known"));
+        };
+        let skip = |why: &str| Ok(Attempt::skip(format!("{} {why}", path.display())));
+        let content = match system.read_file(&path, CAP).map(Zeroizing::new) {
+            Ok(content) => content,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return skip("is not there"),
+            Err(_) => return skip("cannot be read"),
+        };
+        let Some((token, claims)) =
+            Secret::from_utf8_trimmed(&content).and_then(|token| Claims::read(&token).map(|claims| (token, claims)))
+        else {
+            return skip("holds no token");
+        };
+        if is_for_libraries(&claims) != Some(true) {
+            return skip("is for another audience");
+        }
+        match claims.expires() {
+            Some(end) if end > system.now() + MARGIN => Ok(Attempt::Token(credential(token))),
+            Some(_) => skip("has expired, or is about to"),
+            None => skip("does not say when it expires"),
+        }
+    }
+}
+
+/// Where chainctl keeps the token: below the cache directory as Go's `os.UserCacheDir` has it.
+/// <https://pkg.go.dev/os#UserCacheDir>
+fn path(system: &dyn System) -> Option<PathBuf> {
+    let named = |variable: &str| system.setting(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let directory = if cfg!(windows) {
+        named("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        system.home().map(|home| home.join("Library").join("Caches"))
+    } else {
+        named("XDG_CACHE_HOME").or_else(|| system.home().map(|home| home.join(".cache")))
+    };
+    directory.map(|directory| directory.join("chainguard").join(AUDIENCE.replace('/', "-")).join("oidc-token"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{jwt::token_of, sys::fake::Fake};
+
+    fn skipped(content: &str) -> Option<String> {
+        let home = Fake::default().variable("HOME", "/home/user").variable("LOCALAPPDATA", "C:\\user");
+        let place = path(&home).unwrap().display().to_string();
+        let fake = home.file(&place, content);
+        match CacheFile.token(&fake, &()).unwrap() {
+            Attempt::Token(found) => {
+                assert_eq!(found.password.expose(), content.trim());
+                None
+            }
+            Attempt::Skip(why) => Some(why.replace(&place, "it")),
+        }
+    }
+
+    fn of(audience: &Value, life: u64) -> String {
+        token_of(&json!({"aud": audience, "exp": 1_795_305_600 + life}))
+    }
+
+    #[test]
+    fn a_fresh_token_for_the_libraries_is_taken() {
+        assert_eq!(skipped(&of(&json!(AUDIENCE), 3600)), None);
+        assert_eq!(skipped(&format!("{}\n", of(&json!([AUDIENCE]), 301))), None);
+    }
+
+    #[test]
+    fn every_other_file_is_passed_over_with_the_reason() {
+        assert_eq!(skipped(&of(&json!(AUDIENCE), 300)).as_deref(), Some("it has expired, or is about to"));
+        assert_eq!(skipped(&of(&json!("other"), 3600)).as_deref(), Some("it is for another audience"));
+        assert_eq!(skipped(&token_of(&json!({"aud": AUDIENCE}))).as_deref(), Some("it does not say when it expires"));
+        assert_eq!(skipped("").as_deref(), Some("it holds no token"));
+        assert_eq!(skipped(&"x".repeat(CAP + 1)).as_deref(), Some("it cannot be read"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_cache_directory_is_the_one_that_go_takes() {
+        let at = |cache: &str| path(&Fake::default().variable("HOME", "/home/user").variable("XDG_CACHE_HOME", cache));
+        assert_eq!(at("/cache"), Some("/cache/chainguard/libraries.cgr.dev/oidc-token".into()));
+        assert_eq!(at("relative"), Some("/home/user/.cache/chainguard/libraries.cgr.dev/oidc-token".into()));
+        assert_eq!(path(&Fake::default()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_file_holds_it_is_a_token_or_passed_over(content in "\\PC{0,200}") {
+            skipped(&content);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Chainguard Libraries: `libraries.cgr.dev` and every other host below `cgr.dev`.
+//!
+//! One token opens all of its indexes. Whoever has one already ([`variables`], [`cache_file`]) is asked before
+//! whoever makes one: [`exchange`] for CI, then [`chainctl`], the vendor's own program.
+
+pub mod cache_file;
+pub mod chainctl;
+pub mod exchange;
+pub mod variables;
+
+use std::time::SystemTime;
+
+use crate::{
+    backend::{Backend, Credential},
+    error::{Error, Kind, Result},
+    identity,
+    jwt::Claims,
+    provider::{TokenProvider, ask_in_turn},
+    secret::Secret,
+    service::{Service, subdomain_of},
+    sys::System,
+    token::TokenCache,
+};
+
+/// The audience of the tokens that open the libraries.
+pub const AUDIENCE: &str = "libraries.cgr.dev";
+
+/// The domain below which Chainguard serves packages.
+const DOMAIN: &str = "cgr.dev";
+
+/// The user name that goes with a token. The service looks at the password alone.
+const TOKEN_USERNAME: &str = "_token";
+
+/// What to do if no source knows better.
+const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID \
+                    and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY; RINGBEARER_DEBUG=1 shows every step";
+
+/// What the variables begin with that decide whose token is got.
+const PREFIXES: [&str; 9] = [
+    "ACTIONS_",
+    "CHAINCTL_",
+    "CHAINGUARD_",
+    "HOME",
+    "LOCALAPPDATA",
+    "PATH",
+    "RINGBEARER_CHAINGUARD_",
+    "USERPROFILE",
+    "XDG_CACHE_HOME",
+];
+
+/// A source of credentials. There is one audience, so that nothing needs to be said about what is wanted.
+type Source = &'static dyn TokenProvider<(), Credential>;
+
+/// The sources in the order in which they are asked: first what somebody set up for this very purpose, and what
+/// costs nothing; a pull token last, because each leaves an identity behind in the organisation.
+const SOURCES: [Source; 6] = [
+    &variables::PullToken,
+    &variables::AuthToken,
+    &cache_file::CacheFile,
+    &exchange::Oidc,
+    &chainctl::AuthToken,
+    &chainctl::NewPullToken,
+];
+
+/// The backend for Chainguard Libraries.
+#[derive(Default)]
+pub struct ChainguardLibraries {
+    credentials: TokenCache<Credential>,
+}
+
+impl Backend for ChainguardLibraries {
+    fn name(&self) -> &'static str {
+        "chainguard"
+    }
+
+    fn claims(&self, service: &Service) -> bool {
+        service.is_https_on_the_usual_port()
+            && service.host().and_then(|host| subdomain_of(host, DOMAIN)).is_some_and(|labels| !labels.is_empty())
+    }
+
+    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+        let key = format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[]));
+        let make = || {
+            let credential = ask_in_turn(system, &SOURCES, &(), |_, credential| check(system, credential))
+                .map_err(|exhausted| exhausted.into_error(HINT))?;
+            let expires = credential.expires;
+            Ok((credential, expires))
+        };
+        let credential = self
+            .credentials
+            .get_or_make(system, &key, AUDIENCE, make)
+            .map_err(|error| error.within(format_args!("no credential for {}", service.host().unwrap_or(DOMAIN))))?;
+        Ok(Some(credential))
+    }
+}
+
+/// A token with the user name that goes with tokens.
+fn credential(token: Secret) -> Credential {
+    let expires = Claims::read(&token).and_then(|claims| claims.expires());
+    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires }
+}
+
+/// Whatever the source: what is no password, or has expired, leaves the turn to the next one.
+fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
+    let shown = [credential.username.as_str(), credential.password.expose()];
+    if shown.iter().any(|text| text.contains(|character: char| character.is_control() || character.is_whitespace())) {
+        return Err(Error::new(Kind::Rejected, "it gives something with blanks or several lines, which is no token"));
+    }
+    if is_over(system.now(), credential.expires) {
+        return Err(Error::new(Kind::Rejected, "its token has expired"));
+    }
+    Ok(credential)
+}
+
+fn is_over(now: SystemTime, expires: Option<SystemTime>) -> bool {
+    expires.is_some_and(|end| end <= now)
+}
+
+/// Whether a token says that it is for the libraries; `None` if it does not say whom it is for. The claim is a text
+/// or a list of texts (RFC 7519, section 4.1.3).
+fn is_for_libraries(claims: &Claims) -> Option<bool> {
+    claims.audiences().map(|audiences| {
+        audiences
+            .iter()
+            .any(|audience| audience.strip_prefix("https://").unwrap_or(audience).trim_end_matches('/') == AUDIENCE)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{jwt::token_of, sys::fake::Fake};
+
+    #[test]
+    fn hosts_below_the_domain_are_claimed_and_no_others() {
+        let claims = |raw: &str| ChainguardLibraries::default().claims(&Service::parse(raw));
+        for raw in [
+            "https://libraries.cgr.dev/python/simple/",
+            "libraries.cgr.dev",
+            "https://_token:x@LIBRARIES.cgr.dev:443/cu128/simple",
+            "https://virtualapk.a.cgr.dev/",
+        ] {
+            assert!(claims(raw), "{raw}");
+        }
+        for raw in [
+            "https://cgr.dev/",
+            "http://libraries.cgr.dev/",
+            "https://libraries.cgr.dev:8443/",
+            "https://libraries.cgr.dev.evil.example/",
+            "https://evil.example/libraries.cgr.dev",
+            "https://librariesxcgr.dev/",
+            "https://libraries.cgr.dev@evil.example/",
+            "https://[bad",
+        ] {
+            assert!(!claims(raw), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_token_serves_every_host_until_shortly_before_its_end() {
+        let end = 1_795_305_600 + 3600;
+        let token = token_of(&json!({"aud": AUDIENCE, "exp": end}));
+        let fake = Fake::default().variable("CHAINCTL_AUTH_TOKEN", &token);
+        let backend = ChainguardLibraries::default();
+        for service in ["https://libraries.cgr.dev/python/simple/", "other.cgr.dev"] {
+            let found = backend.get(&fake, &Service::parse(service), Some("anybody")).unwrap().unwrap();
+            assert_eq!((found.username.as_str(), found.password.expose()), ("_token", token.as_str()));
+        }
+        let later = fake.later(std::time::Duration::from_secs(3600));
+        let error = backend.get(&later, &Service::parse("libraries.cgr.dev"), None).unwrap_err();
+        assert!(error.message().contains("its token has expired"), "{error}");
+    }
+
+    #[test]
+    fn if_nobody_serves_the_error_names_host_sources_and_remedy() {
+        let error = ChainguardLibraries::default()
+            .get(&Fake::default(), &Service::parse("libraries.cgr.dev"), None)
+            .unwrap_err();
+        assert_eq!(error.name(), Some("ChainctlNotFoundError"));
+        let shown = error.to_string();
+        for part in ["no credential for libraries.cgr.dev: ", "not set up: pull_token (no CHAINGUARD_PYTHON_TOKEN)"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+    }
+}

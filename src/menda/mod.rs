@@ -1,0 +1,263 @@
+//! Menda cloud: private registries on AWS CodeArtifact, opened by a token that Menda hands out.
+//!
+//! A lookup goes: the [`profile`] says where and as whom to sign in; an access token comes from the Menda
+//! CLI's [`cached_login`] or, for a machine, from the [`api`]; and the API exchanges it for the registry's.
+
+pub mod api;
+pub mod cached_login;
+pub mod profile;
+
+use std::time::Duration;
+
+use log::debug;
+
+use self::profile::{Profile, Way};
+use crate::{
+    backend::{Backend, Credential},
+    error::{Error, Kind, Result},
+    identity,
+    secret::Secret,
+    service::{Service, subdomain_of},
+    sys::System,
+    token::{Token, TokenCache},
+};
+
+/// The user name that CodeArtifact wants.
+const USERNAME: &str = "aws";
+
+/// How long a registry token is kept that does not say when it ends. CodeArtifact's own live 15 minutes or more.
+/// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
+const UNKNOWN_LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// What the variables begin with that decide who signs in.
+const PREFIXES: [&str; 3] = ["HOME", "MENDA_", "USERPROFILE"];
+
+/// The backend for Menda's registries.
+pub struct MendaCodeArtifact {
+    tokens: TokenCache<Token>,
+}
+
+impl Default for MendaCodeArtifact {
+    fn default() -> Self {
+        Self { tokens: TokenCache::keeping_unknown_for(UNKNOWN_LIFE) }
+    }
+}
+
+impl Backend for MendaCodeArtifact {
+    fn name(&self) -> &'static str {
+        "menda"
+    }
+
+    fn claims(&self, service: &Service) -> bool {
+        service.is_https_on_the_usual_port() && service.host().is_some_and(is_code_artifact)
+    }
+
+    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+        let host = service.host().unwrap_or_default();
+        let token = Profile::read(system).and_then(|profile| {
+            let Some(profile) = profile else { return Ok(None) };
+            self.token(system, &profile).map(Some)
+        });
+        match token {
+            Ok(Some(Token { secret, expires })) => {
+                Ok(Some(Credential { username: USERNAME.to_owned(), password: secret, expires }))
+            }
+            Ok(None) => {
+                debug!("{host}: Menda is not set up here; another backend may know the registry");
+                Ok(None)
+            }
+            Err(error) => Err(error.within(format_args!("no credential for {host}"))),
+        }
+    }
+}
+
+impl MendaCodeArtifact {
+    fn token(&self, system: &dyn System, profile: &Profile) -> Result<Token> {
+        // A login as somebody else is another identity; that the same login grows old is not.
+        let login = match &profile.way {
+            Way::Machine { .. } => None,
+            Way::User { .. } => cached_login::content(system),
+        };
+        let login = login.as_ref().map_or(&[][..], |content| content);
+        let digest = identity::digest(system, &PREFIXES, &[&profile.fingerprint(), login]);
+        self.tokens.get_or_make(system, &digest, profile.host.as_str(), || {
+            let token = mint(system, profile)?;
+            let expires = token.expires;
+            Ok((token, expires))
+        })
+    }
+}
+
+/// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.
+fn mint(system: &dyn System, profile: &Profile) -> Result<Token> {
+    match &profile.way {
+        Way::User { id, note } => {
+            let Some(access) = cached_login::access_token(system, id)? else {
+                let message = format!(
+                    "No valid cached token for profile '{id}'{note}. Run `menda auth login` or use M2M (env vars or auth_type=m2m)"
+                );
+                return Err(Error::new(Kind::Rejected, message).named("NoCachedLoginError"));
+            };
+            api::registry_token(system, &profile.host, &access)
+        }
+        Way::Machine { client_id, client_secret, cached_as } => {
+            let sign_in = || api::access_token(system, &profile.host, client_id, client_secret);
+            let cached = cached_login::access_token(system, cached_as).unwrap_or_else(|error| {
+                debug!("{error}; signing in anew");
+                None
+            });
+            let Some(cached) = cached else {
+                return api::registry_token(system, &profile.host, &sign_in()?);
+            };
+            match api::registry_token(system, &profile.host, &cached) {
+                // It may have been withdrawn before its time.
+                Err(error) if error.kind() == Kind::Rejected => {
+                    debug!("{error}; signing in anew");
+                    api::registry_token(system, &profile.host, &sign_in()?)
+                }
+                outcome => outcome,
+            }
+        }
+    }
+}
+
+/// Whether a host is a domain of CodeArtifact's: `{name}-{account}.d.codeartifact.{region}.amazonaws.com`.
+/// <https://docs.aws.amazon.com/codeartifact/latest/ug/python-configure-pip.html>
+fn is_code_artifact(host: &str) -> bool {
+    let parts = || {
+        let (domain, rest) = subdomain_of(host, "amazonaws.com")?.split_once(".d.codeartifact.")?;
+        let (name, account) = domain.rsplit_once('-')?;
+        Some((name, account, rest))
+    };
+    let is_label = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+    };
+    parts().is_some_and(|(name, account, region)| {
+        is_label(name) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && is_label(region)
+    })
+}
+
+/// A token that a service or a file gave, if it can be one: no blanks inside.
+fn usable(token: &str) -> Option<Secret> {
+    Secret::from_trimmed(token)
+        .filter(|token| !token.expose().contains(|character: char| character.is_whitespace() || character.is_control()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::{fake::Fake, http::Method};
+
+    const SERVICE: &str = "https://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com/pypi/plugins/simple/";
+    const OAUTH: &str = "https://api.menda.example/api/v1/auth/oauth2/token";
+    const REGISTRY: &str = "https://api.menda.example/api/v1/auth/registry/token";
+
+    fn machine() -> Fake {
+        Fake::default()
+            .variable("HOME", "/home/user")
+            .variable("MENDA_CLIENT_ID", "robot")
+            .variable("MENDA_CLIENT_SECRET", "x-secret")
+            .variable("MENDA_HOST", "https://api.menda.example/")
+    }
+
+    fn get(backend: &MendaCodeArtifact, fake: &Fake) -> Result<Option<(String, String)>> {
+        let found = backend.get(fake, &Service::parse(SERVICE), None)?;
+        Ok(found.map(|found| (found.username, found.password.expose().to_owned())))
+    }
+
+    #[test]
+    fn code_artifact_hosts_are_claimed_and_nothing_that_only_names_one() {
+        let claims = |raw: &str| MendaCodeArtifact::default().claims(&Service::parse(raw));
+        for raw in [
+            SERVICE,
+            "menda-private-058264169513.d.codeartifact.us-gov-east-1.amazonaws.com",
+            "https://aws@A-058264169513.d.codeartifact.eu-west-1.AMAZONAWS.com:443/pypi/x/simple",
+        ] {
+            assert!(claims(raw), "{raw}");
+        }
+        for raw in [
+            "http://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com:8443/",
+            "https://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com.evil.example/",
+            "https://evil.example/?x=menda-058264169513.d.codeartifact.us-east-1.amazonaws.com",
+            "https://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com@evil.example/",
+            "https://menda-05826416951.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://menda-05826416951x.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://-058264169513.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://a.b-058264169513.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://menda-058264169513.d.codeartifact.a.b.amazonaws.com/",
+            "https://menda-058264169513.d.codeartifact..amazonaws.com/",
+            "https://codeartifact.eu-west-1.amazonaws.com/",
+            "https://s3.amazonaws.com/",
+            "https://amazonaws.com/",
+        ] {
+            assert!(!claims(raw), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_machine_signs_in_once_and_its_registry_token_serves_ten_minutes() {
+        let fake = machine().answer(Method::Post, OAUTH, 200, r#"{"access_token":"access"}"#).answer(
+            Method::Post,
+            REGISTRY,
+            200,
+            r#"{"token":"registry"}"#,
+        );
+        let backend = MendaCodeArtifact::default();
+        for _ in 0..2 {
+            assert_eq!(get(&backend, &fake).unwrap(), Some(("aws".to_owned(), "registry".to_owned())));
+        }
+        fake.assert_done();
+        let fake = fake.later(UNKNOWN_LIFE.saturating_sub(Duration::from_secs(1)));
+        assert!(get(&backend, &fake).is_ok());
+        let again = fake.later(UNKNOWN_LIFE).answer(Method::Post, OAUTH, 200, r#"{"access_token":"access"}"#).answer(
+            Method::Post,
+            REGISTRY,
+            200,
+            r#"{"token":"second"}"#,
+        );
+        assert_eq!(get(&backend, &again).unwrap().unwrap().1, "second");
+    }
+
+    #[test]
+    fn a_machines_cached_token_that_is_refused_is_followed_by_a_sign_in() {
+        let fake = machine()
+            .file("/home/user/.menda/tokens/cache/.token", "[robot]\naccess_token = old\n")
+            .answer(Method::Post, REGISTRY, 401, "")
+            .answer(Method::Post, OAUTH, 200, r#"{"access_token":"access"}"#)
+            .answer(Method::Post, REGISTRY, 200, r#"{"token":"registry"}"#);
+        assert_eq!(get(&MendaCodeArtifact::default(), &fake).unwrap().unwrap().1, "registry");
+        let tokens: Vec<_> = fake.requests().iter().flat_map(|request| request.headers.clone()).collect();
+        assert_eq!(tokens.iter().filter(|(name, _)| *name == "authorizationToken").count(), 2);
+    }
+
+    #[test]
+    fn a_person_needs_a_login_and_another_login_is_another_identity() {
+        let fake = Fake::default()
+            .variable("HOME", "/home/user")
+            .file("/home/user/.menda/mendacfg", "[default]\nhost = https://api.menda.example\n");
+        let backend = MendaCodeArtifact::default();
+        let error = get(&backend, &fake).unwrap_err();
+        assert_eq!(error.name(), Some("NoCachedLoginError"));
+        let log_in = |fake: Fake, name: &str| {
+            fake.file("/home/user/.menda/tokens/cache/.token", &format!("[default]\nid_token = {name}\n")).answer(
+                Method::Post,
+                REGISTRY,
+                200,
+                &format!(r#"{{"token":"of-{name}"}}"#),
+            )
+        };
+        fake.advance(Duration::from_secs(10));
+        let fake = log_in(fake, "ada");
+        assert_eq!(get(&backend, &fake).unwrap().unwrap().1, "of-ada");
+        let fake = log_in(fake, "eve");
+        assert_eq!(get(&backend, &fake).unwrap().unwrap().1, "of-eve");
+    }
+
+    #[test]
+    fn where_nothing_is_set_up_there_is_nothing_and_nothing_wrong() {
+        assert_eq!(get(&MendaCodeArtifact::default(), &Fake::default().variable("HOME", "/home/user")).unwrap(), None);
+        assert_eq!(get(&MendaCodeArtifact::default(), &Fake::default()).unwrap(), None);
+    }
+}
