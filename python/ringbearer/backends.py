@@ -178,8 +178,8 @@ class NoStoreKeyring(_Properties, KeyringBackend):
 
 _NO_STORE = (
     "no keyring backend here stores passwords, and nothing was stored or deleted; make ringbearer's own store with "
-    "`ringbearer store init`, which needs an ssh-agent (SSH_AUTH_SOCK), or install another backend, such as keyrings.alt "
-    "(Poetry writes to its own file if POETRY_KEYRING_ENABLED=false)"
+    "`ringbearer store init`, which needs an ssh-agent (SSH_AUTH_SOCK), or install another backend, such as "
+    "keyrings.alt (Poetry writes to its own file if POETRY_KEYRING_ENABLED=false)"
 )
 
 debugging.to_stderr()

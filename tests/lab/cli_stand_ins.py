@@ -88,6 +88,10 @@ class StandIns:
         """Script the Azure Developer CLI."""
         return self.program("azd", *answers)
 
+    def chainctl(self, *answers: Answer) -> str:
+        """Script Chainguard's chainctl."""
+        return self.program("chainctl", *answers)
+
     def ado_auth_helper(self, home: object, *answers: Answer) -> str:
         """Script ``~/ado-auth-helper``, which Codespaces puts into the home directory, not on PATH."""
         return self.program("ado-auth-helper", *answers, directory=str(home))

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from .authority import EXPIRED, MISNAMED, UNTRUSTED, CertificateAuthority
 from .azure.entra import Entra
 from .azure.service import Azure
+from .chainguard import Chainguard
 from .environment import TRUST_VARIABLES, child_environment, programs_directory
 from .faults import Faults
 from .hostile import Hostile
 from .log import RequestLog
+from .menda import Menda
 from .proxy import Proxy
 from .server import Server
 from .sites import Sites
@@ -34,6 +36,8 @@ class PracticeCloud:
         self._directory = tempfile.TemporaryDirectory(prefix="lab-cloud-")
         self.programs = programs_directory(os.path.join(self._directory.name, "programs"))
         self.azure = Azure(self.sites, self._server)
+        self.chainguard = Chainguard(self.sites)
+        self.menda = Menda(self.sites)
         self.hostile = Hostile(self.sites)
         self.proxy = Proxy(self._server, self.sites, self.authority, port)
 

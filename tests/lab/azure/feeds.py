@@ -5,12 +5,11 @@ Index pages follow PEP 503, uploads the legacy API that twine speaks.
 
 from __future__ import annotations
 
-import email.parser
-import email.policy
 import html
 from urllib.parse import quote
 
 from ..messages import HeaderList, Request, Response, html_response, json_response, not_found, redirect_response
+from ..multipart import read_upload
 from ..packages import Package, normalize
 from ..sites import Sites
 from .organisations import Feed, Grant, Organisation
@@ -97,7 +96,7 @@ class Feeds:
             return Response(405)
         if grant is None or not grant.may_write:
             return json_response({"message": "the token's scope does not include vso.packaging_write"}, 403)
-        fields, file_name, content = _read_upload(request)
+        fields, file_name, content = read_upload(request)
         if fields.get(":action") != "file_upload" or not file_name or not fields.get("name"):
             return json_response({"message": "this is not an upload"}, 400)
         package = Package(fields["name"], fields.get("version", ""), file_name, content)
@@ -187,19 +186,3 @@ def _range(value: str | None, size: int) -> tuple[int, int] | None:
     if not first:
         return max(0, size - int(last)), size - 1
     return int(first), min(int(last), size - 1) if last else size - 1
-
-
-def _read_upload(request: Request) -> tuple[dict[str, str], str, bytes]:
-    """The fields, the file's name and the file of a ``multipart/form-data`` body (RFC 7578)."""
-    head = "Content-Type: {}\r\n\r\n".format(request.header("Content-Type") or "text/plain").encode()
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + request.body)
-    fields: dict[str, str] = {}
-    file_name, content = "", b""
-    for part in message.iter_parts() if message.is_multipart() else ():
-        name = part.get_param("name", header="content-disposition")
-        value = part.get_payload(decode=True) or b""
-        if name == "content":
-            file_name, content = part.get_filename() or "", value
-        else:
-            fields[str(name)] = value.decode("utf-8", "replace")
-    return fields, file_name, content

@@ -1,0 +1,108 @@
+"""Chainguard Libraries: the index, the issuer that exchanges tokens, and what chainctl hands out."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+
+from . import tokens
+from .messages import Request, Response, json_response, not_found
+from .packages import wheel
+from .simple_index import SimpleIndex, challenge
+from .sites import Sites
+
+AUDIENCE = "libraries.cgr.dev"
+CONSOLE = "https://console-api.enforce.dev"
+ISSUER_HOST = "issuer.enforce.dev"
+ISSUER = "https://issuer.enforce.dev"
+STORAGE = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
+
+
+class Chainguard:
+    """From the start there are the index `python` with hello-private 1.0 and greetings 2.0, which requires it, and the
+    index `remediated`; and the identity `identity`, which nobody may assume until `trust` says so.
+    """
+
+    def __init__(self, sites: Sites) -> None:
+        self.python = SimpleIndex("https://libraries.cgr.dev/python", STORAGE)
+        self.remediated = SimpleIndex("https://libraries.cgr.dev/python-remediated", STORAGE)
+        self.python.add(wheel("hello-private", "1.0"), wheel("greetings", "2.0", requires=["hello-private>=1.0"]))
+        self.identity = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567/89abcdef01234567"
+        #: The tokens that the issuer gave out.
+        self.issued: list[str] = []
+        #: A subject that is known and may not read.
+        self.unentitled: set[str] = set()
+        self._trusted: dict[str, tuple[str, str]] = {}
+        sites.add("*.cgr.dev", self._serve)
+        sites.add(ISSUER_HOST, self._exchange)
+        sites.add(STORAGE, self._store)
+
+    def token(
+        self, audience: object = AUDIENCE, lifetime: float = 3600, subject: str = "frodo", **claims: object
+    ) -> str:
+        """A token as chainctl prints it."""
+        return tokens.mint(
+            {"iss": ISSUER, "sub": subject, "aud": audience, "jti": secrets.token_hex(8), **claims}, lifetime
+        )
+
+    def pull_token(self, lifetime: float = 8 * 3600) -> tuple[str, str]:
+        """User name and password of a pull token."""
+        return self.identity, self.token(lifetime=lifetime, subject=self.identity)
+
+    def trust(self, issuer: str, subject: str) -> None:
+        """Let whom this issuer calls so assume `identity`."""
+        self._trusted[self.identity] = (issuer, subject)
+
+    def proof(
+        self, issuer: str = "https://gitlab.example", subject: str = "project:ring", audience: str = ISSUER
+    ) -> str:
+        """A job's identity token."""
+        return tokens.mint({"iss": issuer, "sub": subject, "aud": audience}, 300)
+
+    def write_cache(self, home: object, token: str, cache: str = ".cache") -> str:
+        """Put a token where chainctl keeps it (on Linux). Returns the file."""
+        directory = os.path.join(str(home), cache, "chainguard", AUDIENCE)
+        os.makedirs(directory, exist_ok=True)
+        path = os.path.join(directory, "oidc-token")
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(token)
+        os.chmod(path, 0o600)
+        return path
+
+    def _serve(self, request: Request) -> Response:
+        claims = tokens.verify(request.basic[1]) if request.basic else None
+        if claims is None or claims.get("aud") not in (AUDIENCE, [AUDIENCE]):
+            return challenge("Chainguard Libraries")
+        if claims.get("sub") in self.unentitled:
+            return Response(403)
+        if request.host != "libraries.cgr.dev":
+            return not_found()
+        for index in (self.python, self.remediated):
+            found = index.answer(request)
+            if found is not None:
+                return found
+        return not_found()
+
+    def _store(self, request: Request) -> Response:
+        index = self.python if self.python.find((request.segments or [""])[-1]) else self.remediated
+        return index.stored(request)
+
+    def _exchange(self, request: Request) -> Response:
+        if request.path != "/sts/exchange":
+            return not_found()
+        if request.method != "POST":
+            return Response(405)
+        claims = tokens.verify(request.bearer or "")
+        if claims is None or claims.get("aud") not in (ISSUER, [ISSUER]):
+            return json_response({"code": 16, "message": "the identity token is not valid", "details": []}, 401)
+        form = request.form if (request.header("Content-Type") or "").startswith("application/x-www-form") else {}
+        if not form.get("aud") or not form.get("identity"):
+            return json_response({"code": 3, "message": "aud and identity are required", "details": []}, 400)
+        if self._trusted.get(form["identity"]) != (claims.get("iss"), claims.get("sub")):
+            return json_response({"code": 7, "message": "the identity may not be assumed by this token"}, 403)
+        token = self.token(form["aud"], subject=form["identity"])
+        self.issued.append(token)
+        expiry = datetime.datetime.fromtimestamp(tokens.read(token)["exp"], datetime.timezone.utc)
+        moment = expiry.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return json_response({"token": token, "refreshToken": "refresh-" + secrets.token_hex(16), "expiry": moment})

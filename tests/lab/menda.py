@@ -1,0 +1,99 @@
+"""Menda cloud: the API that signs people and machines in, and a registry on AWS CodeArtifact."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+
+from .messages import Request, Response, json_response, not_found
+from .multipart import read_upload
+from .packages import Package, wheel
+from .simple_index import SimpleIndex, challenge
+from .sites import Sites
+
+HOST = "https://api.example.menda.cloud"
+REGISTRY_HOST = "menda-private-058264169513.d.codeartifact.eu-west-1.amazonaws.com"
+STORAGE = "assets-058264169513-eu-west-1.s3.eu-west-1.amazonaws.com"
+
+
+class Menda:
+    """From the start there are the machine `client_id` with `client_secret`, and the registry's index `plugins` with
+    hello-private 1.0 and greetings 2.0, which requires it.
+    """
+
+    def __init__(self, sites: Sites) -> None:
+        self.client_id = "robot-058264"
+        self.client_secret = "Sp%61-" + secrets.token_urlsafe(12) + "+/&= %"
+        self.plugins = SimpleIndex(f"https://{REGISTRY_HOST}/pypi/plugins", STORAGE)
+        self.plugins.add(wheel("hello-private", "1.0"), wheel("greetings", "2.0", requires=["hello-private>=1.0"]))
+        #: What the API gave out.
+        self.access_tokens: list[str] = []
+        self.registry_tokens: list[str] = []
+        #: More fields of the registry's answer, such as ``expires_in``.
+        self.more: dict[str, object] = {}
+        sites.add(HOST.partition("//")[2], self._api)
+        sites.add(REGISTRY_HOST, self._registry)
+        sites.add(STORAGE, self.plugins.stored)
+
+    @property
+    def upload_url(self) -> str:
+        """Where twine sends packages."""
+        return self.plugins.base + "/"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a machine has in its environment."""
+        return {"MENDA_CLIENT_ID": self.client_id, "MENDA_CLIENT_SECRET": self.client_secret, "MENDA_HOST": HOST}
+
+    def log_in(self) -> str:
+        """An access token, as `menda auth login` gets it."""
+        self.access_tokens.append("menda-access-" + secrets.token_urlsafe(24))
+        return self.access_tokens[-1]
+
+    def write_profile(self, home: object, text: str, name: str = "mendacfg") -> str:
+        """Put a configuration file there. Returns its path."""
+        return _write(os.path.join(str(home), ".menda", name), text)
+
+    def write_login(
+        self, home: object, token: str, section: str = "default", age: float = 0, life: object = 3600
+    ) -> str:
+        """Put a token where the Menda CLI keeps it. Returns the file."""
+        lines = [f"[{section}]", f"id_token = {token}", f"expires_in = {life}", f"cached_at = {time.time() - age}"]
+        return _write(os.path.join(str(home), ".menda", "tokens", "cache", ".token"), "\n".join(lines) + "\n")
+
+    def _api(self, request: Request) -> Response:
+        if request.method != "POST":
+            return Response(405)
+        if request.path == "/api/v1/auth/oauth2/token":
+            given = request.parameters
+            if given.get("grant_type") != "client_credentials":
+                return json_response({"detail": "unsupported grant_type"}, 400)
+            if (given.get("client_id"), given.get("client_secret")) != (self.client_id, self.client_secret):
+                return json_response({"detail": "invalid client credentials"}, 401)
+            return json_response({"access_token": self.log_in(), "token_type": "Bearer", "expires_in": 3600})
+        if request.path == "/api/v1/auth/registry/token":
+            scheme, _, token = (request.header("authorizationToken") or "").partition(" ")
+            if scheme != "Bearer" or token not in self.access_tokens:
+                return json_response({"message": "Unauthorized"}, 401)
+            self.registry_tokens.append("eyJ2ZXIiOjEs" + secrets.token_urlsafe(48))
+            return json_response({"token": self.registry_tokens[-1], **self.more})
+        return not_found()
+
+    def _registry(self, request: Request) -> Response:
+        user, password = request.basic or ("", "")
+        if user != "aws" or password not in self.registry_tokens:
+            return challenge("menda-private")
+        if request.method == "POST" and request.url == self.upload_url:
+            fields, file_name, content = read_upload(request)
+            self.plugins.add(Package(fields["name"], fields["version"], file_name, content))
+            return Response(200)
+        return self.plugins.answer(request) or not_found()
+
+
+def _write(path: str, text: str) -> str:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.chmod(path, 0o600)
+    return path
