@@ -108,7 +108,7 @@ fuzz: ## fuzz each reader for FUZZ_SECONDS, from the corpus in fuzz/corpus
 stubs: $(wheel_or_given) $(VENV_READY) ## hold the type stubs against the built module; mypy --strict
 	@echo "== type stubs"
 	@$(BIN)/uv venv --quiet --clear --python $(PYO3_PYTHON) $(STUBS_VENV)
-	@$(BIN)/uv pip install --quiet --python $(STUBS_VENV) --constraint tests/requirements.txt mypy $(built_or_given)
+	@$(BIN)/uv pip install --quiet --python $(STUBS_VENV) --constraint tests/requirements.txt mypy tox $(built_or_given)
 	@cd $(STUBS_VENV)/bin && ./python -m mypy.stubtest ringbearer --mypy-config-file "$(CURDIR)/pyproject.toml"
 	@$(STUBS_VENV)/bin/python -m mypy --strict python
 

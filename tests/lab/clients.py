@@ -28,6 +28,12 @@ if sys.version_info >= (3, 10):
 else:
     PIP, PIP_26_1, TWINE = "pip>=26.0", "pip<26", "twine"
 AZURE_CLI = "azure-cli==2.91.0"
+if sys.version_info >= (3, 10):
+    POETRY, TOX = "poetry==2.5.1", "tox==4.67.15"
+else:
+    POETRY, TOX = "poetry", "tox"
+#: Its own lock: with the newest of its dependencies it does not run.
+PDM = "pdm[locked]==2.29.4" if sys.version_info >= (3, 10) else "pdm"
 
 
 @dataclass
@@ -163,6 +169,18 @@ class Workshop:
     def pip_26_1(self, wheel: str | None = None) -> Client:
         """The last pip with the older words for the keyring command."""
         return self._client("pip-26.1", [PIP_26_1, KEYRING], wheel)
+
+    def poetry(self, wheel: str) -> Client:
+        """Poetry with ringbearer beside it."""
+        return self._client("poetry", [POETRY], wheel)
+
+    def pdm(self, wheel: str) -> Client:
+        """PDM with ringbearer beside it."""
+        return self._client("pdm", [PDM], wheel)
+
+    def tox(self, wheel: str) -> Client:
+        """tox with ringbearer beside it."""
+        return self._client("tox", [TOX, KEYRING], wheel)
 
     def azure_cli(self) -> Client:
         """The Azure CLI; about 370 MB."""

@@ -145,6 +145,24 @@ def pip_26_1(workshop: Workshop, wheel: str) -> Client:
 
 
 @pytest.fixture(scope="session")
+def poetry(workshop: Workshop, wheel: str) -> Client:
+    """Poetry with ringbearer beside it."""
+    return workshop.poetry(wheel)
+
+
+@pytest.fixture(scope="session")
+def pdm(workshop: Workshop, wheel: str) -> Client:
+    """PDM with ringbearer beside it."""
+    return workshop.pdm(wheel)
+
+
+@pytest.fixture(scope="session")
+def tox(workshop: Workshop, wheel: str) -> Client:
+    """tox with ringbearer beside it."""
+    return workshop.tox(wheel)
+
+
+@pytest.fixture(scope="session")
 def azure_cli(workshop: Workshop) -> Client:
     """The real Azure CLI."""
     if os.environ.get("RINGBEARER_WITHOUT_AZURE_CLI"):
