@@ -27,8 +27,19 @@ def test_the_provider_table_has_the_order_in_which_they_are_asked() -> None:
     assert shown == listed
 
 
+def test_the_table_of_chainguards_sources_has_the_order_in_which_they_are_asked() -> None:
+    folder = ROOT / "src/chainguard"
+    named = {}
+    for path in folder.glob("*.rs"):
+        found = re.findall(r"for (\w+) \{\s+fn name\(&self\) -> &'static str \{\s+\"(\w+)\"", path.read_text())
+        named.update({(path.stem, kind): name for kind, name in found})
+    listed = re.findall(r"&([a-z_]+)::(\w+),", (folder / "mod.rs").read_text().split("const SOURCES")[1].split("];")[0])
+    assert [row[0].strip("`") for row in rows("Chainguard Libraries")] == [named[one] for one in listed]
+
+
 def test_every_variable_of_the_tables_is_read_by_the_code() -> None:
-    cells = [row[1] for row in rows("Where the login comes from")] + [row[0] for row in rows("Environment variables")]
+    cells = [row[1] for heading in ("Where the login comes from", "Chainguard Libraries") for row in rows(heading)]
+    cells += [row[0] for row in rows("Environment variables")]
     named = {name for cell in cells for name in re.findall(r"`([A-Z][A-Z_]{4,})(?:=\w+)?`", cell)}
     assert len(named) > 30
     assert sorted(name for name in named if name not in SOURCES) == []
