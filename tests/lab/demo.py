@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 
+from . import chainctl
 from .cli_stand_ins import StandIns, az_token
 from .clients import Client, Completed, Workshop
 from .cloud import PracticeCloud
@@ -76,6 +77,7 @@ def perform(wheel: str) -> None:
         print(f"{cloud.azure.frodo.name} is logged in with a stand-in for the Azure CLI")
         person = cloud.environment(home, path=[client.bin, stand_ins.directory])
         _play(Stage(cloud), cloud, client, tool, person, home)
+        _play_others(Stage(cloud), cloud, client, stand_ins, home)
         _play_store(Stage(cloud), client, os.path.join(home, "server"))
         if cloud.log.refused():
             raise SystemExit(f"unexpected hosts: {cloud.log.refused()}")
@@ -136,6 +138,37 @@ def _play(stage: Stage, cloud: PracticeCloud, client: Client, tool: Client, pers
         ["keyring", "get", feed.url(), "VssSessionToken"],
         cloud.environment(os.path.join(home, "runner"), path=[client.bin]),
         expected_code=1,
+    )
+
+
+def _play_others(stage: Stage, cloud: PracticeCloud, client: Client, stand_ins: StandIns, home: str) -> None:
+    """The other registries."""
+    print("\nOther registries, in the same way:")
+    stand_ins.chainctl(chainctl.logged_in(cloud.chainguard.token()))
+    path = [client.bin, stand_ins.directory]
+    urls = {"Chainguard Libraries": cloud.chainguard.python.url, "Menda's on AWS CodeArtifact": cloud.menda.plugins.url}
+    for number, (name, url) in enumerate(urls.items()):
+        person = cloud.environment(home, path=path, **(cloud.menda.variables if number else {}))
+        target = os.path.join(home, f"other-{number}")
+        command = [
+            "pip",
+            "install",
+            "--keyring-provider",
+            "import",
+            "--index-url",
+            url,
+            "--target",
+            target,
+            "greetings",
+        ]
+        stage.show(f"pip installs from {name}", client, command, person, lines=1)
+    cloud.chainguard.write_cache(home, cloud.chainguard.token())
+    stage.show(
+        "a token that chainctl keeps is used as it is: no program, no request",
+        client,
+        ["keyring", "--mode", "creds", "get", urls["Chainguard Libraries"]],
+        cloud.environment(home, path=[client.bin]),
+        lines=0,
     )
 
 
