@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use memchr::memmem;
 use percent_encoding::percent_decode_str;
 
 /// The sort of a failure: what a caller may do about it, and which Python exception it becomes.
@@ -165,18 +166,22 @@ impl std::error::Error for Error {}
 /// The most characters that a quotation of a service's own words may have.
 const QUOTATION_LIMIT: usize = 300;
 
+/// How many characters of a service's words are looked at.
+const CONSIDERED: usize = 4096;
+
+/// How many bytes of a secret in a row give it away.
+const TELLING_PART: usize = 8;
+
 /// Quotes what a service or a child process said of itself: one line, without control characters,
 /// cut to a readable length, and without any of `hidden`, the secrets that were sent to it, as they are
 /// or as a form has them: a service may well repeat what it does not like.
 #[must_use]
 pub fn quote(words: &str, hidden: &[&str]) -> String {
-    let mut line = words.to_owned();
+    let mut line: String = words.chars().take(CONSIDERED).collect();
     for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         line = line.replace(secret, "(hidden)").replace(&encoded, "(hidden)");
-        // There are more ways to write it with percent signs than can be listed.
-        let written = [line.clone(), line.replace('+', " ")];
-        if written.iter().any(|text| percent_decode_str(text).decode_utf8_lossy().contains(secret)) {
+        if repeats(&line, secret) {
             return "(hidden)".to_owned();
         }
     }
@@ -185,6 +190,15 @@ pub fn quote(words: &str, hidden: &[&str]) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
+}
+
+/// Whether a part of a secret is in a line. There are more ways to escape one, or to cut it, than can be listed: each
+/// leaves a part as it is.
+fn repeats(line: &str, secret: &str) -> bool {
+    let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+    let written = [line.as_bytes().to_vec(), decode(line), decode(&line.replace('+', " "))];
+    let mut parts = secret.as_bytes().windows(TELLING_PART.min(secret.len()));
+    parts.any(|part| written.iter().any(|text| memmem::find(text, part).is_some()))
 }
 
 /// Folds white space, control characters (a terminal would act on them) and those that turn the
@@ -230,6 +244,10 @@ mod tests {
         assert_eq!(quote("bad a  b", &["a  b"]), "bad (hidden)");
         for written in ["a%2fb%20c", "a%2fb+c", "%61/b%20c", "a/b%20%63"] {
             assert_eq!(quote(&format!("bad {written} x"), &["a/b c"]), "(hidden)", "{written}");
+        }
+        let secret = "first-part&second-part";
+        for written in ["first-part&amp;second-part", "first-part\\u0026second-part", "first-part&s..."] {
+            assert_eq!(quote(&format!("bad {written}"), &[secret]), "(hidden)", "{written}");
         }
     }
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 ///
 /// The grammar is the part of configparser's that such files use: `[section]`, `key = value` or
 /// `key: value`, `#` and `;` at the start of a line for comments, keys without regard to case,
-/// sections with regard to it, further lines of a value indented. A line that fits nothing is passed
+/// sections with regard to it, further lines of a value indented deeper than its key. A line that fits nothing is passed
 /// over, and a later key replaces an earlier one: a file that another program owns should not stop us.
 /// <https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,20 +39,23 @@ impl Ini {
         let mut entries: Vec<Entry> = Vec::new();
         let mut section = None;
         let mut continues = false;
+        // How deep the last heading or key stood.
+        let mut depth = 0;
         for line in text.trim_start_matches('\u{feff}').lines() {
             let trimmed = line.trim();
             if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
                 continue;
             }
+            let indent = line.len() - line.trim_start().len();
             if continues
-                && line.starts_with([' ', '\t'])
+                && indent > depth
                 && let Some(entry) = entries.last_mut()
             {
                 entry.value.push('\n');
                 entry.value.push_str(trimmed);
                 continue;
             }
-            continues = false;
+            (continues, depth) = (false, indent);
             if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name) {
                 sections.push(name.to_owned());
                 section = Some(name.to_owned());
@@ -96,6 +99,9 @@ mod tests {
         assert_eq!(ini.value("artifacts_keyring_nofuss", "provider"), Some("azure_cli"));
         assert_eq!(ini.value("backend", "default-keyring"), Some("a.B"));
         assert_eq!(ini.value("list", "names"), Some("one\ntwo\nthree"));
+        let indented = Ini::parse(" [a]\n  b = 1\n  c = 2\n    3\n d = 4\n");
+        assert_eq!((indented.value("a", "b"), indented.value("a", "c")), (Some("1"), Some("2\n3")));
+        assert_eq!(indented.value("a", "d"), Some("4"));
         assert_eq!(ini.value("BACKEND", "default-keyring"), None);
         assert_eq!(ini.value("list", "stray"), None);
     }

@@ -78,12 +78,12 @@ fn parse_url(raw: &str) -> Option<Url> {
     Some(url)
 }
 
-/// Whether the host is written in ASCII, without percent signs and without empty labels.
+/// Whether the host is where it should be, written in ASCII, without percent signs and without empty labels.
 fn has_plain_host(raw: &str) -> bool {
     let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
-    host.is_ascii() && !host.contains('%') && !host.starts_with('.') && !host.contains("..")
+    !host.is_empty() && host.is_ascii() && !host.contains('%') && !host.starts_with('.') && !host.contains("..")
 }
 
 /// Whether `host` is `domain` or a subdomain of it, compared on label boundaries and without regard
@@ -140,6 +140,8 @@ mod tests {
             "ftp://a.example/",
             "file:///etc/passwd",
             "https://",
+            "https:///a.example/",
+            "//a.example/",
             "https://1.2.3.4/",
             "a\\@b",
             "a b",

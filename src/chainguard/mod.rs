@@ -102,8 +102,7 @@ fn credential(token: Secret) -> Credential {
 
 /// Whatever the source: what is no password, or has expired, leaves the turn to the next one.
 fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
-    let shown = [credential.username.as_str(), credential.password.expose()];
-    if shown.iter().any(|text| text.contains(|character: char| character.is_control() || character.is_whitespace())) {
+    if !credential.password.is_one_word() || credential.username.contains(char::is_control) {
         return Err(Error::new(Kind::Rejected, "it gives something with blanks or several lines, which is no token"));
     }
     if is_over(system.now(), credential.expires) {

@@ -31,7 +31,7 @@ pub(super) fn access_token(system: &dyn System, host: &Url, client_id: &str, cli
     let response = retry::send(system, &request)?;
     if !response.is_success() {
         let hint = "check MENDA_HOST, MENDA_CLIENT_ID and MENDA_CLIENT_SECRET, or host, client_id and client_secret of the profile";
-        return Err(refusal(&response, what, client_secret, hint));
+        return Err(refusal(&response, what, &[client_secret], hint));
     }
     let answer: AccessAnswer = response.json().map_err(|error| error.named("MendaKeyRingError"))?;
     answer.access_token.as_ref().and_then(|token| usable(token.expose())).ok_or_else(|| without_token(&response, what))
@@ -42,8 +42,9 @@ struct AccessAnswer {
     access_token: Option<Secret>,
 }
 
-/// Exchanges an access token for the registry's.
-pub(super) fn registry_token(system: &dyn System, host: &Url, access: &Secret) -> Result<Token> {
+/// Exchanges an access token for the registry's. What the service was sent before (`known`) is not repeated in an error
+/// either.
+pub(super) fn registry_token(system: &dyn System, host: &Url, access: &Secret, known: &[&Secret]) -> Result<Token> {
     let what = "registry/token";
     let value = zeroize::Zeroizing::new(format!("Bearer {}", access.expose()));
     let request = Request::post_nothing(endpoint(host, what)?)
@@ -55,7 +56,7 @@ pub(super) fn registry_token(system: &dyn System, host: &Url, access: &Secret) -
         return Err(refusal(
             &response,
             what,
-            access,
+            &[&[access], known].concat(),
             "run `menda auth login`, and see whether this login may read the registry",
         ));
     }
@@ -100,15 +101,17 @@ fn endpoint(host: &Url, what: &str) -> Result<Url> {
 fn without_token(response: &Response, what: &str) -> Error {
     Error::new(Kind::Protocol, format!("{what} of {} answered without a token", response.host))
         .named("MendaKeyRingError")
+        .with_hint("is MENDA_HOST, or the host of the profile, the address of Menda's API?")
 }
 
 /// The refusal in the service's own words, as far as they are in a field for them, and without what was sent.
-fn refusal(response: &Response, what: &str, sent: &Secret, hint: &str) -> Error {
+fn refusal(response: &Response, what: &str, sent: &[&Secret], hint: &str) -> Error {
     let said = serde_json::from_slice::<Value>(&response.body).ok().and_then(|body| {
         let field = |name: &&str| body.get(*name)?.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
         ["message", "detail", "error_description", "error"].iter().find_map(field)
     });
-    let said = said.map(|text| format!(": {}", quote(&text, &[sent.expose()]))).unwrap_or_default();
+    let sent: Vec<_> = sent.iter().map(|secret| secret.expose()).collect();
+    let said = said.map(|text| format!(": {}", quote(&text, &sent))).unwrap_or_default();
     let status = response.status;
     let kind = if matches!(status, 400 | 401 | 403) { Kind::Rejected } else { Kind::Protocol };
     let hint = if status == 429 || status >= 500 { "try again later" } else { hint };
@@ -137,7 +140,7 @@ mod tests {
     }
 
     fn exchange(fake: &Fake) -> Result<Token> {
-        registry_token(fake, &host(), &Secret::new("access-secret".into()))
+        registry_token(fake, &host(), &Secret::new("access-secret".into()), &[&Secret::new("client-secret".into())])
     }
 
     #[test]
@@ -181,15 +184,25 @@ mod tests {
         let error = sign_in(&Fake::default().answer(Method::Post, OAUTH, 401, body)).unwrap_err();
         assert_eq!((error.name(), error.status()), (Some("MendaCloudAPIError"), Some(401)));
         assert_eq!(error.message(), "oauth2/token of the fake returned HTTP 401: (hidden)");
+        let body = r#"{"message":"client-secret, access-secret"}"#;
+        let error = exchange(&Fake::default().answer(Method::Post, REGISTRY, 403, body)).unwrap_err();
+        assert!(error.message().ends_with("HTTP 403: (hidden), (hidden)"), "{error}");
         let error = exchange(&Fake::default().answer(Method::Post, REGISTRY, 404, "<html>x-page")).unwrap_err();
         assert_eq!(error.message(), "registry/token of the fake returned HTTP 404");
     }
 
     #[test]
     fn an_answer_without_a_usable_token_is_none() {
-        for body in
-            ["{}", r#"{"token":null}"#, r#"{"token":" "}"#, r#"{"token":"a b"}"#, r#"{"token":7}"#, "[]", "x-secret"]
-        {
+        for body in [
+            "{}",
+            r#"{"token":null}"#,
+            r#"{"token":" "}"#,
+            r#"{"token":"a b"}"#,
+            r#"{"token":"t\u00f6k"}"#,
+            r#"{"token":7}"#,
+            "[]",
+            "x-secret",
+        ] {
             let error = exchange(&Fake::default().answer(Method::Post, REGISTRY, 200, body)).unwrap_err();
             assert_eq!(error.kind(), Kind::Protocol, "{body}");
             assert!(!error.to_string().contains("x-secret"));

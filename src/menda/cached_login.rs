@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use log::debug;
 use zeroize::Zeroizing;
 
 use super::usable;
@@ -9,7 +10,7 @@ use crate::{
     error::{Error, Kind, Result},
     ini::Ini,
     secret::Secret,
-    sys::System,
+    sys::{System, describe},
 };
 
 /// The most bytes that the file may have.
@@ -21,7 +22,13 @@ const MARGIN: f64 = 60.0;
 /// The file as it is: its change is another login. `None` if it is not there or cannot be read.
 pub(super) fn content(system: &dyn System) -> Option<Zeroizing<Vec<u8>>> {
     let path = system.home()?.join(".menda").join("tokens").join("cache").join(".token");
-    system.read_file(&path, CAP).ok().map(Zeroizing::new)
+    match system.read_file(&path, CAP) {
+        Ok(content) => Some(Zeroizing::new(content)),
+        Err(error) => {
+            debug!("{} cannot be read: {}", path.display(), describe(&error));
+            None
+        }
+    }
 }
 
 /// The access token of a section, if it still serves. Without a moment and a life it does not end.

@@ -98,22 +98,23 @@ fn mint(system: &dyn System, profile: &Profile) -> Result<Token> {
                 );
                 return Err(Error::new(Kind::Rejected, message).named("NoCachedLoginError"));
             };
-            api::registry_token(system, &profile.host, &access)
+            api::registry_token(system, &profile.host, &access, &[])
         }
         Way::Machine { client_id, client_secret, cached_as } => {
             let sign_in = || api::access_token(system, &profile.host, client_id, client_secret);
+            let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret]);
             let cached = cached_login::access_token(system, cached_as).unwrap_or_else(|error| {
                 debug!("{error}; signing in anew");
                 None
             });
             let Some(cached) = cached else {
-                return api::registry_token(system, &profile.host, &sign_in()?);
+                return exchange(&sign_in()?);
             };
-            match api::registry_token(system, &profile.host, &cached) {
+            match exchange(&cached) {
                 // It may have been withdrawn before its time.
                 Err(error) if error.kind() == Kind::Rejected => {
                     debug!("{error}; signing in anew");
-                    api::registry_token(system, &profile.host, &sign_in()?)
+                    exchange(&sign_in()?)
                 }
                 outcome => outcome,
             }
@@ -138,10 +139,9 @@ fn is_code_artifact(host: &str) -> bool {
     })
 }
 
-/// A token that a service or a file gave, if it can be one: no blanks inside.
+/// A token that a service or a file gave, if it can be one.
 fn usable(token: &str) -> Option<Secret> {
-    Secret::from_trimmed(token)
-        .filter(|token| !token.expose().contains(|character: char| character.is_whitespace() || character.is_control()))
+    Secret::from_trimmed(token).filter(Secret::is_one_word)
 }
 
 #[cfg(test)]

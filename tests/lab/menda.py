@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from .faults import Faults
+from .log import RequestLog
 from .messages import Request, Response, json_response, not_found
 from .multipart import read_upload
 from .packages import Package, wheel
+from .server import Listener, Server
 from .simple_index import SimpleIndex, challenge
 from .sites import Sites
 
 HOST = "https://api.example.menda.cloud"
+#: Where the API answers, below whatever base.
+SIGN_IN = "/api/v1/auth/oauth2/token"
+EXCHANGE = "/api/v1/auth/registry/token"
 REGISTRY_HOST = "menda-private-058264169513.d.codeartifact.eu-west-1.amazonaws.com"
 STORAGE = "assets-058264169513-eu-west-1.s3.eu-west-1.amazonaws.com"
 
@@ -20,6 +29,8 @@ STORAGE = "assets-058264169513-eu-west-1.s3.eu-west-1.amazonaws.com"
 class Menda:
     """From the start there are the machine `client_id` with `client_secret`, and the registry's index `plugins` with
     hello-private 1.0 and greetings 2.0, which requires it.
+
+    The API lies below whatever path its users like: https://api.example.menda.cloud/base is as good as the host alone.
     """
 
     def __init__(self, sites: Sites) -> None:
@@ -27,6 +38,8 @@ class Menda:
         self.client_secret = "Sp%61-" + secrets.token_urlsafe(12) + "+/&= %"
         self.plugins = SimpleIndex(f"https://{REGISTRY_HOST}/pypi/plugins", STORAGE)
         self.plugins.add(wheel("hello-private", "1.0"), wheel("greetings", "2.0", requires=["hello-private>=1.0"]))
+        #: The secrets of all machines, by their names.
+        self.machines = {self.client_id: self.client_secret}
         #: What the API gave out.
         self.access_tokens: list[str] = []
         self.registry_tokens: list[str] = []
@@ -46,6 +59,11 @@ class Menda:
         """What a machine has in its environment."""
         return {"MENDA_CLIENT_ID": self.client_id, "MENDA_CLIENT_SECRET": self.client_secret, "MENDA_HOST": HOST}
 
+    def machine(self, client_id: str, client_secret: str, host: str = HOST) -> dict[str, str]:
+        """One more machine. Returns what it has in its environment."""
+        self.machines[client_id] = client_secret
+        return {"MENDA_CLIENT_ID": client_id, "MENDA_CLIENT_SECRET": client_secret, "MENDA_HOST": host}
+
     def log_in(self) -> str:
         """An access token, as `menda auth login` gets it."""
         self.access_tokens.append("menda-access-" + secrets.token_urlsafe(24))
@@ -60,19 +78,38 @@ class Menda:
     ) -> str:
         """Put a token where the Menda CLI keeps it. Returns the file."""
         lines = [f"[{section}]", f"id_token = {token}", f"expires_in = {life}", f"cached_at = {time.time() - age}"]
-        return _write(os.path.join(str(home), ".menda", "tokens", "cache", ".token"), "\n".join(lines) + "\n")
+        return self.write_cache(home, "\n".join(lines) + "\n")
+
+    def write_cache(self, home: object, text: str) -> str:
+        """Put the file there in which the Menda CLI keeps its tokens. Returns its path."""
+        return _write(os.path.join(str(home), ".menda", "tokens", "cache", ".token"), text)
+
+    @contextmanager
+    def on_loopback(self, log: RequestLog, faults: Faults) -> Iterator[str]:
+        """The API over plain http on this machine, until the end of the block; in the log it is the host `loopback`."""
+        server = Server(log, faults)
+
+        def serve(stream: socket.socket) -> None:
+            server.serve(stream, "http", log.open_connection("loopback", listener.port, "plain"), self._api)
+
+        listener = Listener(serve)
+        try:
+            yield f"http://127.0.0.1:{listener.port}"
+        finally:
+            listener.close()
+            server.close()
 
     def _api(self, request: Request) -> Response:
         if request.method != "POST":
             return Response(405)
-        if request.path == "/api/v1/auth/oauth2/token":
+        if request.path.endswith(SIGN_IN):
             given = request.parameters
             if given.get("grant_type") != "client_credentials":
                 return json_response({"detail": "unsupported grant_type"}, 400)
-            if (given.get("client_id"), given.get("client_secret")) != (self.client_id, self.client_secret):
+            if self.machines.get(given.get("client_id", "")) != given.get("client_secret", ""):
                 return json_response({"detail": "invalid client credentials"}, 401)
             return json_response({"access_token": self.log_in(), "token_type": "Bearer", "expires_in": 3600})
-        if request.path == "/api/v1/auth/registry/token":
+        if request.path.endswith(EXCHANGE):
             scheme, _, token = (request.header("authorizationToken") or "").partition(" ")
             if scheme != "Bearer" or token not in self.access_tokens:
                 return json_response({"message": "Unauthorized"}, 401)
