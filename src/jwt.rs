@@ -11,6 +11,15 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
+/// A part of a token that is a JSON object.
+fn object(part: &str) -> Option<Map<String, Value>> {
+    let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?);
+    match serde_json::from_slice(&decoded).ok()? {
+        Value::Object(members) => Some(members),
+        _ => None,
+    }
+}
+
 /// The claims of a token.
 #[derive(Clone)]
 pub struct Claims(Map<String, Value>);
@@ -21,14 +30,13 @@ impl Claims {
     pub fn read(token: &Secret) -> Option<Self> {
         let mut parts = token.expose().split('.');
         let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
-        if header.is_empty() || signature.is_empty() || parts.next().is_some() {
+        // All of it is looked at: what sticks to a token, a quotation mark or a word in front, is not part of it.
+        let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if signature.is_empty() || !signature.trim_end_matches('=').bytes().all(is_encoded) || parts.next().is_some() {
             return None;
         }
-        let payload = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
-        match serde_json::from_slice(&payload).ok()? {
-            Value::Object(claims) => Some(Self(claims)),
-            _ => None,
-        }
+        object(header)?;
+        object(payload).map(Self)
     }
 
     /// A claim that is a string and not empty.
@@ -91,7 +99,20 @@ mod tests {
 
     #[test]
     fn what_is_no_token_has_no_claims() {
-        for text in ["", "a.b", "a.b.c", "..", "a.e30.", ".e30.c", "a.e30.c.d", "a.W10.c", "pat"] {
+        for text in [
+            "",
+            "a.b",
+            "a.b.c",
+            "..",
+            "a.e30.",
+            ".e30.c",
+            "a.e30.c.d",
+            "a.W10.c",
+            "pat",
+            "W10.e30.c",
+            "e30.e30.c,",
+            "\"e30.e30.c",
+        ] {
             assert!(Claims::read(&Secret::new(text.into())).is_none(), "{text}");
         }
     }

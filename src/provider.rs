@@ -53,7 +53,8 @@ pub fn ask_in_turn<Wanted, Grant, Accepted>(
     for provider in providers {
         let name = provider.name();
         if let Err(error) = system.check() {
-            exhausted.end(name, error);
+            exhausted.attempts.push((name, Outcome::NotAsked(error)));
+            exhausted.ended = true;
             break;
         }
         match provider.token(system, wanted) {
@@ -99,6 +100,8 @@ pub struct Exhausted {
 enum Outcome {
     Skipped(String),
     Failed(Error),
+    /// The lookup was over before its turn came.
+    NotAsked(Error),
 }
 
 impl Exhausted {
@@ -128,7 +131,7 @@ impl Exhausted {
     /// The failures, in order.
     pub fn failures(&self) -> impl Iterator<Item = &Error> {
         self.attempts.iter().filter_map(|(_, outcome)| match outcome {
-            Outcome::Failed(error) => Some(error),
+            Outcome::Failed(error) | Outcome::NotAsked(error) => Some(error),
             Outcome::Skipped(_) => None,
         })
     }
@@ -166,6 +169,7 @@ impl fmt::Display for Exhausted {
         let mut skipped = Vec::new();
         for (name, outcome) in &self.attempts {
             match outcome {
+                Outcome::NotAsked(error) => failed.push(format!("{name} was not asked ({})", error.message())),
                 Outcome::Failed(error) => failed.push(format!("{name} failed ({})", error.message())),
                 Outcome::Skipped(why) => skipped.push(format!("{name} ({why})")),
             }

@@ -31,7 +31,7 @@ use crate::{
     keyring::Keyring,
     lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
     secret::SecretText,
-    service::Service,
+    service::{LONGEST_SERVICE, Service},
     store::{Entry, Store, is_in_use},
     sys::{
         Cancel,
@@ -97,7 +97,9 @@ fn get_credential(
     service: &Bound<'_, PyAny>,
     username: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<(String, String)>> {
-    let Some(service) = text(service) else { return Ok(None) };
+    // The length is known before a character is read.
+    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= LONGEST_SERVICE);
+    let Some(service) = Some(service).filter(is_short).and_then(text) else { return Ok(None) };
     let memory = memory(python);
     let claimed = catch_unwind(AssertUnwindSafe(|| {
         let service = Service::parse(&service);

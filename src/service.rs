@@ -4,8 +4,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
-/// The longest service string that is looked at. Real index URLs are far shorter.
-const LONGEST_SERVICE: usize = 8 * 1024;
+/// The longest service string that is looked at, in bytes. Real index URLs are far shorter.
+pub const LONGEST_SERVICE: usize = 8 * 1024;
 
 /// The service that a tool asks about: usually an index, file or upload URL, sometimes a bare host,
 /// sometimes any other string.

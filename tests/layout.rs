@@ -22,7 +22,8 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Who may use a room of its own floor, and which.
-const NEIGHBOURS: [(&str, &str); 2] = [("oauth", "token"), ("python", "cli")];
+const NEIGHBOURS: [(&str, &str); 4] =
+    [("job_token", "named_file"), ("job_token", "provider"), ("oauth", "token"), ("python", "cli")];
 
 #[test]
 fn imports_go_downward_only() {

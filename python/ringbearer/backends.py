@@ -8,6 +8,7 @@ import sys
 from typing import Any, Callable, ClassVar, Optional
 
 from keyring.backend import KeyringBackend
+from keyring.backends.chainer import ChainerBackend
 from keyring.credentials import SimpleCredential
 
 from ringbearer import _core, debugging, errors
@@ -31,7 +32,8 @@ class _Properties:
         prefix = "KEYRING_PROPERTY_"
         for variable, value in os.environ.items():
             name = variable[len(prefix) :].lower()
-            if variable.startswith(prefix) and not hasattr(type(self), name):
+            is_taken = name.startswith("__") or any(name in vars(kind) for kind in type(self).__mro__)
+            if variable.startswith(prefix) and not is_taken:
                 vars(self)[name] = value
 
 
@@ -52,19 +54,26 @@ class _IndexKeyring(_Properties):
 
     def get_password(self, service: str, username: Optional[str]) -> Optional[str]:
         """The password alone."""
+        if isinstance(username, str) and username.startswith("pypi_token:"):
+            # flit looks for a token of PyPI's under this name, and would send whatever it got as the user `__token__`.
+            return None
         found = _core.get_credential(type(self)._name, service, username)
         return None if found is None else found[1]
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Raises ReadOnlyError: there is nothing to store."""
-        raise errors.ReadOnlyError(self._read_only())
+        raise self._refusal()
 
     def delete_password(self, service: str, username: str) -> None:
         """Raises ReadOnlyError: there is nothing to delete."""
-        raise errors.ReadOnlyError(self._read_only())
+        raise self._refusal()
 
-    def _read_only(self) -> str:
-        return (
+    def _refusal(self) -> errors.RingbearerError:
+        if all(isinstance(backend, _IndexKeyring) for backend in ChainerBackend.backends):
+            # The program limited keyring to some backends (`keyring.core.recommended`), and NoStoreKeyring is not among
+            # them: nobody else would say that nothing was stored.
+            return errors.NoStoreError(_NO_STORE)
+        return errors.ReadOnlyError(
             f"{type(self).__name__} gets its credentials from a service and stores none; choose a backend that stores "
             "with `keyring -b BACKEND set ...`, or make ringbearer's store with `ringbearer store init`, which needs "
             "an ssh-agent (SSH_AUTH_SOCK)"
@@ -104,7 +113,14 @@ class _ClassProperty:
         self._get = get
 
     def __get__(self, instance: object, owner: type) -> float:
-        return self._get(owner)
+        try:
+            return self._get(owner)
+        except RuntimeError:
+            if instance is None:
+                raise
+            # keyring asks each backend of its chain anew for every question, and an agent may have gone meanwhile: that
+            # must not end the chain for all.
+            return -1
 
 
 class SSHAgentKeyring(_Properties, KeyringBackend):

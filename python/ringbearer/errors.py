@@ -22,6 +22,8 @@ __all__ = [
     "M2MProfileWithoutClientCredentialsError",
     "MendaCloudAPIError",
     "MendaKeyRingError",
+    "MendaNetworkError",
+    "MendaTimeoutError",
     "NetworkError",
     "NoCachedLoginError",
     "NoStoreError",
@@ -110,6 +112,14 @@ class MendaKeyRingError(RingbearerError):
     def __init__(self, message: Optional[str] = None, *, status_code: Optional[int] = None) -> None:
         super().__init__((type(self).__doc__ or "") if message is None else message)
         self.status_code = status_code
+
+
+class MendaNetworkError(MendaKeyRingError, NetworkError):
+    """The network did not carry a request to Menda."""
+
+
+class MendaTimeoutError(MendaKeyRingError, LookupTimeoutError):
+    """A time limit ran out before Menda answered."""
 
 
 class ProfileWithoutHostError(MendaKeyRingError, ConfigurationError):

@@ -4,39 +4,76 @@ tox strips the environment, and the pip inside sees no keyring but the one on PA
 variables that the backends read, the `keyring` program that belongs to the Python which runs tox, and the word to ask
 it. An environment with `ringbearer = false` is left as it is.
 
-Only tox imports this module; nothing else here needs tox.
+Without tox, and with tox 3, which reads the same entry points and has other hooks, this module does nothing.
 """
 
+from __future__ import annotations
+
+import filecmp
+import logging
 import os
+import shlex
 import shutil
 import sys
 import sysconfig
 import tempfile
-from typing import Optional
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
-from tox.config.sets import EnvConfigSet
-from tox.plugin import impl
-from tox.session.state import State
-from tox.tox_env.api import ToxEnv
+if TYPE_CHECKING:
+    from tox.config.sets import EnvConfigSet
+    from tox.session.state import State
+    from tox.tox_env.api import ToxEnv
 
 __all__ = ["PASSED", "tox_add_env_config", "tox_before_run_commands", "tox_on_install"]
 
-#: What is passed on, as patterns of `pass_env`: all that the backends and keyring itself read and tox would strip.
+_Hook = TypeVar("_Hook", bound=Callable[..., None])
+
+try:
+    from tox.plugin import impl
+except ImportError:
+
+    def impl(hook: _Hook) -> _Hook:
+        """Leaves a function one like any other."""
+        return hook
+
+
+#: What is passed on, as patterns of `pass_env`: what the backends, the programs that they run and keyring itself read,
+#: and tox would strip. Exact names where others have secrets under the same beginning.
 PASSED = (
-    "ACTIONS_ID_TOKEN_REQUEST_*",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
     "ALL_PROXY",
-    "ARTIFACTS_*",
-    "AZURE*",
+    "APPDATA",
+    "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",
+    "ARTIFACTS_KEYRING_NOFUSS_*",
+    "AZD_CONFIG_DIR",
+    "AZURESUBSCRIPTION_*",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CONFIG_DIR",
+    "AZURE_CORE_*",
+    "AZURE_DEVOPS_EXT_PAT",
+    "AZURE_FEDERATED_TOKEN_*",
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+    "AZURE_TENANT_ID",
     "CHAINCTL_*",
-    "CHAINGUARD_*",
+    "CHAINGUARD_PYTHON_*",
     "CURL_CA_BUNDLE",
+    "DBUS_SESSION_BUS_ADDRESS",
     "GITHUB_ACTIONS",
-    "IDENTITY_*",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
     "IMDS_ENDPOINT",
+    "KEYCHAIN_PATH",
     "KEYRING_PROPERTY_*",
     "LOCALAPPDATA",
     "MENDA_*",
-    "MSI_*",
+    "MSI_ENDPOINT",
+    "MSI_SECRET",
+    "PIP_CERT",
     "PROGRAMDATA",
     "PYTHON_KEYRING_BACKEND",
     "REQUESTS_CA_BUNDLE",
@@ -51,10 +88,23 @@ PASSED = (
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
 )
 
-#: Tells pip and uv to run the `keyring` program, unless somebody told them something else.
+#: Tells pip and uv to run the `keyring` program, unless somebody told them something else by these variables. (Plain
+#: tox strips the second of them, and tox-uv the first.)
 _PROVIDERS = ("PIP_KEYRING_PROVIDER", "UV_KEYRING_PROVIDER")
+
+
+class _Unlogged(str):
+    """The value of a variable that programs get and log files do not: tox writes the variables of each command to a
+    file that others may read, by formatting them.
+    """
+
+    __slots__ = ()
+
+    def __format__(self, _specification: str) -> str:
+        return "(hidden)"
 
 
 @impl
@@ -81,40 +131,72 @@ def tox_before_run_commands(tox_env: ToxEnv) -> None:
 
 
 def _equip(tox_env: ToxEnv) -> None:
-    """Give an environment what it needs, once."""
+    """Give an environment what it needs. What is set for it by hand stays as it is."""
     if not tox_env.conf["ringbearer"]:
         return
-    passed = tox_env.conf["pass_env"]
-    passed += [pattern for pattern in PASSED if pattern not in passed]
     set_env = tox_env.conf["set_env"]
-    set_env.update({name: "subprocess" for name in _PROVIDERS if name not in os.environ}, override=False)
+    given: dict[str, str] = {name: os.environ.get(name, "subprocess") for name in _PROVIDERS}
+    given.update((name, _Unlogged(value)) for name, value in os.environ.items() if _is_passed(name, tox_env))
+    set_env.update({name: value for name, value in given.items() if name not in set_env})
+    own = _setting(tox_env, "env_bin_dir")
     program = _program()
-    if program is None:
+    if own is None or program is None:
         return
     directory = os.path.join(str(tox_env.core["work_dir"]), ".ringbearer")
     path = set_env.load("PATH") if "PATH" in set_env else os.environ.get("PATH", "")
-    if directory not in path.split(os.pathsep):
-        _offer(program, directory)
+    # An empty entry would be the working directory.
+    entries = [entry for entry in path.split(os.pathsep) if entry]
+    if directory not in entries and _offer(program, directory):
         # Older versions of tox let PATH stand as it is set here, without the environment's own programs.
-        set_env.update({"PATH": os.pathsep.join([str(tox_env.conf["env_bin_dir"]), directory, path])})
+        set_env.update({"PATH": os.pathsep.join([str(own), directory, *entries])})
+
+
+def _is_passed(name: str, tox_env: ToxEnv) -> bool:
+    disallowed = _setting(tox_env, "disallow_pass_env") or []
+    return any(_means(pattern, name) for pattern in PASSED) and not any(_means(one, name) for one in disallowed)
+
+
+def _means(pattern: str, name: str) -> bool:
+    """As tox compares: without regard to case."""
+    return fnmatchcase(name.upper(), pattern.upper())
+
+
+def _setting(tox_env: ToxEnv, name: str) -> Any:
+    """A setting that some versions of tox, or some sorts of environments, do not have."""
+    try:
+        return tox_env.conf[name]
+    except KeyError:
+        return None
 
 
 def _program() -> Optional[str]:
     """The `keyring` that belongs to the Python which runs tox."""
+    name = "keyring.exe" if os.name == "nt" else "keyring"
     for directory in (os.path.dirname(sys.executable), sysconfig.get_path("scripts"), os.path.dirname(sys.argv[0])):
-        found = shutil.which("keyring", path=directory) if directory else None
-        if found is not None:
-            return os.path.abspath(found)
+        path = os.path.abspath(os.path.join(directory, name))
+        if directory and os.path.isfile(path):
+            return path
     return None
 
 
-def _offer(program: str, directory: str) -> None:
-    """Put the program, and none of its neighbours, into a directory of its own. Other runs of tox may do so too."""
-    os.makedirs(directory, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory) as temporary:
-        made = os.path.join(temporary, "keyring")
-        if os.name == "nt":
-            shutil.copy(program, made)
-        else:
-            os.symlink(program, made)
-        os.replace(made, os.path.join(directory, os.path.basename(program)))
+def _offer(program: str, directory: str) -> bool:
+    """Put the program, and none of its neighbours, into a directory of its own, as other runs of tox may do too."""
+    path = os.path.join(directory, os.path.basename(program))
+    try:
+        os.makedirs(directory, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory) as temporary:
+            made = os.path.join(temporary, "keyring")
+            if os.name == "nt":
+                shutil.copy(program, made)
+            else:
+                # PYTHONPATH is for the programs of the environment; the keyring belongs to another Python.
+                with open(made, "w", encoding="utf-8", errors="surrogateescape") as stream:
+                    stream.write(f'#!/bin/sh\nunset PYTHONHOME PYTHONPATH\nexec {shlex.quote(program)} "$@"\n')
+                os.chmod(made, 0o755)
+            # One that is running cannot be replaced on Windows.
+            if not (os.path.isfile(path) and filecmp.cmp(made, path, shallow=False)):
+                os.replace(made, path)
+    except OSError as error:
+        logging.warning("ringbearer: pip and uv in this environment have no keyring to ask: %s", error)
+        return False
+    return True

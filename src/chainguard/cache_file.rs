@@ -55,6 +55,11 @@ impl TokenProvider<(), Credential> for CacheFile {
     }
 }
 
+/// What the file holds; `None` if it is not there or cannot be read.
+pub(super) fn content(system: &dyn System) -> Option<Zeroizing<Vec<u8>>> {
+    system.read_file(&path(system)?, CAP).ok().map(Zeroizing::new)
+}
+
 /// Where chainctl keeps the token: below the cache directory as Go's `os.UserCacheDir` has it.
 /// <https://pkg.go.dev/os#UserCacheDir>
 fn path(system: &dyn System) -> Option<PathBuf> {

@@ -41,9 +41,12 @@ impl TokenProvider<(), Credential> for AuthToken {
         let program = program(system)?;
         let output = run(system, program, &["auth", "token", &audience])?;
         let output = succeeded(output)?;
-        let token = token(&output.stdout)?;
-        if Claims::read(&token).and_then(|claims| is_for_libraries(&claims)) == Some(false) {
+        let (token, claims) = token(&output.stdout)?;
+        if is_for_libraries(&claims) == Some(false) {
             return Err(command_error(format!("chainctl printed a token that is not for {AUDIENCE}"), LOGIN));
+        }
+        if claims.expires().is_some_and(|end| end <= system.now()) {
+            return Err(command_error("chainctl printed a token that has expired".to_owned(), LOGIN));
         }
         Ok(Attempt::Token(credential(token)))
     }
@@ -106,7 +109,7 @@ fn succeeded(output: Output) -> Result<Output> {
 
 /// The token that chainctl printed: one line in the compact form of a JSON Web Token and nothing else. A banner or a
 /// warning in front of it must not become part of a password, and is not guessed away.
-fn token(printed: &[u8]) -> Result<Secret> {
+fn token(printed: &[u8]) -> Result<(Secret, Claims)> {
     let problem = |what: &str| {
         command_error(
             format!("chainctl printed {what}"),
@@ -119,10 +122,10 @@ fn token(printed: &[u8]) -> Result<Secret> {
     if token.expose().contains(char::is_whitespace) {
         return Err(problem("more than a token"));
     }
-    if Claims::read(&token).is_none() {
-        return Err(problem("something that is not a token"));
+    match Claims::read(&token) {
+        Some(claims) => Ok((token, claims)),
+        None => Err(problem("something that is not a token")),
     }
-    Ok(token)
 }
 
 /// The pull token in the lines `Username: ...` and `Password: ...`, among whatever others.
@@ -135,7 +138,7 @@ fn pull_token(printed: &[u8]) -> Result<Credential> {
         found.next().filter(|_| found.next().is_none())
     };
     let username = value("Username:").map(str::trim).filter(|name| !name.is_empty()).ok_or_else(problem)?;
-    let token = token(value("Password:").ok_or_else(problem)?.as_bytes())?;
+    let (token, _) = token(value("Password:").ok_or_else(problem)?.as_bytes())?;
     Ok(Credential { username: username.to_owned(), ..credential(token) })
 }
 
@@ -248,8 +251,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_chainctl_prints_is_one_token_or_an_error(printed in "\\PC{0,200}") {
-            let found = token(printed.as_bytes());
-            prop_assert!(found.is_err() || Claims::read(&found.unwrap()).is_some());
+            prop_assert!(token(printed.as_bytes()).map_or(true, |(found, _)| found.is_one_word()));
             let _ = pull_token(printed.as_bytes());
         }
     }

@@ -8,9 +8,8 @@ use super::{AUDIENCE, TOKEN_USERNAME};
 use crate::{
     backend::Credential,
     error::{Error, Kind, Result, quote},
-    job_token::GithubJob,
+    job_token,
     jwt::Claims,
-    named_file,
     provider::{Attempt, TokenProvider},
     secret::Secret,
     sys::{
@@ -46,15 +45,10 @@ impl TokenProvider<(), Credential> for Oidc {
         let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
             return Ok(Attempt::skip(format!("no {IDENTITY_VARIABLE}")));
         };
-        let proof = match system.setting(FILE_VARIABLE) {
-            // Read anew each time: the file is renewed while we live.
-            Some(path) => named_file::read_token(system, FILE_VARIABLE, &path)?,
-            None => match GithubJob::from_environment(system)? {
-                Ok(job) => job.token(system, ISSUER)?,
-                Err(missing) => return Ok(Attempt::Skip(format!("no {FILE_VARIABLE}, {missing}"))),
-            },
-        };
-        exchange(system, &identity, &proof).map(Attempt::Token)
+        match job_token::of_this_job(system, FILE_VARIABLE, ISSUER)? {
+            Attempt::Token(proof) => exchange(system, &identity, &proof).map(Attempt::Token),
+            Attempt::Skip(why) => Ok(Attempt::Skip(why)),
+        }
     }
 }
 
@@ -72,8 +66,9 @@ fn exchange(system: &dyn System, identity: &str, proof: &Secret) -> Result<Crede
     let answer: Answer = response.json()?;
     let unusable = || Error::new(Kind::Protocol, format!("{} answered without a token", response.host));
     let token = answer.token.as_ref().and_then(|token| Secret::from_trimmed(token.expose())).ok_or_else(unusable)?;
-    let said = answer.expiry.as_deref().and_then(moment);
-    let expires = said.or_else(|| Claims::read(&token)?.expires());
+    // The earlier of the two ends, if they differ.
+    let ends = [answer.expiry.as_deref().and_then(moment), Claims::read(&token).and_then(|claims| claims.expires())];
+    let expires = ends.into_iter().flatten().min();
     Ok(Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires })
 }
 

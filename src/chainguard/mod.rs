@@ -8,8 +8,6 @@ pub mod chainctl;
 pub mod exchange;
 pub mod variables;
 
-use std::time::SystemTime;
-
 use crate::{
     backend::{Backend, Credential},
     error::{Error, Kind, Result},
@@ -36,8 +34,9 @@ const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or i
                     and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY; RINGBEARER_DEBUG=1 shows every step";
 
 /// What the variables begin with that decide whose token is got.
-const PREFIXES: [&str; 9] = [
+const PREFIXES: [&str; 11] = [
     "ACTIONS_",
+    "APPDATA",
     "CHAINCTL_",
     "CHAINGUARD_",
     "HOME",
@@ -46,6 +45,7 @@ const PREFIXES: [&str; 9] = [
     "RINGBEARER_CHAINGUARD_",
     "USERPROFILE",
     "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
 ];
 
 /// A source of credentials. There is one audience, so that nothing needs to be said about what is wanted.
@@ -79,7 +79,10 @@ impl Backend for ChainguardLibraries {
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
-        let key = format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[]));
+        // Another login with chainctl is another identity.
+        let login = cache_file::content(system);
+        let login = login.as_ref().map_or(&[][..], |content| content);
+        let key = format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[login]));
         let make = || {
             let credential = ask_in_turn(system, &SOURCES, &(), |_, credential| check(system, credential))
                 .map_err(|exhausted| exhausted.into_error(HINT))?;
@@ -105,14 +108,10 @@ fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
     if !credential.password.is_one_word() || credential.username.contains(char::is_control) {
         return Err(Error::new(Kind::Rejected, "it gives something with blanks or several lines, which is no token"));
     }
-    if is_over(system.now(), credential.expires) {
+    if credential.expires.is_some_and(|end| end <= system.now()) {
         return Err(Error::new(Kind::Rejected, "its token has expired"));
     }
     Ok(credential)
-}
-
-fn is_over(now: SystemTime, expires: Option<SystemTime>) -> bool {
-    expires.is_some_and(|end| end <= now)
 }
 
 /// Whether a token says that it is for the libraries; `None` if it does not say whom it is for. The claim is a text

@@ -33,7 +33,7 @@ pub(super) fn access_token(system: &dyn System, host: &Url, client_id: &str, cli
         let hint = "check MENDA_HOST, MENDA_CLIENT_ID and MENDA_CLIENT_SECRET, or host, client_id and client_secret of the profile";
         return Err(refusal(&response, what, &[client_secret], hint));
     }
-    let answer: AccessAnswer = response.json().map_err(|error| error.named("MendaKeyRingError"))?;
+    let answer: AccessAnswer = response.json()?;
     answer.access_token.as_ref().and_then(|token| usable(token.expose())).ok_or_else(|| without_token(&response, what))
 }
 
@@ -43,8 +43,14 @@ struct AccessAnswer {
 }
 
 /// Exchanges an access token for the registry's. What the service was sent before (`known`) is not repeated in an error
-/// either.
-pub(super) fn registry_token(system: &dyn System, host: &Url, access: &Secret, known: &[&Secret]) -> Result<Token> {
+/// either; `hint` is what to do if it refuses.
+pub(super) fn registry_token(
+    system: &dyn System,
+    host: &Url,
+    access: &Secret,
+    known: &[&Secret],
+    hint: &str,
+) -> Result<Token> {
     let what = "registry/token";
     let value = zeroize::Zeroizing::new(format!("Bearer {}", access.expose()));
     let request = Request::post_nothing(endpoint(host, what)?)
@@ -53,14 +59,9 @@ pub(super) fn registry_token(system: &dyn System, host: &Url, access: &Secret, k
         .header("authorizationToken", &value);
     let response = retry::send(system, &request)?;
     if !response.is_success() {
-        return Err(refusal(
-            &response,
-            what,
-            &[&[access], known].concat(),
-            "run `menda auth login`, and see whether this login may read the registry",
-        ));
+        return Err(refusal(&response, what, &[&[access], known].concat(), hint));
     }
-    let answer: RegistryAnswer = response.json().map_err(|error| error.named("MendaKeyRingError"))?;
+    let answer: RegistryAnswer = response.json()?;
     let token = answer.token.as_ref().and_then(|token| usable(token.expose()));
     let secret = token.ok_or_else(|| without_token(&response, what))?;
     let expires = answer.expires(system).or_else(|| Claims::read(&secret)?.expires());
@@ -74,8 +75,9 @@ pub(super) fn registry_token(system: &dyn System, host: &Url, access: &Secret, k
 struct RegistryAnswer {
     token: Option<Secret>,
     expires_in: Option<Value>,
-    #[serde(alias = "expires_at", alias = "expiry")]
     expiration: Option<Value>,
+    expires_at: Option<Value>,
+    expiry: Option<Value>,
 }
 
 impl RegistryAnswer {
@@ -85,7 +87,7 @@ impl RegistryAnswer {
         if let Some(life) = self.expires_in.as_ref().and_then(number).and_then(seconds) {
             return system.now().checked_add(life);
         }
-        let end = self.expiration.as_ref()?;
+        let end = self.expiration.as_ref().or(self.expires_at.as_ref()).or(self.expiry.as_ref())?;
         match number(end) {
             Some(end) => SystemTime::UNIX_EPOCH.checked_add(seconds(end)?),
             None => moment(end.as_str()?),
@@ -100,7 +102,6 @@ fn endpoint(host: &Url, what: &str) -> Result<Url> {
 
 fn without_token(response: &Response, what: &str) -> Error {
     Error::new(Kind::Protocol, format!("{what} of {} answered without a token", response.host))
-        .named("MendaKeyRingError")
         .with_hint("is MENDA_HOST, or the host of the profile, the address of Menda's API?")
 }
 
@@ -140,7 +141,13 @@ mod tests {
     }
 
     fn exchange(fake: &Fake) -> Result<Token> {
-        registry_token(fake, &host(), &Secret::new("access-secret".into()), &[&Secret::new("client-secret".into())])
+        registry_token(
+            fake,
+            &host(),
+            &Secret::new("access-secret".into()),
+            &[&Secret::new("client-secret".into())],
+            "hint",
+        )
     }
 
     #[test]
@@ -171,6 +178,7 @@ mod tests {
             r#""expiration":1795309200.0"#,
             r#""expires_at":"2026-11-22T01:00:00Z""#,
             r#""expiry":"1795309200""#,
+            r#""expiration":1795309200,"expires_at":"2026-11-22T01:00:00Z""#,
         ] {
             let fake = Fake::default().answer(Method::Post, REGISTRY, 200, &format!(r#"{{"token":"r",{given}}}"#));
             let life = exchange(&fake).unwrap().expires.unwrap().duration_since(fake.now()).unwrap();

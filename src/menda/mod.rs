@@ -66,8 +66,18 @@ impl Backend for MendaCodeArtifact {
                 debug!("{host}: Menda is not set up here; another backend may know the registry");
                 Ok(None)
             }
-            Err(error) => Err(error.within(format_args!("no credential for {host}"))),
+            Err(error) => Err(named(error).within(format_args!("no credential for {host}"))),
         }
+    }
+}
+
+/// The failure by a name of menda-keyring's: all that has no other there is a MendaKeyRingError.
+fn named(error: Error) -> Error {
+    match (error.name(), error.kind()) {
+        (Some(_), _) => error,
+        (None, Kind::Network) => error.named("MendaNetworkError"),
+        (None, Kind::Timeout | Kind::Cancelled) => error.named("MendaTimeoutError"),
+        (None, _) => error.named("MendaKeyRingError"),
     }
 }
 
@@ -98,11 +108,13 @@ fn mint(system: &dyn System, profile: &Profile) -> Result<Token> {
                 );
                 return Err(Error::new(Kind::Rejected, message).named("NoCachedLoginError"));
             };
-            api::registry_token(system, &profile.host, &access, &[])
+            let hint = "run `menda auth login`, and see whether this login may read the registry";
+            api::registry_token(system, &profile.host, &access, &[], hint)
         }
         Way::Machine { client_id, client_secret, cached_as } => {
             let sign_in = || api::access_token(system, &profile.host, client_id, client_secret);
-            let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret]);
+            let hint = "see whether this client may read the registry";
+            let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret], hint);
             let cached = cached_login::access_token(system, cached_as).unwrap_or_else(|error| {
                 debug!("{error}; signing in anew");
                 None

@@ -27,6 +27,9 @@ const FILE_VARIABLE: &str = "MENDA_CONFIG_FILE";
 /// The section that holds for all others (Python's configparser).
 const DEFAULTS: &str = "DEFAULT";
 
+/// How many values may refer to each other in a row (configparser's figure).
+const DEEPEST: usize = 10;
+
 /// The most bytes that the configuration file may have.
 const CAP: usize = 256 * 1024;
 
@@ -63,25 +66,35 @@ pub enum Way {
 impl Profile {
     /// Reads the variables and, unless all three are set, the file; `None` if neither is there.
     pub fn read(system: &dyn System) -> Result<Option<Self>> {
-        let variables =
+        let settings =
             (system.setting(ID_VARIABLE), system.secret_setting(SECRET_VARIABLE), system.setting(HOST_VARIABLE));
-        if let (Some(client_id), Some(client_secret), Some(host)) = variables {
-            let host = read_host(&host, HOST_VARIABLE)?;
-            let cached_as = client_id.clone();
-            return Ok(Some(Self { host, way: Way::Machine { client_id, client_secret, cached_as } }));
-        }
-        let set = [(ID_VARIABLE, variables.0.is_some()), (SECRET_VARIABLE, variables.1.is_some())];
-        let half = set.iter().find(|(_, is_set)| *is_set).map(|(name, _)| *name);
-        let Some((path, content)) = read_file(system)? else {
-            return nothing(system, half);
+        let (client_id, client_secret, host) = match settings {
+            (Some(client_id), Some(client_secret), Some(host)) => (client_id, client_secret, host),
+            settings => return Self::from_home(system, half(&settings)),
         };
-        if let Some(name) = half {
-            debug!(
-                "{name} without the other two of {ID_VARIABLE}, {SECRET_VARIABLE} and {HOST_VARIABLE} does not count"
-            );
+        let host = read_host(&host, HOST_VARIABLE)?;
+        let cached_as = client_id.clone();
+        Ok(Some(Self { host, way: Way::Machine { client_id, client_secret, cached_as } }))
+    }
+
+    /// The profile in the file. Without a file there is nothing to speak of, unless somebody named a profile of it or
+    /// began to set the variables.
+    fn from_home(system: &dyn System, half: Option<String>) -> Result<Option<Self>> {
+        if let Some((path, content)) = read_file(system)? {
+            if let Some(half) = half {
+                debug!("{half} does not count");
+            }
+            return Self::from_file(system, &path, &Ini::parse(&String::from_utf8_lossy(&content))).map(Some);
         }
-        let content = String::from_utf8_lossy(&content);
-        Self::from_file(system, &path, &Ini::parse(&content)).map(Some)
+        if let Some(half) = half {
+            let hint = format!("set all of {ID_VARIABLE}, {SECRET_VARIABLE} and {HOST_VARIABLE}");
+            return Err(Error::new(Kind::Configuration, half).with_hint(hint));
+        }
+        if system.setting(PROFILE_VARIABLE).is_some() {
+            let message = "Menda config file not found at ~/.menda/mendacfg. Run 'menda auth configure' first";
+            return Err(Error::new(Kind::Configuration, message));
+        }
+        Ok(None)
     }
 
     fn from_file(system: &dyn System, path: &Path, ini: &Ini) -> Result<Self> {
@@ -91,7 +104,11 @@ impl Profile {
                 format!("No profile '{id}' in {}. Set {PROFILE_VARIABLE} or add a [{id}] section", path.display());
             return Err(Error::new(Kind::Configuration, message).named("ProfileNotFoundError"));
         }
-        let value = |key| ini.value(&id, key).or_else(|| ini.value(DEFAULTS, key)).map(unescape);
+        let raw = |key: &str| ini.value(&id, key).or_else(|| ini.value(DEFAULTS, key));
+        let value = |key| {
+            let raw_value = raw(key)?;
+            Some(interpolate(raw_value, &raw, DEEPEST).unwrap_or_else(|| raw_value.to_owned().into()))
+        };
         let Some(host) = value("host") else {
             let message = format!("Profile '{id}' has no host; set host = https://... in {}", path.display());
             return Err(Error::new(Kind::Configuration, message).named("ProfileWithoutHostError"));
@@ -129,8 +146,7 @@ impl Profile {
 /// The configuration file and what it holds; `None` if there is none, and nobody said that there is one.
 fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)>> {
     if let Some(path) = system.setting(FILE_VARIABLE) {
-        let content =
-            named_file::read(system, FILE_VARIABLE, &path).map_err(|error| error.named("MendaKeyRingError"))?;
+        let content = named_file::read(system, FILE_VARIABLE, &path)?;
         return Ok(Some((PathBuf::from(path), content)));
     }
     let Some(path) = system.home().map(|home| home.join(".menda").join("mendacfg")) else {
@@ -143,36 +159,28 @@ fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)
         }
         Err(error) => {
             let message = format!("{} cannot be read: {}", path.display(), describe(&error));
-            Err(Error::new(Kind::Configuration, message).named("MendaKeyRingError").with_hint("mend its permissions"))
+            Err(Error::new(Kind::Configuration, message).with_hint("mend its permissions"))
         }
     }
 }
 
-/// There is no file. That is nothing to speak of, unless somebody named a profile of it or began to set the
-/// variables.
-fn nothing(system: &dyn System, half: Option<&str>) -> Result<Option<Profile>> {
-    if let Some(name) = half {
-        let missing: Vec<_> = [ID_VARIABLE, SECRET_VARIABLE, HOST_VARIABLE]
-            .into_iter()
-            .filter(|name| system.setting(name).is_none())
-            .collect();
-        let message = format!("{name} is set without {}", missing.join(" and "));
-        let hint = format!("set all of {ID_VARIABLE}, {SECRET_VARIABLE} and {HOST_VARIABLE}");
-        return Err(Error::new(Kind::Configuration, message).named("MendaKeyRingError").with_hint(hint));
-    }
-    if system.setting(PROFILE_VARIABLE).is_some() {
-        let message = "Menda config file not found at ~/.menda/mendacfg. Run 'menda auth configure' first";
-        return Err(Error::new(Kind::Configuration, message).named("MendaKeyRingError"));
-    }
-    Ok(None)
+/// What is wrong with variables of which a client is not set up whole. An address alone is no beginning: the Menda CLI
+/// reads it too.
+fn half(settings: &(Option<String>, Option<Secret>, Option<String>)) -> Option<String> {
+    let is_set = [
+        (ID_VARIABLE, settings.0.is_some()),
+        (SECRET_VARIABLE, settings.1.is_some()),
+        (HOST_VARIABLE, settings.2.is_some()),
+    ];
+    let (begun, _) = is_set[..2].iter().find(|(_, is_set)| *is_set)?;
+    let missing: Vec<_> = is_set.iter().filter(|(_, is_set)| !is_set).map(|(name, _)| *name).collect();
+    Some(format!("{begun} is set without {}", missing.join(" and ")))
 }
 
 /// The address of the API. Only this machine may be asked without TLS: the client's secret goes there.
 fn read_host(text: &str, source: &str) -> Result<Url> {
     let wrong = |why: &str| {
-        Err(Error::new(Kind::Configuration, format!("{source} {why}"))
-            .named("MendaKeyRingError")
-            .with_hint("it should read https://HOST"))
+        Err(Error::new(Kind::Configuration, format!("{source} {why}")).with_hint("it should read https://HOST"))
     };
     // The reader of URLs passes over line ends, and takes what follows a blank, which may be a secret, for a part
     // of the path: a slip in the file should not send it anywhere.
@@ -194,12 +202,25 @@ fn read_host(text: &str, source: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// A value as configparser's interpolation reads it, as far as it can: two percent signs are one. What it cannot
-/// read, a single percent sign above all, is taken as it stands.
-fn unescape(raw: &str) -> Zeroizing<String> {
-    let text = raw.replace("%%", "%");
-    let is_escaped = !raw.replace("%%", "").contains('%');
-    Zeroizing::new(if is_escaped { text } else { raw.to_owned() })
+/// A value as configparser's interpolation reads it: two percent signs are one, and `%(key)s` is the value of another
+/// key, which `of` knows. A value that it cannot read (a single percent sign in a secret) is taken as it stands.
+/// <https://docs.python.org/3/library/configparser.html#interpolation-of-values>
+fn interpolate<'ini>(raw: &str, of: &dyn Fn(&str) -> Option<&'ini str>, depth: usize) -> Option<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::with_capacity(raw.len()));
+    let mut rest = raw;
+    while let Some((before, after)) = rest.split_once('%') {
+        text.push_str(before);
+        rest = if let Some(after) = after.strip_prefix('%') {
+            text.push('%');
+            after
+        } else {
+            let (key, after) = after.strip_prefix('(')?.split_once(")s")?;
+            text.push_str(&interpolate(of(key)?, of, depth.checked_sub(1)?)?);
+            after
+        };
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
 #[cfg(test)]
@@ -249,6 +270,9 @@ mod tests {
             );
             assert_eq!(secret(&read(&text).unwrap()), Some(("robot", meant)), "{text}");
         }
+        let text = "[DEFAULT]\nregion=eu\n[default]\nhost=https://%(REGION)s.%(tld)s/\ntld=%%41.%(region)s.example\n";
+        assert_eq!(read(&text.replace("%%41.", "a.")).unwrap().host.as_str(), "https://eu.a.eu.example/");
+        assert!(read("[default]\nhost=https://%(host)s/\n").is_err());
         assert_eq!(secret(&read("[DEFAULT]\nhost=https://a.example\n[default]\nauth_type=U2M\n").unwrap()), None);
     }
 
@@ -257,23 +281,23 @@ mod tests {
         for (content, name, words) in [
             (
                 "[other]\n",
-                "ProfileNotFoundError",
+                Some("ProfileNotFoundError"),
                 "No profile 'default' in /home/user/.menda/mendacfg. Set MENDA_PROFILE_ID or add",
             ),
-            ("[default]\n", "ProfileWithoutHostError", "Profile 'default' has no host; set host = https://..."),
+            ("[default]\n", Some("ProfileWithoutHostError"), "Profile 'default' has no host; set host = https://..."),
             (
                 "[default]\nhost=https://a.example\nauth_type=m2m\nclient_id=x\n",
-                "M2MProfileWithoutClientCredentialsError",
+                Some("M2MProfileWithoutClientCredentialsError"),
                 "Profile 'default' has auth_type=m2m but is missing client_id or client_secret",
             ),
-            ("[default]\nhost=http://a.example\n", "MendaKeyRingError", "is not an https URL"),
-            ("[default]\nhost=a.example\n", "MendaKeyRingError", "is not a URL"),
-            ("[default]\nhost=https://a.example/\n client_secret=x-secret\n", "MendaKeyRingError", "is not a URL"),
-            ("[default]\nhost=https://a.example/ client_secret=x-secret\n", "MendaKeyRingError", "is not a URL"),
-            ("[default]\nhost=https://u:x-secret@a.example\n", "MendaKeyRingError", "a user name"),
+            ("[default]\nhost=http://a.example\n", None, "is not an https URL"),
+            ("[default]\nhost=a.example\n", None, "is not a URL"),
+            ("[default]\nhost=https://a.example/\n client_secret=x-secret\n", None, "is not a URL"),
+            ("[default]\nhost=https://a.example/ client_secret=x-secret\n", None, "is not a URL"),
+            ("[default]\nhost=https://u:x-secret@a.example\n", None, "a user name"),
         ] {
             let error = read(content).unwrap_err();
-            assert_eq!(error.name(), Some(name), "{content}");
+            assert_eq!(error.name(), name, "{content}");
             assert!(error.message().contains(words) && !error.to_string().contains("x-secret"), "{error}");
         }
     }

@@ -173,10 +173,13 @@ impl Response {
         (200..300).contains(&self.status)
     }
 
-    /// The body read as JSON. The error names the host and never quotes the body.
+    /// The body read as a JSON object. The error names the host and never quotes the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|_| {
-            let html = self.body.trim_ascii_start().starts_with(b"<");
+        let body = self.body.trim_ascii_start();
+        // Every answer here is an object; a list would be read as one, its members by their places.
+        let object = Some(body).filter(|body| body.starts_with(b"{"));
+        object.and_then(|body| serde_json::from_slice(body).ok()).ok_or_else(|| {
+            let html = body.starts_with(b"<");
             let what = if html { "a web page" } else { "something else" };
             Error::new(
                 Kind::Protocol,

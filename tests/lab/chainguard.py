@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
+import sys
 
 from . import tokens
 from .messages import Request, Response, json_response, not_found
@@ -17,6 +18,9 @@ CONSOLE = "https://console-api.enforce.dev"
 ISSUER_HOST = "issuer.enforce.dev"
 ISSUER = "https://issuer.enforce.dev"
 STORAGE = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
+
+#: Where programs keep what they can do without, below the home directory, as Go's os.UserCacheDir has it.
+_CACHES = {"darwin": "Library/Caches", "win32": "AppData/Local"}
 
 
 class Chainguard:
@@ -31,6 +35,8 @@ class Chainguard:
         self.identity = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567/89abcdef01234567"
         #: The tokens that the issuer gave out.
         self.issued: list[str] = []
+        #: How long they live, in seconds.
+        self.lifetime: float = 3600
         #: A subject that is known and may not read.
         self.unentitled: set[str] = set()
         self._trusted: dict[str, tuple[str, str]] = {}
@@ -60,15 +66,22 @@ class Chainguard:
         """A job's identity token."""
         return tokens.mint({"iss": issuer, "sub": subject, "aud": audience}, 300)
 
-    def write_cache(self, home: object, token: str, cache: str = ".cache") -> str:
-        """Put a token where chainctl keeps it (on Linux). Returns the file."""
-        directory = os.path.join(str(home), cache, "chainguard", AUDIENCE)
+    def write_cache(self, home: object, token: str) -> str:
+        """Put a token where chainctl keeps it. Returns the file."""
+        directory = os.path.join(str(home), _CACHES.get(sys.platform, ".cache"), "chainguard", AUDIENCE)
         os.makedirs(directory, exist_ok=True)
         path = os.path.join(directory, "oidc-token")
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(token)
         os.chmod(path, 0o600)
         return path
+
+    @staticmethod
+    def cache_of(home: object) -> dict[str, str]:
+        """The variable that leads chainctl to the cache of this home directory, if it is not that of the user."""
+        names = {"darwin": "HOME", "win32": "LOCALAPPDATA"}
+        below = "" if sys.platform == "darwin" else _CACHES.get(sys.platform, ".cache")
+        return {names.get(sys.platform, "XDG_CACHE_HOME"): os.path.join(str(home), below)}
 
     def _serve(self, request: Request) -> Response:
         claims = tokens.verify(request.basic[1]) if request.basic else None
@@ -101,7 +114,7 @@ class Chainguard:
             return json_response({"code": 3, "message": "aud and identity are required", "details": []}, 400)
         if self._trusted.get(form["identity"]) != (claims.get("iss"), claims.get("sub")):
             return json_response({"code": 7, "message": "the identity may not be assumed by this token"}, 403)
-        token = self.token(form["aud"], subject=form["identity"])
+        token = self.token(form["aud"], self.lifetime, subject=form["identity"])
         self.issued.append(token)
         expiry = datetime.datetime.fromtimestamp(tokens.read(token)["exp"], datetime.timezone.utc)
         moment = expiry.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,23 +17,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from .versions import (
+    AZURE_CLI,
+    FLIT,
+    KEYRING,
+    OLD_TOX,
+    OLDEST_KEYRING,
+    PDM,
+    PEERS,
+    PIP,
+    PIP_26_1,
+    POETRY,
+    PYTEST,
+    TOX,
+    TOX_3,
+    TOX_UV,
+    TWINE,
+    UV,
+)
+
 _WINDOWS = os.name == "nt"
 _SCRIPTS = "Scripts" if _WINDOWS else "bin"
-
-KEYRING = "keyring==25.7.0"
-UV = "uv==0.13.9"
-# The newest clients need Python 3.10; on 3.9 the newest that still runs there is the one its users have.
-if sys.version_info >= (3, 10):
-    PIP, PIP_26_1, TWINE = "pip==26.3", "pip==26.1", "twine==7.0.0"
-else:
-    PIP, PIP_26_1, TWINE = "pip>=26.0", "pip<26", "twine"
-AZURE_CLI = "azure-cli==2.91.0"
-if sys.version_info >= (3, 10):
-    POETRY, TOX = "poetry==2.5.1", "tox==4.67.15"
-else:
-    POETRY, TOX = "poetry", "tox"
-#: Its own lock: with the newest of its dependencies it does not run.
-PDM = "pdm[locked]==2.29.4" if sys.version_info >= (3, 10) else "pdm"
 
 
 @dataclass
@@ -182,6 +186,18 @@ class Workshop:
         """tox with ringbearer beside it."""
         return self._client("tox", [TOX, KEYRING], wheel)
 
+    def tox_3(self, wheel: str) -> Client:
+        """tox 3, with ringbearer beside it."""
+        return self._client("tox-3", [TOX_3, KEYRING], wheel)
+
+    def old_tox(self, wheel: str) -> Client:
+        """A tox of early 2025 with ringbearer beside it."""
+        return self._client("old-tox", [OLD_TOX, KEYRING], wheel)
+
+    def tox_uv(self, wheel: str) -> Client:
+        """tox that installs with uv, and ringbearer beside it."""
+        return self._client("tox-uv", [TOX, TOX_UV, UV, KEYRING], wheel)
+
     def azure_cli(self) -> Client:
         """The Azure CLI; about 370 MB."""
         return self._client("azure-cli", [AZURE_CLI])
@@ -189,6 +205,22 @@ class Workshop:
     def ssh_agent_keyring(self, version: str) -> Client:
         """A version of the package whose stores ours opens; it needs Python 3.10."""
         return self._client(f"ssh-agent-keyring-{version}", [f"ssh-agent-keyring=={version}", KEYRING])
+
+    def flit(self, wheel: str) -> Client:
+        """flit with ringbearer beside it."""
+        return self._client("flit", [FLIT, KEYRING], wheel)
+
+    def beside(self, wheel: str, *peers: str) -> Client:
+        """keyring and ringbearer, and beside them other packages with backends, by their names in `PEERS`."""
+        return self._client("-".join(["beside", *peers]), [KEYRING, *(PEERS[peer] for peer in peers)], wheel)
+
+    def oldest_keyring(self, wheel: str) -> Client:
+        """The oldest keyring that ringbearer asks for, and ringbearer beside it."""
+        return self._client("oldest-keyring", [OLDEST_KEYRING], wheel)
+
+    def suite(self, wheel: str) -> Client:
+        """keyring and ringbearer with pytest beside them, for tests that run among them."""
+        return self._client("backend-suite", [KEYRING, PYTEST], wheel)
 
     def _client(self, name: str, requirements: list[str], wheel: str | None = None) -> Client:
         contents = hashlib.sha256("\n".join([sys.version, sys.executable, *requirements]).encode())

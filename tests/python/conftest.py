@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,42 @@ def pdm(workshop: Workshop, wheel: str) -> Client:
 def tox(workshop: Workshop, wheel: str) -> Client:
     """tox with ringbearer beside it."""
     return workshop.tox(wheel)
+
+
+@pytest.fixture(scope="session")
+def tox_3(workshop: Workshop, wheel: str) -> Client:
+    """tox 3, with ringbearer beside it."""
+    return workshop.tox_3(wheel)
+
+
+@pytest.fixture(scope="session")
+def old_tox(workshop: Workshop, wheel: str) -> Client:
+    """A tox of early 2025 with ringbearer beside it."""
+    return workshop.old_tox(wheel)
+
+
+@pytest.fixture(scope="session")
+def tox_uv(workshop: Workshop, wheel: str) -> Client:
+    """tox that installs with uv, and ringbearer beside it."""
+    return workshop.tox_uv(wheel)
+
+
+@pytest.fixture(scope="session")
+def flit(workshop: Workshop, wheel: str) -> Client:
+    """flit with ringbearer beside it."""
+    return workshop.flit(wheel)
+
+
+@pytest.fixture(scope="session")
+def beside(workshop: Workshop, wheel: str) -> Callable[..., Client]:
+    """keyring and ringbearer beside other packages with backends, which are called as in `lab.clients.PEERS`."""
+    return functools.partial(workshop.beside, wheel)
+
+
+@pytest.fixture(scope="session")
+def suite(workshop: Workshop, wheel: str) -> Client:
+    """keyring, ringbearer and pytest."""
+    return workshop.suite(wheel)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from chain import CHAINER, OURS, error_of, where_keyring_has_no_store
 from lab.azure.organisations import READ
 from lab.cli_stand_ins import StandIns, az_not_logged_in
 from lab.clients import Client
@@ -91,20 +92,23 @@ def test_what_is_no_feed_is_a_silent_miss_without_a_request(
     frodo.assert_look_ups()
 
 
-def test_the_backend_is_listed_below_keyrings_own_chainer(client: Client, cloud: PracticeCloud, home: Path) -> None:
+def test_every_backend_is_listed_below_keyrings_own_chainer(client: Client, cloud: PracticeCloud, home: Path) -> None:
     ended = client.run(["keyring", "--list-backends"], cloud.environment(home)).check()
-    assert "ringbearer.backends.AzureArtifactsKeyring (priority: 9.9)" in ended.stdout.splitlines()
+    lines = ended.stdout.splitlines()
+    assert sorted(line for line in lines if line.startswith("ringbearer.")) == OURS
+    assert CHAINER in lines
     assert ended.stderr == ""
     assert cloud.log.requests() == []
 
 
+@where_keyring_has_no_store
 @pytest.mark.parametrize("command", ["set", "del"])
 def test_a_password_that_cannot_be_kept_or_deleted_is_an_error_that_is_seen(
     cloud: PracticeCloud, client: Client, frodo: Person, command: str
 ) -> None:
     ended = client.run(["keyring", command, cloud.azure.feed.url(), USER], frodo.environment(), stdin="the-password\n")
     assert ended.code != 0
-    error = ended.stderr.splitlines()[-1]
-    assert error.startswith("ringbearer.errors.ReadOnlyError: ") and "stores none" in error
+    error = error_of(ended.stderr)
+    assert error.startswith("ringbearer.errors.NoStoreError: ") and "nothing was stored or deleted" in error
     assert "the-password" not in ended.output
     frodo.assert_look_ups()

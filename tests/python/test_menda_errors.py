@@ -188,5 +188,5 @@ def test_a_refusal_has_the_status_and_the_words_of_the_service(
         said = f"no credential for {registry}: {endpoint} of {API} returned HTTP {code}{words}; "
         assert message.startswith(said) and "unwanted" not in message
         advice = "try again later" if code == 429 or code >= 500 else "MENDA_CLIENT_SECRET"
-        assert (advice if endpoint == "oauth2/token" or "later" in advice else "menda auth login") in message
+        assert (advice if endpoint == "oauth2/token" or "later" in advice else "may read the registry") in message
     assert machines.paths() == [[SIGN_IN] if endpoint == "oauth2/token" else [SIGN_IN, EXCHANGE]] * len(CODES)

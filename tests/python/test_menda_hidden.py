@@ -194,9 +194,7 @@ def test_a_secret_in_the_wrong_place_is_not_shown_and_goes_nowhere(
     answers = look_up.all(look_ups, **settings)
     assert_hidden([secret], *said(answers, look_up))
     assert [host for host, answer in zip(hosts, answers) if answer.result is not None] == []
-    assert {request.host for request in cloud.log.requests()} == {API}
-    assert all(quote(secret, safe="/") not in unquote(request.target) for request in cloud.log.requests())
-    assert cloud.log.refused() == []
+    assert cloud.log.requests() == [] and cloud.log.refused() == []
 
 
 #: Files with a slip in them, by which a line is taken for more of the one before it, or for nothing.

@@ -116,7 +116,12 @@ def test_odd_secrets_in_variables_arrive_unchanged(cloud: PracticeCloud, look_up
 def test_odd_secrets_in_the_file_arrive_as_they_are_written_or_as_configparser_escapes_them(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
-    written = [(secret, secret) for secret in ODD_SECRETS] + [("%%", "%"), ("50%%", "50%"), ("%%61%%", "%61%")]
+    # One is another key's value there, as configparser has it.
+    written = [(secret, secret) for secret in ODD_SECRETS if secret != "%(host)s"] + [
+        ("%%", "%"),
+        ("50%%", "50%"),
+        ("%%61%%", "%61%"),
+    ]
     # What the configparser of Python writes, which wants percent signs doubled.
     written += [(secret.replace("%", "%%"), secret) for secret in ODD_SECRETS if "%" in secret]
     text = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import email.parser
 import os
 import zipfile
@@ -54,11 +55,14 @@ def test_the_wheel_holds_stubs_and_a_module_for_every_python(members: dict[str, 
     assert "abi3" in find(members, ".dist-info/WHEEL")
 
 
-def test_the_entry_point_is_one_module(members: dict[str, bytes]) -> None:
-    lines = find(members, ".dist-info/entry_points.txt").splitlines()
-    section = lines[lines.index("[keyring.backends]") + 1 :]
-    entries = [line for line in section if line.strip()]
-    assert [entry.partition("=")[2].strip() for entry in entries] == ["ringbearer.backends"]
+def test_the_entry_points_are_one_module_of_backends_and_the_plugin_for_tox(members: dict[str, bytes]) -> None:
+    entry_points = configparser.ConfigParser(delimiters=["="])
+    entry_points.read_string(find(members, ".dist-info/entry_points.txt"))
+    assert {section: dict(entry_points[section]) for section in entry_points.sections()} == {
+        "console_scripts": {"ringbearer": "ringbearer.__main__:main"},
+        "keyring.backends": {"ringbearer": "ringbearer.backends"},
+        "tox": {"ringbearer": "ringbearer.tox_plugin"},
+    }
 
 
 def test_the_version_is_the_one_of_the_metadata(run, members: dict[str, bytes]) -> None:
@@ -74,31 +78,40 @@ def test_importing_the_package_imports_no_backend(run) -> None:
 
 def test_every_error_is_a_keyring_error_and_read_only_is_all_that_chains_look_for(run) -> None:
     program = """
-from keyring.errors import KeyringError, PasswordDeleteError, PasswordSetError
+from keyring.errors import KeyringError, NoKeyringError, PasswordDeleteError, PasswordSetError
 from ringbearer import errors
 for name in errors.__all__:
     assert issubclass(getattr(errors, name), errors.RingbearerError), name
 assert issubclass(errors.RingbearerError, KeyringError)
 print([one.__name__ for one in (PasswordSetError, PasswordDeleteError, NotImplementedError, RuntimeError)
        if issubclass(errors.ReadOnlyError, one)])
+# Of what says that nothing stores, no chain makes a silence.
+print(issubclass(errors.NoStoreError, NoKeyringError), issubclass(errors.NoStoreError, NotImplementedError))
+print([name for name in errors.__all__ if issubclass(getattr(errors, name), NotImplementedError)])
 """
-    assert run(program) == ["['PasswordSetError', 'PasswordDeleteError', 'NotImplementedError', 'RuntimeError']"]
+    assert run(program) == [
+        "['PasswordSetError', 'PasswordDeleteError', 'NotImplementedError', 'RuntimeError']",
+        "True False",
+        "['ReadOnlyError']",
+    ]
 
 
 def test_set_and_delete_raise_read_only_without_any_request(run, cloud: PracticeCloud) -> None:
     program = """
 import sys
-from ringbearer.backends import AzureArtifactsKeyring
+from ringbearer import backends
 from ringbearer.errors import ReadOnlyError
-backend = AzureArtifactsKeyring()
-for service in (sys.argv[1], "https://pypi.example/", "anything"):
-    for act, words in ((backend.set_password, ["user", "planted"]), (backend.delete_password, ["user"])):
-        try:
-            act(service, *words)
-        except ReadOnlyError as error:
-            print("planted" in str(error), len(str(error)) > 10)
+for name in ("AzureArtifactsKeyring", "MendaCodeArtifactKeyring", "ChainguardLibrariesKeyring"):
+    backend = getattr(backends, name)()
+    for service in (*sys.argv[1:], "https://pypi.example/", "anything"):
+        for act, words in ((backend.set_password, ["user", "planted"]), (backend.delete_password, ["user"])):
+            try:
+                act(service, *words)
+            except ReadOnlyError as error:
+                print("planted" in str(error), str(error).startswith(name))
 """
-    assert run(program, cloud.azure.feed.url()) == ["False True"] * 6
+    urls = [cloud.azure.feed.url(), cloud.menda.plugins.url, cloud.chainguard.python.url]
+    assert run(program, *urls, **cloud.menda.variables) == ["False True"] * 30
     assert cloud.log.requests() == []
 
 
@@ -136,35 +149,27 @@ print(Storing.calls == [words for case in cases for words in (case, case[:2])])
     assert run(program) == ["keyring.backends.chainer", "True"]
 
 
-def test_a_secret_is_not_lost_in_silence_where_nothing_can_store(run) -> None:
+def test_every_backend_has_its_priority_and_all_are_below_the_chainer(run) -> None:
     program = """
-import keyring, keyring.errors
-try:
-    keyring.set_password("anything", "user", "secret")
-    print("no error")
-except keyring.errors.KeyringError:
-    print("refused")
+from ringbearer import backends
+print({name: getattr(backends, name).priority for name in backends.__all__})
 """
-    assert run(program) == ["refused"]
-
-
-def test_priorities_are_below_the_chainer(run) -> None:
-    program = """
-import keyring.backend
-print([(type(one).__name__, one.priority) for one in keyring.backend.get_all_keyring()
-       if type(one).__module__.startswith("ringbearer")])
-print(type(keyring.get_keyring()).__module__)
-"""
-    listed, chosen = run(program)
-    assert listed.startswith("[('AzureArtifactsKeyring', 9.9)")
-    assert chosen in ("keyring.backends.chainer", "ringbearer.backends")
+    expected = {
+        "AzureArtifactsKeyring": 9.9,
+        "ChainguardLibrariesKeyring": 9,
+        "MendaCodeArtifactKeyring": 9.8,
+        "NoStoreKeyring": 0.01,
+        "SSHAgentKeyring": -1,
+    }
+    assert run(program, SSH_AUTH_SOCK="/nowhere") == [str(expected)]
 
 
 def test_a_look_up_imports_nothing_whether_it_serves_or_fails(run, cloud: PracticeCloud, stand_ins: StandIns) -> None:
     program = """
 import os, sys
-from ringbearer.backends import AzureArtifactsKeyring
+from ringbearer.backends import AzureArtifactsKeyring, ChainguardLibrariesKeyring, MendaCodeArtifactKeyring
 backend = AzureArtifactsKeyring()
+others = [(MendaCodeArtifactKeyring(), sys.argv[3]), (ChainguardLibrariesKeyring(), sys.argv[4])]
 before = set(sys.modules)
 class Blocker:
     def find_spec(self, name, path=None, target=None):
@@ -173,7 +178,13 @@ sys.meta_path.insert(0, Blocker())
 print(backend.get_credential(sys.argv[1], None))
 os.environ["PATH"] = sys.argv[2] + os.pathsep + os.environ["PATH"]
 print(backend.get_credential(sys.argv[1], None).username)
+print([other.get_credential(url, None) for other, url in others])
 os.environ["RINGBEARER_STRICT"] = "1"
+for other, url in others:
+    try:
+        other.get_credential(url, None)
+    except Exception as error:
+        print(type(error).__name__)
 os.environ["ARTIFACTS_KEYRING_NOFUSS_PROVIDER"] = "unknown"
 try:
     backend.get_credential(sys.argv[1], None)
@@ -188,8 +199,11 @@ print(sorted(set(sys.modules) - before))
     stand_ins.az(az_not_logged_in())
     working = StandIns(os.path.join(os.path.dirname(stand_ins.directory), "working"))
     working.az(*az_token(cloud.azure.directory.user_token(cloud.azure.frodo)))
-    found = run(program, cloud.azure.feed.url(), working.directory)
-    assert found == ["None", "VssSessionToken", "ConfigurationError", "ReadOnlyError", "[]"]
+    urls = [cloud.menda.plugins.url, cloud.chainguard.python.url]
+    variables = {**cloud.menda.variables, "MENDA_CLIENT_SECRET": "wrong"}
+    found = run(program, cloud.azure.feed.url(), working.directory, *urls, **variables)
+    others = ["[None, None]", "MendaCloudAPIError", "ChainctlNotFoundError"]
+    assert found == ["None", "VssSessionToken", *others, "ConfigurationError", "ReadOnlyError", "[]"]
 
 
 def test_properties_and_copies_are_harmless(run, cloud: PracticeCloud) -> None:
@@ -211,9 +225,9 @@ for one in several:
 
 def test_making_a_backend_never_raises(run, cloud: PracticeCloud) -> None:
     program = """
-from ringbearer.backends import AzureArtifactsKeyring
-for _ in range(3):
-    AzureArtifactsKeyring()
+from ringbearer import backends
+for name in backends.__all__ * 3:
+    getattr(backends, name)()
 print("made")
 """
     variables = {

@@ -6,8 +6,7 @@ use super::{Grant, Tenant};
 use crate::{
     azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
     error::Result,
-    job_token::GithubJob,
-    named_file,
+    job_token::{self, GITHUB_URL_VARIABLE},
     provider::{Attempt, TokenProvider},
     sys::System,
 };
@@ -31,15 +30,14 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
-            return Ok(Attempt::skip(format!("no {CLIENT_VARIABLE}")));
+            let is_begun = [FILE_VARIABLE, GITHUB_URL_VARIABLE].iter().any(|name| system.setting(name).is_some());
+            let missing = format!("no {FILE_VARIABLE}, no {GITHUB_URL_VARIABLE}");
+            return Ok(Attempt::Skip(if is_begun { format!("no {CLIENT_VARIABLE}") } else { missing }));
         };
-        let assertion = match system.setting(FILE_VARIABLE) {
-            // Read anew each time: the file is renewed while we live.
-            Some(path) => named_file::read_token(system, FILE_VARIABLE, &path)?,
-            None => match GithubJob::from_environment(system)? {
-                Ok(job) => job.token(system, system.setting(AUDIENCE_VARIABLE).as_deref().unwrap_or(AUDIENCE))?,
-                Err(missing) => return Ok(Attempt::Skip(format!("no {FILE_VARIABLE}, {missing}"))),
-            },
+        let audience = system.setting(AUDIENCE_VARIABLE);
+        let assertion = match job_token::of_this_job(system, FILE_VARIABLE, audience.as_deref().unwrap_or(AUDIENCE))? {
+            Attempt::Token(assertion) => assertion,
+            Attempt::Skip(why) => return Ok(Attempt::Skip(why)),
         };
         let tenant = tenant.of_application(system)?;
         request_token_by_assertion(system, &tenant, &client_id, assertion.expose())

@@ -1,0 +1,37 @@
+"""Which versions of the clients are tried, as requirements."""
+
+from __future__ import annotations
+
+import sys
+
+KEYRING = "keyring==25.7.0"
+OLDEST_KEYRING = "keyring==23.9.0"
+UV = "uv==0.13.9"
+# The newest clients need Python 3.10; on 3.9 the newest that still runs there is the one its users have.
+if sys.version_info >= (3, 10):
+    PIP, PIP_26_1, TWINE = "pip==26.3", "pip==26.1", "twine==7.0.0"
+else:
+    PIP, PIP_26_1, TWINE = "pip>=26.0", "pip<26", "twine"
+AZURE_CLI = "azure-cli==2.91.0"
+PYTEST = "pytest==9.2.0" if sys.version_info >= (3, 10) else "pytest"
+if sys.version_info >= (3, 10):
+    POETRY, TOX, TOX_UV = "poetry==2.5.1", "tox==4.67.15", "tox-uv==1.37.0"
+else:
+    POETRY, TOX, TOX_UV = "poetry", "tox", "tox-uv"
+FLIT = "flit==4.2.0" if sys.version_info >= (3, 10) else "flit"
+#: It knows nothing of secrets in its logs, and lets PATH stand as an environment sets it.
+OLD_TOX = "tox==4.24.1"
+#: It reads the same entry points, and has other hooks.
+TOX_3 = "tox==3.28.0"
+#: Its own lock: with the newest of its dependencies it does not run.
+PDM = "pdm[locked]==2.29.3" if sys.version_info >= (3, 10) else "pdm"
+#: Other packages with backends for keyring, as far as they run on this Python.
+PEERS = {
+    "alt": "keyrings.alt==5.0.2",
+    "codeartifact": "keyrings.codeartifact==2.1.2",
+    "chainguard": "keyrings-chainguard-libraries==0.2.0",
+}
+if sys.version_info >= (3, 10):
+    PEERS.update(nofuss="artifacts-keyring-nofuss==1.3.3", ssh_agent="ssh-agent-keyring==0.6.0")
+if sys.version_info >= (3, 11):
+    PEERS["menda"] = "menda-keyring==0.0.2"
