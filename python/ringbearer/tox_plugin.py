@@ -29,13 +29,18 @@ __all__ = ["PASSED", "tox_add_env_config", "tox_before_run_commands", "tox_on_in
 
 _Hook = TypeVar("_Hook", bound=Callable[..., None])
 
-try:
-    from tox.plugin import impl
-except ImportError:
 
-    def impl(hook: _Hook) -> _Hook:
-        """Leaves a function one like any other."""
-        return hook
+def _unmarked(hook: _Hook) -> _Hook:
+    """Leaves a function one like any other."""
+    return hook
+
+
+try:
+    from tox.plugin import impl as _impl
+except ImportError:
+    _hook: Callable[[_Hook], _Hook] = _unmarked
+else:
+    _hook = _impl
 
 
 #: What is passed on, as patterns of `pass_env`: what the backends, the programs that they run and keyring itself read,
@@ -107,7 +112,7 @@ class _Unlogged(str):
         return "(hidden)"
 
 
-@impl
+@_hook
 def tox_add_env_config(env_conf: EnvConfigSet, state: State) -> None:
     """Registers the setting that switches the plugin off."""
     env_conf.add_config(
@@ -118,13 +123,13 @@ def tox_add_env_config(env_conf: EnvConfigSet, state: State) -> None:
     )
 
 
-@impl
+@_hook
 def tox_on_install(tox_env: ToxEnv, arguments: object, section: str, of_type: str) -> None:
     """Before each installation."""
     _equip(tox_env)
 
 
-@impl
+@_hook
 def tox_before_run_commands(tox_env: ToxEnv) -> None:
     """Before the commands: they may install too, and an environment may have had nothing to install before."""
     _equip(tox_env)
