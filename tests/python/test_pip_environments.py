@@ -69,7 +69,7 @@ def test_nothing_is_imported_once_keyring_has_its_backends(cloud: PracticeCloud,
     fabrikam.exchange.refuse = "TF401444"
     urls = [cloud.azure.feed.url(), fabrikam.feed("tools").url()]
     ended = client.run(["python", "-c", NO_LATE_IMPORTS, *urls], frodo.environment()).check()
-    assert ended.stdout == "[] True None ReadOnlyError AuthenticationError\n"
+    assert ended.stdout == "[] True None NoStoreError AuthenticationError\n"
 
 
 @pytest.mark.parametrize("provider", ["import", "subprocess"])
