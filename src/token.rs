@@ -142,6 +142,12 @@ impl<Value: Clone> TokenCache<Value> {
         outcome.map(|(value, _)| value)
     }
 
+    /// How many keys are in it.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.slots).len()
+    }
+
     /// When a value is to be made anew.
     fn usable_until(&self, now: SystemTime, expires: Option<SystemTime>) -> SystemTime {
         let Some(expires) = expires else {

@@ -30,34 +30,31 @@ impl TokenProvider<(), Credential> for CacheFile {
 
     /// Never an error: the file is chainctl's, which mends what is wrong with it when it is asked.
     fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
-        let Some(path) = path(system) else {
-            return Ok(Attempt::skip("no cache directory is known"));
-        };
-        let skip = |why: &str| Ok(Attempt::skip(format!("{} {why}", path.display())));
-        let content = match system.read_file(&path, CAP).map(Zeroizing::new) {
-            Ok(content) => content,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return skip("is not there"),
-            Err(_) => return skip("cannot be read"),
-        };
-        let Some((token, claims)) =
-            Secret::from_utf8_trimmed(&content).and_then(|token| Claims::read(&token).map(|claims| (token, claims)))
-        else {
-            return skip("holds no token");
-        };
-        if is_for_libraries(&claims) != Some(true) {
-            return skip("is for another audience");
-        }
-        match claims.expires() {
-            Some(end) if end > system.now() + MARGIN => Ok(Attempt::Token(credential(token))),
-            Some(_) => skip("has expired, or is about to"),
-            None => skip("does not say when it expires"),
-        }
+        Ok(match usable(system) {
+            Ok(token) => Attempt::Token(credential(token)),
+            Err(why) => Attempt::Skip(why),
+        })
     }
 }
 
-/// What the file holds; `None` if it is not there or cannot be read.
-pub(super) fn content(system: &dyn System) -> Option<Zeroizing<Vec<u8>>> {
-    system.read_file(&path(system)?, CAP).ok().map(Zeroizing::new)
+/// The token in the file, or why it does not serve.
+pub(super) fn usable(system: &dyn System) -> std::result::Result<Secret, String> {
+    let path = path(system).ok_or("no cache directory is known")?;
+    let skip = |why: &str| format!("{} {why}", path.display());
+    let content = system.read_file(&path, CAP).map(Zeroizing::new).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => skip("is not there"),
+        _ => skip("cannot be read"),
+    })?;
+    let token = Secret::from_utf8_trimmed(&content).ok_or_else(|| skip("holds no token"))?;
+    let claims = Claims::read(&token).ok_or_else(|| skip("holds no token"))?;
+    if is_for_libraries(&claims) != Some(true) {
+        return Err(skip("is for another audience"));
+    }
+    match claims.expires() {
+        Some(end) if end > system.now() + MARGIN => Ok(token),
+        Some(_) => Err(skip("has expired, or is about to")),
+        None => Err(skip("does not say when it expires")),
+    }
 }
 
 /// Where chainctl keeps the token: below the cache directory as Go's `os.UserCacheDir` has it.

@@ -173,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn chainctl_has_thirty_seconds() {
+        let fake = Fake::default().run("chainctl", &AUTH_TOKEN, 1, "", "");
+        assert!(ask(&fake).is_err());
+        assert_eq!(fake.limits(), [Duration::from_secs(30)]);
+    }
+
+    #[test]
     fn whatever_else_it_prints_is_no_password() {
         let token = token_of(&json!({"aud": AUDIENCE}));
         let other = token_of(&json!({"aud": "https://console-api.enforce.dev"}));

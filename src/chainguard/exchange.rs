@@ -23,7 +23,7 @@ use crate::{
 /// The id of the identity that the job may assume.
 const IDENTITY_VARIABLE: &str = "RINGBEARER_CHAINGUARD_IDENTITY";
 
-/// Names a file with the job's token, for CI systems that write one (GitLab, Buildkite, Kubernetes).
+/// Names a file with the job's token, where it is not GitHub's: Kubernetes writes one, a job elsewhere can.
 const FILE_VARIABLE: &str = "RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE";
 
 /// The audience that the job's token must have: the one who exchanges it.

@@ -79,10 +79,10 @@ impl Backend for ChainguardLibraries {
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
-        // Another login with chainctl is another identity.
-        let login = cache_file::content(system);
-        let login = login.as_ref().map_or(&[][..], |content| content);
-        let key = format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[login]));
+        // Another login with chainctl is another identity. What is in its file and does not serve is none.
+        let login = cache_file::usable(system).ok();
+        let login = login.as_ref().map_or("", Secret::expose);
+        let key = format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[login.as_bytes()]));
         let make = || {
             let credential = ask_in_turn(system, &SOURCES, &(), |_, credential| check(system, credential))
                 .map_err(|exhausted| exhausted.into_error(HINT))?;
@@ -169,6 +169,26 @@ mod tests {
         let later = fake.later(std::time::Duration::from_secs(3600));
         let error = backend.get(&later, &Service::parse("libraries.cgr.dev"), None).unwrap_err();
         assert!(error.message().contains("its token has expired"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_login_with_chainctl_as_somebody_else_is_another_identity_and_a_stale_file_is_none() {
+        let backend = ChainguardLibraries::default();
+        let get = |fake: Fake| {
+            let fake = fake
+                .variable("HOME", "/home/user")
+                .variable("CHAINCTL_AUTH_TOKEN", &token_of(&json!({"aud": AUDIENCE})));
+            backend.get(&fake, &Service::parse("libraries.cgr.dev"), None).unwrap().unwrap();
+            backend.credentials.len()
+        };
+        let file = |claims: serde_json::Value| {
+            Fake::default().file("/home/user/.cache/chainguard/libraries.cgr.dev/oidc-token", &token_of(&claims))
+        };
+        assert_eq!(get(Fake::default()), 1);
+        assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 1}))), 1);
+        assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 2_000_000_000_u64, "sub": "ada"}))), 2);
+        assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 2_000_000_000_u64, "sub": "eve"}))), 3);
     }
 
     #[test]

@@ -29,8 +29,9 @@ impl TokenProvider<(), Credential> for PullToken {
 
     fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
         let missing = |there: &str, missing: &str| {
-            Err(Error::new(Kind::Configuration, format!("{there} is set and {missing} is not"))
-                .with_hint(format!("set {missing} too: `chainctl auth pull-token create` prints both")))
+            Err(Error::new(Kind::Configuration, format!("{there} is set and {missing} is not")).with_hint(format!(
+                "set {missing} too: `chainctl auth pull-token create --repository=python --output=env` prints both"
+            )))
         };
         match (system.setting(IDENTITY_VARIABLE), system.secret_setting(TOKEN_VARIABLE)) {
             (Some(username), Some(token)) => Ok(Attempt::Token(Credential { username, ..credential(token) })),

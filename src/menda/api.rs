@@ -64,7 +64,10 @@ pub(super) fn registry_token(
     let answer: RegistryAnswer = response.json()?;
     let token = answer.token.as_ref().and_then(|token| usable(token.expose()));
     let secret = token.ok_or_else(|| without_token(&response, what))?;
-    let expires = answer.expires(system).or_else(|| Claims::read(&secret)?.expires());
+    // The earlier of the two ends, if they differ. One that is past is not remembered, and given out all the same: of
+    // two clocks the registry's counts.
+    let ends = [answer.expires(system), Claims::read(&secret).and_then(|claims| claims.expires())];
+    let expires = ends.into_iter().flatten().min();
     Ok(Token { secret, expires })
 }
 
@@ -125,9 +128,13 @@ fn refusal(response: &Response, what: &str, sent: &[&Secret], hint: &str) -> Err
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
-    use crate::sys::{fake::Fake, http::Method};
+    use crate::{
+        jwt::token_of,
+        sys::{fake::Fake, http::Method},
+    };
 
     const OAUTH: &str = "https://a.example/base/api/v1/auth/oauth2/token";
     const REGISTRY: &str = "https://a.example/base/api/v1/auth/registry/token";
@@ -184,6 +191,30 @@ mod tests {
             let life = exchange(&fake).unwrap().expires.unwrap().duration_since(fake.now()).unwrap();
             assert_eq!(life.as_secs(), 3600, "{given}");
         }
+    }
+
+    #[test]
+    fn of_two_ends_the_earlier_counts() {
+        let end = |end: u64, life: u64| {
+            let token = token_of(&json!({"exp": 1_795_305_600 + end}));
+            let body = json!({"token": token, "expires_in": life}).to_string();
+            exchange(&Fake::default().answer(Method::Post, REGISTRY, 200, &body)).unwrap().expires
+        };
+        assert_eq!(end(60, 3600), end(3600, 60));
+        assert_eq!(end(60, 3600), Some(Fake::default().now() + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn both_requests_have_thirty_seconds() {
+        let fake = Fake::default().answer(Method::Post, OAUTH, 200, r#"{"access_token":"t"}"#).answer(
+            Method::Post,
+            REGISTRY,
+            200,
+            r#"{"token":"r"}"#,
+        );
+        sign_in(&fake).unwrap();
+        exchange(&fake).unwrap();
+        assert!(fake.requests().iter().all(|request| request.limit == Duration::from_secs(30)));
     }
 
     #[test]

@@ -28,7 +28,7 @@ const FILE_VARIABLE: &str = "MENDA_CONFIG_FILE";
 const DEFAULTS: &str = "DEFAULT";
 
 /// How many values may refer to each other in a row (configparser's figure).
-const DEEPEST: usize = 10;
+const DEEPEST: usize = 9;
 
 /// The most bytes that the configuration file may have.
 const CAP: usize = 256 * 1024;
@@ -216,6 +216,10 @@ fn interpolate<'ini>(raw: &str, of: &dyn Fn(&str) -> Option<&'ini str>, depth: u
         } else {
             let (key, after) = after.strip_prefix('(')?.split_once(")s")?;
             text.push_str(&interpolate(of(key)?, of, depth.checked_sub(1)?)?);
+            // Values that name each other several times over would have no end.
+            if text.len() > CAP {
+                return None;
+            }
             after
         };
     }
@@ -273,6 +277,9 @@ mod tests {
         let text = "[DEFAULT]\nregion=eu\n[default]\nhost=https://%(REGION)s.%(tld)s/\ntld=%%41.%(region)s.example\n";
         assert_eq!(read(&text.replace("%%41.", "a.")).unwrap().host.as_str(), "https://eu.a.eu.example/");
         assert!(read("[default]\nhost=https://%(host)s/\n").is_err());
+        let level = |number: u32| format!("k{number}={}\n", format!("%(k{})s", number + 1).repeat(20));
+        let text: String = (0..9).map(level).collect();
+        assert!(read(&format!("[default]\nhost=%(k0)s\n{text}k9=x\n")).is_err(), "and it ends");
         assert_eq!(secret(&read("[DEFAULT]\nhost=https://a.example\n[default]\nauth_type=U2M\n").unwrap()), None);
     }
 

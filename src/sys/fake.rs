@@ -43,6 +43,7 @@ pub(crate) struct Fake {
 struct State {
     answers: VecDeque<(http::Method, String, Answer)>,
     runs: VecDeque<Run>,
+    limits: Vec<Duration>,
     requests: Vec<http::Request>,
     pauses: Vec<Duration>,
     elapsed: Duration,
@@ -138,6 +139,11 @@ impl Fake {
         self.lock().requests.clone()
     }
 
+    /// How long each process that was run might have taken.
+    pub(crate) fn limits(&self) -> Vec<Duration> {
+        self.lock().limits.clone()
+    }
+
     /// The pauses that were made.
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         self.lock().pauses.clone()
@@ -226,9 +232,11 @@ impl System for Fake {
     }
 
     fn run(&self, command: &process::Command) -> Result<process::Output> {
+        let mut state = self.lock();
         let (arguments, result) =
-            self.lock().runs.pop_front().unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
+            state.runs.pop_front().unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
         assert_eq!(command.arguments, arguments);
+        state.limits.push(command.limit);
         result
     }
 

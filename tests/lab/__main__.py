@@ -36,11 +36,14 @@ def serve(port: int, watch: bool) -> None:
         environment = cloud.environment(home)
         for name in NOT_SHOWN:
             environment.pop(name, None)
+        environment.update(cloud.menda.variables)
+        environment["CHAINCTL_AUTH_TOKEN"] = cloud.chainguard.token()
         environment["AZURE_DEVOPS_EXT_PAT"] = cloud.azure.contoso.personal_access_token("vso.packaging_write")
         for name, value in sorted(environment.items()):
             print(f"export {name}={shlex.quote(value)}")
         print(f"# an index: {cloud.azure.feed.url()}")
         print("# or:       {}".format(cloud.azure.project_feed.url("visualstudio.com")))
+        print(f"# of Chainguard's: {cloud.chainguard.python.url}, of Menda's: {cloud.menda.plugins.url}")
         print(f"# uploads:  {cloud.azure.feed.upload_url()}")
         print("# packages: hello-private 1.0 and 1.1, greetings 2.0; a password: $AZURE_DEVOPS_EXT_PAT")
         sys.stdout.flush()

@@ -116,6 +116,7 @@ def test_a_registry_token_is_remembered_until_it_ends_and_for_a_while_if_it_does
         given(expires_at=stamp(1)),
         given(token=jwt(1)),
         given(expires_in=1, token=jwt(3600)),
+        given(expires_in=3600, token=jwt(1)),
         given(expires_in=0),
         given(expiration=moment(-100)),
         given(token=jwt(-100)),
