@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use zeroize::Zeroizing;
 
-use super::{AUDIENCE, credential, is_for_libraries};
+use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
     backend::Credential,
     error::Result,
@@ -23,16 +23,16 @@ const MARGIN: Duration = Duration::from_secs(5 * 60);
 /// The source.
 pub struct CacheFile;
 
-impl TokenProvider<(), Credential> for CacheFile {
+impl TokenProvider<Known, Credential> for CacheFile {
     fn name(&self) -> &'static str {
         "chainctl_cache"
     }
 
     /// Never an error: the file is chainctl's, which mends what is wrong with it when it is asked.
-    fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
-        Ok(match usable(system) {
-            Ok(token) => Attempt::Token(credential(token)),
-            Err(why) => Attempt::Skip(why),
+    fn token(&self, _system: &dyn System, known: &Known) -> Result<Attempt<Credential>> {
+        Ok(match &known.cached {
+            Ok(token) => Attempt::Token(credential(token.clone())),
+            Err(why) => Attempt::skip(why),
         })
     }
 }
@@ -83,7 +83,7 @@ mod tests {
         let home = Fake::default().variable("HOME", "/home/user").variable("LOCALAPPDATA", "C:\\user");
         let place = path(&home).unwrap().display().to_string();
         let fake = home.file(&place, content);
-        match CacheFile.token(&fake, &()).unwrap() {
+        match CacheFile.token(&fake, &Known { cached: usable(&fake) }).unwrap() {
             Attempt::Token(found) => {
                 assert_eq!(found.password.expose(), content.trim());
                 None

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{AUDIENCE, credential, is_for_libraries};
+use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
     backend::Credential,
     error::{Error, Kind, Result},
@@ -31,12 +31,12 @@ const LOGIN: &str = "run `chainctl auth login --audience=libraries.cgr.dev`";
 /// The login of the person: `chainctl auth token`.
 pub struct AuthToken;
 
-impl TokenProvider<(), Credential> for AuthToken {
+impl TokenProvider<Known, Credential> for AuthToken {
     fn name(&self) -> &'static str {
         "chainctl"
     }
 
-    fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let audience = format!("--audience={AUDIENCE}");
         let program = program(system)?;
         let output = run(system, program, &["auth", "token", &audience])?;
@@ -55,12 +55,12 @@ impl TokenProvider<(), Credential> for AuthToken {
 /// A pull token of its own identity, as keyrings-chainguard-libraries 0.1 made one.
 pub struct NewPullToken;
 
-impl TokenProvider<(), Credential> for NewPullToken {
+impl TokenProvider<Known, Credential> for NewPullToken {
     fn name(&self) -> &'static str {
         "new_pull_token"
     }
 
-    fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let Some(parent) = system.setting(PARENT_VARIABLE) else {
             return Ok(Attempt::skip(format!("no {PARENT_VARIABLE}")));
         };
@@ -158,7 +158,7 @@ mod tests {
     const PULL_TOKEN: [&str; 5] = ["auth", "pull-token", "--repository=python", "--parent=contoso", "--ttl=8h"];
 
     fn ask(fake: &Fake) -> Result<Credential> {
-        match AuthToken.token(fake, &())? {
+        match AuthToken.token(fake, &Known::default())? {
             Attempt::Token(found) => Ok(found),
             Attempt::Skip(why) => panic!("{why}"),
         }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn pull(fake: Fake) -> Result<Credential> {
-        match NewPullToken.token(&fake.variable(PARENT_VARIABLE, "contoso"), &())? {
+        match NewPullToken.token(&fake.variable(PARENT_VARIABLE, "contoso"), &Known::default())? {
             Attempt::Token(found) => Ok(found),
             Attempt::Skip(why) => panic!("{why}"),
         }
@@ -236,7 +236,7 @@ mod tests {
             let found = pull(fake).unwrap();
             assert_eq!((found.username.as_str(), found.password.expose()), ("0a/1b", token.as_str()));
         }
-        assert!(matches!(NewPullToken.token(&Fake::default(), &()), Ok(Attempt::Skip(_))));
+        assert!(matches!(NewPullToken.token(&Fake::default(), &Known::default()), Ok(Attempt::Skip(_))));
     }
 
     #[test]

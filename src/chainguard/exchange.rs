@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::{AUDIENCE, TOKEN_USERNAME};
+use super::{AUDIENCE, Known, TOKEN_USERNAME};
 use crate::{
     backend::Credential,
     error::{Error, Kind, Result, quote},
@@ -36,12 +36,12 @@ const ENDPOINT: &str = "https://issuer.enforce.dev/sts/exchange";
 /// The source.
 pub struct Oidc;
 
-impl TokenProvider<(), Credential> for Oidc {
+impl TokenProvider<Known, Credential> for Oidc {
     fn name(&self) -> &'static str {
         "oidc"
     }
 
-    fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
             return Ok(Attempt::skip(format!("no {IDENTITY_VARIABLE}")));
         };
@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn ask(fake: &Fake) -> Result<Credential> {
-        match Oidc.token(fake, &())? {
+        match Oidc.token(fake, &Known::default())? {
             Attempt::Token(found) => Ok(found),
             Attempt::Skip(why) => panic!("{why}"),
         }
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn without_an_identity_or_a_proof_it_is_not_set_up() {
-        let skip = |fake: Fake| match Oidc.token(&fake, &()).unwrap() {
+        let skip = |fake: Fake| match Oidc.token(&fake, &Known::default()).unwrap() {
             Attempt::Skip(why) => why,
             Attempt::Token(_) => panic!("a token"),
         };

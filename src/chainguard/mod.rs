@@ -48,8 +48,21 @@ const PREFIXES: [&str; 11] = [
     "XDG_CONFIG_HOME",
 ];
 
-/// A source of credentials. There is one audience, so that nothing needs to be said about what is wanted.
-type Source = &'static dyn TokenProvider<(), Credential>;
+/// What every source may know: there is one audience, so that nothing needs to be said about what is wanted.
+pub struct Known {
+    /// The token that chainctl keeps, or why it does not serve.
+    pub cached: std::result::Result<Secret, String>,
+}
+
+#[cfg(test)]
+impl Default for Known {
+    fn default() -> Self {
+        Self { cached: Err("not looked at".to_owned()) }
+    }
+}
+
+/// A source of credentials.
+type Source = &'static dyn TokenProvider<Known, Credential>;
 
 /// The sources in the order in which they are asked: first what somebody set up for this very purpose, and what
 /// costs nothing; a pull token last, because each leaves an identity behind in the organisation.
@@ -80,11 +93,11 @@ impl Backend for ChainguardLibraries {
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         // Another login with chainctl is another identity. What is in its file and does not serve is none.
-        let login = cache_file::usable(system).ok();
-        let login = login.as_ref().map_or("", Secret::expose);
+        let known = Known { cached: cache_file::usable(system) };
+        let login = known.cached.as_ref().map_or("", Secret::expose);
         let key = format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[login.as_bytes()]));
         let make = || {
-            let credential = ask_in_turn(system, &SOURCES, &(), |_, credential| check(system, credential))
+            let credential = ask_in_turn(system, &SOURCES, &known, |_, credential| check(system, credential))
                 .map_err(|exhausted| exhausted.into_error(HINT))?;
             let expires = credential.expires;
             Ok((credential, expires))

@@ -1,6 +1,6 @@
 //! Tokens that the environment holds.
 
-use super::{AUDIENCE, credential, is_for_libraries};
+use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
     backend::Credential,
     error::{Error, Kind, Result},
@@ -22,12 +22,12 @@ const AUTH_TOKEN_VARIABLE: &str = "CHAINCTL_AUTH_TOKEN";
 /// A pull token, as `chainctl auth pull-token create --output=env` prints it.
 pub struct PullToken;
 
-impl TokenProvider<(), Credential> for PullToken {
+impl TokenProvider<Known, Credential> for PullToken {
     fn name(&self) -> &'static str {
         "pull_token"
     }
 
-    fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let missing = |there: &str, missing: &str| {
             Err(Error::new(Kind::Configuration, format!("{there} is set and {missing} is not")).with_hint(format!(
                 "set {missing} too: `chainctl auth pull-token create --repository=python --output=env` prints both"
@@ -45,12 +45,12 @@ impl TokenProvider<(), Credential> for PullToken {
 /// The token in chainctl's own variable, if it is for the libraries: many are for the vendor's console.
 pub struct AuthToken;
 
-impl TokenProvider<(), Credential> for AuthToken {
+impl TokenProvider<Known, Credential> for AuthToken {
     fn name(&self) -> &'static str {
         "token_variable"
     }
 
-    fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<Credential>> {
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let Some(token) = system.secret_setting(AUTH_TOKEN_VARIABLE) else {
             return Ok(Attempt::skip(format!("no {AUTH_TOKEN_VARIABLE}")));
         };
@@ -76,14 +76,14 @@ mod tests {
     #[test]
     fn a_pull_token_has_a_user_name_of_its_own() {
         let fake = Fake::default().variable(IDENTITY_VARIABLE, "0a/1b").variable(TOKEN_VARIABLE, " token\n");
-        let Attempt::Token(found) = PullToken.token(&fake, &()).unwrap() else { panic!("no token") };
+        let Attempt::Token(found) = PullToken.token(&fake, &Known::default()).unwrap() else { panic!("no token") };
         assert_eq!((found.username.as_str(), found.password.expose()), ("0a/1b", "token"));
     }
 
     #[test]
     fn half_of_a_pull_token_is_an_error_that_names_the_other_half() {
         for (there, missing) in [(IDENTITY_VARIABLE, TOKEN_VARIABLE), (TOKEN_VARIABLE, IDENTITY_VARIABLE)] {
-            let error = PullToken.token(&Fake::default().variable(there, "x-secret"), &()).unwrap_err();
+            let error = PullToken.token(&Fake::default().variable(there, "x-secret"), &Known::default()).unwrap_err();
             assert!(error.to_string().contains(&format!("set {missing} too")), "{error}");
             assert!(!error.to_string().contains("x-secret"));
         }
@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn only_a_token_for_the_libraries_is_taken_from_chainctls_variable() {
-        let ask = |token: &str| AuthToken.token(&Fake::default().variable(AUTH_TOKEN_VARIABLE, token), &());
+        let ask =
+            |token: &str| AuthToken.token(&Fake::default().variable(AUTH_TOKEN_VARIABLE, token), &Known::default());
         for audience in [json!(AUDIENCE), json!([AUDIENCE]), json!(["x", "https://libraries.cgr.dev/"])] {
             let token = token_of(&json!({"aud": audience}));
             assert!(matches!(ask(&token), Ok(Attempt::Token(_))), "{audience}");

@@ -19,39 +19,50 @@ const CAP: usize = 1024 * 1024;
 /// How long before its end a token is not used any more, in seconds: menda-keyring's figure.
 const MARGIN: f64 = 60.0;
 
-/// The file as it is: its change is another login. `None` if it is not there or cannot be read.
-pub(super) fn content(system: &dyn System) -> Option<Zeroizing<Vec<u8>>> {
-    let path = system.home()?.join(".menda").join("tokens").join("cache").join(".token");
-    match system.read_file(&path, CAP) {
-        Ok(content) => Some(Zeroizing::new(content)),
-        Err(error) => {
-            debug!("{} cannot be read: {}", path.display(), describe(&error));
-            None
-        }
-    }
-}
+/// The file as it is; empty if it is not there or cannot be read.
+#[derive(Default)]
+pub(super) struct CachedLogin(Zeroizing<Vec<u8>>);
 
-/// The access token of a section, if it still serves. Without a moment and a life it does not end.
-pub(super) fn access_token(system: &dyn System, section: &str) -> Result<Option<Secret>> {
-    let Some(content) = content(system) else { return Ok(None) };
-    let text = String::from_utf8_lossy(&content);
-    let ini = Ini::parse(&text);
-    if let (Some(cached_at), Some(expires_in)) = (ini.value(section, "cached_at"), ini.value(section, "expires_in")) {
-        let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
-        let (Some(cached_at), Some(expires_in)) = (number(cached_at), number(expires_in)) else {
-            let message = format!(
-                "Token cache key '{section}' in ~/.menda/tokens/cache/.token has invalid cached_at/expires_in; delete the \
-                 file or run 'menda auth login' again"
-            );
-            return Err(Error::new(Kind::Configuration, message).named("InvalidCachedTokenError"));
-        };
-        let now = system.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        if now - cached_at >= expires_in - MARGIN {
-            return Ok(None);
+impl CachedLogin {
+    pub(super) fn read(system: &dyn System) -> Self {
+        let Some(home) = system.home() else { return Self::default() };
+        let path = home.join(".menda").join("tokens").join("cache").join(".token");
+        match system.read_file(&path, CAP) {
+            Ok(content) => Self(Zeroizing::new(content)),
+            Err(error) => {
+                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                Self::default()
+            }
         }
     }
-    let token = ini.value(section, "id_token").or_else(|| ini.value(section, "access_token"));
-    Ok(token.and_then(usable))
+
+    /// All of it: its change is another login.
+    pub(super) fn content(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The access token of a section, if it still serves. Without a moment and a life it does not end.
+    pub(super) fn access_token(&self, now: SystemTime, section: &str) -> Result<Option<Secret>> {
+        let text = String::from_utf8_lossy(&self.0);
+        let ini = Ini::parse(&text);
+        if let (Some(cached_at), Some(expires_in)) = (ini.value(section, "cached_at"), ini.value(section, "expires_in"))
+        {
+            let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+            let (Some(cached_at), Some(expires_in)) = (number(cached_at), number(expires_in)) else {
+                let message = format!(
+                    "Token cache key '{section}' in ~/.menda/tokens/cache/.token has invalid cached_at/expires_in; \
+                     delete the file or run 'menda auth login' again"
+                );
+                return Err(Error::new(Kind::Configuration, message).named("InvalidCachedTokenError"));
+            };
+            let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+            if now - cached_at >= expires_in - MARGIN {
+                return Ok(None);
+            }
+        }
+        let token = ini.value(section, "id_token").or_else(|| ini.value(section, "access_token"));
+        Ok(token.and_then(usable))
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +77,9 @@ mod tests {
     fn cached(content: &str) -> Result<Option<String>> {
         let fake =
             Fake::default().variable("HOME", "/home/user").file("/home/user/.menda/tokens/cache/.token", content);
-        access_token(&fake, "ci").map(|token| token.map(|token| token.expose().to_owned()))
+        CachedLogin::read(&fake)
+            .access_token(fake.now(), "ci")
+            .map(|token| token.map(|token| token.expose().to_owned()))
     }
 
     #[test]

@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use log::debug;
 
-use self::profile::{Profile, Way};
+use self::{
+    cached_login::CachedLogin,
+    profile::{Profile, Way},
+};
 use crate::{
     backend::{Backend, Credential},
     error::{Error, Kind, Result},
@@ -83,15 +86,12 @@ fn named(error: Error) -> Error {
 
 impl MendaCodeArtifact {
     fn token(&self, system: &dyn System, profile: &Profile) -> Result<Token> {
+        let login = CachedLogin::read(system);
         // A login as somebody else is another identity; that the same login grows old is not.
-        let login = match &profile.way {
-            Way::Machine { .. } => None,
-            Way::User { .. } => cached_login::content(system),
-        };
-        let login = login.as_ref().map_or(&[][..], |content| content);
-        let digest = identity::digest(system, &PREFIXES, &[&profile.fingerprint(), login]);
+        let identity: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
+        let digest = identity::digest(system, &PREFIXES, &[&profile.fingerprint(), identity]);
         self.tokens.get_or_make(system, &digest, profile.host.as_str(), || {
-            let token = mint(system, profile)?;
+            let token = mint(system, profile, &login)?;
             let expires = token.expires;
             Ok((token, expires))
         })
@@ -99,10 +99,10 @@ impl MendaCodeArtifact {
 }
 
 /// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.
-fn mint(system: &dyn System, profile: &Profile) -> Result<Token> {
+fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<Token> {
     match &profile.way {
         Way::User { id, note } => {
-            let Some(access) = cached_login::access_token(system, id)? else {
+            let Some(access) = login.access_token(system.now(), id)? else {
                 let message = format!(
                     "No valid cached token for profile '{id}'{note}. Run `menda auth login` or use M2M (env vars or auth_type=m2m)"
                 );
@@ -115,7 +115,7 @@ fn mint(system: &dyn System, profile: &Profile) -> Result<Token> {
             let sign_in = || api::access_token(system, &profile.host, client_id, client_secret);
             let hint = "see whether this client may read the registry";
             let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret], hint);
-            let cached = cached_login::access_token(system, cached_as).unwrap_or_else(|error| {
+            let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {
                 debug!("{error}; signing in anew");
                 None
             });

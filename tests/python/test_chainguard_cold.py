@@ -74,7 +74,7 @@ def test_a_look_up_with_a_fresh_cache_file_starts_no_process_opens_no_socket_and
     credential, seen = watched(INDEX, "chainctl_cache")
     assert credential == user.credentials["chainctl_cache"]
     assert (seen.programs, seen.processes, seen.sockets) == ([], [], [])
-    assert {Path(path).name for path in seen.files} == {"oidc-token"}
+    assert [Path(path).name for path in seen.files] == ["oidc-token"]
     assert stand_ins.invocations() == []
     assert cloud.log.connections() == cloud.log.refused() == []
 
