@@ -18,7 +18,7 @@ import sys
 import sysconfig
 import tempfile
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, TypeVar
 
 if TYPE_CHECKING:
     from tox.config.sets import EnvConfigSet
@@ -141,7 +141,10 @@ def _equip(tox_env: ToxEnv) -> None:
         return
     set_env = tox_env.conf["set_env"]
     given: dict[str, str] = {name: os.environ.get(name, "subprocess") for name in _PROVIDERS}
-    given.update((name, _Unlogged(value)) for name, value in os.environ.items() if _is_passed(name, tox_env))
+    disallowed = _setting(tox_env, "disallow_pass_env") or []
+    for name, value in os.environ.items():
+        if _is_one_of(PASSED, name) and not _is_one_of(disallowed, name):
+            given[name] = _Unlogged(value)
     set_env.update({name: value for name, value in given.items() if name not in set_env})
     own = _setting(tox_env, "env_bin_dir")
     program = _program()
@@ -156,14 +159,9 @@ def _equip(tox_env: ToxEnv) -> None:
         set_env.update({"PATH": os.pathsep.join([str(own), directory, *entries])})
 
 
-def _is_passed(name: str, tox_env: ToxEnv) -> bool:
-    disallowed = _setting(tox_env, "disallow_pass_env") or []
-    return any(_means(pattern, name) for pattern in PASSED) and not any(_means(one, name) for one in disallowed)
-
-
-def _means(pattern: str, name: str) -> bool:
+def _is_one_of(patterns: Iterable[str], name: str) -> bool:
     """As tox compares: without regard to case."""
-    return fnmatchcase(name.upper(), pattern.upper())
+    return any(fnmatchcase(name.upper(), pattern.upper()) for pattern in patterns)
 
 
 def _setting(tox_env: ToxEnv, name: str) -> Any:

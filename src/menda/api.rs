@@ -52,11 +52,10 @@ pub(super) fn registry_token(
     hint: &str,
 ) -> Result<Token> {
     let what = "registry/token";
-    let value = zeroize::Zeroizing::new(format!("Bearer {}", access.expose()));
     let request = Request::post_nothing(endpoint(host, what)?)
         .header("Accept", "application/json")
         .header("Content-Type", "application/json")
-        .header("authorizationToken", &value);
+        .bearer_in("authorizationToken", access);
     let response = retry::send(system, &request)?;
     if !response.is_success() {
         return Err(refusal(&response, what, &[&[access], known].concat(), hint));

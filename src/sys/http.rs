@@ -105,8 +105,14 @@ impl Request {
     /// The same request with a bearer token. The host must have been checked before.
     #[must_use]
     pub fn bearer(self, token: &Secret) -> Self {
+        self.bearer_in("Authorization", token)
+    }
+
+    /// The same request with a bearer token in a header of the service's own. The host must have been checked before.
+    #[must_use]
+    pub fn bearer_in(self, header: &'static str, token: &Secret) -> Self {
         let value = Zeroizing::new(format!("Bearer {}", token.expose()));
-        self.header("Authorization", &value)
+        self.header(header, &value)
     }
 
     /// The same request to a service of this machine: no proxy, and http is allowed.
