@@ -1,7 +1,7 @@
 # One command a task. A fresh machine needs a Rust toolchain, Python 3 with venv, and make; the rest is installed into .venv.
 #
 #   make test                      everything that CI runs
-#   make python-test WHEEL=path    test this wheel instead of building one
+#   make python-test WHEEL=path CLI_WHEEL=path    test these wheels instead of building them
 #   make PYTHON=python3.13 ...     the Python that .venv is made from (make clean-venv first to change it)
 
 PYTHON ?= python3
@@ -20,14 +20,11 @@ VENV_READY := $(VENV)/.ready
 # Where mypy finds the installed wheel, apart from the tools.
 STUBS_VENV := target/stubs-venv
 
-# WHEEL=path skips the build. Otherwise the build leaves exactly one wheel in the folder.
-ifdef WHEEL
-wheel_or_given := $(WHEEL)
-built_or_given = $(WHEEL)
-else
-wheel_or_given := wheel
-built_or_given = $(shell ls target/wheels/ringbearer-*.whl)
-endif
+# WHEEL=path and CLI_WHEEL=path skip the build. Otherwise it leaves exactly one wheel in each of the folders.
+wheel_or_given := $(or $(WHEEL),wheel)
+built_or_given = $(or $(WHEEL),$(shell ls target/wheels/ringbearer-*.whl))
+cli_or_given := $(or $(CLI_WHEEL),cli-wheel)
+built_or_given_cli = $(or $(CLI_WHEEL),$(shell ls target/cli-wheels/ringbearer_cli-*.whl))
 
 # A build of PyO3 asks this Python for its settings; one Python for every recipe means one build.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -37,7 +34,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 # Cargo and pytest use the cores themselves, and share one target directory.
 .NOTPARALLEL:
-.PHONY: help venv wheel wheel-debug fmt lint rust-test fuzz stubs python-test workflows test demo bench clean clean-venv
+.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test workflows test demo bench clean clean-venv
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -58,6 +55,12 @@ wheel: $(VENV_READY) ## build the release wheel into target/wheels
 	@$(BIN)/maturin build --quiet --release $(LOCKED) --interpreter $(PYO3_PYTHON) --out target/wheels
 	@ls -l target/wheels/*.whl | awk '{ printf "   %s, %d KiB\n", $$NF, $$5 / 1024 }'
 
+cli-wheel: $(VENV_READY) ## build the native programs, as a wheel, into target/cli-wheels
+	@echo "== building the native programs"
+	@rm -rf target/cli-wheels
+	@cd cli && ../$(BIN)/maturin build --quiet --release $(LOCKED) --out ../target/cli-wheels
+	@ls -l target/cli-wheels/*.whl | awk '{ printf "   %s, %d KiB\n", $$NF, $$5 / 1024 }'
+
 wheel-debug: $(VENV_READY) ## build a debug wheel, fast, into target/wheels-debug
 	@echo "== building the debug wheel"
 	@rm -rf target/wheels-debug
@@ -74,6 +77,8 @@ lint: $(VENV_READY) ## check formatting; clippy with and without Python; ruff
 	@$(CARGO) fmt --check
 	@echo "== clippy"
 	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --no-default-features -- -D warnings
+	@echo "== clippy, with the native programs"
+	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --features executables -- -D warnings
 	@echo "== clippy, with the Python edge"
 	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --features python -- -D warnings
 	@echo "== ruff"
@@ -112,9 +117,10 @@ stubs: $(wheel_or_given) $(VENV_READY) ## hold the type stubs against the built 
 	@cd $(STUBS_VENV)/bin && ./python -m mypy.stubtest ringbearer --mypy-config-file "$(CURDIR)/pyproject.toml"
 	@$(STUBS_VENV)/bin/python -m mypy --strict python
 
-python-test: $(wheel_or_given) $(VENV_READY) ## the Python suite against the built wheel
-	@echo "== Python suite against $(built_or_given)"
-	@RINGBEARER_WHEEL="$(abspath $(built_or_given))" $(BIN)/python -m pytest tests/python $(PYTEST_ARGS)
+python-test: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## the Python suite against the built wheels
+	@echo "== Python suite against $(built_or_given) and $(built_or_given_cli)"
+	@RINGBEARER_WHEEL="$(abspath $(built_or_given))" RINGBEARER_CLI_WHEEL="$(abspath $(built_or_given_cli))" \
+		$(BIN)/python -m pytest tests/python --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 workflows: $(VENV_READY) ## check the workflows, offline
 	@echo "== workflows"
@@ -131,9 +137,9 @@ test: ## everything, stopping at the first part that fails
 		$(MAKE) --no-print-directory "$$@" || { echo "== FAILED: make $$*"; exit 1; }; \
 		timings="$$timings   $$1: $$(($$(date +%s) - start)) s;"; \
 	}; \
-	part venv; part workflows; part lint; part rust-test; part fuzz FUZZ_SECONDS=5; part wheel; \
-	wheel=$$(ls target/wheels/ringbearer-*.whl); \
-	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel"; \
+	part venv; part workflows; part lint; part rust-test; part fuzz FUZZ_SECONDS=5; part wheel; part cli-wheel; \
+	wheel=$$(ls target/wheels/ringbearer-*.whl); cli=$$(ls target/cli-wheels/ringbearer_cli-*.whl); \
+	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel" CLI_WHEEL="$$cli"; \
 	echo "== all passed in $$(($$(date +%s) - begin)) s"; \
 	echo "$$timings" | tr ';' '\n'
 

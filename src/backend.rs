@@ -20,6 +20,15 @@ pub trait Backend: Send + Sync {
     /// Its name inside this program.
     fn name(&self) -> &'static str;
 
+    /// The name of its class in `ringbearer.backends`.
+    fn class(&self) -> &'static str;
+
+    /// The priority of its class among keyring's backends.
+    fn priority(&self) -> f64;
+
+    /// The user name that goes with most of its passwords, which users write into index URLs.
+    fn username(&self) -> &'static str;
+
     /// Whether a service is this backend's. Pure: no input, no output, a few microseconds.
     fn claims(&self, service: &Service) -> bool;
 

@@ -15,6 +15,12 @@ use crate::{
     sys::System,
 };
 
+/// Set for a keyring that takes over from the native one after that asked the index backends: they have no other answer.
+pub const ASKED_VARIABLE: &str = "RINGBEARER_INDEXES_ASKED";
+
+/// Raise the error of a failed read instead of answering `None`, if it is set and not 0.
+const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
+
 /// Every backend of this program, with what they remember.
 pub struct Keyring {
     backends: Vec<Box<dyn Backend>>,
@@ -34,6 +40,23 @@ impl Default for Keyring {
 }
 
 impl Keyring {
+    /// Whether failed reads are errors, and not just told.
+    #[must_use]
+    pub fn is_strict(variable: impl Fn(&str) -> Option<String>) -> bool {
+        variable(STRICT_VARIABLE).is_some_and(|value| !matches!(value.trim(), "" | "0"))
+    }
+
+    /// The backend that claims a service. Pure.
+    #[must_use]
+    pub fn claimant(&self, service: &Service) -> Option<&dyn Backend> {
+        self.backends().find(|backend| backend.claims(service))
+    }
+
+    /// Every backend, in the order of their priorities.
+    pub fn backends(&self) -> impl Iterator<Item = &dyn Backend> {
+        self.backends.iter().map(AsRef::as_ref)
+    }
+
     /// Whether the backend of this name claims the service. Pure.
     #[must_use]
     pub fn claims(&self, name: &str, service: &Service) -> bool {
@@ -58,9 +81,8 @@ impl Keyring {
     }
 
     fn named(&self, name: &str) -> Result<&dyn Backend> {
-        let backend = self.backends.iter().find(|backend| backend.name() == name);
-        backend
-            .map(AsRef::as_ref)
+        self.backends()
+            .find(|backend| backend.name() == name)
             .ok_or_else(|| Error::new(Kind::Internal, format!("there is no backend named {name}")))
     }
 }

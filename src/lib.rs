@@ -10,7 +10,8 @@
 //!   [`backend`]: small readers and the shapes that every registry shares.
 //! - floor 3: one folder a registry: [`azure`], [`chainguard`], [`menda`]; [`store`]: secrets that the ssh-agent unlocks.
 //! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup, in a thread of its own or the caller's.
-//! - floor 5: [`cli`]: the command line; the Python edge (feature `python`).
+//! - floor 5: [`cli`]: the command line; above it the edges: Python's (feature `python`), and that of the native programs
+//!   (feature `executables`).
 
 pub mod azure;
 pub mod backend;
@@ -25,6 +26,8 @@ pub mod keyring;
 pub mod lookup;
 pub mod menda;
 pub mod named_file;
+#[cfg(feature = "executables")]
+pub mod native;
 pub mod oauth;
 pub mod provider;
 #[cfg(feature = "python")]

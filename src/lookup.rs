@@ -90,6 +90,12 @@ impl<Outcome: Send + 'static> Lookup<Outcome> {
         Ok(Self { events, cancel, patience })
     }
 
+    /// Gives the lookup up. It has a moment to end what it started.
+    pub fn give_up(&mut self) {
+        self.cancel.cancel();
+        self.patience = self.patience.min(GRACE);
+    }
+
     /// Waits for what the lookup says next, `glance` at the most; `None` if it says nothing so long.
     /// A lookup that is long over its limit counts as failed.
     pub fn next_event(&mut self, glance: Duration) -> Option<Event<Outcome>> {

@@ -26,36 +26,21 @@ use pyo3::{
 
 use crate::{
     backend::Credential,
-    cli,
+    cli::{self, Memory, STORE_LIMIT, World},
     error::{Error, Kind, Result},
-    keyring::Keyring,
+    keyring::{ASKED_VARIABLE, Keyring},
     lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
     store::{Entry, Store, is_in_use},
     sys::{
         Cancel,
-        real::{Environment, LOOKUP_LIMIT, Network, Real, Standard},
+        real::{Environment, LOOKUP_LIMIT, Real, Standard},
     },
 };
 
 /// How often the waiting thread looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(50);
-
-/// Raise the error of a failed read instead of answering `None`, if it is set and not 0.
-const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
-
-/// How long the store and its commands may take unless RINGBEARER_TIMEOUT says otherwise: its owner may be
-/// asked to confirm several signatures, each of which has a limit of its own.
-const STORE_LIMIT: Duration = Duration::from_secs(600);
-
-/// What the process remembers from one lookup to the next.
-#[derive(Default)]
-struct Memory {
-    keyring: Keyring,
-    store: Store,
-    network: Arc<Network>,
-}
 
 /// The memory of this process. A fork inherits a copy whose locks may be held by threads that it did
 /// not inherit, and connections that are its parent's: it starts anew.
@@ -108,7 +93,10 @@ fn get_credential(
     // A name that cannot even be read is nobody's.
     let Ok(Some(service)) = claimed else { return Ok(None) };
     let environment = Environment::capture();
-    let is_strict = environment.text(STRICT_VARIABLE).is_some_and(|value| !matches!(value.trim(), "" | "0"));
+    if environment.text(ASKED_VARIABLE).is_some() {
+        return Ok(None);
+    }
+    let is_strict = Keyring::is_strict(|name| environment.text(name).map(str::to_owned));
     let (backend, username) = (backend.to_owned(), username.and_then(text));
     let logger = logger(python)?;
     let outcome = look_up(python, &memory, environment, LOOKUP_LIMIT, &logger, move |memory, system| {
@@ -196,8 +184,11 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     let foreign = command.foreign().map(|foreign| read_foreign(python, foreign)).transpose()?;
     let memory = memory(python);
     let logger = logger(python)?;
-    let work = move |memory: &Memory, system: &Real| cli::run(system, &Standard, &memory.store, &command, foreign);
-    let outcome = look_up(python, &memory, Environment::capture(), STORE_LIMIT, &logger, work)?;
+    let limit = command.limit(&memory);
+    let work = move |memory: &Memory, system: &Real| {
+        cli::run(&World { system, console: &Standard, memory }, &command, foreign)
+    };
+    let outcome = look_up(python, &memory, Environment::capture(), limit, &logger, work)?;
     Ok(outcome.unwrap_or_else(|error| cli::report(&Standard, &error)))
 }
 

@@ -52,6 +52,18 @@ impl Backend for AzureArtifacts {
         "azure"
     }
 
+    fn class(&self) -> &'static str {
+        "AzureArtifactsKeyring"
+    }
+
+    fn priority(&self) -> f64 {
+        9.9
+    }
+
+    fn username(&self) -> &'static str {
+        SESSION_USERNAME
+    }
+
     fn claims(&self, service: &Service) -> bool {
         Feed::claims(service)
     }

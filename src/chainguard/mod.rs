@@ -86,6 +86,18 @@ impl Backend for ChainguardLibraries {
         "chainguard"
     }
 
+    fn class(&self) -> &'static str {
+        "ChainguardLibrariesKeyring"
+    }
+
+    fn priority(&self) -> f64 {
+        9.0
+    }
+
+    fn username(&self) -> &'static str {
+        TOKEN_USERNAME
+    }
+
     fn claims(&self, service: &Service) -> bool {
         service.is_https_on_the_usual_port()
             && service.host().and_then(|host| subdomain_of(host, DOMAIN)).is_some_and(|labels| !labels.is_empty())

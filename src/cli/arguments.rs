@@ -1,10 +1,17 @@
-//! From the words of a command line to a command.
+//! From the words of `ringbearer` to a command.
 
 use std::ffi::OsString;
 
 use lexopt::prelude::{Long, Short, Value};
 
-use super::help;
+use super::{
+    help,
+    keyring::arguments::{Line, OPERATIONS, Operation},
+    store::{
+        Foreign,
+        arguments::{Action, Asked, Source, StoreCommand},
+    },
+};
 use crate::error::{Error, Kind, Result};
 
 /// What is asked for.
@@ -14,45 +21,10 @@ pub enum Command {
     Help(&'static str),
     /// Print the version.
     Version,
+    /// Do what `keyring` does.
+    Keyring(Line),
     /// Do something with the store.
     Store(StoreCommand),
-}
-
-/// A command of the store.
-#[derive(Debug, PartialEq, Eq)]
-pub struct StoreCommand {
-    /// What to do.
-    pub(super) action: Action,
-    /// Whether a program reads the answer.
-    pub(super) json: bool,
-}
-
-/// What to do with the store.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    Init { key: Option<String> },
-    Status,
-    List,
-    Lock,
-    Relock { key: Option<String>, drop_broken: bool },
-    Export { file: String },
-    Import { from: Source, replace: bool },
-}
-
-/// Where records come from.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    File(String),
-    Keyring(Foreign),
-}
-
-/// Another keyring, and what to take from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreign {
-    /// The class of the backend, with its module.
-    pub backend: String,
-    /// Services and user names; none means all that it can list.
-    pub names: Vec<(String, String)>,
 }
 
 impl Command {
@@ -70,110 +42,89 @@ impl Command {
 
 /// Reads a command line, without the name of the program.
 pub fn parse(words: Vec<OsString>) -> Result<Command> {
-    read(lexopt::Parser::from_args(words))
-}
-
-fn read(mut parser: lexopt::Parser) -> Result<Command> {
+    if is_for_keyring(&words) {
+        return read_keyring(&words);
+    }
+    let mut parser = lexopt::Parser::from_args(words);
     match parser.next().map_err(|error| usage(&error, help::PROGRAM))? {
         None | Some(Short('h') | Long("help")) => Ok(Command::Help(help::PROGRAM)),
         Some(Short('V') | Long("version")) => Ok(Command::Version),
-        Some(Value(word)) if word == "store" => read_store(parser),
-        Some(Value(word)) if word == "help" => {
-            let of_store = parser.next().map_err(|error| usage(&error, help::PROGRAM))? == Some(Value("store".into()));
-            Ok(Command::Help(if of_store { help::STORE } else { help::PROGRAM }))
-        }
-        Some(Value(word)) => Err(Error::new(Kind::Usage, format!("there is no command {:?}", word.to_string_lossy()))
-            .with_hint("there is `store`; `ringbearer --help` tells more")),
+        Some(Value(word)) if word == "help" => match parser.next() {
+            Ok(Some(Value(word))) => help_of(&word.to_string_lossy()).map(Command::Help),
+            _ => Ok(Command::Help(help::PROGRAM)),
+        },
+        Some(Value(word)) if word == "store" => Ok(match super::store::arguments::read(parser)? {
+            Asked::Help(text) => Command::Help(text),
+            Asked::Command(command) => Command::Store(command),
+        }),
+        Some(Value(word)) => Err(unknown(&word.to_string_lossy())),
         Some(other) => Err(usage(&other.unexpected(), help::PROGRAM)),
     }
 }
 
-fn read_store(mut parser: lexopt::Parser) -> Result<Command> {
-    let name = match parser.next().map_err(|error| usage(&error, help::STORE))? {
-        None | Some(Short('h') | Long("help")) => return Ok(Command::Help(help::STORE)),
-        Some(Value(word)) if word == "help" => return Ok(Command::Help(help::STORE)),
-        Some(Long("json")) => return Err(usage(&"--json stands behind the command", help::STORE)),
-        Some(Value(word)) => word.to_string_lossy().into_owned(),
-        Some(other) => return Err(usage(&other.unexpected(), help::STORE)),
-    };
-    let Some((_, text)) = help::STORE_COMMANDS.iter().find(|(known, _)| *known == name) else {
-        let known: Vec<_> = help::STORE_COMMANDS.iter().map(|(name, _)| *name).collect();
-        return Err(Error::new(Kind::Usage, format!("`ringbearer store` has no command {name:?}"))
-            .with_hint(format!("it has {}; `ringbearer store --help` tells more", known.join(", "))));
-    };
-    let read = |parser| read_options(&name, parser);
-    let options = read(parser).map_err(|error| usage(&error, text))?;
-    let Some(options) = options else { return Ok(Command::Help(text)) };
-    let json = options.json;
-    let action = options.into_action(&name).map_err(|complaint| usage(&complaint, text))?;
-    Ok(Command::Store(StoreCommand { action, json }))
+/// Whether the words are those of `keyring`: its operations, or options of its in front of them.
+fn is_for_keyring(words: &[OsString]) -> bool {
+    words.first().and_then(|word| word.to_str()).is_some_and(|word| {
+        matches!(word, "get" | "set" | "del")
+            || ["-b", "--m", "--o", "--keyring-"].iter().any(|begin| word.starts_with(begin))
+    })
 }
 
-/// Everything that a command of the store can be told.
-#[derive(Default)]
-struct Options {
-    json: bool,
-    key: Option<String>,
-    drop_broken: bool,
-    replace: bool,
-    backend: Option<String>,
-    names: Vec<(String, String)>,
-    file: Option<String>,
-}
-
-fn read_options(command: &str, mut parser: lexopt::Parser) -> std::result::Result<Option<Options>, lexopt::Error> {
-    use lexopt::ValueExt;
-    let mut options = Options::default();
-    while let Some(word) = parser.next()? {
-        match word {
-            Short('h') | Long("help") => return Ok(None),
-            Long("json") => options.json = true,
-            Long("key") if matches!(command, "init" | "rekey") => options.key = Some(parser.value()?.string()?),
-            Long("drop-broken") if matches!(command, "rotate" | "rekey") => options.drop_broken = true,
-            Long("replace") if command == "import" => options.replace = true,
-            Long("from-keyring") if command == "import" => options.backend = Some(parser.value()?.string()?),
-            Long("name") if command == "import" => {
-                let service = parser.value()?.string()?;
-                options.names.push((service, parser.value()?.string()?));
-            }
-            Value(file) if file == "-" => return Err("passwords go to files and come from files; name one".into()),
-            Value(file) if matches!(command, "export" | "import") && options.file.is_none() => {
-                options.file = Some(file.string()?);
-            }
-            other => return Err(other.unexpected()),
+fn read_keyring(words: &[OsString]) -> Result<Command> {
+    let named = words.iter().find_map(|word| help::COMMANDS.iter().find(|(name, _)| word == name));
+    let text = named.map_or(help::PROGRAM, |(_, text)| text);
+    let line = super::keyring::arguments::read(words).map_err(|error| usage(&error.message(), text))?;
+    match line.operation {
+        Operation::Help => Ok(Command::Help(text)),
+        Operation::Get | Operation::Set | Operation::Del => Ok(Command::Keyring(line)),
+        Operation::ListBackends | Operation::OfPython => {
+            let known: Vec<_> = OPERATIONS.iter().map(|(name, _)| *name).take(3).collect();
+            Err(usage(&format!("of keyring's operations there are {}", known.join(", ")), help::PROGRAM))
         }
     }
-    Ok(Some(options))
 }
 
-impl Options {
-    fn into_action(self, command: &str) -> std::result::Result<Action, &'static str> {
-        Ok(match command {
-            "init" => Action::Init { key: self.key },
-            "status" => Action::Status,
-            "list" => Action::List,
-            "lock" => Action::Lock,
-            "rotate" => Action::Relock { key: None, drop_broken: self.drop_broken },
-            "rekey" => Action::Relock {
-                key: Some(self.key.ok_or("which key? name it with --key")?),
-                drop_broken: self.drop_broken,
-            },
-            "export" => Action::Export { file: self.file.ok_or("to which file?")? },
-            _ => {
-                let from = match (self.backend, self.file) {
-                    (Some(backend), None) => Source::Keyring(Foreign { backend, names: self.names }),
-                    (None, Some(_)) if !self.names.is_empty() => return Err("--name goes with --from-keyring"),
-                    (None, Some(file)) => Source::File(file),
-                    _ => return Err("from where? name a file, or a backend with --from-keyring"),
-                };
-                Action::Import { from, replace: self.replace }
-            }
-        })
+fn help_of(name: &str) -> Result<&'static str> {
+    help::COMMANDS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(|| unknown(name))
+}
+
+/// A command that is not there, and what may have been meant.
+fn unknown(word: &str) -> Error {
+    let error = Error::new(Kind::Usage, format!("there is no command {word:?}"));
+    let meant = help::COMMANDS.iter().map(|(name, _)| *name).filter(|name| is_like(word, name)).collect::<Vec<_>>();
+    let meant = match word {
+        "mint-token" => vec!["token"],
+        "delete" | "remove" | "rm" => vec!["del"],
+        "diagnose" | "check" | "status" => vec!["doctor"],
+        _ => meant,
+    };
+    match meant[..] {
+        [] => {
+            let known: Vec<_> = help::COMMANDS.iter().map(|(name, _)| *name).collect();
+            error.with_hint(format!("there are {}; `ringbearer --help` tells more", known.join(", ")))
+        }
+        _ => error.with_hint(format!("did you mean `{}`? `ringbearer --help` tells more", meant.join("` or `"))),
     }
+}
+
+/// Whether one word is another with a slip: a letter wrong, missing, added, or two exchanged; or its beginning.
+fn is_like(word: &str, name: &str) -> bool {
+    let (word, name): (Vec<_>, Vec<_>) = (word.chars().collect(), name.chars().collect());
+    if word.len() >= 2 && name.starts_with(&word) {
+        return true;
+    }
+    let same = |one: &[char], other: &[char]| one == other;
+    let begin = word.iter().zip(&name).take_while(|(one, other)| one == other).count();
+    let (word, name) = (&word[begin..], &name[begin..]);
+    let rest = |letters: &'_ [char], from: usize| letters.get(from..).unwrap_or_default().to_vec();
+    same(&rest(word, 1), &rest(name, 1))
+        || same(&rest(word, 1), name)
+        || same(word, &rest(name, 1))
+        || (word.len() > 1 && name.len() > 1 && word[0] == name[1] && word[1] == name[0] && word[2..] == name[2..])
 }
 
 /// A complaint with the usage line of the help that it belongs to.
-fn usage(complaint: &dyn std::fmt::Display, help: &str) -> Error {
+pub(super) fn usage(complaint: &dyn std::fmt::Display, help: &str) -> Error {
     let line = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or_default();
     Error::new(Kind::Usage, complaint.to_string()).with_hint(format!("usage: {line} (--help tells more)"))
 }
@@ -231,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_help_has_a_usage_line_and_an_example() {
-        let all = help::STORE_COMMANDS.iter().map(|(_, text)| *text).chain([help::PROGRAM, help::STORE]);
+        let all = help::COMMANDS.iter().map(|(_, text)| *text).chain([help::PROGRAM]);
         for text in all {
             assert!(text.contains("\nUsage: ringbearer ") && text.contains("\nExamples:\n  "), "{text}");
         }

@@ -1,5 +1,7 @@
 //! What the commands say of themselves. Each text has a line that begins with `Usage: `, and examples.
 
+use super::store;
+
 /// `ringbearer --help`.
 pub(super) const PROGRAM: &str = "\
 ringbearer: credentials for private package indexes, and a store for other secrets
@@ -7,169 +9,187 @@ ringbearer: credentials for private package indexes, and a store for other secre
 Usage: ringbearer COMMAND ...
 
 Commands:
-  store    the store that your ssh-agent unlocks: init, status, list, rotate, ...
+  get            print the credential for an index URL, or a password of the store
+  set            store a password
+  del            remove a password from the store
+  doctor         what answers an index URL, and why; how pip, uv, twine, Poetry and tox would ask
+  token          print the token for an index URL, or write it to a file
+  exec           run a command with a token in its environment
+  setup          the lines for uv, pip, Poetry, tox or GitHub Actions that make them ask
+  store          the store that your ssh-agent unlocks: init, status, list, rotate, ...
+  completions    completion for bash, zsh or fish
 
 Options:
   -h, --help       this text; after a command, that command's
-  -V, --version    the version
+  -V, --version    the version, and what it was built from
 
 Examples:
+  ringbearer doctor https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/
+  ringbearer get https://libraries.cgr.dev/python/simple/ --mode creds
   ringbearer store status
-  ringbearer store --help
 ";
 
-/// `ringbearer store --help`.
-pub(super) const STORE: &str = "\
-The store: secrets encrypted in one file, which a signature of your ssh-agent unlocks.
-`keyring set|get|del` writes, reads and removes single secrets; here is the rest.
+/// `keyring --help`, of the native program.
+pub(super) const KEYRING: &str = "\
+keyring (ringbearer's): the credential for an index URL, straight away; everything else goes to the next `keyring` on
+PATH or, where there is none, to ringbearer's store.
 
-Usage: ringbearer store COMMAND ...
+Usage: keyring [--mode password|creds] [--output plain|json] [-b BACKEND] get|set|del SERVICE [USER]
 
-Commands:
-  init      make the store, with a key of your choice
-  status    where it is, which key it has, what the agent says; what is wrong
-  list      service and user name of every record
-  rotate    new keys inside; whoever saw an old signature is locked out
-  rekey     lock it with another ssh key
-  export    write every record to a file, in the clear
-  import    take records from such a file, or from another keyring
-  lock      whether another process is writing
+Operations:
+  get SERVICE USER               print the password
+  get SERVICE --mode creds       print user name and password, a line each
+  set SERVICE USER               store a password, from a pipe or typed
+  del SERVICE USER               remove a password
 
 Options:
-  -h, --help    this text; after a command, that command's
+  --mode password|creds          what `get` prints (password)
+  --output plain|json            how `get` prints it (plain)
+  -b, --keyring-backend CLASS    the backend that must do it
+  --list-backends                ringbearer's backends, and the next keyring's
+  -h, --help                     this text
 
-Exit codes:
-  0 done   1 failed   2 wrong arguments   3 locked (the agent, its key, or a refusal)
-  4 damaged   5 no store   6 another process has the lock
+`diagnose`, `--disable` and `--print-completion` are the next keyring's.
+Exit codes: 0 done, 1 no such credential or it failed, 2 wrong arguments.
 
 Examples:
-  ringbearer store init
-  keyring set example.com alice
-  ringbearer store list
+  keyring get https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/ VssSessionToken
+  keyring --mode=creds --output=json get https://libraries.cgr.dev/python/simple/
 ";
 
-/// The commands of the store, each with its help.
-pub(super) const STORE_COMMANDS: [(&str, &str); 8] = [
+/// The commands, each with its help, in the order in which they are listed.
+pub(super) const COMMANDS: [(&str, &str); 9] = [
     (
-        "init",
+        "get",
         "\
-Makes the store. The first password that is set makes it too; here you choose the key.
+Prints the credential for an index URL or, for any other service, a password of the store. Words, output and exit codes
+are those of `keyring get`, but no other keyring is asked.
 
-Usage: ringbearer store init [--key PATH|COMMENT|FINGERPRINT] [--json]
+Usage: ringbearer get SERVICE [USER] [--mode password|creds] [--output plain|json] [-b BACKEND]
 
-The key must be ed25519 or RSA, and in your ssh-agent. Without --key it is the configured one, or the
-first of the agent's that serves. The agent signs twice; a key added with `ssh-add -c` asks twice.
+  --mode password    print the password; SERVICE and USER are needed (the default)
+  --mode creds       print user name and password, a line each; USER may be left out
+  --output json      print one JSON object
+  -b BACKEND         ask this backend of ringbearer's alone
+
+Exit codes: 0 printed, 1 there is none or it failed, 2 wrong arguments.
 
 Examples:
-  ringbearer store init
-  ringbearer store init --key ~/.ssh/id_ed25519.pub
-  ringbearer store init --key SHA256:fQrQTsdWT97t5YjasRBQyqV5g9/Fi6Bc1TEaF+V7SFM
+  ringbearer get https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/ --mode creds
+  ringbearer get example.com alice
 ",
     ),
     (
-        "status",
+        "set",
         "\
-Shows where the store is, its key, its records and permissions, what the agent holds, files that broken
-writes left behind, and what deserves attention. Unlocks nothing.
+Stores a password: what comes through a pipe, without one line end at its end, or what you type.
+The first one makes the store.
 
-Usage: ringbearer store status [--json]
+Usage: ringbearer set SERVICE USER
 
-Exit codes: 0 the agent has its key, 1 the settings name another key, 3 the agent lacks the key, 4 it is damaged,
-5 there is none.
+Exit codes: 0 stored and on the disk, 1 it failed, 2 wrong arguments.
 
 Examples:
-  ringbearer store status
-  ringbearer store status --json | jq .agent.has_key
+  ringbearer set example.com alice
+  pass show example.com | ringbearer set example.com alice
 ",
     ),
     (
-        "list",
+        "del",
         "\
-Lists service and user name of every record. No password is shown; `keyring get SERVICE USER` does that.
+Removes a password from the store.
 
-Usage: ringbearer store list [--json]
+Usage: ringbearer del SERVICE USER
 
-Exit codes: 0 all were listed, 4 some do not open (they are counted), 5 there is no store.
+Exit codes: 0 removed, 1 there was none or it failed, 2 wrong arguments.
 
 Examples:
-  ringbearer store list
-  ringbearer store list --json | jq -r '.records[].service'
+  ringbearer del example.com alice
 ",
     ),
     (
-        "rotate",
+        "doctor",
         "\
-Encrypts every record anew, under new keys inside the store. Do it when somebody may have got a signature
-of your agent or a copy of the unlocked store: neither opens what is written from then on. Old copies of the
-file still open with what was got; change those passwords too.
+Shows what answers an index URL, and why: every step as it happens, the account and the end of the token, what the
+registry says to it; then whether pip, uv, twine, Poetry and tox would ask, and what to change if not.
+Without a URL it takes those that pip and uv are set up with, here and for you. No token is shown.
 
-Usage: ringbearer store rotate [--drop-broken] [--json]
+Usage: ringbearer doctor [URL] [--json]
 
-  --drop-broken    let records go that do not open; without it they stop the rotation
-
-The agent signs three times. Until the new file is whole, the old one stays in its place.
+Exit codes: 0 there is a credential, 1 there is none, 2 wrong arguments.
 
 Examples:
-  ringbearer store rotate
+  ringbearer doctor
+  ringbearer doctor https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/
+  ringbearer doctor https://libraries.cgr.dev/python/simple/ --json
 ",
     ),
     (
-        "rekey",
+        "token",
         "\
-Locks the store with another ssh key: as `rotate`, but with the new key. Both keys must be in the agent.
+Prints the token (or password) for an index URL, and nothing else; or writes it to a file that you alone can read.
 
-Usage: ringbearer store rekey --key PATH|COMMENT|FINGERPRINT [--drop-broken] [--json]
+Usage: ringbearer token URL [--output-file FILE]
 
-  --drop-broken    let records go that do not open; without it they stop the change
+  --output-file FILE    write it there, without a line end; a file that is there is replaced
+
+Exit codes: 0 done, 1 there is none or it failed, 2 wrong arguments.
 
 Examples:
-  ssh-add ~/.ssh/id_ed25519_new
-  ringbearer store rekey --key ~/.ssh/id_ed25519_new.pub
+  ringbearer token https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/ --output-file token
+  docker build --secret id=ado_token,src=token .
 ",
     ),
     (
-        "export",
+        "exec",
         "\
-Writes every record to a new file (JSON, readable by you alone), WITH ALL PASSWORDS IN THE CLEAR.
+Runs a command with a token in its environment, and ends as it ends. Without a URL, the one index is taken that pip or
+uv is set up with. The command does not run if there is no token.
 
-Usage: ringbearer store export FILE [--json]
+Usage: ringbearer exec [URL] [--variable NAME] -- COMMAND [ARGUMENT ...]
 
-An existing file is never overwritten. Records that do not open are counted, and the exit code is 4.
+  --variable NAME    set this variable in place of the usual ones: for Azure ARTIFACTS_KEYRING_NOFUSS_TOKEN, for
+                     Chainguard CHAINCTL_AUTH_TOKEN (or CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN), for
+                     Menda CODEARTIFACT_AUTH_TOKEN
+
+Exit codes: the command's; 1 there is no token, 2 wrong arguments, 127 there is no such command.
 
 Examples:
-  ringbearer store export /media/stick/passwords.json
+  ringbearer exec https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/ -- docker compose up
+  ringbearer exec https://libraries.cgr.dev/python/simple/ --variable UV_INDEX_CORP_PASSWORD -- uv sync
 ",
     ),
     (
-        "import",
+        "setup",
         "\
-Takes records from a file that `export` wrote, or from another keyring, all of them in one step.
+Prints what makes a tool ask for an index URL, and where it goes; or shows the difference and writes it.
 
-Usage: ringbearer store import FILE | --from-keyring BACKEND [--name SERVICE USER]... [--replace] [--json]
+Usage: ringbearer setup uv|pip|poetry|tox|github-actions URL [--name NAME] [--file FILE] [--write]
 
-  --from-keyring BACKEND    a backend as `keyring --list-backends` calls it
-  --name SERVICE USER       take this record; needed where the other keyring cannot list what it holds
-                            (keyrings.alt keeps user names in lower case, and so they come)
-  --replace                 passwords that are there already get the new value; without it they stay
+  --name NAME    what the index is called (private)
+  --file FILE    the file; without it pyproject.toml for uv and Poetry, your pip.conf, tox.ini, and
+                 .github/workflows/private-index.yml
+  --write        write the file, after showing what changes; what is there stays
+
+Exit codes: 0 done, 1 the file cannot be changed by this program, 2 wrong arguments.
 
 Examples:
-  ringbearer store import passwords.json
-  ringbearer store import --from-keyring keyrings.alt.file.PlaintextKeyring
-  ringbearer store import --from-keyring keyring.backends.macOS.Keyring --name example.com alice
+  ringbearer setup uv https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/
+  ringbearer setup pip https://libraries.cgr.dev/python/simple/ --write
 ",
     ),
+    ("store", store::help::STORE),
     (
-        "lock",
+        "completions",
         "\
-Tells whether a process is writing to the store at this moment, and where the lock is. Nothing needs to be
-removed after a crash: the operating system lets go of the lock of a process that ends.
+Prints the completion of `ringbearer` for a shell.
 
-Usage: ringbearer store lock [--json]
-
-Exit codes: 0 it is free, 6 a process has it.
+Usage: ringbearer completions bash|zsh|fish
 
 Examples:
-  ringbearer store lock
+  ringbearer completions bash > ~/.local/share/bash-completion/completions/ringbearer
+  ringbearer completions zsh > ~/.zfunc/_ringbearer
+  ringbearer completions fish > ~/.config/fish/completions/ringbearer.fish
 ",
     ),
 ];

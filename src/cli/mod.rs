@@ -1,22 +1,35 @@
-//! The command line `ringbearer`: what is asked for, and how it went.
+//! The command line: what is asked for, and how it went.
 //!
-//! - `arguments`: from words to a [`Command`]
-//! - `help`: what each command says of itself
+//! - `arguments`, `help`: from the words of `ringbearer` to a [`Command`], and what each command says of itself
+//! - [`keyring`]: the words of `keyring`, and the native program of that name
+//! - `secret`: `get`, `set` and `del`
 //! - `store`: the commands of the store
 //! - `progress`: the bar of long work
 
 mod arguments;
 mod help;
+pub mod keyring;
 mod progress;
+mod secret;
 mod store;
+
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::{Error, Kind, Result, quote},
+    keyring::Keyring,
     store::{Entry, Store},
-    sys::{System, console::Console},
+    sys::{
+        System,
+        console::Console,
+        real::{LOOKUP_LIMIT, Network},
+    },
 };
 
-pub use self::arguments::{Command, Foreign, parse};
+pub use self::{
+    arguments::{Command, parse},
+    store::Foreign,
+};
 
 /// Done.
 pub const DONE: u8 = 0;
@@ -32,25 +45,63 @@ pub const CORRUPTED: u8 = 4;
 pub const NOT_FOUND: u8 = 5;
 /// Another process has the lock.
 pub const BUSY: u8 = 6;
+/// The person at the keyboard gave up: as a shell has it for SIGINT.
+pub const INTERRUPTED: u8 = 130;
 
-/// Runs a command and answers its exit code. `foreign` holds what was read from another keyring, for
+/// How long the store and its commands may take unless RINGBEARER_TIMEOUT says otherwise: its owner may be
+/// asked to confirm several signatures, each of which has a limit of its own.
+pub const STORE_LIMIT: Duration = Duration::from_secs(600);
+
+/// What the process remembers from one lookup to the next.
+#[derive(Default)]
+pub struct Memory {
+    /// The index backends.
+    pub keyring: Keyring,
+    /// The store.
+    pub store: Store,
+    /// Open connections.
+    pub network: Arc<Network>,
+}
+
+/// What every command works with.
+#[derive(Clone, Copy)]
+pub struct World<'all> {
+    /// The outside world.
+    pub system: &'all dyn System,
+    /// Where it prints.
+    pub console: &'all dyn Console,
+    /// What the process remembers.
+    pub memory: &'all Memory,
+}
+
+impl Command {
+    /// How long it may take unless RINGBEARER_TIMEOUT says otherwise.
+    #[must_use]
+    pub fn limit(&self, memory: &Memory) -> Duration {
+        match self {
+            Self::Keyring(line) => keyring::limit(line, memory),
+            Self::Store(_) => STORE_LIMIT,
+            Self::Help(_) | Self::Version => LOOKUP_LIMIT,
+        }
+    }
+}
+
+/// Runs a command of `ringbearer` and answers its exit code. `foreign` holds what was read from another keyring, for
 /// the command that asks for it.
-pub fn run(
-    system: &dyn System,
-    console: &dyn Console,
-    store: &Store,
-    command: &Command,
-    foreign: Option<Vec<Entry>>,
-) -> Result<u8> {
+pub fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) -> Result<u8> {
     match command {
-        Command::Help(text) => print(console, text),
-        Command::Version => print(console, &format!("ringbearer {}\n", env!("CARGO_PKG_VERSION"))),
-        Command::Store(command) => store::run(system, console, store, command, foreign),
+        Command::Help(text) => print(world.console, text),
+        Command::Version => print(world.console, &format!("ringbearer {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Store(command) => store::run(world, command, foreign),
+        Command::Keyring(line) => secret::run(world, line),
     }
 }
 
 /// Says what failed, and answers the exit code.
 pub fn report(console: &dyn Console, error: &Error) -> u8 {
+    if error.kind() == Kind::Cancelled {
+        return INTERRUPTED;
+    }
     console.tell(&format!("ringbearer: {error}\n"));
     match error.kind() {
         Kind::Usage => USAGE,
@@ -77,4 +128,17 @@ fn shown(name: &str) -> String {
     } else {
         quote(&name.escape_debug().to_string(), &[]).replace("\\'", "'")
     }
+}
+
+/// JSON in ASCII alone: it may well be shown on a terminal, which acts on some of the other characters.
+fn in_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len() * 2);
+    for character in json.chars() {
+        if matches!(character, ' '..='~' | '\n') {
+            ascii.push(character);
+        } else {
+            ascii.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    ascii
 }

@@ -51,6 +51,18 @@ impl Backend for MendaCodeArtifact {
         "menda"
     }
 
+    fn class(&self) -> &'static str {
+        "MendaCodeArtifactKeyring"
+    }
+
+    fn priority(&self) -> f64 {
+        9.8
+    }
+
+    fn username(&self) -> &'static str {
+        USERNAME
+    }
+
     fn claims(&self, service: &Service) -> bool {
         service.is_https_on_the_usual_port() && service.host().is_some_and(is_code_artifact)
     }

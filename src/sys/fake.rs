@@ -226,6 +226,22 @@ impl System for Fake {
         self.programs.iter().any(|program| program == name).then(|| Path::new("/bin").join(name))
     }
 
+    fn programs_on_path(&self, name: &str) -> Vec<PathBuf> {
+        self.find_program(name).into_iter().collect()
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn own_program(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn become_program(&self, program: &Path, _arguments: &[OsString], _variables: &[(&str, OsString)]) -> Result<u8> {
+        panic!("unexpected program: {}", program.display())
+    }
+
     fn program_at(&self, path: &Path) -> Option<PathBuf> {
         let name = path.file_name()?.to_str()?;
         self.programs.iter().any(|program| program == name).then(|| path.to_owned())

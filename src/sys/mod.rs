@@ -109,6 +109,20 @@ pub trait System: files::Files + agent::Agent + Send + Sync {
     /// The program at an absolute path, if it is a file that may be run.
     fn program_at(&self, path: &Path) -> Option<PathBuf>;
 
+    /// Every program of this name on PATH, in its order, by the rules of [`find_program`](Self::find_program).
+    fn programs_on_path(&self, name: &str) -> Vec<PathBuf>;
+
+    /// Where a path leads when every symbolic link in it is followed.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// The real path of the program that runs this.
+    fn own_program(&self) -> Option<PathBuf>;
+
+    /// Puts another program in the place of this one: it has the standard streams, the working directory, and the
+    /// environment with `variables` set on top. Returns only if that fails; where the operating system cannot do it,
+    /// waits for the program and answers its exit code.
+    fn become_program(&self, program: &Path, arguments: &[OsString], variables: &[(&str, OsString)]) -> Result<u8>;
+
     /// Runs a child process to its end, within its limit and the lookup's.
     fn run(&self, command: &process::Command) -> Result<process::Output>;
 

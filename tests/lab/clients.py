@@ -170,6 +170,10 @@ class Workshop:
         """pip, twine and keyring, with ringbearer beside them if there is a wheel."""
         return self._client("client" if wheel else "client-without", [KEYRING, PIP, TWINE], wheel)
 
+    def native(self, wheel: str) -> Client:
+        """The native programs `ringbearer` and `keyring`, and no Python package."""
+        return self._client("native", [], wheel)
+
     def pip_26_1(self, wheel: str | None = None) -> Client:
         """The last pip with the older words for the keyring command."""
         return self._client("pip-26.1", [PIP_26_1, KEYRING], wheel)

@@ -82,6 +82,21 @@ def wheel() -> str:
 
 
 @pytest.fixture(scope="session")
+def cli_wheel() -> str:
+    """The wheel with the native programs, which RINGBEARER_CLI_WHEEL names; `make test` sets it."""
+    path = os.environ.get("RINGBEARER_CLI_WHEEL")
+    if not path:
+        pytest.fail("RINGBEARER_CLI_WHEEL does not name a wheel; run `make python-test`")
+    return os.path.abspath(path)
+
+
+@pytest.fixture(scope="session")
+def native(workshop: Workshop, cli_wheel: str) -> Client:
+    """The native programs alone: its `bin` on PATH brings a `keyring` without Python behind it."""
+    return workshop.native(cli_wheel)
+
+
+@pytest.fixture(scope="session")
 def client(workshop: Workshop, wheel: str) -> Client:
     """keyring, pip and twine with ringbearer beside them."""
     return workshop.client(wheel)

@@ -9,6 +9,8 @@ mod files;
 mod network;
 mod process;
 mod proxy;
+#[cfg(feature = "executables")]
+pub mod signals;
 mod trust;
 
 use std::{
@@ -146,7 +148,23 @@ impl System for Real {
     }
 
     fn find_program(&self, name: &str) -> Option<PathBuf> {
-        process::find(&self.environment, name)
+        process::on_path(&self.environment, name).next()
+    }
+
+    fn programs_on_path(&self, name: &str) -> Vec<PathBuf> {
+        process::on_path(&self.environment, name).collect()
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::canonicalize(path)
+    }
+
+    fn own_program(&self) -> Option<PathBuf> {
+        std::fs::canonicalize(std::env::current_exe().ok()?).ok()
+    }
+
+    fn become_program(&self, program: &Path, arguments: &[OsString], variables: &[(&str, OsString)]) -> Result<u8> {
+        process::become_program(&self.environment, program, arguments, variables)
     }
 
     fn program_at(&self, path: &Path) -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! Child processes that cannot outstay their welcome.
 
 use std::{
+    ffi::OsString,
     io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -15,20 +16,43 @@ use zeroize::Zeroizing;
 use super::{Environment, GLANCE};
 use crate::{
     error::{Error, Kind, Result},
-    sys::{Cancel, process as child},
+    sys::{Cancel, describe, process as child},
 };
 
 /// How long, after the child itself has ended, its output may stay open in the hands of a process
 /// that it left behind.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Finds a program on PATH. Empty and relative entries stand for the working directory or something
-/// below it, which is not trusted.
-pub(super) fn find(environment: &Environment, name: &str) -> Option<PathBuf> {
-    std::env::split_paths(environment.raw("PATH")?)
+/// The programs of a name on PATH, in its order. Empty and relative entries stand for the working directory or
+/// something below it, which is not trusted.
+pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
+    let folders = environment.raw("PATH").map(std::env::split_paths).into_iter().flatten();
+    folders
         .filter(|folder| folder.is_absolute())
-        .flat_map(|folder| candidates(&folder, name))
-        .find(|path| is_executable(path))
+        .flat_map(move |folder| candidates(&folder, name))
+        .filter(|path| is_executable(path))
+}
+
+/// Puts a program in the place of this one.
+pub(super) fn become_program(
+    environment: &Environment,
+    program: &Path,
+    arguments: &[OsString],
+    variables: &[(&str, OsString)],
+) -> Result<u8> {
+    let mut builder = Command::new(program);
+    builder.args(arguments).env_clear().envs(environment.all());
+    builder.envs(variables.iter().map(|(name, value)| (*name, value)));
+    let failed = |error: &std::io::Error| {
+        Error::new(Kind::Process, format!("{} cannot be run: {}", program.display(), describe(error)))
+    };
+    #[cfg(unix)]
+    return Err(failed(&std::os::unix::process::CommandExt::exec(&mut builder)));
+    #[cfg(not(unix))]
+    {
+        let status = builder.status().map_err(|error| failed(&error))?;
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    }
 }
 
 #[cfg(windows)]
@@ -223,7 +247,7 @@ mod tests {
     fn shell(script: &str, limit: Duration, cancel: &Cancel) -> Result<child::Output> {
         let environment =
             [("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "given".into())].into_iter().collect();
-        let program = find(&environment, "sh").unwrap();
+        let program = on_path(&environment, "sh").next().unwrap();
         let command = child::Command::new(program, &["-c", script], limit).variable("ADDED", "added");
         run(&environment, &command, Instant::now() + limit, cancel)
     }
@@ -276,7 +300,7 @@ mod tests {
     fn programs_are_not_found_through_relative_or_empty_entries() {
         for path in ["", ".", "::", "bin", "./bin:"] {
             let environment = [("PATH".into(), path.into())].into_iter().collect();
-            assert_eq!(find(&environment, "sh"), None, "{path:?}");
+            assert_eq!(on_path(&environment, "sh").next(), None, "{path:?}");
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The commands of the store.
 
+pub(super) mod arguments;
+pub(super) mod help;
+
+pub use self::arguments::Foreign;
+
 use std::{io, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{
-    BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND,
-    arguments::{Action, Source, StoreCommand},
-    print,
-    progress::Bar,
-    shown,
-};
+use self::arguments::{Action, Source, StoreCommand};
+use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, print, progress::Bar, shown};
 use crate::{
     error::{Error, Kind, Result},
     store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
@@ -20,13 +20,9 @@ use crate::{
 /// The largest file that is imported.
 const LARGEST_IMPORT: usize = 1 << 30;
 
-pub(super) fn run(
-    system: &dyn System,
-    console: &dyn Console,
-    store: &Store,
-    command: &StoreCommand,
-    foreign: Option<Vec<Entry>>,
-) -> Result<u8> {
+pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec<Entry>>) -> Result<u8> {
+    let World { system, console, memory } = *world;
+    let store = &memory.store;
     let with = With { system, console, store, json: command.json };
     match &command.action {
         Action::Init { key } => {
@@ -52,7 +48,13 @@ pub(super) fn run(
             console.tell(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
             Ok(code)
         }
-        Action::Import { from: Source::Keyring(_), replace } => with.import(&foreign.unwrap_or_default(), *replace),
+        Action::Import { from: Source::Keyring(_), replace } => {
+            let entries = foreign.ok_or_else(|| {
+                Error::new(Kind::Usage, "another keyring is Python, and this is the native program")
+                    .with_hint("`pip install ringbearer`, then `python -m ringbearer store import --from-keyring ...`")
+            })?;
+            with.import(&entries, *replace)
+        }
     }
 }
 
@@ -226,17 +228,4 @@ fn for_people(status: &Status) -> String {
 /// A number of things, in English.
 fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
-/// JSON in ASCII alone: it may well be shown on a terminal, which acts on some of the other characters.
-fn in_ascii(json: &str) -> String {
-    let mut ascii = String::with_capacity(json.len());
-    for character in json.chars() {
-        if matches!(character, ' '..='~' | '\n') {
-            ascii.push(character);
-        } else {
-            ascii.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    ascii
 }

@@ -1,0 +1,100 @@
+//! Which backend keyring was told to use: by an option, a variable, or its configuration file.
+
+use std::path::PathBuf;
+
+use super::arguments::Line;
+use crate::{
+    error::{Error, Kind, Result},
+    ini::Ini,
+    keyring::Keyring,
+    sys::{System, describe},
+};
+
+/// The variable that chooses a backend for every program.
+pub(in crate::cli) const VARIABLE: &str = "PYTHON_KEYRING_BACKEND";
+
+/// The module of the classes that this program does the work of.
+pub(in crate::cli) const MODULE: &str = "ringbearer.backends.";
+
+/// The class of the store.
+pub(in crate::cli) const STORE_CLASS: &str = "SSHAgentKeyring";
+
+/// The class that has nothing and stores nothing.
+pub(in crate::cli) const NO_STORE_CLASS: &str = "NoStoreKeyring";
+
+/// keyring's own way of asking all of them, which is what happens without a choice.
+const CHAINER: &str = "keyring.backends.chainer.ChainerBackend";
+
+/// The largest configuration file that is read.
+const CAP: usize = 256 * 1024;
+
+/// What was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) enum Choice {
+    /// Nothing: whoever knows the service.
+    None,
+    /// An index backend, by its class.
+    Index(&'static str),
+    /// The store.
+    Store,
+    /// The backend that has nothing.
+    NoStore,
+    /// A backend of somebody else's, which only Python can load; and who chose it.
+    Foreign { class: String, source: String },
+}
+
+impl Choice {
+    /// Reads the choice, the most telling place first, as keyring does.
+    pub(in crate::cli) fn read(system: &dyn System, keyring: &Keyring, line: &Line) -> Result<Self> {
+        if let Some(class) = &line.backend {
+            return Ok(Self::of(keyring, &class.to_string_lossy(), "the command line"));
+        }
+        Self::without_option(system, keyring)
+    }
+
+    /// The choice for a command line that makes none.
+    pub(in crate::cli) fn without_option(system: &dyn System, keyring: &Keyring) -> Result<Self> {
+        if let Some(class) = system.setting(VARIABLE) {
+            return Ok(Self::of(keyring, &class, VARIABLE));
+        }
+        let Some(path) = configuration_file(system) else { return Ok(Self::None) };
+        let content = match system.read_file(&path, CAP) {
+            Ok(content) => content,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::None),
+            Err(error) => {
+                let message = format!("{} cannot be read: {}", path.display(), describe(&error));
+                return Err(Error::new(Kind::Configuration, message));
+            }
+        };
+        let ini = Ini::parse(&String::from_utf8_lossy(&content));
+        let class = ini.value("backend", "default-keyring").map(str::trim).filter(|class| !class.is_empty());
+        Ok(class.map_or(Self::None, |class| Self::of(keyring, class, &path.display().to_string())))
+    }
+
+    fn of(keyring: &Keyring, class: &str, source: &str) -> Self {
+        let class = class.trim();
+        if class == CHAINER {
+            return Self::None;
+        }
+        match class.strip_prefix(MODULE) {
+            Some(STORE_CLASS) => Self::Store,
+            Some(NO_STORE_CLASS) => Self::NoStore,
+            ours => ours.and_then(|ours| keyring.backends().find(|backend| backend.class() == ours)).map_or_else(
+                || Self::Foreign { class: class.to_owned(), source: source.to_owned() },
+                |backend| Self::Index(backend.class()),
+            ),
+        }
+    }
+}
+
+/// keyring's configuration file. <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/util/platform_.py>
+pub(in crate::cli) fn configuration_file(system: &dyn System) -> Option<PathBuf> {
+    let folder = if cfg!(windows) {
+        let root = system.setting("LOCALAPPDATA").or_else(|| system.setting("ProgramData"))?;
+        PathBuf::from(root).join("Python Keyring")
+    } else {
+        let root = system.setting("XDG_CONFIG_HOME").map(PathBuf::from);
+        root.or_else(|| system.home().map(|home| home.join(".config")))?.join("python_keyring")
+    };
+    Some(folder.join("keyringrc.cfg")).filter(|path| path.is_absolute())
+}

@@ -1,0 +1,131 @@
+//! The native program `keyring`: what uv, pip, PDM, build, pipx and pixi call.
+//!
+//! It answers for the index backends. Whatever none of them knows goes to the next `keyring` on PATH, which has all
+//! the stores of the machine behind it, ringbearer's among them; without one, to ringbearer's store, if there is one.
+//! Standard output carries the answer and nothing else.
+//!
+//! - [`arguments`]: the words
+//! - `choice`: which backend keyring was told to use
+//! - `next`: the next `keyring` on PATH
+
+pub(super) mod arguments;
+pub(super) mod choice;
+pub(super) mod next;
+
+use std::{ffi::OsString, time::Duration};
+
+use self::{
+    arguments::{Line, Operation},
+    choice::{Choice, MODULE, NO_STORE_CLASS, STORE_CLASS},
+    next::Next,
+};
+use super::{FAILED, Memory, STORE_LIMIT, World, help, print, secret};
+use crate::{
+    error::{Error, Kind, Result},
+    keyring::ASKED_VARIABLE,
+    service::Service,
+    sys::real::LOOKUP_LIMIT,
+};
+
+/// A call of the program: its words, and what they mean.
+pub struct Call {
+    words: Vec<OsString>,
+    line: std::result::Result<Line, Error>,
+}
+
+impl Call {
+    /// How long it may take unless RINGBEARER_TIMEOUT says otherwise.
+    #[must_use]
+    pub fn limit(&self, memory: &Memory) -> Duration {
+        self.line.as_ref().map_or(LOOKUP_LIMIT, |line| limit(line, memory))
+    }
+}
+
+/// How long a command may take: as long as the same question to keyring's backends.
+pub(super) fn limit(line: &Line, memory: &Memory) -> Duration {
+    let is_for_an_index = line.operation == Operation::Get
+        && line.service_text().is_some_and(|service| memory.keyring.claimant(&Service::parse(service)).is_some());
+    if is_for_an_index { LOOKUP_LIMIT } else { STORE_LIMIT }
+}
+
+/// Reads the words of a call, without the name of the program.
+#[must_use]
+pub fn read(words: Vec<OsString>) -> Call {
+    Call { line: arguments::read(&words), words }
+}
+
+/// Runs a call and answers its exit code, if another keyring does not take over.
+pub fn run(world: &World<'_>, call: &Call) -> Result<u8> {
+    let line = match &call.line {
+        Ok(line) => line,
+        // It may know words that this program does not.
+        Err(error) => return pass_on(world, call, &[]).unwrap_or_else(|| Err(error.clone())),
+    };
+    match line.operation {
+        Operation::Help => return print(world.console, help::KEYRING),
+        Operation::ListBackends => return list(world),
+        Operation::OfPython => {
+            return pass_on(world, call, &[]).unwrap_or_else(|| {
+                let what = "this is for Python's keyring to do, and there is none on PATH";
+                Err(Error::new(Kind::Configuration, what).with_hint("`uv tool install keyring` installs it"))
+            });
+        }
+        Operation::Get | Operation::Set | Operation::Del => {}
+    }
+    match Choice::read(world.system, &world.memory.keyring, line)? {
+        Choice::Foreign { class, source } => pass_on(world, call, &[]).unwrap_or_else(|| {
+            let what = "which only a Python keyring can load, and there is none on PATH";
+            Err(Error::new(Kind::Configuration, format!("{source} chooses {class}, {what}"))
+                .with_hint("install that keyring, or take the choice back"))
+        }),
+        Choice::None => unchosen(world, call, line),
+        choice => secret::by_choice(world, line, &choice),
+    }
+}
+
+/// Nobody chose a backend: the index backends are asked, then the next keyring or the store.
+fn unchosen(world: &World<'_>, call: &Call, line: &Line) -> Result<u8> {
+    let is_ours = line.operation == Operation::Get
+        && world.system.setting(ASKED_VARIABLE).is_none()
+        && secret::claimant(world, line).is_some();
+    if is_ours && let Some(found) = secret::from_index(world, line, None)? {
+        return secret::answer(world, line, &found);
+    }
+    let variables: &[_] = if is_ours { &[(ASKED_VARIABLE, OsString::from("1"))] } else { &[] };
+    if let Some(outcome) = pass_on(world, call, variables) {
+        return outcome;
+    }
+    if secret::has_store(world.system) {
+        return secret::in_store(world, line);
+    }
+    if line.operation == Operation::Get {
+        return Ok(FAILED);
+    }
+    Err(secret::no_store())
+}
+
+/// Lets the next keyring take over, with the same words; `None` if there is none.
+fn pass_on(world: &World<'_>, call: &Call, variables: &[(&str, OsString)]) -> Option<Result<u8>> {
+    Next::find(world.system).map(|next| next.take_over(world.system, &call.words, variables))
+}
+
+/// Lists ringbearer's backends, and then what the next keyring has besides.
+fn list(world: &World<'_>) -> Result<u8> {
+    let mut lines: Vec<_> = world
+        .memory
+        .keyring
+        .backends()
+        .map(|backend| (backend.class(), backend.priority()))
+        .chain(
+            secret::has_agent(world.system)
+                .then(|| (STORE_CLASS, if secret::has_store(world.system) { 2.2 } else { -1.0 })),
+        )
+        .chain([(NO_STORE_CLASS, 0.01)])
+        .map(|(class, priority)| format!("{MODULE}{class} (priority: {priority})"))
+        .collect();
+    if let Some(next) = Next::find(world.system) {
+        let theirs = next.backends(world.system)?;
+        lines.extend(theirs.into_iter().filter(|line| !line.starts_with(MODULE)));
+    }
+    print(world.console, &(lines.join("\n") + "\n"))
+}
