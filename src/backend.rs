@@ -1,6 +1,6 @@
 //! What every backend can do.
 
-use std::time::SystemTime;
+use std::{path::PathBuf, time::SystemTime};
 
 use crate::{error::Result, secret::Secret, service::Service, sys::System};
 
@@ -13,6 +13,8 @@ pub struct Credential {
     pub password: Secret,
     /// When it ends, where that is known.
     pub expires: Option<SystemTime>,
+    /// Whose it is, where that is known.
+    pub owner: Option<String>,
 }
 
 /// A place that credentials come from.
@@ -28,6 +30,24 @@ pub trait Backend: Send + Sync {
 
     /// The user name that goes with most of its passwords, which users write into index URLs.
     fn username(&self) -> &'static str;
+
+    /// The service that it is for, as people call it.
+    fn title(&self) -> &'static str;
+
+    /// What the variables begin with that it reads.
+    fn variables(&self) -> &'static [&'static str];
+
+    /// The files that it may read, whether they are there or not.
+    fn files(&self, system: &dyn System) -> Vec<PathBuf>;
+
+    /// The variables by which programs that this one starts find a credential of its.
+    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)>;
+
+    /// The variables that let a job of GitHub Actions sign in, each with what gives it its value there.
+    fn job_settings(&self) -> &'static [(&'static str, &'static str)];
+
+    /// What to do if the registry answers with this status although it was given a credential.
+    fn advice(&self, service: &Service, status: u16) -> String;
 
     /// Whether a service is this backend's. Pure: no input, no output, a few microseconds.
     fn claims(&self, service: &Service) -> bool;

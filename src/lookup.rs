@@ -8,6 +8,7 @@
 
 use std::{
     cell::RefCell,
+    fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::{Arc, mpsc},
@@ -41,6 +42,36 @@ pub struct Line {
     pub target: String,
     /// What it says. It holds no secret.
     pub message: String,
+    /// The step of the lookup that it tells of, if it does.
+    pub step: Option<Step>,
+}
+
+/// A step of a lookup, for those who watch. Code says it as a log line with a key or two:
+/// `debug!(step = "discovery", outcome = "done"; "it belongs to ...")`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What was tried: a provider's name, or what stands in its place.
+    pub name: String,
+    /// How it went: `done`, `served`, `gives`, `skipped` or `failed`.
+    pub outcome: String,
+    /// What there is to say of it.
+    pub detail: String,
+}
+
+impl Step {
+    fn of(record: &Record<'_>) -> Option<Self> {
+        let text = |key: &str| Some(record.key_values().get(key.into())?.to_string());
+        Some(Self { name: text("step")?, outcome: text("outcome")?, detail: record.args().to_string() })
+    }
+}
+
+/// As a line of the log.
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, outcome, detail } = self;
+        write!(formatter, "{name}: {outcome}")?;
+        if detail.is_empty() { Ok(()) } else { write!(formatter, ", {detail}") }
+    }
 }
 
 /// What a lookup says to its caller.
@@ -86,7 +117,7 @@ impl<Outcome: Send + 'static> Lookup<Outcome> {
                 wipe_stack();
                 drop(sender.send(Event::Done(outcome)));
             })
-            .map_err(|error| Error::new(Kind::Internal, format!("no thread can be started: {}", error.kind())))?;
+            .map_err(|error| no_thread(&error))?;
         Ok(Self { events, cancel, patience })
     }
 
@@ -130,6 +161,46 @@ pub fn look_up_here<Outcome>(
     LOG.set(outer);
     wipe_stack();
     (lines.take(), outcome)
+}
+
+/// Does work in a thread of its own and tells the steps of it as they happen. The log gets its lines as ever.
+pub fn overhear<Outcome: Send>(
+    work: impl FnOnce() -> Result<Outcome> + Send,
+    mut heard: impl FnMut(&Step),
+) -> Result<Outcome> {
+    let (sender, lines) = mpsc::channel();
+    thread::scope(|scope| {
+        let working = thread::Builder::new().spawn_scoped(scope, move || {
+            LOG.set(Some((LevelFilter::Debug, Box::new(move |line| drop(sender.send(line))))));
+            let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(fault()));
+            LOG.set(None);
+            wipe_stack();
+            outcome
+        });
+        let working = working.map_err(|error| no_thread(&error))?;
+        for line in lines {
+            if let Some(step) = &line.step {
+                heard(step);
+            }
+            send(line);
+        }
+        working.join().unwrap_or_else(|_| Err(fault()))
+    })
+}
+
+/// Sends a line to the sink of this thread, if it wants it.
+fn send(line: Line) {
+    LOG.with_borrow(|log| {
+        if let Some((level, send)) = log
+            && line.level <= *level
+        {
+            send(line);
+        }
+    });
+}
+
+fn no_thread(error: &io::Error) -> Error {
+    Error::new(Kind::Internal, format!("no thread can be started: {}", error.kind()))
 }
 
 /// Whoever lets go of a lookup gives it up, whatever the reason: Ctrl-C, or a failure of the log.
@@ -190,13 +261,9 @@ impl Log for LogToLookup {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let line =
-            Line { level: record.level(), target: record.target().to_owned(), message: record.args().to_string() };
-        LOG.with_borrow(|log| {
-            if let Some((_, send)) = log {
-                send(line);
-            }
-        });
+        let step = Step::of(record);
+        let message = step.as_ref().map_or_else(|| record.args().to_string(), Step::to_string);
+        send(Line { level: record.level(), target: record.target().to_owned(), message, step });
     }
 
     fn flush(&self) {}
@@ -226,7 +293,12 @@ mod tests {
             log::warn!(target: "ureq::something", "not ours");
             Ok(7)
         });
-        let line = Line { level: Level::Info, target: "ringbearer::lookup::tests".into(), message: "heard".into() };
+        let line = Line {
+            level: Level::Info,
+            target: "ringbearer::lookup::tests".into(),
+            message: "heard".into(),
+            step: None,
+        };
         assert_eq!(lookup.next_event(LONG), Some(Event::Log(line)));
         assert_eq!(lookup.next_event(LONG), Some(Event::Done(Ok(7))));
     }

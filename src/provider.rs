@@ -59,11 +59,11 @@ pub fn ask_in_turn<Wanted, Grant, Accepted>(
         }
         match provider.token(system, wanted) {
             Ok(Attempt::Skip(why)) => {
-                debug!("{name}: skipped, {why}");
+                debug!(step = name, outcome = "skipped"; "{why}");
                 exhausted.note(name, Outcome::Skipped(why));
             }
             Err(error) => {
-                debug!("{name}: failed, {error}");
+                debug!(step = name, outcome = "failed"; "{error}");
                 if error.ends_the_lookup() {
                     exhausted.end(name, error);
                     break;
@@ -72,11 +72,11 @@ pub fn ask_in_turn<Wanted, Grant, Accepted>(
             }
             Ok(Attempt::Token(grant)) => match accept(name, grant) {
                 Ok(accepted) => {
-                    debug!("{name}: served");
+                    debug!(step = name, outcome = "served"; "");
                     return Ok(accepted);
                 }
                 Err(error) => {
-                    debug!("{name}: its token was not accepted, {error}");
+                    debug!(step = name, outcome = "failed"; "its token was not accepted, {error}");
                     if error.kind() != Kind::Rejected {
                         exhausted.end(name, error);
                         break;

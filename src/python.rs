@@ -109,7 +109,7 @@ fn get_credential(
         Err(error) if is_strict => Err(to_python(python, &error)),
         Err(error) => {
             let level = if memory.keyring.is_news(&error) { Level::Warn } else { Level::Debug };
-            hand_on(Line { level, target: LOG_ROOT.to_owned(), message: error.to_string() }, &logger)?;
+            hand_on(Line { level, target: LOG_ROOT.to_owned(), message: error.to_string(), step: None }, &logger)?;
             Ok(None)
         }
     }

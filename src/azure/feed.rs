@@ -93,6 +93,12 @@ impl Feed {
         if self.is_upload { "vso.packaging_write" } else { "vso.packaging" }
     }
 
+    /// What such a token does, for messages.
+    #[must_use]
+    pub fn access(&self) -> &'static str {
+        if self.is_upload { "reads and writes packages" } else { "reads packages" }
+    }
+
     /// The host and organisation, for messages.
     #[must_use]
     pub fn shown(&self) -> String {

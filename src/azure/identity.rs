@@ -8,7 +8,7 @@ use crate::{identity::digest, sys::System};
 
 /// What the variables begin with that decide who a lookup is made for. A change of any of them is
 /// another identity, and another identity must not get the first one's token.
-const PREFIXES: [&str; 11] = [
+pub(super) const PREFIXES: [&str; 11] = [
     "ACTIONS_",
     "ARTIFACTS_",
     "AZURE",

@@ -86,6 +86,11 @@ impl<'lookup> Minting<'lookup> {
         let said = discovery::discover(self.system, self.feed)
             .map_err(|error| if error.kind() == Kind::Protocol { error.of_one_url() } else { error })?;
         if let Some(discovery) = said {
+            debug!(
+                step = "discovery", outcome = "done";
+                "{} belongs to tenant {}; tokens are exchanged at {}",
+                self.feed.shown(), discovery.tenant.id, discovery.authority.host_str().unwrap_or_default()
+            );
             known().insert(organisation, discovery.clone());
             return Ok(discovery);
         }
@@ -102,9 +107,9 @@ impl<'lookup> Minting<'lookup> {
         }
         let token = match grant {
             Grant::Password { username, password } => {
-                debug!("{}: {provider} gives a password that is used as it is", self.feed.shown());
+                debug!(step = provider, outcome = "gives"; "a password, which is used as it is");
                 let expires = super::expiry(None, &password);
-                return Ok(Credential { username, password, expires });
+                return Ok(Credential { username, password, expires, owner: None });
             }
             Grant::Bearer(token) => token,
         };
@@ -114,14 +119,22 @@ impl<'lookup> Minting<'lookup> {
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
         if claims.as_ref().is_some_and(entra::is_service_principal) {
-            debug!("{}: {provider} gives the bearer of {shown_account}, a service principal", self.feed.shown());
-            return Ok(Credential { username: BEARER_USERNAME.to_owned(), password: token.secret, expires });
+            debug!(
+                step = provider, outcome = "gives";
+                "the token of {shown_account}, a service principal, which is used as it is"
+            );
+            let username = BEARER_USERNAME.to_owned();
+            return Ok(Credential { username, password: token.secret, expires, owner: account });
         }
-        debug!("{}: exchanging the bearer of {shown_account} from {provider}", self.feed.shown());
+        debug!(step = provider, outcome = "gives"; "the token of {shown_account}");
         let authority = self.discovery()?.authority;
         let session = session::exchange(self.system, &authority, self.feed, &token.secret, account.as_deref())?;
-        debug!("{}: signed in as {shown_account} by {provider}", self.feed.shown());
-        Ok(Credential { username: SESSION_USERNAME.to_owned(), password: session.secret, expires: session.expires })
+        debug!(
+            step = "exchange", outcome = "done";
+            "for a token of {} that {}", self.feed.shown(), self.feed.access()
+        );
+        let username = SESSION_USERNAME.to_owned();
+        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account })
     }
 
     /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that

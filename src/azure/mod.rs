@@ -14,7 +14,7 @@ pub mod minting;
 pub mod providers;
 pub mod session;
 
-use std::time::SystemTime;
+use std::{path::PathBuf, time::SystemTime};
 
 use log::debug;
 
@@ -62,6 +62,44 @@ impl Backend for AzureArtifacts {
 
     fn username(&self) -> &'static str {
         SESSION_USERNAME
+    }
+
+    fn title(&self) -> &'static str {
+        "Azure Artifacts"
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &identity::PREFIXES
+    }
+
+    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
+        let azure_cli = system.setting("AZURE_CONFIG_DIR").map(PathBuf::from);
+        let azure_cli = azure_cli.or_else(|| Some(system.home()?.join(".azure")));
+        let mut files = Choice::files(system);
+        files.extend(azure_cli.map(|folder| folder.join("azureProfile.json")));
+        files.extend(system.home().map(|home| home.join("ado-auth-helper")));
+        files.extend(system.home().map(|home| home.join(".azd").join("auth").join("auth.json")));
+        files
+    }
+
+    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
+        vec![(providers::env_var::TOKEN_VARIABLE, credential.password.clone())]
+    }
+
+    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
+        &[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")]
+    }
+
+    fn advice(&self, service: &Service, status: u16) -> String {
+        let portal = Feed::from_service(service).map_or_else(String::new, |feed| feed.portal());
+        match status {
+            401 => format!("is this account a member of {portal}? If not, sign in as one that is, or let it be added"),
+            403 => {
+                "the owner of the feed must give this account the role Reader (Feed Settings, Permissions)".to_owned()
+            }
+            404 => format!("look for the feed at {portal}/_artifacts: its name, its project in the URL, your access"),
+            _ => "try again later".to_owned(),
+        }
     }
 
     fn claims(&self, service: &Service) -> bool {

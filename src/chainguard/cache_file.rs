@@ -59,7 +59,7 @@ pub(super) fn usable(system: &dyn System) -> std::result::Result<Secret, String>
 
 /// Where chainctl keeps the token: below the cache directory as Go's `os.UserCacheDir` has it.
 /// <https://pkg.go.dev/os#UserCacheDir>
-fn path(system: &dyn System) -> Option<PathBuf> {
+pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
     let named = |variable: &str| system.setting(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let directory = if cfg!(windows) {
         named("LOCALAPPDATA")

@@ -8,9 +8,11 @@ pub mod chainctl;
 pub mod exchange;
 pub mod variables;
 
+use std::path::PathBuf;
+
 use crate::{
     backend::{Backend, Credential},
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, quote},
     identity,
     jwt::Claims,
     provider::{TokenProvider, ask_in_turn},
@@ -98,6 +100,42 @@ impl Backend for ChainguardLibraries {
         TOKEN_USERNAME
     }
 
+    fn title(&self) -> &'static str {
+        "Chainguard Libraries"
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &PREFIXES
+    }
+
+    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
+        cache_file::path(system).into_iter().collect()
+    }
+
+    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
+        if credential.username == TOKEN_USERNAME {
+            return vec![(variables::AUTH_TOKEN_VARIABLE, credential.password.clone())];
+        }
+        vec![
+            (variables::IDENTITY_VARIABLE, Secret::new(credential.username.clone())),
+            (variables::TOKEN_VARIABLE, credential.password.clone()),
+        ]
+    }
+
+    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
+        &[("RINGBEARER_CHAINGUARD_IDENTITY", "vars.CHAINGUARD_IDENTITY")]
+    }
+
+    fn advice(&self, _service: &Service, status: u16) -> String {
+        match status {
+            401 => "the token is for another audience, or was withdrawn: `chainctl auth login --audience=libraries.cgr.dev`",
+            403 => "this account needs a role that may pull libraries, such as libraries.python.pull",
+            404 => "check the path: https://libraries.cgr.dev/python/simple/ is the index of all Python packages",
+            _ => "try again later",
+        }
+        .to_owned()
+    }
+
     fn claims(&self, service: &Service) -> bool {
         service.is_https_on_the_usual_port()
             && service.host().and_then(|host| subdomain_of(host, DOMAIN)).is_some_and(|labels| !labels.is_empty())
@@ -124,8 +162,11 @@ impl Backend for ChainguardLibraries {
 
 /// A token with the user name that goes with tokens.
 fn credential(token: Secret) -> Credential {
-    let expires = Claims::read(&token).and_then(|claims| claims.expires());
-    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires }
+    let claims = Claims::read(&token);
+    let expires = claims.as_ref().and_then(Claims::expires);
+    let owner = claims.as_ref().and_then(|claims| claims.text("email").or_else(|| claims.text("sub")));
+    let owner = owner.map(|owner| quote(owner, &[]));
+    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires, owner }
 }
 
 /// Whatever the source: what is no password, or has expired, leaves the turn to the next one.

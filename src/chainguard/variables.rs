@@ -11,13 +11,13 @@ use crate::{
 
 /// The user name of a pull token: the id of its identity, two hexadecimal numbers with a slash between them.
 /// <https://www.chainguard.dev/docs/platform/chainctl-usage/pull-token-output/>
-const IDENTITY_VARIABLE: &str = "CHAINGUARD_PYTHON_IDENTITY_ID";
+pub(super) const IDENTITY_VARIABLE: &str = "CHAINGUARD_PYTHON_IDENTITY_ID";
 
 /// The password that goes with it.
-const TOKEN_VARIABLE: &str = "CHAINGUARD_PYTHON_TOKEN";
+pub(super) const TOKEN_VARIABLE: &str = "CHAINGUARD_PYTHON_TOKEN";
 
 /// A token that chainctl itself would use in place of its login.
-const AUTH_TOKEN_VARIABLE: &str = "CHAINCTL_AUTH_TOKEN";
+pub(super) const AUTH_TOKEN_VARIABLE: &str = "CHAINCTL_AUTH_TOKEN";
 
 /// A pull token, as `chainctl auth pull-token create --output=env` prints it.
 pub struct PullToken;

@@ -5,8 +5,11 @@ use std::ffi::OsString;
 use lexopt::prelude::{Long, Short, Value};
 
 use super::{
+    completions::Shell,
     help,
     keyring::arguments::{Line, OPERATIONS, Operation},
+    options,
+    setup::Tool,
     store::{
         Foreign,
         arguments::{Action, Asked, Source, StoreCommand},
@@ -23,6 +26,44 @@ pub enum Command {
     Version,
     /// Do what `keyring` does.
     Keyring(Line),
+    /// Show what answers a URL, and how tools would ask.
+    Doctor {
+        /// The URL.
+        url: Option<OsString>,
+        /// Whether a program reads the answer.
+        json: bool,
+    },
+    /// Print a token, or write it to a file.
+    Token {
+        /// The index's URL.
+        url: String,
+        /// Where it goes instead of standard output.
+        output_file: Option<OsString>,
+    },
+    /// Run a command with a token in its environment.
+    Exec {
+        /// The index's URL.
+        url: Option<String>,
+        /// The variable, in place of the usual ones.
+        variable: Option<String>,
+        /// The command and its arguments.
+        command: Vec<OsString>,
+    },
+    /// Set a tool up for an index.
+    Setup {
+        /// The tool.
+        tool: Tool,
+        /// The index's URL.
+        url: String,
+        /// What the index is called.
+        name: Option<String>,
+        /// The file, in place of the usual one.
+        file: Option<OsString>,
+        /// Whether it is written.
+        write: bool,
+    },
+    /// Print the completion for a shell.
+    Completions(Shell),
     /// Do something with the store.
     Store(StoreCommand),
 }
@@ -57,7 +98,12 @@ pub fn parse(words: Vec<OsString>) -> Result<Command> {
             Asked::Help(text) => Command::Help(text),
             Asked::Command(command) => Command::Store(command),
         }),
-        Some(Value(word)) => Err(unknown(&word.to_string_lossy())),
+        Some(Value(word)) => {
+            let name = word.to_string_lossy();
+            let text = help_of(&name)?;
+            let read = options::read(&name, parser).map_err(|error| usage(&error, text))?;
+            Ok(read.unwrap_or(Command::Help(text)))
+        }
         Some(other) => Err(usage(&other.unexpected(), help::PROGRAM)),
     }
 }

@@ -4,14 +4,25 @@
 //! - [`keyring`]: the words of `keyring`, and the native program of that name
 //! - `secret`: `get`, `set` and `del`
 //! - `store`: the commands of the store
-//! - `progress`: the bar of long work
+//! - `doctor`: what answers a URL and why, and how tools would ask
+//! - `token`: a token for what asks no keyring
+//! - `setup`: the settings that make tools ask
+//! - `tools`: how the tools on this machine are set up
+//! - `options`, `completions`, `version`, `progress`: what the commands have in common
 
 mod arguments;
+mod completions;
+mod doctor;
 mod help;
 pub mod keyring;
+mod options;
 mod progress;
 mod secret;
+mod setup;
 mod store;
+mod token;
+mod tools;
+mod version;
 
 use std::{sync::Arc, time::Duration};
 
@@ -81,7 +92,7 @@ impl Command {
         match self {
             Self::Keyring(line) => keyring::limit(line, memory),
             Self::Store(_) => STORE_LIMIT,
-            Self::Help(_) | Self::Version => LOOKUP_LIMIT,
+            _ => LOOKUP_LIMIT,
         }
     }
 }
@@ -91,9 +102,16 @@ impl Command {
 pub fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) -> Result<u8> {
     match command {
         Command::Help(text) => print(world.console, text),
-        Command::Version => print(world.console, &format!("ringbearer {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Version => print(world.console, version::TEXT),
         Command::Store(command) => store::run(world, command, foreign),
         Command::Keyring(line) => secret::run(world, line),
+        Command::Token { url, output_file } => token::token(world, url, output_file.as_deref()),
+        Command::Exec { url, variable, command } => token::exec(world, url.as_deref(), variable.as_deref(), command),
+        Command::Setup { tool, url, name, file, write } => {
+            setup::run(world, *tool, url, name.as_deref(), file.as_deref(), *write)
+        }
+        Command::Completions(shell) => print(world.console, &completions::script(*shell)),
+        Command::Doctor { url, json } => doctor::run(world, url.as_ref(), *json),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tokens that the Menda CLI keeps: read, and never written.
 
-use std::time::SystemTime;
+use std::{path::PathBuf, time::SystemTime};
 
 use log::debug;
 use zeroize::Zeroizing;
@@ -23,10 +23,14 @@ const MARGIN: f64 = 60.0;
 #[derive(Default)]
 pub(super) struct CachedLogin(Zeroizing<Vec<u8>>);
 
+/// Where the Menda CLI keeps them.
+pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
+    Some(system.home()?.join(".menda").join("tokens").join("cache").join(".token"))
+}
+
 impl CachedLogin {
     pub(super) fn read(system: &dyn System) -> Self {
-        let Some(home) = system.home() else { return Self::default() };
-        let path = home.join(".menda").join("tokens").join("cache").join(".token");
+        let Some(path) = path(system) else { return Self::default() };
         match system.read_file(&path, CAP) {
             Ok(content) => Self(Zeroizing::new(content)),
             Err(error) => {

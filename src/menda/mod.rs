@@ -7,7 +7,7 @@ pub mod api;
 pub mod cached_login;
 pub mod profile;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use log::debug;
 
@@ -17,7 +17,7 @@ use self::{
 };
 use crate::{
     backend::{Backend, Credential},
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, quote},
     identity,
     secret::Secret,
     service::{Service, subdomain_of},
@@ -63,19 +63,56 @@ impl Backend for MendaCodeArtifact {
         USERNAME
     }
 
+    fn title(&self) -> &'static str {
+        "Menda (AWS CodeArtifact)"
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &PREFIXES
+    }
+
+    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
+        [profile::path(system), cached_login::path(system)].into_iter().flatten().collect()
+    }
+
+    /// By the name that AWS's own documentation gives it.
+    /// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
+    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
+        vec![("CODEARTIFACT_AUTH_TOKEN", credential.password.clone())]
+    }
+
+    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("MENDA_CLIENT_ID", "secrets.MENDA_CLIENT_ID"),
+            ("MENDA_CLIENT_SECRET", "secrets.MENDA_CLIENT_SECRET"),
+            ("MENDA_HOST", "secrets.MENDA_HOST"),
+        ]
+    }
+
+    fn advice(&self, _service: &Service, status: u16) -> String {
+        match status {
+            401 | 403 => "the token is for another domain or account, or a policy of the repository forbids reading it",
+            404 => "check the name of the domain, the account, the region and the repository in the URL",
+            _ => "try again later",
+        }
+        .to_owned()
+    }
+
     fn claims(&self, service: &Service) -> bool {
         service.is_https_on_the_usual_port() && service.host().is_some_and(is_code_artifact)
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         let host = service.host().unwrap_or_default();
-        let token = Profile::read(system).and_then(|profile| {
+        let found = Profile::read(system).and_then(|profile| {
             let Some(profile) = profile else { return Ok(None) };
-            self.token(system, &profile).map(Some)
+            debug!(step = "profile", outcome = "done"; "{}, at {}", profile.shown(), profile.host);
+            self.token(system, &profile).map(|token| Some((token, profile.shown())))
         });
-        match token {
-            Ok(Some(Token { secret, expires })) => {
-                Ok(Some(Credential { username: USERNAME.to_owned(), password: secret, expires }))
+        match found {
+            Ok(Some((Token { secret, expires }, owner))) => {
+                let username = USERNAME.to_owned();
+                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner) }))
             }
             Ok(None) => {
                 debug!("{host}: Menda is not set up here; another backend may know the registry");
@@ -104,6 +141,7 @@ impl MendaCodeArtifact {
         let digest = identity::digest(system, &PREFIXES, &[&profile.fingerprint(), identity]);
         self.tokens.get_or_make(system, &digest, profile.host.as_str(), || {
             let token = mint(system, profile, &login)?;
+            debug!(step = "exchange", outcome = "done"; "for a token of the registry");
             let expires = token.expires;
             Ok((token, expires))
         })
@@ -121,10 +159,15 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<T
                 return Err(Error::new(Kind::Rejected, message).named("NoCachedLoginError"));
             };
             let hint = "run `menda auth login`, and see whether this login may read the registry";
+            debug!(step = "login", outcome = "done"; "by the Menda CLI's token");
             api::registry_token(system, &profile.host, &access, &[], hint)
         }
         Way::Machine { client_id, client_secret, cached_as } => {
-            let sign_in = || api::access_token(system, &profile.host, client_id, client_secret);
+            let sign_in = || {
+                let token = api::access_token(system, &profile.host, client_id, client_secret)?;
+                debug!(step = "login", outcome = "done"; "as {}", quote(client_id, &[client_secret.expose()]));
+                Ok(token)
+            };
             let hint = "see whether this client may read the registry";
             let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret], hint);
             let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {
@@ -134,6 +177,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<T
             let Some(cached) = cached else {
                 return exchange(&sign_in()?);
             };
+            debug!(step = "login", outcome = "done"; "by the Menda CLI's token");
             match exchange(&cached) {
                 // It may have been withdrawn before its time.
                 Err(error) if error.kind() == Kind::Rejected => {

@@ -7,7 +7,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, quote},
     ini::Ini,
     named_file,
     secret::Secret,
@@ -132,6 +132,15 @@ impl Profile {
         Ok(Self { host, way: Way::User { id, note } })
     }
 
+    /// Who signs in, for messages.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.way {
+            Way::Machine { client_id, .. } => format!("client {}", quote(client_id, &[])),
+            Way::User { id, .. } => format!("the person of profile '{}'", quote(id, &[])),
+        }
+    }
+
     /// What tells this profile from others, secrets included: for a digest.
     #[must_use]
     pub fn fingerprint(&self) -> Zeroizing<Vec<u8>> {
@@ -143,15 +152,19 @@ impl Profile {
     }
 }
 
+/// Where the configuration file is.
+pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
+    let named = system.setting(FILE_VARIABLE).map(PathBuf::from);
+    named.or_else(|| Some(system.home()?.join(".menda").join("mendacfg")))
+}
+
 /// The configuration file and what it holds; `None` if there is none, and nobody said that there is one.
 fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)>> {
     if let Some(path) = system.setting(FILE_VARIABLE) {
         let content = named_file::read(system, FILE_VARIABLE, &path)?;
         return Ok(Some((PathBuf::from(path), content)));
     }
-    let Some(path) = system.home().map(|home| home.join(".menda").join("mendacfg")) else {
-        return Ok(None);
-    };
+    let Some(path) = path(system) else { return Ok(None) };
     match system.read_file(&path, CAP) {
         Ok(content) => Ok(Some((path, Zeroizing::new(content)))),
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {

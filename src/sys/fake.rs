@@ -238,6 +238,10 @@ impl System for Fake {
         None
     }
 
+    fn working_directory(&self) -> Option<PathBuf> {
+        None
+    }
+
     fn become_program(&self, program: &Path, _arguments: &[OsString], _variables: &[(&str, OsString)]) -> Result<u8> {
         panic!("unexpected program: {}", program.display())
     }
@@ -313,6 +317,10 @@ impl Files for Fake {
             self.write(&path.to_string_lossy(), &text);
         }
         Ok(is_expected)
+    }
+
+    fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool> {
+        self.replace(path, &|out| out.write_all(content), expected)
     }
 
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {

@@ -99,6 +99,10 @@ pub trait Files {
     /// if the file is no longer what `expected` says (`None`: that there is none).
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&Mark>) -> io::Result<bool>;
 
+    /// The same for a file that is not for its owner alone: it keeps its permissions, and a new one has those of any new
+    /// file.
+    fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool>;
+
     /// Writes a new file (0600), synced. Fails with [`io::ErrorKind::AlreadyExists`] if there is one. A process
     /// that is killed leaves it in parts, but under the name that its owner chose, and nowhere else.
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()>;

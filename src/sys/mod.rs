@@ -118,6 +118,9 @@ pub trait System: files::Files + agent::Agent + Send + Sync {
     /// The real path of the program that runs this.
     fn own_program(&self) -> Option<PathBuf>;
 
+    /// The working directory, for telling what other programs read there. Nothing is configured by it.
+    fn working_directory(&self) -> Option<PathBuf>;
+
     /// Puts another program in the place of this one: it has the standard streams, the working directory, and the
     /// environment with `variables` set on top. Returns only if that fails; where the operating system cannot do it,
     /// waits for the program and answers its exit code.

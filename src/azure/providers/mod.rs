@@ -142,6 +142,16 @@ impl Choice {
         Ok(Self { forced: Some(name) })
     }
 
+    /// The files that may hold the choice.
+    #[must_use]
+    pub fn files(system: &dyn System) -> Vec<PathBuf> {
+        let folders = [
+            system.home().map(|home| home.join(".config")),
+            system.setting("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute()),
+        ];
+        folders.into_iter().flatten().map(|folder| folder.join("python_keyring").join("keyringrc.cfg")).collect()
+    }
+
     /// The name that was chosen, or an empty one.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -177,12 +187,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 /// The choice in keyring's configuration file. Only the file in the home directory is read, as
 /// artifacts-keyring-nofuss does, and XDG_CONFIG_HOME, where keyring itself looks.
 fn configured(system: &dyn System) -> Option<(PathBuf, String)> {
-    let folders = [
-        system.home().map(|home| home.join(".config")),
-        system.setting("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute()),
-    ];
-    folders.into_iter().flatten().find_map(|folder| {
-        let path = folder.join("python_keyring").join("keyringrc.cfg");
+    Choice::files(system).into_iter().find_map(|path| {
         let content = system.read_file(&path, CONFIGURATION_CAP).ok()?;
         let name =
             Ini::parse(&String::from_utf8_lossy(&content)).value("artifacts_keyring_nofuss", "provider")?.to_owned();

@@ -1,7 +1,7 @@
 //! Reading, locking and replacing files.
 
 use std::{
-    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
 };
@@ -108,6 +108,41 @@ fn mark_of(path: &Path) -> io::Result<Option<Mark>> {
     }
 }
 
+/// Puts content in the place of a file, in one step and for good. A new file has these permissions, less the process's
+/// mask; without them it is its owner's alone.
+fn replace(
+    path: &Path,
+    content: &dyn Fn(&mut File) -> io::Result<()>,
+    expected: Option<&Mark>,
+    permissions: Option<Permissions>,
+) -> io::Result<bool> {
+    let folder = directory(path)?;
+    let prefix = temporary_prefix(path)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).rand_bytes(12);
+    if let Some(permissions) = permissions {
+        builder.permissions(permissions);
+    }
+    // It removes itself when it is dropped, whatever goes wrong here.
+    let mut temporary = builder.tempfile_in(folder)?;
+    content(temporary.as_file_mut())?;
+    temporary.as_file().sync_all()?;
+    if mark_of(path)?.as_ref() != expected {
+        return Ok(false);
+    }
+    if expected.is_some() {
+        temporary.persist(path).map_err(|failure| failure.error)?;
+    } else if let Err(failure) = temporary.persist_noclobber(path) {
+        // Not every file system can place a file only where there is none. Then a second look has to do.
+        if failure.error.kind() == io::ErrorKind::AlreadyExists || mark_of(path)?.is_some() {
+            return Ok(false);
+        }
+        failure.file.persist(path).map_err(|failure| failure.error)?;
+    }
+    sync_directory(folder)?;
+    Ok(true)
+}
+
 /// An open file.
 struct Opened {
     file: File,
@@ -179,26 +214,21 @@ impl Files for Real {
     }
 
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&Mark>) -> io::Result<bool> {
-        let folder = directory(path)?;
-        // It removes itself when it is dropped, whatever goes wrong here.
-        let mut temporary =
-            tempfile::Builder::new().prefix(&temporary_prefix(path)?).rand_bytes(12).tempfile_in(folder)?;
-        content(temporary.as_file_mut())?;
-        temporary.as_file().sync_all()?;
-        if mark_of(path)?.as_ref() != expected {
-            return Ok(false);
-        }
-        if expected.is_some() {
-            temporary.persist(path).map_err(|failure| failure.error)?;
-        } else if let Err(failure) = temporary.persist_noclobber(path) {
-            // Not every file system can place a file only where there is none. Then a second look has to do.
-            if failure.error.kind() == io::ErrorKind::AlreadyExists || mark_of(path)?.is_some() {
-                return Ok(false);
-            }
-            failure.file.persist(path).map_err(|failure| failure.error)?;
-        }
-        sync_directory(folder)?;
-        Ok(true)
+        replace(path, &|file| content(file), expected, None)
+    }
+
+    fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&Mark>) -> io::Result<bool> {
+        let there = fs::metadata(path).ok().map(|metadata| metadata.permissions());
+        #[cfg(unix)]
+        let new = Some(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        #[cfg(not(unix))]
+        let new = None;
+        let write = |file: &mut File| {
+            // The process's mask is for new files.
+            there.as_ref().map_or(Ok(()), |permissions| file.set_permissions(permissions.clone()))?;
+            file.write_all(content)
+        };
+        replace(path, &write, expected, new)
     }
 
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {

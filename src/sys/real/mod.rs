@@ -163,6 +163,10 @@ impl System for Real {
         std::fs::canonicalize(std::env::current_exe().ok()?).ok()
     }
 
+    fn working_directory(&self) -> Option<PathBuf> {
+        std::env::current_dir().ok()
+    }
+
     fn become_program(&self, program: &Path, arguments: &[OsString], variables: &[(&str, OsString)]) -> Result<u8> {
         process::become_program(&self.environment, program, arguments, variables)
     }

@@ -1,0 +1,236 @@
+//! The steps of one look-up, and what the registry says to its outcome.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{
+    add_credential,
+    report::{Finding, Report, State},
+};
+use crate::{
+    backend::{Backend, Credential},
+    cli::{World, keyring::choice::MODULE, secret, tools::Index},
+    error::{Error, Kind, Result},
+    lookup::{Step, overhear},
+    service::Service,
+    sys::{http::Request, retry},
+};
+
+/// Variables that concern every request.
+const NETWORK: [&str; 16] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "PIP_CERT",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "RINGBEARER_TIMEOUT",
+    "RINGBEARER_STRICT",
+    "RINGBEARER_DEBUG",
+    "RINGBEARER_INDEXES_ASKED",
+    "ARTIFACTS_KEYRING_NOFUSS_RETRIES",
+];
+
+/// What no setting is, although a backend looks at it.
+const PLACES: [&str; 8] =
+    ["HOME", "PATH", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PATHEXT"];
+
+/// Looks a URL up, every step shown. Answers whether there is a credential that the registry does not refuse.
+pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index) -> Result<bool> {
+    let service = index.service();
+    let Some(host) = service.host() else {
+        let what = "this is no URL with a host name, or one that two programs could read differently";
+        report.add(&Finding::new(State::Bad, "address", what).with_fix("write it as https://HOST/PATH"))?;
+        return in_store(world, report, index);
+    };
+    let scheme = service.url().map_or("", url::Url::scheme);
+    let Some(backend) = world.memory.keyring.claimant(&service) else {
+        report.add(&Finding::new(State::Note, "address", format!("{host} over {scheme}")))?;
+        let finding = not_ours(world, &service, host);
+        report.add(&finding)?;
+        return in_store(world, report, index);
+    };
+    let source = index.source.as_ref().map_or_else(String::new, |source| format!("; set up in {source}"));
+    report.add(&Finding::new(State::Good, "address", format!("{host} over {scheme}{source}")))?;
+    report.fact("backend", json!(backend.class()));
+    report.add(&Finding::new(State::Good, "backend", format!("{} ({MODULE}{})", backend.title(), backend.class())))?;
+    add_settings(world, report, backend)?;
+    let mut failed = 0;
+    let mut broken = None;
+    let outcome = overhear(
+        || backend.get(world.system, &service, None),
+        |step| {
+            failed += u32::from(step.outcome == "failed");
+            broken = report.add(&of_step(step)).err().or_else(|| broken.take());
+        },
+    );
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    match outcome {
+        Ok(Some(credential)) => {
+            add_credential(report, &credential)?;
+            ask_registry(world, report, backend, &service, &credential)
+        }
+        Ok(None) => {
+            let what = "nothing is set up for it, or it names no index: tools would get no answer, without a word";
+            report.add(&Finding::new(State::Bad, "credential", what).with_fix(backend.advice(&service, 404)))?;
+            Ok(false)
+        }
+        Err(error) if error.kind() == Kind::Cancelled => Err(error),
+        Err(error) if failed > 1 || (failed == 1 && error.kind() == Kind::Exhausted) => {
+            let finding = Finding::new(State::Bad, "credential", "none: no source served");
+            report.add(&Finding { fix: error.hint().map(str::to_owned), ..finding })?;
+            Ok(false)
+        }
+        Err(error) => {
+            report.add(&Finding::of_error("credential", &error))?;
+            Ok(false)
+        }
+    }
+}
+
+fn of_step(step: &Step) -> Finding {
+    let state = match step.outcome.as_str() {
+        "done" | "served" => State::Good,
+        "failed" => State::Bad,
+        "skipped" => State::Off,
+        _ => State::Note,
+    };
+    let detail = match (step.outcome.as_str(), step.detail.as_str()) {
+        ("gives", detail) => format!("gives {detail}"),
+        ("served", "") => "served".to_owned(),
+        (_, detail) => detail.to_owned(),
+    };
+    Finding::new(state, &step.name, detail)
+}
+
+/// Why no index backend claims a URL.
+fn not_ours(world: &World<'_>, service: &Service, host: &str) -> Finding {
+    let secured = Service::parse(&format!("https://{host}/"));
+    if world.memory.keyring.claimant(&secured).is_some() && !service.is_https_on_the_usual_port() {
+        return Finding::new(State::Bad, "backend", "credentials for this host go over https on port 443 alone")
+            .with_fix(format!("write the URL as https://{host}/..."));
+    }
+    Finding::new(State::Note, "backend", "no index backend of ringbearer's serves this host; the stores are asked")
+}
+
+/// What the backend finds set, by names: never a value.
+fn add_settings(world: &World<'_>, report: &mut Report<'_>, backend: &dyn Backend) -> Result<()> {
+    let is_read = |name: &str| {
+        NETWORK.contains(&name)
+            || (!PLACES.contains(&name) && backend.variables().iter().any(|prefix| name.starts_with(prefix)))
+    };
+    let variables: Vec<_> = world
+        .system
+        .variables()
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, _)| name.into_string().ok().filter(|name| is_read(name)))
+        .collect();
+    let files: Vec<_> = backend
+        .files(world.system)
+        .into_iter()
+        .filter(|path| world.system.details(path).is_ok())
+        .map(|path| super::super::shown(&path.display().to_string()))
+        .collect();
+    for (name, found) in [("variables", &variables), ("files", &files)] {
+        let text = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+        report.fact(name, json!(found));
+        report.add(&Finding::new(State::Note, name, text))?;
+    }
+    Ok(())
+}
+
+/// Shows the credential to the registry, as a tool would, and says what its answer means. The host is one that the
+/// backend claims, over https.
+fn ask_registry(
+    world: &World<'_>,
+    report: &mut Report<'_>,
+    backend: &dyn Backend,
+    service: &Service,
+    credential: &Credential,
+) -> Result<bool> {
+    let Some(url) = service.url() else { return Ok(true) };
+    let pair = Zeroizing::new(format!("{}:{}", credential.username, credential.password.expose()));
+    let value = Zeroizing::new(format!("Basic {}", Zeroizing::new(STANDARD.encode(pair.as_bytes())).as_str()));
+    let request = Request::get(url.clone())
+        .header("Authorization", &value)
+        .header("Accept", "application/vnd.pypi.simple.v1+json, text/html;q=0.5")
+        .header("X-TFS-FedAuthRedirect", "Suppress");
+    let status = match retry::send(world.system, &request) {
+        Ok(response) => response.status,
+        Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+        // Some indexes are longer than what is read here: so it was let in.
+        Err(error) if error.kind() == Kind::Protocol => {
+            report.add(&Finding::new(State::Doubtful, "registry", error.message()))?;
+            return Ok(true);
+        }
+        Err(error) => {
+            report.add(&Finding { state: State::Doubtful, ..Finding::of_error("registry", &error) })?;
+            return Ok(true);
+        }
+    };
+    report.fact("status", json!(status));
+    let who = credential.owner.as_deref().unwrap_or("this account");
+    let host = service.host().unwrap_or_default();
+    let advice = || backend.advice(service, status);
+    let finding = match status {
+        401 => Finding::new(
+            State::Bad,
+            "registry",
+            format!("{host} refuses the token of {who} (HTTP 401): the sign-in worked, the account is not let in"),
+        )
+        .with_fix(advice()),
+        403 => {
+            Finding::new(State::Bad, "registry", format!("{host} knows {who}, who may not read this index (HTTP 403)"))
+                .with_fix(advice())
+        }
+        404 => {
+            Finding::new(State::Bad, "registry", format!("{host} has no such index, or hides it from {who} (HTTP 404)"))
+                .with_fix(advice())
+        }
+        405 => Finding::new(State::Note, "registry", "takes uploads here, and shows nothing (HTTP 405)"),
+        203 | 300..=399 => Finding::new(
+            State::Bad,
+            "registry",
+            format!("{host} sends to a sign-in page in place of an answer (HTTP {status})"),
+        )
+        .with_fix("check the network and the VPN"),
+        200..=299 => Finding::new(State::Good, "registry", format!("lets this credential in (HTTP {status})")),
+        _ => Finding::new(State::Doubtful, "registry", format!("{host} is out of order (HTTP {status})"))
+            .with_fix("try again later"),
+    };
+    report.add(&finding)?;
+    Ok(finding.state != State::Bad)
+}
+
+/// Whether the store has something for a service that no index backend claims.
+fn in_store(world: &World<'_>, report: &mut Report<'_>, index: &Index) -> Result<bool> {
+    if !secret::has_store(world.system) {
+        report.add(&Finding::new(State::Off, "store", "ringbearer's store is not set up"))?;
+        return Ok(false);
+    }
+    match world.memory.store.find(world.system, index.raw()) {
+        Ok(Some((username, _))) => {
+            let username = super::super::shown(&username);
+            report.add(&Finding::new(State::Good, "store", format!("has a password of {username} for it")))?;
+            Ok(true)
+        }
+        Ok(None) => {
+            report.add(&Finding::new(State::Off, "store", "has nothing for it; the next keyring is asked"))?;
+            Ok(false)
+        }
+        Err(error) => {
+            let error: Error = error;
+            report.add(&Finding::of_error("store", &error))?;
+            Ok(false)
+        }
+    }
+}

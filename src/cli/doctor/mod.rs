@@ -1,0 +1,91 @@
+//! The doctor: what answers a URL and why, and how the tools on this machine would ask.
+//!
+//! - `look_up`: the steps of one look-up, and what the registry says to its outcome
+//! - `tools`: how pip, uv, twine, Poetry and tox are set up
+//! - `report`: what is found, on its way out
+
+mod look_up;
+mod report;
+mod tools;
+
+use std::ffi::OsString;
+
+use serde_json::json;
+
+use self::report::{Finding, Report, State};
+use super::{
+    DONE, FAILED, World,
+    tools::{Index, pip::Pip, served, uv::Uv},
+};
+use crate::{
+    error::{Error, Kind, Result},
+    service::Service,
+};
+
+/// Examines one URL or, without one, those that pip and uv are set up with.
+pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Result<u8> {
+    let mut report = Report::new(world, json);
+    let url =
+        url.map(|url| url.to_str().ok_or_else(|| Error::new(Kind::Usage, "the URL is not Unicode"))).transpose()?;
+    let (pip, uv) = (Pip::read(world.system), Uv::read(world.system, true));
+    let indexes = match url {
+        Some(url) => vec![Index::named_by_hand(url)],
+        None => served(&world.memory.keyring, &pip, &uv),
+    };
+    let mut good = 0;
+    for index in &indexes {
+        report.section(&shown(&index.service()))?;
+        if look_up::examine(world, &mut report, index)? {
+            good += 1;
+        }
+    }
+    report.section("tools on this machine")?;
+    let mute = tools::examine(world, &mut report, &indexes, &pip, &uv)?;
+    let is_good = good > 0 && good == indexes.len();
+    let but = match mute {
+        0 => String::new(),
+        1 => ", but a tool here would not ask for it".to_owned(),
+        _ => format!(", but {mute} of the tools here would not ask for it"),
+    };
+    let summary = match (indexes.len(), good) {
+        (0, _) => {
+            "no URL was named, and pip and uv are not set up with one that ringbearer serves: `ringbearer doctor URL`"
+                .to_owned()
+        }
+        (1, 1) => format!("there is a credential{but}"),
+        (1, _) => "there is no credential that works".to_owned(),
+        (all, good) => format!("{good} of {all} indexes have a credential that works{but}"),
+    };
+    report.end(is_good, &summary)?;
+    Ok(if is_good { DONE } else { FAILED })
+}
+
+/// The URL without what must not be shown.
+fn shown(service: &Service) -> String {
+    service.url().map_or_else(|| "(not a URL)".to_owned(), ToString::to_string)
+}
+
+/// The finding and the facts of a credential.
+fn add_credential(report: &mut Report<'_>, credential: &crate::backend::Credential) -> Result<()> {
+    let life = credential.expires.map(|end| (end, end.duration_since(report.system().now()).unwrap_or_default()));
+    let end = life
+        .map_or_else(|| "does not say when it ends".to_owned(), |(_, left)| format!("ends in {}", for_people(left)));
+    let owner = credential.owner.as_deref().map_or_else(String::new, |owner| format!(", of {owner}"));
+    let moment = life.and_then(|(end, _)| jiff::Timestamp::try_from(end).ok()).map(|end| end.to_string());
+    report.fact("credential", json!({"username": credential.username, "owner": credential.owner, "expires": moment}));
+    report.add(&Finding::new(
+        State::Good,
+        "credential",
+        format!("user name {}{owner}; it {end}", super::shown(&credential.username)),
+    ))
+}
+
+fn for_people(length: std::time::Duration) -> String {
+    let minutes = length.as_secs().div_ceil(60);
+    match minutes {
+        0..=1 => "a minute".to_owned(),
+        2..120 => format!("{minutes} minutes"),
+        120..2880 => format!("{} hours", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    }
+}

@@ -1,0 +1,139 @@
+//! The settings that make a tool ask for an index: printed, or written where they belong.
+//!
+//! - `recipes`: what each tool needs
+//! - `edit`: putting lines into a file that somebody else wrote
+//! - `difference`: what changes, shown
+
+mod difference;
+mod edit;
+mod recipes;
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use url::Url;
+
+use self::recipes::Recipe;
+use super::{DONE, World, print};
+use crate::{
+    error::{Error, Kind, Result},
+    service::Service,
+    sys::describe,
+};
+
+/// What the index is called unless a name is given.
+const USUAL_NAME: &str = "private";
+
+/// The largest file that is changed.
+const CAP: usize = 4 * 1024 * 1024;
+
+/// A tool that can be set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// uv.
+    Uv,
+    /// pip.
+    Pip,
+    /// Poetry.
+    Poetry,
+    /// tox.
+    Tox,
+    /// A workflow of GitHub Actions.
+    GithubActions,
+}
+
+impl Tool {
+    /// The tools by their names.
+    pub(super) const NAMES: [(&str, Self); 5] = [
+        ("uv", Self::Uv),
+        ("pip", Self::Pip),
+        ("poetry", Self::Poetry),
+        ("tox", Self::Tox),
+        ("github-actions", Self::GithubActions),
+    ];
+
+    /// The tool of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, tool)| *tool)
+    }
+}
+
+/// Prints what a tool needs for an index, or writes it.
+pub(super) fn run(
+    world: &World<'_>,
+    tool: Tool,
+    url: &str,
+    name: Option<&str>,
+    file: Option<&OsStr>,
+    write: bool,
+) -> Result<u8> {
+    let name = name.unwrap_or(USUAL_NAME);
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(is_plain) {
+        return Err(Error::new(Kind::Usage, "the name of an index has letters, digits, `-`, `_` and `.`"));
+    }
+    let service = Service::parse(url);
+    let Some((backend, url)) = world.memory.keyring.claimant(&service).zip(service.url()) else {
+        return Err(Error::new(Kind::Usage, "this is no index that ringbearer serves over https")
+            .with_hint("`ringbearer doctor URL` tells more"));
+    };
+    if url.as_str().contains(['"', '\'', '\\', '%', '$', '{', '}']) {
+        return Err(Error::new(
+            Kind::Usage,
+            "this URL has characters in it that settings files read as something else",
+        )
+        .with_hint("write the index's URL without them"));
+    }
+    let recipe = Recipe::new(tool, backend, url, &with_username(url, backend.username()), name);
+    let path = match file {
+        Some(file) => PathBuf::from(file),
+        None => recipe.file(world.system)?,
+    };
+    if write {
+        return put(world, &recipe, &path);
+    }
+    print(world.console, &format!("# {}\n{}", path.display(), recipe.text()))?;
+    world.console.tell(&format!("\n{}\n", recipe.advice()));
+    Ok(DONE)
+}
+
+fn with_username(url: &Url, username: &str) -> Url {
+    let mut url = url.clone();
+    // It fails only for URLs that cannot have user information.
+    let _ = url.set_username(username);
+    url
+}
+
+/// Shows what changes in a file, and changes it.
+fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
+    let system = world.system;
+    let failed = |why: &str| Error::new(Kind::Storage, format!("{} cannot be changed: {why}", path.display()));
+    let target = system.destination(path).map_err(|error| failed(&describe(&error)))?;
+    let (before, mark) = match system.snapshot(&target, CAP) {
+        Ok(snapshot) => {
+            let text = String::from_utf8(snapshot.content).map_err(|_| failed("it is not UTF-8"))?;
+            (text, Some(snapshot.mark))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (String::new(), None),
+        Err(error) => return Err(failed(&describe(&error))),
+    };
+    let by_hand = "put these lines in by hand: the same command without --write prints them";
+    let after = recipe.put_into(&before).map_err(|why| failed(&why).with_hint(by_hand))?;
+    if after == before {
+        return print(world.console, &format!("{}: has it all already\n", path.display()));
+    }
+    print(world.console, &difference::of(&path.display().to_string(), &before, &after))?;
+    if let (None, Some(folder)) = (&mark, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
+        system.make_directory(folder).map_err(|error| failed(&describe(&error)))?;
+    }
+    match system.rewrite(&target, after.as_bytes(), mark.as_ref()) {
+        Ok(true) => {
+            world.console.tell(&format!("wrote {}\n{}\n", path.display(), recipe.advice()));
+            Ok(DONE)
+        }
+        Ok(false) => Err(failed("another program has just written it").with_hint("try again")),
+        Err(error) => Err(failed(&describe(&error))),
+    }
+}

@@ -1,0 +1,182 @@
+//! What each tool needs, to ask for an index.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::{
+    Tool,
+    edit::{Refusal, at_end, behind_line, checked, into_section, line_of_key, toml},
+};
+use crate::{
+    backend::Backend,
+    cli::tools::pip,
+    error::{Error, Kind, Result},
+    ini::Ini,
+    sys::System,
+};
+
+/// What puts a keyring on PATH.
+const KEYRING: &str = "`uv tool install ringbearer-cli` puts the keyring on PATH that it asks";
+
+/// What a tool needs for one index.
+pub(super) struct Recipe<'all> {
+    tool: Tool,
+    backend: &'all dyn Backend,
+    /// The index's URL, and the same with the user name.
+    url: String,
+    named_url: String,
+    name: &'all str,
+}
+
+impl<'all> Recipe<'all> {
+    pub(super) fn new(tool: Tool, backend: &'all dyn Backend, url: &Url, named_url: &Url, name: &'all str) -> Self {
+        Self { tool, backend, url: url.to_string(), named_url: named_url.to_string(), name }
+    }
+
+    /// The file where it belongs, unless the user names another.
+    pub(super) fn file(&self, system: &dyn System) -> Result<PathBuf> {
+        Ok(match self.tool {
+            Tool::Uv | Tool::Poetry => PathBuf::from("pyproject.toml"),
+            Tool::Tox => PathBuf::from("tox.ini"),
+            Tool::GithubActions => [".github", "workflows", "private-index.yml"].iter().collect(),
+            Tool::Pip => pip::user_file(system).ok_or_else(|| {
+                Error::new(Kind::Configuration, "the home directory is not known, where pip.conf is")
+                    .with_hint("name a file with --file")
+            })?,
+        })
+    }
+
+    /// All of it, as a file of its own would have it.
+    pub(super) fn text(&self) -> String {
+        self.put_into("").unwrap_or_default()
+    }
+
+    /// What else there is to do.
+    pub(super) fn advice(&self) -> String {
+        match self.tool {
+            Tool::Uv | Tool::Pip => KEYRING.to_owned(),
+            Tool::Poetry => "`pipx inject poetry ringbearer` puts ringbearer beside Poetry, where it asks".to_owned(),
+            Tool::Tox => "tox gets ringbearer by `requires`, and its environments ask through it".to_owned(),
+            Tool::GithubActions => {
+                let names: Vec<_> = self.backend.job_settings().iter().map(|(name, _)| *name).collect();
+                format!("the repository must know {}", names.join(" and "))
+            }
+        }
+    }
+
+    /// A file with all that it needs, where it does not have it already.
+    pub(super) fn put_into(&self, before: &str) -> std::result::Result<String, Refusal> {
+        match self.tool {
+            Tool::Uv => self.for_uv(before),
+            Tool::Pip => self.for_pip(before),
+            Tool::Poetry => self.for_poetry(before),
+            Tool::Tox => Ok(self.for_tox(before)),
+            Tool::GithubActions => self.for_github_actions(before),
+        }
+    }
+
+    /// <https://docs.astral.sh/uv/concepts/indexes/>
+    fn for_uv(&self, before: &str) -> std::result::Result<String, Refusal> {
+        let document = toml(before)?;
+        let uv = document.table("tool").and_then(|tool| tool.table("uv"));
+        let mut after = before.to_owned();
+        match uv.and_then(|uv| uv.text("keyring-provider")) {
+            Some("subprocess") => {}
+            Some(other) => return Err(format!("it has keyring-provider = \"{other}\" already")),
+            None => after = into_section(&after, "tool.uv", &["keyring-provider = \"subprocess\"".to_owned()]),
+        }
+        for index in uv.into_iter().flat_map(|uv| uv.tables("index")) {
+            if index.text("url") == Some(&self.named_url) {
+                return checked(before, after);
+            }
+            if index.text("name") == Some(self.name) {
+                return Err(format!("it has an index named {} already; choose another with --name", self.name));
+            }
+        }
+        let block = format!("[[tool.uv.index]]\nname = \"{}\"\nurl = \"{}\"\n", self.name, self.named_url);
+        checked(before, at_end(&after, &block))
+    }
+
+    /// <https://python-poetry.org/docs/repositories/#private-repository-example>
+    fn for_poetry(&self, before: &str) -> std::result::Result<String, Refusal> {
+        let document = toml(before)?;
+        let poetry = document.table("tool").and_then(|tool| tool.table("poetry"));
+        for source in poetry.into_iter().flat_map(|poetry| poetry.tables("source")) {
+            if source.text("url") == Some(&self.url) {
+                return Ok(before.to_owned());
+            }
+            if source.text("name") == Some(self.name) {
+                return Err(format!("it has a source named {} already; choose another with --name", self.name));
+            }
+        }
+        let block = format!(
+            "[[tool.poetry.source]]\nname = \"{}\"\nurl = \"{}\"\npriority = \"primary\"\n",
+            self.name, self.url
+        );
+        checked(before, at_end(before, &block))
+    }
+
+    /// <https://pip.pypa.io/en/stable/topics/authentication/#keyring-support>
+    fn for_pip(&self, before: &str) -> std::result::Result<String, Refusal> {
+        let ini = Ini::parse(before);
+        let mut lines = Vec::new();
+        for (key, wanted) in [("index-url", self.named_url.as_str()), ("keyring-provider", "subprocess")] {
+            match ini.value("global", key) {
+                Some(value) if value == wanted => {}
+                Some(_) => return Err(format!("it has another {key} already")),
+                None => lines.push(format!("{key} = {wanted}")),
+            }
+        }
+        Ok(if lines.is_empty() { before.to_owned() } else { into_section(before, "global", &lines) })
+    }
+
+    /// <https://tox.wiki/en/latest/config.html#set_env>
+    fn for_tox(&self, before: &str) -> String {
+        let index = format!("PIP_INDEX_URL = {}", self.url);
+        let mut after = before.to_owned();
+        for (section, keys, line) in
+            [("tox", ["requires", "requires"], "ringbearer"), ("testenv", ["set_env", "setenv"], index.as_str())]
+        {
+            let has_it = after.lines().any(|there| there.trim() == line);
+            match line_of_key(&after, section, &keys) {
+                _ if has_it => {}
+                Some(place) => after = behind_line(&after, place, &format!("    {line}\n")),
+                None => after = into_section(&after, section, &[format!("{} =", keys[0]), format!("    {line}")]),
+            }
+        }
+        after
+    }
+
+    /// A workflow that installs what the project has in its lock file.
+    fn for_github_actions(&self, before: &str) -> std::result::Result<String, Refusal> {
+        let variable = crate::cli::tools::uv::variable(self.name, "USERNAME");
+        let settings = self.backend.job_settings();
+        let has_identity = settings.iter().any(|(_, value)| value.contains("vars."));
+        let permission = if has_identity { "\n  id-token: write # the job may ask for its identity token" } else { "" };
+        let settings: Vec<_> =
+            settings.iter().map(|(name, value)| format!("\n      {name}: ${{{{ {value} }}}}")).collect();
+        let text = format!(
+            "\
+name: private index
+on: [push]
+permissions:
+  contents: read{permission}
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    env:
+      UV_KEYRING_PROVIDER: subprocess
+      {variable}: {}{}
+    steps:
+      - uses: actions/checkout@v7
+      - uses: astral-sh/setup-uv@v7
+      - run: uv tool install ringbearer-cli
+      - run: uv sync
+",
+            self.backend.username(),
+            settings.concat()
+        );
+        if before.is_empty() || before == text { Ok(text) } else { Err("it is there already".to_owned()) }
+    }
+}

@@ -1,0 +1,125 @@
+//! `token` and `exec`: a token for what asks no keyring, such as a build in a container.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use super::{
+    DONE, World, print,
+    tools::{pip::Pip, served, uv::Uv},
+};
+use crate::{
+    backend::{Backend, Credential},
+    error::{Error, Kind, Result},
+    service::Service,
+    sys::describe,
+};
+
+/// There is no such command, and it cannot be run: as shells have it (POSIX, section 2.8.2).
+const NOT_FOUND: u8 = 127;
+const CANNOT_RUN: u8 = 126;
+
+/// Prints the token for a URL, or writes it to a file.
+pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -> Result<u8> {
+    let (_, credential) = credential(world, &Service::parse(url))?;
+    let Some(file) = output_file else {
+        let line = Zeroizing::new(format!("{}\n", credential.password.expose()));
+        return print(world.console, &line);
+    };
+    let path = Path::new(file);
+    let unwritable = |why: &str| Error::new(Kind::Storage, format!("{} cannot be written: {why}", path.display()));
+    let system = world.system;
+    let write = || {
+        let target = system.destination(path)?;
+        if system.details(&target).is_ok_and(|details| !details.is_file) {
+            return Err(std::io::Error::other("it is no regular file"));
+        }
+        let expected = system.mark(&target)?;
+        system.replace(&target, &|file| file.write_all(credential.password.expose().as_bytes()), expected.as_ref())
+    };
+    match write() {
+        Ok(true) => Ok(DONE),
+        Ok(false) => Err(unwritable("another program is writing it")),
+        Err(error) => Err(unwritable(&describe(&error))),
+    }
+}
+
+/// Runs a command with the token for a URL in its environment.
+pub(super) fn exec(world: &World<'_>, url: Option<&str>, variable: Option<&str>, command: &[OsString]) -> Result<u8> {
+    if let Some(name) = variable.filter(|name| !is_variable(name)) {
+        return Err(Error::new(Kind::Usage, format!("{name:?} is no name of a variable")));
+    }
+    let Some((name, arguments)) = command.split_first() else {
+        return Err(Error::new(Kind::Usage, "which command?"));
+    };
+    // A command that cannot be run needs no token.
+    let program = match find(world, name) {
+        Ok(program) => program,
+        Err((code, why)) => {
+            world.console.tell(&format!("ringbearer: {}: {why}\n", name.to_string_lossy()));
+            return Ok(code);
+        }
+    };
+    let service = url.map_or_else(|| only_one(world), |url| Ok(Service::parse(url)))?;
+    let (backend, credential) = credential(world, &service)?;
+    let variables = match variable {
+        Some(name) => vec![(name, credential.password.clone())],
+        None => backend.handed_on(&credential),
+    };
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, OsString::from(value.expose()))).collect();
+    world.system.become_program(&program, arguments, &variables)
+}
+
+/// The credential for a URL: without one it is an error, whatever the reason.
+fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all dyn Backend, Credential)> {
+    let host = service.host().unwrap_or("this");
+    let Some(backend) = world.memory.keyring.claimant(service) else {
+        return Err(Error::new(Kind::Configuration, format!("{host} is no index that ringbearer serves over https"))
+            .with_hint("`ringbearer doctor URL` tells more"));
+    };
+    let found = backend.get(world.system, service, None)?.ok_or_else(|| {
+        Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is set up for it"))
+            .with_hint("`ringbearer doctor URL` shows what was looked for")
+    })?;
+    Ok((backend, found))
+}
+
+/// The one index that pip or uv is set up with, for this user: what the project in the working directory says does not
+/// count.
+fn only_one(world: &World<'_>) -> Result<Service> {
+    let found = served(&world.memory.keyring, &Pip::read(world.system), &Uv::read(world.system, false));
+    match &found[..] {
+        [only] => Ok(only.service()),
+        [] => Err(Error::new(Kind::Usage, "which index? pip and uv are set up with none that ringbearer serves")
+            .with_hint("ringbearer exec URL -- COMMAND")),
+        _ => {
+            let urls: Vec<_> =
+                found.iter().filter_map(|index| index.service().url().map(ToString::to_string)).collect();
+            Err(Error::new(Kind::Usage, format!("which index? pip and uv are set up with {}", urls.join(" and ")))
+                .with_hint("ringbearer exec URL -- COMMAND"))
+        }
+    }
+}
+
+/// The program of a name or path, or the exit code and reason that shells have.
+fn find(world: &World<'_>, name: &OsStr) -> std::result::Result<PathBuf, (u8, &'static str)> {
+    let path = Path::new(name);
+    if path.components().count() > 1 || path.has_root() {
+        return match world.system.real_path(path) {
+            Err(_) => Err((NOT_FOUND, "there is no such file")),
+            Ok(real) if world.system.program_at(&real).is_some() => Ok(path.to_owned()),
+            Ok(_) => Err((CANNOT_RUN, "it is no program")),
+        };
+    }
+    let found = name.to_str().and_then(|name| world.system.find_program(name));
+    found.ok_or((NOT_FOUND, "there is no such command on PATH"))
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+}

@@ -1,0 +1,95 @@
+//! How the tools on this machine are set up to ask for credentials: read, to be told to a person. Nothing here decides
+//! what a look-up does.
+//!
+//! - `pip`, `uv`: the settings of those two, and the indexes in them
+//! - `beside`: what is installed beside a program of Python's
+//! - `netrc`: the file that comes before every keyring
+//! - `toml_file`: TOML files
+
+pub(super) mod beside;
+pub(super) mod netrc;
+pub(super) mod pip;
+mod toml_file;
+pub(super) mod uv;
+
+use std::path::PathBuf;
+
+use url::Url;
+
+pub(super) use self::toml_file::{Table, parse as parse_toml, read as read_toml};
+use crate::{keyring::Keyring, service::Service, sys::System};
+
+/// The largest settings file that is read.
+pub(super) const CAP: usize = 1024 * 1024;
+
+/// An index that a tool is set up with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Index {
+    /// Its name, where the tool has names for indexes.
+    pub(super) name: Option<String>,
+    /// Its URL, which may hold a password: not for showing.
+    url: String,
+    /// The file or variable that says so; `None` if a person does, on the command line.
+    pub(super) source: Option<String>,
+    /// uv's setting `authenticate`.
+    pub(super) authenticate: Option<String>,
+}
+
+impl Index {
+    pub(super) fn new(url: &str, name: Option<&str>, source: &str) -> Self {
+        Self { name: name.map(str::to_owned), source: Some(source.to_owned()), ..Self::named_by_hand(url) }
+    }
+
+    pub(super) fn named_by_hand(url: &str) -> Self {
+        Self { name: None, url: url.trim().to_owned(), source: None, authenticate: None }
+    }
+
+    /// The URL without what must not be shown.
+    pub(super) fn service(&self) -> Service {
+        Service::parse(&self.url)
+    }
+
+    /// The text as it was given, for a store: not for showing.
+    pub(super) fn raw(&self) -> &str {
+        &self.url
+    }
+
+    /// The user name in the URL.
+    pub(super) fn username(&self) -> Option<String> {
+        let url = Url::parse(&self.url).ok()?;
+        Some(url.username().to_owned()).filter(|name| !name.is_empty())
+    }
+
+    /// Whether the URL brings its own password.
+    pub(super) fn has_password(&self) -> bool {
+        Url::parse(&self.url).is_ok_and(|url| url.password().is_some())
+    }
+}
+
+/// The most indexes that are taken without being named.
+const MOST: usize = 10;
+
+/// The indexes of pip and uv that a backend claims, each once.
+pub(super) fn served(keyring: &Keyring, pip: &pip::Pip, uv: &uv::Uv) -> Vec<Index> {
+    let mut found: Vec<Index> = Vec::new();
+    for index in uv.indexes.iter().chain(&pip.indexes) {
+        let service = index.service();
+        let is_served = keyring.claimant(&service).is_some();
+        if is_served && found.len() < MOST && found.iter().all(|known| known.service() != service) {
+            found.push(index.clone());
+        }
+    }
+    found
+}
+
+/// A directory of settings of the user: XDG_CONFIG_HOME, or `~/.config`.
+pub(super) fn configuration_home(system: &dyn System) -> Option<PathBuf> {
+    let named = system.setting("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    named.or_else(|| Some(system.home()?.join(".config")))
+}
+
+/// The directories of settings of the machine, the most telling first.
+pub(super) fn configuration_directories(system: &dyn System) -> Vec<PathBuf> {
+    let named = system.setting("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".to_owned());
+    std::env::split_paths(&named).filter(|path| path.is_absolute()).collect()
+}

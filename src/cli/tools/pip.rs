@@ -1,0 +1,76 @@
+//! How pip is set up. <https://pip.pypa.io/en/stable/topics/configuration/>
+
+use std::path::{Path, PathBuf};
+
+use super::{CAP, Index, configuration_directories, configuration_home};
+use crate::{ini::Ini, sys::System};
+
+/// The variable that says by which means pip asks a keyring.
+pub(in crate::cli) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
+
+/// The settings of pip.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Pip {
+    /// By which means it asks a keyring, and who says so.
+    pub(in crate::cli) provider: Option<(String, String)>,
+    /// Its indexes, the most telling first.
+    pub(in crate::cli) indexes: Vec<Index>,
+    /// Who told it not to ask anything.
+    pub(in crate::cli) no_input: Option<String>,
+}
+
+impl Pip {
+    /// Reads variables and files.
+    pub(in crate::cli) fn read(system: &dyn System) -> Self {
+        let mut pip = Self::default();
+        let is_set = |value: &String| !matches!(value.as_str(), "0" | "false" | "no" | "off");
+        pip.provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
+        pip.no_input = system.setting("PIP_NO_INPUT").filter(is_set).map(|_| "PIP_NO_INPUT".to_owned());
+        for variable in ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"] {
+            pip.add(&system.setting(variable).unwrap_or_default(), variable);
+        }
+        for path in files(system) {
+            let Ok(content) = system.read_file(&path, CAP) else { continue };
+            let ini = Ini::parse(&String::from_utf8_lossy(&content));
+            let source = path.display().to_string();
+            for section in ["install", "global"] {
+                let value = |key| ini.value(section, key).map(str::to_owned);
+                pip.provider = pip.provider.or_else(|| Some((value("keyring-provider")?, source.clone())));
+                pip.no_input = pip.no_input.or_else(|| value("no-input").filter(is_set).map(|_| source.clone()));
+                for key in ["index-url", "extra-index-url"] {
+                    pip.add(&value(key).unwrap_or_default(), &source);
+                }
+            }
+        }
+        pip
+    }
+
+    fn add(&mut self, urls: &str, source: &str) {
+        self.indexes.extend(urls.split_whitespace().map(|url| Index::new(url, None, source)));
+    }
+}
+
+/// Where `pip config --user` writes.
+pub(in crate::cli) fn user_file(system: &dyn System) -> Option<PathBuf> {
+    if cfg!(windows) {
+        return Some(PathBuf::from(system.setting("APPDATA")?).join("pip").join("pip.ini"));
+    }
+    Some(configuration_home(system)?.join("pip").join("pip.conf"))
+}
+
+/// The files that pip reads, the most telling first.
+fn files(system: &dyn System) -> Vec<PathBuf> {
+    let name = if cfg!(windows) { "pip.ini" } else { "pip.conf" };
+    let named = system.setting("PIP_CONFIG_FILE").map(PathBuf::from);
+    // Python's os.devnull in this variable means that no file is read.
+    if named.as_deref().is_some_and(|path| path == Path::new("/dev/null") || path == Path::new("nul")) {
+        return Vec::new();
+    }
+    let mut files: Vec<_> = named.into_iter().collect();
+    files.extend(system.setting("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join(name)));
+    files.extend(user_file(system));
+    files.extend(system.home().map(|home| home.join(if cfg!(windows) { "pip" } else { ".pip" }).join(name)));
+    files.extend(configuration_directories(system).into_iter().map(|folder| folder.join("pip").join(name)));
+    files.push(PathBuf::from("/etc/pip.conf"));
+    files
+}
