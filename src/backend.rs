@@ -40,6 +40,10 @@ pub trait Backend: Send + Sync {
     /// The files that it may read, whether they are there or not.
     fn files(&self, system: &dyn System) -> Vec<PathBuf>;
 
+    /// The organisation or audience that a service belongs to, and what decides the answer for it: two questions that
+    /// agree in both have the same answer. `None` where that cannot be told.
+    fn identity(&self, system: &dyn System, service: &Service) -> Option<(String, String)>;
+
     /// The variables by which programs that this one starts find a credential of its.
     fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)>;
 

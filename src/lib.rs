@@ -9,7 +9,8 @@
 //! - floor 2: [`ini`], [`jwt`], [`oauth`], [`job_token`], [`named_file`], [`token`], [`identity`], [`provider`],
 //!   [`backend`]: small readers and the shapes that every registry shares.
 //! - floor 3: one folder a registry: [`azure`], [`chainguard`], [`menda`]; [`store`]: secrets that the ssh-agent unlocks.
-//! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup, in a thread of its own or the caller's.
+//! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup, in a thread of its own or the caller's;
+//!   [`single_flight`]: one lookup for several processes.
 //! - floor 5: [`cli`]: the command line; above it the edges: Python's (feature `python`), and that of the native programs
 //!   (feature `executables`).
 
@@ -34,6 +35,7 @@ pub mod provider;
 mod python;
 pub mod secret;
 pub mod service;
+pub mod single_flight;
 pub mod store;
 pub mod sys;
 pub mod token;

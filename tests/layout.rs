@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 6] = [
     &["sys"],
     &["ini", "jwt", "oauth", "job_token", "named_file", "token", "identity", "provider", "backend"],
     &["azure", "chainguard", "menda", "store"],
-    &["keyring", "lookup"],
+    &["keyring", "lookup", "single_flight"],
     &["cli", "native", "python"],
 ];
 

@@ -82,6 +82,12 @@ impl Backend for AzureArtifacts {
         files
     }
 
+    fn identity(&self, system: &dyn System, service: &Service) -> Option<(String, String)> {
+        let feed = Feed::from_service(service)?;
+        let choice = Choice::read(system).ok()?;
+        Some((feed.organisation_key(), identity::cache_key(system, &feed, &choice)))
+    }
+
     fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
         vec![(providers::env_var::TOKEN_VARIABLE, credential.password.clone())]
     }

@@ -56,6 +56,15 @@ pub struct Known {
     pub cached: std::result::Result<Secret, String>,
 }
 
+impl Known {
+    /// Who is asked for. Another login with chainctl is another identity; what is in its file and does not serve is
+    /// none.
+    fn identity(&self, system: &dyn System) -> String {
+        let login = self.cached.as_ref().map_or("", Secret::expose);
+        format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[login.as_bytes()]))
+    }
+}
+
 #[cfg(test)]
 impl Default for Known {
     fn default() -> Self {
@@ -112,6 +121,11 @@ impl Backend for ChainguardLibraries {
         cache_file::path(system).into_iter().collect()
     }
 
+    fn identity(&self, system: &dyn System, _service: &Service) -> Option<(String, String)> {
+        let known = Known { cached: cache_file::usable(system) };
+        Some((AUDIENCE.to_owned(), known.identity(system)))
+    }
+
     fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
         if credential.username == TOKEN_USERNAME {
             return vec![(variables::AUTH_TOKEN_VARIABLE, credential.password.clone())];
@@ -142,10 +156,8 @@ impl Backend for ChainguardLibraries {
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
-        // Another login with chainctl is another identity. What is in its file and does not serve is none.
         let known = Known { cached: cache_file::usable(system) };
-        let login = known.cached.as_ref().map_or("", Secret::expose);
-        let key = format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[login.as_bytes()]));
+        let key = known.identity(system);
         let make = || {
             let credential = ask_in_turn(system, &SOURCES, &known, |_, credential| check(system, credential))
                 .map_err(|exhausted| exhausted.into_error(HINT))?;

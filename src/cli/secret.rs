@@ -18,6 +18,7 @@ use crate::{
     keyring::Keyring,
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
+    single_flight,
     store::is_in_use,
     sys::{System, agent::SOCKET_VARIABLE},
 };
@@ -88,7 +89,7 @@ pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> 
         return Ok(None);
     }
     let username = line.username.as_ref().and_then(|name| name.to_str());
-    match backend.get(world.system, &service, username) {
+    match single_flight::get(world.system, backend, &service, username) {
         Ok(found) => Ok(found.map(|found| Answer {
             username: Some(found.username),
             password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),

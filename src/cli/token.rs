@@ -15,6 +15,7 @@ use crate::{
     backend::{Backend, Credential},
     error::{Error, Kind, Result},
     service::Service,
+    single_flight,
     sys::describe,
 };
 
@@ -80,7 +81,7 @@ fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all dyn
         return Err(Error::new(Kind::Configuration, format!("{host} is no index that ringbearer serves over https"))
             .with_hint("`ringbearer doctor URL` tells more"));
     };
-    let found = backend.get(world.system, service, None)?.ok_or_else(|| {
+    let found = single_flight::get(world.system, backend, service, None)?.ok_or_else(|| {
         Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is set up for it"))
             .with_hint("`ringbearer doctor URL` shows what was looked for")
     })?;

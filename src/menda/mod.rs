@@ -75,6 +75,12 @@ impl Backend for MendaCodeArtifact {
         [profile::path(system), cached_login::path(system)].into_iter().flatten().collect()
     }
 
+    fn identity(&self, system: &dyn System, _service: &Service) -> Option<(String, String)> {
+        let profile = Profile::read(system).ok()??;
+        let key = key(system, &profile, &CachedLogin::read(system));
+        Some((profile.host.to_string(), key))
+    }
+
     /// By the name that AWS's own documentation gives it.
     /// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
     fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
@@ -136,16 +142,19 @@ fn named(error: Error) -> Error {
 impl MendaCodeArtifact {
     fn token(&self, system: &dyn System, profile: &Profile) -> Result<Token> {
         let login = CachedLogin::read(system);
-        // A login as somebody else is another identity; that the same login grows old is not.
-        let identity: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
-        let digest = identity::digest(system, &PREFIXES, &[&profile.fingerprint(), identity]);
-        self.tokens.get_or_make(system, &digest, profile.host.as_str(), || {
+        self.tokens.get_or_make(system, &key(system, profile, &login), profile.host.as_str(), || {
             let token = mint(system, profile, &login)?;
             debug!(step = "exchange", outcome = "done"; "for a token of the registry");
             let expires = token.expires;
             Ok((token, expires))
         })
     }
+}
+
+/// Who is asked for. A login as somebody else is another identity; that the same login grows old is not.
+fn key(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
+    let identity: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
+    identity::digest(system, &PREFIXES, &[&profile.fingerprint(), identity])
 }
 
 /// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.

@@ -17,6 +17,7 @@ use super::{
     agent::{Agent, Peer},
     files::{Content, Details, Files, Lock, Mark, Pieces, Snapshot},
     http, process,
+    session::Session,
 };
 use crate::error::{Error, Kind, Result};
 
@@ -280,6 +281,22 @@ impl Pieces for InMemory {
     fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
         let begin = usize::try_from(place).unwrap_or(usize::MAX).min(self.0.len());
         Ok(self.0[begin..].iter().take(length).copied().collect())
+    }
+}
+
+/// What is shared is kept with the files.
+impl Session for Fake {
+    fn can_share(&self) -> bool {
+        true
+    }
+
+    fn share(&self, name: &str, secret: &[u8], _life: Duration) -> bool {
+        self.write(name, secret);
+        true
+    }
+
+    fn shared(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        self.content(name).map(Zeroizing::new)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod http;
 pub mod process;
 pub mod real;
 pub mod retry;
+pub mod session;
 
 use std::{
     ffi::OsString,
@@ -75,7 +76,7 @@ impl Cancel {
 }
 
 /// What a lookup may see and do.
-pub trait System: files::Files + agent::Agent + Send + Sync {
+pub trait System: files::Files + agent::Agent + session::Session + Send + Sync {
     /// An environment variable as it is; `None` if it is unset or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
 

@@ -9,6 +9,7 @@ mod files;
 mod network;
 mod process;
 mod proxy;
+mod session;
 #[cfg(feature = "executables")]
 pub mod signals;
 mod trust;

@@ -1,0 +1,20 @@
+//! A place in memory that the processes of one login session share.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+/// The longest secret that is left there, in bytes.
+pub const LONGEST_SHARED: usize = 16 * 1024;
+
+/// The place, where the operating system has one.
+pub trait Session {
+    /// Whether there is such a place.
+    fn can_share(&self) -> bool;
+
+    /// Leaves a secret there under a name, for `life`. Answers whether it is there now.
+    fn share(&self, name: &str, secret: &[u8], life: Duration) -> bool;
+
+    /// The secret under a name.
+    fn shared(&self, name: &str) -> Option<Zeroizing<Vec<u8>>>;
+}
