@@ -146,9 +146,11 @@ test: ## everything, stopping at the first part that fails
 demo: $(wheel_or_given) $(VENV_READY) ## watch pip, uv and twine use a private feed, on loopback
 	@PYTHONPATH=tests $(BIN)/python -m lab.demo --wheel "$(abspath $(built_or_given))"
 
-bench: $(wheel_or_given) $(VENV_READY) ## repeat the figures in the README
+bench: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## repeat the figures in the README
 	@PYTHONPATH=tests $(BIN)/python -m bench --wheel "$(abspath $(built_or_given))"
 	@PYTHONPATH=tests $(BIN)/python -m bench.store --wheel "$(abspath $(built_or_given))" --chart docs/store-benchmark.svg
+	@PYTHONPATH=tests $(BIN)/python -m bench.command --wheel "$(abspath $(built_or_given))" \
+		--cli-wheel "$(abspath $(built_or_given_cli))" --chart docs/command-benchmark.svg
 
 clean: ## remove everything that was built or installed
 	@rm -rf target dist

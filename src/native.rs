@@ -9,23 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use log::{Level, LevelFilter};
-
 use crate::{
-    cli::{self, Memory, World},
+    cli::{self, Log, Memory, World},
     error::Result,
-    lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup},
-    sys::{
-        console::Console,
-        real::{Environment, Real, Standard, signals::Signals},
-    },
+    lookup::{Event, LogToLookup, Lookup},
+    sys::real::{Environment, Real, Standard, signals::Signals},
 };
 
 /// How often a wait looks for a signal.
 const GLANCE: Duration = Duration::from_millis(20);
-
-/// Print every step on standard error, if one of them is set and not 0.
-const DEBUG_VARIABLES: [&str; 2] = ["RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG"];
 
 /// Which of the programs is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,46 +71,22 @@ impl Work {
 #[allow(clippy::disallowed_methods)] // For the times in what is printed.
 fn run(work: Work, signals: &Signals) -> Result<u8> {
     let environment = Environment::capture();
-    let is_debugged = DEBUG_VARIABLES
-        .iter()
-        .any(|name| environment.text(name).is_some_and(|value| !matches!(value.trim(), "" | "0")));
-    let level = if is_debugged { LevelFilter::Debug } else { LevelFilter::Warn };
+    let log = Log::of(&environment);
     let memory = Memory::default();
     let limit = work.limit(&memory);
     let network = Arc::clone(&memory.network);
     let start = Instant::now();
-    let mut lookup = Lookup::start(environment, network, level, limit, move |system: &Real| {
+    let mut lookup = Lookup::start(environment, network, log.level(), limit, move |system: &Real| {
         work.run(&World { system, console: &Standard, memory: &memory })
     })?;
     loop {
         match lookup.next_event(GLANCE) {
-            Some(Event::Log(line)) => tell(&line, is_debugged, start.elapsed()),
+            Some(Event::Log(line)) => log.tell(&Standard, &line, start.elapsed()),
             Some(Event::Done(outcome)) => return outcome,
             None => {}
         }
         if signals.caught() {
             lookup.give_up();
         }
-    }
-}
-
-/// A line for a person; where every step is told, as the Python package prints it.
-fn tell(line: &Line, is_debugged: bool, since: Duration) {
-    let Line { level, target, message, .. } = line;
-    if is_debugged {
-        let name = target.replace("::", ".");
-        let level = level_name(*level);
-        Standard.tell(&format!("{name} {level} +{} ms: {message}\n", since.as_millis()));
-    } else {
-        Standard.tell(&format!("{LOG_ROOT}: {message}\n"));
-    }
-}
-
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Error => "ERROR",
-        Level::Warn => "WARNING",
-        Level::Info => "INFO",
-        Level::Debug | Level::Trace => "DEBUG",
     }
 }

@@ -13,7 +13,7 @@ use std::{
     ffi::OsString,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use log::{Level, LevelFilter};
@@ -26,7 +26,7 @@ use pyo3::{
 
 use crate::{
     backend::Credential,
-    cli::{self, Memory, STORE_LIMIT, World},
+    cli::{self, Log, Memory, STORE_LIMIT, World},
     error::{Error, Kind, Result},
     keyring::{ASKED_VARIABLE, Keyring},
     lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
@@ -176,6 +176,7 @@ fn store_is_in_use() -> bool {
 
 /// Runs the command line `ringbearer` with these arguments, and answers the exit code.
 #[pyfunction]
+#[allow(clippy::disallowed_methods)] // For the times in what is printed.
 fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8> {
     let command = match cli::parse(arguments.into_iter().map(to_os_string).collect()) {
         Ok(command) => command,
@@ -183,12 +184,18 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     };
     let foreign = command.foreign().map(|foreign| read_foreign(python, foreign)).transpose()?;
     let memory = memory(python);
-    let logger = logger(python)?;
-    let limit = command.limit(&memory);
-    let work = move |memory: &Memory, system: &Real| {
-        cli::run(&World { system, console: &Standard, memory }, &command, foreign)
+    let environment = Environment::capture();
+    // Python's logging takes longer to load than most commands to run.
+    let (log, start) = (Log::of(&environment), Instant::now());
+    let (limit, network) = (command.limit(&memory), Arc::clone(&memory.network));
+    let lookup = Lookup::start(environment, network, log.level(), limit, move |system| {
+        cli::run(&World { system, console: &Standard, memory: &memory }, &command, foreign)
+    });
+    let tell = |line| {
+        log.tell(&Standard, &line, start.elapsed());
+        Ok(())
     };
-    let outcome = look_up(python, &memory, Environment::capture(), limit, &logger, work)?;
+    let outcome = lookup.map_or_else(|error| Ok(Err(error)), |lookup| wait_for(python, lookup, tell))?;
     Ok(outcome.unwrap_or_else(|error| cli::report(&Standard, &error)))
 }
 
@@ -296,7 +303,7 @@ fn look_up<Outcome: Send + 'static>(
     let network = Arc::clone(&memory.network);
     let lookup = Lookup::start(environment, network, level_of(logger)?, limit, move |system| work(&for_lookup, system));
     match lookup {
-        Ok(lookup) => wait_for(python, lookup, logger),
+        Ok(lookup) => wait_for(python, lookup, |line| hand_on(line, logger)),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -330,12 +337,12 @@ fn text(object: &Bound<'_, PyAny>) -> Option<String> {
 fn wait_for<Outcome: Send + 'static>(
     python: Python<'_>,
     mut lookup: Lookup<Outcome>,
-    logger: &Bound<'_, PyAny>,
+    tell: impl Fn(Line) -> PyResult<()>,
 ) -> PyResult<Result<Outcome>> {
     loop {
         let waiting = &mut lookup;
         match python.detach(move || waiting.next_event(GLANCE)) {
-            Some(Event::Log(line)) => hand_on(line, logger)?,
+            Some(Event::Log(line)) => tell(line)?,
             Some(Event::Done(outcome)) => return Ok(outcome),
             None => {}
         }

@@ -3,12 +3,11 @@
 import os
 import sys
 
-from ringbearer import _core, debugging
+from ringbearer import _core
 
 
 def main() -> int:
     """Runs the command line and answers its exit code, 130 after Ctrl-C."""
-    debugging.to_stderr()
     try:
         return _core.run_command_line([os.fsencode(argument) for argument in sys.argv[1:]])
     except KeyboardInterrupt:

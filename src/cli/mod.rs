@@ -8,13 +8,14 @@
 //! - `token`: a token for what asks no keyring
 //! - `setup`: the settings that make tools ask
 //! - `tools`: how the tools on this machine are set up
-//! - `options`, `completions`, `version`, `progress`: what the commands have in common
+//! - `options`, `completions`, `version`, `log`, `progress`: what the commands have in common
 
 mod arguments;
 mod completions;
 mod doctor;
 mod help;
 pub mod keyring;
+mod log;
 mod options;
 mod progress;
 mod secret;
@@ -39,6 +40,7 @@ use crate::{
 
 pub use self::{
     arguments::{Command, parse},
+    log::Log,
     store::Foreign,
 };
 
