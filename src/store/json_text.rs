@@ -34,9 +34,21 @@ pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
 
 /// Whether a string stands in quotes as it is: ASCII that can be seen, without quotes and backslashes.
 pub(super) fn is_plain(text: &[u8]) -> bool {
-    // Without a branch, so that the compiler looks at many bytes at once.
-    let is_odd = |byte: u8| !matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
-    !text.iter().fold(false, |odd, &byte| odd | is_odd(byte))
+    memchr::memchr2(b'"', b'\\', text).is_none() && is_printable(text)
+}
+
+/// Whether a string is ASCII that can be seen, from the blank to the tilde. Stores are long, and this looks at eight
+/// bytes at once.
+pub(super) fn is_printable(text: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHEST_BITS: u64 = ONES * 128;
+    let (words, rest) = text.as_chunks();
+    let odd = words.iter().fold(0, |odd, word| {
+        let word = u64::from_le_bytes(*word);
+        // Below the blank: the subtraction borrows. Above the tilde: the addition, or the byte, has the highest bit.
+        odd | word.wrapping_sub(ONES * u64::from(b' ')) & !word | word.wrapping_add(ONES * u64::from(127 - b'~')) | word
+    });
+    odd & HIGHEST_BITS == 0 && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The most bytes that [`escape`] writes for a text of this length: a control character becomes six.
@@ -154,6 +166,21 @@ mod tests {
         let text = "\"\\/\u{8}\u{c}\n\r\t\0\u{1f}\u{7f} é\u{2028}😀";
         let expected = r#""\"\\/\b\f\n\r\t\u0000\u001f\u007f \u00e9\u2028\ud83d\ude00""#;
         assert_eq!(escaped(text.as_bytes()), expected);
+    }
+
+    #[test]
+    fn every_byte_that_cannot_be_seen_is_found_at_every_place() {
+        for length in [1, 7, 8, 9, 23] {
+            let mut text = vec![b'~'; length];
+            assert!(is_printable(&text));
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    text[place] = byte;
+                    assert_eq!(is_printable(&text), (b' '..=b'~').contains(&byte), "{byte} at {place} of {length}");
+                }
+                text[place] = b' ';
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The records of a store that is written as Python and this program write it, found without taking
 //! apart what is in them. That is nearly every store, and most of its bytes.
 
+use super::json_text::is_printable;
+
 /// What stands in front of the records, and behind the brace that begins them.
 pub(super) const BEGIN: &str = "\n  \"records\": {";
 
@@ -69,6 +71,5 @@ fn read_string(text: &str) -> Option<(&str, &str)> {
 
 /// Whether a text has nothing in it that Python would escape in a string, except at the ends of lines.
 fn has_no_controls(text: &str) -> bool {
-    // Without a branch, so that the compiler looks at many bytes at once.
-    !text.bytes().fold(false, |odd, byte| odd | !matches!(byte, b' '..=b'~' | b'\n'))
+    text.split('\n').all(|line| is_printable(line.as_bytes()))
 }
