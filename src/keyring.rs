@@ -5,6 +5,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest::{SHA256, digest};
+
 use crate::{
     azure::AzureArtifacts,
     backend::{Backend, Credential},
@@ -15,8 +18,15 @@ use crate::{
     sys::System,
 };
 
-/// Set for a keyring that takes over from the native one after that asked the index backends: they have no other answer.
+/// Set for a keyring that takes over from the native one after that asked the index backends about a service (the
+/// [`fingerprint`] of it): they have no other answer.
 pub const ASKED_VARIABLE: &str = "RINGBEARER_INDEXES_ASKED";
+
+/// A few letters that stand for a text and tell nothing of it.
+#[must_use]
+pub fn fingerprint(text: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(&digest(&SHA256, text).as_ref()[..18])
+}
 
 /// Raise the error of a failed read instead of answering `None`, if it is set and not 0.
 const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";

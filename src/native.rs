@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    cli::{self, Log, Memory, World},
+    cli::{self, Ending, Log, Memory, World},
     error::Result,
     lookup::{Event, LogToLookup, Lookup},
     sys::real::{Environment, Real, Standard, signals::Signals},
@@ -35,15 +35,16 @@ pub enum Program {
 pub fn main(program: Program) -> ExitCode {
     let signals = Signals::watch();
     LogToLookup::install();
+    let environment = Environment::capture();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let code = match program {
+    let work = match program {
         Program::Keyring => Ok(Work::Keyring(cli::keyring::read(words))),
         Program::Ringbearer => cli::parse(words).map(Work::Ringbearer),
-    }
-    .and_then(|work| run(work, &signals))
-    .unwrap_or_else(|error| cli::report(&Standard, &error));
+    };
+    let outcome = work.and_then(|work| run(work, environment.clone(), &signals));
+    // Whatever came of it meanwhile: the person gave up.
     signals.raise();
-    ExitCode::from(code)
+    ExitCode::from(cli::end(&Standard, &environment, outcome))
 }
 
 /// What is to be done.
@@ -60,7 +61,7 @@ impl Work {
         }
     }
 
-    fn run(&self, world: &World<'_>) -> Result<u8> {
+    fn run(&self, world: &World<'_>) -> Result<Ending> {
         match self {
             Self::Keyring(call) => cli::keyring::run(world, call),
             Self::Ringbearer(command) => cli::run(world, command, None),
@@ -69,8 +70,7 @@ impl Work {
 }
 
 #[allow(clippy::disallowed_methods)] // For the times in what is printed.
-fn run(work: Work, signals: &Signals) -> Result<u8> {
-    let environment = Environment::capture();
+fn run(work: Work, environment: Environment, signals: &Signals) -> Result<Ending> {
     let log = Log::of(&environment);
     let memory = Memory::default();
     let limit = work.limit(&memory);

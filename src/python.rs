@@ -28,7 +28,7 @@ use crate::{
     backend::Credential,
     cli::{self, Log, Memory, STORE_LIMIT, World},
     error::{Error, Kind, Result},
-    keyring::{ASKED_VARIABLE, Keyring},
+    keyring::{ASKED_VARIABLE, Keyring, fingerprint},
     lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
@@ -84,16 +84,16 @@ fn get_credential(
 ) -> PyResult<Option<(String, String)>> {
     // The length is known before a character is read.
     let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= LONGEST_SERVICE);
-    let Some(service) = Some(service).filter(is_short).and_then(text) else { return Ok(None) };
+    let Some(raw) = Some(service).filter(is_short).and_then(text) else { return Ok(None) };
     let memory = memory(python);
     let claimed = catch_unwind(AssertUnwindSafe(|| {
-        let service = Service::parse(&service);
+        let service = Service::parse(&raw);
         memory.keyring.claims(backend, &service).then_some(service)
     }));
     // A name that cannot even be read is nobody's.
     let Ok(Some(service)) = claimed else { return Ok(None) };
     let environment = Environment::capture();
-    if environment.text(ASKED_VARIABLE).is_some() {
+    if environment.text(ASKED_VARIABLE).is_some_and(|asked| asked == fingerprint(raw.as_bytes())) {
         return Ok(None);
     }
     let is_strict = Keyring::is_strict(|name| environment.text(name).map(str::to_owned));
@@ -188,15 +188,31 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     // Python's logging takes longer to load than most commands to run.
     let (log, start) = (Log::of(&environment), Instant::now());
     let (limit, network) = (command.limit(&memory), Arc::clone(&memory.network));
-    let lookup = Lookup::start(environment, network, log.level(), limit, move |system| {
+    let lookup = Lookup::start(environment.clone(), network, log.level(), limit, move |system| {
         cli::run(&World { system, console: &Standard, memory: &memory }, &command, foreign)
     });
-    let tell = |line| {
-        log.tell(&Standard, &line, start.elapsed());
-        Ok(())
+    let mut lookup = match lookup {
+        Ok(lookup) => lookup,
+        Err(error) => return Ok(cli::report(&Standard, &error)),
     };
-    let outcome = lookup.map_or_else(|error| Ok(Err(error)), |lookup| wait_for(python, lookup, tell))?;
-    Ok(outcome.unwrap_or_else(|error| cli::report(&Standard, &error)))
+    let mut interruption = None;
+    let outcome = loop {
+        let waiting = &mut lookup;
+        match python.detach(move || waiting.next_event(GLANCE)) {
+            Some(Event::Log(line)) => log.tell(&Standard, &line, start.elapsed()),
+            Some(Event::Done(outcome)) => break outcome,
+            None => {}
+        }
+        if let Err(signal) = python.check_signals() {
+            // It has a moment to end its child processes, and to give the terminal back.
+            lookup.give_up();
+            interruption = Some(signal);
+        }
+    };
+    match interruption {
+        Some(interruption) => Err(interruption),
+        None => Ok(cli::end(&Standard, &environment, outcome)),
+    }
 }
 
 /// An argument as Python's `os.fsencode` has it.
@@ -303,7 +319,7 @@ fn look_up<Outcome: Send + 'static>(
     let network = Arc::clone(&memory.network);
     let lookup = Lookup::start(environment, network, level_of(logger)?, limit, move |system| work(&for_lookup, system));
     match lookup {
-        Ok(lookup) => wait_for(python, lookup, |line| hand_on(line, logger)),
+        Ok(lookup) => wait_for(python, lookup, logger),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -337,12 +353,12 @@ fn text(object: &Bound<'_, PyAny>) -> Option<String> {
 fn wait_for<Outcome: Send + 'static>(
     python: Python<'_>,
     mut lookup: Lookup<Outcome>,
-    tell: impl Fn(Line) -> PyResult<()>,
+    logger: &Bound<'_, PyAny>,
 ) -> PyResult<Result<Outcome>> {
     loop {
         let waiting = &mut lookup;
         match python.detach(move || waiting.next_event(GLANCE)) {
-            Some(Event::Log(line)) => tell(line)?,
+            Some(Event::Log(line)) => hand_on(line, logger)?,
             Some(Event::Done(outcome)) => return Ok(outcome),
             None => {}
         }

@@ -2,7 +2,8 @@
 //!
 //! uv starts a `keyring` for each index, all at once, and each would sign in again. A lock for an organisation or
 //! audience lets one go first. It leaves the outcome, for some seconds and where no disk is touched, to those that wait
-//! for the lock; whoever comes later finds nothing and asks anew. Where there is no such place, all do as they would alone.
+//! for the lock; whoever comes later finds nothing but a failure of the last seconds, and asks anew. Where there is no such
+//! place, all do as they would alone.
 
 use std::{
     borrow::Cow,
@@ -10,15 +11,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use log::debug;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
     backend::{Backend, Credential},
     error::{Error, Kind, Result},
+    keyring::fingerprint,
     secret::Secret,
     service::Service,
     sys::{System, files::Lock, session::LONGEST_SHARED},
@@ -26,6 +26,10 @@ use crate::{
 
 /// How long an outcome is there for those who waited.
 const LIFE: Duration = Duration::from_secs(10);
+
+/// How long a failure is there for whoever comes later: tools ask for the host right after the whole URL, and a sign-in
+/// that failed just now may open a browser each time.
+const FAILURE_LIFE: Duration = Duration::from_secs(3);
 
 /// How long the lock is waited for: somebody may have to approve the sign-in of the one that has it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,7 +51,8 @@ pub fn get(
     let start = system.now();
     let Some((_lock, had_to_wait)) = take_turn(system, &hashed(&[backend.name(), &realm]))? else { return alone() };
     let name = format!("ringbearer:{}", hashed(&[backend.name(), &identity]));
-    if had_to_wait && let Some(outcome) = look(system, &name, start) {
+    let since = if had_to_wait { start } else { system.now() };
+    if let Some(outcome) = look(system, &name, since) {
         debug!("another process has just asked the same");
         return outcome;
     }
@@ -86,7 +91,7 @@ fn folder(system: &dyn System) -> Option<PathBuf> {
 
 fn hashed(parts: &[&str]) -> String {
     // A zero character is in no part, so that no two lists read the same.
-    URL_SAFE_NO_PAD.encode(&digest(&SHA256, parts.join("\0").as_bytes()).as_ref()[..18])
+    fingerprint(parts.join("\0").as_bytes())
 }
 
 /// An outcome as it is left for others.
@@ -135,12 +140,13 @@ fn leave(system: &dyn System, name: &str, outcome: &Result<Option<Credential>>) 
     }
 }
 
-/// The outcome that was left under a name since a moment.
+/// The outcome that was left under a name since a moment, or a failure shortly before.
 fn look(system: &dyn System, name: &str, since: SystemTime) -> Option<Result<Option<Credential>>> {
     let text = system.shared(name)?;
     let left: Left<'_> = serde_json::from_slice(&text).ok()?;
     let moment = |length| SystemTime::UNIX_EPOCH.checked_add(length);
-    if moment(left.made)? < since {
+    let life = if left.failed.is_some() { FAILURE_LIFE } else { Duration::ZERO };
+    if moment(left.made.checked_add(life)?)? < since {
         return None;
     }
     if let Some((message, hint)) = left.failed {
@@ -185,6 +191,8 @@ mod tests {
                 _ => assert_eq!(outcome, seen),
             }
             fake.advance(Duration::from_secs(1));
+            assert_eq!(look(&fake, "name", fake.now()).is_some(), outcome.is_err());
+            fake.advance(FAILURE_LIFE);
             assert!(look(&fake, "name", fake.now()).is_none());
         }
     }

@@ -22,8 +22,14 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Who may use a room of its own floor, and which.
-const NEIGHBOURS: [(&str, &str); 5] =
-    [("job_token", "named_file"), ("job_token", "provider"), ("native", "cli"), ("oauth", "token"), ("python", "cli")];
+const NEIGHBOURS: [(&str, &str); 6] = [
+    ("job_token", "named_file"),
+    ("job_token", "provider"),
+    ("native", "cli"),
+    ("oauth", "token"),
+    ("python", "cli"),
+    ("single_flight", "keyring"),
+];
 
 #[test]
 fn imports_go_downward_only() {

@@ -8,6 +8,12 @@ from ringbearer import _core
 
 def main() -> int:
     """Runs the command line and answers its exit code, 130 after Ctrl-C."""
+    for stream in (0, 1, 2):
+        try:
+            os.fstat(stream)
+        except OSError:
+            # It is closed, and the next file or connection would get its number, and what is printed.
+            os.open(os.devnull, os.O_RDWR)
     try:
         return _core.run_command_line([os.fsencode(argument) for argument in sys.argv[1:]])
     except KeyboardInterrupt:

@@ -110,9 +110,9 @@ pub fn parse(words: Vec<OsString>) -> Result<Command> {
 
 /// Whether the words are those of `keyring`: its operations, or options of its in front of them.
 fn is_for_keyring(words: &[OsString]) -> bool {
-    words.first().and_then(|word| word.to_str()).is_some_and(|word| {
+    words.iter().find(|word| *word != "--").and_then(|word| word.to_str()).is_some_and(|word| {
         matches!(word, "get" | "set" | "del")
-            || ["-b", "--m", "--o", "--keyring-"].iter().any(|begin| word.starts_with(begin))
+            || ["-b", "-p", "--m", "--o", "--keyring-"].iter().any(|begin| word.starts_with(begin))
     })
 }
 

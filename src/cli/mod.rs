@@ -34,7 +34,8 @@ use crate::{
     sys::{
         System,
         console::Console,
-        real::{LOOKUP_LIMIT, Network},
+        process::Successor,
+        real::{Environment, LOOKUP_LIMIT, Network, succeed},
     },
 };
 
@@ -99,22 +100,48 @@ impl Command {
     }
 }
 
-/// Runs a command of `ringbearer` and answers its exit code. `foreign` holds what was read from another keyring, for
+/// How a command ends.
+pub enum Ending {
+    /// With an exit code.
+    Code(u8),
+    /// By letting another program take the place of this one.
+    Succeed(Successor),
+}
+
+impl From<u8> for Ending {
+    fn from(code: u8) -> Self {
+        Self::Code(code)
+    }
+}
+
+/// Ends a command: says what failed, or lets the other program take over. Answers the exit code.
+pub fn end(console: &dyn Console, environment: &Environment, outcome: Result<Ending>) -> u8 {
+    let outcome = outcome.and_then(|ending| match ending {
+        Ending::Code(code) => Ok(code),
+        Ending::Succeed(successor) => succeed(environment, &successor),
+    });
+    outcome.unwrap_or_else(|error| report(console, &error))
+}
+
+/// Runs a command of `ringbearer`. `foreign` holds what was read from another keyring, for
 /// the command that asks for it.
-pub fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) -> Result<u8> {
-    match command {
+pub fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) -> Result<Ending> {
+    let code = match command {
         Command::Help(text) => print(world.console, text),
         Command::Version => print(world.console, version::TEXT),
         Command::Store(command) => store::run(world, command, foreign),
         Command::Keyring(line) => secret::run(world, line),
         Command::Token { url, output_file } => token::token(world, url, output_file.as_deref()),
-        Command::Exec { url, variable, command } => token::exec(world, url.as_deref(), variable.as_deref(), command),
+        Command::Exec { url, variable, command } => {
+            return token::exec(world, url.as_deref(), variable.as_deref(), command);
+        }
         Command::Setup { tool, url, name, file, write } => {
             setup::run(world, *tool, url, name.as_deref(), file.as_deref(), *write)
         }
         Command::Completions(shell) => print(world.console, &completions::script(*shell)),
         Command::Doctor { url, json } => doctor::run(world, url.as_ref(), *json),
-    }
+    };
+    code.map(Ending::Code)
 }
 
 /// Says what failed, and answers the exit code.

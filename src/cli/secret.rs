@@ -5,7 +5,7 @@ use log::debug;
 use zeroize::Zeroizing;
 
 use super::{
-    FAILED, World, in_ascii,
+    FAILED, World,
     keyring::{
         arguments::{Line, Operation},
         choice::Choice,
@@ -19,7 +19,7 @@ use crate::{
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
     single_flight,
-    store::is_in_use,
+    store::{is_in_use, longest_json_string, write_json_string},
     sys::{System, agent::SOCKET_VARIABLE},
 };
 
@@ -34,7 +34,7 @@ pub(super) struct Answer {
 
 /// A command of `ringbearer`: it asks ringbearer's own backends and no others.
 pub(super) fn run(world: &World<'_>, line: &Line) -> Result<u8> {
-    match line.backend.as_ref().map(|_| Choice::read(world.system, &world.memory.keyring, line)).transpose()? {
+    match line.backend.as_ref().map(|_| Choice::read(world.system, &world.memory.keyring, line)) {
         Some(Choice::Foreign { class, .. }) => {
             return Err(Error::new(Kind::Usage, format!("{class} is no backend of ringbearer's"))
                 .with_hint("`keyring -b BACKEND` asks others"));
@@ -143,59 +143,53 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
 
 /// The password for `set`: what comes through a pipe, without one line end, else what is typed.
 fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretText> {
-    let Some(piped) = world.console.piped(LONGEST_PASSWORD)? else {
-        let prompt = format!("Password for '{}' in '{}': ", super::shown(username), super::shown(service));
-        return world.console.ask(&prompt, &|| world.system.check()).map(SecretText::new);
-    };
-    // As Python reads text: any line end is one character.
-    let mut text = Zeroizing::new(Vec::with_capacity(piped.len()));
-    let mut bytes = piped.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        if byte == b'\r' {
-            bytes.next_if_eq(&b'\n');
+    let (text, whence) = if let Some(mut text) = world.console.piped(LONGEST_PASSWORD)? {
+        if text.ends_with(b"\n") {
+            text.pop();
+            // Python's standard input has one character for a line end, where the system has two.
+            if cfg!(windows) && text.ends_with(b"\r") {
+                text.pop();
+            }
         }
-        text.push(if byte == b'\r' { b'\n' } else { byte });
-    }
-    if text.last() == Some(&b'\n') {
-        text.pop();
-    }
+        if text.is_empty() {
+            let error = Error::new(Kind::Usage, "there is no password on standard input");
+            return Err(error.with_hint("pipe it in, or type it at a terminal"));
+        }
+        (text, "on standard input")
+    } else {
+        let prompt = format!("Password for '{}' in '{}': ", super::shown(username), super::shown(service));
+        (world.console.ask(&prompt, &|| world.system.check())?, "that was typed")
+    };
     if std::str::from_utf8(&text).is_err() {
-        return Err(Error::new(Kind::Usage, "the password on standard input is not UTF-8"));
-    }
-    if text.is_empty() {
-        return Err(Error::new(Kind::Usage, "there is no password on standard input")
-            .with_hint("pipe it in, or type it at a terminal"));
+        return Err(Error::new(Kind::Usage, format!("the password {whence} is not UTF-8")));
     }
     Ok(SecretText::new(text))
 }
 
 /// Prints an answer as keyring does.
 pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u8> {
-    let unprintable = || Error::new(Kind::Storage, "the password is not Unicode, and cannot be printed");
-    let password = std::str::from_utf8(found.password.expose()).map_err(|_| unprintable())?;
     let username = found.username.as_deref().filter(|_| line.with_username);
-    let mut text = Zeroizing::new(String::with_capacity(password.len() * 12 + 1024));
+    let mut values = vec![("password", found.password.expose())];
+    values.splice(..0, username.map(|username| ("username", username.as_bytes())));
+    let length = values.iter().map(|(_, value)| longest_json_string(value.len()) + 16).sum();
+    let mut text = Zeroizing::new(Vec::with_capacity(length));
     if line.json {
-        let quoted = |value: &str| {
-            let json = Zeroizing::new(serde_json::to_string(value).map_err(|_| unprintable())?);
-            Ok::<_, Error>(Zeroizing::new(in_ascii(&json)))
-        };
-        text.push('{');
-        if let Some(username) = username {
-            text.push_str("\"username\": ");
-            text.push_str(&quoted(username)?);
-            text.push_str(", ");
+        let mut separator: &[u8] = b"{\"";
+        for (name, value) in values {
+            text.extend_from_slice(&[separator, name.as_bytes(), b"\": "].concat());
+            write_json_string(value, &mut text);
+            separator = b", \"";
         }
-        text.push_str("\"password\": ");
-        text.push_str(&quoted(password)?);
-        text.push_str("}\n");
+        text.extend_from_slice(b"}\n");
     } else {
-        for value in username.into_iter().chain([password]) {
-            text.push_str(value);
-            text.push('\n');
+        for (_, value) in values {
+            text.extend_from_slice(value);
+            text.push(b'\n');
         }
     }
-    print(world.console, &text)
+    let unprintable = || Error::new(Kind::Storage, "the password is not Unicode, and cannot be printed as it is");
+    let text = std::str::from_utf8(&text).map_err(|_| unprintable().with_hint("--output json prints it"))?;
+    print(world.console, text)
 }
 
 /// No answer: exit code 1 and nothing on standard output. A person learns where to go on.

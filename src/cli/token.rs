@@ -8,7 +8,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    DONE, World, print,
+    DONE, Ending, World, print,
     tools::{pip::Pip, served, uv::Uv},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Kind, Result},
     service::Service,
     single_flight,
-    sys::describe,
+    sys::{describe, process::Successor},
 };
 
 /// There is no such command, and it cannot be run: as shells have it (POSIX, section 2.8.2).
@@ -49,7 +49,12 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
 }
 
 /// Runs a command with the token for a URL in its environment.
-pub(super) fn exec(world: &World<'_>, url: Option<&str>, variable: Option<&str>, command: &[OsString]) -> Result<u8> {
+pub(super) fn exec(
+    world: &World<'_>,
+    url: Option<&str>,
+    variable: Option<&str>,
+    command: &[OsString],
+) -> Result<Ending> {
     if let Some(name) = variable.filter(|name| !is_variable(name)) {
         return Err(Error::new(Kind::Usage, format!("{name:?} is no name of a variable")));
     }
@@ -61,7 +66,7 @@ pub(super) fn exec(world: &World<'_>, url: Option<&str>, variable: Option<&str>,
         Ok(program) => program,
         Err((code, why)) => {
             world.console.tell(&format!("ringbearer: {}: {why}\n", name.to_string_lossy()));
-            return Ok(code);
+            return Ok(Ending::Code(code));
         }
     };
     let service = url.map_or_else(|| only_one(world), |url| Ok(Service::parse(url)))?;
@@ -70,8 +75,8 @@ pub(super) fn exec(world: &World<'_>, url: Option<&str>, variable: Option<&str>,
         Some(name) => vec![(name, credential.password.clone())],
         None => backend.handed_on(&credential),
     };
-    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, OsString::from(value.expose()))).collect();
-    world.system.become_program(&program, arguments, &variables)
+    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(Ending::Succeed(Successor { program, arguments: arguments.to_vec(), variables }))
 }
 
 /// The credential for a URL: without one it is an error, whatever the reason.

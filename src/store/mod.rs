@@ -51,6 +51,7 @@ use crate::{
 };
 
 pub use self::{
+    json_text::{escape as write_json_string, longest_escape as longest_json_string},
     settings::is_in_use,
     status::{Status, lock_state, status},
     upkeep::{Contents, Entry, Imported, Progress, Relocked},

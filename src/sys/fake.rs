@@ -243,10 +243,6 @@ impl System for Fake {
         None
     }
 
-    fn become_program(&self, program: &Path, _arguments: &[OsString], _variables: &[(&str, OsString)]) -> Result<u8> {
-        panic!("unexpected program: {}", program.display())
-    }
-
     fn program_at(&self, path: &Path) -> Option<PathBuf> {
         let name = path.file_name()?.to_str()?;
         self.programs.iter().any(|program| program == name).then(|| path.to_owned())

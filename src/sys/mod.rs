@@ -122,11 +122,6 @@ pub trait System: files::Files + agent::Agent + session::Session + Send + Sync {
     /// The working directory, for telling what other programs read there. Nothing is configured by it.
     fn working_directory(&self) -> Option<PathBuf>;
 
-    /// Puts another program in the place of this one: it has the standard streams, the working directory, and the
-    /// environment with `variables` set on top. Returns only if that fails; where the operating system cannot do it,
-    /// waits for the program and answers its exit code.
-    fn become_program(&self, program: &Path, arguments: &[OsString], variables: &[(&str, OsString)]) -> Result<u8>;
-
     /// Runs a child process to its end, within its limit and the lookup's.
     fn run(&self, command: &process::Command) -> Result<process::Output>;
 

@@ -1,8 +1,10 @@
 //! Child processes, as plain values.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use zeroize::Zeroizing;
+
+use crate::secret::Secret;
 
 /// The most bytes that a child may print on either stream.
 pub const OUTPUT_CAP: usize = 1024 * 1024;
@@ -16,7 +18,7 @@ pub struct Command {
     /// Its arguments. They are visible to everyone on the machine: never a secret.
     pub arguments: Vec<String>,
     /// Variables set on top of the environment.
-    pub variables: Vec<(&'static str, &'static str)>,
+    pub variables: Vec<(&'static str, String)>,
     /// How long it may take.
     pub limit: Duration,
 }
@@ -35,8 +37,8 @@ impl Command {
 
     /// The same command with a variable set.
     #[must_use]
-    pub fn variable(mut self, name: &'static str, value: &'static str) -> Self {
-        self.variables.push((name, value));
+    pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
@@ -45,6 +47,16 @@ impl Command {
     pub fn name(&self) -> String {
         self.program.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
+}
+
+/// A program that takes the place of this one: it has the standard streams, the working directory and the environment.
+pub struct Successor {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// Variables set on top of the environment. They may be secret.
+    pub variables: Vec<(String, Secret)>,
 }
 
 /// What a child left behind.

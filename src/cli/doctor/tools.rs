@@ -101,15 +101,14 @@ fn first_keyring(system: &dyn System) -> Option<OnPath> {
 fn choice(world: &World<'_>) -> Option<Finding> {
     let name = "keyring's choice";
     let class = match Choice::without_option(world.system, &world.memory.keyring) {
-        Err(error) => return Some(Finding::of_error(name, &error)),
-        Ok(Choice::None) => return None,
-        Ok(Choice::Foreign { class, .. }) => crate::cli::shown(&class),
-        Ok(Choice::Index(class)) => {
+        Choice::None => return None,
+        Choice::Foreign { class, .. } => crate::cli::shown(&class),
+        Choice::Index(class) => {
             let detail = format!("keyring is told to ask {MODULE}{class} and no other");
             return Some(Finding::new(State::Note, name, detail));
         }
-        Ok(Choice::Store) => format!("{MODULE}{STORE_CLASS}"),
-        Ok(Choice::NoStore) => format!("{MODULE}{NO_STORE_CLASS}"),
+        Choice::Store => format!("{MODULE}{STORE_CLASS}"),
+        Choice::NoStore => format!("{MODULE}{NO_STORE_CLASS}"),
     };
     let (source, fix) = if world.system.setting(VARIABLE).is_some() {
         (VARIABLE.to_owned(), format!("unset {VARIABLE}"))

@@ -8,7 +8,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,13 +116,13 @@ pub(in crate::cli) fn read(words: &[OsString]) -> Result<Line> {
                     Some(value) if *value != "--" && matches!(classify(value)?, Word::Operand) => words.next(),
                     _ => None,
                 };
-                let value = value.ok_or_else(|| wrong(format!("argument {}: expected one argument", name(option))))?;
+                let value = value.ok_or_else(|| wrong(&format!("argument {}: expected one argument", name(option))))?;
                 given.option(option, value)?;
             }
             Word::Option(option, Some(value)) if option.wants_value() => given.option(option, &value)?,
             Word::Option(option, Some(value)) => {
                 let value = value.to_string_lossy();
-                return Err(wrong(format!("argument {}: ignored explicit argument {value:?}", name(option))));
+                return Err(wrong(&format!("argument {}: ignored explicit argument {value:?}", name(option))));
             }
             Word::Option(option, None) => given.option(option, OsStr::new(""))?,
         }
@@ -158,7 +158,7 @@ impl Given {
         let Some((name, operation)) = found else {
             let known: Vec<_> = OPERATIONS.iter().map(|(name, _)| *name).collect();
             let word = word.to_string_lossy();
-            return Err(wrong(format!("there is no operation {word:?}: choose from {}", known.join(", "))));
+            return Err(wrong(&format!("there is no operation {word:?}: choose from {}", known.join(", "))));
         };
         self.operation = Some(*operation);
         (*name).clone_into(&mut self.operation_name);
@@ -169,7 +169,7 @@ impl Given {
         let one_of = |choices: [&str; 2]| {
             choices.iter().position(|choice| value == *choice).ok_or_else(|| {
                 let value = value.to_string_lossy();
-                wrong(format!("argument {}: {value:?} is neither {} nor {}", name(option), choices[0], choices[1]))
+                wrong(&format!("argument {}: {value:?} is neither {} nor {}", name(option), choices[0], choices[1]))
             })
         };
         match option {
@@ -177,7 +177,9 @@ impl Given {
             Opt::Mode => self.with_username = one_of(["password", "creds"])? == 1,
             Opt::Output => self.json = one_of(["plain", "json"])? == 1,
             Opt::ListBackends => self.instead = Some(Operation::ListBackends),
-            Opt::Disable | Opt::PrintCompletion => self.instead = self.instead.or(Some(Operation::OfPython)),
+            Opt::Disable => self.instead = self.instead.or(Some(Operation::OfPython)),
+            // It is done as soon as it is read.
+            Opt::PrintCompletion => self.instead = Some(Operation::OfPython),
             Opt::Path | Opt::Help => {}
         }
         Ok(())
@@ -201,10 +203,10 @@ impl Given {
 
     fn finish(self) -> Result<Line> {
         if !self.surplus.is_empty() {
-            return Err(wrong(format!("unrecognized arguments: {}", self.surplus.join(" "))));
+            return Err(wrong(&format!("unrecognized arguments: {}", self.surplus.join(" "))));
         }
         let Some(operation) = self.instead.or(self.operation) else {
-            return Err(wrong("which operation? get, set, del or diagnose".to_owned()));
+            return Err(wrong("which operation? get, set, del or diagnose"));
         };
         let wanted = match operation {
             Operation::Get if self.with_username => 1,
@@ -213,7 +215,7 @@ impl Given {
         };
         if self.operands.len() < wanted {
             let wanted = if wanted == 1 { "a service" } else { "a service and a user name" };
-            return Err(wrong(format!("{} requires {wanted}", self.operation_name)));
+            return Err(wrong(&format!("{} requires {wanted}", self.operation_name)));
         }
         Ok(self.line(operation))
     }
@@ -243,7 +245,7 @@ fn classify(word: &OsStr) -> Result<Word> {
             [] => {}
             _ => {
                 let names: Vec<_> = candidates.iter().map(|(known, _)| *known).collect();
-                return Err(wrong(format!("ambiguous option: {begin} could be {}", names.join(", "))));
+                return Err(wrong(&format!("ambiguous option: {begin} could be {}", names.join(", "))));
             }
         }
     } else if let Some((_, option)) = OPTIONS.iter().find(|(known, _)| known.len() == 2 && text.starts_with(known)) {
@@ -267,8 +269,9 @@ fn name(option: Opt) -> &'static str {
     OPTIONS.iter().rev().find(|(_, known)| *known == option).map_or("", |(name, _)| name)
 }
 
-fn wrong(complaint: String) -> Error {
-    Error::new(Kind::Usage, complaint).with_hint(
+fn wrong(complaint: &str) -> Error {
+    // It may hold whatever was typed, however long.
+    Error::new(Kind::Usage, quote(complaint, &[])).with_hint(
         "usage: [--mode password|creds] [--output plain|json] [-b BACKEND] get|set|del SERVICE [USER] (--help tells more)",
     )
 }

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use log::debug;
+
 use super::arguments::Line;
+
 use crate::{
-    error::{Error, Kind, Result},
     ini::Ini,
     keyring::Keyring,
     sys::{System, describe},
@@ -45,30 +47,29 @@ pub(in crate::cli) enum Choice {
 
 impl Choice {
     /// Reads the choice, the most telling place first, as keyring does.
-    pub(in crate::cli) fn read(system: &dyn System, keyring: &Keyring, line: &Line) -> Result<Self> {
-        if let Some(class) = &line.backend {
-            return Ok(Self::of(keyring, &class.to_string_lossy(), "the command line"));
+    pub(in crate::cli) fn read(system: &dyn System, keyring: &Keyring, line: &Line) -> Self {
+        match &line.backend {
+            Some(class) => Self::of(keyring, &class.to_string_lossy(), "the command line"),
+            None => Self::without_option(system, keyring),
         }
-        Self::without_option(system, keyring)
     }
 
-    /// The choice for a command line that makes none.
-    pub(in crate::cli) fn without_option(system: &dyn System, keyring: &Keyring) -> Result<Self> {
+    /// The choice for a command line that makes none. A file that cannot be read makes none either, as keyring has it.
+    pub(in crate::cli) fn without_option(system: &dyn System, keyring: &Keyring) -> Self {
         if let Some(class) = system.setting(VARIABLE) {
-            return Ok(Self::of(keyring, &class, VARIABLE));
+            return Self::of(keyring, &class, VARIABLE);
         }
-        let Some(path) = configuration_file(system) else { return Ok(Self::None) };
+        let Some(path) = configuration_file(system) else { return Self::None };
         let content = match system.read_file(&path, CAP) {
             Ok(content) => content,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::None),
             Err(error) => {
-                let message = format!("{} cannot be read: {}", path.display(), describe(&error));
-                return Err(Error::new(Kind::Configuration, message));
+                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                return Self::None;
             }
         };
         let ini = Ini::parse(&String::from_utf8_lossy(&content));
         let class = ini.value("backend", "default-keyring").map(str::trim).filter(|class| !class.is_empty());
-        Ok(class.map_or(Self::None, |class| Self::of(keyring, class, &path.display().to_string())))
+        class.map_or(Self::None, |class| Self::of(keyring, class, &path.display().to_string()))
     }
 
     fn of(keyring: &Keyring, class: &str, source: &str) -> Self {

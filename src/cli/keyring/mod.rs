@@ -19,10 +19,11 @@ use self::{
     choice::{Choice, MODULE, NO_STORE_CLASS, STORE_CLASS},
     next::Next,
 };
-use super::{FAILED, Memory, STORE_LIMIT, World, help, print, secret};
+use super::{Ending, FAILED, Memory, STORE_LIMIT, World, help, print, secret};
 use crate::{
     error::{Error, Kind, Result},
-    keyring::ASKED_VARIABLE,
+    keyring::{ASKED_VARIABLE, fingerprint},
+    secret::Secret,
     service::Service,
     sys::real::LOOKUP_LIMIT,
 };
@@ -54,78 +55,75 @@ pub fn read(words: Vec<OsString>) -> Call {
     Call { line: arguments::read(&words), words }
 }
 
-/// Runs a call and answers its exit code, if another keyring does not take over.
-pub fn run(world: &World<'_>, call: &Call) -> Result<u8> {
+/// Runs a call, unless it is another keyring's to run.
+pub fn run(world: &World<'_>, call: &Call) -> Result<Ending> {
     let line = match &call.line {
         Ok(line) => line,
         // It may know words that this program does not.
-        Err(error) => return pass_on(world, call, &[]).unwrap_or_else(|| Err(error.clone())),
+        Err(error) => return pass_on(world, call, Vec::new()).ok_or_else(|| error.clone()),
     };
     match line.operation {
-        Operation::Help => return print(world.console, help::KEYRING),
-        Operation::ListBackends => return list(world),
+        Operation::Help => return print(world.console, help::KEYRING).map(Ending::Code),
+        Operation::ListBackends => return list(world).map(Ending::Code),
         Operation::OfPython => {
-            return pass_on(world, call, &[]).unwrap_or_else(|| {
+            return pass_on(world, call, Vec::new()).ok_or_else(|| {
                 let what = "this is for Python's keyring to do, and there is none on PATH";
-                Err(Error::new(Kind::Configuration, what).with_hint("`uv tool install keyring` installs it"))
+                Error::new(Kind::Configuration, what).with_hint("`uv tool install keyring` installs it")
             });
         }
         Operation::Get | Operation::Set | Operation::Del => {}
     }
-    match Choice::read(world.system, &world.memory.keyring, line)? {
-        Choice::Foreign { class, source } => pass_on(world, call, &[]).unwrap_or_else(|| {
+    match Choice::read(world.system, &world.memory.keyring, line) {
+        Choice::Foreign { class, source } => pass_on(world, call, Vec::new()).ok_or_else(|| {
+            // As keyring has it for a backend that cannot be loaded.
+            let kind = if line.backend.is_some() { Kind::Usage } else { Kind::Configuration };
+            let class = super::shown(&class);
             let what = "which only a Python keyring can load, and there is none on PATH";
-            Err(Error::new(Kind::Configuration, format!("{source} chooses {class}, {what}"))
-                .with_hint("install that keyring, or take the choice back"))
+            Error::new(kind, format!("{source} chooses {class}, {what}"))
+                .with_hint("install that keyring, or take the choice back")
         }),
         Choice::None => unchosen(world, call, line),
-        choice => secret::by_choice(world, line, &choice),
+        choice => secret::by_choice(world, line, &choice).map(Ending::Code),
     }
 }
 
 /// Nobody chose a backend: the index backends are asked, then the next keyring or the store.
-fn unchosen(world: &World<'_>, call: &Call, line: &Line) -> Result<u8> {
+fn unchosen(world: &World<'_>, call: &Call, line: &Line) -> Result<Ending> {
+    let asked = line.service_text().map(|service| fingerprint(service.as_bytes()));
     let is_ours = line.operation == Operation::Get
-        && world.system.setting(ASKED_VARIABLE).is_none()
+        && world.system.setting(ASKED_VARIABLE) != asked
         && secret::claimant(world, line).is_some();
     if is_ours && let Some(found) = secret::from_index(world, line, None)? {
-        return secret::answer(world, line, &found);
+        return secret::answer(world, line, &found).map(Ending::Code);
     }
-    let variables: &[_] = if is_ours { &[(ASKED_VARIABLE, OsString::from("1"))] } else { &[] };
-    if let Some(outcome) = pass_on(world, call, variables) {
-        return outcome;
+    let asked = asked.filter(|_| is_ours).map(|asked| (ASKED_VARIABLE.to_owned(), Secret::new(asked)));
+    if let Some(ending) = pass_on(world, call, asked.into_iter().collect()) {
+        return Ok(ending);
     }
     if secret::has_store(world.system) {
-        return secret::in_store(world, line);
+        return secret::in_store(world, line).map(Ending::Code);
     }
     if line.operation == Operation::Get {
-        return Ok(FAILED);
+        return Ok(Ending::Code(FAILED));
     }
     Err(secret::no_store())
 }
 
 /// Lets the next keyring take over, with the same words; `None` if there is none.
-fn pass_on(world: &World<'_>, call: &Call, variables: &[(&str, OsString)]) -> Option<Result<u8>> {
-    Next::find(world.system).map(|next| next.take_over(world.system, &call.words, variables))
+fn pass_on(world: &World<'_>, call: &Call, variables: Vec<(String, Secret)>) -> Option<Ending> {
+    let next = Next::find(world.system, &call.words)?;
+    Some(Ending::Succeed(next.successor(&call.words, variables)))
 }
 
 /// Lists ringbearer's backends, and then what the next keyring has besides.
 fn list(world: &World<'_>) -> Result<u8> {
-    let mut lines: Vec<_> = world
-        .memory
-        .keyring
-        .backends()
-        .map(|backend| (backend.class(), backend.priority()))
-        .chain(
-            secret::has_agent(world.system)
-                .then(|| (STORE_CLASS, if secret::has_store(world.system) { 2.2 } else { -1.0 })),
-        )
+    let store = || (STORE_CLASS, if secret::has_store(world.system) { 2.2 } else { -1.0 });
+    let backends = world.memory.keyring.backends().map(|backend| (backend.class(), backend.priority()));
+    let mut lines: Vec<_> = backends
+        .chain(secret::has_agent(world.system).then(store))
         .chain([(NO_STORE_CLASS, 0.01)])
         .map(|(class, priority)| format!("{MODULE}{class} (priority: {priority})"))
         .collect();
-    if let Some(next) = Next::find(world.system) {
-        let theirs = next.backends(world.system)?;
-        lines.extend(theirs.into_iter().filter(|line| !line.starts_with(MODULE)));
-    }
+    lines.extend(Next::backends(world.system)?.into_iter().filter(|line| !line.starts_with(MODULE)));
     print(world.console, &(lines.join("\n") + "\n"))
 }

@@ -9,6 +9,9 @@ use crate::{
     sys::{console::Console, describe},
 };
 
+/// How much room there is for standard input at first, in bytes.
+const FIRST_PIECE: usize = 16 * 1024;
+
 /// The console of this process.
 pub struct Standard;
 
@@ -37,13 +40,23 @@ impl Console for Standard {
         if input.is_terminal() {
             return Ok(None);
         }
-        // With room for all of it at once, no copy is left behind by growing.
-        let mut content = Zeroizing::new(Vec::with_capacity(cap + 1));
-        let length = input.lock().take(cap as u64 + 1).read_to_end(&mut content).map_err(|error| unreadable(&error))?;
-        if length > cap {
-            return Err(Error::new(Kind::Usage, format!("standard input holds more than {} KiB", cap / 1024)));
+        let mut input = input.lock();
+        let mut content = Zeroizing::new(Vec::with_capacity(FIRST_PIECE));
+        loop {
+            let room = content.capacity() - content.len();
+            let read =
+                input.by_ref().take(room as u64).read_to_end(&mut content).map_err(|error| unreadable(&error))?;
+            if content.len() > cap {
+                return Err(Error::new(Kind::Usage, format!("standard input holds more than {} KiB", cap / 1024)));
+            }
+            if read < room {
+                return Ok(Some(content));
+            }
+            // A vector that grows by itself leaves what it held behind.
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * content.capacity()));
+            larger.extend_from_slice(&content);
+            content = larger;
         }
-        Ok(Some(content))
     }
 
     #[cfg(unix)]

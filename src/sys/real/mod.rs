@@ -38,6 +38,12 @@ const LOOKUP_LIMIT_VARIABLE: &str = "RINGBEARER_TIMEOUT";
 /// How often a wait looks whether the caller gave up.
 const GLANCE: Duration = Duration::from_millis(20);
 
+/// Lets another program take the place of this one, with the environment as it was captured. Comes back only if that
+/// fails or, where the operating system cannot do it, with the exit code of the program, which was waited for.
+pub fn succeed(environment: &Environment, successor: &child::Successor) -> Result<u8> {
+    process::succeed(environment, successor)
+}
+
 /// The real system, for one lookup.
 pub struct Real {
     environment: Environment,
@@ -166,10 +172,6 @@ impl System for Real {
 
     fn working_directory(&self) -> Option<PathBuf> {
         std::env::current_dir().ok()
-    }
-
-    fn become_program(&self, program: &Path, arguments: &[OsString], variables: &[(&str, OsString)]) -> Result<u8> {
-        process::become_program(&self.environment, program, arguments, variables)
     }
 
     fn program_at(&self, path: &Path) -> Option<PathBuf> {

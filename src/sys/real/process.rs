@@ -1,7 +1,6 @@
 //! Child processes that cannot outstay their welcome.
 
 use std::{
-    ffi::OsString,
     io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -34,15 +33,11 @@ pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<It
 }
 
 /// Puts a program in the place of this one.
-pub(super) fn become_program(
-    environment: &Environment,
-    program: &Path,
-    arguments: &[OsString],
-    variables: &[(&str, OsString)],
-) -> Result<u8> {
+pub(super) fn succeed(environment: &Environment, successor: &child::Successor) -> Result<u8> {
+    let child::Successor { program, arguments, variables } = successor;
     let mut builder = Command::new(program);
     builder.args(arguments).env_clear().envs(environment.all());
-    builder.envs(variables.iter().map(|(name, value)| (*name, value)));
+    builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
     let failed = |error: &std::io::Error| {
         Error::new(Kind::Process, format!("{} cannot be run: {}", program.display(), describe(error)))
     };
@@ -143,7 +138,7 @@ impl Running {
             .args(&command.arguments)
             .env_clear()
             .envs(environment.all())
-            .envs(command.variables.iter().copied())
+            .envs(command.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(neutral_directory(environment))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

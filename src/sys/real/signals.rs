@@ -1,22 +1,39 @@
 //! The signals by which a person or a system ends a program.
 
+#[cfg(unix)]
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
 /// Ctrl-C and the request to end, held back until the work has tidied up: child processes have process groups of their
 /// own, which a signal to this one does not reach.
 #[cfg(unix)]
-pub struct Signals(Vec<(i32, std::sync::Arc<std::sync::atomic::AtomicBool>)>);
+pub struct Signals(Vec<(i32, Arc<AtomicBool>)>);
 
 #[cfg(unix)]
 impl Signals {
-    /// Holds the signals back from now on. The same one again ends the program at once.
+    /// Holds the signals back from now on.
     #[must_use]
     pub fn watch() -> Self {
         let mut watched = Vec::new();
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            let flag = std::sync::Arc::default();
-            let end = 128 + signal;
+        let ignored = ignored();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // `nohup`, and a shell for what it starts in the background, have some ignored, and it stays so. Where the
+            // system does not tell, a lost terminal ends the program as it would without this.
+            let is_ignored = ignored.map_or(signal == SIGHUP, |ignored| ignored >> (signal - 1) & 1 == 1);
+            if is_ignored {
+                continue;
+            }
+            let flag = Arc::default();
             // What cannot be held back ends the program, as it would without this.
-            let _ = signal_hook::flag::register_conditional_shutdown(signal, end, std::sync::Arc::clone(&flag))
-                .and_then(|_| signal_hook::flag::register(signal, std::sync::Arc::clone(&flag)));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
             watched.push((signal, flag));
         }
         Self(watched)
@@ -36,8 +53,18 @@ impl Signals {
     }
 
     fn first(&self) -> Option<i32> {
-        self.0.iter().find(|(_, flag)| flag.load(std::sync::atomic::Ordering::Relaxed)).map(|(signal, _)| *signal)
+        self.0.iter().find(|(_, flag)| flag.load(Ordering::Relaxed)).map(|(signal, _)| *signal)
     }
+}
+
+/// The signals that whoever started this program has it ignore, a bit each; `None` where the system does not tell.
+/// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
+#[cfg(unix)]
+fn ignored() -> Option<u64> {
+    let status = super::files::read(Path::new("/proc/self/status"), 64 * 1024).ok()?;
+    let line =
+        String::from_utf8_lossy(&status).lines().find_map(|line| line.strip_prefix("SigIgn:").map(str::to_owned))?;
+    u64::from_str_radix(line.trim(), 16).ok()
 }
 
 /// Elsewhere Ctrl-C ends the processes of a console all together.
