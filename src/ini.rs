@@ -74,6 +74,11 @@ impl Ini {
         self.sections.iter().any(|section| section == name)
     }
 
+    /// Every key with its section and its value as it stands, in the order of the file.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.entries.iter().map(|entry| (entry.section.as_str(), entry.key.as_str(), entry.value.as_str()))
+    }
+
     /// The value of a key, without the blanks around it; `None` if it is not there or blank.
     #[must_use]
     pub fn value(&self, section: &str, key: &str) -> Option<&str> {

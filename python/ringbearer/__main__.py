@@ -14,6 +14,12 @@ def main() -> int:
         except OSError:
             # It is closed, and the next file or connection would get its number, and what is printed.
             os.open(os.devnull, os.O_RDWR)
+    if sys.argv[1:2] == ["exec"]:
+        import signal
+
+        # Python ignores it, which the command would inherit.
+        if hasattr(signal, "SIGXFSZ"):
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     try:
         return _core.run_command_line([os.fsencode(argument) for argument in sys.argv[1:]])
     except KeyboardInterrupt:

@@ -15,7 +15,7 @@ use super::{
         arguments::{Action, Asked, Source, StoreCommand},
     },
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,6 +91,12 @@ pub fn parse(words: Vec<OsString>) -> Result<Command> {
         None | Some(Short('h') | Long("help")) => Ok(Command::Help(help::PROGRAM)),
         Some(Short('V') | Long("version")) => Ok(Command::Version),
         Some(Value(word)) if word == "help" => match parser.next() {
+            Ok(Some(Value(word))) if word == "store" => Ok(Command::Help(match parser.next() {
+                Ok(Some(Value(word))) => {
+                    super::store::help::of(&word.to_string_lossy()).unwrap_or(super::store::help::STORE)
+                }
+                _ => super::store::help::STORE,
+            })),
             Ok(Some(Value(word))) => help_of(&word.to_string_lossy()).map(Command::Help),
             _ => Ok(Command::Help(help::PROGRAM)),
         },
@@ -136,7 +142,7 @@ fn help_of(name: &str) -> Result<&'static str> {
 
 /// A command that is not there, and what may have been meant.
 fn unknown(word: &str) -> Error {
-    let error = Error::new(Kind::Usage, format!("there is no command {word:?}"));
+    let error = Error::new(Kind::Usage, format!("there is no command {:?}", quote(word, &[])));
     let meant = help::COMMANDS.iter().map(|(name, _)| *name).filter(|name| is_like(word, name)).collect::<Vec<_>>();
     let meant = match word {
         "mint-token" => vec!["token"],
@@ -172,7 +178,9 @@ fn is_like(word: &str, name: &str) -> bool {
 /// A complaint with the usage line of the help that it belongs to.
 pub(super) fn usage(complaint: &dyn std::fmt::Display, help: &str) -> Error {
     let line = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or_default();
-    Error::new(Kind::Usage, complaint.to_string()).with_hint(format!("usage: {line} (--help tells more)"))
+    // It may hold whatever was typed, however long.
+    let complaint = quote(&complaint.to_string(), &[]);
+    Error::new(Kind::Usage, complaint).with_hint(format!("usage: {line} (--help tells more)"))
 }
 
 #[cfg(test)]

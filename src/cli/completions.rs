@@ -1,5 +1,7 @@
 //! The completion of `ringbearer` for shells: each script is written from one table.
 
+use std::collections::BTreeSet;
+
 use super::{help, setup::Tool, store};
 
 /// A shell.
@@ -28,6 +30,9 @@ impl Shell {
 /// The options of a command, each with the words that may follow it.
 type Options = &'static [(&'static str, &'static [&'static str])];
 
+/// In the place of such words: a file, or what nobody else can know.
+const ANYTHING: &[&str] = &["*"];
+
 const OF_KEYRING: Options = &[("--mode", &["password", "creds"]), ("--output", &["plain", "json"]), ("--help", &[])];
 
 /// The commands with their options.
@@ -36,10 +41,21 @@ const OPTIONS: [(&str, Options); 9] = [
     ("set", &[("--help", &[])]),
     ("del", &[("--help", &[])]),
     ("doctor", &[("--json", &[]), ("--help", &[])]),
-    ("token", &[("--output-file", &[]), ("--help", &[])]),
-    ("exec", &[("--variable", &[]), ("--help", &[])]),
-    ("setup", &[("--name", &[]), ("--file", &[]), ("--write", &[]), ("--help", &[])]),
-    ("store", &[("--json", &[]), ("--key", &[]), ("--help", &[])]),
+    ("token", &[("--output-file", ANYTHING), ("--help", &[])]),
+    ("exec", &[("--variable", ANYTHING), ("--help", &[])]),
+    ("setup", &[("--name", ANYTHING), ("--file", ANYTHING), ("--write", &[]), ("--help", &[])]),
+    (
+        "store",
+        &[
+            ("--json", &[]),
+            ("--key", ANYTHING),
+            ("--drop-broken", &[]),
+            ("--replace", &[]),
+            ("--from-keyring", ANYTHING),
+            ("--name", ANYTHING),
+            ("--help", &[]),
+        ],
+    ),
     ("completions", &[("--help", &[])]),
 ];
 
@@ -81,11 +97,15 @@ fn cases() -> String {
     lines.concat()
 }
 
-/// The words behind an option that knows them.
-fn value_cases() -> String {
+/// The words behind an option that knows them; behind the others what the shell itself has to offer.
+fn value_cases(otherwise: &str) -> String {
     let known = OF_KEYRING.iter().filter(|(_, values)| !values.is_empty());
-    let lines: Vec<_> =
+    let mut lines: Vec<_> =
         known.map(|(option, values)| format!("    {option}) words=\"{}\" ;;\n", values.join(" "))).collect();
+    let all = OPTIONS.iter().flat_map(|(_, options)| options.iter());
+    let others: BTreeSet<_> = all.filter(|(_, values)| *values == ANYTHING).map(|(option, _)| *option).collect();
+    let others: Vec<_> = others.into_iter().collect();
+    lines.push(format!("    {}) {otherwise} ;;\n", others.join("|")));
     lines.concat()
 }
 
@@ -99,7 +119,11 @@ fn bash() -> String {
         "\
 # bash completion for ringbearer
 _ringbearer() {{
-  local words=\"\"
+  local words=\"\" word
+  COMPREPLY=()
+  for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do
+    if [ \"$word\" = -- ]; then return; fi
+  done
   case \"${{COMP_WORDS[1]}}\" in
 {}  esac
   case \"${{COMP_WORDS[COMP_CWORD-1]}}\" in
@@ -112,7 +136,7 @@ _ringbearer() {{
 complete -o default -F _ringbearer ringbearer
 ",
         cases(),
-        value_cases(),
+        value_cases("return"),
         names()
     )
 }
@@ -124,7 +148,11 @@ fn zsh() -> String {
 # zsh completion for ringbearer
 _ringbearer() {{
   local command=\"$words[2]\" before=\"$words[CURRENT-1]\"
-  local -i place=$CURRENT
+  local -i place=$CURRENT end=${{words[(i)--]}}
+  if (( end < place )); then
+    _files
+    return
+  fi
   local words=\"\"
   case \"$command\" in
 {}  esac
@@ -139,13 +167,16 @@ _ringbearer() {{
 _ringbearer \"$@\"
 ",
         cases(),
-        value_cases(),
+        value_cases("_files; return"),
         names()
     )
 }
 
 fn fish() -> String {
     let mut lines = vec!["# fish completion for ringbearer".to_owned()];
+    for option in ["help", "version"] {
+        lines.push(format!("complete -c ringbearer -n __fish_use_subcommand -l {option}"));
+    }
     for (command, options) in OPTIONS {
         let about = summary(command);
         lines.push(format!("complete -c ringbearer -f -n __fish_use_subcommand -a {command} -d '{about}'"));
@@ -156,7 +187,11 @@ fn fish() -> String {
         }
         for (option, values) in options {
             let name = option.trim_start_matches('-');
-            let values = if values.is_empty() { String::new() } else { format!(" -x -a '{}'", values.join(" ")) };
+            let values = match *values {
+                [] => String::new(),
+                ["*"] => " -r".to_owned(),
+                values => format!(" -x -a '{}'", values.join(" ")),
+            };
             lines.push(format!("{behind} -l {name}{values}"));
         }
     }
@@ -173,11 +208,14 @@ mod tests {
         let known: Vec<_> = help::COMMANDS.iter().map(|(command, _)| *command).collect();
         assert_eq!(listed, known);
         for ((command, options), (_, text)) in OPTIONS.iter().zip(help::COMMANDS) {
-            for (option, _) in options.iter().filter(|(option, _)| *option != "--help") {
-                let all: Vec<_> = store::help::COMMANDS.iter().map(|(_, text)| *text).collect();
-                let text = if *command == "store" { all.concat() } else { text.to_owned() };
-                assert!(text.contains(option), "{command} {option}");
-            }
+            let of_store: String = store::help::COMMANDS.iter().map(|(_, text)| *text).collect();
+            let text = if *command == "store" { of_store.as_str() } else { text };
+            let usage: String = text.lines().filter(|line| line.starts_with("Usage: ")).collect();
+            let words = usage.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
+            let told: BTreeSet<_> = words.filter(|word| word.len() > 2 && word.starts_with("--")).collect();
+            let offered: BTreeSet<_> =
+                options.iter().map(|(option, _)| *option).filter(|option| *option != "--help").collect();
+            assert_eq!(told, offered, "{command}");
         }
     }
 }

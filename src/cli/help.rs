@@ -152,7 +152,7 @@ Usage: ringbearer exec [URL] [--variable NAME] -- COMMAND [ARGUMENT ...]
                      Chainguard CHAINCTL_AUTH_TOKEN (or CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN), for
                      Menda CODEARTIFACT_AUTH_TOKEN
 
-Exit codes: the command's; 1 there is no token, 2 wrong arguments, 127 there is no such command.
+Exit codes: the command's; 1 there is no token, 2 wrong arguments, 126 it cannot be run, 127 there is no such command.
 
 Examples:
   ringbearer exec https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/ -- docker compose up

@@ -116,11 +116,14 @@ impl From<u8> for Ending {
 
 /// Ends a command: says what failed, or lets the other program take over. Answers the exit code.
 pub fn end(console: &dyn Console, environment: &Environment, outcome: Result<Ending>) -> u8 {
-    let outcome = outcome.and_then(|ending| match ending {
-        Ending::Code(code) => Ok(code),
-        Ending::Succeed(successor) => succeed(environment, &successor),
-    });
-    outcome.unwrap_or_else(|error| report(console, &error))
+    match outcome {
+        Ok(Ending::Code(code)) => code,
+        Ok(Ending::Succeed(successor)) => succeed(environment, &successor).unwrap_or_else(|error| {
+            report(console, &error);
+            successor.code_of_failure
+        }),
+        Err(error) => report(console, &error),
+    }
 }
 
 /// Runs a command of `ringbearer`. `foreign` holds what was read from another keyring, for

@@ -8,7 +8,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    DONE, Ending, World, print,
+    DONE, Ending, World, print, shown,
     tools::{pip::Pip, served, uv::Uv},
 };
 use crate::{
@@ -31,7 +31,9 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         return print(world.console, &line);
     };
     let path = Path::new(file);
-    let unwritable = |why: &str| Error::new(Kind::Storage, format!("{} cannot be written: {why}", path.display()));
+    let unwritable = |why: &str| {
+        Error::new(Kind::Storage, format!("{} cannot be written: {why}", shown(&path.display().to_string())))
+    };
     let system = world.system;
     let write = || {
         let target = system.destination(path)?;
@@ -41,10 +43,13 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         let expected = system.mark(&target)?;
         system.replace(&target, &|file| file.write_all(credential.password.expose().as_bytes()), expected.as_ref())
     };
-    match write() {
-        Ok(true) => Ok(DONE),
-        Ok(false) => Err(unwritable("another program is writing it")),
-        Err(error) => Err(unwritable(&describe(&error))),
+    // Of several that write at once the last one stays.
+    loop {
+        match write() {
+            Ok(true) => return Ok(DONE),
+            Ok(false) => system.check()?,
+            Err(error) => return Err(unwritable(&describe(&error))),
+        }
     }
 }
 
@@ -65,7 +70,7 @@ pub(super) fn exec(
     let program = match find(world, name) {
         Ok(program) => program,
         Err((code, why)) => {
-            world.console.tell(&format!("ringbearer: {}: {why}\n", name.to_string_lossy()));
+            world.console.tell(&format!("ringbearer: {}: {why}\n", shown(&name.to_string_lossy())));
             return Ok(Ending::Code(code));
         }
     };
@@ -76,7 +81,7 @@ pub(super) fn exec(
         None => backend.handed_on(&credential),
     };
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Ok(Ending::Succeed(Successor { program, arguments: arguments.to_vec(), variables }))
+    Ok(Ending::Succeed(Successor { program, arguments: arguments.to_vec(), variables, code_of_failure: CANNOT_RUN }))
 }
 
 /// The credential for a URL: without one it is an error, whatever the reason.

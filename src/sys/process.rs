@@ -57,6 +57,8 @@ pub struct Successor {
     pub arguments: Vec<OsString>,
     /// Variables set on top of the environment. They may be secret.
     pub variables: Vec<(String, Secret)>,
+    /// The exit code if it cannot be run.
+    pub code_of_failure: u8,
 }
 
 /// What a child left behind.

@@ -12,7 +12,7 @@ use crate::{
         tools::{
             Index,
             beside::{self, Beside},
-            configuration_home, netrc,
+            configuration_home, is_same, netrc,
             pip::{self, Pip},
             read_toml,
             uv::{self, Uv},
@@ -186,7 +186,7 @@ impl Machine<'_> {
     /// Whether uv asks for one index. Without a user name it does not; by `authenticate = "always"` it does for the
     /// index, but not for files that lie under another path.
     fn uv_for(&self, uv: &Uv, named: &Index, service: &Service, backend: &dyn Backend) -> Finding {
-        let index = uv.indexes.iter().find(|index| index.service() == *service).unwrap_or(named);
+        let index = uv.indexes.iter().find(|index| is_same(&index.service(), service)).unwrap_or(named);
         let label = index.name.as_deref().map_or_else(|| "the index".to_owned(), |name| format!("index {name}"));
         let given = |what: &str| {
             let name = index.name.as_deref()?;
@@ -277,7 +277,7 @@ impl Machine<'_> {
         // pip 26.2 is the first that asks the program without a user name.
         let is_old = beside.pip.is_some_and(|version| version < (26, 2));
         let nameless = self.served.iter().find(|(index, service, _)| {
-            let set_up = pip.indexes.iter().find(|known| known.service() == *service).unwrap_or(index);
+            let set_up = pip.indexes.iter().find(|known| is_same(&known.service(), service)).unwrap_or(index);
             set_up.username().is_none()
         });
         if let (true, Some((_, service, backend))) = (is_old, nameless) {

@@ -9,6 +9,7 @@ use std::{
 use log::debug;
 
 use crate::{
+    cli::FAILED,
     error::{Error, Kind, Result},
     keyring::fingerprint,
     secret::Secret,
@@ -23,7 +24,7 @@ use crate::{
 const PASSED_VARIABLE: &str = "RINGBEARER_KEYRINGS_PASSED";
 
 /// How many keyrings may be passed on one way, whatever they are asked.
-const MOST: u32 = 16;
+const MOST: u32 = 100;
 
 /// How long the next keyring may take to list its backends.
 const LISTING_LIMIT: Duration = Duration::from_secs(60);
@@ -65,7 +66,7 @@ impl Next {
     pub(in crate::cli) fn successor(self, words: &[OsString], mut variables: Vec<(String, Secret)>) -> Successor {
         debug!("{} takes over", self.program.display());
         variables.push((PASSED_VARIABLE.to_owned(), Secret::new(self.passed)));
-        Successor { program: self.program, arguments: words.to_vec(), variables }
+        Successor { program: self.program, arguments: words.to_vec(), variables, code_of_failure: FAILED }
     }
 
     /// What the next keyring lists as its backends; nothing if there is none.

@@ -1,13 +1,14 @@
 //! What changes in a file, as `diff -u` shows it. Lines are only ever added.
 
+use std::borrow::Cow;
+
 /// How many lines are shown around an addition.
 const CONTEXT: usize = 3;
 
 /// The additions, each with some lines around it.
 pub(super) fn of(name: &str, before: &str, after: &str) -> String {
-    let mut old = before.lines().peekable();
-    let lines: Vec<(bool, &str)> = after
-        .lines()
+    let mut old = lines_of(before).peekable();
+    let lines: Vec<(bool, &str)> = lines_of(after)
         .map(|line| {
             let is_old = old.next_if_eq(&line).is_some();
             (!is_old, line)
@@ -28,12 +29,30 @@ pub(super) fn of(name: &str, before: &str, after: &str) -> String {
                 let from = if kept == 0 { old_line - 1 } else { old_line };
                 shown.push(format!("@@ -{from},{kept} +{},{new} @@", place + 1));
             }
-            shown.push(format!("{}{line}", if *is_new { '+' } else { ' ' }));
+            shown.push(format!("{}{}", if *is_new { '+' } else { ' ' }, without_password(line)));
         }
         in_hunk = is_near(place);
         old_line += usize::from(!is_new);
     }
     shown.join("\n") + "\n"
+}
+
+/// A line without the password of a URL in it: what is shown may end up in a log.
+fn without_password(line: &str) -> Cow<'_, str> {
+    let authority = line.find("://").map(|place| place + "://".len());
+    let hidden = authority.and_then(|begin| {
+        let rest = line.get(begin..)?;
+        let length = rest.find(['/', ' ', '"', '\'']).unwrap_or(rest.len());
+        let (user, _) = rest.get(..length)?.rsplit_once('@')?;
+        let (name, _) = user.split_once(':')?;
+        Some(format!("{}{name}:(hidden){}", line.get(..begin)?, rest.get(user.len()..)?))
+    });
+    hidden.map_or(Cow::Borrowed(line), Cow::Owned)
+}
+
+/// The lines of a text, with what Windows has in front of a line end.
+fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').take(text.matches('\n').count() + usize::from(!text.is_empty() && !text.ends_with('\n')))
 }
 
 #[cfg(test)]
@@ -46,6 +65,8 @@ mod tests {
         let after = "1\nnew\n2\n3\n4\n5\n6\n7\n8\n9\nlast\n";
         let shown = "--- f\n+++ f\n@@ -1,4 +1,5 @@\n 1\n+new\n 2\n 3\n 4\n@@ -7,3 +8,4 @@\n 7\n 8\n 9\n+last\n";
         assert_eq!(of("f", before, after), shown);
+        assert_eq!(without_password("u = https://a:b@c/d"), "u = https://a:(hidden)@c/d");
+        assert_eq!(without_password("u = https://a@c/d:e@f"), "u = https://a@c/d:e@f");
         assert_eq!(of("f", "", "a\n"), "--- f\n+++ f\n@@ -0,0 +1,1 @@\n+a\n");
     }
 }

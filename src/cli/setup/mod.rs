@@ -54,6 +54,17 @@ impl Tool {
         ("github-actions", Self::GithubActions),
     ];
 
+    /// Whether a file is of the sort that it is set up in.
+    fn writes(self, path: &Path) -> bool {
+        let ends_in = |end: &str| path.extension().is_some_and(|extension| extension == end);
+        match self {
+            // uv has a file of its own too, in which everything stands one level higher.
+            Self::Uv | Self::Poetry => ends_in("toml") && path.file_name().is_none_or(|name| name != "uv.toml"),
+            Self::Pip | Self::Tox => !ends_in("toml"),
+            Self::GithubActions => ends_in("yml") || ends_in("yaml"),
+        }
+    }
+
     /// The tool of this name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, tool)| *tool)
@@ -79,7 +90,7 @@ pub(super) fn run(
         return Err(Error::new(Kind::Usage, "this is no index that ringbearer serves over https")
             .with_hint("`ringbearer doctor URL` tells more"));
     };
-    if url.as_str().contains(['"', '\'', '\\', '%', '$', '{', '}']) {
+    if url.as_str().contains(['"', '\'', '\\', '$', '{', '}']) {
         return Err(Error::new(
             Kind::Usage,
             "this URL has characters in it that settings files read as something else",
@@ -91,10 +102,14 @@ pub(super) fn run(
         Some(file) => PathBuf::from(file),
         None => recipe.file(world.system)?,
     };
+    if !tool.writes(&path) {
+        let why = format!("{} is in another format than this is written in", super::shown(&path.display().to_string()));
+        return Err(Error::new(Kind::Usage, why).with_hint("leave --file out, or name a file of the usual sort"));
+    }
     if write {
         return put(world, &recipe, &path);
     }
-    print(world.console, &format!("# {}\n{}", path.display(), recipe.text()))?;
+    print(world.console, &format!("# {}\n{}", super::shown(&path.display().to_string()), recipe.text()))?;
     world.console.tell(&format!("\n{}\n", recipe.advice()));
     Ok(DONE)
 }
@@ -109,7 +124,8 @@ fn with_username(url: &Url, username: &str) -> Url {
 /// Shows what changes in a file, and changes it.
 fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
     let system = world.system;
-    let failed = |why: &str| Error::new(Kind::Storage, format!("{} cannot be changed: {why}", path.display()));
+    let name = super::shown(&path.display().to_string());
+    let failed = |why: &str| Error::new(Kind::Storage, format!("{name} cannot be changed: {why}"));
     let target = system.destination(path).map_err(|error| failed(&describe(&error)))?;
     let (before, mark) = match system.snapshot(&target, CAP) {
         Ok(snapshot) => {
@@ -120,17 +136,24 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
         Err(error) => return Err(failed(&describe(&error))),
     };
     let by_hand = "put these lines in by hand: the same command without --write prints them";
-    let after = recipe.put_into(&before).map_err(|why| failed(&why).with_hint(by_hand))?;
-    if after == before {
-        return print(world.console, &format!("{}: has it all already\n", path.display()));
+    let ends_windows_way = before.contains("\r\n");
+    let mut after = recipe.put_into(&before.replace("\r\n", "\n")).map_err(|why| failed(&why).with_hint(by_hand))?;
+    if ends_windows_way {
+        after = after.replace('\n', "\r\n");
+        if before.replace("\r\n", "").contains('\n') {
+            return Err(failed("its lines end in two ways").with_hint(by_hand));
+        }
     }
-    print(world.console, &difference::of(&path.display().to_string(), &before, &after))?;
+    if after == before {
+        return print(world.console, &format!("{name}: has it all already\n"));
+    }
+    print(world.console, &difference::of(&name, &before, &after))?;
     if let (None, Some(folder)) = (&mark, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
         system.make_directory(folder).map_err(|error| failed(&describe(&error)))?;
     }
     match system.rewrite(&target, after.as_bytes(), mark.as_ref()) {
         Ok(true) => {
-            world.console.tell(&format!("wrote {}\n{}\n", path.display(), recipe.advice()));
+            world.console.tell(&format!("wrote {name}\n{}\n", recipe.advice()));
             Ok(DONE)
         }
         Ok(false) => Err(failed("another program has just written it").with_hint("try again")),

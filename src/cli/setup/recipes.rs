@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     Tool,
-    edit::{Refusal, at_end, behind_line, checked, into_section, line_of_key, toml},
+    edit::{Refusal, add_to_ini, at_end, checked_toml, into_table, set_ini, toml},
 };
 use crate::{
     backend::Backend,
@@ -59,8 +59,12 @@ impl<'all> Recipe<'all> {
             Tool::Poetry => "`pipx inject poetry ringbearer` puts ringbearer beside Poetry, where it asks".to_owned(),
             Tool::Tox => "tox gets ringbearer by `requires`, and its environments ask through it".to_owned(),
             Tool::GithubActions => {
-                let names: Vec<_> = self.backend.job_settings().iter().map(|(name, _)| *name).collect();
-                format!("the repository must know {}", names.join(" and "))
+                let values = self.backend.job_settings().iter().map(|(_, value)| *value);
+                format!(
+                    "the repository's settings must have {}; the project's index must be named {}",
+                    values.collect::<Vec<_>>().join(" and "),
+                    self.name
+                )
             }
         }
     }
@@ -71,7 +75,7 @@ impl<'all> Recipe<'all> {
             Tool::Uv => self.for_uv(before),
             Tool::Pip => self.for_pip(before),
             Tool::Poetry => self.for_poetry(before),
-            Tool::Tox => Ok(self.for_tox(before)),
+            Tool::Tox => self.for_tox(before),
             Tool::GithubActions => self.for_github_actions(before),
         }
     }
@@ -84,18 +88,18 @@ impl<'all> Recipe<'all> {
         match uv.and_then(|uv| uv.text("keyring-provider")) {
             Some("subprocess") => {}
             Some(other) => return Err(format!("it has keyring-provider = \"{other}\" already")),
-            None => after = into_section(&after, "tool.uv", &["keyring-provider = \"subprocess\"".to_owned()]),
+            None => after = into_table(&after, "tool.uv", "keyring-provider = \"subprocess\""),
         }
         for index in uv.into_iter().flat_map(|uv| uv.tables("index")) {
             if index.text("url") == Some(&self.named_url) {
-                return checked(before, after);
+                return checked_toml(before, after);
             }
             if index.text("name") == Some(self.name) {
                 return Err(format!("it has an index named {} already; choose another with --name", self.name));
             }
         }
         let block = format!("[[tool.uv.index]]\nname = \"{}\"\nurl = \"{}\"\n", self.name, self.named_url);
-        checked(before, at_end(&after, &block))
+        checked_toml(before, at_end(&after, &block))
     }
 
     /// <https://python-poetry.org/docs/repositories/#private-repository-example>
@@ -114,38 +118,41 @@ impl<'all> Recipe<'all> {
             "[[tool.poetry.source]]\nname = \"{}\"\nurl = \"{}\"\npriority = \"primary\"\n",
             self.name, self.url
         );
-        checked(before, at_end(before, &block))
+        checked_toml(before, at_end(before, &block))
     }
 
-    /// <https://pip.pypa.io/en/stable/topics/authentication/#keyring-support>
+    /// <https://pip.pypa.io/en/stable/topics/configuration/>
     fn for_pip(&self, before: &str) -> std::result::Result<String, Refusal> {
-        let ini = Ini::parse(before);
-        let mut lines = Vec::new();
+        let mut after = before.to_owned();
         for (key, wanted) in [("index-url", self.named_url.as_str()), ("keyring-provider", "subprocess")] {
-            match ini.value("global", key) {
-                Some(value) if value == wanted => {}
+            let ini = Ini::parse(&after);
+            // pip reads an underscore as a hyphen, and what is for `install` alone comes first there.
+            let mut there = ini
+                .entries()
+                .filter(|(section, name, _)| ["global", "install"].contains(section) && name.replace('_', "-") == key);
+            match there.next() {
+                Some((_, _, value)) if value.trim() == wanted && there.next().is_none() => {}
                 Some(_) => return Err(format!("it has another {key} already")),
-                None => lines.push(format!("{key} = {wanted}")),
+                None => after = set_ini(&after, "global", key, wanted)?,
             }
         }
-        Ok(if lines.is_empty() { before.to_owned() } else { into_section(before, "global", &lines) })
+        Ok(after)
     }
 
     /// <https://tox.wiki/en/latest/config.html#set_env>
-    fn for_tox(&self, before: &str) -> String {
-        let index = format!("PIP_INDEX_URL = {}", self.url);
-        let mut after = before.to_owned();
-        for (section, keys, line) in
-            [("tox", ["requires", "requires"], "ringbearer"), ("testenv", ["set_env", "setenv"], index.as_str())]
-        {
-            let has_it = after.lines().any(|there| there.trim() == line);
-            match line_of_key(&after, section, &keys) {
-                _ if has_it => {}
-                Some(place) => after = behind_line(&after, place, &format!("    {line}\n")),
-                None => after = into_section(&after, section, &[format!("{} =", keys[0]), format!("    {line}")]),
+    fn for_tox(&self, before: &str) -> std::result::Result<String, Refusal> {
+        let after = add_line(before, "tox", &["requires"], "ringbearer", |line| {
+            let name = line.split(|character: char| !character.is_ascii_alphanumeric() && character != '-').next();
+            if name == Some("ringbearer") { Same::AsWanted } else { Same::No }
+        })?;
+        let variable = "PIP_INDEX_URL";
+        add_line(&after, "testenv", &["set_env", "setenv"], &format!("{variable} = {}", self.named_url), |line| {
+            match line.split_once('=').filter(|(name, _)| name.trim() == variable) {
+                Some((_, value)) if value.trim() == self.named_url => Same::AsWanted,
+                Some(_) => Same::Otherwise,
+                None => Same::No,
             }
-        }
-        after
+        })
     }
 
     /// A workflow that installs what the project has in its lock file.
@@ -155,7 +162,7 @@ impl<'all> Recipe<'all> {
         let has_identity = settings.iter().any(|(_, value)| value.contains("vars."));
         let permission = if has_identity { "\n  id-token: write # the job may ask for its identity token" } else { "" };
         let settings: Vec<_> =
-            settings.iter().map(|(name, value)| format!("\n      {name}: ${{{{ {value} }}}}")).collect();
+            settings.iter().map(|(name, value)| format!("\n          {name}: ${{{{ {value} }}}}")).collect();
         let text = format!(
             "\
 name: private index
@@ -165,18 +172,50 @@ permissions:
 jobs:
   test:
     runs-on: ubuntu-latest
-    env:
-      UV_KEYRING_PROVIDER: subprocess
-      {variable}: {}{}
     steps:
       - uses: actions/checkout@v7
       - uses: astral-sh/setup-uv@v7
       - run: uv tool install ringbearer-cli
       - run: uv sync
+        env:
+          UV_KEYRING_PROVIDER: subprocess
+          {variable}: {}{}
 ",
             self.backend.username(),
             settings.concat()
         );
         if before.is_empty() || before == text { Ok(text) } else { Err("it is there already".to_owned()) }
     }
+}
+
+/// What a line of a value is to the one that is wanted.
+enum Same {
+    AsWanted,
+    Otherwise,
+    No,
+}
+
+/// A tox.ini whose key, by any of its names, has a line in its value.
+fn add_line(
+    before: &str,
+    section: &str,
+    names: &[&str],
+    line: &str,
+    is_same: impl Fn(&str) -> Same,
+) -> std::result::Result<String, Refusal> {
+    let ini = Ini::parse(before);
+    let there = ini.entries().find(|(place, key, _)| *place == section && names.contains(key));
+    let Some((_, key, value)) = there else {
+        return set_ini(before, section, names.first().copied().unwrap_or_default(), &format!("\n{line}"));
+    };
+    for there in value.lines().map(str::trim) {
+        match is_same(there) {
+            Same::AsWanted => return Ok(before.to_owned()),
+            Same::Otherwise => {
+                return Err(format!("{key} has another {} already", line.split(' ').next().unwrap_or_default()));
+            }
+            Same::No => {}
+        }
+    }
+    add_to_ini(before, section, key, line)
 }

@@ -30,6 +30,11 @@ Examples:
   ringbearer store list
 ";
 
+/// The help of one of the commands.
+pub(in crate::cli) fn of(name: &str) -> Option<&'static str> {
+    COMMANDS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
 /// The commands of the store, each with its help.
 pub(in crate::cli) const COMMANDS: [(&str, &str); 8] = [
     (

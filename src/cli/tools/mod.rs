@@ -75,11 +75,17 @@ pub(super) fn served(keyring: &Keyring, pip: &pip::Pip, uv: &uv::Uv) -> Vec<Inde
     for index in uv.indexes.iter().chain(&pip.indexes) {
         let service = index.service();
         let is_served = keyring.claimant(&service).is_some();
-        if is_served && found.len() < MOST && found.iter().all(|known| known.service() != service) {
+        if is_served && found.len() < MOST && !found.iter().any(|known| is_same(&known.service(), &service)) {
             found.push(index.clone());
         }
     }
     found
+}
+
+/// Whether two URLs are one index: the slash at the end does not matter.
+pub(super) fn is_same(one: &Service, other: &Service) -> bool {
+    let text = |service: &Service| service.url().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    text(one) == text(other)
 }
 
 /// A directory of settings of the user: XDG_CONFIG_HOME, or `~/.config`.

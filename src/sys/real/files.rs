@@ -273,7 +273,8 @@ impl Files for Real {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        let made: Vec<_> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+        let made: Vec<_> =
+            path.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).collect();
         builder.create(path)?;
         // The entry of a directory is in the one above it.
         made.into_iter().try_for_each(|made| sync_directory(directory(made)?))

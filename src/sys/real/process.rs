@@ -34,7 +34,7 @@ pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<It
 
 /// Puts a program in the place of this one.
 pub(super) fn succeed(environment: &Environment, successor: &child::Successor) -> Result<u8> {
-    let child::Successor { program, arguments, variables } = successor;
+    let child::Successor { program, arguments, variables, .. } = successor;
     let mut builder = Command::new(program);
     builder.args(arguments).env_clear().envs(environment.all());
     builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
