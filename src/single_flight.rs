@@ -76,7 +76,8 @@ fn take_turn(system: &dyn System, realm: &str) -> Result<Option<(Lock, bool)>> {
                 system.pause(PACE)?;
             }
             // The folder is made by whoever comes first.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && system.make_directory(&folder).is_ok() => {}
+            Err(error)
+                if error.kind() == std::io::ErrorKind::NotFound && system.make_directory(&folder, true).is_ok() => {}
             Ok(None) | Err(_) => return Ok(None),
         }
     }

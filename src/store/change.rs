@@ -224,7 +224,7 @@ fn sweep(system: &dyn System, path: &Path) {
 
 fn make_directory(system: &dyn System, path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
-    system.make_directory(folder).map_err(|error| {
+    system.make_directory(folder, true).map_err(|error| {
         Error::new(Kind::Storage, format!("the directory {} cannot be made: {}", folder.display(), describe(&error)))
     })
 }

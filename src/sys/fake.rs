@@ -353,7 +353,7 @@ impl Files for Fake {
         self.lock().files.remove(path).map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
 
-    fn make_directory(&self, _path: &Path) -> io::Result<()> {
+    fn make_directory(&self, _path: &Path, _is_private: bool) -> io::Result<()> {
         Ok(())
     }
 

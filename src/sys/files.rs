@@ -117,8 +117,9 @@ pub trait Files {
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes a directory for the user alone, with those above it. One that is there stays as it is.
-    fn make_directory(&self, path: &Path) -> io::Result<()>;
+    /// Makes a directory, with those above it, for the user alone or for whom the process's mask lets in. One that is
+    /// there stays as it is.
+    fn make_directory(&self, path: &Path, is_private: bool) -> io::Result<()>;
 
     /// What a path is, without following it if it is a link; [`io::ErrorKind::NotFound`] if nothing
     /// is there.

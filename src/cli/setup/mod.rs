@@ -54,14 +54,19 @@ impl Tool {
         ("github-actions", Self::GithubActions),
     ];
 
-    /// Whether a file is of the sort that it is set up in.
-    fn writes(self, path: &Path) -> bool {
-        let ends_in = |end: &str| path.extension().is_some_and(|extension| extension == end);
+    /// Whether a file is of another sort than it is set up in.
+    fn is_strange_to(self, path: &Path) -> bool {
+        let ends_in = |ends: &[&str]| {
+            let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+            ends.contains(&extension)
+        };
         match self {
             // uv has a file of its own too, in which everything stands one level higher.
-            Self::Uv | Self::Poetry => ends_in("toml") && path.file_name().is_none_or(|name| name != "uv.toml"),
-            Self::Pip | Self::Tox => !ends_in("toml"),
-            Self::GithubActions => ends_in("yml") || ends_in("yaml"),
+            Self::Uv | Self::Poetry => {
+                ends_in(&["ini", "cfg", "conf"]) || path.file_name() == Some(OsStr::new("uv.toml"))
+            }
+            Self::Pip | Self::Tox => ends_in(&["toml"]),
+            Self::GithubActions => ends_in(&["toml", "ini", "cfg", "conf"]),
         }
     }
 
@@ -102,10 +107,6 @@ pub(super) fn run(
         Some(file) => PathBuf::from(file),
         None => recipe.file(world.system)?,
     };
-    if !tool.writes(&path) {
-        let why = format!("{} is in another format than this is written in", super::shown(&path.display().to_string()));
-        return Err(Error::new(Kind::Usage, why).with_hint("leave --file out, or name a file of the usual sort"));
-    }
     if write {
         return put(world, &recipe, &path);
     }
@@ -136,6 +137,9 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
         Err(error) => return Err(failed(&describe(&error))),
     };
     let by_hand = "put these lines in by hand: the same command without --write prints them";
+    if recipe.tool().is_strange_to(path) {
+        return Err(failed("it has another form than what is to be written").with_hint(by_hand));
+    }
     let ends_windows_way = before.contains("\r\n");
     let mut after = recipe.put_into(&before.replace("\r\n", "\n")).map_err(|why| failed(&why).with_hint(by_hand))?;
     if ends_windows_way {
@@ -149,7 +153,7 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
     }
     print(world.console, &difference::of(&name, &before, &after))?;
     if let (None, Some(folder)) = (&mark, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
-        system.make_directory(folder).map_err(|error| failed(&describe(&error)))?;
+        system.make_directory(folder, false).map_err(|error| failed(&describe(&error)))?;
     }
     match system.rewrite(&target, after.as_bytes(), mark.as_ref()) {
         Ok(true) => {

@@ -34,6 +34,11 @@ impl<'all> Recipe<'all> {
         Self { tool, backend, url: url.to_string(), named_url: named_url.to_string(), name }
     }
 
+    /// Whom it is for.
+    pub(super) fn tool(&self) -> Tool {
+        self.tool
+    }
+
     /// The file where it belongs, unless the user names another.
     pub(super) fn file(&self, system: &dyn System) -> Result<PathBuf> {
         Ok(match self.tool {

@@ -268,11 +268,13 @@ impl Files for Real {
         fs::remove_file(path)
     }
 
-    fn make_directory(&self, path: &Path) -> io::Result<()> {
+    fn make_directory(&self, path: &Path, is_private: bool) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, if is_private { 0o700 } else { 0o777 });
+        #[cfg(not(unix))]
+        let _ = is_private;
         let made: Vec<_> =
             path.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).collect();
         builder.create(path)?;
