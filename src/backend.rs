@@ -50,6 +50,9 @@ pub trait Backend: Send + Sync {
     /// The variables that let a job of GitHub Actions sign in, each with what gives it its value there.
     fn job_settings(&self) -> &'static [(&'static str, &'static str)];
 
+    /// What to do if nothing is known for a service that it claims.
+    fn advice_if_unset(&self) -> &'static str;
+
     /// What to do if the registry answers with this status although it was given a credential.
     fn advice(&self, service: &Service, status: u16) -> String;
 

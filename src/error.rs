@@ -212,7 +212,8 @@ fn repeats(line: &str, secret: &str) -> bool {
 
 /// Folds white space, control characters (a terminal would act on them) and those that turn the
 /// direction of what follows (a reader would be misled) to single blanks.
-fn single_line(words: &str) -> String {
+#[must_use]
+pub fn single_line(words: &str) -> String {
     let cleaned = words.replace(|character: char| character.is_control() || turns_direction(character), " ");
     let mut line = String::with_capacity(cleaned.len());
     for word in cleaned.split_whitespace() {

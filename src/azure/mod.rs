@@ -96,6 +96,10 @@ impl Backend for AzureArtifacts {
         &[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")]
     }
 
+    fn advice_if_unset(&self) -> &'static str {
+        "name the whole URL of the index: https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/"
+    }
+
     fn advice(&self, service: &Service, status: u16) -> String {
         let portal = Feed::from_service(service).map_or_else(String::new, |feed| feed.portal());
         match status {
@@ -114,13 +118,16 @@ impl Backend for AzureArtifacts {
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         let Some(feed) = Feed::from_service(service) else {
-            debug!("{service:?} names no organisation: tools ask for it after the whole URL");
+            debug!(
+                step = "feed", outcome = "skipped";
+                "{service:?} names no organisation: tools ask for it after the whole URL"
+            );
             return Ok(None);
         };
         match self.credential(system, &feed) {
             Ok(credential) => Ok(Some(credential)),
             Err(error) if error.kind() == Kind::NotConfigured => {
-                debug!("{}: {}", feed.shown(), error.message());
+                debug!(step = "feed", outcome = "skipped"; "{}: {}", feed.shown(), error.message());
                 Ok(None)
             }
             Err(error) => Err(error.within(format_args!("no credential for {}", feed.shown()))),

@@ -140,6 +140,10 @@ impl Backend for ChainguardLibraries {
         &[("RINGBEARER_CHAINGUARD_IDENTITY", "vars.CHAINGUARD_IDENTITY")]
     }
 
+    fn advice_if_unset(&self) -> &'static str {
+        HINT
+    }
+
     fn advice(&self, _service: &Service, status: u16) -> String {
         match status {
             401 => "the token is for another audience, or was withdrawn: `chainctl auth login --audience=libraries.cgr.dev`",

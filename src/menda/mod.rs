@@ -95,6 +95,10 @@ impl Backend for MendaCodeArtifact {
         ]
     }
 
+    fn advice_if_unset(&self) -> &'static str {
+        "`menda auth configure` and `menda auth login`, or set MENDA_CLIENT_ID, MENDA_CLIENT_SECRET and MENDA_HOST"
+    }
+
     fn advice(&self, _service: &Service, status: u16) -> String {
         match status {
             401 | 403 => "the token is for another domain or account, or a policy of the repository forbids reading it",
@@ -121,7 +125,10 @@ impl Backend for MendaCodeArtifact {
                 Ok(Some(Credential { username, password: secret, expires, owner: Some(owner) }))
             }
             Ok(None) => {
-                debug!("{host}: Menda is not set up here; another backend may know the registry");
+                debug!(
+                    step = "profile", outcome = "skipped";
+                    "{host}: Menda is not set up here; another backend may know the registry"
+                );
                 Ok(None)
             }
             Err(error) => Err(named(error).within(format_args!("no credential for {host}"))),

@@ -14,11 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from .versions import (
     AZURE_CLI,
+    CALLERS,
     FLIT,
     KEYRING,
     OLD_TOX,
@@ -149,10 +150,8 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     if _WINDOWS:
         process.kill()
         return
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 class Workshop:
@@ -177,6 +176,10 @@ class Workshop:
     def pip_26_1(self, wheel: str | None = None) -> Client:
         """The last pip with the older words for the keyring command."""
         return self._client("pip-26.1", [PIP_26_1, KEYRING], wheel)
+
+    def caller(self, name: str) -> Client:
+        """A client, by its name in `CALLERS`, that finds no keyring but the one on PATH."""
+        return self._client(f"caller-{name}", CALLERS[name])
 
     def poetry(self, wheel: str) -> Client:
         """Poetry with ringbearer beside it."""
@@ -279,17 +282,14 @@ class Workshop:
 
 
 def _age(path: str) -> float:
-    try:
+    with suppress(FileNotFoundError):
         return time.time() - os.stat(path).st_mtime
-    except FileNotFoundError:
-        return 0
+    return 0
 
 
 def _remove_quietly(path: str) -> None:
-    try:
+    with suppress(FileNotFoundError):
         os.remove(path)
-    except FileNotFoundError:
-        pass
 
 
 def _run(command: list[str]) -> None:

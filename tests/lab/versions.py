@@ -25,6 +25,10 @@ OLD_TOX = "tox==4.24.1"
 TOX_3 = "tox==3.28.0"
 #: Its own lock: with the newest of its dependencies it does not run.
 PDM = "pdm[locked]==2.29.3" if sys.version_info >= (3, 10) else "pdm"
+BUILD = "build==1.6.1" if sys.version_info >= (3, 10) else "build"
+PIPX = "pipx==1.18.4" if sys.version_info >= (3, 11) else "pipx"
+#: What runs the `keyring` on PATH, without a keyring of Python's beside it.
+CALLERS = {"pip": [PIP], "pip-26.1": [PIP_26_1], "pdm": [PDM], "build": [BUILD, PIP], "pipx": [PIPX]}
 #: Other packages with backends for keyring, as far as they run on this Python.
 PEERS = {
     "alt": "keyrings.alt==5.0.2",

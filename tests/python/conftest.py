@@ -12,6 +12,7 @@ import pytest
 from asking import Asking
 from browser import Browser
 from commands import Commands
+from doctor import Doctor
 from lab.authority import CertificateAuthority
 from lab.azure.directory import Application
 from lab.cli_stand_ins import StandIns
@@ -22,6 +23,7 @@ from lab.look_up import Lookups
 from lab.ssh import Agent, Key, make_key
 from lab.store import PUBLISHED, StoreUser
 from person import Person
+from registries import REGISTRIES, Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,9 +99,21 @@ def native(workshop: Workshop, cli_wheel: str) -> Client:
 
 
 @pytest.fixture(scope="session")
+def caller(workshop: Workshop) -> Callable[[str], Client]:
+    """Clients that have no keyring in their own environment, by their names in `lab.versions.CALLERS`."""
+    return workshop.caller
+
+
+@pytest.fixture(scope="session")
 def client(workshop: Workshop, wheel: str) -> Client:
     """keyring, pip and twine with ringbearer beside them."""
     return workshop.client(wheel)
+
+
+@pytest.fixture(scope="session", params=["native", "client"])
+def either(request: pytest.FixtureRequest) -> Client:
+    """`ringbearer`, the native program and then the wheel's."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -118,6 +132,14 @@ def ask(cloud: PracticeCloud, look_up: Lookups) -> Asking:
 def frodo(cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> Person:
     """The practice cloud's user, logged in with a stand-in for `az`."""
     return Person(cloud, stand_ins, home)
+
+
+@pytest.fixture(params=list(REGISTRIES))
+def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> Registry:
+    """A registry that the user is logged in to."""
+    made = REGISTRIES[request.param](cloud, stand_ins, home)
+    made.log_in()
+    return made
 
 
 @pytest.fixture
@@ -140,6 +162,16 @@ def identity(cloud: PracticeCloud) -> Application:
     for endpoint in (metadata.app_service, metadata.arc, metadata.azure_ml, metadata.cloud_shell):
         endpoint.system_assigned = made
     return made
+
+
+@pytest.fixture
+def doctor(
+    cloud: PracticeCloud, native: Client, client: Client, home: Path, stand_ins: StandIns, workshop: Workshop
+) -> Doctor:
+    """Runs `ringbearer doctor` in each of the ways that there are."""
+    if os.name == "nt":
+        pytest.skip("what is expected has paths and programs as Unix has them")
+    return Doctor(cloud, native, client, home, stand_ins, workshop.directory)
 
 
 @pytest.fixture(scope="session")

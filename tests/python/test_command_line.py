@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from command_line import CommandLine
+from lab.cli_stand_ins import StandIns
 from lab.clients import Client, Completed
-from lab.store import StoreUser
+from lab.cloud import PracticeCloud
 
-COMMANDS = ["init", "status", "list", "rotate", "rekey", "export", "import", "lock"]
-HELPS = [(), ("store",), *(("store", command) for command in COMMANDS)]
+ROOT = Path(__file__).resolve().parents[2]
+
+COMMANDS = ["get", "set", "del", "doctor", "token", "exec", "setup", "store", "completions"]
+STORE_COMMANDS = ["init", "status", "list", "rotate", "rekey", "export", "import", "lock"]
+HELPS = [(), *((command,) for command in COMMANDS), *(("store", command) for command in STORE_COMMANDS)]
 
 
 @pytest.fixture
-def user(client: Client, home: Path) -> StoreUser:
-    """Somebody without an agent and without a store."""
-    return StoreUser(client, home, None)
-
-
-@pytest.fixture(params=["ringbearer", "python -m ringbearer"])
-def program(request: pytest.FixtureRequest) -> list[str]:
-    """Both ways to call it."""
-    return request.param.split()
+def ringbearer(either: Client, cloud: PracticeCloud, home: Path, stand_ins: StandIns) -> CommandLine:
+    """Either program, for somebody without a login, an agent and a store."""
+    return CommandLine(either, cloud, home, stand_ins)
 
 
 def examples(help_text: str) -> list[str]:
@@ -39,62 +41,117 @@ def assert_usage_error(ended: Completed, *known: str) -> None:
 
 
 @pytest.mark.parametrize("words", HELPS, ids=lambda words: " ".join(words) or "(none)")
-def test_every_help_has_its_usage_and_an_example_on_stdout(user: StoreUser, words: tuple[str, ...]) -> None:
-    ended = user.command("ringbearer", *words, "--help")
+def test_every_help_has_its_usage_and_an_example_on_stdout(ringbearer: CommandLine, words: tuple[str, ...]) -> None:
+    ended = ringbearer(*words, "--help")
     assert ended.code == 0 and ended.stderr == "", ended
     assert f"\nUsage: {' '.join(('ringbearer', *words))} " in ended.stdout
     assert any(line.startswith("ringbearer ") for line in examples(ended.stdout)), ended
     assert max(map(len, ended.stdout.splitlines())) <= 120
-    assert user.command("ringbearer", *words, "-h").stdout == ended.stdout
+    assert ringbearer(*words, "-h").stdout == ended.stdout
 
 
-def test_without_a_command_there_is_help(user: StoreUser, program: list[str]) -> None:
-    for words in ([], ["store"]):
-        ended = user.command(*program, *words)
-        assert ended.code == 0, ended
-        assert ended.stdout == user.command(*program, *words, "--help").stdout
+def test_help_is_a_command_too(ringbearer: CommandLine) -> None:
+    for words in HELPS:
+        assert ringbearer("help", *words).check().stdout == ringbearer(*words, "--help").stdout, words
+    assert_usage_error(ringbearer("help", "tokn"), "tokn", "`token`")
 
 
-def test_the_help_of_the_store_names_each_command(user: StoreUser) -> None:
-    text = user.command("ringbearer", "store", "--help").stdout
-    listed = re.findall(r"^  (\w+)  ", text.partition("Commands:")[2].partition("Options:")[0], flags=re.MULTILINE)
-    assert listed == COMMANDS
+@pytest.mark.parametrize("words", [[], ["store"]], ids=["(none)", "store"])
+def test_without_a_command_there_is_help(ringbearer: CommandLine, words: list[str]) -> None:
+    assert ringbearer(*words).check().stdout == ringbearer(*words, "--help").check().stdout
 
 
-def test_the_version_is_that_of_the_package(user: StoreUser, program: list[str]) -> None:
-    version = user.command("python", "-c", "import ringbearer; print(ringbearer.__version__)").stdout
-    for option in ("--version", "-V"):
-        assert user.command(*program, option).check().stdout == "ringbearer " + version
+def test_the_helps_name_each_command(ringbearer: CommandLine) -> None:
+    for words, commands in (([], COMMANDS), (["store"], STORE_COMMANDS)):
+        text = ringbearer(*words, "--help").stdout.partition("Commands:")[2].partition("Options:")[0]
+        assert re.findall(r"^  ([\w-]+)  ", text, flags=re.MULTILINE) == commands
+
+
+def test_all_ways_to_call_it_are_one(
+    native: Client, client: Client, cloud: PracticeCloud, home: Path, stand_ins: StandIns
+) -> None:
+    first, second = (CommandLine(program, cloud, home, stand_ins) for program in (native, client))
+    for words in (*((*words, "--help") for words in HELPS), ("--version",), ("tokn",), ("token",), ("store", "lst")):
+        as_module = client.run(["python", "-m", "ringbearer", *words], first.environment())
+        found = {(ended.code, ended.stdout, ended.stderr) for ended in (first(*words), second(*words), as_module)}
+        assert len(found) == 1, found
 
 
 @pytest.mark.parametrize("words", HELPS, ids=lambda words: " ".join(words) or "(none)")
-def test_every_example_of_the_help_is_understood(user: StoreUser, words: tuple[str, ...]) -> None:
-    lines = examples(user.command("ringbearer", *words, "--help").check().stdout)
-    for line in lines:
-        # What follows a pipe is another program's, and so are the lines that call another.
-        command = shlex.split(line.partition(" | ")[0])
-        if command[0] == "ringbearer":
-            ended = user.command(*command)
-            assert ended.code != 2 and "Traceback" not in ended.stderr, ended
+def test_every_example_of_the_help_is_understood(ringbearer: CommandLine, words: tuple[str, ...]) -> None:
+    lines = examples(ringbearer(*words, "--help").check().stdout)
+    # What comes through a pipe is for another program, and where the output goes is the shell's matter.
+    for command in (part.partition(" > ")[0] for line in lines for part in line.split(" | ")):
+        program, *arguments = shlex.split(command)
+        if program == "ringbearer":
+            ended = ringbearer(*arguments, stdin="s3cr3t\n")
+            assert "usage: " not in ended.stderr and "Traceback" not in ended.stderr, ended
+            assert ended.code in (0, 1, 3, 5, 127) or "`python -m ringbearer" in ended.stderr, ended
 
 
-def test_an_unknown_command_is_answered_with_the_known_ones(user: StoreUser, program: list[str]) -> None:
-    assert_usage_error(user.command(*program, "stroe"), "stroe", "store")
+def test_the_version_says_what_it_was_built_from(ringbearer: CommandLine, client: Client) -> None:
+    version = client.run(["python", "-c", "import ringbearer; print(ringbearer.__version__)"], ringbearer.environment())
+    locked = (ROOT / "Cargo.lock").read_text(encoding="utf-8")
+    rustls, ring = (re.search(rf'name = "{name}"\nversion = "([^"]+)"', locked)[1] for name in ("rustls", "ring"))
+    for option in ("--version", "-V"):
+        ended = ringbearer(option).check()
+        first, commit, tls, platform = ended.stdout.splitlines()
+        assert first == "ringbearer " + version.check().stdout.strip() and ended.stderr == ""
+        assert re.fullmatch(r"commit ([0-9a-f]{12,}|unknown)", commit)
+        assert tls == f"TLS rustls {rustls} with ring {ring}"
+        assert re.fullmatch(r"platform \w+(-\w+){2,3}", platform)
+        assert {"linux": "linux", "darwin": "apple", "win32": "windows"}[sys.platform] in platform
 
 
-def test_an_unknown_command_of_the_store_is_answered_with_the_known_ones(user: StoreUser, program: list[str]) -> None:
-    assert_usage_error(user.command(*program, "store", "rotte"), "rotte", *COMMANDS)
+def test_the_commit_is_one_of_this_repositorys(ringbearer: CommandLine) -> None:
+    commit = ringbearer("--version").check().stdout.splitlines()[1].partition(" ")[2]
+    git = shutil.which("git")
+    if git and (ROOT / ".git").exists():
+        resolve = [git, "rev-parse", "--verify", "--quiet", commit + "^{commit}"]
+        found = subprocess.run(resolve, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert found.stdout.startswith(commit) and len(found.stdout.strip()) >= 40, commit
 
 
-def test_an_option_before_the_command_is_answered_with_the_usage(user: StoreUser) -> None:
-    assert_usage_error(user.command("ringbearer", "--verbose"), "--verbose", "ringbearer COMMAND", "--help")
-    assert_usage_error(user.command("ringbearer", "store", "--json"), "--json", "ringbearer store COMMAND", "--help")
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        *(("tokn", "token"), ("tokens", "token"), ("otken", "token"), ("docter", "doctor"), ("dcotor", "doctor")),
+        *(("stroe", "store"), ("excec", "exec"), ("setpu", "setup"), ("complet", "completions"), ("gte", "get")),
+        *(("delete", "del"), ("remove", "del"), ("mint-token", "token")),
+    ],
+)
+def test_an_unknown_command_is_answered_with_what_may_have_been_meant(
+    ringbearer: CommandLine, word: str, meant: str
+) -> None:
+    assert_usage_error(ringbearer(word), f'no command "{word}"', f"`{meant}`", "--help")
+    assert_usage_error(ringbearer(word, "https://example.com/", "--json"), f'no command "{word}"')
+
+
+def test_a_command_like_no_other_is_answered_with_the_known_ones(ringbearer: CommandLine) -> None:
+    for word in ("frobnicate", "", " ", "é", "-", "TOKEN-OF-MINE", "x" * 5000):
+        assert_usage_error(ringbearer(word), *COMMANDS)
+
+
+def test_an_unknown_command_of_the_store_is_answered_with_the_known_ones(ringbearer: CommandLine) -> None:
+    assert_usage_error(ringbearer("store", "rotte"), "rotte", *STORE_COMMANDS)
+
+
+def test_an_option_before_the_command_is_answered_with_the_usage(ringbearer: CommandLine) -> None:
+    assert_usage_error(ringbearer("--verbose"), "--verbose", "ringbearer COMMAND", "--help")
+    assert_usage_error(ringbearer("store", "--json"), "--json", "ringbearer store COMMAND", "--help")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_unknown_option_is_answered_with_the_usage_of_the_command(user: StoreUser, command: str) -> None:
-    assert_usage_error(user.command("ringbearer", "store", command, "--jsno"), "--jsno", f"ringbearer store {command}")
-    assert_usage_error(user.command("ringbearer", "store", command, "a", "b"), f"ringbearer store {command}")
+def test_an_unknown_option_is_answered_with_the_usage_of_the_command(ringbearer: CommandLine, command: str) -> None:
+    assert_usage_error(ringbearer(command, "--jsno"), "--jsno", f"ringbearer {command}")
+
+
+@pytest.mark.parametrize("command", STORE_COMMANDS)
+def test_an_unknown_option_is_answered_with_the_usage_of_the_stores_command(
+    ringbearer: CommandLine, command: str
+) -> None:
+    assert_usage_error(ringbearer("store", command, "--jsno"), "--jsno", f"ringbearer store {command}")
+    assert_usage_error(ringbearer("store", command, "a", "b"), f"ringbearer store {command}")
 
 
 @pytest.mark.parametrize(
@@ -116,22 +173,49 @@ def test_an_unknown_option_is_answered_with_the_usage_of_the_command(user: Store
         ("status --drop-broken", "--json"),
     ],
 )
-def test_what_is_missing_or_does_not_belong_is_told(user: StoreUser, words: str, known: str) -> None:
-    assert_usage_error(user.command("ringbearer", "store", *words.split()), "usage: ", known)
+def test_what_is_missing_or_does_not_belong_is_told(ringbearer: CommandLine, words: str, known: str) -> None:
+    assert_usage_error(ringbearer("store", *words.split()), "usage: ", known)
 
 
-def test_an_argument_that_is_no_text_is_an_error_and_no_traceback(user: StoreUser) -> None:
-    for words in (["\udcff"], ["store", "\udcff"], ["store", "export", "\udcff"], ["store", "init", "--key", "\udcff"]):
-        ended = user.command("ringbearer", *words)
-        assert ended.code in (1, 2) and "Traceback" not in ended.stderr, ended
+def test_an_argument_that_is_no_text_is_an_error_and_no_traceback(ringbearer: CommandLine) -> None:
+    odd = "\udcff"
+    commands = (
+        [],
+        ["store"],
+        ["store", "export"],
+        ["store", "init", "--key"],
+        ["help"],
+        ["doctor"],
+        ["token"],
+        ["exec"],
+    )
+    commands += (["setup"], ["setup", "uv"], ["completions"], ["exec", odd, "--"], ["exec", "--variable"], ["get"])
+    for words in commands:
+        ended = ringbearer(*words, odd)
+        assert ended.code in (1, 2, 127) and "Traceback" not in ended.stderr and "panicked" not in ended.stderr, ended
+        assert ended.stdout == "" or words == ["doctor"], ended
 
 
-def test_what_was_typed_does_not_reach_the_terminal_raw(user: StoreUser) -> None:
-    for words in (["\x1b[31m"], ["store", "\x1b[31m"], ["store", "init", "--\x1b[31m"], ["store", "list", "\x1b[31m"]):
-        ended = user.command("ringbearer", *words)
+def test_what_was_typed_does_not_reach_the_terminal_raw(ringbearer: CommandLine) -> None:
+    odd = "\x1b[31m"
+    commands = ([], ["store"], ["store", "list"], ["help"], ["token"], ["exec"], ["setup"], ["setup", "uv"])
+    for words in (*commands, ["completions"], ["exec", "--"], ["exec", "URL", "--variable"], ["doctor", "a"]):
+        ended = ringbearer(*words, odd)
+        assert ended.code in (1, 2, 127) and "\x1b" not in ended.output, ended
+    for words in (["store", "init", "--" + odd], ["token", "--" + odd], ["--" + odd], ["-" + odd]):
+        ended = ringbearer(*words)
         assert ended.code == 2 and "\x1b" not in ended.output, ended
 
 
-def test_help_needs_neither_home_nor_agent(user: StoreUser) -> None:
-    ended = user.command("ringbearer", "store", "rotate", "--help", HOME="")
-    assert ended.code == 0, ended
+def test_the_name_of_a_file_does_not_reach_the_terminal_raw(ringbearer: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[31m"
+    path.mkdir()
+    for words in (["token", ringbearer.url, "--output-file", path], ["setup", "uv", ringbearer.url, "--file", path]):
+        assert "\x1b" not in ringbearer.with_token(*words).output
+    for words in (["setup", "uv", ringbearer.url, "--write", "--file", path], ["exec", ringbearer.url, "--", path]):
+        assert "\x1b" not in ringbearer.with_token(*words).output
+
+
+def test_help_needs_neither_home_nor_agent(ringbearer: CommandLine) -> None:
+    for words in (["store", "rotate"], ["doctor"], []):
+        assert ringbearer(*words, "--help", HOME="", USERPROFILE=None, PATH="").code == 0

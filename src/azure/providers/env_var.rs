@@ -58,7 +58,7 @@ impl TokenProvider<Feed, Grant> for EnvVar {
 }
 
 fn found(source: &str, token: Secret) -> Attempt<Grant> {
-    debug!("env_var: taking the token from {source}");
+    debug!(step = "env_var", outcome = "found"; "the token in {source}");
     Attempt::Token(Grant::of_unknown_sort(token))
 }
 

@@ -39,7 +39,7 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
         let Some(endpoint) = best(endpoints, feed) else {
             return Ok(Attempt::skip("no endpoint is this feed"));
         };
-        debug!("feed_endpoints: taking the password for {:?}", endpoint.service);
+        debug!(step = "feed_endpoints", outcome = "found"; "the password in {} for {:?}", VARIABLES.join(" or "), endpoint.service);
         Ok(Attempt::Token(Grant::Password {
             username: endpoint.username.unwrap_or_else(|| SESSION_USERNAME.to_owned()),
             password: endpoint.password,

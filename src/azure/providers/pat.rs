@@ -1,5 +1,7 @@
 //! A personal access token, or a pipeline's own token: passwords as they are.
 
+use log::debug;
+
 use super::{Feed, Grant};
 use crate::{
     error::Result,
@@ -24,9 +26,13 @@ impl TokenProvider<Feed, Grant> for Pat {
     }
 
     fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
-        let found = [PAT_VARIABLE, PIPELINE_VARIABLE].into_iter().find_map(|name| system.secret_setting(name));
+        let found =
+            [PAT_VARIABLE, PIPELINE_VARIABLE].into_iter().find_map(|name| Some((name, system.secret_setting(name)?)));
         Ok(match found {
-            Some(password) => Attempt::Token(Grant::password(password)),
+            Some((name, password)) => {
+                debug!(step = "pat", outcome = "found"; "the token in {name}");
+                Attempt::Token(Grant::password(password))
+            }
             None => Attempt::skip(format!("no {PAT_VARIABLE}, no {PIPELINE_VARIABLE}")),
         })
     }

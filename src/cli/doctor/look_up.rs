@@ -2,6 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
@@ -10,11 +11,15 @@ use super::{
 };
 use crate::{
     backend::{Backend, Credential},
-    cli::{World, keyring::choice::MODULE, secret, tools::Index},
-    error::{Error, Kind, Result},
+    cli::{World, keyring::choice::MODULE, tools::Index},
+    error::{Kind, Result},
     lookup::{Step, overhear},
     service::Service,
-    sys::{http::Request, retry},
+    store::is_in_use,
+    sys::{
+        http::{Request, Response},
+        retry,
+    },
 };
 
 /// Variables that concern every request.
@@ -49,7 +54,7 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index)
         report.add(&Finding::new(State::Bad, "address", what).with_fix("write it as https://HOST/PATH"))?;
         return in_store(world, report, index);
     };
-    let scheme = service.url().map_or("", url::Url::scheme);
+    let scheme = service.url().map_or("", Url::scheme);
     let Some(backend) = world.memory.keyring.claimant(&service) else {
         report.add(&Finding::new(State::Note, "address", format!("{host} over {scheme}")))?;
         let finding = not_ours(world, &service, host);
@@ -63,10 +68,14 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index)
     add_settings(world, report, backend)?;
     let mut failed = 0;
     let mut broken = None;
+    let mut given = None;
     let outcome = overhear(
         || backend.get(world.system, &service, None),
         |step| {
             failed += u32::from(step.outcome == "failed");
+            if step.outcome == "found" {
+                given = Some(step.detail.clone());
+            }
             broken = report.add(&of_step(step)).err().or_else(|| broken.take());
         },
     );
@@ -76,11 +85,11 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index)
     match outcome {
         Ok(Some(credential)) => {
             add_credential(report, &credential)?;
-            ask_registry(world, report, backend, &service, &credential)
+            ask_registry(world, report, backend, &service, &credential, given.as_deref())
         }
         Ok(None) => {
-            let what = "nothing is set up for it, or it names no index: tools would get no answer, without a word";
-            report.add(&Finding::new(State::Bad, "credential", what).with_fix(backend.advice(&service, 404)))?;
+            let what = "nothing is known for it: tools get no answer, without a word";
+            report.add(&Finding::new(State::Bad, "credential", what).with_fix(backend.advice_if_unset()))?;
             Ok(false)
         }
         Err(error) if error.kind() == Kind::Cancelled => Err(error),
@@ -104,7 +113,7 @@ fn of_step(step: &Step) -> Finding {
         _ => State::Note,
     };
     let detail = match (step.outcome.as_str(), step.detail.as_str()) {
-        ("gives", detail) => format!("gives {detail}"),
+        ("gives" | "found", detail) => format!("{} {detail}", step.outcome),
         ("served", "") => "served".to_owned(),
         (_, detail) => detail.to_owned(),
     };
@@ -156,6 +165,7 @@ fn ask_registry(
     backend: &dyn Backend,
     service: &Service,
     credential: &Credential,
+    given: Option<&str>,
 ) -> Result<bool> {
     let Some(url) = service.url() else { return Ok(true) };
     let pair = Zeroizing::new(format!("{}:{}", credential.username, credential.password.expose()));
@@ -164,8 +174,8 @@ fn ask_registry(
         .header("Authorization", &value)
         .header("Accept", "application/vnd.pypi.simple.v1+json, text/html;q=0.5")
         .header("X-TFS-FedAuthRedirect", "Suppress");
-    let status = match retry::send(world.system, &request) {
-        Ok(response) => response.status,
+    let response = match retry::send(world.system, &request) {
+        Ok(response) => response,
         Err(error) if error.kind() == Kind::Cancelled => return Err(error),
         // Some indexes are longer than what is read here: so it was let in.
         Err(error) if error.kind() == Kind::Protocol => {
@@ -177,11 +187,18 @@ fn ask_registry(
             return Ok(true);
         }
     };
+    let status = response.status;
     report.fact("status", json!(status));
     let who = credential.owner.as_deref().unwrap_or("this account");
     let host = service.host().unwrap_or_default();
     let advice = || backend.advice(service, status);
     let finding = match status {
+        401 if given.is_some() => Finding::new(
+            State::Bad,
+            "registry",
+            format!("{host} refuses {} (HTTP 401): nobody signed in, it was taken as it is", given.unwrap_or_default()),
+        )
+        .with_fix("renew it: it has ended, was withdrawn, or is for another organisation; or unset it, to sign in"),
         401 => Finding::new(
             State::Bad,
             "registry",
@@ -197,6 +214,11 @@ fn ask_registry(
                 .with_fix(advice())
         }
         405 => Finding::new(State::Note, "registry", "takes uploads here, and shows nothing (HTTP 405)"),
+        300..=399 if !leads_to_sign_in(&response) => Finding::new(
+            State::Good,
+            "registry",
+            format!("lets this credential in, to a file elsewhere (HTTP {status})"),
+        ),
         203 | 300..=399 => Finding::new(
             State::Bad,
             "registry",
@@ -211,26 +233,45 @@ fn ask_registry(
     Ok(finding.state != State::Bad)
 }
 
-/// Whether the store has something for a service that no index backend claims.
+/// Whether an answer sends to a page on which people sign in, in place of the file that was asked for.
+fn leads_to_sign_in(response: &Response) -> bool {
+    let target = response.header_values("Location").next().and_then(|location| Url::parse(location).ok());
+    target.is_none_or(|url| {
+        let host = url.host_str().unwrap_or_default();
+        url.path().contains("_signin")
+            || ["login.microsoftonline.com", "login.windows.net", "login.live.com"].contains(&host)
+            || host.ends_with(".visualstudio.com") && host.contains("vssps")
+    })
+}
+
+/// Whether the store has something for a service that no index backend claims: by the words that tools would ask with.
 fn in_store(world: &World<'_>, report: &mut Report<'_>, index: &Index) -> Result<bool> {
-    if !secret::has_store(world.system) {
+    if !is_in_use(world.system) {
         report.add(&Finding::new(State::Off, "store", "ringbearer's store is not set up"))?;
         return Ok(false);
     }
-    match world.memory.store.find(world.system, index.raw()) {
-        Ok(Some((username, _))) => {
-            let username = super::super::shown(&username);
-            report.add(&Finding::new(State::Good, "store", format!("has a password of {username} for it")))?;
-            Ok(true)
-        }
-        Ok(None) => {
-            report.add(&Finding::new(State::Off, "store", "has nothing for it; the next keyring is asked"))?;
-            Ok(false)
-        }
-        Err(error) => {
-            let error: Error = error;
-            report.add(&Finding::of_error("store", &error))?;
-            Ok(false)
+    let (store, username) = (&world.memory.store, index.username());
+    let mut services = vec![index.without_user()];
+    services.extend(index.service().host().map(str::to_owned));
+    for service in services {
+        let found = match &username {
+            Some(name) => store.get(world.system, &service, name).map(|found| found.map(|_| name.clone())),
+            None => store.find(world.system, &service).map(|found| found.map(|(name, _)| name)),
+        };
+        match found {
+            Ok(Some(username)) => {
+                let username = super::super::shown(&username);
+                report.add(&Finding::new(State::Good, "store", format!("has a password of {username} for it")))?;
+                return Ok(true);
+            }
+            Ok(None) => {}
+            Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+            Err(error) => {
+                report.add(&Finding::of_error("store", &error))?;
+                return Ok(false);
+            }
         }
     }
+    report.add(&Finding::new(State::Off, "store", "has nothing for it; the next keyring is asked"))?;
+    Ok(false)
 }

@@ -67,14 +67,19 @@ fn shown(service: &Service) -> String {
 
 /// The finding and the facts of a credential.
 fn add_credential(report: &mut Report<'_>, credential: &crate::backend::Credential) -> Result<()> {
-    let life = credential.expires.map(|end| (end, end.duration_since(report.system().now()).unwrap_or_default()));
-    let end = life
-        .map_or_else(|| "does not say when it ends".to_owned(), |(_, left)| format!("ends in {}", for_people(left)));
+    let now = report.system().now();
+    let (state, end) = match credential.expires {
+        None => (State::Good, "does not say when it ends".to_owned()),
+        Some(end) => match end.duration_since(now) {
+            Ok(left) => (State::Good, format!("ends in {}", for_people(left))),
+            Err(past) => (State::Doubtful, format!("ended {} ago", for_people(past.duration()))),
+        },
+    };
     let owner = credential.owner.as_deref().map_or_else(String::new, |owner| format!(", of {owner}"));
-    let moment = life.and_then(|(end, _)| jiff::Timestamp::try_from(end).ok()).map(|end| end.to_string());
+    let moment = credential.expires.and_then(|end| jiff::Timestamp::try_from(end).ok()).map(|end| end.to_string());
     report.fact("credential", json!({"username": credential.username, "owner": credential.owner, "expires": moment}));
     report.add(&Finding::new(
-        State::Good,
+        state,
         "credential",
         format!("user name {}{owner}; it {end}", super::shown(&credential.username)),
     ))

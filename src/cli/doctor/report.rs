@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cli::{World, in_ascii, print},
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, single_line},
     sys::System,
 };
 
@@ -92,6 +92,7 @@ impl<'all> Report<'all> {
 
     /// Begins a section.
     pub(super) fn section(&mut self, title: &str) -> Result<()> {
+        let title = &single_line(title);
         let gap = if self.sections.is_empty() { "" } else { "\n" };
         self.sections.push((title.to_owned(), Vec::new(), Map::new()));
         let (bold, plain) = if self.coloured { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
@@ -101,7 +102,9 @@ impl<'all> Report<'all> {
 
     /// Adds a finding, which took the time since the last one.
     pub(super) fn add(&mut self, finding: &Finding) -> Result<()> {
-        let Finding { state, name, detail, fix } = finding;
+        // What settings and services say may hold what a terminal would act on.
+        let (name, detail) = (single_line(&finding.name), single_line(&finding.detail));
+        let (state, fix) = (finding.state, finding.fix.as_deref().map(single_line));
         let now = self.world.system.now();
         let took = now.duration_since(self.last.replace(now)).unwrap_or_default();
         if let Some((_, findings, _)) = self.sections.last_mut() {

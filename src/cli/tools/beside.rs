@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use crate::sys::{System, process::Command};
+use crate::{
+    error::{Kind, Result},
+    sys::{System, process::Command},
+};
 
 /// How long Python may take to say what it has.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -37,12 +40,30 @@ pub(in crate::cli) struct Beside {
     pub(in crate::cli) pip: Option<(u32, u32)>,
 }
 
-/// Asks the Python that a program belongs to; `None` if that cannot be told.
-pub(in crate::cli) fn look(system: &dyn System, program: &Path) -> Option<Beside> {
-    let python = interpreter(system, program)?;
-    let output = system.run(&Command::new(python.clone(), &["-c", PROGRAM], LIMIT)).ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut words = text.split_whitespace();
+impl Beside {
+    /// The command that puts ringbearer there: environments of uv's have no pip.
+    pub(in crate::cli) fn installing_ringbearer(&self) -> String {
+        let python = self.python.display();
+        match self.pip {
+            Some(_) => format!("{python} -m pip install ringbearer"),
+            None => format!("uv pip install --python {python} ringbearer"),
+        }
+    }
+}
+
+/// Asks the Python that a program belongs to; `None` if that cannot be told. Fails only if the caller gave up.
+pub(in crate::cli) fn look(system: &dyn System, program: &Path) -> Result<Option<Beside>> {
+    let Some(python) = interpreter(system, program) else { return Ok(None) };
+    let output = match system.run(&Command::new(python.clone(), &["-c", PROGRAM], LIMIT)) {
+        Ok(output) => output,
+        Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    Ok(read(python, &String::from_utf8_lossy(&output.stdout)))
+}
+
+fn read(python: PathBuf, printed: &str) -> Option<Beside> {
+    let mut words = printed.split_whitespace();
     let (ringbearer, keyring) = (words.next()? == "1", words.next()? == "1");
     let version = words.next().and_then(|version| {
         let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
@@ -59,9 +80,9 @@ fn interpreter(system: &dyn System, program: &Path) -> Option<PathBuf> {
     let mut lines = text.lines();
     let first = lines.next()?.strip_prefix("#!")?.trim();
     let path = match lines.next().and_then(|line| line.strip_prefix("'''exec' ")) {
-        Some(rest) => match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split('"').next()?,
-            None => rest.split(' ').next()?,
+        Some(rest) => match rest.chars().next()? {
+            quote @ ('"' | '\'') => rest.get(1..)?.split(quote).next()?,
+            _ => rest.split(' ').next()?,
         },
         None => first.split(' ').next()?,
     };

@@ -49,9 +49,13 @@ impl Index {
         Service::parse(&self.url)
     }
 
-    /// The text as it was given, for a store: not for showing.
-    pub(super) fn raw(&self) -> &str {
-        &self.url
+    /// The text as tools ask with: without the user information.
+    pub(super) fn without_user(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
+        let length = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(length);
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        format!("{scheme}://{host}{path}")
     }
 
     /// The user name in the URL.
@@ -80,6 +84,11 @@ pub(super) fn served(keyring: &Keyring, pip: &pip::Pip, uv: &uv::Uv) -> Vec<Inde
         }
     }
     found
+}
+
+/// Whether a setting is on: whatever is not one of the words for off.
+pub(super) fn is_true(value: &str) -> bool {
+    !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "f" | "false" | "n" | "no" | "off")
 }
 
 /// Whether two URLs are one index: the slash at the end does not matter.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CAP, Index, configuration_directories, configuration_home};
+use super::{CAP, Index, configuration_directories, configuration_home, is_true};
 use crate::{ini::Ini, sys::System};
 
 /// The variable that says by which means pip asks a keyring.
@@ -23,22 +23,31 @@ impl Pip {
     /// Reads variables and files.
     pub(in crate::cli) fn read(system: &dyn System) -> Self {
         let mut pip = Self::default();
-        let is_set = |value: &String| !matches!(value.as_str(), "0" | "false" | "no" | "off");
+        let is_set = |value: &String| is_true(value);
         pip.provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
         pip.no_input = system.setting("PIP_NO_INPUT").filter(is_set).map(|_| "PIP_NO_INPUT".to_owned());
         for variable in ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"] {
             pip.add(&system.setting(variable).unwrap_or_default(), variable);
         }
-        for path in files(system) {
-            let Ok(content) = system.read_file(&path, CAP) else { continue };
-            let ini = Ini::parse(&String::from_utf8_lossy(&content));
-            let source = path.display().to_string();
-            for section in ["install", "global"] {
-                let value = |key| ini.value(section, key).map(str::to_owned);
+        let files: Vec<_> = files(system)
+            .into_iter()
+            .filter_map(|path| {
+                let content = system.read_file(&path, CAP).ok()?;
+                Some((Ini::parse(&String::from_utf8_lossy(&content)), path.display().to_string()))
+            })
+            .collect();
+        // What is for `install` alone, in any file, comes before what is for all commands, in any other.
+        for section in ["install", "global"] {
+            for (ini, source) in &files {
+                let value = |key: &str| {
+                    let mut entries = ini.entries();
+                    let found = entries.find(|(place, name, _)| *place == section && name.replace('_', "-") == key);
+                    found.map(|(_, _, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
+                };
                 pip.provider = pip.provider.or_else(|| Some((value("keyring-provider")?, source.clone())));
                 pip.no_input = pip.no_input.or_else(|| value("no-input").filter(is_set).map(|_| source.clone()));
                 for key in ["index-url", "extra-index-url"] {
-                    pip.add(&value(key).unwrap_or_default(), &source);
+                    pip.add(&value(key).unwrap_or_default(), source);
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Index, Table, configuration_directories, configuration_home, read_toml};
+use super::{Index, Table, configuration_directories, configuration_home, is_true, read_toml};
 use crate::sys::System;
 
 /// The variable that says by which means uv asks a keyring.
@@ -32,7 +32,7 @@ impl Uv {
                 uv.indexes.push(Index::new(url, name, variable));
             }
         }
-        if system.setting("UV_NO_CONFIG").is_some_and(|value| value != "0") {
+        if system.setting("UV_NO_CONFIG").is_some_and(|value| is_true(&value)) {
             return uv;
         }
         let files = match system.setting("UV_CONFIG_FILE") {
