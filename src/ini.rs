@@ -74,6 +74,11 @@ impl Ini {
         self.sections.iter().any(|section| section == name)
     }
 
+    /// The headings, in the order of the file.
+    pub fn sections(&self) -> impl Iterator<Item = &str> {
+        self.sections.iter().map(String::as_str)
+    }
+
     /// Every key with its section and its value as it stands, in the order of the file.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.entries.iter().map(|entry| (entry.section.as_str(), entry.key.as_str(), entry.value.as_str()))

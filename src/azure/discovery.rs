@@ -47,7 +47,10 @@ pub fn discover(system: &dyn System, feed: &Feed) -> Result<Option<Discovery>> {
         let Some(url) = package_url(feed.url()) else {
             return Ok(None);
         };
-        debug!("{} is public at its root: asking for a package that it cannot hold", feed.shown());
+        debug!(
+            step = "discovery", outcome = "noted";
+            "{} lets everybody in at its root: asking for a package that it cannot hold", feed.shown()
+        );
         return read(&ask(system, &url)?, feed);
     }
     Err(not_said(&response, feed))

@@ -83,8 +83,10 @@ impl<'lookup> Minting<'lookup> {
     fn discover(&self) -> Result<Discovery> {
         let organisation = self.feed.organisation_key();
         let known = || self.organisations.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = discovery::discover(self.system, self.feed)
-            .map_err(|error| if error.kind() == Kind::Protocol { error.of_one_url() } else { error })?;
+        let said = discovery::discover(self.system, self.feed).map_err(|error| {
+            debug!(step = "discovery", outcome = "failed"; "{error}");
+            if error.kind() == Kind::Protocol { error.of_one_url() } else { error }
+        })?;
         if let Some(discovery) = said {
             debug!(
                 step = "discovery", outcome = "done";

@@ -31,7 +31,7 @@ Examples:
 
 /// `keyring --help`, of the native program.
 pub(super) const KEYRING: &str = "\
-keyring (ringbearer's): the credential for an index URL, straight away; everything else goes to the next `keyring` on
+keyring (ringbearer's, native): the credential for an index URL, straight away; everything else goes to the next `keyring` on
 PATH or, where there is none, to ringbearer's store.
 
 Usage: keyring [--mode password|creds] [--output plain|json] [-b BACKEND] get|set|del SERVICE [USER]

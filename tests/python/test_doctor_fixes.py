@@ -161,7 +161,7 @@ def test_the_entry_of_netrc(patient: Patient, home: Path) -> None:
     write(home / ".netrc", before + entry)
     patient.variables.update(UV)
     assert patient.uv().code != 0
-    assert "`machine pkgs.dev.azure.com`" in patient.fix("netrc")
+    assert "`machine pkgs.dev.azure.com`" in patient.fix("uv")
     write(home / ".netrc", before)
     patient.uv().check()
     assert patient.doctor.examine(patient.url, path=patient.path).findings("netrc") == []

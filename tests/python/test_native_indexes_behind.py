@@ -78,7 +78,7 @@ def test_an_index_that_failed_is_tried_once_warned_of_once_and_answered_by_the_s
         assert (ended.code, ended.stdout) == ((0, "the-password\n") if stored else (1, "")), ended
         assert ended.stderr == without.stderr
         keyring("set", *names, stdin="the-password", **variables).check()
-    # A failure is not repeated within a few seconds; how many of the three calls are that quick is the machine's affair.
+    # A failure is not repeated within a few seconds; how many of the three calls are that quick depends on the machine.
     assert all(once <= made <= 3 * once for once, made in zip(tried, attempts(registry)))
 
 

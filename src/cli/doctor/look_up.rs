@@ -66,13 +66,13 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index)
     report.fact("backend", json!(backend.class()));
     report.add(&Finding::new(State::Good, "backend", format!("{} ({MODULE}{})", backend.title(), backend.class())))?;
     add_settings(world, report, backend)?;
-    let mut failed = 0;
+    let mut asked = 0;
     let mut broken = None;
     let mut given = None;
     let outcome = overhear(
         || backend.get(world.system, &service, None),
         |step| {
-            failed += u32::from(step.outcome == "failed");
+            asked += u32::from(matches!(step.outcome.as_str(), "failed" | "skipped"));
             if step.outcome == "found" {
                 given = Some(step.detail.clone());
             }
@@ -93,7 +93,8 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index)
             Ok(false)
         }
         Err(error) if error.kind() == Kind::Cancelled => Err(error),
-        Err(error) if failed > 1 || (failed == 1 && error.kind() == Kind::Exhausted) => {
+        // Each source has told its reason.
+        Err(error) if asked > 1 && error.kind() != Kind::Timeout => {
             let finding = Finding::new(State::Bad, "credential", "none: no source served");
             report.add(&Finding { fix: error.hint().map(str::to_owned), ..finding })?;
             Ok(false)

@@ -78,12 +78,15 @@ pub(super) fn add_to_ini(text: &str, section: &str, key: &str, line: &str) -> Re
     checked_ini(text, after, section, key)
 }
 
+/// The name of the section that a line begins.
+fn heading(line: &str) -> Option<&str> {
+    line.strip_prefix('[')?.split_once(']').map(|(name, _)| name)
+}
+
 /// The number of a section's header, from 0, and the lines behind it.
 fn lines_of_section<'text>(text: &'text str, section: &str) -> Option<(usize, Vec<&'text str>)> {
     let is_header = |line: &&str| line.starts_with('[');
-    let header = text.lines().position(|line| {
-        line.strip_prefix('[').and_then(|rest| rest.split_once(']')).is_some_and(|(name, _)| name == section)
-    })?;
+    let header = text.lines().position(|line| heading(line) == Some(section))?;
     Some((header, text.lines().skip(header + 1).take_while(|line| !is_header(line)).collect()))
 }
 
@@ -103,8 +106,10 @@ fn checked_ini(before: &str, after: String, section: &str, key: &str) -> Result<
     };
     let keeps_its_lines = meant(&old).iter().all(|line| meant(&new).contains(line));
     let is_once = new.entries().filter(is_meant).count() == 1;
-    let has_odd_header = before.lines().any(|line| line.starts_with([' ', '\t']) && line.trim_start().starts_with('['));
-    if keeps_its_lines && is_once && !has_odd_header && others(&old) == others(&new) {
+    // Headings are looked for at the beginning of a line alone: where there are others, or what looks like one stands in
+    // a value, the two must agree all the same.
+    let headings = before.lines().filter_map(heading);
+    if keeps_its_lines && is_once && headings.eq(old.sections()) && others(&old) == others(&new) {
         Ok(after)
     } else {
         Err(ODD.to_owned())
@@ -127,8 +132,9 @@ mod tests {
     fn a_key_goes_to_the_end_of_its_section() {
         assert_eq!(set_ini("[x]\n  b = 2\n\n[y]\n", "x", "a", "1").unwrap(), "[x]\n  b = 2\na = 1\n\n[y]\n");
         assert_eq!(set_ini("", "x", "a", "\n1").unwrap(), "[x]\na =\n    1\n");
-        let odd = "[y]\nb = 1\n  [x]\n";
-        assert!(set_ini(odd, "x", "a", "1").is_err());
+        assert!(set_ini(" [x]\n  b = 1\n", "x", "a", "1").is_err());
+        let in_value = "[y]\nb = 1\n  [x]\n";
+        assert_eq!(set_ini(in_value, "x", "a", "1").unwrap(), format!("{in_value}\n[x]\na = 1\n"));
     }
 
     #[test]

@@ -35,6 +35,9 @@ use crate::{
 /// What puts a keyring that knows ringbearer on PATH.
 const INSTALL: &str = "uv tool install ringbearer-cli";
 
+/// A look at one thing.
+type Look<'all> = &'all dyn Fn() -> Result<Vec<Finding>>;
+
 /// What all tools have in common.
 struct Machine<'all> {
     system: &'all dyn System,
@@ -58,31 +61,25 @@ pub(super) fn examine(
     });
     let machine = Machine { system: world.system, keyrings: Keyrings::new(world.system), served: served.collect() };
     // Each is told as soon as it is known: to ask a Python what it has takes a moment.
-    let looks: [&dyn Fn() -> Result<Vec<Finding>>; 9] = [
-        &|| Ok(machine.choice(world).into_iter().collect()),
-        &|| Ok(vec![machine.keyring()?]),
-        &|| Ok(machine.netrc()),
-        &|| machine.uv(uv),
-        &|| Ok(vec![machine.pip(pip)?]),
-        &|| Ok(vec![machine.twine()?]),
-        &|| Ok(vec![machine.poetry()?]),
-        &|| Ok(vec![machine.beside("tox")?]),
-        &|| Ok(store_finding(world.system).into_iter().collect()),
+    let looks: [(&str, Look<'_>); 9] = [
+        ("keyring's choice", &|| Ok(machine.choice(world).into_iter().collect())),
+        ("keyring", &|| Ok(vec![machine.keyring()?])),
+        ("netrc", &|| Ok(machine.netrc())),
+        ("uv", &|| machine.uv(uv)),
+        ("pip", &|| Ok(vec![machine.pip(pip)?])),
+        ("twine", &|| Ok(vec![machine.twine()?])),
+        ("Poetry", &|| Ok(vec![machine.poetry()?])),
+        ("tox", &|| Ok(vec![machine.beside("tox")?])),
+        ("store", &|| Ok(store_finding(world.system).into_iter().collect())),
     ];
     let mut mute = BTreeSet::new();
-    for look in looks {
-        match world.system.check() {
-            Ok(()) => {}
+    for (name, look) in looks {
+        let findings = match world.system.check() {
+            Ok(()) => look()?,
             Err(error) if error.kind() == Kind::Cancelled => return Err(error),
-            Err(error) => {
-                report.add(&Finding {
-                    state: State::Doubtful,
-                    ..Finding::of_error("tools", &error.within("not all were looked at"))
-                })?;
-                break;
-            }
-        }
-        for finding in look()? {
+            Err(_) => vec![Finding::new(State::Doubtful, name, "was not looked at: the time was over")],
+        };
+        for finding in findings {
             report.add(&finding)?;
             if finding.state == State::Bad && finding.name != "store" {
                 mute.insert(finding.name);

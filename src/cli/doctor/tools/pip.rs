@@ -80,9 +80,13 @@ impl Machine<'_> {
                 ));
             }
             Some((_, Knowledge::Others)) | None => {
-                let what =
-                    "has no ringbearer beside it, and no keyring on PATH outside its own folder knows ringbearer";
-                let fix = if provider == "subprocess" { INSTALL.to_owned() } else { beside.installing_ringbearer() };
+                let nobody = "no keyring on PATH outside its own folder knows ringbearer";
+                let (what, fix) = if provider == "subprocess" {
+                    ("is told to run a keyring", INSTALL.to_owned())
+                } else {
+                    ("has no ringbearer beside it", beside.installing_ringbearer())
+                };
+                let what = format!("{what}, and {nobody}");
                 return Ok(Finding::new(State::Bad, "pip", what).with_fix(fix));
             }
         }

@@ -68,7 +68,8 @@ impl Machine<'_> {
         let entry = service.host().and_then(|host| netrc::entry(self.system, host));
         if let Some(entry) = entry.filter(|entry| username.is_none() || entry.login == username) {
             let what = format!("takes the password in {} for {label}, and asks no keyring", entry.path.display());
-            return bad(what, format!("take the entry for {} out of it", service.host().unwrap_or_default()));
+            let host = service.host().unwrap_or_default();
+            return bad(what, format!("take the entry `machine {host}` (or `default`) out of it"));
         }
         if username.is_some() {
             return Finding::new(State::Good, "uv", format!("asks the keyring on PATH for {label}"));
