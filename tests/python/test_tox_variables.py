@@ -63,10 +63,15 @@ def matching(names: set[str], patterns: list[str]) -> set[str]:
 
 
 def read_by_the_core() -> set[str]:
-    """The names of variables in the Rust code, tests aside."""
+    """The names of variables in the Rust code, tests aside. The command line tells people of many more, and is not part
+    of what pip asks.
+    """
     files = [path for path in (ROOT / "src").glob("**/*.rs") if path.stem not in ("fake", "fuzz", "tests")]
+    files = [path for path in files if "cli" not in path.relative_to(ROOT).parts]
     code = "".join(path.read_text(encoding="utf-8").split("#[cfg(test)]")[0] for path in files)
-    return {name for name in re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', code) if not name.startswith("CARGO_")}
+    names = {name for name in re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', code) if not name.startswith("CARGO_")}
+    # What is given to others, and what the native programs do without.
+    return names - {"CODEARTIFACT_AUTH_TOKEN", "RINGBEARER_INDEXES_ASKED", "XDG_RUNTIME_DIR"}
 
 
 def read_by_keyring(tox: Client) -> set[str]:
