@@ -112,7 +112,7 @@ Examples:
         "\
 Shows what answers an index URL, and why: every step as it happens, the account and the end of the token, what the
 registry says to it; then whether pip, uv, twine, Poetry and tox would ask, and what to change if not.
-Without a URL it takes those that pip and uv are set up with, here and for you. No token is shown.
+Without a URL it takes those that pip and uv are set up with, for you and in this project. No token is shown.
 
 Usage: ringbearer doctor [URL] [--json]
 

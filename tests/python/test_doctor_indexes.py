@@ -210,3 +210,14 @@ def test_what_is_no_file_is_passed_over_at_once(
     )
     assert found.code == 0 and found.completed.duration < 5
     assert found.finding("twine").state == "good"
+
+
+def test_to_an_index_that_only_the_project_names_no_token_is_shown(
+    cloud: PracticeCloud, doctor: Doctor, frodo: Person, home: Path
+) -> None:
+    write(home / "uv.toml", uv_index(cloud.azure.feed.url(), "contoso"))
+    found = doctor.examine()
+    assert (found.code, found.finding("registry").state) == (0, "note")
+    assert cloud.log.basics() == []
+    assert doctor.examine(cloud.azure.feed.url()).finding("registry").state == "good"
+    assert len(cloud.log.basics()) == 1

@@ -194,7 +194,7 @@ def test_a_program_that_cannot_be_run_is_named_and_nothing_is_answered(keyring: 
     behind = keyring_script(tmp_path / "behind")
     (behind / "keyring").write_text("#!/no/such/interpreter\n")
     keyring.behind = [behind]
-    for words in (["get", "registry.example", "frodo"], ["set", "registry.example", "frodo"], ["--list-backends"]):
+    for words in (["get", "registry.example", "frodo"], ["set", "registry.example", "frodo"]):
         assert_complaint(keyring(*words, stdin="the-password\n"), str(behind / "keyring"))
 
 
@@ -212,8 +212,11 @@ def test_a_keyring_in_or_below_the_working_directory_is_not_run(
 def test_a_next_keyring_that_cannot_list_its_backends_is_named(
     keyring: NativeKeyring, tmp_path: Path, lines: list[str]
 ) -> None:
+    alone = keyring("--list-backends").check().stdout
     keyring.behind = [keyring_script(tmp_path / "behind", *lines)]
-    assert_complaint(keyring("--list-backends"), str(tmp_path / "behind" / "keyring"))
+    ended = keyring("--list-backends")
+    assert (ended.code, ended.stdout, ended.stderr.count("\n")) == (1, alone, 1), ended
+    assert str(tmp_path / "behind" / "keyring") in ended.stderr
 
 
 def test_with_all_steps_told_it_says_which_keyring_takes_over(keyring: NativeKeyring, tmp_path: Path) -> None:

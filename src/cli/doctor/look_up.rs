@@ -46,8 +46,9 @@ const NETWORK: [&str; 16] = [
 const PLACES: [&str; 8] =
     ["HOME", "PATH", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PATHEXT"];
 
-/// Looks a URL up, every step shown. Answers whether there is a credential that the registry does not refuse.
-pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index) -> Result<bool> {
+/// Looks a URL up, every step shown. Answers whether there is a credential that the registry does not refuse, if it is
+/// asked.
+pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index, asks_registry: bool) -> Result<bool> {
     let service = index.service();
     let Some(host) = service.host() else {
         let what = "this is no URL with a host name, or one that two programs could read differently";
@@ -73,8 +74,11 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index)
         || backend.get(world.system, &service, None),
         |step| {
             asked += u32::from(matches!(step.outcome.as_str(), "failed" | "skipped"));
-            if step.outcome == "found" {
-                given = Some(step.detail.clone());
+            match step.outcome.as_str() {
+                "found" => given = Some(step.detail.clone()),
+                // It was refused, or what is shown to the registry was got for it.
+                "failed" | "done" => given = None,
+                _ => {}
             }
             broken = report.add(&of_step(step)).err().or_else(|| broken.take());
         },
@@ -85,6 +89,12 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index)
     match outcome {
         Ok(Some(credential)) => {
             add_credential(report, &credential)?;
+            if !asks_registry {
+                let fix = format!("ringbearer doctor {}", super::shown(&service));
+                let what = "not asked: it is the project in the working directory that names it";
+                report.add(&Finding::new(State::Note, "registry", what).with_fix(fix))?;
+                return Ok(true);
+            }
             ask_registry(world, report, backend, &service, &credential, given.as_deref())
         }
         Ok(None) => {

@@ -15,7 +15,7 @@ use serde_json::json;
 use self::report::{Finding, Report, State};
 use super::{
     DONE, FAILED, World,
-    tools::{Index, pip::Pip, served, uv::Uv},
+    tools::{Index, is_same, pip::Pip, served, uv::Uv},
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -32,10 +32,15 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
         Some(url) => vec![Index::named_by_hand(url)],
         None => served(&world.memory.keyring, &pip, &uv),
     };
+    // What the project in the working directory names may be anybody's: it is looked up, as uv would, but no token is
+    // shown to it until a person names it.
+    let of_user = served(&world.memory.keyring, &pip, &Uv::read(world.system, false));
+    let is_known =
+        |index: &Index| url.is_some() || of_user.iter().any(|known| is_same(&known.service(), &index.service()));
     let mut good = 0;
     for index in &indexes {
         report.section(&shown(&index.service()))?;
-        if look_up::examine(world, &mut report, index)? {
+        if look_up::examine(world, &mut report, index, is_known(index))? {
             good += 1;
         }
     }

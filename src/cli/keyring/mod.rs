@@ -19,7 +19,7 @@ use self::{
     choice::{Choice, MODULE, NO_STORE_CLASS, STORE_CLASS},
     next::Next,
 };
-use super::{Ending, FAILED, Memory, STORE_LIMIT, World, help, print, secret};
+use super::{DONE, Ending, FAILED, Memory, STORE_LIMIT, World, help, print, secret};
 use crate::{
     error::{Error, Kind, Result},
     keyring::{ASKED_VARIABLE, fingerprint},
@@ -124,6 +124,16 @@ fn list(world: &World<'_>) -> Result<u8> {
         .chain([(NO_STORE_CLASS, 0.01)])
         .map(|(class, priority)| format!("{MODULE}{class} (priority: {priority})"))
         .collect();
-    lines.extend(Next::backends(world.system)?.into_iter().filter(|line| !line.starts_with(MODULE)));
-    print(world.console, &(lines.join("\n") + "\n"))
+    let code = match Next::backends(world.system) {
+        Ok(theirs) => {
+            lines.extend(theirs.into_iter().filter(|line| !line.starts_with(MODULE)));
+            DONE
+        }
+        Err(error) if error.ends_the_lookup() => return Err(error),
+        Err(error) => {
+            world.console.tell(&format!("ringbearer: {error}\n"));
+            FAILED
+        }
+    };
+    print(world.console, &(lines.join("\n") + "\n")).map(|printed| printed.max(code))
 }

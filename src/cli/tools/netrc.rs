@@ -21,8 +21,9 @@ pub(in crate::cli) fn entry(system: &dyn System, host: &str) -> Option<Entry> {
     let named = system.setting("NETRC").map(PathBuf::from);
     let at_home = |name: &str| Some(system.home()?.join(name));
     let files = named.into_iter().chain([".netrc", "_netrc"].into_iter().filter_map(at_home));
-    files.into_iter().find_map(|path| {
-        let content = system.read_file(&path, CAP).map(Zeroizing::new).ok()?;
+    // The first that can be read counts, and no other.
+    let read = |path: PathBuf| Some((system.read_file(&path, CAP).map(Zeroizing::new).ok()?, path));
+    files.into_iter().find_map(read).and_then(|(content, path)| {
         let text = Zeroizing::new(String::from_utf8_lossy(&content).into_owned());
         find(&text, host).map(|login| Entry { path, login: Some(login).filter(|login| !login.is_empty()) })
     })

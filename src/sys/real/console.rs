@@ -127,7 +127,11 @@ mod hidden {
                 check()?;
                 match rustix::io::read(&self.terminal, &mut *key) {
                     Ok(1) => {}
-                    Ok(_) | Err(rustix::io::Errno::INTR) => continue,
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {
+                        // A terminal that is gone answers at once, over and over.
+                        std::thread::sleep(std::time::Duration::from_millis(10));
+                        continue;
+                    }
                     Err(error) => return Err(unreadable(&error.into())),
                 }
                 match key[0] {

@@ -52,7 +52,12 @@ pub(super) fn succeed(environment: &Environment, successor: &child::Successor) -
 
 #[cfg(windows)]
 fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
-    ["exe", "cmd", "bat"].iter().map(|extension| folder.join(format!("{name}.{extension}"))).collect()
+    let extensions = ["exe", "cmd", "bat"];
+    let has_one = Path::new(name).extension().is_some_and(|given| extensions.iter().any(|known| given == *known));
+    if has_one {
+        return vec![folder.join(name)];
+    }
+    extensions.iter().map(|extension| folder.join(format!("{name}.{extension}"))).collect()
 }
 
 #[cfg(not(windows))]

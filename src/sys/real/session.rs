@@ -49,8 +49,16 @@ mod kernel {
 
     /// The session's keyring, or that of the user's sessions where this one has none. Where the system call is not
     /// allowed, as in many containers, there is none.
+    ///
+    /// It must be this user's own: `sudo` may leave the caller's in place, and whoever possesses a keyring reads what
+    /// lies in it.
     pub(super) fn ring() -> Option<KeyRing> {
-        KeyRing::from_special_id(KeyRingIdentifier::Session, false).ok()
+        let ring = KeyRing::from_special_id(KeyRingIdentifier::Session, false).ok()?;
+        (ring.metadata().ok()?.get_uid() == own()).then_some(ring)
+    }
+
+    fn own() -> u32 {
+        rustix::process::geteuid().as_raw()
     }
 
     pub(super) fn put(name: &str, secret: &[u8], life: Duration) -> Option<()> {
@@ -67,6 +75,9 @@ mod kernel {
 
     pub(super) fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
         let key = ring()?.search(name).ok()?;
+        if key.metadata().ok()?.get_uid() != own() {
+            return None;
+        }
         let mut buffer = Zeroizing::new(vec![0; LONGEST_SHARED]);
         // The kernel answers how long the key is, also if that is more than fits.
         let length = key.read(&mut *buffer).ok().filter(|length| *length <= LONGEST_SHARED)?;
