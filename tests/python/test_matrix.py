@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 from lab.azure.organisations import READ, WRITE
-from lab.cli_stand_ins import StandIns
 from lab.clients import Client, Completed
-from lab.cloud import PracticeCloud
 from lab.packages import wheel as make_wheel
+from native_calls import PDM_PROJECT
 from person import sent_by_ringbearer
-from registries import REGISTRIES, Registry
+from registries import Registry
 
 POETRY = """\
 [project]
@@ -29,21 +28,6 @@ url = "{}"
 priority = "primary"
 """
 
-PDM = """\
-[project]
-name = "shop"
-version = "0.1"
-requires-python = ">=3.9"
-dependencies = ["greetings"]
-
-[tool.pdm]
-distribution = false
-
-[[tool.pdm.source]]
-name = "pypi"
-url = "{}"
-"""
-
 TOX = """\
 [tox]
 no_package = true
@@ -55,14 +39,6 @@ set_env =
     PIP_INDEX_URL = {}
 commands = python -c "import greetings, hello_private; print(greetings.greeting)"
 """
-
-
-@pytest.fixture(params=list(REGISTRIES))
-def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> Registry:
-    """A registry that the user is logged in to."""
-    made = REGISTRIES[request.param](cloud, stand_ins, home)
-    made.log_in()
-    return made
 
 
 @pytest.fixture
@@ -144,7 +120,7 @@ def test_poetry_locks_and_installs(registry: Registry, poetry: Client, shop: Pat
 
 
 def test_pdm_locks_and_installs(registry: Registry, pdm: Client, shop: Path) -> None:
-    (shop / "pyproject.toml").write_text(PDM.format(registry.index_url))
+    (shop / "pyproject.toml").write_text(PDM_PROJECT.format(registry.index_url))
     environment = registry.environment(PDM_CHECK_UPDATE="0")
     locked = pdm.run(["pdm", "lock"], environment, directory=shop).check()
     installed = pdm.run(["pdm", "install", "--frozen-lockfile"], environment, directory=shop).check()
