@@ -52,7 +52,7 @@ pub struct Line {
 pub struct Step {
     /// What was tried: a provider's name, or what stands in its place.
     pub name: String,
-    /// How it went: `done`, `served`, `gives`, `skipped` or `failed`.
+    /// How it went: `done`, `served`, `skipped` or `failed`; on the way `found` (a token that lay ready), `gives` and `noted`.
     pub outcome: String,
     /// What there is to say of it.
     pub detail: String,

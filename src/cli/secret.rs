@@ -28,7 +28,7 @@ const LONGEST_PASSWORD: usize = 64 * 1024 * 1024;
 
 /// What a question is answered with.
 pub(super) struct Answer {
-    username: Option<String>,
+    username: String,
     password: SecretText,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn run(world: &World<'_>, line: &Line) -> Result<u8> {
     match line.operation {
         Operation::Get => match from_index(world, line, None)? {
             Some(found) => answer(world, line, &found),
-            None if has_agent(world.system) && has_store(world.system) => in_store(world, line),
+            None if has_store(world.system) => in_store(world, line),
             None => Ok(miss(world, line)),
         },
         _ => in_store(world, line),
@@ -91,7 +91,7 @@ pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> 
     let username = line.username.as_ref().and_then(|name| name.to_str());
     match single_flight::get(world.system, backend, &service, username) {
         Ok(found) => Ok(found.map(|found| Answer {
-            username: Some(found.username),
+            username: found.username,
             password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),
         })),
         Err(error) if error.ends_the_lookup() || Keyring::is_strict(|name| world.system.variable(name)) => Err(error),
@@ -120,7 +120,7 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
                 None => store.find(system, service)?,
             };
             return match found {
-                Some((username, password)) => answer(world, line, &Answer { username: Some(username), password }),
+                Some((username, password)) => answer(world, line, &Answer { username, password }),
                 None => Ok(miss(world, line)),
             };
         }
@@ -168,9 +168,10 @@ fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretTe
 
 /// Prints an answer as keyring does.
 pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u8> {
-    let username = found.username.as_deref().filter(|_| line.with_username);
-    let mut values = vec![("password", found.password.expose())];
-    values.splice(..0, username.map(|username| ("username", username.as_bytes())));
+    let mut values = vec![("username", found.username.as_bytes()), ("password", found.password.expose())];
+    if !line.with_username {
+        values.remove(0);
+    }
     let length = values.iter().map(|(_, value)| longest_json_string(value.len()) + 16).sum();
     let mut text = Zeroizing::new(Vec::with_capacity(length));
     if line.json {

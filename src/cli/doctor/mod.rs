@@ -34,9 +34,11 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
     };
     // What the project in the working directory names may be anybody's: it is looked up, as uv would, but no token is
     // shown to it until a person names it.
-    let of_user = served(&world.memory.keyring, &pip, &Uv::read(world.system, false));
-    let is_known =
-        |index: &Index| url.is_some() || of_user.iter().any(|known| is_same(&known.service(), &index.service()));
+    let of_person = match url {
+        Some(_) => indexes.clone(),
+        None => served(&world.memory.keyring, &pip, &Uv::read(world.system, false)),
+    };
+    let is_known = |index: &Index| of_person.iter().any(|known| is_same(&known.service(), &index.service()));
     let mut good = 0;
     for index in &indexes {
         report.section(&shown(&index.service()))?;

@@ -13,10 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use url::Url;
-
 use self::recipes::Recipe;
-use super::{DONE, World, print};
+use super::{DONE, World, print, tools::with_username};
 use crate::{
     error::{Error, Kind, Result},
     service::Service,
@@ -113,13 +111,6 @@ pub(super) fn run(
     print(world.console, &format!("# {}\n{}", super::shown(&path.display().to_string()), recipe.text()))?;
     world.console.tell(&format!("\n{}\n", recipe.advice()));
     Ok(DONE)
-}
-
-fn with_username(url: &Url, username: &str) -> Url {
-    let mut url = url.clone();
-    // It fails only for URLs that cannot have user information.
-    let _ = url.set_username(username);
-    url
 }
 
 /// Shows what changes in a file, and changes it.

@@ -1,5 +1,5 @@
-//! How the tools on this machine are set up to ask for credentials: read, to be told to a person. Nothing here decides
-//! what a look-up does.
+//! How the tools on this machine are set up to ask for credentials: read, to be told to a person, and to know which index
+//! is meant where none is named. Nothing here decides how a look-up goes.
 //!
 //! - `pip`, `uv`: the settings of those two, and the indexes in them
 //! - `beside`: what is installed beside a program of Python's
@@ -95,6 +95,20 @@ pub(super) fn is_true(value: &str) -> bool {
 pub(super) fn is_same(one: &Service, other: &Service) -> bool {
     let text = |service: &Service| service.url().map(|url| url.as_str().trim_end_matches('/').to_owned());
     text(one) == text(other)
+}
+
+/// An index as a tool is set up with it, where it is, rather than as it was named.
+pub(super) fn set_up<'all>(indexes: &'all [Index], named: &'all Index) -> &'all Index {
+    let service = named.service();
+    indexes.iter().find(|index| is_same(&index.service(), &service)).unwrap_or(named)
+}
+
+/// The URL with a user name in it, as tools want it.
+pub(super) fn with_username(url: &Url, username: &str) -> Url {
+    let mut url = url.clone();
+    // It fails only for URLs that cannot have user information.
+    let _ = url.set_username(username);
+    url
 }
 
 /// A directory of settings of the user: XDG_CONFIG_HOME, or `~/.config`.

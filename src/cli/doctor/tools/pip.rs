@@ -6,8 +6,8 @@ use super::{Finding, INSTALL, Machine, State, on_path::Knowledge};
 use crate::{
     cli::tools::{
         beside::Beside,
-        is_same,
         pip::{self, Pip},
+        set_up, with_username,
     },
     error::Result,
 };
@@ -52,9 +52,7 @@ impl Machine<'_> {
         if let Some((_, source)) = pip.provider.as_ref().filter(|(provider, _)| provider == "disabled") {
             return bad(format!("is told to ask no keyring, by {source}"), fix);
         }
-        let with_password = self.served.iter().any(|(index, service, _)| {
-            pip.indexes.iter().find(|known| is_same(&known.service(), service)).unwrap_or(index).has_password()
-        });
+        let with_password = self.served.iter().any(|(index, _, _)| set_up(&pip.indexes, index).has_password());
         if with_password {
             let what = "the index has a password in its URL: no keyring is asked".to_owned();
             return bad(what, "leave the password out of the URL".to_owned());
@@ -90,16 +88,10 @@ impl Machine<'_> {
                 return Ok(Finding::new(State::Bad, "pip", what).with_fix(fix));
             }
         }
-        let nameless = self.served.iter().find(|(index, service, _)| {
-            let set_up = pip.indexes.iter().find(|known| is_same(&known.service(), service)).unwrap_or(index);
-            set_up.username().is_none()
-        });
+        let nameless = self.served.iter().find(|(index, _, _)| set_up(&pip.indexes, index).username().is_none());
         let is_old = beside.pip.is_some_and(|version| version < ASKS_WITHOUT_USERNAME);
         if let (true, Some((_, service, backend))) = (is_old, nameless) {
-            let mut url = service.url().cloned();
-            if let Some(url) = &mut url {
-                let _ = url.set_username(backend.username());
-            }
+            let url = service.url().map(|url| with_username(url, backend.username()));
             let url = url.map_or_else(String::new, |url| url.to_string());
             let what = "asks the keyring on PATH, but up to 26.1 only if the URL has a user name";
             return Ok(Finding::new(State::Bad, "pip", what).with_fix(format!("--index-url {url}, or a newer pip")));

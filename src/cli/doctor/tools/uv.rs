@@ -4,8 +4,9 @@ use super::{Finding, INSTALL, Machine, State, on_path::Knowledge};
 use crate::{
     backend::Backend,
     cli::tools::{
-        Index, is_same, netrc,
+        Index, netrc, set_up,
         uv::{self, Uv},
+        with_username,
     },
     error::Result,
     service::Service,
@@ -45,7 +46,7 @@ impl Machine<'_> {
     /// Whether uv asks for one index. Without a user name it does not; by `authenticate = "always"` it does for the
     /// index, but not for files that lie under another path.
     fn uv_for(&self, uv: &Uv, named: &Index, service: &Service, backend: &dyn Backend) -> Finding {
-        let index = uv.indexes.iter().find(|index| is_same(&index.service(), service)).unwrap_or(named);
+        let index = set_up(&uv.indexes, named);
         let label = index.name.as_deref().map_or_else(|| "the index".to_owned(), |name| format!("index {name}"));
         let bad = |what: String, fix: String| Finding::new(State::Bad, "uv", what).with_fix(fix);
         let given = |what: &str| {
@@ -74,10 +75,7 @@ impl Machine<'_> {
         if username.is_some() {
             return Finding::new(State::Good, "uv", format!("asks the keyring on PATH for {label}"));
         }
-        let mut url = service.url().cloned();
-        if let Some(url) = &mut url {
-            let _ = url.set_username(backend.username());
-        }
+        let url = service.url().map(|url| with_username(url, backend.username()));
         let line = url.map_or_else(String::new, |url| format!("url = \"{url}\""));
         let fix = match &index.name {
             Some(name) => format!("{line}, or export {}={}", uv::variable(name, "USERNAME"), backend.username()),
