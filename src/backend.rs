@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use crate::{error::Result, secret::Secret, service::Service, sys::System};
+use crate::{error::Result, identity::Identity, secret::Secret, service::Service, sys::System};
 
 /// A user name and its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,9 @@ pub struct Credential {
     pub expires: Option<SystemTime>,
     /// Whose it is, where that is known.
     pub owner: Option<String>,
+    /// Whether it was made for this lookup, by signing in. What lay ready, in a variable or a file, is not kept anywhere
+    /// else.
+    pub is_made: bool,
 }
 
 /// A place that credentials come from.
@@ -40,9 +43,8 @@ pub trait Backend: Send + Sync {
     /// The files that it may read, whether they are there or not.
     fn files(&self, system: &dyn System) -> Vec<PathBuf>;
 
-    /// The organisation or audience that a service belongs to, and what decides the answer for it: two questions that
-    /// agree in both have the same answer. `None` where that cannot be told.
-    fn identity(&self, system: &dyn System, service: &Service) -> Option<(String, String)>;
+    /// For whom, and of which organisation or audience, a lookup would be. `None` where that cannot be told.
+    fn identity(&self, system: &dyn System, service: &Service) -> Option<Identity>;
 
     /// The variables by which programs that this one starts find a credential of its.
     fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)>;

@@ -1,9 +1,44 @@
-//! Who a lookup is made for: the variables that decide it, as a digest for the key of a cache.
+//! Who a lookup is made for: what decides it, as a digest for the key of a cache.
+
+use std::path::PathBuf;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
 
 use crate::sys::System;
+
+/// Who a lookup is made for, and of whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The organisation or audience: what one sign-in is good for.
+    pub realm: String,
+    /// All that decides the answer: two lookups that agree in it have the same answer.
+    pub key: String,
+    /// The [`marks`] of files that a sign-in may write itself, with all that belongs to the login: a process that
+    /// comes later must find them as this one left them.
+    pub login: String,
+}
+
+/// What tells the present content of files from any other, without reading them. What is not there counts too.
+#[must_use]
+pub fn marks(system: &dyn System, files: impl IntoIterator<Item = PathBuf>) -> String {
+    let marks: Vec<_> = files.into_iter().map(|path| system.mark(&path).ok().flatten()).collect();
+    format!("{marks:?}")
+}
+
+/// The programs that a lookup would run, by their places. That stands for PATH, which changes with every virtual
+/// environment.
+#[must_use]
+pub fn programs(system: &dyn System, names: &[&str]) -> String {
+    let programs: Vec<_> = names.iter().map(|name| system.find_program(name)).collect();
+    format!("{programs:?}")
+}
+
+/// A few letters that stand for a text and tell nothing of it.
+#[must_use]
+pub fn fingerprint(text: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(&ring::digest::digest(&SHA256, text).as_ref()[..18])
+}
 
 /// A digest of every variable whose name begins with one of `prefixes`, and of `more`. A change of any of them
 /// is another identity, and another identity must not get the first one's token. The values, secrets among

@@ -5,28 +5,18 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::digest::{SHA256, digest};
-
 use crate::{
     azure::AzureArtifacts,
-    backend::{Backend, Credential},
+    backend::Backend,
     chainguard::ChainguardLibraries,
     error::{Error, Kind, Result},
     menda::MendaCodeArtifact,
     service::Service,
-    sys::System,
 };
 
 /// Set for a keyring that takes over from the native one after that asked the index backends about a service (the
-/// [`fingerprint`] of it): they have no other answer.
+/// [`fingerprint`](crate::identity::fingerprint) of it): they have no other answer.
 pub const ASKED_VARIABLE: &str = "RINGBEARER_INDEXES_ASKED";
-
-/// A few letters that stand for a text and tell nothing of it.
-#[must_use]
-pub fn fingerprint(text: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(&digest(&SHA256, text).as_ref()[..18])
-}
 
 /// Raise the error of a failed read instead of answering `None`, if it is set and not 0.
 const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
@@ -73,24 +63,14 @@ impl Keyring {
         self.named(name).is_ok_and(|backend| backend.claims(service))
     }
 
-    /// The credential of the backend of this name for a service that it claims.
-    pub fn get(
-        &self,
-        system: &dyn System,
-        name: &str,
-        service: &Service,
-        username: Option<&str>,
-    ) -> Result<Option<Credential>> {
-        self.named(name)?.get(system, service, username)
-    }
-
     /// Whether a failed read is to be told: one WARNING a process and cause.
     #[must_use]
     pub fn is_news(&self, error: &Error) -> bool {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(error.to_string())
     }
 
-    fn named(&self, name: &str) -> Result<&dyn Backend> {
+    /// The backend of this name.
+    pub fn named(&self, name: &str) -> Result<&dyn Backend> {
         self.backends()
             .find(|backend| backend.name() == name)
             .ok_or_else(|| Error::new(Kind::Internal, format!("there is no backend named {name}")))

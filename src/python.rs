@@ -26,12 +26,15 @@ use pyo3::{
 
 use crate::{
     backend::Credential,
+    caching::Caching,
     cli::{self, Log, Memory, STORE_LIMIT, World},
     error::{Error, Kind, Result},
-    keyring::{ASKED_VARIABLE, Keyring, fingerprint},
+    identity::fingerprint,
+    keyring::{ASKED_VARIABLE, Keyring},
     lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
+    session_cache,
     store::{Entry, Store, is_in_use},
     sys::{
         Cancel,
@@ -100,7 +103,8 @@ fn get_credential(
     let (backend, username) = (backend.to_owned(), username.and_then(text));
     let logger = logger(python)?;
     let outcome = look_up(python, &memory, environment, LOOKUP_LIMIT, &logger, move |memory, system| {
-        memory.keyring.get(system, &backend, &service, username.as_deref())
+        let backend = memory.keyring.named(&backend)?;
+        session_cache::get(system, backend, &service, username.as_deref(), Caching::Memory)
     })?;
     match outcome {
         Ok(credential) => {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    caching::Caching,
     error::{Error, Result},
     secret::Secret,
     sys::{Cancel, System},
@@ -35,6 +36,13 @@ const UNKNOWN_LIFE: Duration = Duration::from_secs(50 * 60);
 /// How long before its end a token is made anew, since an install must be able to end; a tenth of its
 /// life, if it lives less than ten times as long.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// When a token is to be made anew that is got now.
+#[must_use]
+pub fn usable_until(now: SystemTime, expires: SystemTime) -> SystemTime {
+    let life = expires.duration_since(now).unwrap_or_default();
+    now + life.saturating_sub(MARGIN.min(life / 10))
+}
 
 /// How long a failure is remembered: long enough for the threads and repeated questions of one
 /// moment, short enough that a login mended in the same process works.
@@ -108,6 +116,9 @@ impl<Value: Clone> TokenCache<Value> {
         question: &str,
         make: impl FnOnce() -> Result<(Value, Option<SystemTime>)>,
     ) -> Result<Value> {
+        if !Caching::is_allowed(system) {
+            return make().map(|(value, _)| value);
+        }
         let slot = self.slot(system, key);
         let mut state = lock(&slot.state);
         loop {
@@ -150,11 +161,7 @@ impl<Value: Clone> TokenCache<Value> {
 
     /// When a value is to be made anew.
     fn usable_until(&self, now: SystemTime, expires: Option<SystemTime>) -> SystemTime {
-        let Some(expires) = expires else {
-            return now + self.unknown_life;
-        };
-        let life = expires.duration_since(now).unwrap_or_default();
-        now + life.saturating_sub(MARGIN.min(life / 10))
+        expires.map_or_else(|| now + self.unknown_life, |expires| usable_until(now, expires))
     }
 
     /// The slot of a key. A new one is the occasion to forget those that are over: no secret stays longer

@@ -15,20 +15,22 @@ use std::{
 const FLOORS: [&[&str]; 6] = [
     &["error", "secret", "service"],
     &["sys"],
-    &["ini", "jwt", "oauth", "job_token", "named_file", "token", "identity", "provider", "backend"],
+    &["ini", "jwt", "oauth", "job_token", "named_file", "caching", "token", "identity", "provider", "backend"],
     &["azure", "chainguard", "menda", "store"],
-    &["keyring", "lookup", "single_flight"],
+    &["keyring", "lookup", "session_cache", "single_flight"],
     &["cli", "native", "python"],
 ];
 
 /// Who may use a room of its own floor, and which.
-const NEIGHBOURS: [(&str, &str); 6] = [
+const NEIGHBOURS: [(&str, &str); 8] = [
+    ("backend", "identity"),
     ("job_token", "named_file"),
     ("job_token", "provider"),
     ("native", "cli"),
     ("oauth", "token"),
     ("python", "cli"),
-    ("single_flight", "keyring"),
+    ("session_cache", "single_flight"),
+    ("token", "caching"),
 ];
 
 #[test]

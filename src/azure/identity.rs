@@ -1,33 +1,44 @@
-//! Who a lookup is made for, as a key of the cache.
+//! Who a lookup is made for, as a key of the caches.
 
 use super::{
     feed::Feed,
-    providers::{Choice, feed_endpoints},
+    providers::{Choice, azd, azure_cli::state, feed_endpoints},
 };
-use crate::{identity::digest, sys::System};
+use crate::{
+    identity::{Identity, digest, marks, programs},
+    sys::System,
+};
 
 /// What the variables begin with that decide who a lookup is made for. A change of any of them is
 /// another identity, and another identity must not get the first one's token.
-pub(super) const PREFIXES: [&str; 11] = [
+pub(super) const PREFIXES: [&str; 12] = [
     "ACTIONS_",
     "ARTIFACTS_",
+    "AZD_",
     "AZURE",
     "HOME",
     "IDENTITY_",
     "IMDS_",
     "MSI_",
-    "PATH",
+    "RINGBEARER_AZURE_",
     "SYSTEM_",
     "USERPROFILE",
     "VSS_NUGET_",
 ];
 
-/// One entry an organisation, access and identity. The values of the variables, secrets among them, go
-/// in as a digest.
+/// One an organisation, access and identity. The values of the variables, secrets among them, go in as a digest. The
+/// logins of the Azure CLI and the Azure Developer CLI count by the files that tell who is logged in.
 ///
 /// A password of [`feed_endpoints`] belongs to its endpoint and not to the whole organisation.
-pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> String {
-    let digest = digest(system, &PREFIXES, &[]);
+pub(super) fn identity(system: &dyn System, feed: &Feed, choice: &Choice) -> Identity {
+    let accounts = marks(system, state::profile(system).into_iter().chain(azd::login(system)));
+    let programs = programs(system, &["az", "azd"]);
+    let digest = digest(system, &PREFIXES, &[accounts.as_bytes(), programs.as_bytes()]);
     let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();
-    format!("{} {} {} {digest} {endpoint}", feed.organisation_key(), feed.scope(), choice.name())
+    let realm = feed.organisation_key();
+    Identity {
+        key: format!("{realm} {} {} {digest} {endpoint}", feed.scope(), choice.name()),
+        realm,
+        login: marks(system, state::tokens(system)),
+    }
 }

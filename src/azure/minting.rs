@@ -53,8 +53,9 @@ impl<'lookup> Minting<'lookup> {
     /// Asks the chosen providers: first those that need no request, then, once the feed has said whose
     /// it is, those that sign in there.
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
-        let local =
-            ask_in_turn(self.system, &choice.local_providers(), self.feed, |name, grant| self.accept(name, grant));
+        let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, |name, grant| {
+            self.accept(name, grant, false)
+        });
         let mut refused = match local {
             Ok(credential) => return Ok(credential),
             Err(refused) => refused,
@@ -71,7 +72,7 @@ impl<'lookup> Minting<'lookup> {
                 return Err(exhausted(refused, None));
             }
         };
-        ask_in_turn(self.system, &entra_providers, &tenant, |name, grant| self.accept(name, grant))
+        ask_in_turn(self.system, &entra_providers, &tenant, |name, grant| self.accept(name, grant, true))
             .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
 
@@ -101,9 +102,9 @@ impl<'lookup> Minting<'lookup> {
         known().get(&organisation).cloned().ok_or_else(unknown)
     }
 
-    /// Makes a credential of what a provider gave. A user's bearer is exchanged; everything else is a
-    /// password as it is.
-    fn accept(&self, provider: &'static str, grant: Grant) -> Result<Credential> {
+    /// Makes a credential of what a provider gave, which signs in or has it ready. A user's bearer is exchanged;
+    /// everything else is a password as it is.
+    fn accept(&self, provider: &'static str, grant: Grant, signs_in: bool) -> Result<Credential> {
         if grant.secret().expose().contains(char::is_control) {
             return Err(Error::new(Kind::Rejected, "it gives something of several lines, which is no token"));
         }
@@ -111,7 +112,7 @@ impl<'lookup> Minting<'lookup> {
             Grant::Password { username, password } => {
                 debug!(step = provider, outcome = "gives"; "a password, which is used as it is");
                 let expires = super::expiry(None, &password);
-                return Ok(Credential { username, password, expires, owner: None });
+                return Ok(Credential { username, password, expires, owner: None, is_made: false });
             }
             Grant::Bearer(token) => token,
         };
@@ -126,7 +127,7 @@ impl<'lookup> Minting<'lookup> {
                 "the token of {shown_account}, a service principal, which is used as it is"
             );
             let username = BEARER_USERNAME.to_owned();
-            return Ok(Credential { username, password: token.secret, expires, owner: account });
+            return Ok(Credential { username, password: token.secret, expires, owner: account, is_made: signs_in });
         }
         debug!(step = provider, outcome = "gives"; "the token of {shown_account}");
         let authority = self.discovery()?.authority;
@@ -136,7 +137,7 @@ impl<'lookup> Minting<'lookup> {
             "for a token of {} that {}", self.feed.shown(), self.feed.access()
         );
         let username = SESSION_USERNAME.to_owned();
-        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account })
+        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account, is_made: true })
     }
 
     /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that

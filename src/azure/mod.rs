@@ -21,11 +21,12 @@ use log::debug;
 use self::{
     feed::Feed,
     minting::{KnownOrganisations, Minting},
-    providers::Choice,
+    providers::{Choice, azd, azure_cli::state},
 };
 use crate::{
     backend::{Backend, Credential},
     error::{Kind, Result},
+    identity::Identity,
     jwt::Claims,
     secret::Secret,
     service::Service,
@@ -73,19 +74,18 @@ impl Backend for AzureArtifacts {
     }
 
     fn files(&self, system: &dyn System) -> Vec<PathBuf> {
-        let azure_cli = system.setting("AZURE_CONFIG_DIR").map(PathBuf::from);
-        let azure_cli = azure_cli.or_else(|| Some(system.home()?.join(".azure")));
         let mut files = Choice::files(system);
-        files.extend(azure_cli.map(|folder| folder.join("azureProfile.json")));
+        files.extend(state::profile(system));
+        files.extend(state::tokens(system));
         files.extend(system.home().map(|home| home.join("ado-auth-helper")));
-        files.extend(system.home().map(|home| home.join(".azd").join("auth").join("auth.json")));
+        files.extend(azd::login(system));
         files
     }
 
-    fn identity(&self, system: &dyn System, service: &Service) -> Option<(String, String)> {
+    fn identity(&self, system: &dyn System, service: &Service) -> Option<Identity> {
         let feed = Feed::from_service(service)?;
         let choice = Choice::read(system).ok()?;
-        Some((feed.organisation_key(), identity::cache_key(system, &feed, &choice)))
+        Some(identity::identity(system, &feed, &choice))
     }
 
     fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
@@ -139,7 +139,7 @@ impl AzureArtifacts {
     fn credential(&self, system: &dyn System, feed: &Feed) -> Result<Credential> {
         // Before any request: a mistyped name should not cost a network round trip to be told.
         let choice = Choice::read(system)?;
-        let key = identity::cache_key(system, feed, &choice);
+        let key = identity::identity(system, feed, &choice).key;
         self.credentials.get_or_make(system, &key, feed.url().as_str(), || {
             let credential = Minting::new(system, feed, &self.organisations).credential(&choice)?;
             let expires = credential.expires;

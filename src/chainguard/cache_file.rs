@@ -57,9 +57,23 @@ pub(super) fn usable(system: &dyn System) -> std::result::Result<Secret, String>
     }
 }
 
-/// Where chainctl keeps the token: below the cache directory as Go's `os.UserCacheDir` has it.
-/// <https://pkg.go.dev/os#UserCacheDir>
+/// Where chainctl keeps the token for the libraries.
 pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
+    Some(folder(system)?.join(AUDIENCE).join("oidc-token"))
+}
+
+/// The files that chainctl writes when a person logs in or out: the tokens for the libraries, and those for the console,
+/// which it makes others with.
+/// <https://pkg.go.dev/chainguard.dev/sdk/auth/token>
+pub(super) fn login(system: &dyn System) -> Vec<PathBuf> {
+    let Some(folder) = folder(system) else { return Vec::new() };
+    let files = |audience: &str| ["oidc-token", "refresh-token"].map(|name| folder.join(audience).join(name));
+    [files(AUDIENCE), files("https:--console-api.enforce.dev")].concat()
+}
+
+/// What chainctl keeps lies below the cache directory as Go's `os.UserCacheDir` has it.
+/// <https://pkg.go.dev/os#UserCacheDir>
+fn folder(system: &dyn System) -> Option<PathBuf> {
     let named = |variable: &str| system.setting(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let directory = if cfg!(windows) {
         named("LOCALAPPDATA")
@@ -68,7 +82,7 @@ pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
     } else {
         named("XDG_CACHE_HOME").or_else(|| system.home().map(|home| home.join(".cache")))
     };
-    directory.map(|directory| directory.join("chainguard").join(AUDIENCE.replace('/', "-")).join("oidc-token"))
+    directory.map(|directory| directory.join("chainguard"))
 }
 
 #[cfg(test)]

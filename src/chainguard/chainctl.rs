@@ -48,7 +48,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
         if claims.expires().is_some_and(|end| end <= system.now()) {
             return Err(command_error("chainctl printed a token that has expired".to_owned(), LOGIN));
         }
-        Ok(Attempt::Token(credential(token)))
+        Ok(Attempt::Token(Credential { is_made: true, ..credential(token) }))
     }
 }
 
@@ -139,7 +139,7 @@ fn pull_token(printed: &[u8]) -> Result<Credential> {
     };
     let username = value("Username:").map(str::trim).filter(|name| !name.is_empty()).ok_or_else(problem)?;
     let (token, _) = token(value("Password:").ok_or_else(problem)?.as_bytes())?;
-    Ok(Credential { username: username.to_owned(), ..credential(token) })
+    Ok(Credential { username: username.to_owned(), is_made: true, ..credential(token) })
 }
 
 fn command_error(message: String, hint: &str) -> Error {

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use crate::{
     backend::{Backend, Credential},
     error::{Error, Kind, Result, quote},
-    identity,
+    identity::{Identity, digest, marks, programs},
     jwt::Claims,
     provider::{TokenProvider, ask_in_turn},
     secret::Secret,
@@ -36,14 +36,13 @@ const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or i
                     and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY; RINGBEARER_DEBUG=1 shows every step";
 
 /// What the variables begin with that decide whose token is got.
-const PREFIXES: [&str; 11] = [
+const PREFIXES: [&str; 10] = [
     "ACTIONS_",
     "APPDATA",
     "CHAINCTL_",
     "CHAINGUARD_",
     "HOME",
     "LOCALAPPDATA",
-    "PATH",
     "RINGBEARER_CHAINGUARD_",
     "USERPROFILE",
     "XDG_CACHE_HOME",
@@ -61,7 +60,8 @@ impl Known {
     /// none.
     fn identity(&self, system: &dyn System) -> String {
         let login = self.cached.as_ref().map_or("", Secret::expose);
-        format!("{AUDIENCE} {}", identity::digest(system, &PREFIXES, &[login.as_bytes()]))
+        let programs = programs(system, &["chainctl"]);
+        format!("{AUDIENCE} {}", digest(system, &PREFIXES, &[login.as_bytes(), programs.as_bytes()]))
     }
 }
 
@@ -121,9 +121,10 @@ impl Backend for ChainguardLibraries {
         cache_file::path(system).into_iter().collect()
     }
 
-    fn identity(&self, system: &dyn System, _service: &Service) -> Option<(String, String)> {
+    fn identity(&self, system: &dyn System, _service: &Service) -> Option<Identity> {
         let known = Known { cached: cache_file::usable(system) };
-        Some((AUDIENCE.to_owned(), known.identity(system)))
+        let key = known.identity(system);
+        Some(Identity { realm: AUDIENCE.to_owned(), key, login: marks(system, cache_file::login(system)) })
     }
 
     fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
@@ -182,7 +183,7 @@ fn credential(token: Secret) -> Credential {
     let expires = claims.as_ref().and_then(Claims::expires);
     let owner = claims.as_ref().and_then(|claims| claims.text("email").or_else(|| claims.text("sub")));
     let owner = owner.map(|owner| quote(owner, &[]));
-    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires, owner }
+    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires, owner, is_made: false }
 }
 
 /// Whatever the source: what is no password, or has expired, leaves the turn to the next one.

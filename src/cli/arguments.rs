@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use lexopt::prelude::{Long, Short, Value};
 
 use super::{
+    cache,
     completions::Shell,
     help,
     keyring::arguments::{Line, OPERATIONS, Operation},
@@ -62,6 +63,8 @@ pub enum Command {
         /// Whether it is written.
         write: bool,
     },
+    /// Show or forget the tokens that are kept in this login session.
+    Cache(cache::Action),
     /// Print the completion for a shell.
     Completions(Shell),
     /// Do something with the store.

@@ -36,11 +36,12 @@ const ANYTHING: &[&str] = &["*"];
 const OF_KEYRING: Options = &[("--mode", &["password", "creds"]), ("--output", &["plain", "json"]), ("--help", &[])];
 
 /// The commands with their options.
-const OPTIONS: [(&str, Options); 9] = [
+const OPTIONS: [(&str, Options); 10] = [
     ("get", OF_KEYRING),
     ("set", &[("--help", &[])]),
     ("del", &[("--help", &[])]),
     ("doctor", &[("--json", &[]), ("--help", &[])]),
+    ("cache", &[("--json", &[]), ("--help", &[])]),
     ("token", &[("--output-file", ANYTHING), ("--help", &[])]),
     ("exec", &[("--variable", ANYTHING), ("--help", &[])]),
     ("setup", &[("--name", ANYTHING), ("--file", ANYTHING), ("--write", &[]), ("--help", &[])]),
@@ -64,6 +65,7 @@ fn operands(command: &str) -> Vec<&'static str> {
     match command {
         "setup" => Tool::NAMES.iter().map(|(name, _)| *name).collect(),
         "store" => store::help::COMMANDS.iter().map(|(name, _)| *name).collect(),
+        "cache" => vec!["list", "clear"],
         "completions" => vec!["bash", "zsh", "fish"],
         _ => Vec::new(),
     }

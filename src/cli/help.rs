@@ -13,6 +13,7 @@ Commands:
   set            store a password
   del            remove a password from the store
   doctor         what answers an index URL, and why; how pip, uv, twine, Poetry and tox would ask
+  cache          the tokens that are kept in this login session: list, clear
   token          print the token for an index URL, or write it to a file
   exec           run a command with a token in its environment
   setup          the lines for uv, pip, Poetry, tox or GitHub Actions that make them ask
@@ -58,7 +59,7 @@ Examples:
 ";
 
 /// The commands, each with its help, in the order in which they are listed.
-pub(super) const COMMANDS: [(&str, &str); 9] = [
+pub(super) const COMMANDS: [(&str, &str); 10] = [
     (
         "get",
         "\
@@ -122,6 +123,21 @@ Examples:
   ringbearer doctor
   ringbearer doctor https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/
   ringbearer doctor https://libraries.cgr.dev/python/simple/ --json
+",
+    ),
+    (
+        "cache",
+        "\
+Shows the tokens that are kept in this login session, or forgets them. On Linux they lie in the kernel's memory, until
+shortly before their end, for the processes of this session alone; RINGBEARER_CACHE=off keeps none. No token is shown.
+
+Usage: ringbearer cache list|clear [--json]
+
+Exit codes: 0 done, 2 wrong arguments.
+
+Examples:
+  ringbearer cache list
+  ringbearer cache clear
 ",
     ),
     (

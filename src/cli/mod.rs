@@ -5,12 +5,14 @@
 //! - `secret`: `get`, `set` and `del`
 //! - `store`: the commands of the store
 //! - `doctor`: what answers a URL and why, and how tools would ask
+//! - [`cache`]: the tokens that are kept in this login session
 //! - `token`: a token for what asks no keyring
 //! - `setup`: the settings that make tools ask
 //! - `tools`: how the tools on this machine are set up
 //! - `options`, `completions`, `version`, `log`, `progress`: what the commands have in common
 
 mod arguments;
+pub mod cache;
 mod completions;
 mod doctor;
 mod help;
@@ -141,6 +143,7 @@ pub fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) ->
         Command::Setup { tool, url, name, file, write } => {
             setup::run(world, *tool, url, name.as_deref(), file.as_deref(), *write)
         }
+        Command::Cache(action) => cache::run(world, *action),
         Command::Completions(shell) => print(world.console, &completions::script(*shell)),
         Command::Doctor { url, json } => doctor::run(world, url.as_ref(), *json),
     };

@@ -1,4 +1,4 @@
-//! The words behind `doctor`, `token`, `exec`, `setup` and `completions`.
+//! The words behind `doctor`, `cache`, `token`, `exec`, `setup` and `completions`.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ use lexopt::{
     prelude::{Long, Short, Value},
 };
 
-use super::{arguments::Command, completions::Shell, setup::Tool};
+use super::{arguments::Command, cache, completions::Shell, setup::Tool};
 
 /// Everything that one of these commands can be told.
 #[derive(Default)]
@@ -31,6 +31,15 @@ pub(super) fn read(name: &str, parser: lexopt::Parser) -> Result<Option<Command>
     let mut next = || operands.next();
     let text = |word: OsString| word.into_string().map_err(|word| format!("{} is not Unicode", word.display()));
     let read = match name {
+        "cache" => {
+            let action = text(next().ok_or("what? list or clear")?)?;
+            match action.as_str() {
+                "list" => Command::Cache(cache::Action::List { json }),
+                "clear" if json => return Err("--json is for `cache list`".into()),
+                "clear" => Command::Cache(cache::Action::Clear),
+                _ => return Err(format!("there is no `cache {action}`: list or clear").into()),
+            }
+        }
         "doctor" => Command::Doctor { url: next(), json },
         "token" => Command::Token { url: text(next().ok_or("of which URL?")?)?, output_file },
         "exec" => {
@@ -70,7 +79,7 @@ fn read_words(name: &str, mut parser: lexopt::Parser) -> Result<Option<Given>, l
         let Some(word) = parser.next()? else { return Ok(Some(given)) };
         match word {
             Short('h') | Long("help") => return Ok(None),
-            Long("json") if name == "doctor" => given.json = true,
+            Long("json") if matches!(name, "doctor" | "cache") => given.json = true,
             Long("output-file") if name == "token" => given.output_file = Some(parser.value()?),
             Long("variable") if name == "exec" => given.variable = Some(parser.value()?.string()?),
             Long("write") if name == "setup" => given.write = true,

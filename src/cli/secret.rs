@@ -14,11 +14,12 @@ use super::{
 };
 use crate::{
     backend::Backend,
+    caching::Caching,
     error::{Error, Kind, Result},
     keyring::Keyring,
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
-    single_flight,
+    session_cache,
     store::{is_in_use, longest_json_string, write_json_string},
     sys::{System, agent::SOCKET_VARIABLE},
 };
@@ -89,7 +90,7 @@ pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> 
         return Ok(None);
     }
     let username = line.username.as_ref().and_then(|name| name.to_str());
-    match single_flight::get(world.system, backend, &service, username) {
+    match session_cache::get(world.system, backend, &service, username, Caching::Session) {
         Ok(found) => Ok(found.map(|found| Answer {
             username: found.username,
             password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),

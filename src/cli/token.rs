@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     backend::{Backend, Credential},
+    caching::Caching,
     error::{Error, Kind, Result},
     service::Service,
-    single_flight,
+    session_cache,
     sys::{describe, process::Successor},
 };
 
@@ -91,7 +92,8 @@ fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all dyn
         return Err(Error::new(Kind::Configuration, format!("{host} is no index that ringbearer serves over https"))
             .with_hint("`ringbearer doctor URL` tells more"));
     };
-    let found = single_flight::get(world.system, backend, service, None)?.ok_or_else(|| {
+    let found = session_cache::get(world.system, backend, service, None, Caching::Session)?;
+    let found = found.ok_or_else(|| {
         Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is set up for it"))
             .with_hint("`ringbearer doctor URL` shows what was looked for")
     })?;

@@ -18,7 +18,7 @@ use self::{
 use crate::{
     backend::{Backend, Credential},
     error::{Error, Kind, Result, quote},
-    identity,
+    identity::{Identity, digest},
     secret::Secret,
     service::{Service, subdomain_of},
     sys::System,
@@ -75,10 +75,10 @@ impl Backend for MendaCodeArtifact {
         [profile::path(system), cached_login::path(system)].into_iter().flatten().collect()
     }
 
-    fn identity(&self, system: &dyn System, _service: &Service) -> Option<(String, String)> {
+    fn identity(&self, system: &dyn System, _service: &Service) -> Option<Identity> {
         let profile = Profile::read(system).ok()??;
         let key = key(system, &profile, &CachedLogin::read(system));
-        Some((profile.host.to_string(), key))
+        Some(Identity { realm: profile.host.to_string(), key, login: String::new() })
     }
 
     /// By the name that AWS's own documentation gives it.
@@ -122,7 +122,7 @@ impl Backend for MendaCodeArtifact {
         match found {
             Ok(Some((Token { secret, expires }, owner))) => {
                 let username = USERNAME.to_owned();
-                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner) }))
+                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner), is_made: true }))
             }
             Ok(None) => {
                 debug!(
@@ -161,7 +161,7 @@ impl MendaCodeArtifact {
 /// Who is asked for. A login as somebody else is another identity; that the same login grows old is not.
 fn key(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
     let identity: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
-    identity::digest(system, &PREFIXES, &[&profile.fingerprint(), identity])
+    digest(system, &PREFIXES, &[&profile.fingerprint(), identity])
 }
 
 /// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.

@@ -294,6 +294,25 @@ impl Session for Fake {
     fn shared(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         self.content(name).map(Zeroizing::new)
     }
+
+    fn shared_names(&self, begin: &str) -> Vec<String> {
+        let state = self.lock();
+        state
+            .files
+            .keys()
+            .filter_map(|path| path.to_str())
+            .filter(|name| name.starts_with(begin))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn unshare(&self, name: &str) -> bool {
+        self.lock().files.remove(Path::new(name)).is_some()
+    }
+
+    fn caller(&self) -> Option<String> {
+        self.variables.get("the caller").cloned()
+    }
 }
 
 impl Files for Fake {

@@ -17,4 +17,13 @@ pub trait Session {
 
     /// The secret under a name.
     fn shared(&self, name: &str) -> Option<Zeroizing<Vec<u8>>>;
+
+    /// The names there that begin in this way.
+    fn shared_names(&self, begin: &str) -> Vec<String>;
+
+    /// Takes a secret away, so that nobody finds it any more. Answers whether it was there.
+    fn unshare(&self, name: &str) -> bool;
+
+    /// What tells the process that started this one from all others of this machine, where that can be found out.
+    fn caller(&self) -> Option<String>;
 }

@@ -55,7 +55,9 @@ def measure(runs: int, native: Client, client: Client, plain: Client, nofuss: Cl
         cloud.chainguard.write_cache(home, cloud.chainguard.token())
 
         def run_in(where: Client, program: str, *words: str) -> tuple[list[str], dict[str, str]]:
-            environment = cloud.environment(home, ARTIFACTS_KEYRING_NOFUSS_TOKEN=bearer, **cloud.menda.variables)
+            # Every run is a first one: what ringbearer keeps between processes is for `bench.peers`.
+            variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer, "RINGBEARER_CACHE": "off", **cloud.menda.variables}
+            environment = cloud.environment(home, **variables)
             # Its own programs and nothing else: there is no next keyring.
             return [where.program(program), *words], {**environment, "PATH": where.bin}
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,10 +103,10 @@ class Stage:
             print(f"\r{bar} {self._what} {self._done}/{self._runs}", end=end, file=sys.stderr, flush=True)
 
 
-def measure_calls(sides: list[Side]) -> list[Row]:
+def measure_calls(sides: list[Side], runs_of: dict[int, int] = RUNS) -> list[Row]:
     """get and set in process."""
     rows = []
-    for records, runs in RUNS.items():
+    for records, runs in runs_of.items():
         times: dict[str, list[tuple[float, float]]] = {"get": [], "set": []}
         stage = Stage(f"get and set with {records:,} records", runs)
         with sides[0].start() as ours, sides[1].start() as theirs:
@@ -239,7 +240,9 @@ def main() -> int:
     return 0
 
 
-def make_sides(clients: list[Client], directory: str, agent: Agent) -> list[Side]:
+def make_sides(
+    clients: list[Client], directory: str, agent: Agent, numbers: Collection[int] = tuple(RUNS)
+) -> list[Side]:
     """Two homes with the same stores."""
     sides = []
     for name, client, backend in zip((OURS, THEIRS), clients, (RINGBEARER, PUBLISHED)):
@@ -249,8 +252,8 @@ def make_sides(clients: list[Client], directory: str, agent: Agent) -> list[Side
         Path(config, "keyringrc.cfg").write_text(f"[backend]\ndefault-keyring={backend}\n", encoding="utf-8")
         sides.append(Side(name, StoreUser(client, home, agent.socket, backend), home))
     known = KnownStore(clients[0], os.path.join(directory, "known"), agent)
-    stage = Stage("making stores", len(RUNS))
-    for records in RUNS:
+    stage = Stage("making stores", len(numbers))
+    for records in numbers:
         known.fill(("service", f"user {number}", f"password {number} {'x' * 20}") for number in range(records))
         for side in sides:
             side.copy(known.path, records)

@@ -1,7 +1,7 @@
 //! The login of the Azure Developer CLI: `azd auth token`.
 //! <https://learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token>
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -44,6 +44,13 @@ impl TokenProvider<Tenant, Grant> for Azd {
         let expires = answer.expires_on.as_deref().and_then(moment);
         Ok(Attempt::Token(Grant::Bearer(Token { secret, expires })))
     }
+}
+
+/// The file that tells who is logged in with azd.
+pub fn login(system: &dyn System) -> Option<PathBuf> {
+    let folder = system.setting("AZD_CONFIG_DIR").map(PathBuf::from);
+    let folder = folder.or_else(|| Some(system.home()?.join(".azd")))?;
+    Some(folder.join("auth").join("auth.json"))
 }
 
 #[derive(Deserialize)]

@@ -11,10 +11,17 @@ use super::{
 };
 use crate::{
     backend::{Backend, Credential},
-    cli::{World, keyring::choice::MODULE, tools::Index},
+    caching::Caching,
+    cli::{
+        World,
+        cache::{NO_PLACE, for_people},
+        keyring::choice::MODULE,
+        tools::Index,
+    },
     error::{Kind, Result},
     lookup::{Step, overhear},
     service::Service,
+    session_cache::kept::{self, Kept},
     store::is_in_use,
     sys::{
         http::{Request, Response},
@@ -23,7 +30,7 @@ use crate::{
 };
 
 /// Variables that concern every request.
-const NETWORK: [&str; 16] = [
+const NETWORK: [&str; 17] = [
     "HTTPS_PROXY",
     "https_proxy",
     "ALL_PROXY",
@@ -37,6 +44,7 @@ const NETWORK: [&str; 16] = [
     "SSL_CERT_DIR",
     "RINGBEARER_TIMEOUT",
     "RINGBEARER_STRICT",
+    "RINGBEARER_CACHE",
     "RINGBEARER_DEBUG",
     "RINGBEARER_INDEXES_ASKED",
     "ARTIFACTS_KEYRING_NOFUSS_RETRIES",
@@ -67,6 +75,8 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index,
     report.fact("backend", json!(backend.class()));
     report.add(&Finding::new(State::Good, "backend", format!("{} ({MODULE}{})", backend.title(), backend.class())))?;
     add_settings(world, report, backend)?;
+    let finding = of_cache(world, backend, &service);
+    report.add(&finding)?;
     let mut asked = 0;
     let mut broken = None;
     let mut given = None;
@@ -166,6 +176,24 @@ fn add_settings(world: &World<'_>, report: &mut Report<'_>, backend: &dyn Backen
         report.add(&Finding::new(State::Note, name, text))?;
     }
     Ok(())
+}
+
+/// What other commands would find kept. It is not used here: the steps are what is to be seen.
+fn of_cache(world: &World<'_>, backend: &dyn Backend, service: &Service) -> Finding {
+    let (system, finding) = (world.system, |text: &str| Finding::new(State::Note, "cache", text));
+    match Caching::read(system, Caching::Session) {
+        Err(error) => return Finding { state: State::Doubtful, ..Finding::of_error("cache", &error) },
+        Ok(Caching::Off) => return finding("off: each question signs in anew (RINGBEARER_CACHE)"),
+        Ok(Caching::Memory) => return finding("each process signs in for itself (RINGBEARER_CACHE)"),
+        Ok(Caching::Session) if !system.can_share() => return finding(NO_PLACE),
+        Ok(Caching::Session) => {}
+    }
+    let kept = backend.identity(system, service).and_then(|identity| kept::look(system, backend, &identity));
+    let Some(Kept { made, until, credential, .. }) = kept else { return finding("no token is kept in this session") };
+    let owner = credential.owner.as_deref().map_or_else(String::new, |owner| format!(" of {owner}"));
+    let age = for_people(system.now().duration_since(made).unwrap_or_default());
+    let left = for_people(until.duration_since(system.now()).unwrap_or_default());
+    finding(&format!("a token{owner}, got {age} ago, is kept in this session for {left}; it is not used here"))
 }
 
 /// Shows the credential to the registry, as a tool would, and says what its answer means. The host is one that the

@@ -15,6 +15,7 @@ use serde_json::json;
 use self::report::{Finding, Report, State};
 use super::{
     DONE, FAILED, World,
+    cache::for_people,
     tools::{Index, is_same, pip::Pip, served, uv::Uv},
 };
 use crate::{
@@ -90,14 +91,4 @@ fn add_credential(report: &mut Report<'_>, credential: &crate::backend::Credenti
         "credential",
         format!("user name {}{owner}; it {end}", super::shown(&credential.username)),
     ))
-}
-
-fn for_people(length: std::time::Duration) -> String {
-    let minutes = length.as_secs().div_ceil(60);
-    match minutes {
-        0..=1 => "a minute".to_owned(),
-        2..120 => format!("{minutes} minutes"),
-        120..2880 => format!("{} hours", minutes / 60),
-        _ => format!("{} days", minutes / 1440),
-    }
 }

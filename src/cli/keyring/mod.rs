@@ -22,7 +22,8 @@ use self::{
 use super::{DONE, Ending, FAILED, Memory, STORE_LIMIT, World, help, print, secret};
 use crate::{
     error::{Error, Kind, Result},
-    keyring::{ASKED_VARIABLE, fingerprint},
+    identity::fingerprint,
+    keyring::ASKED_VARIABLE,
     secret::Secret,
     service::Service,
     sys::real::LOOKUP_LIMIT,

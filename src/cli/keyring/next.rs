@@ -11,7 +11,7 @@ use log::debug;
 use crate::{
     cli::FAILED,
     error::{Error, Kind, Result},
-    keyring::fingerprint,
+    identity::fingerprint,
     secret::Secret,
     sys::{
         System,

@@ -21,6 +21,18 @@ impl Session for Real {
     fn shared(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         kernel::get(name)
     }
+
+    fn shared_names(&self, begin: &str) -> Vec<String> {
+        kernel::names(begin)
+    }
+
+    fn unshare(&self, name: &str) -> bool {
+        kernel::remove(name).is_some()
+    }
+
+    fn caller(&self) -> Option<String> {
+        kernel::parent()
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -36,16 +48,34 @@ impl Session for Real {
     fn shared(&self, _name: &str) -> Option<Zeroizing<Vec<u8>>> {
         None
     }
+
+    fn shared_names(&self, _begin: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn unshare(&self, _name: &str) -> bool {
+        false
+    }
+
+    fn caller(&self) -> Option<String> {
+        None
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod kernel {
-    use std::time::Duration;
+    use std::{path::Path, time::Duration};
 
-    use linux_keyutils::{KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
+    use linux_keyutils::{Key, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
     use zeroize::Zeroizing;
 
     use crate::sys::session::LONGEST_SHARED;
+
+    /// The most bytes of the kernel's list of keys that are read.
+    const LONGEST_LIST: usize = 4 * 1024 * 1024;
+
+    /// The most bytes of what the kernel tells of a process.
+    const LONGEST_STATUS: usize = 4096;
 
     /// The session's keyring, or that of the user's sessions where this one has none. Where the system call is not
     /// allowed, as in many containers, there is none.
@@ -73,11 +103,42 @@ mod kernel {
         kept.ok()
     }
 
-    pub(super) fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    /// The key of a name, if it is this user's own.
+    fn find(name: &str) -> Option<Key> {
         let key = ring()?.search(name).ok()?;
-        if key.metadata().ok()?.get_uid() != own() {
-            return None;
-        }
+        (key.metadata().ok()?.get_uid() == own()).then_some(key)
+    }
+
+    pub(super) fn remove(name: &str) -> Option<()> {
+        find(name)?.invalidate().ok()
+    }
+
+    /// By the list of all keys that this process may see: `search` tells then which of them are in the keyring. (The
+    /// list of the keyring itself comes without the names.)
+    pub(super) fn names(begin: &str) -> Vec<String> {
+        let Ok(list) = crate::sys::real::files::read(Path::new("/proc/keys"), LONGEST_LIST) else { return Vec::new() };
+        let list = String::from_utf8_lossy(&list);
+        // ID, flags, usage, timeout, permissions, user, group, type, then `name: size`.
+        let names = list.lines().filter_map(|line| line.split_whitespace().nth(8)?.strip_suffix(':'));
+        let mut names: Vec<_> =
+            names.filter(|name| name.starts_with(begin) && find(name).is_some()).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Its number, which is given again one day, and when it was started.
+    pub(super) fn parent() -> Option<String> {
+        let parent = rustix::process::getppid()?.as_raw_nonzero();
+        let status = crate::sys::real::files::read(Path::new(&format!("/proc/{parent}/stat")), LONGEST_STATUS).ok()?;
+        let status = String::from_utf8_lossy(&status);
+        // The name of the program, in parentheses, may hold anything. The start is the 22nd field, the 20th behind it.
+        let started = status.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
+        Some(format!("{parent} {started}"))
+    }
+
+    pub(super) fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let key = find(name)?;
         let mut buffer = Zeroizing::new(vec![0; LONGEST_SHARED]);
         // The kernel answers how long the key is, also if that is more than fits.
         let length = key.read(&mut *buffer).ok().filter(|length| *length <= LONGEST_SHARED)?;

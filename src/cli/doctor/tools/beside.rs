@@ -34,7 +34,7 @@ impl Machine<'_> {
         let has_password = |section: &str| {
             let Some(repository) = ini.value(section, "repository").map(Service::parse) else { return false };
             let is_in_question = self.served.iter().any(|(_, service, backend)| {
-                let realm = |service: &Service| Some(backend.identity(self.system, service)?.0);
+                let realm = |service: &Service| Some(backend.identity(self.system, service)?.realm);
                 backend.claims(&repository)
                     && repository.host() == service.host()
                     && realm(&repository) == realm(service)

@@ -1,5 +1,7 @@
-//! The login of the Azure CLI: `az account get-access-token`.
+//! The login of the Azure CLI: the token that it keeps ([`state`]), or `az account get-access-token`.
 //! <https://learn.microsoft.com/cli/azure/account#az-account-get-access-token>
+
+pub mod state;
 
 use std::{path::Path, time::Duration};
 
@@ -30,6 +32,13 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        match state::token(system, tenant) {
+            Ok(token) => {
+                debug!(step = "azure_cli", outcome = "noted"; "by the token that az keeps; az need not run");
+                return Ok(Attempt::Token(Grant::Bearer(token)));
+            }
+            Err(why) => debug!("azure_cli: az is asked, since {why}"),
+        }
         let Some(program) = system.find_program("az") else {
             return Ok(Attempt::skip("no az on PATH"));
         };

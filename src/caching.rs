@@ -1,0 +1,61 @@
+//! How long a token is kept, and where.
+
+use crate::{
+    error::{Error, Kind, Result},
+    sys::System,
+};
+
+/// Chooses.
+pub const CACHE_VARIABLE: &str = "RINGBEARER_CACHE";
+
+/// Where a token is kept until shortly before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caching {
+    /// Nowhere.
+    Off,
+    /// In the memory of the process.
+    Memory,
+    /// In the memory of the login session besides, where its other processes find it.
+    Session,
+}
+
+impl Caching {
+    /// What the environment asks for; `usual` if it asks for nothing.
+    pub fn read(system: &dyn System, usual: Self) -> Result<Self> {
+        let Some(value) = system.setting(CACHE_VARIABLE) else { return Ok(usual) };
+        match value.as_str() {
+            "off" => Ok(Self::Off),
+            "memory" => Ok(Self::Memory),
+            "session" => Ok(Self::Session),
+            _ => Err(Error::new(Kind::Configuration, format!("{CACHE_VARIABLE} is {value:?}, and no token is kept"))
+                .with_hint("choose one of off, memory, session, or unset it")),
+        }
+    }
+
+    /// Whether tokens may be kept at all. They are not for somebody who asked for a cache that is not known.
+    #[must_use]
+    pub fn is_allowed(system: &dyn System) -> bool {
+        Self::read(system, Self::Memory).is_ok_and(|caching| caching != Self::Off)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fake::Fake;
+
+    #[test]
+    fn what_is_not_known_is_an_error_and_allows_nothing() {
+        for (value, expected, is_allowed) in [
+            ("off", Some(Caching::Off), false),
+            ("memory", Some(Caching::Memory), true),
+            (" session ", Some(Caching::Session), true),
+            ("", Some(Caching::Session), true),
+            ("none", None, false),
+        ] {
+            let fake = Fake::default().variable(CACHE_VARIABLE, value);
+            assert_eq!(Caching::read(&fake, Caching::Session).ok(), expected, "{value}");
+            assert_eq!(Caching::is_allowed(&fake), is_allowed, "{value}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+"""What was measured of each side, in turn."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+
+#: The sides, as the columns of tables are headed: what is run, and with which backend.
+NATIVE, WHEEL, PEER, ALL_FOUR = "ringbearer, native", "ringbearer, wheel", "the peer", "all four peers"
+#: How they are called in a sentence.
+OURS = (NATIVE, WHEEL)
+
+
+@dataclass
+class Comparison:
+    """Figures of which less is better."""
+
+    name: str
+    #: What it is compared with.
+    peer: str
+    #: By side; in the place of figures, why there are none.
+    figures: dict[str, list[float] | str]
+    unit: str = "ms"
+    #: Whether the chart shows it.
+    is_charted: bool = field(default=True, repr=False)
+
+    def median(self, side: str) -> float | None:
+        """The median of a side's figures, if it has some."""
+        figures = self.figures.get(side)
+        return statistics.median(figures) if isinstance(figures, list) else None
+
+    def ratio(self, ours: str, theirs: str = PEER) -> float | None:
+        """How many times as much theirs is: the median over the runs, which were made in turn."""
+        mine, others = self.figures.get(ours), self.figures.get(theirs)
+        if not isinstance(mine, list) or not isinstance(others, list):
+            return None
+        return statistics.median(other / one for one, other in zip(mine, others))
+
+    def spread(self, side: str) -> str:
+        """The least and the most."""
+        figures = self.figures[side]
+        return f"{min(figures):.1f} to {max(figures):.1f}" if isinstance(figures, list) else ""
+
+    @property
+    def behind(self) -> dict[str, float]:
+        """Where ringbearer takes more than the peer: the ratio by side."""
+        ratios = {side: self.ratio(side) for side in OURS}
+        return {side: ratio for side, ratio in ratios.items() if ratio is not None and ratio < 1}

@@ -1,0 +1,92 @@
+"""The published peers and ringbearer, each installed beside keyring in an environment of its own, and their sizes."""
+
+from __future__ import annotations
+
+import glob
+import importlib.metadata
+import os
+from dataclasses import dataclass
+
+from lab.clients import KEYRING, Client, Workshop
+from lab.versions import PEERS, PIP
+
+#: Where environments are kept unless RINGBEARER_TEST_ENVIRONMENTS names another place.
+_ENVIRONMENTS = os.path.join("target", "test-environments")
+
+#: What ringbearer replaces, by their names in `PEERS`.
+FOUR = ("nofuss", "chainguard", "menda", "ssh_agent")
+#: For its size. It is installed and never run: what it runs is a program for .NET.
+ARTIFACTS_KEYRING = "artifacts-keyring==1.0.0"
+
+
+@dataclass
+class Size:
+    """What installing something adds."""
+
+    distributions: int
+    #: Of their files, without byte code.
+    bytes: int
+
+    @property
+    def megabytes(self) -> float:
+        """As package indexes count them."""
+        return self.bytes / 1e6
+
+
+class Environments:
+    """Nothing in any of them but keyring and one candidate, since a command looks through all that is installed."""
+
+    def __init__(self, wheel: str, cli_wheel: str) -> None:
+        if "menda" not in PEERS:
+            raise SystemExit("this benchmark needs Python 3.11: not all of the peers run on older ones")
+        self.workshop = Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+        self._wheel = os.path.abspath(wheel)
+        self.tool = self.workshop.tool()
+        self.native = self.workshop.native(os.path.abspath(cli_wheel))
+        self.bare = self.workshop._client("bench-plain", [KEYRING])
+        self.ours = self.workshop._client("bench-store", [KEYRING], self._wheel)
+        self.peers = {
+            name: self.workshop._client(f"bench-{name.replace('_', '-')}", [KEYRING, PEERS[name]]) for name in FOUR
+        }
+        self.all_four = self.workshop._client("bench-all-four", [KEYRING, *(PEERS[name] for name in FOUR)])
+
+    def artifacts_keyring(self) -> Client | str:
+        """The official one; or why it cannot be installed."""
+        try:
+            return self.workshop._client("bench-artifacts-keyring", [KEYRING, ARTIFACTS_KEYRING])
+        except RuntimeError as error:
+            return f"cannot be installed here: {str(error).splitlines()[-1].strip()}"
+
+    def with_pip(self) -> tuple[Client, Client]:
+        """pip that imports keyring, with ringbearer and with artifacts-keyring-nofuss beside it."""
+        return (
+            self.workshop._client("bench-pip", [KEYRING, PIP], self._wheel),
+            self.workshop._client("bench-pip-nofuss", [KEYRING, PIP, PEERS["nofuss"]]),
+        )
+
+    def added(self, client: Client) -> Size:
+        """What its environment has beyond keyring and what keyring needs."""
+        known = _distributions(self.bare)
+        added = [one for name, one in _distributions(client).items() if name not in known]
+        return Size(len(added), sum(map(_size, added)))
+
+
+def title(requirement: str) -> str:
+    """A requirement, as people call it."""
+    return requirement.replace("==", " ")
+
+
+def peer(name: str) -> str:
+    """A peer's name and version."""
+    return title(PEERS[name])
+
+
+def _distributions(client: Client) -> dict[str, importlib.metadata.Distribution]:
+    path = glob.glob(os.path.join(client.directory, "lib", "python*", "site-packages"))
+    return {one.metadata["Name"].lower(): one for one in importlib.metadata.distributions(path=path)}
+
+
+def _size(distribution: importlib.metadata.Distribution) -> int:
+    # A program is listed as ../../../bin/NAME.
+    paths = [str(distribution.locate_file(one)) for one in distribution.files or []]
+    return sum(os.path.getsize(path) for path in paths if os.path.exists(path) and not path.endswith(".pyc"))

@@ -1,0 +1,158 @@
+"""``keyring get`` for each registry, cold and warm, near and far; and the memory of a process that did one look-up."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+
+from lab import chainctl
+from lab.cli_stand_ins import StandIns
+from lab.clients import Client
+from lab.cloud import PracticeCloud
+
+from .comparison import ALL_FOUR, NATIVE, PEER, WHEEL, Comparison
+from .environments import Environments, peer
+from .spawned import UNCOUNTED, Command, in_turn
+from .store import Stage
+
+#: Milliseconds that each request takes, or chainctl, in the place of the requests that it makes.
+NEAR, FAR = 0, 100
+
+#: menda-keyring has the priority of keyring's chainer, and which of them is chosen changes from run to run.
+CHAINER = {"PYTHON_KEYRING_BACKEND": "keyring.backends.chainer.ChainerBackend"}
+
+#: Prints what the first look-up of a process took, and the second.
+_TWICE = """
+import sys, time, keyring
+keyring.get_keyring()
+for _ in range(2):
+    start = time.perf_counter()
+    assert keyring.get_password(*sys.argv[1:])
+    print((time.perf_counter() - start) * 1000)
+"""
+
+
+@dataclass
+class Registry:
+    """A registry whose user is logged in in a way that ringbearer and the peer know."""
+
+    name: str
+    #: The package that ringbearer replaces there, by its name in `PEERS`.
+    rival: str
+    url: str
+    user: str
+    #: What the user has in the environment.
+    variables: dict[str, str] = field(default_factory=dict)
+    #: In front of PATH.
+    path: tuple[str, ...] = ()
+
+
+class Desk:
+    """A practice cloud, a home directory, and the commands that somebody there could run."""
+
+    def __init__(self, environments: Environments, cloud: PracticeCloud, directory: str) -> None:
+        self.environments = environments
+        self.cloud = cloud
+        self._directory = directory
+        self._stand_ins = StandIns(directory)
+        self._token = cloud.chainguard.token()
+        bearer = cloud.azure.directory.user_token(cloud.azure.frodo)
+        self.azure_variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}
+        azure, menda, chainguard = cloud.azure.feed.url(), cloud.menda.plugins.url, cloud.chainguard.python.url
+        self.registries = [
+            Registry("Azure", "nofuss", azure, "VssSessionToken", self.azure_variables),
+            Registry("Chainguard", "chainguard", chainguard, "_token", path=(self._stand_ins.directory,)),
+            Registry("Menda", "menda", menda, "aws", cloud.menda.variables),
+        ]
+
+    def be_far(self, latency: int) -> None:
+        """Let each request, and each chainctl, take so many milliseconds longer."""
+        self.cloud.faults.latency = latency / 1000
+        answer = chainctl.logged_in(self._token)
+        answer.delay = latency / 1000
+        self._stand_ins.chainctl(answer)
+
+    def environment(self, registry: Registry, client: Client, **variables: str) -> dict[str, str]:
+        """A user's variables; on PATH are the client's own programs, so that there is no next keyring."""
+        path = [client.bin, *registry.path]
+        return self.cloud.environment(self._directory, path=path, **registry.variables, **variables)
+
+    def get(self, registry: Registry, client: Client, **variables: str) -> Command:
+        """``keyring get``."""
+        words = [client.program("keyring"), "get", registry.url, registry.user]
+        return Command(words, self.environment(registry, client, **variables))
+
+    def commands(self, registry: Registry, cache: str) -> dict[str, Command]:
+        """``keyring get`` of each side."""
+        made, off = self.environments, {"RINGBEARER_CACHE": cache} if cache else {}
+        return {
+            NATIVE: self.get(registry, made.native, **off),
+            WHEEL: self.get(registry, made.ours, **off),
+            PEER: self.get(registry, made.peers[registry.rival]),
+            ALL_FOUR: self.get(registry, made.all_four, **CHAINER),
+        }
+
+    def twice(self, registry: Registry, client: Client) -> tuple[float, float]:
+        """Milliseconds that the first look-up of a process takes, and the second."""
+        words = ["python", "-c", _TWICE, registry.url, registry.user]
+        ended = client.run(words, self.environment(registry, client)).check()
+        first, second = ended.stdout.split()
+        return float(first), float(second)
+
+
+def measure_look_ups(environments: Environments, near: int, far: int) -> list[Comparison]:
+    """Every registry, with so many runs near by and so many far away."""
+    found = []
+    with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
+        desk = Desk(environments, cloud, directory)
+        for registry in desk.registries:
+            for latency, runs in ((NEAR, near), (FAR, far)):
+                desk.be_far(latency)
+                found += _commands(desk, registry, latency, runs)
+                found += _calls(desk, registry, latency, runs)
+    return found
+
+
+def _commands(desk: Desk, registry: Registry, latency: int, runs: int) -> list[Comparison]:
+    """A new process each: nothing is kept anywhere, and then the same again."""
+    where, rival = f"{registry.name}, {latency} ms away", peer(registry.rival)
+    cold = {side: command.milliseconds for side, command in desk.commands(registry, "off").items()}
+    # The uncounted runs leave what may be left.
+    warm = {side: command.milliseconds for side, command in desk.commands(registry, "").items()}
+    del warm[ALL_FOUR]
+    return [
+        Comparison(f"{where}: keyring get, cold", rival, in_turn(f"{where}, cold", runs, cold)),
+        Comparison(f"{where}: keyring get, again", rival, in_turn(f"{where}, again", runs, warm)),
+    ]
+
+
+def _calls(desk: Desk, registry: Registry, latency: int, runs: int) -> list[Comparison]:
+    """Two look-ups in one process, through keyring's functions."""
+    where, rival = f"{registry.name}, {latency} ms away", peer(registry.rival)
+    clients = {WHEEL: desk.environments.ours, PEER: desk.environments.peers[registry.rival]}
+    stage, pairs = Stage(f"{where}, in one process", runs), {side: [] for side in clients}
+    for number in range(-UNCOUNTED, runs):
+        for side, client in clients.items():
+            pair = desk.twice(registry, client)
+            if number >= 0:
+                pairs[side].append(pair)
+        if number >= 0:
+            stage.step()
+    first, second = ({side: [pair[place] for pair in found] for side, found in pairs.items()} for place in (0, 1))
+    return [
+        Comparison(f"{where}: first look-up in a process", rival, first, is_charted=False),
+        Comparison(f"{where}: second look-up in a process", rival, second, is_charted=False),
+    ]
+
+
+def measure_memory(environments: Environments, runs: int) -> list[Comparison]:
+    """The most that a cold ``keyring get`` holds."""
+    found = []
+    with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
+        desk = Desk(environments, cloud, directory)
+        desk.be_far(NEAR)
+        for registry in desk.registries:
+            sides = {side: command.mebibytes for side, command in desk.commands(registry, "off").items()}
+            figures = in_turn(f"memory, {registry.name}", runs, sides, uncounted=1)
+            found.append(Comparison(f"{registry.name}: keyring get, cold", peer(registry.rival), figures, "MiB"))
+    return found

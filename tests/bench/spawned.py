@@ -1,0 +1,63 @@
+"""What a command takes, each time under a parent of its own, as a tool is that runs it once and ends.
+
+The parent is a small process: it does not share its time with the practice cloud. ringbearer knows its parent, and
+takes one that asks twice within seconds for a tool whose first answer was refused.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .store import Stage
+
+_PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "spawned_program.py")
+
+#: The first runs are not counted: they fill the caches, of byte code and of files.
+UNCOUNTED = 2
+
+
+@dataclass
+class Command:
+    """A command and the world it runs in."""
+
+    words: list[str]
+    environment: dict[str, str]
+    #: The expected exit code.
+    code: int = 0
+
+    def milliseconds(self) -> float:
+        """The wall time of one run, from the start of the process to its end."""
+        return self._run("time")
+
+    def mebibytes(self) -> float:
+        """The most memory that one run held."""
+        return self._run("memory") / 1024
+
+    def with_variables(self, **variables: str) -> Command:
+        """The same with more variables."""
+        return Command(self.words, {**self.environment, **variables}, self.code)
+
+    def _run(self, what: str) -> float:
+        # -S without `site`, which a virtual environment's Python needs and this program does not.
+        parent = [sys.executable, "-I", "-S", _PROGRAM, what, self.environment["HOME"], *map(str, self.words)]
+        ended = subprocess.run(parent, env=self.environment, capture_output=True, text=True, check=False)
+        if ended.returncode != self.code:
+            raise SystemExit(f"{' '.join(self.words)} ended with {ended.returncode}: {ended.stderr.strip()}")
+        return float(ended.stdout)
+
+
+def in_turn(name: str, runs: int, sides: dict[str, Callable[[], float]], uncounted: int = UNCOUNTED) -> dict:
+    """Figures of each side, A B C A B C ..., so that a machine whose speed drifts slows all alike."""
+    stage, figures = Stage(name, runs), {side: [] for side in sides}
+    for number in range(-uncounted, runs):
+        for side, measure in sides.items():
+            figure = measure()
+            if number >= 0:
+                figures[side].append(figure)
+        if number >= 0:
+            stage.step()
+    return figures
