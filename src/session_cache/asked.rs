@@ -1,8 +1,8 @@
 //! Who was given what: a tool that asks the same twice within seconds was refused with the first answer, and gets a token
 //! that was made after that.
 //!
-//! pip is such a tool: told to ask by `--keyring-provider subprocess`, it asks before its first request, and again after a
-//! 401. What is noted holds no secret.
+//! A tool is told by the process that it is. Whoever runs pip or uv anew asks in another process, and cannot be told from
+//! somebody who was let in: for them there is `ringbearer cache clear`. What is noted holds no secret.
 
 use std::time::{Duration, SystemTime};
 

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-import os
+import ctypes
+import functools
+import platform
 import shutil
-import subprocess
 import sys
 
 import pytest
 
-_PROGRAM = """
-import ctypes, platform, sys
-number = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
-get_keyring_id, session = 0, -3
-sys.exit(ctypes.CDLL(None).syscall(number, get_keyring_id, session, 0) < 0)
-"""
+_NUMBERS = {"x86_64": 250, "aarch64": 219}
+_JOIN_SESSION_KEYRING, _GET_KEYRING_ID, _SESSION = 1, 0, -3
+
+
+def _keyctl(operation: int, *arguments: int) -> int:
+    """The system call, which Python does not have."""
+    number = _NUMBERS.get(platform.machine(), -1) if sys.platform == "linux" else -1
+    return -1 if number < 0 else ctypes.CDLL(None).syscall(number, operation, *map(ctypes.c_long, arguments))
+
+
+def new_session() -> None:
+    """Gives this thread, and the programs that it starts, a keyring that no other has; where there is none, nothing."""
+    _keyctl(_JOIN_SESSION_KEYRING, 0)
+
+
+@functools.lru_cache(maxsize=None)
+def can_share() -> bool:
+    """Whether they can: the system call is Linux's, and many containers forbid it."""
+    return _keyctl(_GET_KEYRING_ID, _SESSION, 0) >= 0
 
 
 def need_sharing() -> None:
-    """Skips a test where they cannot: the system call is Linux's, and many containers forbid it."""
-    if sys.platform == "linux" and shutil.which("strace"):
-        asked = subprocess.run([sys.executable, "-c", _PROGRAM], env=dict(os.environ), check=False)
-        if asked.returncode == 0:
-            return
-    pytest.skip("the kernel's key retention service, or strace, is not there")
+    """Skips a test where they cannot."""
+    if not (can_share() and shutil.which("strace")):
+        pytest.skip("the kernel's key retention service, or strace, is not there")
+
+
+def sign_ins(processes: int) -> int:
+    """How often so many native programs sign in, one after the other."""
+    return 1 if can_share() else processes

@@ -13,6 +13,7 @@ from asking import Asking
 from browser import Browser
 from commands import Commands
 from doctor import Doctor
+from lab import kernel_keys
 from lab.authority import CertificateAuthority
 from lab.azure.directory import Application
 from lab.cli_stand_ins import StandIns
@@ -29,6 +30,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # The agent of Windows' OpenSSH is a service of the machine's: no test can have one of its own there.
 collect_ignore_glob = ["test_store*.py"] if os.name == "nt" else []
+
+
+@pytest.fixture(autouse=True)
+def session_of_its_own() -> None:
+    """What ringbearer keeps in a login session is not seen by other tests, nor by the developer's own programs."""
+    kernel_keys.new_session()
 
 
 @pytest.fixture(scope="session")

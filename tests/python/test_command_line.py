@@ -17,7 +17,7 @@ from lab.cloud import PracticeCloud
 
 ROOT = Path(__file__).resolve().parents[2]
 
-COMMANDS = ["get", "set", "del", "doctor", "token", "exec", "setup", "store", "completions"]
+COMMANDS = ["get", "set", "del", "doctor", "cache", "token", "exec", "setup", "store", "completions"]
 STORE_COMMANDS = ["init", "status", "list", "rotate", "rekey", "export", "import", "lock"]
 HELPS = [(), *((command,) for command in COMMANDS), *(("store", command) for command in STORE_COMMANDS)]
 

@@ -142,7 +142,7 @@ def test_the_next_keyring_has_the_same_streams_signals_and_open_files(
     keyring: NativeKeyring, native: Client, tmp_path: Path
 ) -> None:
     lines = [
-        "cat /proc/self/status | while read name value; do case $name in Sig*|Shd*) echo $name $value;; esac; done"
+        "while read name value; do case $name in Sig[BICP]*|Shd*) echo $name $value;; esac; done </proc/self/status"
     ]
     behind = keyring_script(tmp_path / "behind", *lines, "ls /proc/self/fd", "cat", "echo told >&2")
     keyring.behind = [behind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lab import kernel_keys
 from lab.azure.organisations import READ, WRITE
 from lab.cli_stand_ins import StandIns, az_not_logged_in, az_token
 from lab.clients import Client
@@ -48,7 +49,7 @@ def test_uv_locks_and_syncs_with_a_user_name_in_a_variable(
     environment = registry.environment(native.bin, **variables, UV_CACHE_DIR=str(tmp_path / "other-cache"))
     synced = tool.run(["uv", "sync", "--frozen"], environment, directory=project.directory).check()
     assert_installed(packages_of(project))
-    assert_kept(registry, 2, locked, synced)
+    assert_kept(registry, kernel_keys.sign_ins(2), locked, synced)
 
 
 def test_uv_installs_without_a_user_name_where_the_index_always_authenticates(

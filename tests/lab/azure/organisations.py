@@ -209,6 +209,11 @@ class Organisation:
         with self._lock:
             self._grants[password] = grant
 
+    def withdraw(self, password: str) -> None:
+        """Let a password be good for nothing any more."""
+        with self._lock:
+            del self._grants[password]
+
     def check(self, password: str) -> Grant | None:
         """What a password is good for here and now; None when it is good for nothing.
 
