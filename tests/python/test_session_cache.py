@@ -177,3 +177,21 @@ def test_a_full_quota_loses_nothing(cloud: PracticeCloud, keyring: NativeKeyring
     words = [keyring.native.program("keyring"), "get", SERVICE, "frodo"]
     found = subprocess.run([*full, *words], env=keyring.environment(), capture_output=True, check=False)
     assert (found.returncode, found.stderr) == (0, b"") and found.stdout
+
+
+@pytest.mark.parametrize("reads_state", [True, False], ids=["by its file", "by running it"])
+def test_a_login_with_the_real_az_signs_in_once(
+    cloud: PracticeCloud, native: Client, azure_cli: Client, home: Path, reads_state: bool
+) -> None:
+    kernel_keys.need_sharing()
+    cloud.entra.device_user = cloud.azure.frodo
+    variables = {} if reads_state else {"RINGBEARER_AZURE_CLI_CACHE": "off"}
+    environment = cloud.environment(home, path=[native.bin, azure_cli.bin], **variables)
+    azure_cli.run(["az", "login", "--use-device-code", "--output", "none"], environment).check()
+    words = ["keyring", "get", SERVICE, "frodo"]
+    first = native.run(words, environment).check().stdout
+    cloud.log.clear()
+    assert native.run(words, environment).check().stdout == first
+    assert cloud.log.requests() == []
+    azure_cli.run(["az", "logout"], environment).check()
+    assert native.run(words, environment).code == 1
