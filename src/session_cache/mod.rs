@@ -71,7 +71,7 @@ pub fn get(
         }
         debug!("the one that asks was given the token of this session a moment ago, and comes back: signing in anew");
     }
-    let Some(_lock) = take_turn(system, backend.name(), &identity.realm)? else { return alone() };
+    let _lock = take_turn(system, backend.name(), &identity.realm)?;
     // Whoever had the turn before may have signed in, and changed the files of the login by that.
     let Some(before) = ask() else { return alone() };
     if let Some(kept) = kept::look(system, backend, &before).filter(|kept| kept.made >= start) {
