@@ -12,11 +12,15 @@ LOCKED ?= --locked
 FUZZ_SECONDS ?= 60
 # More arguments for pytest: make python-test PYTEST_ARGS="-k uv -x"
 PYTEST_ARGS ?=
+# What cargo-deny looks at.
+DENY ?= licenses bans sources
 
 VENV := .venv
 BIN := $(VENV)/bin
 # Touched when .venv holds what tests/requirements.txt says.
 VENV_READY := $(VENV)/.ready
+# Keeps the machine that builds a wheel out of the wheel.
+NEUTRAL := $(BIN)/python $(CURDIR)/.ci/neutral.py
 # Where mypy finds the installed wheel, apart from the tools.
 STUBS_VENV := target/stubs-venv
 
@@ -34,7 +38,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 # Cargo and pytest use the cores themselves, and share one target directory.
 .NOTPARALLEL:
-.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test workflows test demo bench clean clean-venv
+.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test workflows deny reproducible test demo bench clean clean-venv
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -52,13 +56,15 @@ $(VENV_READY): tests/requirements.txt
 wheel: $(VENV_READY) ## build the release wheel into target/wheels
 	@echo "== building the wheel"
 	@rm -rf target/wheels
-	@$(BIN)/maturin build --quiet --release $(LOCKED) --interpreter $(PYO3_PYTHON) --out target/wheels
+	@$(NEUTRAL) run $(BIN)/maturin build --quiet --release $(LOCKED) --interpreter $(PYO3_PYTHON) --out target/wheels
+	@$(NEUTRAL) tidy target/wheels/*.whl
 	@ls -l target/wheels/*.whl | awk '{ printf "   %s, %d KiB\n", $$NF, $$5 / 1024 }'
 
 cli-wheel: $(VENV_READY) ## build the native programs, as a wheel, into target/cli-wheels
 	@echo "== building the native programs"
 	@rm -rf target/cli-wheels
-	@cd cli && ../$(BIN)/maturin build --quiet --release $(LOCKED) --out ../target/cli-wheels
+	@cd cli && $(CURDIR)/$(NEUTRAL) run ../$(BIN)/maturin build --quiet --release $(LOCKED) --out ../target/cli-wheels
+	@$(NEUTRAL) tidy target/cli-wheels/*.whl
 	@ls -l target/cli-wheels/*.whl | awk '{ printf "   %s, %d KiB\n", $$NF, $$5 / 1024 }'
 
 wheel-debug: $(VENV_READY) ## build a debug wheel, fast, into target/wheels-debug
@@ -129,6 +135,15 @@ workflows: $(VENV_READY) ## check the workflows, offline
 	@$(BIN)/zizmor --quiet --offline --no-progress --persona pedantic .github
 	@if command -v actionlint >/dev/null 2>&1; then actionlint; else echo "   (actionlint is not installed: skipped)"; fi
 
+deny: ## what may enter the dependency tree: licences, bans, sources; advisories need the network (DENY=advisories)
+	@echo "== dependencies"
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny $(LOCKED) check $(DENY); \
+	else echo "   (cargo-deny is not installed: skipped; CI runs it)"; fi
+
+reproducible: $(VENV_READY) ## build the wheels of the last commit twice, in different places, and compare them
+	@echo "== the same wheels twice"
+	@$(BIN)/python .ci/reproducible.py
+
 # Cheap parts first; the wheel is built once and handed on.
 test: ## everything, stopping at the first part that fails
 	@begin=$$(date +%s); timings=""; \
@@ -137,7 +152,7 @@ test: ## everything, stopping at the first part that fails
 		$(MAKE) --no-print-directory "$$@" || { echo "== FAILED: make $$*"; exit 1; }; \
 		timings="$$timings   $$1: $$(($$(date +%s) - start)) s;"; \
 	}; \
-	part venv; part workflows; part lint; part rust-test; part fuzz FUZZ_SECONDS=5; part wheel; part cli-wheel; \
+	part venv; part workflows; part deny; part lint; part rust-test; part fuzz FUZZ_SECONDS=5; part wheel; part cli-wheel; \
 	wheel=$$(ls target/wheels/ringbearer-*.whl); cli=$$(ls target/cli-wheels/ringbearer_cli-*.whl); \
 	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel" CLI_WHEEL="$$cli"; \
 	echo "== all passed in $$(($$(date +%s) - begin)) s"; \
@@ -151,6 +166,8 @@ bench: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## repeat the figures in 
 	@PYTHONPATH=tests $(BIN)/python -m bench.store --wheel "$(abspath $(built_or_given))" --chart docs/store-benchmark.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.command --wheel "$(abspath $(built_or_given))" \
 		--cli-wheel "$(abspath $(built_or_given_cli))" --chart docs/command-benchmark.svg
+	@PYTHONPATH=tests $(BIN)/python -m bench.peers --wheel "$(abspath $(built_or_given))" \
+		--cli-wheel "$(abspath $(built_or_given_cli))" --chart docs/benchmark.svg --table target/benchmark.md
 
 clean: ## remove everything that was built or installed
 	@rm -rf target dist

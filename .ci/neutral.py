@@ -29,7 +29,10 @@ SOURCES = b"path+file:///ringbearer#"
 def variables(extra_homes: tuple[str, ...] = ()) -> dict[str, str]:
     """What a build needs in its environment, besides what is there."""
     homes = [os.environ.get("CARGO_HOME") or str(Path.home() / ".cargo"), *extra_homes]
-    flags = [os.environ.get("RUSTFLAGS", ""), *(f"--remap-path-prefix={home}={CRATES}" for home in homes)]
+    flags = [
+        os.environ.get("RUSTFLAGS", ""),
+        *(f"--remap-path-prefix={home}={CRATES}" for home in dict.fromkeys(homes)),
+    ]
     if any(" " in flag for flag in flags[1:]):
         # Cargo splits them at blanks. Such a wheel is none to publish.
         flags = flags[:1]
@@ -75,6 +78,8 @@ def main(arguments: list[str]) -> int:
     if task == "run" and words:
         return subprocess.run(words, env={**os.environ, **variables()}, check=False).returncode
     if task == "variables" and not words:
+        # For GitHub Actions also on Windows.
+        sys.stdout.reconfigure(newline="\n")
         # The second is where the images of manylinux and musllinux keep crates.
         for name, value in variables(extra_homes=("/root/.cargo",)).items():
             print(f"{name}={value}")

@@ -2,8 +2,8 @@
 
     python .ci/reproducible.py [--keep DIRECTORY]
 
-The places differ in their directories, in where crates lie, in the target directory, the time zone, the language and the
-mask for new files. What is not committed is not built.
+The places differ in their directories, in where crates lie, in the target directory, the time zone, the language and
+the mask for new files. What is not committed is not built.
 """
 
 from __future__ import annotations

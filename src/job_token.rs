@@ -52,8 +52,13 @@ pub fn of_this_job(system: &dyn System, file_variable: &str, audience: &str) -> 
 pub fn ask(system: &dyn System, request: &Request, issuer: &str, field: &str, hint: &str) -> Result<Secret> {
     let response = retry::send(system, request)?;
     if !response.is_success() {
-        let refusal = format!("{issuer} gave this job no identity token (HTTP {})", response.status);
-        return Err(Error::new(Kind::Rejected, refusal).with_hint(hint));
+        let (host, status) = (&response.host, response.status);
+        let refusal =
+            |kind| Error::new(kind, format!("{issuer} gave this job no identity token ({host}: HTTP {status})"));
+        return Err(match response.way_out() {
+            Some(way_out) => refusal(Kind::Protocol).with_hint(way_out),
+            None => refusal(Kind::Rejected).with_hint(hint),
+        });
     }
     let mut answer: Map<String, Value> = response.json()?;
     let token = match answer.remove(field) {

@@ -33,6 +33,9 @@ pub const LOG_ROOT: &str = "ringbearer";
 /// its limit by itself, unless the operating system keeps it from doing so.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long a lookup that was given up has, to end its child processes and to give the terminal back.
+pub const FAREWELL: Duration = Duration::from_millis(150);
+
 /// A line for the caller's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -121,10 +124,17 @@ impl<Outcome: Send + 'static> Lookup<Outcome> {
         Ok(Self { events, cancel, patience })
     }
 
-    /// Gives the lookup up. It has a moment to end what it started.
-    pub fn give_up(&mut self) {
+    /// Gives the lookup up. It has so long to end what it started; what waits for the network does not see the word
+    /// before that answers, and is left alone.
+    pub fn give_up(&mut self, farewell: Duration) {
         self.cancel.cancel();
-        self.patience = self.patience.min(GRACE);
+        self.patience = self.patience.min(farewell);
+    }
+
+    /// The word that it was given up.
+    #[must_use]
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     /// Waits for what the lookup says next, `glance` at the most; `None` if it says nothing so long.

@@ -81,12 +81,13 @@ fn run(work: Work, environment: Environment, signals: &Signals) -> Result<Ending
     })?;
     loop {
         match lookup.next_event(GLANCE) {
-            Some(Event::Log(line)) => log.tell(&Standard, &line, start.elapsed()),
+            // Whoever gave up has heard enough.
+            Some(Event::Log(line)) if !signals.caught() => log.tell(&Standard, &line, start.elapsed()),
             Some(Event::Done(outcome)) => return outcome,
-            None => {}
+            Some(Event::Log(_)) | None => {}
         }
         if signals.caught() {
-            lookup.give_up();
+            lookup.give_up(cli::farewell(limit));
         }
     }
 }

@@ -97,7 +97,10 @@ fn refusal(response: &Response, secrets: &[&str]) -> Error {
         .unwrap_or_default();
     let kind = if (400..500).contains(&response.status) { Kind::Rejected } else { Kind::Protocol };
     let error = Error::new(kind, format!("{} answered with HTTP {}{said}", response.host, response.status));
-    if response.status == 429 || response.status >= 500 { error.with_hint("try again later") } else { error }
+    match response.way_out() {
+        Some(way_out) => error.with_hint(way_out),
+        None => error,
+    }
 }
 
 #[cfg(test)]

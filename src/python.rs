@@ -12,7 +12,7 @@
 use std::{
     ffi::OsString,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,6 @@ use log::{Level, LevelFilter};
 use pyo3::{
     exceptions::PyRuntimeError,
     prelude::*,
-    sync::PyOnceLock,
     types::{PyBytes, PyString, PyType},
 };
 
@@ -31,7 +30,7 @@ use crate::{
     error::{Error, Kind, Result},
     identity::fingerprint,
     keyring::{ASKED_VARIABLE, Keyring},
-    lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
+    lookup::{Event, FAREWELL, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
     session_cache,
@@ -41,6 +40,9 @@ use crate::{
         real::{Environment, LOOKUP_LIMIT, Real, Standard},
     },
 };
+
+/// How often the end of what was given up is looked for.
+const PACE: Duration = Duration::from_millis(5);
 
 /// How often the waiting thread looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -69,6 +71,30 @@ fn memory(_python: Python<'_>) -> Arc<Memory> {
             memory
         }
     }
+}
+
+/// The look-ups under way: of which process, whether each has ended, and the word to give it up. The mutex is only ever
+/// taken with Python's lock held, as that of [`MEMORY`].
+static UNDER_WAY: Mutex<Vec<(u32, Weak<()>, Cancel)>> = Mutex::new(Vec::new());
+
+/// Gives up the look-ups under way, and lets them end their child processes. Python calls it when it ends: whoever waits for
+/// one in a daemon thread never comes back.
+#[pyfunction]
+#[allow(clippy::disallowed_methods)] // No lookup is left whose deadline it could keep to.
+fn give_up_look_ups(python: Python<'_>) {
+    let process = std::process::id();
+    let mut under_way = std::mem::take(&mut *UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner));
+    under_way.retain(|(owner, life, _)| *owner == process && life.strong_count() > 0);
+    for (_, _, cancel) in &under_way {
+        cancel.cancel();
+    }
+    python.detach(|| {
+        let mut left = FAREWELL;
+        while under_way.iter().any(|(_, life, _)| life.strong_count() > 0) && !left.is_zero() {
+            std::thread::sleep(PACE);
+            left = left.saturating_sub(PACE);
+        }
+    });
 }
 
 /// The credential of `backend` for `service`, as (user name, password); `None` if the service is not
@@ -209,7 +235,7 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
         }
         if let Err(signal) = python.check_signals() {
             // It has a moment to end its child processes, and to give the terminal back.
-            lookup.give_up();
+            lookup.give_up(cli::farewell(limit));
             interruption = Some(signal);
         }
     };
@@ -246,6 +272,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     LogToLookup::install();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(get_credential, module)?)?;
+    let give_up = wrap_pyfunction!(give_up_look_ups, module)?;
+    module.py().import("atexit")?.call_method1("register", (give_up,))?;
     module.add_function(wrap_pyfunction!(store_get, module)?)?;
     module.add_function(wrap_pyfunction!(store_find, module)?)?;
     module.add_function(wrap_pyfunction!(store_set, module)?)?;
@@ -321,9 +349,21 @@ fn look_up<Outcome: Send + 'static>(
 ) -> PyResult<Result<Outcome>> {
     let for_lookup = Arc::clone(memory);
     let network = Arc::clone(&memory.network);
-    let lookup = Lookup::start(environment, network, level_of(logger)?, limit, move |system| work(&for_lookup, system));
+    let life = Arc::new(());
+    let alive = Arc::downgrade(&life);
+    let lookup = Lookup::start(environment, network, level_of(logger)?, limit, move |system| {
+        let outcome = work(&for_lookup, system);
+        drop(life);
+        outcome
+    });
     match lookup {
-        Ok(lookup) => wait_for(python, lookup, logger),
+        Ok(lookup) => {
+            let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.retain(|(_, life, _)| life.strong_count() > 0);
+            under_way.push((std::process::id(), alive, lookup.cancel()));
+            drop(under_way);
+            wait_for(python, lookup, logger)
+        }
         Err(error) => Ok(Err(error)),
     }
 }
@@ -396,10 +436,6 @@ fn level_of(logger: &Bound<'_, PyAny>) -> PyResult<LevelFilter> {
     })
 }
 
-/// The module with the exceptions. `backends.py` has imported it long before it is needed, so that
-/// nothing is loaded then.
-static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-
 /// The Python exception of an error: the class of `ringbearer.errors` by its name or for its kind.
 fn to_python(python: Python<'_>, error: &Error) -> PyErr {
     exception(python, error.name().unwrap_or_else(|| class_of(error.kind())), error)
@@ -431,8 +467,10 @@ fn class_of(kind: Kind) -> &'static str {
 }
 
 fn exception(python: Python<'_>, class: &str, error: &Error) -> PyErr {
-    let module = ERRORS.get_or_try_init(python, || python.import("ringbearer.errors").map(Bound::unbind));
-    let class = module.and_then(|module| Ok(module.bind(python).getattr(class)?.cast_into::<PyType>()?));
+    // `backends.py` has imported it long before, so that nothing is loaded now. It is not kept here: interpreters that
+    // share this library have one each, and some end before others.
+    let module = python.import("ringbearer.errors");
+    let class = module.and_then(|module| Ok(module.getattr(class)?.cast_into::<PyType>()?));
     match class {
         Ok(class) => {
             let exception = PyErr::from_type(class, error.to_string());

@@ -80,8 +80,8 @@ fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&s
         status => format!("{} gave no session token for {who} (HTTP {status}){quoted}", response.host),
     };
     let error = Error::new(kind, what);
-    if response.status == 429 || response.status >= 500 {
-        error.with_hint("try again later")
+    if let Some(way_out) = response.way_out() {
+        error.with_hint(way_out)
     } else if kind == Kind::Rejected || response.status == 403 {
         error.with_hint(format!("is {who} a member of {}? If not, sign in as somebody who is", feed.portal()))
     } else {

@@ -32,6 +32,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::{Error, Kind, Result, quote},
     keyring::Keyring,
+    lookup::FAREWELL,
     store::{Entry, Store},
     sys::{
         System,
@@ -88,6 +89,13 @@ pub struct World<'all> {
     pub console: &'all dyn Console,
     /// What the process remembers.
     pub memory: &'all Memory,
+}
+
+/// How long a command that was given up has to end what it started. One that may be writing the store leaves no temporary
+/// file behind.
+#[must_use]
+pub fn farewell(limit: Duration) -> Duration {
+    if limit == STORE_LIMIT { Duration::from_secs(1) } else { FAREWELL }
 }
 
 impl Command {

@@ -97,6 +97,12 @@ pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> 
         })),
         Err(error) if error.ends_the_lookup() || Keyring::is_strict(|name| world.system.variable(name)) => Err(error),
         Err(error) => {
+            // Whoever gave up needs no reason.
+            if let Err(over) = world.system.check()
+                && over.kind() == Kind::Cancelled
+            {
+                return Err(over);
+            }
             world.console.tell(&format!("ringbearer: {error}\n"));
             Ok(None)
         }

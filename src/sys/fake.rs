@@ -130,7 +130,8 @@ impl Fake {
 
     /// Announces one request that fails.
     pub(crate) fn failure(self, method: http::Method, url: &str, transient: bool) -> Self {
-        let failure = http::Failure { error: Error::new(Kind::Network, "the connection broke"), transient };
+        let failure =
+            http::Failure { error: Error::new(Kind::Network, "the connection broke"), transient, broke_off: transient };
         self.lock().answers.push_back((method, url.to_owned(), Err(failure)));
         self
     }

@@ -168,6 +168,16 @@ pub struct Response {
 }
 
 impl Response {
+    /// What to do if the status tells of trouble on the way, and not that somebody refused.
+    #[must_use]
+    pub fn way_out(&self) -> Option<&'static str> {
+        match self.status {
+            429 | 500.. => Some("try again later"),
+            203 | 300..=399 => Some("check the network and the VPN"),
+            _ => None,
+        }
+    }
+
     /// The values of a header, in the order they came.
     pub fn header_values<'response>(&'response self, name: &'response str) -> impl Iterator<Item = &'response str> {
         self.headers.iter().filter(move |(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -209,6 +219,8 @@ pub struct Failure {
     pub error: Error,
     /// Whether the same request may well succeed a moment later.
     pub transient: bool,
+    /// Whether somebody took the connection and broke it off.
+    pub broke_off: bool,
 }
 
 /// Whether a URL names this very machine by its loopback address or as `localhost`.

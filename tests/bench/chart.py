@@ -96,8 +96,8 @@ class Panel:
         return math.log10(value) if self.is_logarithmic else value
 
 
-def draw(title: str, legend: Sequence[tuple[str, str]], panels: Sequence[Panel], below: str = "") -> str:
-    """The text of an SVG file. The legend tells for each kind whose it is; what is said below is small."""
+def draw(title: str, legend: Sequence[tuple[str, str]], panels: Sequence[Panel], below: Sequence[str] = ()) -> str:
+    """The text of an SVG file. The legend tells for each kind whose it is; the lines below are small."""
     longest = max(len(group.name) for panel in panels for group in panel.groups)
     left = max(_LEFT, round(longest * _LETTER) + 16)
     parts, top, place = [], _TOP, 16
@@ -112,9 +112,10 @@ def draw(title: str, legend: Sequence[tuple[str, str]], panels: Sequence[Panel],
         parts += _panel(panel, left, top)
         top += sum(group.height for group in panel.groups) + 44
     height = top - 20
-    if below:
-        parts.append(f'<text class="scale" x="16" y="{height}">{escape(below)}</text>')
-        height += 12
+    for line in below:
+        height += 14
+        parts.append(f'<text class="scale" x="16" y="{height}">{escape(line)}</text>')
+    height += 8 if below else 0
     begin = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" role="img">'
     return "\n".join([begin, f"<title>{escape(title)}</title><style>{_STYLE}</style>", *parts, "</svg>"]) + "\n"
 
@@ -131,7 +132,8 @@ def chart(rows: Sequence[Row], names: tuple[str, str]) -> str:
 
 def figure(value: float) -> str:
     """With three digits or so."""
-    return f"{value:.{max(0, 3 - len(str(int(value))))}f}" if value < 100 else f"{value:,.0f}"
+    digits = len(str(int(value))) if value >= 1 else 0
+    return f"{value:.{3 - digits}f}" if value < 100 else f"{value:,.0f}"
 
 
 def _panel(panel: Panel, left: int, top: int) -> list[str]:

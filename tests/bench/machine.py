@@ -9,11 +9,9 @@ import re
 
 def describe() -> str:
     """Its processor, cores, Python and kernel."""
-    kernel = re.match(r"[\d.]+", platform.release())
+    kernel = re.match(r"[\d.]*", platform.release())[0]
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return (
-        f"{_processor()}, {os.cpu_count()} cores, {python}, {platform.system()} {kernel[0] if kernel else ''}".strip()
-    )
+    return f"{_processor()}, {os.cpu_count()} cores, {python}, {platform.system()} {kernel}"
 
 
 def _processor() -> str:

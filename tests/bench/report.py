@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .chart import figure
-from .comparison import ALL_FOUR, NATIVE, OURS, PEER, WHEEL, Comparison
+from .comparison import ALL_FOUR, EVEN, NATIVE, OURS, PEER, WHEEL, Comparison
 from .environments import Size
 from .imports import OURS as RINGBEARER
 from .imports import Presence
+
+#: Differences of an import's time that are not told from none.
+NOISE_IN_MS = 1.5
 
 
 @dataclass
@@ -52,7 +55,13 @@ def presence_table(found: Sequence[Presence]) -> Table:
 def comparison_table(title: str, found: Sequence[Comparison]) -> Table:
     """Each side, and how many times as much the peer takes."""
     sides = [side for side in (NATIVE, WHEEL, PEER, ALL_FOUR) if any(side in one.figures for one in found)]
-    head = [f"{title}: {found[0].unit}", *(_side(side) for side in sides), "peer / native", "peer / wheel", "the peer"]
+    head = [
+        f"{title}: {found[0].unit}",
+        *(_side(side) for side in sides),
+        "peer / native",
+        "peer / wheel",
+        "which peer",
+    ]
     rows = []
     for one in found:
         cells = [_cell(one, side) for side in sides]
@@ -62,13 +71,13 @@ def comparison_table(title: str, found: Sequence[Comparison]) -> Table:
 
 
 def ahead(presence: Sequence[Presence], found: Sequence[Comparison]) -> list[str]:
-    """Where a peer is ahead, or ringbearer adds to what keyring takes alone."""
+    """Where a peer is ahead by more than the runs differ among each other."""
     lines = []
     ours = next(one for one in presence if one.name == RINGBEARER)
     for one in presence[2:]:
         if isinstance(one.size, Size) and isinstance(ours.size, Size) and one.size.bytes < ours.size.bytes:
             lines.append(f"{one.name} is smaller: {one.size.megabytes:.2f} MB, ringbearer {ours.size.megabytes:.2f} MB")
-        if one.beyond is not None and one.beyond < ours.beyond:
+        if one.beyond is not None and one.beyond < ours.beyond - NOISE_IN_MS:
             lines.append(f"{one.name} adds {one.beyond:.1f} ms to an import, ringbearer {ours.beyond:.1f} ms")
         if one.mebibytes is not None and one.mebibytes < ours.mebibytes:
             lines.append(f"{one.name} is imported in {one.mebibytes:.1f} MiB, ringbearer in {ours.mebibytes:.1f} MiB")
@@ -86,11 +95,13 @@ def _side(side: str) -> str:
 
 
 def _cell(one: Comparison, side: str) -> str:
-    found = one.figures.get(side, "")
+    found = one.figures.get(side, "-")
     return found if isinstance(found, str) else figure(one.median(side))
 
 
 def _ratio(ratio: float | None) -> str:
     if ratio is None:
         return ""
-    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}, peer ahead"
+    if ratio < EVEN:
+        return f"{ratio:.2f}, peer ahead"
+    return f"{ratio:.2f}" if ratio < 1.1 else f"{ratio:.1f}"

@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 #: The kinds of certificates a host can show. Only the first is one a client may accept.
-TRUSTED, UNTRUSTED, EXPIRED, MISNAMED = "trusted", "untrusted", "expired", "misnamed"
+TRUSTED, UNTRUSTED, EXPIRED, EARLY, MISNAMED = "trusted", "untrusted", "expired", "early", "misnamed"
+
+_DAY = datetime.timedelta(days=1)
 
 
 class CertificateAuthority:
@@ -45,7 +47,7 @@ class CertificateAuthority:
     def _make_context(self, host: str, kind: str) -> ssl.SSLContext:
         issuer = self._issuers[UNTRUSTED if kind == UNTRUSTED else TRUSTED]
         named = "somebody-else.example" if kind == MISNAMED else host
-        leaf = issuer.issue(named, self._leaf_key, expired=kind == EXPIRED)
+        leaf = issuer.issue(named, self._leaf_key, kind)
         path = os.path.join(self._directory.name, f"leaf-{len(self._contexts)}.pem")
         with open(path, "wb") as stream:
             stream.write(
@@ -71,18 +73,20 @@ class _Issuer:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.certificate = (
-            _builder(self.name, self.name, self.key.public_key(), datetime.timedelta(days=30))
+            _builder(self.name, self.name, self.key.public_key(), -2 * _DAY, 30 * _DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
 
-    def issue(self, host: str, key: ec.EllipticCurvePrivateKey, expired: bool) -> x509.Certificate:
-        life = datetime.timedelta(days=-1) if expired else datetime.timedelta(days=20)
+    def issue(self, host: str, key: ec.EllipticCurvePrivateKey, kind: str) -> x509.Certificate:
+        # The early one is of an issuer whose clock is hours ahead.
+        begin = _DAY / 4 if kind == EARLY else -2 * _DAY
+        end = -_DAY if kind == EXPIRED else 20 * _DAY
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
         return (
-            _builder(subject, self.name, key.public_key(), life)
+            _builder(subject, self.name, key.public_key(), begin, end)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -94,7 +98,9 @@ class _Issuer:
         )
 
 
-def _builder(subject, issuer, public_key, life: datetime.timedelta) -> x509.CertificateBuilder:
+def _builder(
+    subject, issuer, public_key, begin: datetime.timedelta, end: datetime.timedelta
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
         x509.CertificateBuilder()
@@ -102,8 +108,8 @@ def _builder(subject, issuer, public_key, life: datetime.timedelta) -> x509.Cert
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=2))
-        .not_valid_after(now + life)
+        .not_valid_before(now + begin)
+        .not_valid_after(now + end)
     )
 
 

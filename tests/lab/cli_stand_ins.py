@@ -34,6 +34,10 @@ class Answer:
     hang: bool | str = False
     #: End, but leave a process behind that keeps stdout and stderr open.
     leave_grandchild: bool = False
+    #: Print stdout a few bytes at a time, with so many seconds in between.
+    drip: float = 0
+    #: Be ended by this signal (``KILL``), after all has been printed.
+    killed_by: str | None = None
     #: Print stdout over and over, without end.
     endless: bool = False
     #: Read stdin to its end first; hangs unless the caller closed it.
@@ -180,10 +184,17 @@ class StandIns:
         output = f"cat {shlex.quote(self._payload(answer.stdout))}"
         if answer.endless:
             steps += ["echo $$ " + remember, f"while {output}; do :; done"]
+        elif answer.drip:
+            text = answer.stdout.decode() if isinstance(answer.stdout, bytes) else answer.stdout
+            steps.append("echo $$ " + remember)
+            for start in range(0, len(text), 4):
+                steps.append(f"printf %s {shlex.quote(text[start : start + 4])}; sleep {answer.drip}")
         elif answer.stdout:
             steps.append(output)
         if answer.leave_grandchild:
             steps += [f"sleep {FOREVER} &", "echo $! " + remember]
+        if answer.killed_by:
+            steps.append(f"kill -{answer.killed_by} $$")
         return [*steps, f"exit {answer.code}"]
 
     def _write_batch_file(self, name: str, answers: Sequence[Answer], where: str) -> str:

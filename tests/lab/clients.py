@@ -159,6 +159,7 @@ class Workshop:
 
     def __init__(self, directory: object) -> None:
         self.directory = os.path.abspath(str(directory))
+        self.python = sys.executable
         os.makedirs(self.directory, exist_ok=True)
 
     def tool(self) -> Client:
@@ -230,7 +231,7 @@ class Workshop:
         return self._client("backend-suite", [KEYRING, PYTEST], wheel)
 
     def _client(self, name: str, requirements: list[str], wheel: str | None = None) -> Client:
-        contents = hashlib.sha256("\n".join([sys.version, sys.executable, *requirements]).encode())
+        contents = hashlib.sha256("\n".join([sys.version, self.python, *requirements]).encode())
         if wheel:
             with open(wheel, "rb") as stream:
                 contents.update(stream.read())
@@ -253,7 +254,7 @@ class Workshop:
             _run(pip + requirements)
             return
         uv = self.tool().program("uv")
-        _run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, directory])
+        _run([uv, "venv", "--quiet", "--no-project", "--python", self.python, directory])
         _run([uv, "pip", "install", "--quiet", "--python", Client(directory).python, *requirements])
 
     def _remove_older(self, name: str) -> None:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 
-from .authority import EXPIRED, MISNAMED, UNTRUSTED, CertificateAuthority
+from .authority import EARLY, EXPIRED, MISNAMED, UNTRUSTED, CertificateAuthority
 from .azure.entra import Entra
 from .azure.service import Azure
 from .chainguard import Chainguard
@@ -69,9 +69,17 @@ class PracticeCloud:
         """Let a host show a certificate that has expired."""
         self.proxy.show_certificate(host, EXPIRED)
 
+    def postdate(self, host: str) -> None:
+        """Let a host show a certificate that is not valid yet, as one whose clock is hours ahead would."""
+        self.proxy.show_certificate(host, EARLY)
+
     def misname(self, host: str) -> None:
         """Let a host show another host's certificate."""
         self.proxy.show_certificate(host, MISNAMED)
+
+    def hang_up(self) -> None:
+        """End every connection: what comes next is sent on a new one."""
+        self._server.hang_up()
 
     def environment(
         self,

@@ -170,6 +170,12 @@ class Faults:
             self._rules.append(rule)
         return rule
 
+    @property
+    def unmet(self) -> list[Rule]:
+        """The rules that no request has met."""
+        with self._lock:
+            return [rule for rule in self._rules if not rule.met]
+
     def add_latency(self, seconds: float, host: str | None = None, path: str | None = None) -> Rule:
         """Make a host, or a path of it, slow; adds up with `latency` and with other rules."""
         rule = Rule(latency(seconds), host, path, None, None, 0)

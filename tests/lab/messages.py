@@ -89,7 +89,7 @@ class Request:
 
 @dataclass
 class Response:
-    """An answer. A status of None sends nothing at all before the ending."""
+    """An answer. With a status of None the body is all that is sent before the ending: a message of whatever form."""
 
     status: int | None = 200
     headers: HeaderList = field(default_factory=list)

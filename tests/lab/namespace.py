@@ -33,13 +33,13 @@ AVAILABLE = _OPTIONS is not None
 def with_files(files: dict[str, str], modes: dict[str, int] | None = None) -> list[str]:
     """The beginning of a command: what follows runs where these files exist, in folders that hold nothing else.
 
-    Of each file the top two folders are replaced (``/run``, ``/var/opt``).
+    Of each file the top two folders are replaced (``/run``, ``/var/opt``, ``/etc/ssl``).
     """
     lines = ["set -e"]
     covered = set()
     for path in files:
         parts = path.split("/")
-        cover = next((place for place in ("/run", "/var/opt") if path.startswith(place + "/")), None)
+        cover = next((place for place in ("/run", "/var/opt", "/etc/ssl") if path.startswith(place + "/")), None)
         assert cover and ".." not in parts, path
         if cover not in covered:
             covered.add(cover)

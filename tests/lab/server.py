@@ -133,8 +133,12 @@ class Server:
             self._open.discard(stream)
 
     def close(self) -> None:
-        """End every conversation at once."""
+        """End every conversation at once, and begin none."""
         self.closing.set()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End every conversation at once."""
         with self._lock:
             still_open = list(self._open)
         for stream in still_open:
@@ -193,6 +197,8 @@ def _read_chunks(reader: BinaryIO) -> bytes:
 def send(stream: socket.socket, request: Request, response: Response) -> str:
     """Send an answer; tells how the connection goes on."""
     if response.status is None:
+        for piece in [response.body] if isinstance(response.body, bytes) else response.body:
+            stream.sendall(piece)
         return response.ending
     ending = response.ending
     if (request.header("Connection") or "").lower() == "close" and ending == KEEP:

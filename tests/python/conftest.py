@@ -13,6 +13,7 @@ from asking import Asking
 from browser import Browser
 from commands import Commands
 from doctor import Doctor
+from fault_summary import pytest_terminal_summary as pytest_terminal_summary
 from lab import kernel_keys
 from lab.authority import CertificateAuthority
 from lab.azure.directory import Application

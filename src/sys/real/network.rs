@@ -3,11 +3,15 @@
 use std::{
     collections::HashMap,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use log::debug;
+use rustls::CertificateError;
 use ureq::{Agent, AsSendBody, Body, Proxy, Timeout, config::Config, http, tls::TlsConfig};
 use zeroize::Zeroizing;
 
@@ -20,11 +24,20 @@ use crate::{
 /// What this program calls itself to servers.
 const USER_AGENT: &str = concat!("ringbearer/", env!("CARGO_PKG_VERSION"));
 
+/// How much of a message is held at once, in each direction. ureq zeroes these buffers for every connection, and its usual
+/// ones took a fifth of a look-up; a header with a bearer must fit, and they have up to some 16 KiB.
+const BUFFER: usize = 32 * 1024;
+
+/// The longest header of an answer, with room for it in the buffer.
+const LONGEST_HEADER: usize = 24 * 1024;
+
 /// The agents of the process and their open connections: one for each combination of proxy and trust
 /// that was asked for, made when it is first needed.
 #[derive(Default)]
 pub struct Network {
     agents: Mutex<HashMap<(Option<String>, trust::Choice), Agent>>,
+    /// Whether the system's bundle did not suffice.
+    is_wide: AtomicBool,
 }
 
 impl Network {
@@ -35,11 +48,26 @@ impl Network {
         request: &Request,
         remaining: Duration,
     ) -> std::result::Result<Response, Failure> {
-        let lasting = |error| Failure { error, transient: false };
+        let lasting = |error| Failure { error, transient: false, broke_off: false };
         check_way(request).map_err(lasting)?;
-        let agent = self.agent(environment, request).map_err(lasting)?;
+        let trust = trust::Choice::from_environment(environment);
+        let wider = trust.wider();
+        // Once it took more, it takes more for all.
+        let is_wide = wider.is_some() && self.is_wide.load(Ordering::Relaxed);
+        let trust = if is_wide { trust::Choice::Platform } else { trust };
+        let agent = self.agent(environment, request, trust).map_err(lasting)?;
         let start = Instant::now();
-        let result = send_with(&agent, request, remaining).map_err(|error| explain(error, request));
+        let mut result = send_with(&agent, request, remaining);
+        // Nothing of the request has left by then.
+        if let (Err(error), Some(wider), false) = (&result, wider, is_wide)
+            && is_unknown_issuer(error)
+        {
+            debug!("the issuer of the certificate of {} is not in the system's bundle", request.host());
+            let agent = self.agent(environment, request, wider).map_err(lasting)?;
+            result = send_with(&agent, request, remaining.saturating_sub(start.elapsed()));
+            self.is_wide.fetch_or(result.is_ok(), Ordering::Relaxed);
+        }
+        let result = result.map_err(|error| explain(error, request));
         match &result {
             Ok(response) => debug!(
                 "{} {} answered {} in {} ms",
@@ -59,13 +87,13 @@ impl Network {
         result
     }
 
-    fn agent(&self, environment: &Environment, request: &Request) -> Result<Agent> {
+    fn agent(&self, environment: &Environment, request: &Request, trust: trust::Choice) -> Result<Agent> {
         let proxy = match request.way {
             // A proxy has a loopback of its own, and what goes there over http would pass it in the clear.
             Way::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
             Way::Internet | Way::Metadata => None,
         };
-        let key = (proxy.as_ref().map(|(_, url)| url.clone()), trust::Choice::from_environment(environment));
+        let key = (proxy.as_ref().map(|(_, url)| url.clone()), trust);
         let agents = || self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents().get(&key) {
             return Ok(agent.clone());
@@ -112,8 +140,24 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
         .timeout_connect(Some(CONNECT_LIMIT))
         .timeout_resolve(Some(CONNECT_LIMIT))
         .timeout_global(Some(REQUEST_LIMIT))
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .max_response_header_size(LONGEST_HEADER)
         .build()
         .new_agent()
+}
+
+/// Whether a certificate was refused for want of its issuer.
+fn is_unknown_issuer(error: &ureq::Error) -> bool {
+    let unknown =
+        |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+    match error {
+        ureq::Error::Rustls(error) => unknown(error),
+        ureq::Error::Io(error) => {
+            error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some_and(unknown)
+        }
+        _ => false,
+    }
 }
 
 fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::result::Result<Response, ureq::Error> {
@@ -189,17 +233,20 @@ fn explain(error: ureq::Error, request: &Request) -> Failure {
         ureq::Error::ConnectProxyFailed(status) => (
             Kind::Network,
             format!("the proxy refused to connect to {host} ({})", quote(&status, &[])),
-            "check HTTPS_PROXY, and the user name and password in it",
+            if status.contains("407") { "check HTTPS_PROXY, and the user name and password in it" } else { WAY },
             ["502", "503", "504"].iter().any(|passing| status.contains(passing)),
         ),
         ureq::Error::BodyExceedsLimit(_) => {
             (Kind::Protocol, format!("{host} sent more than {} KiB", BODY_CAP / 1024), AGAIN, false)
         }
+        ureq::Error::LargeResponseHeader(..) => {
+            (Kind::Protocol, format!("{host} sent a header of more than {} KiB", LONGEST_HEADER / 1024), AGAIN, false)
+        }
         ureq::Error::Protocol(_) => (Kind::Protocol, format!("{host} does not speak HTTP as it should"), AGAIN, true),
         ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), WAY, false),
         _ => (Kind::Network, format!("the request to {host} failed"), WAY, false),
     };
-    Failure { error: Error::new(kind, message).with_hint(hint), transient }
+    Failure { error: Error::new(kind, message).with_hint(hint), transient, broke_off: false }
 }
 
 fn explain_io(error: &io::Error, host: &str) -> Failure {
@@ -215,16 +262,32 @@ fn explain_io(error: &io::Error, host: &str) -> Failure {
         }
         other => (Kind::Network, format!("the connection to {host} broke: {other}")),
     };
-    Failure { error: Error::new(kind, message).with_hint(WAY), transient: true }
+    let broke_off = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+    );
+    Failure { error: Error::new(kind, message).with_hint(WAY), transient: true, broke_off }
 }
 
 fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
     let (message, hint) = match error {
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => (
+            format!("the certificate of {host} is not valid at this moment"),
+            "is this machine's clock right? If it is, somebody must renew the certificate: the host's, or a proxy's",
+        ),
         rustls::Error::InvalidCertificate(reason) => (
             format!("the certificate of {host} is not trusted: {}", quote(&reason.to_string(), &[])),
             "behind a proxy that inspects TLS, name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE",
         ),
         other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), WAY),
     };
-    Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false }
+    Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false, broke_off: false }
 }

@@ -27,22 +27,51 @@ const BUNDLE_CAP: usize = 16 * 1024 * 1024;
 /// The most files of a directory that are read.
 const DIRECTORY_CAP: usize = 4096;
 
-/// Which trust the environment asks for: the bundle's variable and path, or `None` for the platform's.
+/// Where Linux distributions keep the whole of what the system trusts in one file, in the order of OpenSSL's `probe`s.
+/// <https://docs.rs/openssl-probe>
+const SYSTEM_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Which trust is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Choice(Option<(&'static str, OsString)>);
+pub(super) enum Choice {
+    /// A bundle, by the variable and the path.
+    Named(&'static str, OsString),
+    /// The system's bundle: on Linux the platform's verifier reads it too, and then each of its certificates once more,
+    /// a file each, which takes longer than all the rest of a look-up.
+    SystemBundle,
+    /// What the platform trusts.
+    Platform,
+}
 
 impl Choice {
     pub(super) fn from_environment(environment: &Environment) -> Self {
-        Self(BUNDLE_VARIABLES.iter().find_map(|&variable| {
+        let named = BUNDLE_VARIABLES.iter().find_map(|&variable| {
             let path = environment.raw(variable)?;
-            (!path.is_empty()).then(|| (variable, path.clone()))
-        }))
+            (!path.is_empty()).then(|| Self::Named(variable, path.clone()))
+        });
+        named.unwrap_or(if cfg!(target_os = "linux") { Self::SystemBundle } else { Self::Platform })
+    }
+
+    /// What trusts more than this does, if that did not suffice: somebody may have put a certificate beside the bundle.
+    pub(super) fn wider(&self) -> Option<Self> {
+        (*self == Self::SystemBundle).then_some(Self::Platform)
     }
 
     /// Loads what was chosen. The error names the variable and the file.
     pub(super) fn load(&self) -> Result<RootCerts> {
-        let Some((variable, value)) = &self.0 else {
-            return Ok(RootCerts::PlatformVerifier);
+        let (variable, value) = match self {
+            Self::Named(variable, value) => (variable, value),
+            Self::SystemBundle => {
+                let found = SYSTEM_BUNDLES.iter().find_map(|path| read(Path::new(path)).ok());
+                return Ok(found.map_or(RootCerts::PlatformVerifier, |found| RootCerts::Specific(Arc::new(found))));
+            }
+            Self::Platform => return Ok(RootCerts::PlatformVerifier),
         };
         let mut certificates = Vec::new();
         let mut broken = None;

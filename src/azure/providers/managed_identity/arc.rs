@@ -2,8 +2,12 @@
 //! file that only privileged users can read.
 //! <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
 
+use log::debug;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -27,6 +31,12 @@ const AGENT_FOLDER: &str = "/var/opt/azcmagent/tokens";
 /// The most bytes that such a file may have, as Azure's own SDKs have it.
 const FILE_CAP: usize = 4096;
 
+/// How often a challenge is answered at the most.
+const ROUNDS: u32 = 2;
+
+/// The pause between two of them.
+const PAUSE: Duration = Duration::from_millis(500);
+
 pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token>> {
     if !is_loopback(endpoint) {
         return Err(Error::new(Kind::Configuration, "IDENTITY_ENDPOINT of Azure Arc must lie on this machine"));
@@ -36,20 +46,38 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token
     }
     let request =
         || Request::get(with_query(endpoint, "2020-06-01", None)).header("Metadata", "true").to_metadata_service();
-    let challenge = retry::send(system, &request())?;
-    if challenge.status != 401 {
-        return oauth::read_token(system, &challenge, &[]).map(Attempt::Token);
+    // A key serves once: where the answer to it gets lost, another challenge is asked for.
+    let mut rounds = 0;
+    loop {
+        rounds += 1;
+        let challenge = retry::send(system, &request())?;
+        if challenge.status != 401 {
+            return oauth::read_token(system, &challenge, &[]).map(Attempt::Token);
+        }
+        let key = key(system, &challenge)?;
+        let authorization = Zeroizing::new(format!("Basic {}", key.expose()));
+        let pause = match system.send(&request().header("Authorization", &authorization)) {
+            Ok(response) if rounds < ROUNDS && matches!(response.status, 429 | 500..) => {
+                retry::retry_after(&response).unwrap_or(PAUSE)
+            }
+            Ok(response) => return oauth::read_token(system, &response, &[key.expose()]).map(Attempt::Token),
+            Err(failure) if rounds < ROUNDS && failure.transient => PAUSE,
+            Err(failure) => return Err(failure.error),
+        };
+        debug!("managed_identity: the answer got lost, asking for another challenge");
+        system.pause(pause)?;
     }
-    let path = challenge_path(&challenge, &agent_folder(system))?;
+}
+
+/// The key in the file that a challenge names.
+fn key(system: &dyn System, challenge: &Response) -> Result<Secret> {
+    let path = challenge_path(challenge, &agent_folder(system))?;
     let content = system.read_file(&path, FILE_CAP).map(Zeroizing::new).map_err(|error| {
         Error::new(Kind::Configuration, format!("{} cannot be read: {error}", path.display()))
             .with_hint("on Linux the user must be in the group himds")
     })?;
-    let key = Secret::from_utf8_trimmed(&content)
-        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} is empty or not text", path.display())))?;
-    let authorization = Zeroizing::new(format!("Basic {}", key.expose()));
-    let response = retry::send(system, &request().header("Authorization", &authorization))?;
-    oauth::read_token(system, &response, &[key.expose()]).map(Attempt::Token)
+    Secret::from_utf8_trimmed(&content)
+        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} is empty or not text", path.display())))
 }
 
 fn agent_folder(system: &dyn System) -> PathBuf {

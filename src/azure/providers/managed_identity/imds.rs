@@ -52,7 +52,14 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
 
     // The probe is the request itself: if somebody answers, it has been made already.
     system.check()?;
-    let first = match system.send(&request) {
+    let first = system.send(&request).or_else(|failure| {
+        if !failure.broke_off || system.pause(PAUSE).is_err() {
+            return Err(failure);
+        }
+        debug!("managed_identity: {}, asking again", failure.error.message());
+        system.send(&request)
+    });
+    let first = match first {
         Ok(response) => response,
         // Somebody is there and sends what cannot be read.
         Err(failure) if failure.error.kind() == Kind::Protocol => return Err(failure.error),

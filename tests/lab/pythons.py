@@ -1,0 +1,93 @@
+"""The Pythons that the machine has, as its user would find them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from .clients import Client, Workshop
+
+#: The first that the wheel is for; newer ones than there are today count too.
+OLDEST, NEWEST = 9, 20
+
+_DESCRIBE = """
+import json, sys, sysconfig
+print(json.dumps({
+    "executable": sys.executable,
+    "version": list(sys.version_info[:3]),
+    "implementation": sys.implementation.name,
+    "is_free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Python:
+    """An interpreter of the machine's."""
+
+    executable: str
+    version: tuple[int, int, int]
+    is_free_threaded: bool
+
+    @property
+    def name(self) -> str:
+        """As people call it."""
+        return "Python " + ".".join(str(part) for part in self.version) + (" free-threaded" * self.is_free_threaded)
+
+
+class WorkshopOf(Workshop):
+    """Builds environments of another Python, beside those of a workshop."""
+
+    def __init__(self, workshop: Workshop, python: Python) -> None:
+        super().__init__(os.path.join(workshop.directory, python.name.replace(" ", "-").lower()))
+        self.python = python.executable
+        self._tool = workshop.tool
+
+    def tool(self) -> Client:
+        """The workshop's own: it builds for every Python."""
+        return self._tool()
+
+
+@functools.lru_cache(maxsize=None)
+def pythons() -> tuple[Python, ...]:
+    """One CPython of each version that the wheel is for, and of each with and without a lock, the oldest first.
+
+    They are called ``python3.9`` and so on; where pyenv keeps them, it is asked which it has.
+    """
+    attempts = [(f"python3.{minor}{ending}", {}) for minor in range(OLDEST, NEWEST) for ending in ("", "t")]
+    attempts += [(sys.executable, {})]
+    attempts += [("python", {"PYENV_VERSION": version}) for version in _of_pyenv()]
+    found: dict[tuple[int, int, bool], Python] = {}
+    for program, variables in attempts:
+        python = _describe(program, variables)
+        if python and python.version >= (3, OLDEST):
+            found.setdefault((*python.version[:2], python.is_free_threaded), python)
+    return tuple(sorted(found.values(), key=lambda one: (one.version, one.is_free_threaded)))
+
+
+def _of_pyenv() -> list[str]:
+    program = shutil.which("pyenv")
+    if not program:
+        return []
+    ended = subprocess.run([program, "versions", "--bare"], capture_output=True, text=True, check=False)
+    return ended.stdout.split()
+
+
+def _describe(program: str, variables: dict[str, str]) -> Python | None:
+    path = shutil.which(program)
+    if not path:
+        return None
+    environment = {**os.environ, **variables}
+    ended = subprocess.run([path, "-c", _DESCRIBE], capture_output=True, text=True, env=environment, check=False)
+    try:
+        told = json.loads(ended.stdout)
+    except ValueError:
+        return None
+    if told["implementation"] != "cpython":
+        return None
+    return Python(told["executable"], tuple(told["version"]), told["is_free_threaded"])

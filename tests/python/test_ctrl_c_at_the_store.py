@@ -1,0 +1,201 @@
+"""Ctrl-C in the waits that are no request and no program: for the agent, for the lock of the store, for another process
+that signs in, and for somebody who types; in Python and in the native program.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Callable
+
+import pytest
+
+if os.name != "nt":
+    from lab.keyboard import Keyboard
+from lab import hostile_agent as hostile
+from lab import kernel_keys
+from lab.cli_stand_ins import Answer, StandIns
+from lab.clients import Client, kill_group
+from lab.cloud import PracticeCloud
+from lab.hostile_agent import LIST, SIGN, HostileAgent
+from lab.interruptible import Interruptible, eventually
+from lab.ssh import Key
+from lab.store import StoreUser
+from lab.store_session import held_lock
+from native_keyring import NativeKeyring
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
+
+#: Seconds from Ctrl-C to its effect: half of the times, and each time.
+USUAL, LONGEST = 0.25, 1.0
+
+TIMES = 3
+
+#: Tries to store a password, over and over, and says when it was interrupted.
+SETTING = """
+import time
+from ringbearer.backends import SSHAgentKeyring
+backend = SSHAgentKeyring()
+while True:
+    print("asking", flush=True)
+    try:
+        backend.set_password("service", "alice", "another")
+        print("answered", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", time.monotonic(), flush=True)
+"""
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a program of a client; whatever lives at the end is killed."""
+    started = []
+
+    def start(client: Client, words: list[str], environment: dict[str, str], stdin: bytes = b"") -> subprocess.Popen:
+        process = client.start(words, environment, with_stdin=True)
+        started.append(process)
+        process.stdin.write(stdin)
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    yield start
+    for process in started:
+        kill_group(process)
+        process.communicate()
+
+
+def interrupted(process: subprocess.Popen[bytes], code: int = -signal.SIGINT) -> float:
+    """How long a program takes to end, silently."""
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=10)
+    assert (process.returncode, stdout, stderr) == (code, b"", b"")
+    return time.monotonic() - sent
+
+
+def assert_prompt(delays: list[float]) -> None:
+    assert statistics.median(delays) < USUAL, delays
+    assert max(delays) < LONGEST, delays
+
+
+@pytest.fixture
+def filled(store: StoreUser) -> StoreUser:
+    """With a store that has a password."""
+    store.set("service", "alice", "the-password")
+    return store
+
+
+WORDS = {
+    "get": ["keyring", "get", "service", "alice"],
+    "set": ["keyring", "set", "service", "alice"],
+    "del": ["keyring", "del", "service", "alice"],
+    "rotate": ["ringbearer", "store", "rotate"],
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_ctrl_c_ends_the_native_programs_wait_for_a_signature_and_nothing_changes(
+    filled: StoreUser, keys: dict[str, Key], native: Client, start: Start, words: str
+) -> None:
+    delays = []
+    with HostileAgent(keys["ed25519"], signing=hostile.hang()) as agent:
+        environment = {**filled.environment(SSH_AUTH_SOCK=agent.socket), "PATH": native.bin}
+        for count in range(1, TIMES + 1):
+            process = start(native, WORDS[words], environment, b"another")
+            agent.wait_for(SIGN, count)
+            delays.append(interrupted(process))
+    assert_prompt(delays)
+    assert filled.get("service", "alice") == "the-password"
+
+
+def test_ctrl_c_ends_the_native_programs_wait_for_the_keys_of_an_agent(
+    store: StoreUser, keys: dict[str, Key], native: Client, start: Start
+) -> None:
+    delays = []
+    with HostileAgent(keys["ed25519"], listing=hostile.hang()) as agent:
+        environment = {**store.environment(SSH_AUTH_SOCK=agent.socket), "PATH": native.bin}
+        for count in range(1, TIMES + 1):
+            process = start(native, ["ringbearer", "store", "init"], environment)
+            agent.wait_for(LIST, count)
+            delays.append(interrupted(process))
+    assert_prompt(delays)
+    assert not os.path.exists(store.path)
+
+
+def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_python(filled: StoreUser, start: Start) -> None:
+    delays = []
+    with held_lock(filled):
+        running = Interruptible(start(filled.client, ["python", "-c", SETTING], filled.environment()))
+        for _ in range(TIMES):
+            assert running.line() == "asking"
+            # That it waits cannot be seen from outside.
+            time.sleep(0.1)
+            delays.append(running.interrupt())
+        kill_group(running.process)
+    assert_prompt(delays)
+    assert filled.get("service", "alice") == "the-password"
+
+
+def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_the_native_program(
+    filled: StoreUser, native: Client, start: Start
+) -> None:
+    delays = []
+    environment = {**filled.environment(), "PATH": native.bin}
+    with held_lock(filled):
+        for _ in range(TIMES):
+            process = start(native, WORDS["set"], environment, b"another")
+            time.sleep(0.15)
+            assert process.poll() is None
+            delays.append(interrupted(process))
+    assert_prompt(delays)
+    assert filled.get("service", "alice") == "the-password"
+
+
+def test_ctrl_c_ends_the_wait_for_another_process_that_signs_in_and_not_that_process(
+    cloud: PracticeCloud, native: Client, home, stand_ins: StandIns, start: Start
+) -> None:
+    kernel_keys.need_sharing()
+    stand_ins.az(Answer(hang=True))
+    environment = NativeKeyring(cloud, native, home, [stand_ins.directory]).environment()
+    words = ["keyring", "get", cloud.azure.feed.url(), "frodo"]
+    first = start(native, words, environment)
+    assert eventually(stand_ins.running)
+    delays = []
+    for _ in range(TIMES):
+        process = start(native, words, environment)
+        time.sleep(0.15)
+        delays.append(interrupted(process))
+    assert_prompt(delays)
+    assert first.poll() is None and len(stand_ins.invocations("az")) == 1
+
+
+@pytest.mark.parametrize("by", ["key", "signal"])
+@pytest.mark.parametrize("program", ["native keyring", "native ringbearer", "client ringbearer"])
+def test_ctrl_c_ends_the_wait_for_somebody_who_types(
+    request: pytest.FixtureRequest, cloud: PracticeCloud, filled: StoreUser, program: str, by: str
+) -> None:
+    fixture, name = program.split()
+    path = request.getfixturevalue(fixture).program(name)
+    environment = cloud.environment(filled.home, SSH_AUTH_SOCK=filled.socket)
+    delays = []
+    for _ in range(TIMES):
+        keyboard = Keyboard([path, "set", "service", "alice"], environment)
+        keyboard.wait_for(b": ")
+        keyboard.type(b"half of it")
+        sent = time.monotonic()
+        if by == "key":
+            keyboard.type(b"\x03")
+        else:
+            keyboard.process.send_signal(signal.SIGINT)
+        ended = keyboard.ended()
+        delays.append(time.monotonic() - sent)
+        assert ended.code in (130, -signal.SIGINT) and ended.is_restored, ended
+    assert_prompt(delays)
+    assert filled.get("service", "alice") == "the-password"
