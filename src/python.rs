@@ -137,6 +137,8 @@ fn get_credential(
             Ok(credential.map(|Credential { username, password, .. }| (username, password.expose().to_owned())))
         }
         Err(error) if is_strict => Err(to_python(python, &error)),
+        // The interpreter ends, and this thread with it.
+        Err(error) if error.kind() == Kind::Cancelled => Ok(None),
         Err(error) => {
             let level = if memory.keyring.is_news(&error) { Level::Warn } else { Level::Debug };
             hand_on(Line { level, target: LOG_ROOT.to_owned(), message: error.to_string(), step: None }, &logger)?;

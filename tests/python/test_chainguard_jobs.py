@@ -101,8 +101,8 @@ def test_what_github_refuses_or_answers_wrongly_is_told_and_nothing_is_exchanged
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     wrong: list[tuple[Fault, str]] = [
-        (faults.status(401), "GitHub gave this job no identity token (HTTP 401)"),
-        (faults.status(403), "GitHub gave this job no identity token (HTTP 403)"),
+        (faults.status(401), f"GitHub gave this job no identity token ({GITHUB}: HTTP 401)"),
+        (faults.status(403), f"GitHub gave this job no identity token ({GITHUB}: HTTP 403)"),
         (faults.html(), f"{GITHUB} was expected to answer with JSON and sent a web page"),
         (faults.garbage_json(), f"{GITHUB} was expected to answer with JSON and sent something else"),
         (faults.huge(None), f"{GITHUB} sent more than 1024 KiB"),
@@ -114,7 +114,7 @@ def test_what_github_refuses_or_answers_wrongly_is_told_and_nothing_is_exchanged
     ]
     places = ["https://evil.example/x", "https://issuer.enforce.dev/sts/exchange", "http://" + GITHUB]
     for code, place in zip((301, 302, 307, 308), [*places, "/other"]):
-        refusal = f"GitHub gave this job no identity token (HTTP {code})"
+        refusal = f"GitHub gave this job no identity token ({GITHUB}: HTTP {code})"
         wrong.append((faults.sign_in_redirect(place, code), refusal))
     for fault, _ in wrong:
         cloud.faults.add(fault, host=GITHUB, times=1)

@@ -60,9 +60,9 @@ impl Network {
         let mut result = send_with(&agent, request, remaining);
         // Nothing of the request has left by then.
         if let (Err(error), Some(wider), false) = (&result, wider, is_wide)
-            && is_unknown_issuer(error)
+            && is_of_certificate(error)
         {
-            debug!("the issuer of the certificate of {} is not in the system's bundle", request.host());
+            debug!("the system's bundle does not suffice for the certificate of {}", request.host());
             let agent = self.agent(environment, request, wider).map_err(lasting)?;
             result = send_with(&agent, request, remaining.saturating_sub(start.elapsed()));
             self.is_wide.fetch_or(result.is_ok(), Ordering::Relaxed);
@@ -147,17 +147,14 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
         .new_agent()
 }
 
-/// Whether a certificate was refused for want of its issuer.
-fn is_unknown_issuer(error: &ureq::Error) -> bool {
-    let unknown =
-        |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
-    match error {
-        ureq::Error::Rustls(error) => unknown(error),
-        ureq::Error::Io(error) => {
-            error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some_and(unknown)
-        }
-        _ => false,
-    }
+/// Whether it is the certificate that was refused.
+fn is_of_certificate(error: &ureq::Error) -> bool {
+    let error = match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+        _ => None,
+    };
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::result::Result<Response, ureq::Error> {

@@ -129,6 +129,23 @@ impl Capture {
     }
 }
 
+/// How often a program is tried that somebody is writing.
+const TRIES: u32 = 5;
+
+/// Starts a child. A program that is being replaced at this moment cannot be run, and a moment later it can.
+fn spawn(builder: &mut Command) -> std::io::Result<Child> {
+    let mut tries = 1;
+    loop {
+        match builder.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < TRIES => {
+                tries += 1;
+                thread::sleep(GLANCE);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 struct Running {
     child: Child,
     captures: [Capture; 2],
@@ -153,7 +170,7 @@ impl Running {
         let failed = |error: std::io::Error| {
             Error::new(Kind::Process, format!("{} cannot be run: {error}", command.program.display()))
         };
-        let mut child = builder.spawn().map_err(failed)?;
+        let mut child = spawn(&mut builder).map_err(failed)?;
         let (sender, ended) = mpsc::channel();
         let captures = [Capture::default(), Capture::default()];
         let streams = (child.stdout.take(), child.stderr.take());
