@@ -85,6 +85,8 @@ lint: $(VENV_READY) ## check formatting; clippy with and without Python; ruff
 	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --no-default-features -- -D warnings
 	@echo "== clippy, with the native programs"
 	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --features executables -- -D warnings
+	@echo "== clippy, with the hooks for fuzzing"
+	@$(CARGO) clippy --quiet $(LOCKED) --no-default-features --features fuzzing -- -D warnings
 	@echo "== clippy, with the Python edge"
 	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --features python -- -D warnings
 	@echo "== ruff"
@@ -105,16 +107,15 @@ FUZZ_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
 
-fuzz: ## fuzz each reader for FUZZ_SECONDS, from the corpus in fuzz/corpus
+fuzz: ## fuzz each reader for FUZZ_SECONDS, two at a time, from the corpus in fuzz/corpus
 	@echo "== fuzzing: $(FUZZ_SECONDS) s a target"
 	@RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --quiet --release $(LOCKED) --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(FUZZ_HOST)
-	@for seeds in fuzz/corpus/*; do \
-		name=$$(basename $$seeds); found=target/fuzz/found/$$name; mkdir -p $$found; \
-		target/fuzz/$(FUZZ_HOST)/release/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=target/fuzz/$$name- \
-			-print_final_stats=1 $$found $$seeds >target/fuzz/$$name.log 2>&1 \
-			|| { tail -40 target/fuzz/$$name.log; echo "== $$name failed; the input is beside target/fuzz/$$name.log"; exit 1; }; \
-		awk -v name=$$name '/number_of_executed_units/ { printf "   %s: %d inputs\n", name, $$2 }' target/fuzz/$$name.log; \
-	done
+	@ls fuzz/corpus | xargs -n 1 -P 2 sh -c ' \
+		log=target/fuzz/$$1.log; found=target/fuzz/found/$$1; mkdir -p $$found; \
+		target/fuzz/$(FUZZ_HOST)/release/$$1 -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=target/fuzz/$$1- \
+			-print_final_stats=1 $$found fuzz/corpus/$$1 >$$log 2>&1 \
+			|| { tail -40 $$log; echo "== $$1 failed; the input is beside $$log"; exit 1; }; \
+		awk -v name=$$1 "/number_of_executed_units/ { printf \"   %s: %d inputs\n\", name, \$$2 }" $$log' fuzz
 
 stubs: $(wheel_or_given) $(VENV_READY) ## hold the type stubs against the built module; mypy --strict
 	@echo "== type stubs"
@@ -152,7 +153,7 @@ test: ## everything, stopping at the first part that fails
 		$(MAKE) --no-print-directory "$$@" || { echo "== FAILED: make $$*"; exit 1; }; \
 		timings="$$timings   $$1: $$(($$(date +%s) - start)) s;"; \
 	}; \
-	part venv; part workflows; part deny; part lint; part rust-test; part fuzz FUZZ_SECONDS=5; part wheel; part cli-wheel; \
+	part venv; part workflows; part deny; part lint; part rust-test; part fuzz FUZZ_SECONDS=2; part wheel; part cli-wheel; \
 	wheel=$$(ls target/wheels/ringbearer-*.whl); cli=$$(ls target/cli-wheels/ringbearer_cli-*.whl); \
 	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel" CLI_WHEEL="$$cli"; \
 	echo "== all passed in $$(($$(date +%s) - begin)) s"; \

@@ -184,7 +184,9 @@ pub fn quote(words: &str, hidden: &[&str]) -> String {
     for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         line = line.replace(secret, "(hidden)").replace(&encoded, "(hidden)");
-        if repeats(&line, secret) {
+        // What stands on two lines is about to stand on one.
+        let folded = single_line(&line);
+        if repeats(&line, secret) || repeats(&folded, secret) || repeats(&folded, &single_line(secret)) {
             return "(hidden)".to_owned();
         }
     }
@@ -198,6 +200,9 @@ pub fn quote(words: &str, hidden: &[&str]) -> String {
 /// Whether a part of a secret is in a line. There are more ways to escape one, or to cut it, than can be listed: each
 /// leaves a part as it is.
 fn repeats(line: &str, secret: &str) -> bool {
+    if secret.is_empty() {
+        return false;
+    }
     let mut written = [line.as_bytes().to_vec(), line.replace('+', " ").into_bytes()];
     // A service that puts an address into an address encodes it again.
     for _ in 0..MOST_ENCODINGS {
@@ -252,6 +257,9 @@ mod tests {
         assert_eq!(quote("bad secret hunter2!", &["", "hunter2"]), "bad secret (hidden)!");
         assert_eq!(quote("bad=a%2Bb%20c or a+b", &["a+b"]), "bad=(hidden)%20c or (hidden)");
         assert_eq!(quote("bad a  b", &["a  b"]), "bad (hidden)");
+        assert_eq!(quote("bad four\nwords of it", &["four words"]), "(hidden)");
+        assert_eq!(quote("four\twords", &["four  words"]), "(hidden)");
+        assert_eq!(quote("a  b", &["  "]), "a(hidden)b");
         for written in ["a%252fb%252520c", "a%2fb%20c", "a%2fb+c", "%61/b%20c", "a/b%20%63"] {
             assert_eq!(quote(&format!("bad {written} x"), &["a/b c"]), "(hidden)", "{written}");
         }

@@ -74,7 +74,7 @@ impl Claims {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn token_of(claims: &Value) -> String {
     let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
     format!("eyJhbGciOiJub25lIn0.{payload}.c2lnbmF0dXJl")

@@ -12,7 +12,7 @@
 //! - floor 4: [`keyring`]: the list of backends; [`lookup`]: one lookup, in a thread of its own or the caller's;
 //!   [`session_cache`]: tokens that other processes of the session find; [`single_flight`]: one process after the other.
 //! - floor 5: [`cli`]: the command line; above it the edges: Python's (feature `python`), and that of the native programs
-//!   (feature `executables`).
+//!   (feature `executables`), and that of the fuzzers (feature `fuzzing`).
 
 pub mod azure;
 pub mod backend;
@@ -20,6 +20,8 @@ pub mod caching;
 pub mod chainguard;
 pub mod cli;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod identity;
 pub mod ini;
 pub mod job_token;

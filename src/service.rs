@@ -62,6 +62,8 @@ fn parse_url(raw: &str) -> Option<Url> {
         return None;
     }
     let mut url = match raw.split_once("://") {
+        // In `https:https://user:password@host` the reader of URLs would take the user for a part of the path.
+        Some((scheme, _)) if !["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => return None,
         Some(_) => Url::parse(raw),
         None => Url::parse(&format!("https://{raw}")),
     }
@@ -141,6 +143,7 @@ mod tests {
             "file:///etc/passwd",
             "https://",
             "https:///a.example/",
+            "https:https://user:word@a.example/",
             "//a.example/",
             "https://1.2.3.4/",
             "a\\@b",

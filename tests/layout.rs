@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 6] = [
     &["ini", "jwt", "oauth", "job_token", "named_file", "caching", "token", "identity", "provider", "backend"],
     &["azure", "chainguard", "menda", "store"],
     &["keyring", "lookup", "session_cache", "single_flight"],
-    &["cli", "native", "python"],
+    &["cli", "fuzz", "native", "python"],
 ];
 
 /// Who may use a room of its own floor, and which.

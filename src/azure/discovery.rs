@@ -83,7 +83,7 @@ fn not_said(response: &Response, feed: &Feed) -> Error {
 }
 
 /// Reads the answer. `Ok(None)` if it says nothing; an error if it names a place that is not trusted.
-fn read(response: &Response, feed: &Feed) -> Result<Option<Discovery>> {
+pub(super) fn read(response: &Response, feed: &Feed) -> Result<Option<Discovery>> {
     if !matches!(response.status, 200 | 401 | 403 | 404) {
         return Ok(None);
     }

@@ -9,6 +9,8 @@
 pub mod discovery;
 pub mod entra;
 pub mod feed;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod identity;
 pub mod minting;
 pub mod providers;

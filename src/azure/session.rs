@@ -47,7 +47,8 @@ pub fn exchange(
     }
     let answer: Answer = response.json()?;
     let secret = Secret::from_trimmed(answer.token.expose())
-        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered with an empty token", response.host)))?;
+        .filter(Secret::is_one_word)
+        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered without a token", response.host)))?;
     let said = answer.valid_to.as_deref().and_then(moment);
     Ok(Token { expires: expiry(said, &secret), secret })
 }

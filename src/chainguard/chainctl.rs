@@ -109,7 +109,7 @@ fn succeeded(output: Output) -> Result<Output> {
 
 /// The token that chainctl printed: one line in the compact form of a JSON Web Token and nothing else. A banner or a
 /// warning in front of it must not become part of a password, and is not guessed away.
-fn token(printed: &[u8]) -> Result<(Secret, Claims)> {
+pub(super) fn token(printed: &[u8]) -> Result<(Secret, Claims)> {
     let problem = |what: &str| {
         command_error(
             format!("chainctl printed {what}"),
@@ -129,7 +129,7 @@ fn token(printed: &[u8]) -> Result<(Secret, Claims)> {
 }
 
 /// The pull token in the lines `Username: ...` and `Password: ...`, among whatever others.
-fn pull_token(printed: &[u8]) -> Result<Credential> {
+pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
     let problem = || command_error("chainctl printed no pull token".to_owned(), LOGIN);
     let printed = std::str::from_utf8(printed).map_err(|_| problem())?;
     let value = |name: &str| {

@@ -6,6 +6,8 @@
 pub mod cache_file;
 pub mod chainctl;
 pub mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod variables;
 
 use std::path::PathBuf;

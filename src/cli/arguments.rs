@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use lexopt::prelude::{Long, Short, Value};
 
 use super::{
-    cache,
+    cache, complaint,
     completions::Shell,
     help,
     keyring::arguments::{Line, OPERATIONS, Operation},
@@ -16,7 +16,7 @@ use super::{
         arguments::{Action, Asked, Source, StoreCommand},
     },
 };
-use crate::error::{Error, Kind, Result, quote};
+use crate::error::{Error, Kind, Result};
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ fn help_of(name: &str) -> Result<&'static str> {
 
 /// A command that is not there, and what may have been meant.
 fn unknown(word: &str) -> Error {
-    let error = Error::new(Kind::Usage, format!("there is no command {:?}", quote(word, &[])));
+    let error = Error::new(Kind::Usage, complaint(&format!("there is no command {word:?}")));
     let meant = help::COMMANDS.iter().map(|(name, _)| *name).filter(|name| is_like(word, name)).collect::<Vec<_>>();
     let meant = match word {
         "mint-token" => vec!["token"],
@@ -182,7 +182,7 @@ fn is_like(word: &str, name: &str) -> bool {
 pub(super) fn usage(complaint: &dyn std::fmt::Display, help: &str) -> Error {
     let line = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or_default();
     // It may hold whatever was typed, however long.
-    let complaint = quote(&complaint.to_string(), &[]);
+    let complaint = super::complaint(&complaint.to_string());
     Error::new(Kind::Usage, complaint).with_hint(format!("usage: {line} (--help tells more)"))
 }
 

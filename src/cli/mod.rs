@@ -15,6 +15,8 @@ mod arguments;
 pub mod cache;
 mod completions;
 mod doctor;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod help;
 pub mod keyring;
 mod log;
@@ -189,6 +191,26 @@ fn shown(name: &str) -> String {
     } else {
         quote(&name.escape_debug().to_string(), &[]).replace("\\'", "'")
     }
+}
+
+/// A complaint about words that were typed, without the user information of URLs among them: it may be a token.
+fn complaint(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        safe.push_str(before);
+        safe.push_str("://");
+        let end = after.find(|character: char| character.is_whitespace() || character == '"').unwrap_or(after.len());
+        rest = match after[..end].rfind('@') {
+            Some(at) => {
+                safe.push_str("(hidden)");
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    safe.push_str(rest);
+    quote(&safe, &[])
 }
 
 /// JSON in ASCII alone: it may well be shown on a terminal, which acts on some of the other characters.

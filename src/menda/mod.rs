@@ -5,6 +5,8 @@
 
 pub mod api;
 pub mod cached_login;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod profile;
 
 use std::{path::PathBuf, time::Duration};

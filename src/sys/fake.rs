@@ -43,6 +43,8 @@ pub(crate) struct Fake {
 #[derive(Default)]
 struct State {
     answers: VecDeque<(http::Method, String, Answer)>,
+    /// What is answered to whatever is requested, in turn.
+    any: Option<VecDeque<http::Response>>,
     runs: VecDeque<Run>,
     limits: Vec<Duration>,
     requests: Vec<http::Request>,
@@ -136,6 +138,12 @@ impl Fake {
         self
     }
 
+    /// Answers whatever is requested with these, one after the other; then nobody answers any more.
+    pub(crate) fn answers(self, answers: impl IntoIterator<Item = http::Response>) -> Self {
+        self.lock().any = Some(answers.into_iter().collect());
+        self
+    }
+
     /// The requests that were sent.
     pub(crate) fn requests(&self) -> Vec<http::Request> {
         self.lock().requests.clone()
@@ -219,6 +227,17 @@ impl System for Fake {
         let mut state = self.lock();
         state.requests.push(request.clone());
         let shown = request.shown_url();
+        if let Some(any) = &mut state.any {
+            let gone = || http::Failure {
+                error: Error::new(Kind::Network, "nobody answers"),
+                transient: false,
+                broke_off: false,
+            };
+            return any
+                .pop_front()
+                .map(|answer| http::Response { host: request.host().to_owned(), ..answer })
+                .ok_or_else(gone);
+        }
         let (method, url, answer) = state.answers.pop_front().unwrap_or_else(|| panic!("unexpected request: {shown}"));
         assert_eq!((request.method, shown), (method, url));
         answer

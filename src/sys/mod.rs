@@ -6,9 +6,12 @@
 
 pub mod agent;
 pub mod console;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code))] // The hooks for fuzzing need less of it than the tests do.
 pub mod fake;
 pub mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod http;
 pub mod process;
 pub mod real;

@@ -8,7 +8,10 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::error::{Error, Kind, Result, quote};
+use crate::{
+    cli,
+    error::{Error, Kind, Result},
+};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,7 +274,7 @@ fn name(option: Opt) -> &'static str {
 
 fn wrong(complaint: &str) -> Error {
     // It may hold whatever was typed, however long.
-    Error::new(Kind::Usage, quote(complaint, &[])).with_hint(
+    Error::new(Kind::Usage, cli::complaint(complaint)).with_hint(
         "usage: [--mode password|creds] [--output plain|json] [-b BACKEND] get|set|del SERVICE [USER] (--help tells more)",
     )
 }

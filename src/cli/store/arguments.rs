@@ -4,7 +4,7 @@ use lexopt::prelude::{Long, Short, Value};
 
 use super::help;
 use crate::{
-    cli::arguments::usage,
+    cli::{arguments::usage, complaint},
     error::{Error, Kind, Result},
 };
 
@@ -64,7 +64,7 @@ pub(in crate::cli) fn read(mut parser: lexopt::Parser) -> Result<Asked> {
     };
     let Some((_, text)) = help::COMMANDS.iter().find(|(known, _)| *known == name) else {
         let known: Vec<_> = help::COMMANDS.iter().map(|(name, _)| *name).collect();
-        return Err(Error::new(Kind::Usage, format!("`ringbearer store` has no command {name:?}"))
+        return Err(Error::new(Kind::Usage, complaint(&format!("`ringbearer store` has no command {name:?}")))
             .with_hint(format!("it has {}; `ringbearer store --help` tells more", known.join(", "))));
     };
     let read = |parser| read_options(&name, parser);

@@ -62,7 +62,7 @@ pub fn tokens(system: &dyn System) -> Vec<PathBuf> {
 }
 
 /// The token that `az` would hand out for a tenant without asking anybody, or why it is left to `az`.
-pub(super) fn token(system: &dyn System, tenant: &Tenant) -> Result<Token, &'static str> {
+pub(in crate::azure) fn token(system: &dyn System, tenant: &Tenant) -> Result<Token, &'static str> {
     if system.setting(VARIABLE).is_some_and(|value| value == "off") {
         return Err("RINGBEARER_AZURE_CLI_CACHE is off");
     }

@@ -1,0 +1,223 @@
+//! What holds for whatever words are typed. The target in `fuzz/` looks for words for which it does not; the tests here try
+//! the seeds.
+
+use std::ffi::{OsStr, OsString};
+
+use memchr::memmem;
+
+use super::{
+    Command,
+    arguments::parse,
+    cache,
+    keyring::arguments::{Line, OPERATIONS, Operation, read},
+    setup::Tool,
+    store::{
+        Foreign,
+        arguments::{Action, Source, StoreCommand},
+    },
+};
+use crate::{
+    error::{Error, Kind},
+    sys::fuzz::check_error,
+};
+
+/// A password in a URL, as people paste them.
+const MARK: &str = "Mq7madeupMq9";
+const URL_WITH_PASSWORD: &str = "https://ada:Mq7madeupMq9@pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/";
+
+/// The words of `ringbearer` and of `keyring`, one a line. What is understood means the same when it is written in full;
+/// what is not is told as a mistake, in one line that does not repeat the password in a URL, wherever that stands.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn arguments(lines: &[u8]) {
+    let words: Vec<OsString> = lines.split(|byte| *byte == b'\n').map(word).collect();
+    of_keyring(&words);
+    of_ringbearer(words);
+}
+
+/// A word. `URL`, which may be a part of it, stands for one with a password.
+fn word(line: &[u8]) -> OsString {
+    let Some((before, after)) = memmem::find(line, b"URL").map(|place| (&line[..place], &line[place + 3..])) else {
+        return as_typed(line);
+    };
+    as_typed(&[before, URL_WITH_PASSWORD.as_bytes(), after].concat())
+}
+
+#[cfg(unix)]
+fn as_typed(bytes: &[u8]) -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
+}
+
+#[cfg(not(unix))]
+fn as_typed(bytes: &[u8]) -> OsString {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+fn of_keyring(words: &[OsString]) {
+    match read(words) {
+        Ok(line) => check_line(&line),
+        Err(error) => check_complaint(&error),
+    }
+}
+
+fn check_line(line: &Line) {
+    if let Some(words) = words_of_line(line) {
+        assert!(read(&words).as_ref() == Ok(line), "{line:?} is not {words:?}");
+    }
+}
+
+fn of_ringbearer(words: Vec<OsString>) {
+    let command = match parse(words) {
+        Ok(command) => command,
+        Err(error) => return check_complaint(&error),
+    };
+    let written = match &command {
+        Command::Help(text) => return assert!(text.contains("\nUsage: ") || text.contains("Usage: "), "{text}"),
+        Command::Keyring(line) => words_of_line(line),
+        command => Some(words_of(command)),
+    };
+    if let Some(words) = written {
+        assert!(parse(words.clone()).as_ref() == Ok(&command), "{command:?} is not {words:?}");
+    }
+}
+
+/// A complaint is about the words, says what is wrong with them and where more is told, and can be read.
+fn check_complaint(error: &Error) {
+    assert_eq!(error.kind(), Kind::Usage, "{error}");
+    check_error(error, &[MARK]);
+    assert!(error.hint().is_some_and(|hint| hint.contains("--help")), "{error}");
+    assert!(error.message().chars().count() < 500, "{error}");
+}
+
+/// The words that stand for a line, in full; `None` where one operation stands for several options.
+fn words_of_line(line: &Line) -> Option<Vec<OsString>> {
+    let (name, _) = OPERATIONS.iter().find(|(_, operation)| *operation == line.operation)?;
+    if !matches!(line.operation, Operation::Get | Operation::Set | Operation::Del) {
+        return None;
+    }
+    let mut words: Vec<OsString> = Vec::new();
+    words.push(if line.with_username { "--mode=creds" } else { "--mode=password" }.into());
+    words.push(if line.json { "--output=json" } else { "--output=plain" }.into());
+    if let Some(backend) = &line.backend {
+        // Only in one word can it begin with a hyphen; what is no Unicode is never part of one.
+        match backend.to_str() {
+            Some(backend) => words.push(format!("--keyring-backend={backend}").into()),
+            None => words.extend(["-b".into(), backend.clone()]),
+        }
+    }
+    words.extend([OsString::from(name), "--".into(), line.service.clone()]);
+    words.extend(line.username.clone());
+    Some(words)
+}
+
+/// The words that stand for a command, in full.
+fn words_of(command: &Command) -> Vec<OsString> {
+    let text = |texts: &[&str]| texts.iter().map(OsString::from).collect::<Vec<_>>();
+    let mut words = Vec::new();
+    match command {
+        Command::Help(_) | Command::Keyring(_) => {}
+        Command::Version => words = text(&["--version"]),
+        Command::Completions(shell) => words = text(&["completions", &format!("{shell:?}").to_lowercase()]),
+        Command::Cache(cache::Action::List { json }) => {
+            words = text(&["cache", "list"]);
+            words.extend(json.then(|| "--json".into()));
+        }
+        Command::Cache(cache::Action::Clear) => words = text(&["cache", "clear"]),
+        Command::Doctor { url, json } => {
+            words = text(&["doctor"]);
+            words.extend(json.then(|| "--json".into()));
+            words.push("--".into());
+            words.extend(url.clone());
+        }
+        Command::Token { url, output_file } => {
+            words = text(&["token"]);
+            option(&mut words, "--output-file", output_file.as_deref());
+            words.extend(text(&["--", url]));
+        }
+        Command::Exec { url, variable, command } => {
+            words = text(&["exec"]);
+            option(&mut words, "--variable", variable.as_deref().map(OsStr::new));
+            words.extend(url.as_ref().map(OsString::from));
+            words.push("--".into());
+            words.extend(command.clone());
+        }
+        Command::Setup { tool, url, name, file, write } => {
+            let named = Tool::NAMES.iter().find(|(_, known)| known == tool).map_or("", |(name, _)| name);
+            words = text(&["setup"]);
+            option(&mut words, "--name", name.as_deref().map(OsStr::new));
+            option(&mut words, "--file", file.as_deref());
+            words.extend(write.then(|| "--write".into()));
+            words.extend(text(&["--", named, url]));
+        }
+        Command::Store(command) => words_of_store(command, &mut words),
+    }
+    words
+}
+
+fn words_of_store(command: &StoreCommand, words: &mut Vec<OsString>) {
+    let (name, operand) = match &command.action {
+        Action::Init { .. } => ("init", None),
+        Action::Status => ("status", None),
+        Action::List => ("list", None),
+        Action::Lock => ("lock", None),
+        Action::Relock { key: None, .. } => ("rotate", None),
+        Action::Relock { .. } => ("rekey", None),
+        Action::Export { file } => ("export", Some(file)),
+        Action::Import { from: Source::File(file), .. } => ("import", Some(file)),
+        Action::Import { .. } => ("import", None),
+    };
+    words.extend(["store".into(), name.into()]);
+    words.extend(command.json.then(|| "--json".into()));
+    match &command.action {
+        Action::Init { key } => option(words, "--key", key.as_deref().map(OsStr::new)),
+        Action::Relock { key, drop_broken } => {
+            option(words, "--key", key.as_deref().map(OsStr::new));
+            words.extend(drop_broken.then(|| "--drop-broken".into()));
+        }
+        Action::Import { from, replace } => {
+            words.extend(replace.then(|| "--replace".into()));
+            if let Source::Keyring(Foreign { backend, names }) = from {
+                option(words, "--from-keyring", Some(OsStr::new(backend)));
+                for (service, username) in names {
+                    words.extend(["--name".into(), service.into(), username.into()]);
+                }
+            }
+        }
+        Action::Status | Action::List | Action::Lock | Action::Export { .. } => {}
+    }
+    words.extend(operand.map(|_| "--".into()));
+    words.extend(operand.map(OsString::from));
+}
+
+/// An option with its value in a word of its own, as it may begin with a hyphen.
+fn option(words: &mut Vec<OsString>, name: &str, value: Option<&OsStr>) {
+    words.extend(value.into_iter().flat_map(|value| [name.into(), value.to_owned()]));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sys::fuzz::seeds;
+
+    #[test]
+    fn the_seeds_hold() {
+        for seed in seeds("arguments") {
+            arguments(&seed);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_understood_means_the_same_in_full(words in proptest::collection::vec(prop::sample::select(vec![
+            "get", "set", "del", "-b", "--mode", "creds", "--mode=creds", "--output=json", "--", "-x", "--json", "-h", "store",
+            "init", "rekey", "rotate", "import", "export", "--key", "k", "--key=k", "--name", "--from-keyring", "a.B", "token",
+            "--output-file", "exec", "--variable", "setup", "pip", "--write", "doctor", "completions", "zsh", "URL", "", "-",
+        ]), 0..9)) {
+            arguments(words.join("\n").as_bytes());
+        }
+    }
+}

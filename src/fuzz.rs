@@ -1,0 +1,241 @@
+//! What holds for whatever is asked, and for whatever the small readers are given. The targets in `fuzz/` look for something
+//! for which it does not; the tests here try the seeds.
+
+use std::time::SystemTime;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+use crate::{
+    azure::{entra, feed::Feed},
+    error::{quote, single_line},
+    ini::Ini,
+    jwt::{Claims, token_of},
+    keyring::Keyring,
+    secret::Secret,
+    service::{LONGEST_SERVICE, Service},
+    sys::fuzz::{gives_away, halves},
+};
+
+/// The domains of which a backend may claim hosts.
+const DOMAINS: [(&str, &[&str]); 3] = [
+    ("azure", &["pkgs.dev.azure.com", "pkgs.codedev.ms", "pkgs.visualstudio.com", "pkgs.vsts.me"]),
+    ("menda", &["amazonaws.com"]),
+    ("chainguard", &["cgr.dev"]),
+];
+
+/// Stands for user information and for what follows a path.
+const MARK: &str = "Mq7madeupMq9";
+
+/// What a tool passes as a service: user information, query and fragment decide nothing and come out nowhere; what is
+/// claimed is https on the usual port of a host below a known domain, by one backend; a feed is of one organisation, and
+/// of the same one when its URL is read again.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn service(raw: &[u8]) {
+    let raw = String::from_utf8_lossy(raw);
+    let raw = raw.trim();
+    let service = Service::parse(raw);
+    let shown = format!("{service:?}");
+    assert!(shown == single_line(&shown), "{shown:?}");
+    check_decoration(raw, &service);
+    let keyring = Keyring::default();
+    let claims = |service: &Service| keyring.backends().filter(|backend| backend.claims(service)).count();
+    let (Some(url), Some(host)) = (service.url(), service.host()) else {
+        assert!(claims(&service) == 0 && service.url().is_none() && service.host().is_none());
+        return;
+    };
+    let text = url.as_str();
+    assert!(text.len() > LONGEST_SERVICE || Service::parse(text) == service, "{text}");
+    assert!(url.username().is_empty() && url.password().is_none() && !text.contains(['?', '#', ' ', '\\']), "{text}");
+    assert!(!host.is_empty() && !host.ends_with('.') && !host.contains(char::is_uppercase), "{host}");
+    assert!(claims(&service) <= 1, "{text}");
+    for (name, domains) in DOMAINS {
+        // A bare domain is Azure's alone: tools ask for it after the whole URL.
+        let is_bare = |domain: &str| host == domain && name == "azure";
+        let is_within = |domain: &&str| is_bare(domain) || host.ends_with(&format!(".{domain}"));
+        assert!(!keyring.claims(name, &service) || domains.iter().any(is_within), "{name} claims {text}");
+    }
+    assert!(!keyring.claims("menda", &service) || host.contains(".d.codeartifact."), "{host}");
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let path = rest.split_once('/').map_or("", |(_, path)| path);
+    for other in [
+        format!("http://{rest}"),
+        format!("https://{host}:8443/{path}"),
+        format!("https://{host}.example/{path}"),
+        format!("https://{host}@other.example/{path}"),
+        format!("https://other.example/{rest}"),
+    ] {
+        assert_eq!(claims(&Service::parse(&other)), 0, "{other}");
+    }
+    check_feed(&service, text);
+}
+
+/// The same service with user information in front of its host, and with more behind its path.
+fn check_decoration(raw: &str, service: &Service) {
+    let begin = raw.split_once("://").map_or(0, |(scheme, _)| scheme.len() + 3);
+    let (scheme, rest) = raw.split_at(begin);
+    for decorated in [format!("{scheme}{MARK}:{MARK}@{rest}"), format!("{raw}?{MARK}"), format!("{raw}#{MARK}@{MARK}")]
+    {
+        if decorated.len() <= LONGEST_SERVICE {
+            let again = Service::parse(&decorated);
+            assert_eq!(&again, service, "{decorated}");
+            assert!(raw.contains(MARK) || !format!("{again:?}").contains(MARK));
+        }
+    }
+}
+
+fn check_feed(service: &Service, text: &str) {
+    let Some(feed) = Feed::from_service(service) else { return };
+    let organisation = feed.organisation();
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    assert!(Feed::claims(service) && organisation.bytes().all(is_of_name) && !organisation.is_empty());
+    let in_path = url_path(text).split('/').next() == Some(organisation);
+    assert!(in_path || text.starts_with(&format!("https://{organisation}.pkgs.")), "{organisation} of {text}");
+    assert!(text.len() > LONGEST_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
+    let portal = url::Url::parse(&feed.portal()).ok();
+    let host = portal.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+    let domains = ["visualstudio.com", "vsts.me"];
+    let is_of_organisation =
+        domains.iter().any(|domain| host == format!("{}.{domain}", organisation.to_ascii_lowercase()));
+    assert!(host == "dev.azure.com" || is_of_organisation, "{}", feed.portal());
+    let upper =
+        Feed::from_service(&Service::parse(&text.replacen(organisation, &organisation.to_ascii_uppercase(), 1)));
+    assert!(
+        text.len() > LONGEST_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key())
+    );
+}
+
+fn url_path(text: &str) -> &str {
+    text.splitn(4, '/').nth(3).unwrap_or_default()
+}
+
+/// A JSON Web Token, or the claims of one (which begin with a brace): all of it is read or nothing, and what messages say
+/// of it is one line.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn web_token(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let token = match serde_json::from_str::<Value>(&text) {
+        Ok(claims) if text.starts_with('{') => {
+            let token = token_of(&claims);
+            assert!(Claims::read(&Secret::new(token.clone())).is_some());
+            token
+        }
+        _ => text.into_owned(),
+    };
+    let Some(claims) = Claims::read(&Secret::new(token.clone())) else { return };
+    assert!(Secret::new(token.clone()).is_one_word() && token.matches('.').count() == 2);
+    for other in
+        [format!("\"{token}"), format!("{token}\""), format!(" {token}"), format!("{token}\n"), format!("{token}.x")]
+    {
+        assert!(Claims::read(&Secret::new(other)).is_none());
+    }
+    let payload = token.split('.').nth(1).unwrap_or_default().trim_end_matches('=');
+    let decoded = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+    let Ok(Value::Object(members)) = serde_json::from_slice(&decoded) else { panic!("the claims are no object") };
+    for (name, value) in &members {
+        assert!(claims.has(name) && claims.text(name) == value.as_str().filter(|text| !text.is_empty()));
+    }
+    let seconds = claims.expires().map(|end| end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs());
+    let said = members.get("exp").and_then(Value::as_f64);
+    #[allow(clippy::cast_precision_loss)] // A second more or less.
+    let is_near = |seconds: u64| said.is_some_and(|said| (said - seconds as f64).abs() <= said.abs() / 1e12 + 1.0);
+    assert!(seconds.is_none_or(is_near), "{seconds:?} {said:?}");
+    assert!(
+        entra::account(&claims)
+            .is_none_or(|account| account == single_line(&account) && account.chars().count() <= 301)
+    );
+    assert!(!entra::is_service_principal(&claims) || claims.has("idtyp") || claims.has("roles"));
+    assert_eq!(claims.audiences().is_some(), members.get("aud").is_some_and(|aud| aud.is_string() || aud.is_array()));
+}
+
+/// A file as Python's configparser writes it: what is read is read again from what it says, written anew.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn ini(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let first = Ini::parse(&text);
+    let mut written: String = first.sections().flat_map(|section| ["[", section, "]\n"]).collect();
+    for (section, key, value) in first.entries() {
+        assert!(first.has_section(section) && key.to_lowercase() == key);
+        let value = value.replace('\n', "\n  ");
+        written.extend(["[", section, "]\n", key, " = ", &value, "\n"]);
+    }
+    let second = Ini::parse(&written);
+    assert!(first.entries().eq(second.entries()), "{text:?} is written as {written:?}");
+    assert!(
+        first.sections().all(|section| second.has_section(section))
+            && second.sections().all(|section| first.has_section(section))
+    );
+    for (section, key, _) in first.entries() {
+        let value = first.value(section, key);
+        let last = first.entries().filter(|entry| entry.0 == section && entry.1.eq_ignore_ascii_case(key)).last();
+        assert_eq!(value, last.map(|(_, _, value)| value.trim()).filter(|value| !value.is_empty()));
+    }
+}
+
+/// The words of a service that was sent a secret (the first line): they are quoted in one line that can be read, without
+/// the secret and without a part of it that tells.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn quotation(text: &[u8]) {
+    let (secret, words) = halves(text, b"\n");
+    let (secret, words) = (String::from_utf8_lossy(secret), String::from_utf8_lossy(words.unwrap_or_default()));
+    let quoted = quote(&words, &[&secret]);
+    assert!(quoted == single_line(&quoted) && quoted.chars().count() <= 301, "{quoted:?}");
+    // A short one may be in any word, and the sign for what is hidden is no secret.
+    let is_told = secret.len() >= 8 && gives_away(&quoted.replace("(hidden)", "\n"), &secret);
+    assert!(!is_told, "{secret:?} in {quoted:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sys::fuzz::seeds;
+
+    #[test]
+    fn the_seeds_hold() {
+        for (name, target) in
+            [("service", service as fn(&[u8])), ("web_token", web_token), ("ini", ini), ("quotation", quotation)]
+        {
+            for seed in seeds(name) {
+                target(&seed);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_only_hosts_below_the_known_domains_are_claimed(
+            raw in "(https?:/?/?)?([a-z]{0,3}(:[a-z%]{0,3})?@)?[a-z0-9.%-]{0,6}\\.?(pkgs\\.(dev\\.azure\\.com|visualstudio\\.com)|cgr\\.dev|a-012345678901\\.d\\.codeartifact\\.eu\\.amazonaws\\.com)(\\.[a-z]{0,3})?(:[0-9]{0,4})?([/\\\\?#][a-z%/._-]{0,12})?",
+        ) {
+            service(raw.as_bytes());
+        }
+
+        #[test]
+        fn any_claims_are_read_as_they_stand(name in "exp|aud|upn|idtyp|roles", value in "-?[0-9]{1,20}(\\.[0-9])?(e[0-9]{1,3})?|\"\\PC{0,9}\"|null|\\[[0-9]?\\]") {
+            web_token(format!("{{\"{name}\":{value}}}").as_bytes());
+        }
+
+        #[test]
+        fn a_file_that_is_written_anew_is_the_same_file(text in "[\\[\\]=:;# \ta-zA-ZÅ\n\r\u{feff}\u{85}]{0,80}") {
+            ini(text.as_bytes());
+        }
+
+        #[test]
+        fn no_part_of_a_secret_is_quoted(secret in "[a-z%&+/ ]{8,20}", words in "[a-z%&+/ \n]{0,30}", from in 0_usize..9) {
+            quotation(format!("{secret}\n{words}{}{words}", &secret[from.min(secret.len())..]).as_bytes());
+        }
+    }
+}
