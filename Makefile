@@ -10,6 +10,8 @@ CARGO ?= cargo
 LOCKED ?= --locked
 # How long each fuzz target runs, in seconds.
 FUZZ_SECONDS ?= 60
+# Tests wait more than they work: one process more than there are processors.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() or 1, 3) + 1)")
 # More arguments for pytest: make python-test PYTEST_ARGS="-k uv -x"
 PYTEST_ARGS ?=
 # What cargo-deny looks at.
@@ -127,7 +129,7 @@ stubs: $(wheel_or_given) $(VENV_READY) ## hold the type stubs against the built 
 python-test: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## the Python suite against the built wheels
 	@echo "== Python suite against $(built_or_given) and $(built_or_given_cli)"
 	@RINGBEARER_WHEEL="$(abspath $(built_or_given))" RINGBEARER_CLI_WHEEL="$(abspath $(built_or_given_cli))" \
-		$(BIN)/python -m pytest tests/python --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+		$(BIN)/python -m pytest tests/python --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 workflows: $(VENV_READY) ## check the workflows, offline
 	@echo "== workflows"

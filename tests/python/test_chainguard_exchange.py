@@ -156,7 +156,8 @@ def test_an_issuer_with_a_wrong_certificate_gets_no_proof(
     getattr(cloud, wrong)(ISSUER)
     answer = look_up(INDEX, **user.with_sources("oidc"))
     assert answer.credential is None
-    assert f"oidc failed (the certificate of {ISSUER} is not trusted" in answer.warning
+    problem = "is not valid at this moment" if wrong == "expire" else "is not trusted"
+    assert f"oidc failed (the certificate of {ISSUER} {problem}" in answer.warning
     assert cloud.log.hosts_that_saw(user.proof) == []
 
 

@@ -54,7 +54,7 @@ def tracked_texts() -> list[tuple[str, str]]:
 
 
 def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
+    return (ROOT / name).read_text(encoding="utf-8", errors="replace")
 
 
 def load_toml(name: str) -> dict:
