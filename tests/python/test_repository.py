@@ -49,12 +49,12 @@ def tracked_texts() -> list[tuple[str, str]]:
     for path in tracked_files():
         content = path.read_bytes()
         if b"\0" not in content:
-            texts.append((path.relative_to(ROOT).as_posix(), content.decode("utf-8")))
+            texts.append((path.relative_to(ROOT).as_posix(), content.decode("utf-8", "replace")))
     return texts
 
 
 def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8", errors="replace")
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def load_toml(name: str) -> dict:
