@@ -15,8 +15,8 @@ pub struct Credential {
     pub expires: Option<SystemTime>,
     /// Whose it is, where that is known.
     pub owner: Option<String>,
-    /// Whether it was made for this lookup, by signing in. What lay ready, in a variable or a file, is not kept anywhere
-    /// else.
+    /// Whether it was made for this lookup, by signing in, with a login that is told from others: then it may be kept. What
+    /// lay ready, in a variable or a file, is not kept anywhere else.
     pub is_made: bool,
 }
 

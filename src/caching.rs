@@ -32,10 +32,16 @@ impl Caching {
         }
     }
 
-    /// Whether tokens may be kept at all. They are not for somebody who asked for a cache that is not known.
+    /// Whether tokens are kept in the memory of the process. They are not for somebody who asked for a cache that is not
+    /// known, nor where the session's cache was asked for and is there: what somebody else took out of that must not come
+    /// back.
     #[must_use]
-    pub fn is_allowed(system: &dyn System) -> bool {
-        Self::read(system, Self::Memory).is_ok_and(|caching| caching != Self::Off)
+    pub fn uses_memory(system: &dyn System) -> bool {
+        match Self::read(system, Self::Memory) {
+            Ok(Self::Memory) => true,
+            Ok(Self::Session) => !system.can_share(),
+            Ok(Self::Off) | Err(_) => false,
+        }
     }
 }
 
@@ -46,16 +52,16 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_an_error_and_allows_nothing() {
-        for (value, expected, is_allowed) in [
+        for (value, expected, uses_memory) in [
             ("off", Some(Caching::Off), false),
             ("memory", Some(Caching::Memory), true),
-            (" session ", Some(Caching::Session), true),
+            (" session ", Some(Caching::Session), false),
             ("", Some(Caching::Session), true),
             ("none", None, false),
         ] {
             let fake = Fake::default().variable(CACHE_VARIABLE, value);
             assert_eq!(Caching::read(&fake, Caching::Session).ok(), expected, "{value}");
-            assert_eq!(Caching::is_allowed(&fake), is_allowed, "{value}");
+            assert_eq!(Caching::uses_memory(&fake), uses_memory, "{value}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who a lookup is made for: what decides it, as a digest for the key of a cache.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
@@ -22,7 +22,10 @@ pub struct Identity {
 /// What tells the present content of files from any other, without reading them. What is not there counts too.
 #[must_use]
 pub fn marks(system: &dyn System, files: impl IntoIterator<Item = PathBuf>) -> String {
-    let marks: Vec<_> = files.into_iter().map(|path| system.mark(&path).ok().flatten()).collect();
+    let mark = |path: &Path| system.mark(path).ok().flatten();
+    // Of a link both count: the link, and the file that programs write through it.
+    let both = |path: PathBuf| (mark(&path), system.destination(&path).ok().and_then(|target| mark(&target)));
+    let marks: Vec<_> = files.into_iter().map(both).collect();
     format!("{marks:?}")
 }
 

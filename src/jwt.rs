@@ -65,7 +65,17 @@ impl Claims {
     /// When the token ends, from `exp` (RFC 7519, section 4.1.4: seconds since 1970).
     #[must_use]
     pub fn expires(&self) -> Option<SystemTime> {
-        let seconds = self.0.get("exp")?;
+        self.moment("exp")
+    }
+
+    /// When the token was made, from `iat` (RFC 7519, section 4.1.6).
+    #[must_use]
+    pub fn issued(&self) -> Option<SystemTime> {
+        self.moment("iat")
+    }
+
+    fn moment(&self, name: &str) -> Option<SystemTime> {
+        let seconds = self.0.get(name)?;
         // NumericDate may have a fraction, which does not matter here.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let seconds =

@@ -85,6 +85,9 @@ fn give_up_look_ups(python: Python<'_>) {
     let process = std::process::id();
     let mut under_way = std::mem::take(&mut *UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner));
     under_way.retain(|(owner, life, _)| *owner == process && life.strong_count() > 0);
+    if under_way.is_empty() {
+        return;
+    }
     for (_, _, cancel) in &under_way {
         cancel.cancel();
     }
@@ -274,8 +277,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     LogToLookup::install();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(get_credential, module)?)?;
-    let give_up = wrap_pyfunction!(give_up_look_ups, module)?;
-    module.py().import("atexit")?.call_method1("register", (give_up,))?;
+    module.add_function(wrap_pyfunction!(give_up_look_ups, module)?)?;
     module.add_function(wrap_pyfunction!(store_get, module)?)?;
     module.add_function(wrap_pyfunction!(store_find, module)?)?;
     module.add_function(wrap_pyfunction!(store_set, module)?)?;

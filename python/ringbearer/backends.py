@@ -3,6 +3,8 @@
 Everything that is ever needed is imported here, at once: pip 26.3 forbids imports once it has begun to install.
 """
 
+import _thread
+import atexit
 import os
 import sys
 from typing import Any, Callable, ClassVar, Optional
@@ -20,6 +22,23 @@ __all__ = [
     "NoStoreKeyring",
     "SSHAgentKeyring",
 ]
+
+
+def _is_main_interpreter() -> bool:
+    """Whether this is the interpreter that the process began with; in doubt it is not."""
+    if hasattr(_thread, "_is_main_interpreter"):  # Python 3.13
+        return bool(_thread._is_main_interpreter())
+    try:
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return False
+    return bool(interpreters.get_current() == interpreters.get_main())
+
+
+# Whoever waits for a look-up in a daemon thread never comes back, and what the look-up started must not stay behind.
+# Interpreters within the process come and go, and the look-ups of the others go on.
+if _is_main_interpreter():
+    atexit.register(_core.give_up_look_ups)
 
 
 class _Properties:

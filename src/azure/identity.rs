@@ -1,8 +1,10 @@
 //! Who a lookup is made for, as a key of the caches.
 
+use std::path::PathBuf;
+
 use super::{
     feed::Feed,
-    providers::{Choice, azd, azure_cli::state, feed_endpoints},
+    providers::{Choice, azd, azure_cli::state, env_var, feed_endpoints},
 };
 use crate::{
     identity::{Identity, digest, marks, programs},
@@ -26,12 +28,25 @@ pub(super) const PREFIXES: [&str; 12] = [
     "VSS_NUGET_",
 ];
 
+/// Whether a login by a provider would be told from another one: if the files are there that tell who is logged in.
+pub(super) fn is_recognised(system: &dyn System, provider: &str) -> bool {
+    let is_there = |path: PathBuf| system.mark(&path).is_ok_and(|mark| mark.is_some());
+    match provider {
+        "azure_cli" => state::profile(system).is_some_and(is_there),
+        "azd" => azd::login(system).into_iter().any(is_there),
+        "ado_auth_helper" => false,
+        _ => true,
+    }
+}
+
 /// One an organisation, access and identity. The values of the variables, secrets among them, go in as a digest. The
-/// logins of the Azure CLI and the Azure Developer CLI count by the files that tell who is logged in.
+/// logins of the Azure CLI and the Azure Developer CLI count by the files that tell who is logged in, and tokens in files
+/// by the files.
 ///
 /// A password of [`feed_endpoints`] belongs to its endpoint and not to the whole organisation.
 pub(super) fn identity(system: &dyn System, feed: &Feed, choice: &Choice) -> Identity {
-    let accounts = marks(system, state::profile(system).into_iter().chain(azd::login(system)));
+    let files = state::profile(system).into_iter().chain(azd::login(system)).chain(env_var::files(system));
+    let accounts = marks(system, files);
     let programs = programs(system, &["az", "azd"]);
     let digest = digest(system, &PREFIXES, &[accounts.as_bytes(), programs.as_bytes()]);
     let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();

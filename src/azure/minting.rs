@@ -15,6 +15,7 @@ use super::{
     discovery::{self, Discovery},
     entra,
     feed::Feed,
+    identity::is_recognised,
     providers::{Choice, Grant, env_var, pat},
     session,
 };
@@ -121,13 +122,14 @@ impl<'lookup> Minting<'lookup> {
         self.check_end(expires)?;
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
+        let is_recognised = is_recognised(self.system, provider);
         if claims.as_ref().is_some_and(entra::is_service_principal) {
             debug!(
                 step = provider, outcome = "gives";
                 "the token of {shown_account}, a service principal, which is used as it is"
             );
-            let username = BEARER_USERNAME.to_owned();
-            return Ok(Credential { username, password: token.secret, expires, owner: account, is_made: signs_in });
+            let (username, is_made) = (BEARER_USERNAME.to_owned(), signs_in && is_recognised);
+            return Ok(Credential { username, password: token.secret, expires, owner: account, is_made });
         }
         debug!(step = provider, outcome = "gives"; "the token of {shown_account}");
         let authority = self.discovery()?.authority;
@@ -137,7 +139,8 @@ impl<'lookup> Minting<'lookup> {
             "for a token of {} that {}", self.feed.shown(), self.feed.access()
         );
         let username = SESSION_USERNAME.to_owned();
-        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account, is_made: true })
+        let is_made = is_recognised;
+        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account, is_made })
     }
 
     /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that

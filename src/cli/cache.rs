@@ -34,7 +34,7 @@ pub(super) fn run(world: &World<'_>, action: Action) -> Result<u8> {
     }
     match action {
         Action::Clear => {
-            let text = match kept::clear(system) {
+            let text = match kept::clear(system)? {
                 0 => "no token was kept in this session\n".to_owned(),
                 1 => "one token was forgotten\n".to_owned(),
                 many => format!("{many} tokens were forgotten\n"),
@@ -46,7 +46,7 @@ pub(super) fn run(world: &World<'_>, action: Action) -> Result<u8> {
 }
 
 fn list(world: &World<'_>, is_for_program: bool) -> Result<u8> {
-    let (now, all) = (world.system.now(), kept::all(world.system));
+    let (now, all) = (world.system.now(), kept::all(world.system)?);
     let title = |name: &str| world.memory.keyring.named(name).map_or("", Backend::title);
     if is_for_program {
         let moment = |moment| jiff::Timestamp::try_from(moment).ok().map(|moment| moment.to_string());
@@ -62,7 +62,9 @@ fn list(world: &World<'_>, is_for_program: bool) -> Result<u8> {
         return print(world.console, &(in_ascii(&json!({ "tokens": tokens }).to_string()) + "\n"));
     }
     if all.is_empty() {
-        world.console.tell("ringbearer: no token is kept in this session\n");
+        if world.system.can_share() {
+            world.console.tell("ringbearer: no token is kept in this session\n");
+        }
         return Ok(DONE);
     }
     let rows: Vec<[String; 4]> = all

@@ -11,7 +11,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     backend::{Backend, Credential},
+    error::{Error, Kind, Result},
     identity::{Identity, fingerprint},
+    jwt::Claims,
     secret::Secret,
     sys::{System, session::LONGEST_SHARED},
     token::usable_until,
@@ -49,6 +51,9 @@ struct Written<'all> {
     password: Cow<'all, str>,
     expires: Option<Duration>,
     owner: Option<Cow<'all, str>>,
+    /// The files of the login as the sign-in left them. It is no part of the name, so that the next token takes the place
+    /// of the last one.
+    login: Cow<'all, str>,
 }
 
 /// Letters that tell an identity of a backend from all others and nothing of it.
@@ -58,23 +63,30 @@ pub(super) fn hashed(backend: &dyn Backend, parts: &[&str]) -> String {
 }
 
 fn name(backend: &dyn Backend, identity: &Identity) -> String {
-    format!("{BEGIN}{}", hashed(backend, &[&identity.realm, &identity.key, &identity.login]))
+    format!("{BEGIN}{}", hashed(backend, &[&identity.realm, &identity.key]))
 }
 
 /// Keeps a token until shortly before its end. Where that cannot be, nobody misses it.
 pub(super) fn leave(system: &dyn System, backend: &dyn Backend, identity: &Identity, credential: &Credential) {
     let now = system.now();
-    let until = credential.expires.map_or_else(|| now + UNKNOWN_LIFE, |expires| usable_until(now, expires));
-    let (Some(made), Some(until_written)) = (since_1970(now), since_1970(until)) else { return };
+    // Somebody else may have kept it for long already: its own word for its beginning counts.
+    let born =
+        Claims::read(&credential.password).and_then(|claims| claims.issued()).map_or(now, |issued| issued.min(now));
+    let until = credential.expires.map_or_else(|| now + UNKNOWN_LIFE, |expires| usable_until(born, expires));
+    if until <= now {
+        return;
+    }
+    let (Some(got), Some(until_written)) = (since_1970(now), since_1970(until)) else { return };
     let written = Written {
         backend: backend.name().into(),
         realm: identity.realm.as_str().into(),
-        made,
+        made: got,
         until: until_written,
         username: credential.username.as_str().into(),
         password: credential.password.expose().into(),
         expires: credential.expires.and_then(since_1970),
         owner: credential.owner.as_deref().map(Cow::from),
+        login: hashed(backend, &[&identity.login]).into(),
     };
     let life = until.duration_since(now).unwrap_or_default();
     if !share(system, &name(backend, identity), &written, life) {
@@ -85,24 +97,36 @@ pub(super) fn leave(system: &dyn System, backend: &dyn Backend, identity: &Ident
 /// The token for an identity, if one is kept that still serves.
 #[must_use]
 pub fn look(system: &dyn System, backend: &dyn Backend, identity: &Identity) -> Option<Kept> {
-    read(system, &name(backend, identity))
+    let (kept, login) = read(system, &name(backend, identity))?;
+    (login == hashed(backend, &[&identity.login])).then_some(kept)
 }
 
 /// Every token that is kept, whosever it is.
-#[must_use]
-pub fn all(system: &dyn System) -> Vec<Kept> {
-    let mut all: Vec<_> = system.shared_names(BEGIN).iter().filter_map(|name| read(system, name)).collect();
+pub fn all(system: &dyn System) -> Result<Vec<Kept>> {
+    let mut all: Vec<_> = names(system, BEGIN)?.iter().filter_map(|name| Some(read(system, name)?.0)).collect();
     all.sort_by(|one, other| (&one.backend, &one.realm, one.until).cmp(&(&other.backend, &other.realm, other.until)));
-    all
+    Ok(all)
 }
 
 /// Forgets every token, and all else that was left in the session. Answers how many tokens there were.
-pub fn clear(system: &dyn System) -> usize {
-    let names = system.shared_names("ringbearer:");
-    names.iter().filter(|name| system.unshare(name) && name.starts_with(BEGIN)).count()
+pub fn clear(system: &dyn System) -> Result<usize> {
+    let names = names(system, "ringbearer:")?;
+    Ok(names.iter().filter(|name| system.unshare(name) && name.starts_with(BEGIN)).count())
 }
 
-fn read(system: &dyn System, name: &str) -> Option<Kept> {
+fn names(system: &dyn System, begin: &str) -> Result<Vec<String>> {
+    if !system.can_share() {
+        return Ok(Vec::new());
+    }
+    system.shared_names(begin).ok_or_else(|| {
+        Error::new(Kind::Storage, "the kernel's list of keys, /proc/keys, cannot be read: what is kept is not known")
+            .with_hint("RINGBEARER_CACHE=off passes it over; it ends by itself, within the hour mostly")
+    })
+}
+
+/// A token that still serves, and for which state of the login it was got. One of the future means that the clock was set
+/// back: then nobody knows for how long.
+fn read(system: &dyn System, name: &str) -> Option<(Kept, String)> {
     let text = system.shared(name)?;
     let written: Written<'_> = serde_json::from_slice(&text).ok()?;
     let moment = |length| SystemTime::UNIX_EPOCH.checked_add(length);
@@ -116,7 +140,8 @@ fn read(system: &dyn System, name: &str) -> Option<Kept> {
     };
     let kept =
         Kept { backend: written.backend.into_owned(), realm: written.realm.into_owned(), made, until, credential };
-    (system.now() < until).then_some(kept)
+    let now = system.now();
+    (made <= now && now < until).then_some((kept, written.login.into_owned()))
 }
 
 /// Leaves something in the session, in writing.

@@ -315,15 +315,10 @@ impl Session for Fake {
         self.content(name).map(Zeroizing::new)
     }
 
-    fn shared_names(&self, begin: &str) -> Vec<String> {
+    fn shared_names(&self, begin: &str) -> Option<Vec<String>> {
         let state = self.lock();
-        state
-            .files
-            .keys()
-            .filter_map(|path| path.to_str())
-            .filter(|name| name.starts_with(begin))
-            .map(str::to_owned)
-            .collect()
+        let names = state.files.keys().filter_map(|path| path.to_str()).filter(|name| name.starts_with(begin));
+        Some(names.map(str::to_owned).collect())
     }
 
     fn unshare(&self, name: &str) -> bool {

@@ -82,11 +82,27 @@ fn holds(text: &[u8], secret: &[u8]) -> bool {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)] // They are files of the project.
 pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join("corpus").join(target);
-    let files = std::fs::read_dir(&folder).unwrap();
-    let seeds: Vec<_> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
-    assert!(!seeds.is_empty(), "{}", folder.display());
+    let files = corpus(target).read_dir().unwrap();
+    let seeds: Vec<_> = files.map(|file| content(&file.unwrap().path())).collect();
+    assert!(!seeds.is_empty(), "{target}");
     seeds
+}
+
+/// The seed of a name: one that was written, not found.
+#[cfg(test)]
+pub(crate) fn seed(target: &str, name: &str) -> Vec<u8> {
+    content(&corpus(target).join(name))
+}
+
+#[cfg(test)]
+fn corpus(target: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join("corpus").join(target)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // They are files of the project.
+fn content(path: &std::path::Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
 }
 
 #[cfg(test)]

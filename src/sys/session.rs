@@ -18,8 +18,8 @@ pub trait Session {
     /// The secret under a name.
     fn shared(&self, name: &str) -> Option<Zeroizing<Vec<u8>>>;
 
-    /// The names there that begin in this way.
-    fn shared_names(&self, begin: &str) -> Vec<String>;
+    /// The names there that begin in this way; `None` if that cannot be found out.
+    fn shared_names(&self, begin: &str) -> Option<Vec<String>>;
 
     /// Takes a secret away, so that nobody finds it any more. Answers whether it was there.
     fn unshare(&self, name: &str) -> bool;

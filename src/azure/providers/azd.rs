@@ -46,11 +46,12 @@ impl TokenProvider<Tenant, Grant> for Azd {
     }
 }
 
-/// The file that tells who is logged in with azd.
-pub fn login(system: &dyn System) -> Option<PathBuf> {
+/// The files that tell who is logged in with azd, and whether it takes the login of az.
+/// <https://github.com/Azure/azure-dev/blob/main/cli/azd/pkg/auth/manager.go>
+pub fn login(system: &dyn System) -> Vec<PathBuf> {
     let folder = system.setting("AZD_CONFIG_DIR").map(PathBuf::from);
-    let folder = folder.or_else(|| Some(system.home()?.join(".azd")))?;
-    Some(folder.join("auth").join("auth.json"))
+    let folder = folder.or_else(|| Some(system.home()?.join(".azd"))).filter(|folder| folder.is_absolute());
+    folder.map_or_else(Vec::new, |folder| ["auth.json", "config.json"].map(|name| folder.join(name)).to_vec())
 }
 
 #[derive(Deserialize)]

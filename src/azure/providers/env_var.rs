@@ -1,5 +1,7 @@
 //! A token that was put into the environment, or into a file of the sort that containers mount.
 
+use std::path::PathBuf;
+
 use log::debug;
 
 use super::{Feed, Grant};
@@ -25,6 +27,11 @@ const MOUNTED: [&str; 2] = ["/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN", "/run
 
 /// The provider.
 pub struct EnvVar;
+
+/// The files that may hold the token.
+pub fn files(system: &dyn System) -> impl Iterator<Item = PathBuf> {
+    system.setting(FILE_VARIABLE).into_iter().map(PathBuf::from).chain(MOUNTED.map(PathBuf::from))
+}
 
 impl TokenProvider<Feed, Grant> for EnvVar {
     fn name(&self) -> &'static str {

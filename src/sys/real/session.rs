@@ -22,7 +22,7 @@ impl Session for Real {
         kernel::get(name)
     }
 
-    fn shared_names(&self, begin: &str) -> Vec<String> {
+    fn shared_names(&self, begin: &str) -> Option<Vec<String>> {
         kernel::names(begin)
     }
 
@@ -49,8 +49,8 @@ impl Session for Real {
         None
     }
 
-    fn shared_names(&self, _begin: &str) -> Vec<String> {
-        Vec::new()
+    fn shared_names(&self, _begin: &str) -> Option<Vec<String>> {
+        None
     }
 
     fn unshare(&self, _name: &str) -> bool {
@@ -64,7 +64,7 @@ impl Session for Real {
 
 #[cfg(target_os = "linux")]
 mod kernel {
-    use std::{path::Path, time::Duration};
+    use std::{panic::catch_unwind, path::Path, time::Duration};
 
     use linux_keyutils::{Key, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
     use zeroize::Zeroizing;
@@ -84,7 +84,9 @@ mod kernel {
     /// lies in it.
     pub(super) fn ring() -> Option<KeyRing> {
         let ring = KeyRing::from_special_id(KeyRingIdentifier::Session, false).ok()?;
-        (ring.metadata().ok()?.get_uid() == own()).then_some(ring)
+        // The crate panics over a keyring whose name is longer than its buffer.
+        let metadata = catch_unwind(|| ring.metadata()).ok()?;
+        (metadata.ok()?.get_uid() == own()).then_some(ring)
     }
 
     fn own() -> u32 {
@@ -115,16 +117,21 @@ mod kernel {
 
     /// By the list of all keys that this process may see: `search` tells then which of them are in the keyring. (The
     /// list of the keyring itself comes without the names.)
-    pub(super) fn names(begin: &str) -> Vec<String> {
-        let Ok(list) = crate::sys::real::files::read(Path::new("/proc/keys"), LONGEST_LIST) else { return Vec::new() };
+    ///
+    /// Where somebody laid something empty over it, as container runtimes do, it lacks even the keyring that there is.
+    pub(super) fn names(begin: &str) -> Option<Vec<String>> {
+        let list = crate::sys::real::files::read(Path::new("/proc/keys"), LONGEST_LIST).ok()?;
         let list = String::from_utf8_lossy(&list);
+        if list.trim().is_empty() {
+            return None;
+        }
         // ID, flags, usage, timeout, permissions, user, group, type, then `name: size`.
         let names = list.lines().filter_map(|line| line.split_whitespace().nth(8)?.strip_suffix(':'));
         let mut names: Vec<_> =
             names.filter(|name| name.starts_with(begin) && find(name).is_some()).map(str::to_owned).collect();
         names.sort();
         names.dedup();
-        names
+        Some(names)
     }
 
     /// Its number, which is given again one day, and when it was started.

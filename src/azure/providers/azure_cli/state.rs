@@ -46,8 +46,15 @@ const PUBLIC_CLOUD: [&str; 4] =
 
 /// The folder of `az`.
 fn folder(system: &dyn System) -> Option<PathBuf> {
-    let named = system.setting("AZURE_CONFIG_DIR").map(PathBuf::from);
-    named.or_else(|| Some(system.home()?.join(".azure"))).filter(|folder| folder.is_absolute())
+    let folder = match system.setting("AZURE_CONFIG_DIR") {
+        // As az has it. (It would find a relative one from the working directory, which is never looked at here.)
+        Some(named) if named == "~" || named.starts_with("~/") => {
+            system.home()?.join(named.trim_start_matches(['~', '/']))
+        }
+        Some(named) => PathBuf::from(named),
+        None => system.home()?.join(".azure"),
+    };
+    folder.is_absolute().then_some(folder)
 }
 
 /// The file that says who is logged in.
