@@ -259,6 +259,15 @@ def _az_object(token: str, tenant: str | None, expires_on: float | None) -> dict
     }
 
 
+def az_profile(home: object, name: str) -> None:
+    """Who is logged in, in the file that `az` keeps about it. Its tokens are in another one."""
+    folder = os.path.join(str(home), ".azure")
+    os.makedirs(folder, exist_ok=True)
+    subscription = {"isDefault": True, "user": {"name": name, "type": "user"}}
+    with open(os.path.join(folder, "azureProfile.json"), "w", encoding="utf-8-sig") as file:
+        json.dump({"subscriptions": [subscription]}, file)
+
+
 def az_not_logged_in() -> Answer:
     """Nobody has run `az login`."""
     return Answer(stderr="ERROR: Please run 'az login' to setup account.\n", code=1)

@@ -14,21 +14,21 @@ _NUMBERS = {"x86_64": 250, "aarch64": 219}
 _JOIN_SESSION_KEYRING, _GET_KEYRING_ID, _SESSION = 1, 0, -3
 
 
-def _keyctl(operation: int, *arguments: int) -> int:
+def _keyctl(operation: int, *arguments: object) -> int:
     """The system call, which Python does not have."""
     number = _NUMBERS.get(platform.machine(), -1) if sys.platform == "linux" else -1
-    return -1 if number < 0 else ctypes.CDLL(None).syscall(number, operation, *map(ctypes.c_long, arguments))
+    return -1 if number < 0 else ctypes.CDLL(None).syscall(number, operation, *arguments)
 
 
-def new_session() -> None:
+def new_session(name: str | None = None) -> None:
     """Gives this thread, and the programs that it starts, a keyring that no other has; where there is none, nothing."""
-    _keyctl(_JOIN_SESSION_KEYRING, 0)
+    _keyctl(_JOIN_SESSION_KEYRING, ctypes.c_char_p(name.encode()) if name else ctypes.c_long(0))
 
 
 @functools.lru_cache(maxsize=None)
 def can_share() -> bool:
     """Whether they can: the system call is Linux's, and many containers forbid it."""
-    return _keyctl(_GET_KEYRING_ID, _SESSION, 0) >= 0
+    return _keyctl(_GET_KEYRING_ID, ctypes.c_long(_SESSION), ctypes.c_long(0)) >= 0
 
 
 def need_sharing() -> None:

@@ -52,6 +52,11 @@ def with_files(files: dict[str, str], modes: dict[str, int] | None = None) -> li
     return _command(lines)
 
 
+def without(path: str) -> list[str]:
+    """The beginning of a command: what follows runs where this file is empty, as container runtimes hide one."""
+    return _command(["set -e", f"mount --bind /dev/null {shlex.quote(path)}"])
+
+
 def with_hosts(addresses: dict[str, str]) -> list[str]:
     """The beginning of a command: what follows runs where these names, and no others, have addresses."""
     text = "".join(f"{address} {name}\n" for name, address in addresses.items())

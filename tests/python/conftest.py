@@ -22,6 +22,7 @@ from lab.clients import Client, Workshop
 from lab.cloud import PracticeCloud
 from lab.known_store import KnownStore
 from lab.look_up import Lookups
+from lab.pythons import Python, WorkshopOf
 from lab.ssh import Agent, Key, make_key
 from lab.store import PUBLISHED, StoreUser
 from person import Person
@@ -140,6 +141,14 @@ def ask(cloud: PracticeCloud, look_up: Lookups) -> Asking:
 def frodo(cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> Person:
     """The practice cloud's user, logged in with a stand-in for `az`."""
     return Person(cloud, stand_ins, home)
+
+
+@pytest.fixture
+def on(python: Python, workshop: Workshop, wheel: str) -> Client:
+    """keyring and ringbearer on that Python."""
+    if python.is_free_threaded:
+        pytest.skip("the wheel is not for Pythons without a lock")
+    return WorkshopOf(workshop, python).beside(wheel)
 
 
 @pytest.fixture(params=list(REGISTRIES))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from lab.cli_stand_ins import StandIns, az_token
+from lab.cli_stand_ins import StandIns, az_profile, az_token
 from lab.cloud import PracticeCloud
 from lab.messages import Request
 
@@ -21,6 +21,7 @@ class Person:
         self.bearer = cloud.azure.directory.user_token(cloud.azure.frodo)
         self._stand_ins = stand_ins
         stand_ins.az(*az_token(self.bearer))
+        az_profile(home, cloud.azure.frodo.name)
 
     def environment(self, *path: object, **variables: str | None) -> dict[str, str]:
         """The environment of the person's programs: ``path`` and then `az`."""

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import kernel_keys, strace
+from lab import kernel_keys, namespace, strace
 from lab.clients import Client, Completed
 from lab.cloud import PracticeCloud
 from person import Person
@@ -77,6 +77,37 @@ def test_doctor_tells_of_it_and_signs_in_anew(ringbearer, cloud: PracticeCloud, 
         ({"AZURE_CLIENT_ID": "another"}, "no token is kept in this session"),
     ):
         assert words in ringbearer("doctor", url, **variables).stdout
+
+
+@pytest.mark.parametrize("action", ["list", "clear"])
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
+def test_where_the_kernel_does_not_tell_what_is_kept_that_is_an_error(
+    native: Client, frodo: Person, kept: str, action: str
+) -> None:
+    command = [*namespace.without("/proc/keys"), native.program("ringbearer"), "cache", action]
+    environment = frodo.environment(native.bin)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "/proc/keys, cannot be read" in ended.stderr and "RINGBEARER_CACHE=off" in ended.stderr
+
+
+def test_a_process_that_had_what_was_cleared_gets_a_new_one(
+    ringbearer, cloud: PracticeCloud, client: Client, native: Client, frodo: Person
+) -> None:
+    program = """
+import keyring, sys
+def ask():
+    print(keyring.get_credential(sys.argv[1], None).password, flush=True)
+ask()
+sys.stdin.readline()
+ask()
+"""
+    environment = frodo.environment(native.bin, RINGBEARER_CACHE="session")
+    process = client.start(["python", "-c", program, cloud.azure.feed.url()], environment, with_stdin=True)
+    first = process.stdout.readline()
+    ringbearer("cache", "clear").check()
+    second, _ = process.communicate(b"\n", timeout=10)
+    assert first and second and first != second
 
 
 def test_where_nothing_can_be_kept_that_is_said(native: Client, frodo: Person, tmp_path: Path) -> None:

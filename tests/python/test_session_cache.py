@@ -8,48 +8,25 @@ from pathlib import Path
 
 import pytest
 from lab import kernel_keys, strace
-from lab.clients import Client, Completed
+from lab.clients import Client
 from lab.cloud import PracticeCloud
 from native_keyring import NativeKeyring
 from person import Person
 from registries import Registry
-
-SERVICE = "https://pkgs.dev.azure.com/contoso/_packaging/tools/pypi/simple/"
+from session_user import SERVICE, from_another_tool, get, keyring_of, keys, tokens
 
 
 @pytest.fixture
-def keyring(cloud: PracticeCloud, native: Client, frodo: Person) -> NativeKeyring:
+def keyring(frodo: Person, native: Client) -> NativeKeyring:
     """The native one, and Frodo logged in with `az`."""
-    kernel_keys.need_sharing()
-    made = NativeKeyring(cloud, native, frodo.home)
-    made.environment = lambda **variables: frodo.environment(native.bin, **variables)
-    return made
-
-
-def get(keyring: NativeKeyring, service: str = SERVICE, **variables: str | None) -> str:
-    """The password, which must be there."""
-    ended = keyring("get", service, "frodo", **variables).check()
-    assert ended.stderr == "", ended
-    return ended.stdout.strip()
-
-
-def from_another_tool(keyring: NativeKeyring, *words: str, **variables: str | None) -> Completed:
-    """A question of a process that asked nothing before."""
-    shell = ["/bin/sh", "-c", '"$@"; exit $?', "sh", keyring.native.program("keyring"), *words]
-    done = subprocess.run(shell, env=keyring.environment(**variables), capture_output=True, text=True, check=False)
-    return Completed(shell, done.returncode, done.stdout, done.stderr, 0, done.stdout.encode())
-
-
-def keys() -> list[list[str]]:
-    """The kernel's list of ringbearer's keys, in fields."""
-    return [line.split() for line in Path("/proc/keys").read_text().splitlines() if " ringbearer:" in line]
+    return keyring_of(frodo, native)
 
 
 def test_a_later_process_asks_nobody(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
     first = get(keyring)
     cloud.log.clear()
     assert get(keyring) == first
-    assert from_another_tool(keyring, "get", SERVICE, "somebody").stdout.strip() == first
+    assert from_another_tool(keyring, "keyring", "get", SERVICE, "somebody").stdout.strip() == first
     other_feed = cloud.azure.contoso.feed("other").url()
     assert get(keyring, other_feed) == first
     assert cloud.log.requests() == cloud.log.connections() == []
@@ -77,9 +54,7 @@ def test_another_login_finds_nothing(
     cloud: PracticeCloud, keyring: NativeKeyring, home: Path, tmp_path: Path, change: str
 ) -> None:
     folder = home / ".azure"
-    folder.mkdir()
-    for name in ("azureProfile.json", "msal_token_cache.json"):
-        (folder / name).write_text("{}")
+    (folder / "msal_token_cache.json").write_text("{}")
     first = get(keyring)
     variables: dict[str, str] = {}
     if change == "variable":
@@ -88,7 +63,7 @@ def test_another_login_finds_nothing(
         (tmp_path / "other").mkdir()
         variables["HOME"] = str(tmp_path / "other")
     elif change == "profile":
-        (folder / "azureProfile.json").write_text("{ }")
+        (folder / "azureProfile.json").write_text("{}")
     elif change == "tokens":
         (folder / "msal_token_cache.json").unlink()
     else:
@@ -106,9 +81,9 @@ def test_a_virtual_environment_is_no_other_login(keyring: NativeKeyring, tmp_pat
 
 
 def test_what_lay_ready_is_not_kept(keyring: NativeKeyring) -> None:
-    before = keys()
+    before = tokens()
     assert get(keyring, AZURE_DEVOPS_EXT_PAT="a-pat") == "a-pat"
-    assert [key for key in keys() if ":token:" in key[8] and key not in before] == []
+    assert tokens() == before
 
 
 def test_what_is_kept_is_in_memory_ends_by_itself_and_is_nobody_elses_to_read(
@@ -177,6 +152,21 @@ def test_a_full_quota_loses_nothing(cloud: PracticeCloud, keyring: NativeKeyring
     words = [keyring.native.program("keyring"), "get", SERVICE, "frodo"]
     found = subprocess.run([*full, *words], env=keyring.environment(), capture_output=True, check=False)
     assert (found.returncode, found.stderr) == (0, b"") and found.stdout
+
+
+def test_a_session_whose_name_is_longer_than_any_loses_nothing(keyring: NativeKeyring) -> None:
+    kernel_keys.new_session("n" * 700)
+    assert keyring("get", SERVICE, "frodo").check().stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives folders away")
+def test_nothing_is_put_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path) -> None:
+    """`sudo` may leave the caller's XDG_RUNTIME_DIR in place."""
+    other = tmp_path / "other"
+    other.mkdir()
+    os.chown(other, 1234, 1234)
+    assert get(keyring, XDG_RUNTIME_DIR=str(other))
+    assert list(other.iterdir()) == []
 
 
 @pytest.mark.parametrize("reads_state", [True, False], ids=["by its file", "by running it"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from lab import kernel_keys
-from lab.cli_stand_ins import Answer, StandIns, az_not_logged_in, az_token
+from lab.cli_stand_ins import Answer, StandIns, az_not_logged_in, az_profile, az_token
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from native_keyring import NativeKeyring
@@ -33,15 +33,16 @@ def all_at_once(keyring: NativeKeyring, urls: list[str]) -> list[tuple[int, str,
     return [(process.returncode, out.decode(), err.decode()) for process, (out, err) in zip(processes, ended)]
 
 
-def slow_az(cloud: PracticeCloud, stand_ins: StandIns) -> None:
+def slow_az(cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> None:
+    az_profile(home, cloud.azure.frodo.name)
     answers = az_token(cloud.azure.directory.user_token(cloud.azure.frodo))
     stand_ins.az(*(dataclasses.replace(answer, delay=SLOWLY) for answer in answers))
 
 
 def test_all_that_ask_for_feeds_of_one_organisation_share_one_sign_in(
-    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns
+    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns, home: Path
 ) -> None:
-    slow_az(cloud, stand_ins)
+    slow_az(cloud, stand_ins, home)
     urls = [cloud.azure.contoso.feed(f"feed-{number % 4}").url() for number in range(CROWD)]
     ended = all_at_once(keyring, urls)
     assert {code for code, _, _ in ended} == {0} and len({out for _, out, _ in ended}) == 1, ended
@@ -73,7 +74,7 @@ def test_a_failure_is_told_by_all_and_tried_once(
 
 
 def test_of_one_that_is_killed_nobody_waits_for_long(
-    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns
+    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns, home: Path
 ) -> None:
     stand_ins.az(Answer(hang=True))
     url, environment = cloud.azure.feed.url(), keyring.environment()
@@ -82,7 +83,7 @@ def test_of_one_that_is_killed_nobody_waits_for_long(
     while not stand_ins.invocations("az"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    slow_az(cloud, stand_ins)
+    slow_az(cloud, stand_ins, home)
     second = keyring.native.start(["keyring", "get", url, "frodo"], environment)
     time.sleep(0.2)
     first.kill()

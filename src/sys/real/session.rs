@@ -84,7 +84,7 @@ mod kernel {
     /// lies in it.
     pub(super) fn ring() -> Option<KeyRing> {
         let ring = KeyRing::from_special_id(KeyRingIdentifier::Session, false).ok()?;
-        // The crate panics over a keyring whose name is longer than its buffer.
+        // The crate panics over a keyring whose name is longer than its buffer, which no login's is (`_ses`).
         let metadata = catch_unwind(|| ring.metadata()).ok()?;
         (metadata.ok()?.get_uid() == own()).then_some(ring)
     }

@@ -1,0 +1,138 @@
+"""A kept token is given to the login that it was made for alone: another login is told from it, or nothing is kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from lab import namespace
+from lab.azure.directory import Application
+from lab.cli_stand_ins import StandIns, az_profile, az_token, azd_token, helper_token
+from lab.clients import Client
+from lab.cloud import PracticeCloud
+from native_keyring import NativeKeyring
+from person import Person
+from session_user import get_for_another_tool as get
+from session_user import keyring_of, tokens
+
+MOUNTED = "/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN"
+
+
+@pytest.fixture
+def keyring(frodo: Person, native: Client) -> NativeKeyring:
+    """The native one, and Frodo logged in with `az`."""
+    return keyring_of(frodo, native)
+
+
+@pytest.fixture
+def bearer(cloud: PracticeCloud) -> str:
+    """Frodo's."""
+    return cloud.azure.directory.user_token(cloud.azure.frodo)
+
+
+def test_a_login_behind_a_link_is_told_by_the_file(keyring: NativeKeyring, home: Path, tmp_path: Path) -> None:
+    profile, file = home / ".azure" / "azureProfile.json", tmp_path / "profile.json"
+    os.replace(profile, file)
+    profile.symlink_to(file)
+    first = get(keyring)
+    assert get(keyring) == first
+    file.write_text("{}")
+    assert get(keyring) != first
+
+
+@pytest.mark.parametrize("place", ["$HOME/work", "~/work", "~"])
+def test_the_folder_of_az_may_be_elsewhere(keyring: NativeKeyring, home: Path, place: str) -> None:
+    written = place.replace("$HOME", str(home))
+    folder = Path(place.replace("$HOME", str(home)).replace("~", str(home)))
+    (home / ".azure" / "azureProfile.json").unlink()
+    folder.mkdir(exist_ok=True)
+    (folder / "azureProfile.json").write_text("{}")
+    first = get(keyring, AZURE_CONFIG_DIR=written)
+    assert get(keyring, AZURE_CONFIG_DIR=written) == first
+    (folder / "azureProfile.json").write_text("{ }")
+    assert get(keyring, AZURE_CONFIG_DIR=written) != first
+
+
+def test_of_a_folder_of_az_that_depends_on_where_it_is_run_nothing_is_kept(
+    keyring: NativeKeyring, tmp_path: Path
+) -> None:
+    for name in ("here", "there"):
+        az_profile(tmp_path / name, f"{name}@contoso.example")
+    get(keyring, AZURE_CONFIG_DIR=".azure", directory=tmp_path / "here")
+    get(keyring, AZURE_CONFIG_DIR=".azure", directory=tmp_path / "there")
+    assert tokens() == []
+
+
+@pytest.mark.parametrize("missing", ["the profile", "the home directory"])
+def test_of_an_az_that_has_its_login_elsewhere_nothing_is_kept(
+    keyring: NativeKeyring, home: Path, missing: str
+) -> None:
+    """As az.exe under Windows' Linux, or a script that runs it in a container."""
+    if missing == "the profile":
+        (home / ".azure" / "azureProfile.json").unlink()
+        get(keyring)
+    else:
+        get(keyring, HOME=None, AZURE_CONFIG_DIR=None)
+    assert tokens() == []
+
+
+@pytest.mark.parametrize("name", ["auth.json", "config.json"])
+def test_another_login_of_azd_finds_nothing(
+    keyring: NativeKeyring, home: Path, stand_ins: StandIns, bearer: str, name: str
+) -> None:
+    stand_ins.remove("az")
+    stand_ins.azd(azd_token(bearer))
+    (home / ".azd").mkdir()
+    (home / ".azd" / name).write_text('{"auth": {"account": {"currentUser": {"homeAccountId": "frodo"}}}}')
+    first = get(keyring)
+    assert get(keyring) == first
+    (home / ".azd" / name).write_text("{}")
+    assert get(keyring) != first
+
+
+def test_of_a_helper_that_tells_nobody_of_its_login_nothing_is_kept(
+    keyring: NativeKeyring, home: Path, stand_ins: StandIns, bearer: str
+) -> None:
+    stand_ins.remove("az")
+    stand_ins.ado_auth_helper(home, helper_token(bearer))
+    get(keyring)
+    assert tokens() == []
+
+
+def test_another_token_in_a_file_finds_nothing(
+    cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path, bearer: str
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(bearer)
+    variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE": str(file)}
+    first = get(keyring, **variables)
+    file.write_text(cloud.azure.directory.user_token(cloud.azure.frodo))
+    assert get(keyring, **variables) != first
+
+
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
+def test_another_token_that_a_container_mounts_finds_nothing(
+    cloud: PracticeCloud, keyring: NativeKeyring, bearer: str
+) -> None:
+    another = cloud.azure.directory.user_token(cloud.azure.frodo)
+    answers = [get(keyring, within=namespace.with_files({MOUNTED: token})) for token in (bearer, another)]
+    assert answers[0] != answers[1]
+
+
+def test_each_login_keeps_one_token_however_often_its_files_change(keyring: NativeKeyring, home: Path) -> None:
+    for number in range(4):
+        (home / ".azure" / "msal_token_cache.json").write_text("{%s}" % (" " * number))
+        get(keyring)
+    assert len(tokens()) == 1
+
+
+def test_a_bearer_that_is_nearly_over_is_kept_for_nobody(
+    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns, identity: Application
+) -> None:
+    """az handed out the token of an hour ago: what is left of it is the margin that an install may take."""
+    old = cloud.azure.directory.application_token(identity, lifetime=240, iat=int(time.time()) - 3300)
+    stand_ins.az(*az_token(old))
+    assert get(keyring) == old
+    assert tokens() == []
