@@ -472,7 +472,7 @@ fn class_of(kind: Kind) -> &'static str {
 
 fn exception(python: Python<'_>, class: &str, error: &Error) -> PyErr {
     // `backends.py` has imported it long before, so that nothing is loaded now. It is not kept here: interpreters that
-    // share this library have one each, and some end before others.
+    // share the lock have one each, and some end before others.
     let module = python.import("ringbearer.errors");
     let class = module.and_then(|module| Ok(module.getattr(class)?.cast_into::<PyType>()?));
     match class {

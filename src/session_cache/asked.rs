@@ -1,5 +1,5 @@
 //! Who was given what: a tool that asks the same twice within seconds was refused with the first answer, and gets a token
-//! that was made after that.
+//! that was made after it asked first: another one, unless the first answer was new already.
 //!
 //! A tool is told by the process that it is. Whoever runs pip or uv anew asks in another process, and cannot be told from
 //! somebody who was let in: for them there is `ringbearer cache clear`. What is noted holds no secret.
