@@ -27,6 +27,7 @@ from lab.ssh import Agent, Key, make_key
 from lab.store import PUBLISHED, StoreUser
 from person import Person
 from registries import REGISTRIES, Registry
+from start_program import StartProgram, starting
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -149,6 +150,13 @@ def on(python: Python, workshop: Workshop, wheel: str) -> Client:
     if python.is_free_threaded:
         pytest.skip("the wheel is not for Pythons without a lock")
     return WorkshopOf(workshop, python).beside(wheel)
+
+
+@pytest.fixture
+def start_program() -> Iterator[StartProgram]:
+    """Starts a program that the test looks at while it runs."""
+    with starting() as start:
+        yield start
 
 
 @pytest.fixture(params=list(REGISTRIES))

@@ -9,8 +9,6 @@ import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator
-from typing import Callable
 
 import pytest
 
@@ -27,6 +25,7 @@ from lab.ssh import Key
 from lab.store import StoreUser
 from lab.store_session import held_lock
 from native_keyring import NativeKeyring
+from start_program import StartProgram
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
 
@@ -48,27 +47,6 @@ while True:
     except KeyboardInterrupt:
         print("interrupted", time.monotonic(), flush=True)
 """
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts a program of a client; whatever lives at the end is killed."""
-    started = []
-
-    def start(client: Client, words: list[str], environment: dict[str, str], stdin: bytes = b"") -> subprocess.Popen:
-        process = client.start(words, environment, with_stdin=True)
-        started.append(process)
-        process.stdin.write(stdin)
-        process.stdin.close()
-        process.stdin = None
-        return process
-
-    yield start
-    for process in started:
-        kill_group(process)
-        process.communicate()
 
 
 def interrupted(process: subprocess.Popen[bytes], code: int = -signal.SIGINT) -> float:
@@ -102,13 +80,13 @@ WORDS = {
 
 @pytest.mark.parametrize("words", WORDS)
 def test_ctrl_c_ends_the_native_programs_wait_for_a_signature_and_nothing_changes(
-    filled: StoreUser, keys: dict[str, Key], native: Client, start: Start, words: str
+    filled: StoreUser, keys: dict[str, Key], native: Client, start_program: StartProgram, words: str
 ) -> None:
     delays = []
     with HostileAgent(keys["ed25519"], signing=hostile.hang()) as agent:
         environment = {**filled.environment(SSH_AUTH_SOCK=agent.socket), "PATH": native.bin}
         for count in range(1, TIMES + 1):
-            process = start(native, WORDS[words], environment, b"another")
+            process = start_program(native, WORDS[words], environment, b"another")
             agent.wait_for(SIGN, count)
             delays.append(interrupted(process))
     assert_prompt(delays)
@@ -116,23 +94,25 @@ def test_ctrl_c_ends_the_native_programs_wait_for_a_signature_and_nothing_change
 
 
 def test_ctrl_c_ends_the_native_programs_wait_for_the_keys_of_an_agent(
-    store: StoreUser, keys: dict[str, Key], native: Client, start: Start
+    store: StoreUser, keys: dict[str, Key], native: Client, start_program: StartProgram
 ) -> None:
     delays = []
     with HostileAgent(keys["ed25519"], listing=hostile.hang()) as agent:
         environment = {**store.environment(SSH_AUTH_SOCK=agent.socket), "PATH": native.bin}
         for count in range(1, TIMES + 1):
-            process = start(native, ["ringbearer", "store", "init"], environment)
+            process = start_program(native, ["ringbearer", "store", "init"], environment)
             agent.wait_for(LIST, count)
             delays.append(interrupted(process))
     assert_prompt(delays)
     assert not os.path.exists(store.path)
 
 
-def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_python(filled: StoreUser, start: Start) -> None:
+def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_python(
+    filled: StoreUser, start_program: StartProgram
+) -> None:
     delays = []
     with held_lock(filled):
-        running = Interruptible(start(filled.client, ["python", "-c", SETTING], filled.environment()))
+        running = Interruptible(start_program(filled.client, ["python", "-c", SETTING], filled.environment()))
         for _ in range(TIMES):
             assert running.line() == "asking"
             # That it waits cannot be seen from outside.
@@ -144,13 +124,13 @@ def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_python(filled: StoreU
 
 
 def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_the_native_program(
-    filled: StoreUser, native: Client, start: Start
+    filled: StoreUser, native: Client, start_program: StartProgram
 ) -> None:
     delays = []
     environment = {**filled.environment(), "PATH": native.bin}
     with held_lock(filled):
         for _ in range(TIMES):
-            process = start(native, WORDS["set"], environment, b"another")
+            process = start_program(native, WORDS["set"], environment, b"another")
             time.sleep(0.15)
             assert process.poll() is None
             delays.append(interrupted(process))
@@ -159,17 +139,17 @@ def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_the_native_program(
 
 
 def test_ctrl_c_ends_the_wait_for_another_process_that_signs_in_and_not_that_process(
-    cloud: PracticeCloud, native: Client, home, stand_ins: StandIns, start: Start
+    cloud: PracticeCloud, native: Client, home, stand_ins: StandIns, start_program: StartProgram
 ) -> None:
     kernel_keys.need_sharing()
     stand_ins.az(Answer(hang=True))
     environment = NativeKeyring(cloud, native, home, [stand_ins.directory]).environment()
     words = ["keyring", "get", cloud.azure.feed.url(), "frodo"]
-    first = start(native, words, environment)
+    first = start_program(native, words, environment)
     assert eventually(stand_ins.running)
     delays = []
     for _ in range(TIMES):
-        process = start(native, words, environment)
+        process = start_program(native, words, environment)
         time.sleep(0.15)
         delays.append(interrupted(process))
     assert_prompt(delays)

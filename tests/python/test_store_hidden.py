@@ -10,17 +10,16 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from lab import hostile_agent as hostile
-from lab.clients import kill_group
 from lab.hostile_agent import SIGN, HostileAgent
 from lab.known_store import planted, secrets_of_planted
 from lab.ssh import Agent, Key
 from lab.store import StoreUser
+from start_program import StartProgram
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor limits of a process")
 
@@ -177,25 +176,9 @@ def test_commands_show_names_to_who_lists_them_and_nothing_else(known: StoreUser
     assert stat.S_IMODE(os.stat(known.home + "/out.json").st_mode) == 0o600
 
 
-@pytest.fixture
-def start() -> Iterator:
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(store: StoreUser, *words: str, stdin: bytes, **variables: str) -> subprocess.Popen[bytes]:
-        process = store.client.start(words, store.environment(**variables), with_stdin=True)
-        started.append(process)
-        process.stdin.write(stdin)
-        process.stdin.close()
-        process.stdin = None
-        return process
-
-    yield start
-    for process in started:
-        kill_group(process)
-        process.communicate()
-
-
-def test_a_password_is_in_no_argument_list_and_no_program_is_started(known: StoreUser, start) -> None:
+def test_a_password_is_in_no_argument_list_and_no_program_is_started(
+    known: StoreUser, start_program: StartProgram
+) -> None:
     programs = os.path.join(known.home, "programs")
     marked = os.path.join(known.home, "started")
     os.makedirs(programs, exist_ok=True)
@@ -207,7 +190,8 @@ def test_a_password_is_in_no_argument_list_and_no_program_is_started(known: Stor
         os.chmod(path, 0o700)
     words = ["keyring", "-b", known.backend, "set", "service", "user"]
     with HostileAgent(Key(os.path.join(known.home, "known")), signing=hostile.hang()) as agent:
-        process = start(known, *words, stdin=NAMES["password"].encode(), SSH_AUTH_SOCK=agent.socket)
+        environment = known.environment(SSH_AUTH_SOCK=agent.socket)
+        process = start_program(known.client, words, environment, NAMES["password"].encode())
         agent.wait_for(SIGN)
         if sys.platform == "linux":
             shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
