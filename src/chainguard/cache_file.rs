@@ -71,6 +71,11 @@ pub(super) fn login(system: &dyn System) -> Vec<PathBuf> {
     [files(AUDIENCE), files("https:--console-api.enforce.dev")].concat()
 }
 
+/// Whether a login with chainctl would be told from another one: if it keeps its login here.
+pub(super) fn is_recognised(system: &dyn System) -> bool {
+    login(system).iter().any(|path| system.mark(path).is_ok_and(|mark| mark.is_some()))
+}
+
 /// What chainctl keeps lies below the cache directory as Go's `os.UserCacheDir` has it.
 /// <https://pkg.go.dev/os#UserCacheDir>
 fn folder(system: &dyn System) -> Option<PathBuf> {

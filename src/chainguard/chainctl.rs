@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{AUDIENCE, Known, credential, is_for_libraries};
+use super::{AUDIENCE, Known, cache_file::is_recognised, credential, is_for_libraries};
 use crate::{
     backend::Credential,
     error::{Error, Kind, Result},
@@ -48,7 +48,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
         if claims.expires().is_some_and(|end| end <= system.now()) {
             return Err(command_error("chainctl printed a token that has expired".to_owned(), LOGIN));
         }
-        Ok(Attempt::Token(Credential { is_made: true, ..credential(token) }))
+        Ok(Attempt::Token(Credential { is_made: is_recognised(system), ..credential(token) }))
     }
 }
 
@@ -76,7 +76,8 @@ impl TokenProvider<Known, Credential> for NewPullToken {
             output = ask("--library-ecosystem=python")?;
         }
         let output = succeeded(output)?;
-        pull_token(&output.stdout).map(Attempt::Token)
+        let credential = pull_token(&output.stdout)?;
+        Ok(Attempt::Token(Credential { is_made: is_recognised(system), ..credential }))
     }
 }
 
@@ -139,7 +140,7 @@ pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
     };
     let username = value("Username:").map(str::trim).filter(|name| !name.is_empty()).ok_or_else(problem)?;
     let (token, _) = token(value("Password:").ok_or_else(problem)?.as_bytes())?;
-    Ok(Credential { username: username.to_owned(), is_made: true, ..credential(token) })
+    Ok(Credential { username: username.to_owned(), ..credential(token) })
 }
 
 fn command_error(message: String, hint: &str) -> Error {

@@ -60,6 +60,7 @@ class Desk:
         self._directory = directory
         self._stand_ins = StandIns(directory)
         self._token = cloud.chainguard.token()
+        cloud.chainguard.write_login(directory)
         #: What programs trust: all that a usual machine trusts, and the practice cloud. Reading that takes its time.
         self.trust = dict.fromkeys(TRUST_VARIABLES, self._write_bundle())
         bearer = cloud.azure.directory.user_token(cloud.azure.frodo)

@@ -68,13 +68,11 @@ class Chainguard:
 
     def write_cache(self, home: object, token: str) -> str:
         """Put a token where chainctl keeps it. Returns the file."""
-        directory = os.path.join(str(home), _CACHES.get(sys.platform, ".cache"), "chainguard", AUDIENCE)
-        os.makedirs(directory, exist_ok=True)
-        path = os.path.join(directory, "oidc-token")
-        with open(path, "w", encoding="utf-8") as stream:
-            stream.write(token)
-        os.chmod(path, 0o600)
-        return path
+        return _write(home, AUDIENCE, "oidc-token", token)
+
+    def write_login(self, home: object) -> str:
+        """Put a person's login, of which chainctl makes tokens, where it keeps that. Returns the file."""
+        return _write(home, "https:--console-api.enforce.dev", "refresh-token", "a-refresh-token")
 
     @staticmethod
     def cache_of(home: object) -> dict[str, str]:
@@ -119,3 +117,13 @@ class Chainguard:
         expiry = datetime.datetime.fromtimestamp(tokens.read(token)["exp"], datetime.timezone.utc)
         moment = expiry.strftime("%Y-%m-%dT%H:%M:%SZ")
         return json_response({"token": token, "refreshToken": "refresh-" + secrets.token_hex(16), "expiry": moment})
+
+
+def _write(home: object, audience: str, name: str, content: str) -> str:
+    directory = os.path.join(str(home), _CACHES.get(sys.platform, ".cache"), "chainguard", audience)
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, name)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(content)
+    os.chmod(path, 0o600)
+    return path

@@ -151,6 +151,7 @@ class Chainguard(Registry):
     def log_in(self) -> None:
         self._token = self.cloud.chainguard.token()
         self.stand_ins.chainctl(chainctl.logged_in(self._token))
+        self.cloud.chainguard.write_login(self.home)
 
     def passwords(self) -> list[str]:
         return [self._token] if self._token else []

@@ -7,15 +7,16 @@ import time
 from pathlib import Path
 
 import pytest
-from lab import namespace
+from lab import kernel_keys, namespace
 from lab.azure.directory import Application
+from lab.chainctl import logged_in
 from lab.cli_stand_ins import StandIns, az_profile, az_token, azd_token, helper_token
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from native_keyring import NativeKeyring
 from person import Person
+from session_user import from_another_tool, keyring_of, tokens
 from session_user import get_for_another_tool as get
-from session_user import keyring_of, tokens
 
 MOUNTED = "/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 
@@ -99,6 +100,26 @@ def test_of_a_helper_that_tells_nobody_of_its_login_nothing_is_kept(
     stand_ins.ado_auth_helper(home, helper_token(bearer))
     get(keyring)
     assert tokens() == []
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["here", "elsewhere"])
+def test_a_token_of_chainctl_is_kept_if_its_login_is_here(
+    cloud: PracticeCloud, native: Client, stand_ins: StandIns, home: Path, is_kept: bool
+) -> None:
+    kernel_keys.need_sharing()
+    chainguard = cloud.chainguard
+    stand_ins.chainctl(logged_in(chainguard.token(subject="ada")))
+    if is_kept:
+        login = Path(chainguard.write_login(home))
+    keyring = NativeKeyring(cloud, native, home, [stand_ins.directory])
+    words = ["keyring", "get", chainguard.python.url, "_token"]
+    first = from_another_tool(keyring, *words).check().stdout
+    stand_ins.chainctl(logged_in(chainguard.token(subject="eve")))
+    assert (from_another_tool(keyring, *words).check().stdout == first) == is_kept
+    if is_kept:
+        login.write_text("another-refresh-token")
+        assert from_another_tool(keyring, *words).check().stdout != first
+    assert bool(tokens()) == is_kept
 
 
 def test_another_token_in_a_file_finds_nothing(
