@@ -15,9 +15,21 @@ pub struct Credential {
     pub expires: Option<SystemTime>,
     /// Whose it is, where that is known.
     pub owner: Option<String>,
-    /// Whether it was made for this lookup, by signing in, with a login that is told from others: then it may be kept. What
-    /// lay ready, in a variable or a file, is not kept anywhere else.
-    pub is_made: bool,
+    /// For whom it may be kept.
+    pub keep: Keep,
+}
+
+/// For whom a credential may be kept, beyond the process that it was got for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// For nobody: it lay ready, in a variable or a file, and is not put anywhere else; or the next one may have another
+    /// login.
+    Nobody,
+    /// For those who asked for the same before it was there. It was made by signing in, with a login that cannot be told
+    /// from the next one.
+    Waiting,
+    /// For the whole session: it was made by signing in, and another login is told from that.
+    Session,
 }
 
 /// A place that credentials come from.

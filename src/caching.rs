@@ -15,7 +15,8 @@ pub enum Caching {
     Off,
     /// In the memory of the process.
     Memory,
-    /// In the memory of the login session besides, where its other processes find it.
+    /// In the memory of the login session, where its other processes find it. What may not be kept there is kept by the
+    /// process alone, if it did not ask for this one by name.
     Session,
 }
 

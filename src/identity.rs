@@ -29,6 +29,12 @@ pub fn marks(system: &dyn System, files: impl IntoIterator<Item = PathBuf>) -> S
     format!("{marks:?}")
 }
 
+/// Whether there is a file, which [`marks`] then tell from others.
+#[must_use]
+pub fn is_there(system: &dyn System, path: &Path) -> bool {
+    system.mark(path).is_ok_and(|mark| mark.is_some())
+}
+
 /// The programs that a lookup would run, by their places. That stands for PATH, which changes with every virtual
 /// environment.
 #[must_use]

@@ -42,9 +42,9 @@ pub fn take_turn(system: &dyn System, backend: &str, realm: &str) -> Result<Opti
 
 /// Where the locks are: a folder that is the user's alone, gone with the session where there is one of that sort.
 fn folder(system: &dyn System) -> Option<PathBuf> {
-    // `sudo` and `su` may leave another user's there.
+    // `sudo` and `su` may leave another user's there, which that one could not lock any more.
     let is_own = |path: &PathBuf| path.is_absolute() && !system.details(path).is_ok_and(|found| found.is_of_others);
     let named = |name: &str| system.setting(name).map(PathBuf::from).filter(is_own);
     let folder = named("XDG_RUNTIME_DIR").or_else(|| named("XDG_CACHE_HOME"));
-    folder.or_else(|| Some(system.home()?.join(".cache"))).map(|folder| folder.join("ringbearer"))
+    folder.or_else(|| Some(system.home().filter(is_own)?.join(".cache"))).map(|folder| folder.join("ringbearer"))
 }

@@ -26,7 +26,7 @@ __all__ = [
 
 def _is_main_interpreter() -> bool:
     """Whether this is the interpreter that the process began with; in doubt it is not."""
-    if hasattr(_thread, "_is_main_interpreter"):  # Python 3.13
+    if hasattr(_thread, "_is_main_interpreter"):
         return bool(_thread._is_main_interpreter())
     try:
         import _xxsubinterpreters as interpreters  # type: ignore[import-not-found,unused-ignore]
@@ -36,7 +36,8 @@ def _is_main_interpreter() -> bool:
 
 
 # Whoever waits for a look-up in a daemon thread never comes back, and what the look-up started must not stay behind.
-# Interpreters within the process come and go, and the look-ups of the others go on.
+# Interpreters within the process come and go, and the look-ups of the others go on: where no other loads this module,
+# what is under way ends by its own limit.
 if _is_main_interpreter():
     atexit.register(_core.give_up_look_ups)
 

@@ -1,13 +1,12 @@
 //! Who a lookup is made for, as a key of the caches.
 
-use std::path::PathBuf;
-
 use super::{
     feed::Feed,
-    providers::{Choice, azd, azure_cli::state, env_var, feed_endpoints},
+    providers::{Choice, ado_auth_helper, azd, azure_cli::state, env_var, feed_endpoints},
 };
 use crate::{
-    identity::{Identity, digest, marks, programs},
+    backend::Keep,
+    identity::{Identity, digest, is_there, marks, programs},
     sys::System,
 };
 
@@ -28,15 +27,21 @@ pub(super) const PREFIXES: [&str; 12] = [
     "VSS_NUGET_",
 ];
 
-/// Whether a login by a provider would be told from another one: if the files are there that tell who is logged in.
-pub(super) fn is_recognised(system: &dyn System, provider: &str) -> bool {
-    let is_there = |path: PathBuf| system.mark(&path).is_ok_and(|mark| mark.is_some());
-    match provider {
-        "azure_cli" => state::profile(system).is_some_and(is_there),
-        "azd" => azd::login(system).into_iter().any(is_there),
+/// For whom may be kept what a provider gave by signing in: another login is told from this one if the files are there
+/// that tell who is logged in.
+pub(super) fn keep(system: &dyn System, provider: &str) -> Keep {
+    let is_known = match provider {
+        // Whose login it is then depends on the working directory.
+        "azure_cli" if state::profile(system).is_none() => return Keep::Nobody,
+        "azd" if azd::login(system).is_empty() => return Keep::Nobody,
+        "azure_cli" => state::profile(system).is_some_and(|profile| is_there(system, &profile)),
         "ado_auth_helper" => false,
+        // Whoever signs in with the helper, which tells nobody of it, comes before these.
+        "azd" | "managed_identity" if ado_auth_helper::program(system).is_some() => false,
+        "azd" => azd::keeps_its_login(system),
         _ => true,
-    }
+    };
+    if is_known { Keep::Session } else { Keep::Waiting }
 }
 
 /// One an organisation, access and identity. The values of the variables, secrets among them, go in as a digest. The

@@ -15,12 +15,12 @@ use super::{
     discovery::{self, Discovery},
     entra,
     feed::Feed,
-    identity::is_recognised,
+    identity::keep,
     providers::{Choice, Grant, env_var, pat},
     session,
 };
 use crate::{
-    backend::Credential,
+    backend::{Credential, Keep},
     error::{Error, Kind, Result},
     jwt::Claims,
     provider::{Exhausted, ask_in_turn},
@@ -113,7 +113,7 @@ impl<'lookup> Minting<'lookup> {
             Grant::Password { username, password } => {
                 debug!(step = provider, outcome = "gives"; "a password, which is used as it is");
                 let expires = super::expiry(None, &password);
-                return Ok(Credential { username, password, expires, owner: None, is_made: false });
+                return Ok(Credential { username, password, expires, owner: None, keep: Keep::Nobody });
             }
             Grant::Bearer(token) => token,
         };
@@ -122,14 +122,14 @@ impl<'lookup> Minting<'lookup> {
         self.check_end(expires)?;
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
-        let is_recognised = is_recognised(self.system, provider);
+        let keep = keep(self.system, provider);
         if claims.as_ref().is_some_and(entra::is_service_principal) {
             debug!(
                 step = provider, outcome = "gives";
                 "the token of {shown_account}, a service principal, which is used as it is"
             );
-            let (username, is_made) = (BEARER_USERNAME.to_owned(), signs_in && is_recognised);
-            return Ok(Credential { username, password: token.secret, expires, owner: account, is_made });
+            let (username, keep) = (BEARER_USERNAME.to_owned(), if signs_in { keep } else { Keep::Nobody });
+            return Ok(Credential { username, password: token.secret, expires, owner: account, keep });
         }
         debug!(step = provider, outcome = "gives"; "the token of {shown_account}");
         let authority = self.discovery()?.authority;
@@ -139,8 +139,7 @@ impl<'lookup> Minting<'lookup> {
             "for a token of {} that {}", self.feed.shown(), self.feed.access()
         );
         let username = SESSION_USERNAME.to_owned();
-        let is_made = is_recognised;
-        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account, is_made })
+        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account, keep })
     }
 
     /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that

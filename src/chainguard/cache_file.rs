@@ -6,8 +6,9 @@ use zeroize::Zeroizing;
 
 use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
-    backend::Credential,
+    backend::{Credential, Keep},
     error::Result,
+    identity::is_there,
     jwt::Claims,
     provider::{Attempt, TokenProvider},
     secret::Secret,
@@ -71,9 +72,9 @@ pub(super) fn login(system: &dyn System) -> Vec<PathBuf> {
     [files(AUDIENCE), files("https:--console-api.enforce.dev")].concat()
 }
 
-/// Whether a login with chainctl would be told from another one: if it keeps its login here.
-pub(super) fn is_recognised(system: &dyn System) -> bool {
-    login(system).iter().any(|path| system.mark(path).is_ok_and(|mark| mark.is_some()))
+/// For whom a token of chainctl's may be kept: another login is told from this one if chainctl keeps it here.
+pub(super) fn keep(system: &dyn System) -> Keep {
+    if login(system).iter().any(|path| is_there(system, path)) { Keep::Session } else { Keep::Waiting }
 }
 
 /// What chainctl keeps lies below the cache directory as Go's `os.UserCacheDir` has it.

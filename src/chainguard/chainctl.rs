@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{AUDIENCE, Known, cache_file::is_recognised, credential, is_for_libraries};
+use super::{AUDIENCE, Known, cache_file, credential, is_for_libraries};
 use crate::{
     backend::Credential,
     error::{Error, Kind, Result},
@@ -48,7 +48,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
         if claims.expires().is_some_and(|end| end <= system.now()) {
             return Err(command_error("chainctl printed a token that has expired".to_owned(), LOGIN));
         }
-        Ok(Attempt::Token(Credential { is_made: is_recognised(system), ..credential(token) }))
+        Ok(Attempt::Token(Credential { keep: cache_file::keep(system), ..credential(token) }))
     }
 }
 
@@ -77,7 +77,7 @@ impl TokenProvider<Known, Credential> for NewPullToken {
         }
         let output = succeeded(output)?;
         let credential = pull_token(&output.stdout)?;
-        Ok(Attempt::Token(Credential { is_made: is_recognised(system), ..credential }))
+        Ok(Attempt::Token(Credential { keep: cache_file::keep(system), ..credential }))
     }
 }
 

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{AUDIENCE, Known, credential};
 use crate::{
-    backend::Credential,
+    backend::{Credential, Keep},
     error::{Error, Kind, Result, quote},
     job_token,
     jwt::Claims,
@@ -69,7 +69,7 @@ fn exchange(system: &dyn System, identity: &str, proof: &Secret) -> Result<Crede
     // The earlier of the two ends, if they differ.
     let ends = [answer.expiry.as_deref().and_then(moment), Claims::read(&token).and_then(|claims| claims.expires())];
     let expires = ends.into_iter().flatten().min();
-    Ok(Credential { expires, is_made: true, ..credential(token) })
+    Ok(Credential { expires, keep: Keep::Session, ..credential(token) })
 }
 
 /// The answer. Its refresh token is not asked for: what is not read cannot leak.

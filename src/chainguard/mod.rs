@@ -13,7 +13,7 @@ pub mod variables;
 use std::path::PathBuf;
 
 use crate::{
-    backend::{Backend, Credential},
+    backend::{Backend, Credential, Keep},
     error::{Error, Kind, Result, quote},
     identity::{Identity, digest, marks, programs},
     jwt::Claims,
@@ -185,7 +185,7 @@ fn credential(token: Secret) -> Credential {
     let expires = claims.as_ref().and_then(Claims::expires);
     let owner = claims.as_ref().and_then(|claims| claims.text("email").or_else(|| claims.text("sub")));
     let owner = owner.map(|owner| quote(owner, &[]));
-    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires, owner, is_made: false }
+    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires, owner, keep: Keep::Nobody }
 }
 
 /// Whatever the source: what is no password, or has expired, leaves the turn to the next one.

@@ -22,7 +22,7 @@ pub enum Action {
 /// Why there are none.
 pub(super) const NO_PLACE: &str = if cfg!(target_os = "linux") {
     "the kernel's key service is not there, or not allowed (as in many containers), or the session's keyring is no longer \
-     valid: each process signs in for itself"
+     valid or another user's (as after sudo): each process signs in for itself"
 } else {
     "on this platform each process signs in for itself"
 };

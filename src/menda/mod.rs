@@ -18,7 +18,7 @@ use self::{
     profile::{Profile, Way},
 };
 use crate::{
-    backend::{Backend, Credential},
+    backend::{Backend, Credential, Keep},
     error::{Error, Kind, Result, quote},
     identity::{Identity, digest},
     secret::Secret,
@@ -124,7 +124,7 @@ impl Backend for MendaCodeArtifact {
         match found {
             Ok(Some((Token { secret, expires }, owner))) => {
                 let username = USERNAME.to_owned();
-                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner), is_made: true }))
+                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner), keep: Keep::Session }))
             }
             Ok(None) => {
                 debug!(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    backend::{Backend, Credential},
+    backend::{Backend, Credential, Keep},
     error::{Error, Kind, Result},
     identity::{Identity, fingerprint},
     jwt::Claims,
@@ -21,6 +21,10 @@ use crate::{
 
 /// What the names of all tokens begin with.
 const BEGIN: &str = "ringbearer:token:";
+
+/// What the names of those begin with that are for whoever waits, and for how long they are there.
+const BEGIN_FOR_WAITING: &str = "ringbearer:turn:";
+const LIFE_FOR_WAITING: Duration = Duration::from_secs(10);
 
 /// How long a token is kept that does not say when it ends.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -62,20 +66,23 @@ pub(super) fn hashed(backend: &dyn Backend, parts: &[&str]) -> String {
     fingerprint(format!("{}\0{}", backend.name(), parts.join("\0")).as_bytes())
 }
 
-fn name(backend: &dyn Backend, identity: &Identity) -> String {
-    format!("{BEGIN}{}", hashed(backend, &[&identity.realm, &identity.key]))
+fn name(begin: &str, backend: &dyn Backend, identity: &Identity) -> String {
+    format!("{begin}{}", hashed(backend, &[&identity.realm, &identity.key]))
 }
 
-/// Keeps a token until shortly before its end. Where that cannot be, nobody misses it.
+/// Keeps a token until shortly before its end, or for those who wait for it. Where that cannot be, nobody misses it.
 pub(super) fn leave(system: &dyn System, backend: &dyn Backend, identity: &Identity, credential: &Credential) {
     let now = system.now();
     // Somebody else may have kept it for long already: its own word for its beginning counts.
     let born =
         Claims::read(&credential.password).and_then(|claims| claims.issued()).map_or(now, |issued| issued.min(now));
     let until = credential.expires.map_or_else(|| now + UNKNOWN_LIFE, |expires| usable_until(born, expires));
-    if until <= now {
-        return;
-    }
+    let (begin, until) = match credential.keep {
+        Keep::Nobody => return,
+        Keep::Waiting => (BEGIN_FOR_WAITING, until.min(now + LIFE_FOR_WAITING)),
+        Keep::Session => (BEGIN, until),
+    };
+    let Some(life) = until.duration_since(now).ok().filter(|life| !life.is_zero()) else { return };
     let (Some(got), Some(until_written)) = (since_1970(now), since_1970(until)) else { return };
     let written = Written {
         backend: backend.name().into(),
@@ -88,8 +95,7 @@ pub(super) fn leave(system: &dyn System, backend: &dyn Backend, identity: &Ident
         owner: credential.owner.as_deref().map(Cow::from),
         login: hashed(backend, &[&identity.login]).into(),
     };
-    let life = until.duration_since(now).unwrap_or_default();
-    if !share(system, &name(backend, identity), &written, life) {
+    if !share(system, &name(begin, backend, identity), &written, life) {
         debug!("the kernel did not take the token: it is not kept");
     }
 }
@@ -97,8 +103,13 @@ pub(super) fn leave(system: &dyn System, backend: &dyn Backend, identity: &Ident
 /// The token for an identity, if one is kept that still serves.
 #[must_use]
 pub fn look(system: &dyn System, backend: &dyn Backend, identity: &Identity) -> Option<Kept> {
-    let (kept, login) = read(system, &name(backend, identity))?;
+    let (kept, login) = read(system, &name(BEGIN, backend, identity))?;
     (login == hashed(backend, &[&identity.login])).then_some(kept)
+}
+
+/// The token that was left for those who waited while it was made. The caller sees to it that it did.
+pub(super) fn look_at_the_turn(system: &dyn System, backend: &dyn Backend, identity: &Identity) -> Option<Kept> {
+    Some(read(system, &name(BEGIN_FOR_WAITING, backend, identity))?.0)
 }
 
 /// Every token that is kept, whosever it is.
@@ -120,7 +131,7 @@ fn names(system: &dyn System, begin: &str) -> Result<Vec<String>> {
     }
     system.shared_names(begin).ok_or_else(|| {
         Error::new(Kind::Storage, "the kernel's list of keys, /proc/keys, cannot be read: what is kept is not known")
-            .with_hint("RINGBEARER_CACHE=off passes it over; it ends by itself, within the hour mostly")
+            .with_hint("RINGBEARER_CACHE=off does without what is kept; that ends by itself, mostly within the hour")
     })
 }
 
@@ -136,7 +147,7 @@ fn read(system: &dyn System, name: &str) -> Option<(Kept, String)> {
         password: Secret::new(written.password.into_owned()),
         expires: written.expires.and_then(moment),
         owner: written.owner.map(Cow::into_owned),
-        is_made: true,
+        keep: Keep::Session,
     };
     let kept =
         Kept { backend: written.backend.into_owned(), realm: written.realm.into_owned(), made, until, credential };

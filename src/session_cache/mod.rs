@@ -19,7 +19,7 @@ use log::{debug, warn};
 
 use self::kept::Kept;
 use crate::{
-    backend::{Backend, Credential},
+    backend::{Backend, Credential, Keep},
     caching::Caching,
     error::Result,
     service::Service,
@@ -74,7 +74,8 @@ pub fn get(
     let _lock = take_turn(system, backend.name(), &identity.realm)?;
     // Whoever had the turn before may have signed in, and changed the files of the login by that.
     let Some(before) = ask() else { return alone() };
-    if let Some(kept) = kept::look(system, backend, &before).filter(|kept| kept.made >= start) {
+    let mut kept = [kept::look, kept::look_at_the_turn].into_iter().filter_map(|look| look(system, backend, &before));
+    if let Some(kept) = kept.find(|kept| kept.made >= start) {
         debug!(step = "cache", outcome = "found"; "a token that another process has just got");
         return give(kept);
     }
@@ -84,11 +85,13 @@ pub fn get(
     }
     let outcome = alone();
     match &outcome {
-        Ok(Some(credential)) if credential.is_made => {
+        Ok(Some(credential)) if credential.keep != Keep::Nobody => {
             // A login as somebody else meanwhile is another key.
             if let Some(after) = ask().filter(|after| after.key == before.key) {
                 kept::leave(system, backend, &after, credential);
-                question.note(system, first);
+                if credential.keep == Keep::Session {
+                    question.note(system, first);
+                }
             }
         }
         Ok(_) => {}

@@ -14,11 +14,16 @@ use crate::{
 };
 
 /// A backend that makes a new token each time, for whoever the variables USER and LOGIN name.
-#[derive(Default)]
 struct Maker {
     made: AtomicU32,
-    lies_ready: bool,
+    keep: Keep,
     fails: bool,
+}
+
+impl Default for Maker {
+    fn default() -> Self {
+        Self { made: AtomicU32::new(0), keep: Keep::Session, fails: false }
+    }
 }
 
 impl Backend for Maker {
@@ -85,7 +90,7 @@ impl Backend for Maker {
             password: Secret::new(format!("t\\\u{e9}{number}")),
             expires: Some(system.now() + Duration::from_secs(3600)),
             owner: Some("ada".into()),
-            is_made: !self.lies_ready,
+            keep: self.keep,
         }))
     }
 }
@@ -147,9 +152,23 @@ fn what_was_got_in_the_future_is_not_given_out() {
 
 #[test]
 fn what_lay_ready_is_kept_nowhere() {
-    let (fake, maker) = (session(), Maker { lies_ready: true, ..Maker::default() });
+    let (fake, maker) = (session(), Maker { keep: Keep::Nobody, ..Maker::default() });
     assert_ne!(ask(&fake, &maker), ask(&fake, &maker));
+    assert!(fake.shared_names("ringbearer:").unwrap().is_empty());
+}
+
+#[test]
+fn what_a_login_gave_that_is_not_told_from_others_is_there_for_those_who_wait_alone() {
+    let (fake, maker) = (session(), Maker { keep: Keep::Waiting, ..Maker::default() });
+    let token = ask(&fake, &maker);
     assert_eq!(kept::all(&fake).unwrap(), []);
+    let service = Service::parse(URL);
+    let identity = maker.identity(&fake, &service).unwrap();
+    assert_eq!(kept::look_at_the_turn(&fake, &maker, &identity).unwrap().credential.password.expose(), token);
+    fake.advance(Duration::from_millis(1));
+    assert_ne!(ask(&fake, &maker), token);
+    fake.advance(Duration::from_secs(11));
+    assert!(kept::look_at_the_turn(&fake, &maker, &identity).is_none());
 }
 
 #[test]

@@ -118,7 +118,7 @@ def test_one_that_is_left_behind_does_not_keep_the_process_from_its_end(
     command = ["python", "-W", "ignore", "-c", left, json.dumps([("shared", "import ringbearer.backends")])]
     process = on.start(command, cloud.environment(home))
     stdout, _ = process.communicate(timeout=10)
-    assert stdout.decode().split() == ["done"]
+    assert (stdout.decode().split(), process.returncode) == (["done"], 0)
 
 
 @with_each_python

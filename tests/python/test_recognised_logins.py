@@ -10,7 +10,7 @@ import pytest
 from lab import kernel_keys, namespace
 from lab.azure.directory import Application
 from lab.chainctl import logged_in
-from lab.cli_stand_ins import StandIns, az_profile, az_token, azd_token, helper_token
+from lab.cli_stand_ins import Answer, StandIns, az_profile, az_token, azd_token, helper_token
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from native_keyring import NativeKeyring
@@ -79,18 +79,47 @@ def test_of_an_az_that_has_its_login_elsewhere_nothing_is_kept(
     assert tokens() == []
 
 
-@pytest.mark.parametrize("name", ["auth.json", "config.json"])
-def test_another_login_of_azd_finds_nothing(
-    keyring: NativeKeyring, home: Path, stand_ins: StandIns, bearer: str, name: str
-) -> None:
+@pytest.fixture
+def azd(home: Path, stand_ins: StandIns, bearer: str) -> Path:
+    """The folder of azd, in which somebody is logged in with that, and nobody with `az`."""
     stand_ins.remove("az")
     stand_ins.azd(azd_token(bearer))
-    (home / ".azd").mkdir()
-    (home / ".azd" / name).write_text('{"auth": {"account": {"currentUser": {"homeAccountId": "frodo"}}}}')
+    folder = home / ".azd"
+    folder.mkdir()
+    (folder / "auth.json").write_text('{"auth": {"account": {"currentUser": {"homeAccountId": "frodo"}}}}')
+    (folder / "config.json").write_text('{"defaults": {"location": "shire"}}')
+    return folder
+
+
+@pytest.mark.parametrize("name", ["auth.json", "config.json"])
+def test_another_login_of_azd_finds_nothing(keyring: NativeKeyring, azd: Path, name: str) -> None:
     first = get(keyring)
     assert get(keyring) == first
-    (home / ".azd" / name).write_text("{}")
+    (azd / name).write_text("{}")
     assert get(keyring) != first
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "that of az", "the editor's", "it is in the working directory"])
+def test_of_an_azd_that_has_no_login_of_its_own_nothing_is_kept(keyring: NativeKeyring, azd: Path, whose: str) -> None:
+    variables = {}
+    if whose == "nobody's":
+        (azd / "auth.json").unlink()
+    elif whose == "that of az":
+        (azd / "config.json").write_text('{"auth": {"useAzCliAuth": "true"}}')
+    elif whose == "the editor's":
+        variables["AZD_AUTH_ENDPOINT"] = "http://127.0.0.1:9"
+    else:
+        variables["AZD_CONFIG_DIR"] = "azd"
+    get(keyring, **variables)
+    assert tokens() == []
+
+
+def test_what_comes_after_a_helper_is_not_kept_as_somebody_may_sign_in_with_that(
+    keyring: NativeKeyring, azd: Path, home: Path, stand_ins: StandIns
+) -> None:
+    stand_ins.ado_auth_helper(home, Answer(code=1))
+    get(keyring)
+    assert tokens() == []
 
 
 def test_of_a_helper_that_tells_nobody_of_its_login_nothing_is_kept(
@@ -129,6 +158,7 @@ def test_another_token_in_a_file_finds_nothing(
     file.write_text(bearer)
     variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE": str(file)}
     first = get(keyring, **variables)
+    assert get(keyring, **variables) == first
     file.write_text(cloud.azure.directory.user_token(cloud.azure.frodo))
     assert get(keyring, **variables) != first
 
@@ -139,7 +169,7 @@ def test_another_token_that_a_container_mounts_finds_nothing(
 ) -> None:
     another = cloud.azure.directory.user_token(cloud.azure.frodo)
     answers = [get(keyring, within=namespace.with_files({MOUNTED: token})) for token in (bearer, another)]
-    assert answers[0] != answers[1]
+    assert answers[0] != answers[1] and len(tokens()) == 2
 
 
 def test_each_login_keeps_one_token_however_often_its_files_change(keyring: NativeKeyring, home: Path) -> None:

@@ -156,16 +156,18 @@ def test_a_full_quota_loses_nothing(cloud: PracticeCloud, keyring: NativeKeyring
 
 def test_a_session_whose_name_is_longer_than_any_loses_nothing(keyring: NativeKeyring) -> None:
     kernel_keys.new_session("n" * 700)
-    assert keyring("get", SERVICE, "frodo").check().stdout
+    assert get(keyring)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives folders away")
-def test_nothing_is_put_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path) -> None:
-    """`sudo` may leave the caller's XDG_RUNTIME_DIR in place."""
+@pytest.mark.parametrize("name", ["XDG_RUNTIME_DIR", "HOME"])
+def test_nothing_is_put_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
+    """`sudo` may leave the caller's in place."""
     other = tmp_path / "other"
     other.mkdir()
     os.chown(other, 1234, 1234)
-    assert get(keyring, XDG_RUNTIME_DIR=str(other))
+    variables = {"XDG_RUNTIME_DIR": None, "XDG_CACHE_HOME": None, name: str(other)}
+    assert get(keyring, **variables)
     assert list(other.iterdir()) == []
 
 

@@ -33,16 +33,18 @@ def all_at_once(keyring: NativeKeyring, urls: list[str]) -> list[tuple[int, str,
     return [(process.returncode, out.decode(), err.decode()) for process, (out, err) in zip(processes, ended)]
 
 
-def slow_az(cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> None:
-    az_profile(home, cloud.azure.frodo.name)
+def slow_az(cloud: PracticeCloud, stand_ins: StandIns) -> None:
     answers = az_token(cloud.azure.directory.user_token(cloud.azure.frodo))
     stand_ins.az(*(dataclasses.replace(answer, delay=SLOWLY) for answer in answers))
 
 
+@pytest.mark.parametrize("is_recognised", [True, False], ids=["a login that is kept", "one that is not"])
 def test_all_that_ask_for_feeds_of_one_organisation_share_one_sign_in(
-    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns, home: Path
+    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns, home: Path, is_recognised: bool
 ) -> None:
-    slow_az(cloud, stand_ins, home)
+    if is_recognised:
+        az_profile(home, cloud.azure.frodo.name)
+    slow_az(cloud, stand_ins)
     urls = [cloud.azure.contoso.feed(f"feed-{number % 4}").url() for number in range(CROWD)]
     ended = all_at_once(keyring, urls)
     assert {code for code, _, _ in ended} == {0} and len({out for _, out, _ in ended}) == 1, ended
@@ -74,7 +76,7 @@ def test_a_failure_is_told_by_all_and_tried_once(
 
 
 def test_of_one_that_is_killed_nobody_waits_for_long(
-    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns, home: Path
+    cloud: PracticeCloud, keyring: NativeKeyring, stand_ins: StandIns
 ) -> None:
     stand_ins.az(Answer(hang=True))
     url, environment = cloud.azure.feed.url(), keyring.environment()
@@ -83,7 +85,7 @@ def test_of_one_that_is_killed_nobody_waits_for_long(
     while not stand_ins.invocations("az"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    slow_az(cloud, stand_ins, home)
+    slow_az(cloud, stand_ins)
     second = keyring.native.start(["keyring", "get", url, "frodo"], environment)
     time.sleep(0.2)
     first.kill()

@@ -1,7 +1,7 @@
 //! The helper that GitHub Codespaces puts into the home directory: `~/ado-auth-helper`.
 //! <https://github.com/microsoft/ado-codespaces-auth>
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{Grant, Tenant};
 use crate::{
@@ -14,6 +14,11 @@ use crate::{
 /// How long the helper may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Where the helper is, if it is there.
+pub fn program(system: &dyn System) -> Option<PathBuf> {
+    system.program_at(&system.home()?.join("ado-auth-helper"))
+}
+
 /// The provider.
 pub struct AdoAuthHelper;
 
@@ -23,7 +28,7 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
     }
 
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
-        let Some(program) = system.home().and_then(|home| system.program_at(&home.join("ado-auth-helper"))) else {
+        let Some(program) = program(system) else {
             return Ok(Attempt::skip("no ~/ado-auth-helper"));
         };
         let output = system.run(&Command::new(program, &["get-access-token"], LIMIT))?;

@@ -9,6 +9,7 @@ use super::{Grant, Tenant};
 use crate::{
     azure::entra::AZURE_DEVOPS,
     error::{Error, Kind, Result},
+    identity::is_there,
     provider::{Attempt, TokenProvider},
     secret::Secret,
     sys::{System, process::Command},
@@ -17,6 +18,9 @@ use crate::{
 
 /// How long `azd` may take.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// The most bytes of its configuration that are read.
+const LONGEST_CONFIGURATION: usize = 1024 * 1024;
 
 /// The provider.
 pub struct Azd;
@@ -52,6 +56,17 @@ pub fn login(system: &dyn System) -> Vec<PathBuf> {
     let folder = system.setting("AZD_CONFIG_DIR").map(PathBuf::from);
     let folder = folder.or_else(|| Some(system.home()?.join(".azd"))).filter(|folder| folder.is_absolute());
     folder.map_or_else(Vec::new, |folder| ["auth.json", "config.json"].map(|name| folder.join(name)).to_vec())
+}
+
+/// Whether azd has a login of its own there. Told to in its configuration, it takes that of az; and the editor that starts
+/// it may have it take the editor's.
+pub fn keeps_its_login(system: &dyn System) -> bool {
+    let [login, configuration] = &login(system)[..] else { return false };
+    let takes_that_of_az = match system.read_file(configuration, LONGEST_CONFIGURATION) {
+        Ok(text) => text.windows(12).any(|word| word == b"useAzCliAuth"),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    };
+    is_there(system, login) && !takes_that_of_az && system.setting("AZD_AUTH_ENDPOINT").is_none()
 }
 
 #[derive(Deserialize)]

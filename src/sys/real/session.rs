@@ -64,7 +64,13 @@ impl Session for Real {
 
 #[cfg(target_os = "linux")]
 mod kernel {
-    use std::{panic::catch_unwind, path::Path, time::Duration};
+    use std::{
+        cell::Cell,
+        panic::{UnwindSafe, catch_unwind, set_hook, take_hook},
+        path::Path,
+        sync::Once,
+        time::Duration,
+    };
 
     use linux_keyutils::{Key, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
     use zeroize::Zeroizing;
@@ -85,8 +91,27 @@ mod kernel {
     pub(super) fn ring() -> Option<KeyRing> {
         let ring = KeyRing::from_special_id(KeyRingIdentifier::Session, false).ok()?;
         // The crate panics over a keyring whose name is longer than its buffer, which no login's is (`_ses`).
-        let metadata = catch_unwind(|| ring.metadata()).ok()?;
+        let metadata = silently(|| ring.metadata())?;
         (metadata.ok()?.get_uid() == own()).then_some(ring)
+    }
+
+    /// Does something that may panic; `None` if it does, and nobody is told.
+    fn silently<Outcome>(work: impl FnOnce() -> Outcome + UnwindSafe) -> Option<Outcome> {
+        thread_local! { static IS_SILENT: Cell<bool> = const { Cell::new(false) } }
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // It is the hook of this library, not of the program that loads it.
+            let usual = take_hook();
+            set_hook(Box::new(move |panic| {
+                if !IS_SILENT.get() {
+                    usual(panic);
+                }
+            }));
+        });
+        IS_SILENT.set(true);
+        let outcome = catch_unwind(work);
+        IS_SILENT.set(false);
+        outcome.ok()
     }
 
     fn own() -> u32 {

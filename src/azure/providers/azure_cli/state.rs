@@ -49,7 +49,7 @@ fn folder(system: &dyn System) -> Option<PathBuf> {
     let folder = match system.setting("AZURE_CONFIG_DIR") {
         // As az has it. (It would find a relative one from the working directory, which is never looked at here.)
         Some(named) if named == "~" || named.starts_with("~/") => {
-            system.home()?.join(named.trim_start_matches(['~', '/']))
+            system.home()?.join(named.trim_start_matches('~').trim_start_matches('/'))
         }
         Some(named) => PathBuf::from(named),
         None => system.home()?.join(".azure"),
