@@ -30,14 +30,23 @@ CANARIES = [
     "XMENDA_TOKEN",
 ]
 
-#: Where az, azd and chainctl look for their logins.
-PROGRAMS = ["AZURE_CONFIG_DIR", "AZD_CONFIG_DIR", "CHAINCTL_CONFIG", "XDG_CACHE_HOME"]
+#: Where az, azd and chainctl look for their logins; azd has one of the editor that started it, too.
+PROGRAMS = [
+    "AZD_AUTH_CERT",
+    "AZD_AUTH_ENDPOINT",
+    "AZD_AUTH_KEY",
+    "AZD_CONFIG_DIR",
+    "AZURE_CONFIG_DIR",
+    "CHAINCTL_CONFIG",
+    "XDG_CACHE_HOME",
+]
 
 #: What holds a password or a token.
 SECRETS = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",
     "ARTIFACTS_KEYRING_NOFUSS_TOKEN",
+    "AZD_AUTH_KEY",
     "AZURE_CLIENT_SECRET",
     "AZURE_DEVOPS_EXT_PAT",
     "CHAINCTL_AUTH_TOKEN",
