@@ -247,8 +247,10 @@ def test_a_program_exits_at_once_while_a_thread_of_it_waits_for_the_agent(
     program = """
 import threading, sys
 from ringbearer.backends import SSHAgentKeyring
-threading.Thread(target=SSHAgentKeyring().get_password, args=("service", "alice"), daemon=True).start()
+thread = threading.Thread(target=SSHAgentKeyring().get_password, args=("service", "alice"), daemon=True)
 try:
+    # It may be at the agent before this is left.
+    thread.start()
     threading.Event().wait(60)
 except KeyboardInterrupt:
     print("leaving", flush=True)
