@@ -84,13 +84,11 @@ lint: $(VENV_READY) ## check formatting; clippy with and without Python; ruff
 	@echo "== cargo fmt --check"
 	@$(CARGO) fmt --check
 	@echo "== clippy"
-	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --no-default-features -- -D warnings
-	@echo "== clippy, with the native programs"
-	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --features executables -- -D warnings
-	@echo "== clippy, with the hooks for fuzzing"
-	@$(CARGO) clippy --quiet $(LOCKED) --no-default-features --features fuzzing -- -D warnings
-	@echo "== clippy, with the Python edge"
-	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --features python -- -D warnings
+	@$(CARGO) clippy --quiet $(LOCKED) --all-targets -- -D warnings
+	@echo "== clippy, with the fuzz targets' functions"
+	@$(CARGO) clippy --quiet $(LOCKED) --features fuzzing -- -D warnings
+	@echo "== clippy, with the native programs and Python"
+	@$(CARGO) clippy --quiet $(LOCKED) --all-targets --features executables,python -- -D warnings
 	@echo "== ruff"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .

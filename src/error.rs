@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 
 /// The sort of a failure: what a caller may do about it, and which Python exception it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A setting is wrong: an unknown provider, an unreadable file, a host that is not allowed.
     Configuration,
     /// The command line is wrong.
@@ -45,7 +45,7 @@ pub enum Kind {
 ///
 /// Neither part ever holds a secret, the body of a response, or the `Debug` form of a foreign type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub(crate) struct Error {
     kind: Kind,
     message: String,
     hint: Option<String>,
@@ -55,12 +55,12 @@ pub struct Error {
 }
 
 /// The result of everything here that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// A failure of this kind. `message` has no final stop, and starts with a lower-case letter unless it is
     /// one that the users of a package that this one replaces know by heart.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: single_line(&message.into()),
@@ -73,14 +73,14 @@ impl Error {
 
     /// The same failure with what to do next, a full clause such as ``run `az login` ``.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(single_line(&hint.into()));
         self
     }
 
     /// The same failure, said with what was being done: `context: message`.
     #[must_use]
-    pub fn within(mut self, context: impl fmt::Display) -> Self {
+    pub(crate) fn within(mut self, context: impl fmt::Display) -> Self {
         self.message = single_line(&format!("{context}: {}", self.message));
         self
     }
@@ -88,51 +88,51 @@ impl Error {
     /// The same failure by the name of the exception that a package which this one replaces raises for it: a
     /// class of `ringbearer.errors`, more exact than its kind.
     #[must_use]
-    pub fn named(mut self, name: &'static str) -> Self {
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
         self.name = Some(name);
         self
     }
 
     /// The same failure with the HTTP status that it came with.
     #[must_use]
-    pub fn with_status(mut self, status: u16) -> Self {
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
     }
 
     /// The name of the exception, where the kind is not all.
     #[must_use]
-    pub fn name(&self) -> Option<&'static str> {
+    pub(crate) fn name(&self) -> Option<&'static str> {
         self.name
     }
 
     /// The HTTP status that a service answered with, where programs ask for it.
     #[must_use]
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         self.status
     }
 
     /// The sort of the failure.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
     /// What failed, without the hint.
     #[must_use]
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
     /// What to do next, if anything is known.
     #[must_use]
-    pub fn hint(&self) -> Option<&str> {
+    pub(crate) fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
     /// The same failure, said to be what one URL answered with.
     #[must_use]
-    pub fn of_one_url(mut self) -> Self {
+    pub(crate) fn of_one_url(mut self) -> Self {
         self.concerns_one_url = true;
         self
     }
@@ -140,13 +140,13 @@ impl Error {
     /// Whether another URL of the same organisation may fare better, which it will not where the network
     /// is down or a login is missing.
     #[must_use]
-    pub fn concerns_one_url(&self) -> bool {
+    pub(crate) fn concerns_one_url(&self) -> bool {
         self.concerns_one_url
     }
 
     /// Whether the whole lookup is over, so that no other source may be asked.
     #[must_use]
-    pub fn ends_the_lookup(&self) -> bool {
+    pub(crate) fn ends_the_lookup(&self) -> bool {
         self.kind == Kind::Cancelled
     }
 }
@@ -179,7 +179,7 @@ const MOST_ENCODINGS: usize = 5;
 /// cut to a readable length, and without any of `hidden`, the secrets that were sent to it, as they are
 /// or as a form has them: a service may well repeat what it does not like.
 #[must_use]
-pub fn quote(words: &str, hidden: &[&str]) -> String {
+pub(crate) fn quote(words: &str, hidden: &[&str]) -> String {
     let mut line: String = words.chars().take(CONSIDERED).collect();
     for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -218,7 +218,7 @@ fn repeats(line: &str, secret: &str) -> bool {
 /// Folds white space, control characters (a terminal would act on them) and those that turn the
 /// direction of what follows (a reader would be misled) to single blanks.
 #[must_use]
-pub fn single_line(words: &str) -> String {
+pub(crate) fn single_line(words: &str) -> String {
     let cleaned = words.replace(|character: char| character.is_control() || turns_direction(character), " ");
     let mut line = String::with_capacity(cleaned.len());
     for word in cleaned.split_whitespace() {

@@ -7,14 +7,24 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::{
-    azure::{entra, feed::Feed},
+    auth::jwt::{Claims, token_of},
     error::{quote, single_line},
     ini::Ini,
-    jwt::{Claims, token_of},
     keyring::Keyring,
+    registry::azure::{entra, feed::Feed},
     secret::Secret,
     service::{LONGEST_SERVICE, Service},
-    sys::fuzz::{gives_away, halves},
+    system::fuzz::{gives_away, halves},
+};
+
+pub use crate::{
+    cli::fuzz::arguments,
+    registry::{
+        azure::fuzz::{azure_cli, discovery, machine, session, sign_in},
+        chainguard::fuzz::{exchange as chainguard_exchange, printed as chainctl},
+        menda::fuzz::{api as menda_api, files as menda_files},
+    },
+    store::fuzz::{agent_answer, exported, store_file},
 };
 
 /// The domains of which a backend may claim hosts.
@@ -202,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sys::fuzz::seeds;
+    use crate::system::fuzz::seeds;
 
     #[test]
     fn the_seeds_hold() {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// over, and a later key replaces an earlier one: a file that another program owns should not stop us.
 /// <https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ini {
+pub(crate) struct Ini {
     sections: Vec<String>,
     entries: Vec<Entry>,
 }
@@ -34,7 +34,7 @@ impl fmt::Debug for Entry {
 impl Ini {
     /// Reads a whole file.
     #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut sections = Vec::new();
         let mut entries: Vec<Entry> = Vec::new();
         let mut section = None;
@@ -70,23 +70,23 @@ impl Ini {
 
     /// Whether there is a section of this name with a key in it, or only its heading.
     #[must_use]
-    pub fn has_section(&self, name: &str) -> bool {
+    pub(crate) fn has_section(&self, name: &str) -> bool {
         self.sections.iter().any(|section| section == name)
     }
 
     /// The headings, in the order of the file.
-    pub fn sections(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn sections(&self) -> impl Iterator<Item = &str> {
         self.sections.iter().map(String::as_str)
     }
 
     /// Every key with its section and its value as it stands, in the order of the file.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.entries.iter().map(|entry| (entry.section.as_str(), entry.key.as_str(), entry.value.as_str()))
     }
 
     /// The value of a key, without the blanks around it; `None` if it is not there or blank.
     #[must_use]
-    pub fn value(&self, section: &str, key: &str) -> Option<&str> {
+    pub(crate) fn value(&self, section: &str, key: &str) -> Option<&str> {
         let entry =
             self.entries.iter().rev().find(|entry| entry.section == section && entry.key.eq_ignore_ascii_case(key))?;
         let value = entry.value.trim();

@@ -12,8 +12,8 @@ use std::{
 use crate::{
     cli::{self, Ending, Log, Memory, World},
     error::Result,
-    lookup::{Event, LogToLookup, Lookup},
-    sys::real::{Environment, Real, Standard, signals::Signals},
+    keyring::lookup::{Event, LogToLookup, Lookup},
+    system::os::{Environment, OsSystem, StdConsole, signals::Signals},
 };
 
 /// How often a wait looks for a signal.
@@ -44,7 +44,7 @@ pub fn main(program: Program) -> ExitCode {
     let outcome = work.and_then(|work| run(work, environment.clone(), &signals));
     // Whatever came of it meanwhile: the person gave up.
     signals.raise();
-    ExitCode::from(cli::end(&Standard, &environment, outcome))
+    ExitCode::from(cli::end(&StdConsole, &environment, outcome))
 }
 
 /// What is to be done.
@@ -76,13 +76,13 @@ fn run(work: Work, environment: Environment, signals: &Signals) -> Result<Ending
     let limit = work.limit(&memory);
     let network = Arc::clone(&memory.network);
     let start = Instant::now();
-    let mut lookup = Lookup::start(environment, network, log.level(), limit, move |system: &Real| {
-        work.run(&World { system, console: &Standard, memory: &memory })
+    let mut lookup = Lookup::start(environment, network, log.level(), limit, move |system: &OsSystem| {
+        work.run(&World { system, console: &StdConsole, memory: &memory })
     })?;
     loop {
         match lookup.next_event(GLANCE) {
             // Whoever gave up has heard enough.
-            Some(Event::Log(line)) if !signals.caught() => log.tell(&Standard, &line, start.elapsed()),
+            Some(Event::Log(line)) if !signals.caught() => log.tell(&StdConsole, &line, start.elapsed()),
             Some(Event::Done(outcome)) => return outcome,
             Some(Event::Log(_)) | None => {}
         }

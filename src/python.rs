@@ -24,20 +24,21 @@ use pyo3::{
 };
 
 use crate::{
-    backend::Credential,
-    caching::Caching,
+    auth::{cache_key::fingerprint, cache_mode::Caching},
     cli::{self, Log, Memory, STORE_LIMIT, World},
     error::{Error, Kind, Result},
-    identity::fingerprint,
-    keyring::{ASKED_VARIABLE, Keyring},
-    lookup::{Event, FAREWELL, LOG_ROOT, Line, LogToLookup, Lookup, look_up_here},
+    keyring::{
+        ASKED_VARIABLE, Keyring,
+        lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, SHUTDOWN_GRACE, look_up_here},
+        session_cache,
+    },
+    registry::Credential,
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
-    session_cache,
     store::{Entry, Store, is_in_use},
-    sys::{
-        Cancel,
-        real::{Environment, LOOKUP_LIMIT, Real, Standard},
+    system::{
+        CancellationToken,
+        os::{Environment, LOOKUP_LIMIT, OsSystem, StdConsole},
     },
 };
 
@@ -75,7 +76,7 @@ fn memory(_python: Python<'_>) -> Arc<Memory> {
 
 /// The look-ups under way: of which process, whether each has ended, and the word to give it up. The mutex is only ever
 /// taken with Python's lock held, as that of [`MEMORY`].
-static UNDER_WAY: Mutex<Vec<(u32, Weak<()>, Cancel)>> = Mutex::new(Vec::new());
+static UNDER_WAY: Mutex<Vec<(u32, Weak<()>, CancellationToken)>> = Mutex::new(Vec::new());
 
 /// Gives up the look-ups under way, and lets them end their child processes. Python calls it when it ends: whoever waits for
 /// one in a daemon thread never comes back.
@@ -92,7 +93,7 @@ fn give_up_look_ups(python: Python<'_>) {
         cancel.cancel();
     }
     python.detach(|| {
-        let mut left = FAREWELL;
+        let mut left = SHUTDOWN_GRACE;
         while under_way.iter().any(|(_, life, _)| life.strong_count() > 0) && !left.is_zero() {
             std::thread::sleep(PACE);
             left = left.saturating_sub(PACE);
@@ -205,7 +206,7 @@ fn store_delete(python: Python<'_>, service: &Bound<'_, PyAny>, username: &Bound
 /// Whether somebody set the store up: by a variable, the configuration file, or by using it.
 #[pyfunction]
 fn store_is_in_use() -> bool {
-    let system = Real::new(Environment::capture(), Arc::default(), Cancel::default(), LOOKUP_LIMIT);
+    let system = OsSystem::new(Environment::capture(), Arc::default(), CancellationToken::default(), LOOKUP_LIMIT);
     catch_unwind(AssertUnwindSafe(|| is_in_use(&system))).unwrap_or(false)
 }
 
@@ -215,7 +216,7 @@ fn store_is_in_use() -> bool {
 fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8> {
     let command = match cli::parse(arguments.into_iter().map(to_os_string).collect()) {
         Ok(command) => command,
-        Err(error) => return Ok(cli::report(&Standard, &error)),
+        Err(error) => return Ok(cli::report(&StdConsole, &error)),
     };
     let foreign = command.foreign().map(|foreign| read_foreign(python, foreign)).transpose()?;
     let memory = memory(python);
@@ -224,17 +225,17 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     let (log, start) = (Log::of(&environment), Instant::now());
     let (limit, network) = (command.limit(&memory), Arc::clone(&memory.network));
     let lookup = Lookup::start(environment.clone(), network, log.level(), limit, move |system| {
-        cli::run(&World { system, console: &Standard, memory: &memory }, &command, foreign)
+        cli::run(&World { system, console: &StdConsole, memory: &memory }, &command, foreign)
     });
     let mut lookup = match lookup {
         Ok(lookup) => lookup,
-        Err(error) => return Ok(cli::report(&Standard, &error)),
+        Err(error) => return Ok(cli::report(&StdConsole, &error)),
     };
     let mut interruption = None;
     let outcome = loop {
         let waiting = &mut lookup;
         match python.detach(move || waiting.next_event(GLANCE)) {
-            Some(Event::Log(line)) => log.tell(&Standard, &line, start.elapsed()),
+            Some(Event::Log(line)) => log.tell(&StdConsole, &line, start.elapsed()),
             Some(Event::Done(outcome)) => break outcome,
             None => {}
         }
@@ -246,7 +247,7 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     };
     match interruption {
         Some(interruption) => Err(interruption),
-        None => Ok(cli::end(&Standard, &environment, outcome)),
+        None => Ok(cli::end(&StdConsole, &environment, outcome)),
     }
 }
 
@@ -289,7 +290,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// Runs a lookup in the store.
 fn in_store<Outcome: Send + 'static>(
     python: Python<'_>,
-    work: impl FnOnce(&Store, &Real) -> Result<Outcome> + Send + 'static,
+    work: impl FnOnce(&Store, &OsSystem) -> Result<Outcome> + Send + 'static,
 ) -> PyResult<Outcome> {
     let memory = memory(python);
     let logger = logger(python)?;
@@ -303,7 +304,7 @@ fn in_store<Outcome: Send + 'static>(
 /// be told as it happens.
 fn in_store_here<Outcome: Send + 'static>(
     python: Python<'_>,
-    work: impl FnOnce(&Store, &Real) -> Result<Outcome> + Send + 'static,
+    work: impl FnOnce(&Store, &OsSystem) -> Result<Outcome> + Send + 'static,
 ) -> PyResult<Outcome> {
     let logger = logger(python)?;
     let level = level_of(&logger)?;
@@ -349,7 +350,7 @@ fn look_up<Outcome: Send + 'static>(
     environment: Environment,
     limit: Duration,
     logger: &Bound<'_, PyAny>,
-    work: impl FnOnce(&Memory, &Real) -> Result<Outcome> + Send + 'static,
+    work: impl FnOnce(&Memory, &OsSystem) -> Result<Outcome> + Send + 'static,
 ) -> PyResult<Result<Outcome>> {
     let for_lookup = Arc::clone(memory);
     let network = Arc::clone(&memory.network);

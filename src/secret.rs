@@ -9,37 +9,37 @@ use zeroize::Zeroizing;
 /// There is one way to its bytes, [`Secret::expose`], so that every place that lets a secret out can
 /// be found by that name.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes the string over; it is wiped when the secret is dropped.
     #[must_use]
-    pub fn new(value: String) -> Self {
+    pub(crate) fn new(value: String) -> Self {
         Self(Zeroizing::new(value))
     }
 
     /// The secret from bytes, without the blanks around it; `None` if they are not UTF-8 or blank.
     #[must_use]
-    pub fn from_utf8_trimmed(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_utf8_trimmed(bytes: &[u8]) -> Option<Self> {
         Self::from_trimmed(std::str::from_utf8(bytes).ok()?)
     }
 
     /// The secret without the blanks around it; `None` if nothing is left.
     #[must_use]
-    pub fn from_trimmed(value: &str) -> Option<Self> {
+    pub(crate) fn from_trimmed(value: &str) -> Option<Self> {
         let value = value.trim();
         (!value.is_empty()).then(|| Self::new(value.to_owned()))
     }
 
     /// Whether it is one word that a header can carry, as every token is: printable ASCII without blanks.
     #[must_use]
-    pub fn is_one_word(&self) -> bool {
+    pub(crate) fn is_one_word(&self) -> bool {
         !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
     }
 
     /// The secret itself.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -61,18 +61,18 @@ impl<'de> serde::Deserialize<'de> for Secret {
 ///
 /// Wiped and hidden as [`Secret`] is, and shown by the same name.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct SecretText(Zeroizing<Vec<u8>>);
+pub(crate) struct SecretText(Zeroizing<Vec<u8>>);
 
 impl SecretText {
     /// Takes the bytes over; they are wiped when the secret is dropped.
     #[must_use]
-    pub fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
+    pub(crate) fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self(bytes)
     }
 
     /// The bytes of the secret.
     #[must_use]
-    pub fn expose(&self) -> &[u8] {
+    pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }
 }

@@ -4,15 +4,15 @@ use std::fmt;
 
 use url::{Host, Url};
 
-/// The longest service string that is looked at, in bytes. Real index URLs are far shorter.
-pub const LONGEST_SERVICE: usize = 8 * 1024;
+/// The longest service string that is looked at, in bytes. OsSystem index URLs are far shorter.
+pub(crate) const LONGEST_SERVICE: usize = 8 * 1024;
 
 /// The service that a tool asks about: usually an index, file or upload URL, sometimes a bare host,
 /// sometimes any other string.
 ///
 /// User information, query and fragment are gone: a URL given here is safe to show and to request.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Service {
+pub(crate) struct Service {
     url: Option<Url>,
 }
 
@@ -21,25 +21,25 @@ impl Service {
     /// as pip and uv ask for bare hosts. What is no http(s) URL with a host name has no
     /// [`url`](Self::url), and no index backend claims it.
     #[must_use]
-    pub fn parse(raw: &str) -> Self {
+    pub(crate) fn parse(raw: &str) -> Self {
         Self { url: parse_url(raw) }
     }
 
     /// The URL without user information, query and fragment.
     #[must_use]
-    pub fn url(&self) -> Option<&Url> {
+    pub(crate) fn url(&self) -> Option<&Url> {
         self.url.as_ref()
     }
 
     /// The host name in lower case, without a trailing dot.
     #[must_use]
-    pub fn host(&self) -> Option<&str> {
+    pub(crate) fn host(&self) -> Option<&str> {
         self.url.as_ref().and_then(Url::host_str)
     }
 
     /// Whether the URL is https on the usual port: the only place an index credential may go to.
     #[must_use]
-    pub fn is_https_on_the_usual_port(&self) -> bool {
+    pub(crate) fn is_https_on_the_usual_port(&self) -> bool {
         self.url.as_ref().is_some_and(|url| url.scheme() == "https" && url.port().is_none())
     }
 }
@@ -91,14 +91,14 @@ fn has_plain_host(raw: &str) -> bool {
 /// Whether `host` is `domain` or a subdomain of it, compared on label boundaries and without regard
 /// to case: `a.example.com` is within `example.com`, `badexample.com` is not.
 #[must_use]
-pub fn host_is_within(host: &str, domain: &str) -> bool {
+pub(crate) fn host_is_within(host: &str, domain: &str) -> bool {
     subdomain_of(host, domain).is_some()
 }
 
 /// What stands before `domain` in `host`: `""` for the domain itself, `"a.b"` for `a.b.{domain}`,
 /// and `None` if the host lies elsewhere.
 #[must_use]
-pub fn subdomain_of<'host>(host: &'host str, domain: &str) -> Option<&'host str> {
+pub(crate) fn subdomain_of<'host>(host: &'host str, domain: &str) -> Option<&'host str> {
     let start = host.len().checked_sub(domain.len())?;
     if !host.is_char_boundary(start) || !host[start..].eq_ignore_ascii_case(domain) {
         return None;

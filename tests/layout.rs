@@ -1,75 +1,130 @@
-//! The house has floors, and imports go downward only. This test reads every `use crate::` (and every
-//! `crate::` path in code) and holds it against the list.
+//! Holds the layers: imports go downward only, at every depth. Each `use` (and each `crate::` or `super::` path in code) is
+//! read from the source and held against the list.
 
-// A test of the source reads the source, and fails where it cannot.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test of the source reads the source")]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-/// The floors, lowest first, as the documentation of `src/lib.rs` has them. Rooms of one floor do not
-/// know each other, except where `NEIGHBOURS` says so.
-const FLOORS: [&[&str]; 6] = [
-    &["error", "secret", "service"],
-    &["sys"],
-    &["ini", "jwt", "oauth", "job_token", "named_file", "caching", "token", "identity", "provider", "backend"],
-    &["azure", "chainguard", "menda", "store"],
-    &["keyring", "lookup", "session_cache", "single_flight"],
-    &["cli", "fuzz", "native", "python"],
-];
-
-/// Who may use a room of its own floor, and which.
-const NEIGHBOURS: [(&str, &str); 8] = [
-    ("backend", "identity"),
-    ("job_token", "named_file"),
-    ("job_token", "provider"),
-    ("native", "cli"),
-    ("oauth", "token"),
-    ("python", "cli"),
-    ("session_cache", "single_flight"),
-    ("token", "caching"),
+/// The layers, lowest first, as `src/lib.rs` documents them. Modules of one layer do not import each other.
+const LAYERS: [&[&str]; 9] = [
+    &["error"],
+    &["ini", "secret", "service"],
+    &["system"],
+    &["auth"],
+    &["registry"],
+    &["store"],
+    &["keyring"],
+    &["cli"],
+    &["fuzz", "native", "python"],
 ];
 
 #[test]
-fn imports_go_downward_only() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut seen = BTreeSet::new();
+fn imports_go_to_lower_layers_only() {
+    let modules = modules();
     let mut wrong = Vec::new();
-    for path in rust_files(&source) {
-        let room = room_of(&source, &path);
-        if matches!(room.as_str(), "lib" | "bin") {
-            continue;
-        }
-        seen.insert(room.clone());
-        let text = fs::read_to_string(&path).unwrap();
-        let production = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-        for used in rooms_used(production) {
-            let allowed = used == room
-                || floor_of(&used) < floor_of(&room)
-                || NEIGHBOURS.contains(&(room.as_str(), used.as_str()));
-            if !allowed {
-                wrong.push(format!("{} uses {used}", path.strip_prefix(&source).unwrap().display()));
+    for (module, text) in &modules {
+        for used in imports(module, text) {
+            let (from, to) = (layer(&module[0]), layer(&used[0]));
+            if used[0] != module[0] && to >= from {
+                wrong.push(format!("{} imports {}", module.join("::"), used.join("::")));
             }
         }
     }
     assert!(wrong.is_empty(), "imports that do not go downward: {wrong:#?}");
-    let known: BTreeSet<String> = FLOORS.iter().copied().flatten().map(ToString::to_string).collect();
-    assert_eq!(seen, known, "the floors list what is there, and nothing else");
+    let seen: BTreeSet<&str> = modules.keys().map(|module| module[0].as_str()).collect();
+    let known: BTreeSet<&str> = LAYERS.iter().copied().flatten().copied().collect();
+    assert_eq!(seen, known, "the layers list every module and nothing else");
 }
 
 #[test]
-fn one_file_knows_python_and_one_folder_the_outside_world() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for path in rust_files(&source) {
-        let room = room_of(&source, &path);
-        let text = fs::read_to_string(&path).unwrap();
-        let uses = |name: &str| text.lines().any(|line| line.trim_start().starts_with("use ") && line.contains(name));
-        assert!(room == "python" || !uses("pyo3"), "{} uses pyo3", path.display());
-        assert!(path.starts_with(source.join("sys/real")) || !uses("ureq"), "{} uses ureq", path.display());
+fn modules_of_a_folder_do_not_import_each_other_in_a_circle() {
+    let modules = modules();
+    // For each folder: which of its modules imports which other.
+    let mut folders: BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for (module, text) in &modules {
+        for used in imports(module, text) {
+            let shared = module.iter().zip(&used).take_while(|(one, other)| one == other).count();
+            if let (Some(from), Some(to)) = (module.get(shared), used.get(shared)) {
+                let folder = folders.entry(module[..shared].to_vec()).or_default();
+                let is_module = modules.keys().any(|known| known.starts_with(&used[..=shared]));
+                if is_module {
+                    folder.entry(from.clone()).or_default().insert(to.clone());
+                }
+            }
+        }
     }
+    let circles: Vec<String> = folders
+        .iter()
+        .filter(|(_, imports)| !circle(imports).is_empty())
+        .map(|(folder, imports)| format!("{}: {}", folder.join("::"), circle(imports).join(", ")))
+        .collect();
+    assert!(circles.is_empty(), "modules that import each other: {circles:#?}");
+}
+
+#[test]
+fn one_file_knows_python_and_one_folder_the_operating_system() {
+    for (module, text) in modules() {
+        let uses = |name: &str| text.lines().any(|line| line.trim_start().starts_with("use ") && line.contains(name));
+        assert!(module[0] == "python" || !uses("pyo3"), "{} uses pyo3", module.join("::"));
+        assert!(module.starts_with(&path("system::os")) || !uses("ureq"), "{} uses ureq", module.join("::"));
+    }
+}
+
+#[test]
+fn the_reader_of_imports_reads_groups_and_paths() {
+    let text = "use crate::{\n    error::{Error, Kind},\n    system::{self, http::Request},\n};\nfn f() { crate::auth::jwt::read() }\nuse super::feed::Feed;";
+    let read: Vec<String> =
+        imports(&path("registry::azure::session"), text).iter().map(|used| used.join("::")).collect();
+    let expected = [
+        "auth::jwt::read",
+        "error::Error",
+        "error::Kind",
+        "registry::azure::feed::Feed",
+        "system",
+        "system::http::Request",
+    ];
+    assert_eq!(read, expected);
+    let circular =
+        [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")].map(|(from, to)| (from.to_owned(), [to.to_owned()].into()));
+    assert_eq!(circle(&circular.into_iter().collect()), ["a", "b", "c"]);
+}
+
+/// The parts of a module's path below the crate.
+type Module = Vec<String>;
+
+fn path(text: &str) -> Module {
+    text.split("::").map(str::to_owned).collect()
+}
+
+fn layer(module: &str) -> usize {
+    LAYERS
+        .iter()
+        .position(|modules| modules.contains(&module))
+        .unwrap_or_else(|| panic!("{module} has no layer: add it to LAYERS and to src/lib.rs"))
+}
+
+/// Every module with its production code.
+fn modules() -> BTreeMap<Module, String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut modules = BTreeMap::new();
+    for file in rust_files(&source) {
+        let relative = file.strip_prefix(&source).unwrap().with_extension("");
+        let mut module: Module = relative.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+        if matches!(module[0].as_str(), "lib" | "bin") || module.ends_with(&path("tests")) {
+            continue;
+        }
+        if module.ends_with(&path("mod")) {
+            module.pop();
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let production = text.split("#[cfg(test)]").next().unwrap();
+        modules.insert(module, production.to_owned());
+    }
+    modules
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -85,51 +140,74 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The top-level module that a file belongs to.
-fn room_of(source: &Path, path: &Path) -> String {
-    let first = path.strip_prefix(source).unwrap().components().next().unwrap();
-    first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
-}
-
-fn floor_of(room: &str) -> usize {
-    FLOORS
-        .iter()
-        .position(|rooms| rooms.contains(&room))
-        .unwrap_or_else(|| panic!("{room} has no floor: add it to FLOORS and to src/lib.rs"))
-}
-
-/// The top-level modules that a text names after `crate::`, also inside braces.
-fn rooms_used(text: &str) -> BTreeSet<String> {
-    let mut used = BTreeSet::new();
-    for (start, _) in text.match_indices("crate::") {
-        let rest = &text[start + "crate::".len()..];
-        if let Some(group) = rest.strip_prefix('{') {
-            let mut depth = 0;
-            let mut name = String::new();
-            for character in group.chars() {
-                match character {
-                    '{' => depth += 1,
-                    '}' if depth == 0 => break,
-                    '}' => depth -= 1,
-                    _ if depth > 0 => {}
-                    ',' => drop(used.insert(std::mem::take(&mut name))),
-                    _ => name.push(character),
-                }
+/// The paths that a module names after `crate::`, `super::` and `self::`, also inside braces.
+fn imports(module: &Module, text: &str) -> BTreeSet<Module> {
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
+    let mut found = BTreeSet::new();
+    for (keyword, levels) in [("crate::", None), ("self::", Some(0)), ("super::super::", Some(2)), ("super::", Some(1))]
+    {
+        for (start, _) in code.match_indices(keyword) {
+            if code[..start].ends_with(|before: char| before.is_alphanumeric() || matches!(before, '_' | ':' | '$')) {
+                continue;
             }
-            used.insert(name);
-        } else {
-            used.insert(rest.to_owned());
+            let rest = &code[start + keyword.len()..];
+            if rest.starts_with("super::") {
+                continue;
+            }
+            let base = levels.map_or_else(Module::new, |up| module[..module.len().saturating_sub(up)].to_vec());
+            read_tree(rest, &base, &mut found);
         }
     }
-    let word = |text: &String| {
-        text.trim().chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect::<String>()
-    };
-    used.iter().map(word).filter(|name| !name.is_empty()).collect()
+    found.retain(|used| !used.is_empty());
+    found
 }
 
-#[test]
-fn the_reader_of_imports_reads_groups_and_paths() {
-    let text = "use crate::{\n    error::{Error, Kind},\n    sys::System,\n};\nfn f() { crate::jwt::read() }\nuse crate::token::Token;";
-    let used: Vec<_> = rooms_used(text).into_iter().collect();
-    assert_eq!(used, ["error", "jwt", "sys", "token"]);
+/// Reads one tree of a `use`, such as `a::{b, c::D}`, and answers what follows it.
+fn read_tree<'text>(text: &'text str, base: &Module, found: &mut BTreeSet<Module>) -> &'text str {
+    let mut path = base.clone();
+    let mut rest = text.trim_start();
+    loop {
+        if let Some(mut group) = rest.strip_prefix('{') {
+            loop {
+                group = group.trim_start();
+                if let Some(after) = group.strip_prefix('}') {
+                    return after;
+                }
+                let after = read_tree(group, &path, found);
+                let after = after.split_once([',', '}']).map_or("", |(skipped, _)| &after[skipped.len()..]);
+                if after.is_empty() {
+                    return after;
+                }
+                group = after.strip_prefix(',').unwrap_or(after);
+            }
+        }
+        let end = rest.find(|next: char| !next.is_alphanumeric() && next != '_').unwrap_or(rest.len());
+        let name = &rest[..end];
+        rest = &rest[end..];
+        if !name.is_empty() && name != "self" {
+            path.push(name.to_owned());
+        }
+        let is_continued = |after: &&str| after.starts_with(|next: char| next.is_alphanumeric() || "_{".contains(next));
+        let Some(after) = rest.strip_prefix("::").filter(is_continued) else {
+            found.insert(path);
+            return rest;
+        };
+        rest = after;
+    }
+}
+
+/// The modules that can be reached from themselves.
+fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    let reaches_itself = |start: &String| {
+        let mut reached = BTreeSet::new();
+        let mut next: Vec<&String> = imports.get(start).into_iter().flatten().collect();
+        while let Some(module) = next.pop() {
+            if reached.insert(module) {
+                next.extend(imports.get(module).into_iter().flatten());
+            }
+        }
+        reached.contains(start)
+    };
+    imports.keys().filter(|module| reaches_itself(module)).cloned().collect()
 }

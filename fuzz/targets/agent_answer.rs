@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::store::fuzz::agent_answer(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::fuzz::agent_answer(bytes));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::cli::fuzz::arguments(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::fuzz::arguments(bytes));

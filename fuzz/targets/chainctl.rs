@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::chainguard::fuzz::printed(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::fuzz::chainctl(bytes));

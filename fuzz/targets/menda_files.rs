@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::menda::fuzz::files(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::fuzz::menda_files(bytes));

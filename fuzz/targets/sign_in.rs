@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::azure::fuzz::sign_in(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ringbearer::fuzz::sign_in(bytes));

@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Print this text.
     Help(&'static str),
     /// Print the version.
@@ -74,7 +74,7 @@ pub enum Command {
 impl Command {
     /// The keyring that has to be read before this command can run.
     #[must_use]
-    pub fn foreign(&self) -> Option<&Foreign> {
+    pub(crate) fn foreign(&self) -> Option<&Foreign> {
         match self {
             Self::Store(StoreCommand { action: Action::Import { from: Source::Keyring(foreign), .. }, .. }) => {
                 Some(foreign)
@@ -85,7 +85,7 @@ impl Command {
 }
 
 /// Reads a command line, without the name of the program.
-pub fn parse(words: Vec<OsString>) -> Result<Command> {
+pub(crate) fn parse(words: Vec<OsString>) -> Result<Command> {
     if is_for_keyring(&words) {
         return read_keyring(&words);
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{DONE, World, in_ascii, print, shown};
-use crate::{backend::Backend, error::Result, session_cache::kept};
+use crate::{error::Result, keyring::session_cache::kept, registry::Backend};
 
 /// What is done with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// They are shown, without the tokens themselves; for a program if it is `json`.
     List {
         /// Whether a program reads the answer.

@@ -6,7 +6,7 @@ use super::{help, setup::Tool, store};
 
 /// A shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shell {
+pub(crate) enum Shell {
     /// GNU bash.
     Bash,
     /// zsh.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind},
-    sys::fuzz::check_error,
+    system::fuzz::check_error,
 };
 
 /// A password in a URL, as people paste them.
@@ -201,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sys::fuzz::seeds;
+    use crate::system::fuzz::seeds;
 
     #[test]
     fn the_seeds_hold() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use log::{Level, LevelFilter};
 
 use crate::{
-    lookup::{LOG_ROOT, Line},
-    sys::{console::Console, real::Environment},
+    keyring::lookup::{LOG_ROOT, Line},
+    system::{console::Console, os::Environment},
 };
 
 /// Print every step on standard error, if one of them is set and not 0.
@@ -14,26 +14,26 @@ const DEBUG_VARIABLES: [&str; 2] = ["RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUS
 
 /// What a command prints of its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     is_debugged: bool,
 }
 
 impl Log {
     /// What the environment asks for.
     #[must_use]
-    pub fn of(environment: &Environment) -> Self {
+    pub(crate) fn of(environment: &Environment) -> Self {
         let is_on = |name: &&str| environment.text(name).is_some_and(|value| !matches!(value.trim(), "" | "0"));
         Self { is_debugged: DEBUG_VARIABLES.iter().any(is_on) }
     }
 
     /// The lines that are printed.
     #[must_use]
-    pub fn level(self) -> LevelFilter {
+    pub(crate) fn level(self) -> LevelFilter {
         if self.is_debugged { LevelFilter::Debug } else { LevelFilter::Warn }
     }
 
     /// Prints a line, `since` the beginning; where every step is told, as the Python package prints it.
-    pub fn tell(self, console: &dyn Console, line: &Line, since: Duration) {
+    pub(crate) fn tell(self, console: &dyn Console, line: &Line, since: Duration) {
         let Line { level, target, message, .. } = line;
         let text = if self.is_debugged {
             let level = match level {

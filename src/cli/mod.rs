@@ -12,13 +12,13 @@
 //! - `options`, `completions`, `version`, `log`, `progress`: what the commands have in common
 
 mod arguments;
-pub mod cache;
+pub(crate) mod cache;
 mod completions;
 mod doctor;
 #[cfg(any(test, feature = "fuzzing"))]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod help;
-pub mod keyring;
+pub(crate) mod keyring;
 mod log;
 mod options;
 mod progress;
@@ -33,77 +33,76 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::{Error, Kind, Result, quote},
-    keyring::Keyring,
-    lookup::FAREWELL,
+    keyring::{Keyring, lookup::SHUTDOWN_GRACE},
     store::{Entry, Store},
-    sys::{
+    system::{
         System,
         console::Console,
-        process::Successor,
-        real::{Environment, LOOKUP_LIMIT, Network, succeed},
+        os::{Environment, LOOKUP_LIMIT, Network, succeed},
+        process::Exec,
     },
 };
 
-pub use self::{
+pub(crate) use self::{
     arguments::{Command, parse},
     log::Log,
     store::Foreign,
 };
 
 /// Done.
-pub const DONE: u8 = 0;
+pub(crate) const DONE: u8 = 0;
 /// It failed, for a reason that none of the others names.
-pub const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 /// The arguments are wrong.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// The ssh-agent is not there, does not have the key, or refused.
-pub const LOCKED: u8 = 3;
+pub(crate) const LOCKED: u8 = 3;
 /// The store, or part of it, is damaged.
-pub const CORRUPTED: u8 = 4;
+pub(crate) const CORRUPTED: u8 = 4;
 /// There is no store, or not what was asked for in it.
-pub const NOT_FOUND: u8 = 5;
+pub(crate) const NOT_FOUND: u8 = 5;
 /// Another process has the lock.
-pub const BUSY: u8 = 6;
+pub(crate) const BUSY: u8 = 6;
 /// The person at the keyboard gave up: as a shell has it for SIGINT.
-pub const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// How long the store and its commands may take unless RINGBEARER_TIMEOUT says otherwise: its owner may be
 /// asked to confirm several signatures, each of which has a limit of its own.
-pub const STORE_LIMIT: Duration = Duration::from_secs(600);
+pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(600);
 
 /// What the process remembers from one lookup to the next.
 #[derive(Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// The index backends.
-    pub keyring: Keyring,
+    pub(crate) keyring: Keyring,
     /// The store.
-    pub store: Store,
+    pub(crate) store: Store,
     /// Open connections.
-    pub network: Arc<Network>,
+    pub(crate) network: Arc<Network>,
 }
 
 /// What every command works with.
 #[derive(Clone, Copy)]
-pub struct World<'all> {
+pub(crate) struct World<'all> {
     /// The outside world.
-    pub system: &'all dyn System,
+    pub(crate) system: &'all dyn System,
     /// Where it prints.
-    pub console: &'all dyn Console,
+    pub(crate) console: &'all dyn Console,
     /// What the process remembers.
-    pub memory: &'all Memory,
+    pub(crate) memory: &'all Memory,
 }
 
 /// How long a command that was given up has to end what it started. One that may be writing the store leaves no temporary
 /// file behind.
 #[must_use]
-pub fn farewell(limit: Duration) -> Duration {
-    if limit == STORE_LIMIT { Duration::from_secs(1) } else { FAREWELL }
+pub(crate) fn farewell(limit: Duration) -> Duration {
+    if limit == STORE_LIMIT { Duration::from_secs(1) } else { SHUTDOWN_GRACE }
 }
 
 impl Command {
     /// How long it may take unless RINGBEARER_TIMEOUT says otherwise.
     #[must_use]
-    pub fn limit(&self, memory: &Memory) -> Duration {
+    pub(crate) fn limit(&self, memory: &Memory) -> Duration {
         match self {
             Self::Keyring(line) => keyring::limit(line, memory),
             Self::Store(_) => STORE_LIMIT,
@@ -113,11 +112,11 @@ impl Command {
 }
 
 /// How a command ends.
-pub enum Ending {
+pub(crate) enum Ending {
     /// With an exit code.
     Code(u8),
     /// By letting another program take the place of this one.
-    Succeed(Successor),
+    Succeed(Exec),
 }
 
 impl From<u8> for Ending {
@@ -127,7 +126,7 @@ impl From<u8> for Ending {
 }
 
 /// Ends a command: says what failed, or lets the other program take over. Answers the exit code.
-pub fn end(console: &dyn Console, environment: &Environment, outcome: Result<Ending>) -> u8 {
+pub(crate) fn end(console: &dyn Console, environment: &Environment, outcome: Result<Ending>) -> u8 {
     match outcome {
         Ok(Ending::Code(code)) => code,
         Ok(Ending::Succeed(successor)) => succeed(environment, &successor).unwrap_or_else(|error| {
@@ -140,7 +139,7 @@ pub fn end(console: &dyn Console, environment: &Environment, outcome: Result<End
 
 /// Runs a command of `ringbearer`. `foreign` holds what was read from another keyring, for
 /// the command that asks for it.
-pub fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) -> Result<Ending> {
+pub(crate) fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) -> Result<Ending> {
     let code = match command {
         Command::Help(text) => print(world.console, text),
         Command::Version => print(world.console, version::TEXT),
@@ -161,7 +160,7 @@ pub fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) ->
 }
 
 /// Says what failed, and answers the exit code.
-pub fn report(console: &dyn Console, error: &Error) -> u8 {
+pub(crate) fn report(console: &dyn Console, error: &Error) -> u8 {
     if error.kind() == Kind::Cancelled {
         return INTERRUPTED;
     }

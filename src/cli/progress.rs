@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::sys::{System, console::Console};
+use crate::system::{System, console::Console};
 
 /// How long work goes on in silence.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -13,15 +13,14 @@ use super::{
     print,
 };
 use crate::{
-    backend::Backend,
-    caching::Caching,
+    auth::cache_mode::Caching,
     error::{Error, Kind, Result},
-    keyring::Keyring,
+    keyring::{Keyring, session_cache},
+    registry::Backend,
     secret::SecretText,
     service::{LONGEST_SERVICE, Service},
-    session_cache,
     store::{is_in_use, longest_json_string, write_json_string},
-    sys::{System, agent::SOCKET_VARIABLE},
+    system::{System, agent::SOCKET_VARIABLE},
 };
 
 /// The longest password that is taken from standard input, in bytes.

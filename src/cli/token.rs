@@ -12,12 +12,12 @@ use super::{
     tools::{pip::Pip, served, uv::Uv},
 };
 use crate::{
-    backend::{Backend, Credential},
-    caching::Caching,
+    auth::cache_mode::Caching,
     error::{Error, Kind, Result},
+    keyring::session_cache,
+    registry::{Backend, Credential},
     service::Service,
-    session_cache,
-    sys::{describe, process::Successor},
+    system::{describe, process::Exec},
 };
 
 /// There is no such command, and it cannot be run: as shells have it (POSIX, section 2.8.2).
@@ -82,7 +82,7 @@ pub(super) fn exec(
         None => backend.handed_on(&credential),
     };
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Ok(Ending::Succeed(Successor { program, arguments: arguments.to_vec(), variables, code_of_failure: CANNOT_RUN }))
+    Ok(Ending::Succeed(Exec { program, arguments: arguments.to_vec(), variables, code_of_failure: CANNOT_RUN }))
 }
 
 /// The credential for a URL: without one it is an error, whatever the reason.

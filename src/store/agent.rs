@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    sys::System,
+    system::System,
 };
 
 /// How long the agent may take to list its keys.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    sys::{
+    system::{
         System, describe,
         files::{Lock, Snapshot},
     },

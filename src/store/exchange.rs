@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 
 /// The text of a file with these records.
 #[must_use]
-pub fn print(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn print(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
     let longest = |entry: &Entry| {
         let lengths = [entry.service.len(), entry.username.len(), entry.password.expose().len()];
         lengths.map(longest_escape).iter().sum::<usize>() + 80
@@ -42,7 +42,7 @@ pub fn print(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
 }
 
 /// Reads a file that [`print`] wrote. `name` is the file's, for complaints.
-pub fn read(content: &[u8], name: &str) -> Result<Vec<Entry>> {
+pub(crate) fn read(content: &[u8], name: &str) -> Result<Vec<Entry>> {
     #[derive(Deserialize)]
     struct File<'text> {
         #[serde(rename = "ringbearer-export")]

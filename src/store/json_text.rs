@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// Writes a string in quotes: ASCII alone, everything else as `\uXXXX` in lower case, beyond the first
 /// plane as a pair. `text` is WTF-8; a byte that is not is left out.
-pub fn escape(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     if is_plain(text) {
         out.extend_from_slice(text);
@@ -53,7 +53,7 @@ pub(super) fn is_printable(text: &[u8]) -> bool {
 
 /// The most bytes that [`escape`] writes for a text of this length: a control character becomes six.
 #[must_use]
-pub fn longest_escape(length: usize) -> usize {
+pub(crate) fn longest_escape(length: usize) -> usize {
     length.saturating_mul(6).saturating_add(2)
 }
 

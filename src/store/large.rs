@@ -12,7 +12,7 @@ use super::{
     printed,
     record::Record,
 };
-use crate::sys::{System, files::Pieces};
+use crate::system::{System, files::ReadAt};
 
 /// Smaller stores are read at once. In bytes.
 const LARGE: u64 = 64 * 1024;
@@ -25,7 +25,7 @@ const FARTHEST: usize = 1 << 20;
 
 /// A large store of which the parts around the records were read.
 pub(super) struct Large {
-    pieces: Box<dyn Pieces>,
+    pieces: Box<dyn ReadAt>,
     header: Header,
     /// Where the first record begins, and where the last one ends.
     records: (u64, u64),
@@ -121,7 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sys::fake::Fake;
+    use crate::system::fake::FakeSystem;
 
     const PATH: &str = "/store.json";
 
@@ -152,7 +152,7 @@ mod tests {
         ) {
             let records: Vec<_> = ids.into_iter().zip(lengths).map(|(id, length)| (id, vec![7; length])).collect();
             let text = store(&records);
-            let system = Fake::default();
+            let system = FakeSystem::default();
             system.write(PATH, &text);
             let Some(large) = Large::open(&system, Path::new(PATH)) else {
                 prop_assert!(text.len() < 64 * 1024);
@@ -174,7 +174,7 @@ mod tests {
             let mut text = store(&records);
             text.splice(at..(at + put.len()).min(text.len()), put.bytes());
             text.truncate(text.len().max(cut));
-            let system = Fake::default();
+            let system = FakeSystem::default();
             system.write(PATH, &text);
             if let Some(large) = Large::open(&system, Path::new(PATH)) {
                 for (id, _) in &records {

@@ -14,9 +14,9 @@
 mod agent;
 mod change;
 mod document;
-pub mod exchange;
+pub(crate) mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod json_text;
 mod large;
 mod members;
@@ -47,30 +47,30 @@ use self::{
 use crate::{
     error::{Error, Kind, Result},
     secret::SecretText,
-    sys::System,
+    system::System,
 };
 
-pub use self::{
+pub(crate) use self::{
     json_text::{escape as write_json_string, longest_escape as longest_json_string},
     settings::is_in_use,
     status::{Status, lock_state, status},
-    upkeep::{Contents, Entry, Imported, Progress, Relocked},
+    upkeep::{Entry, Relocked},
 };
 
 /// The store of this process. It remembers nothing but the keys, and those only if it is told to.
 #[derive(Default)]
-pub struct Store {
+pub(crate) struct Store {
     keys: KeyCache,
 }
 
 impl Store {
     /// Forgets the keys that are kept. For a fork, which has a copy that nobody else wipes.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.keys.forget();
     }
 
     /// The password of a user of a service; `None` if there is none.
-    pub fn get(&self, system: &dyn System, service: &str, username: &str) -> Result<Option<SecretText>> {
+    pub(crate) fn get(&self, system: &dyn System, service: &str, username: &str) -> Result<Option<SecretText>> {
         let settings = Settings::read(system)?;
         let mut unlocked = None;
         if let Some(large) = Large::open(system, &settings.store) {
@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// Some user of a service, with the password: the first in the order of the file.
-    pub fn find(&self, system: &dyn System, service: &str) -> Result<Option<(String, SecretText)>> {
+    pub(crate) fn find(&self, system: &dyn System, service: &str) -> Result<Option<(String, SecretText)>> {
         self.look(system, |document, keys, path| {
             for (done, id) in document.ids().enumerate() {
                 if done % 256 == 0 {
@@ -114,7 +114,7 @@ impl Store {
     }
 
     /// Stores a password, in the place of the one that was there, and makes the store if there is none.
-    pub fn set(&self, system: &dyn System, service: &str, username: &str, password: &SecretText) -> Result<()> {
+    pub(crate) fn set(&self, system: &dyn System, service: &str, username: &str, password: &SecretText) -> Result<()> {
         let settings = Settings::read(system)?;
         change(system, &settings, &mut self.with(system, &settings, true), |opened| {
             let Some((document, keys)) = opened else { return Err(fault()) };
@@ -124,7 +124,7 @@ impl Store {
     }
 
     /// Removes a password. Fails with [`Kind::NotFound`] if there is none.
-    pub fn delete(&self, system: &dyn System, service: &str, username: &str) -> Result<()> {
+    pub(crate) fn delete(&self, system: &dyn System, service: &str, username: &str) -> Result<()> {
         let settings = Settings::read(system)?;
         let not_found = || Error::new(Kind::NotFound, "Password not found");
         change(system, &settings, &mut self.with(system, &settings, false), |opened| {

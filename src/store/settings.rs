@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::public_key::{PublicKey, Unusable};
 use crate::{
     error::{Error, Kind, Result},
-    sys::{System, describe},
+    system::{System, describe},
 };
 
 /// The largest configuration or public key file that is read.
@@ -92,7 +92,7 @@ impl Settings {
 
 /// Whether somebody set the store up: a variable, the configuration file, or the store itself. Then it
 /// takes its place among the backends.
-pub fn is_in_use(system: &dyn System) -> bool {
+pub(crate) fn is_in_use(system: &dyn System) -> bool {
     let variables = [PUBLIC_KEY_VARIABLE, PUBLIC_KEY_PATH_VARIABLE, STORE_PATH_VARIABLE];
     variables.iter().any(|name| system.setting(name).is_some())
         || config_path(system).is_ok_and(|path| system.details(&path).is_ok())

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    sys::{System, files::Details},
+    system::{System, files::Details},
 };
 
 /// The temporary files of ssh-agent-keyring, which it leaves behind when it is killed.
@@ -20,66 +20,66 @@ const TEMPORARIES_OF_OTHERS: (&str, &str) = (".tmp-", ".json");
 
 /// The state of a store, of what it needs, and of what could be wrong with either.
 #[derive(Debug, Serialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// Where the store is.
-    pub path: String,
+    pub(crate) path: String,
     /// Where it really is, if the path is a symbolic link.
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// Whether there is a file.
-    pub exists: bool,
+    pub(crate) exists: bool,
     /// Its version and how many records it has, if it can be read.
-    pub records: Option<usize>,
+    pub(crate) records: Option<usize>,
     /// Bytes.
-    pub length: Option<u64>,
+    pub(crate) length: Option<u64>,
     /// Its permission bits, in octal.
-    pub mode: Option<String>,
+    pub(crate) mode: Option<String>,
     /// Those of its directory.
-    pub directory_mode: Option<String>,
+    pub(crate) directory_mode: Option<String>,
     /// The fingerprint of the key that locks it.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
     /// The key that the settings name.
-    pub configured_key: Option<ConfiguredKey>,
+    pub(crate) configured_key: Option<ConfiguredKey>,
     /// The state of the agent.
-    pub agent: AgentStatus,
+    pub(crate) agent: AgentStatus,
     /// The file that is locked while the store is written.
-    pub lock_path: String,
+    pub(crate) lock_path: String,
     /// Whether a process holds the lock now; `None` if there is no lock file, or none that can be looked at.
-    pub is_locked: Option<bool>,
+    pub(crate) is_locked: Option<bool>,
     /// The files that writes which were cut short left behind.
-    pub temporaries: Vec<String>,
+    pub(crate) temporaries: Vec<String>,
     /// What is wrong or deserves attention, a sentence each.
-    pub problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
 }
 
 /// The key that the settings name.
 #[derive(Debug, Serialize)]
-pub struct ConfiguredKey {
+pub(crate) struct ConfiguredKey {
     /// Its fingerprint.
-    pub key: String,
+    pub(crate) key: String,
     /// The file or variable that names it.
     #[serde(rename = "where")]
-    pub source: String,
+    pub(crate) source: String,
 }
 
 /// The state of the ssh-agent.
 #[derive(Debug, Default, Serialize)]
-pub struct AgentStatus {
+pub(crate) struct AgentStatus {
     /// Where it listens.
-    pub socket: Option<String>,
+    pub(crate) socket: Option<String>,
     /// The name of the process that listens there.
-    pub process: Option<String>,
+    pub(crate) process: Option<String>,
     /// Whether the socket looks like that of an agent on another machine, which `ssh -A` leads to.
-    pub looks_forwarded: bool,
+    pub(crate) looks_forwarded: bool,
     /// How many keys it holds.
-    pub keys: Option<usize>,
+    pub(crate) keys: Option<usize>,
     /// What it calls the key of the store, if it has it.
-    pub comment: Option<String>,
+    pub(crate) comment: Option<String>,
     /// Whether it has the key of the store.
-    pub has_key: bool,
+    pub(crate) has_key: bool,
 }
 
 /// Looks at everything. Fails only if the settings cannot be read.
-pub fn status(system: &dyn System) -> Result<Status> {
+pub(crate) fn status(system: &dyn System) -> Result<Status> {
     let settings = Settings::read(system)?;
     let mut problems = Vec::new();
     let resolved = destination(system, &settings.store);
@@ -115,7 +115,7 @@ pub fn status(system: &dyn System) -> Result<Status> {
 }
 
 /// The file that is locked while the store is written, and whether a process has the lock at this moment.
-pub fn lock_state(system: &dyn System) -> Result<(String, Option<bool>)> {
+pub(crate) fn lock_state(system: &dyn System) -> Result<(String, Option<bool>)> {
     let target = destination(system, &Settings::read(system)?.store)?;
     Ok((lock_path(&target).display().to_string(), is_locked(system, &target)))
 }

@@ -14,7 +14,7 @@ use super::{
     wire::put_string,
     *,
 };
-use crate::sys::fake::Fake;
+use crate::system::fake::FakeSystem;
 
 /// Where the fake has its store.
 const STORE: &str = "/home/me/.local/share/ssh-agent-keyring/store.json";
@@ -71,12 +71,12 @@ fn agent_of(expected: &BTreeMap<String, Value>) -> impl Fn(&[u8]) -> Vec<u8> + S
 }
 
 /// An agent that signs everything with an Ed25519 key of the test's own, in a way of the test's own.
-fn signing_agent(change: impl Fn(Vec<u8>, &[u8]) -> Vec<u8> + Send + Sync + 'static) -> Fake {
+fn signing_agent(change: impl Fn(Vec<u8>, &[u8]) -> Vec<u8> + Send + Sync + 'static) -> FakeSystem {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let mut blob = Vec::new();
     put_string(b"ssh-ed25519", &mut blob);
     put_string(pair.public_key().as_ref(), &mut blob);
-    Fake::default().variable("HOME", "/home/me").agent(move |message| {
+    FakeSystem::default().variable("HOME", "/home/me").agent(move |message| {
         if message == [11] {
             let mut answer = vec![12, 0, 0, 0, 1];
             put_string(&blob, &mut answer);
@@ -167,8 +167,10 @@ fn every_value_on_the_way_to_a_record_is_that_of_the_published_package() {
 #[test]
 fn every_store_of_the_published_package_opens_with_every_secret() {
     for (store, values) in &VECTORS[..6] {
-        let system =
-            Fake::default().variable("HOME", "/home/me").file(STORE, &vector(store)).agent(agent_of(&expected(values)));
+        let system = FakeSystem::default()
+            .variable("HOME", "/home/me")
+            .file(STORE, &vector(store))
+            .agent(agent_of(&expected(values)));
         for (service, username, password) in secrets() {
             assert_eq!(
                 Store::default().get(&system, &service, &username).unwrap(),
@@ -200,7 +202,7 @@ fn a_store_opens_with_both_forms_of_a_signature_that_begins_with_a_zero() {
             put_string(&if is_short { number.to_vec() } else { [&[0], number].concat() }, &mut blob);
             agent.insert("agent_signature_blob_hex".into(), Value::String(hex(&blob)));
             let system =
-                Fake::default().variable("HOME", "/home/me").file(STORE, &vector(store)).agent(agent_of(&agent));
+                FakeSystem::default().variable("HOME", "/home/me").file(STORE, &vector(store)).agent(agent_of(&agent));
             let found = Store::default().get(&system, "svc", "alice").unwrap().unwrap();
             assert_eq!(found.expose(), b"s3cr3t", "{store}, short: {is_short}");
         }
@@ -212,7 +214,7 @@ fn with_the_draws_of_the_vectors_the_file_is_the_same_byte_for_byte() {
     for kind in ["ed25519", "rsa2048"] {
         let draws: Vec<String> = serde_json::from_str(&vector(&format!("{kind}/rng-log.json"))).unwrap();
         let values = expected(&format!("{kind}/expected-fixed-rng.json"));
-        let system = Fake::default()
+        let system = FakeSystem::default()
             .variable("HOME", "/home/me")
             .agent(agent_of(&values))
             .draws(draws.iter().map(|draw| unhex(draw)));
@@ -327,7 +329,7 @@ fn names_with_zero_characters_that_meet_do_not_overwrite_each_other() {
 fn an_agent_that_cheats_makes_no_store_and_opens_none() {
     let constant = signed(&[&[0, 0, 0, 11], b"ssh-ed25519".as_slice(), &[0, 0, 0, 64], &[1; 64]].concat());
     let counter = std::sync::atomic::AtomicU8::new(0);
-    let cheats: [(&str, Fake); 5] = [
+    let cheats: [(&str, FakeSystem); 5] = [
         ("constant", signing_agent(move |_, _| constant.clone())),
         (
             "random",
@@ -365,7 +367,7 @@ fn an_agent_that_cheats_makes_no_store_and_opens_none() {
 fn the_configured_key_must_be_the_one_of_the_store() {
     let other = vector("rsa2048/id.pub");
     let values = expected("ed25519/expected-0.6.0.json");
-    let system = Fake::default()
+    let system = FakeSystem::default()
         .variable("HOME", "/home/me")
         .variable("SSH_AGENT_KEYRING_PUBLIC_KEY", &other)
         .file(STORE, &vector("ed25519/store-0.6.0.json"))
@@ -381,7 +383,7 @@ fn a_key_that_the_agent_lacks_or_refuses_is_told_with_the_reason() {
     for (held, reason) in
         [(vec![], "holds no keys"), (vec![vec![1]], "not available"), (vec![key.blob().to_vec()], "refused")]
     {
-        let system = Fake::default().variable("HOME", "/home/me").file(STORE, &file).agent(move |message| {
+        let system = FakeSystem::default().variable("HOME", "/home/me").file(STORE, &file).agent(move |message| {
             if message != [11] {
                 return vec![5];
             }
@@ -407,7 +409,7 @@ fn keys_are_kept_as_long_as_they_may_be_and_no_longer() {
         answer
     });
     Store::default().set(&system, "a", "b", &SecretText::default()).unwrap();
-    let signatures = |store: &Store, system: &Fake| {
+    let signatures = |store: &Store, system: &FakeSystem| {
         let before = count.load(std::sync::atomic::Ordering::Relaxed);
         store.get(system, "a", "b").unwrap();
         count.load(std::sync::atomic::Ordering::Relaxed) - before

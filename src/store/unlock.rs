@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    sys::System,
+    system::System,
 };
 
 /// What a failure to unlock begins with, as it did in the published package.

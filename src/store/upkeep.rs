@@ -14,64 +14,64 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     secret::SecretText,
-    sys::System,
+    system::System,
 };
 
 /// Is told how far long work has come: how many of how many records.
-pub type Progress<'all> = &'all mut dyn FnMut(usize, usize);
+pub(crate) type Progress<'all> = &'all mut dyn FnMut(usize, usize);
 
 /// A record in the clear.
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The service, as text.
-    pub service: String,
+    pub(crate) service: String,
     /// The user name, as text.
-    pub username: String,
+    pub(crate) username: String,
     /// The password.
-    pub password: SecretText,
+    pub(crate) password: SecretText,
 }
 
 /// What a look into every record found.
 #[derive(Debug, Default)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// The records that open, by service and user name.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     /// How many do not open.
-    pub broken: usize,
+    pub(crate) broken: usize,
 }
 
 /// What a new lock on the store was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relocked {
+pub(crate) struct Relocked {
     /// Where the store is.
-    pub path: String,
+    pub(crate) path: String,
     /// The fingerprint of the key that locks it now.
-    pub fingerprint: String,
+    pub(crate) fingerprint: String,
     /// How many records it has.
-    pub records: usize,
+    pub(crate) records: usize,
     /// How many records were left out because they do not open.
-    pub dropped: usize,
+    pub(crate) dropped: usize,
     /// Where a setting still names another key, what it says, and what it has to say.
-    pub stale_setting: Option<(String, String)>,
+    pub(crate) stale_setting: Option<(String, String)>,
 }
 
 /// What became of records that were carried over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Imported {
+pub(crate) struct Imported {
     /// They were not there, and are now.
-    pub added: usize,
+    pub(crate) added: usize,
     /// They were there with another password, and have the new one.
-    pub replaced: usize,
+    pub(crate) replaced: usize,
     /// They were there, as they are.
-    pub same: usize,
+    pub(crate) same: usize,
     /// They were there with another password, and keep it.
-    pub kept: usize,
+    pub(crate) kept: usize,
 }
 
 impl Store {
     /// Makes a store without records. Fails if there is one. `key` names its key: a public key file, a
     /// fingerprint, or the comment of a key of the agent.
-    pub fn init(&self, system: &dyn System, key: Option<&str>) -> Result<Relocked> {
+    pub(crate) fn init(system: &dyn System, key: Option<&str>) -> Result<Relocked> {
         let mut settings = Settings::read(system)?;
         let path = destination(system, &settings.store)?;
         if system.details(&path).is_ok() {
@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// Every record in the clear. Fails with [`Kind::NotFound`] if there is no store.
-    pub fn contents(&self, system: &dyn System, progress: Progress<'_>) -> Result<Contents> {
+    pub(crate) fn contents(&self, system: &dyn System, progress: Progress<'_>) -> Result<Contents> {
         let contents = self.look(system, |document, keys, path| Ok(all(document, keys, path, progress)))?;
         contents.ok_or_else(|| Settings::read(system).map_or_else(|error| error, |settings| no_store(&settings)))
     }
@@ -106,7 +106,7 @@ impl Store {
     /// store as it was cannot open it as it is.
     ///
     /// Records that do not open are an error, unless they may be dropped.
-    pub fn relock(
+    pub(crate) fn relock(
         &self,
         system: &dyn System,
         key: Option<&str>,
@@ -164,7 +164,7 @@ impl Store {
 
     /// Puts records in, all of them in one step. What is there with another password keeps it, unless
     /// it may be replaced.
-    pub fn import(
+    pub(crate) fn import(
         &self,
         system: &dyn System,
         entries: &[Entry],

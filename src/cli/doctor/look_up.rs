@@ -10,8 +10,7 @@ use super::{
     report::{Finding, Report, State},
 };
 use crate::{
-    backend::{Backend, Credential},
-    caching::Caching,
+    auth::cache_mode::Caching,
     cli::{
         World,
         cache::{NO_PLACE, for_people},
@@ -19,11 +18,14 @@ use crate::{
         tools::Index,
     },
     error::{Kind, Result},
-    lookup::{Step, overhear},
+    keyring::{
+        lookup::{Step, overhear},
+        session_cache::kept::{self, Kept},
+    },
+    registry::{Backend, Credential},
     service::Service,
-    session_cache::kept::{self, Kept},
     store::is_in_use,
-    sys::{
+    system::{
         http::{Request, Response},
         retry,
     },

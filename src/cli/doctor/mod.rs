@@ -74,7 +74,7 @@ fn shown(service: &Service) -> String {
 }
 
 /// The finding and the facts of a credential.
-fn add_credential(report: &mut Report<'_>, credential: &crate::backend::Credential) -> Result<()> {
+fn add_credential(report: &mut Report<'_>, credential: &crate::registry::Credential) -> Result<()> {
     let now = report.system().now();
     let (state, end) = match credential.expires {
         None => (State::Good, "does not say when it ends".to_owned()),

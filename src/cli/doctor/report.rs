@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     cli::{World, in_ascii, print},
     error::{Error, Kind, Result, single_line},
-    sys::System,
+    system::System,
 };
 
 /// How a thing is.

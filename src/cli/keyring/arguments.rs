@@ -32,7 +32,7 @@ pub(in crate::cli) enum Operation {
 
 /// One command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// What is to be done.
     pub(in crate::cli) operation: Operation,
     /// The service; empty only where the operation needs none.

@@ -9,7 +9,7 @@ use super::arguments::Line;
 use crate::{
     ini::Ini,
     keyring::Keyring,
-    sys::{System, describe},
+    system::{System, describe},
 };
 
 /// The variable that chooses a backend for every program.

@@ -2,7 +2,7 @@
 //!
 //! It answers for the index backends. Whatever none of them knows goes to the next `keyring` on PATH, which has all
 //! the stores of the machine behind it, ringbearer's among them; without one, to ringbearer's store, if there is one.
-//! Standard output carries the answer and nothing else.
+//! StdConsole output carries the answer and nothing else.
 //!
 //! - [`arguments`]: the words
 //! - `choice`: which backend keyring was told to use
@@ -21,16 +21,16 @@ use self::{
 };
 use super::{DONE, Ending, FAILED, Memory, STORE_LIMIT, World, help, print, secret};
 use crate::{
+    auth::cache_key::fingerprint,
     error::{Error, Kind, Result},
-    identity::fingerprint,
     keyring::ASKED_VARIABLE,
     secret::Secret,
     service::Service,
-    sys::real::LOOKUP_LIMIT,
+    system::os::LOOKUP_LIMIT,
 };
 
 /// A call of the program: its words, and what they mean.
-pub struct Call {
+pub(crate) struct Call {
     words: Vec<OsString>,
     line: std::result::Result<Line, Error>,
 }
@@ -38,7 +38,7 @@ pub struct Call {
 impl Call {
     /// How long it may take unless RINGBEARER_TIMEOUT says otherwise.
     #[must_use]
-    pub fn limit(&self, memory: &Memory) -> Duration {
+    pub(crate) fn limit(&self, memory: &Memory) -> Duration {
         self.line.as_ref().map_or(LOOKUP_LIMIT, |line| limit(line, memory))
     }
 }
@@ -52,12 +52,12 @@ pub(super) fn limit(line: &Line, memory: &Memory) -> Duration {
 
 /// Reads the words of a call, without the name of the program.
 #[must_use]
-pub fn read(words: Vec<OsString>) -> Call {
+pub(crate) fn read(words: Vec<OsString>) -> Call {
     Call { line: arguments::read(&words), words }
 }
 
 /// Runs a call, unless it is another keyring's to run.
-pub fn run(world: &World<'_>, call: &Call) -> Result<Ending> {
+pub(crate) fn run(world: &World<'_>, call: &Call) -> Result<Ending> {
     let line = match &call.line {
         Ok(line) => line,
         // It may know words that this program does not.

@@ -18,7 +18,7 @@ use super::{DONE, World, print, tools::with_username};
 use crate::{
     error::{Error, Kind, Result},
     service::Service,
-    sys::describe,
+    system::describe,
 };
 
 /// What the index is called unless a name is given.
@@ -29,7 +29,7 @@ const CAP: usize = 4 * 1024 * 1024;
 
 /// A tool that can be set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tool {
+pub(crate) enum Tool {
     /// uv.
     Uv,
     /// pip.

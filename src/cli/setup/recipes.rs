@@ -9,11 +9,11 @@ use super::{
     edit::{Refusal, add_to_ini, at_end, checked_toml, into_table, set_ini, toml},
 };
 use crate::{
-    backend::Backend,
     cli::tools::pip,
     error::{Error, Kind, Result},
     ini::Ini,
-    sys::System,
+    registry::Backend,
+    system::System,
 };
 
 /// What puts a keyring on PATH.

@@ -18,7 +18,7 @@ pub(in crate::cli) enum Asked {
 
 /// A command of the store.
 #[derive(Debug, PartialEq, Eq)]
-pub struct StoreCommand {
+pub(crate) struct StoreCommand {
     /// What to do.
     pub(in crate::cli) action: Action,
     /// Whether a program reads the answer.
@@ -46,11 +46,11 @@ pub(in crate::cli) enum Source {
 
 /// Another keyring, and what to take from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreign {
+pub(crate) struct Foreign {
     /// The class of the backend, with its module.
-    pub backend: String,
+    pub(crate) backend: String,
     /// Services and user names; none means all that it can list.
-    pub names: Vec<(String, String)>,
+    pub(crate) names: Vec<(String, String)>,
 }
 
 /// Reads them.

@@ -3,7 +3,7 @@
 pub(super) mod arguments;
 pub(super) mod help;
 
-pub use self::arguments::Foreign;
+pub(crate) use self::arguments::Foreign;
 
 use std::{io, path::Path};
 
@@ -14,7 +14,7 @@ use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, p
 use crate::{
     error::{Error, Kind, Result},
     store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
-    sys::{System, console::Console, describe},
+    system::{System, console::Console, describe},
 };
 
 /// The largest file that is imported.
@@ -26,7 +26,7 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
     let with = With { system, console, store, json: command.json };
     match &command.action {
         Action::Init { key } => {
-            let made = store.init(system, key.as_deref())?;
+            let made = Store::init(system, key.as_deref())?;
             with.relocked("made", &made)
         }
         Action::Status => with.status(),

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     error::{Kind, Result},
-    sys::{System, process::Command},
+    system::{System, process::Command},
 };
 
 /// How long Python may take to say what it has.

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use url::Url;
 
 pub(super) use self::toml_file::{Table, parse as parse_toml, read as read_toml};
-use crate::{keyring::Keyring, service::Service, sys::System};
+use crate::{keyring::Keyring, service::Service, system::System};
 
 /// The largest settings file that is read.
 pub(super) const CAP: usize = 1024 * 1024;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::CAP;
-use crate::sys::System;
+use crate::system::System;
 
 /// An entry for a host.
 pub(in crate::cli) struct Entry {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{CAP, Index, configuration_directories, configuration_home, is_true};
-use crate::{ini::Ini, sys::System};
+use crate::{ini::Ini, system::System};
 
 /// The variable that says by which means pip asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";

@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::CAP;
-use crate::sys::System;
+use crate::system::System;
 
 /// A value, without its place in the file.
 #[derive(Debug, Clone, PartialEq)]

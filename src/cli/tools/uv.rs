@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Index, Table, configuration_directories, configuration_home, is_true, read_toml};
-use crate::sys::System;
+use crate::system::System;
 
 /// The variable that says by which means uv asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "UV_KEYRING_PROVIDER";

@@ -14,7 +14,6 @@ use std::{collections::BTreeSet, path::PathBuf};
 use self::on_path::Keyrings;
 use super::report::{Finding, Report, State};
 use crate::{
-    backend::Backend,
     cli::{
         World,
         keyring::choice::{Choice, MODULE, NO_STORE_CLASS, STORE_CLASS, VARIABLE, configuration_file},
@@ -27,9 +26,10 @@ use crate::{
         },
     },
     error::{Kind, Result},
+    registry::Backend,
     service::Service,
     store::{self, Status, is_in_use},
-    sys::System,
+    system::System,
 };
 
 /// What puts a keyring that knows ringbearer on PATH.

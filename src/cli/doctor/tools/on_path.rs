@@ -10,7 +10,7 @@ use std::{
 use super::{Finding, INSTALL, Machine, State};
 use crate::{
     error::{Kind, Result},
-    sys::{System, process::Command},
+    system::{System, process::Command},
 };
 
 /// How long a keyring may take to list its backends.

@@ -2,13 +2,13 @@
 
 use super::{Finding, INSTALL, Machine, State, on_path::Knowledge};
 use crate::{
-    backend::Backend,
     cli::tools::{
         Index, netrc, set_up,
         uv::{self, Uv},
         with_username,
     },
     error::Result,
+    registry::Backend,
     service::Service,
 };
 

@@ -1,0 +1,118 @@
+//! Tokens in which a CI system says which job it is that has them (OpenID Connect).
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{
+    auth::{chain::Attempt, private_file},
+    error::{Error, Kind, Result},
+    secret::Secret,
+    system::{System, http::Request, retry},
+};
+
+/// Where a job on GitHub Actions asks for its token; it has a query already.
+/// <https://docs.github.com/actions/reference/security/oidc>
+pub(crate) const GITHUB_URL_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
+
+/// The bearer to ask with.
+const GITHUB_TOKEN_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+
+/// What to do for a job that gets no token.
+pub(crate) const PERMISSION_HINT: &str = "give the job `permissions: id-token: write`";
+
+/// The token of the job that this is, for an audience: from the file that `file_variable` names, which is read anew
+/// each time because it is renewed while we live; else from GitHub Actions. A job of GitHub's that lacks the permission
+/// is an error: GitHub sets its variables only for those that have it.
+pub(crate) fn of_this_job(system: &dyn System, file_variable: &str, audience: &str) -> Result<Attempt<Secret>> {
+    if let Some(path) = system.setting(file_variable) {
+        let token = private_file::read_token(system, file_variable, &path)?;
+        if !token.is_one_word() {
+            return Err(private_file::broken(file_variable, &path, "holds more than a token"));
+        }
+        return Ok(Attempt::Token(token));
+    }
+    let (url, bearer) = match (system.setting(GITHUB_URL_VARIABLE), system.secret_setting(GITHUB_TOKEN_VARIABLE)) {
+        (Some(url), Some(bearer)) => (url, bearer),
+        (Some(_), None) => {
+            return Ok(Attempt::not_configured(format!("no {file_variable}, no {GITHUB_TOKEN_VARIABLE}")));
+        }
+        (None, _) if system.setting("GITHUB_ACTIONS").is_some() => {
+            return Err(Error::new(Kind::Configuration, "this job may not ask GitHub for its identity token")
+                .with_hint(PERMISSION_HINT));
+        }
+        (None, _) => return Ok(Attempt::not_configured(format!("no {file_variable}, no {GITHUB_URL_VARIABLE}"))),
+    };
+    let mut url =
+        Url::parse(&url).map_err(|_| Error::new(Kind::Configuration, format!("{GITHUB_URL_VARIABLE} is not a URL")))?;
+    url.query_pairs_mut().append_pair("audience", audience);
+    let request = Request::get(url).header("Accept", "application/json").bearer(&bearer);
+    ask(system, &request, "GitHub", "value", PERMISSION_HINT).map(Attempt::Token)
+}
+
+/// Asks `issuer` for a token, which it answers in the JSON field `field`. `hint` is what to do if it refuses.
+pub(crate) fn ask(system: &dyn System, request: &Request, issuer: &str, field: &str, hint: &str) -> Result<Secret> {
+    let response = retry::send(system, request)?;
+    if !response.is_success() {
+        let (host, status) = (&response.host, response.status);
+        let refusal =
+            |kind| Error::new(kind, format!("{issuer} gave this job no identity token ({host}: HTTP {status})"));
+        return Err(match response.way_out() {
+            Some(way_out) => refusal(Kind::Protocol).with_hint(way_out),
+            None => refusal(Kind::Rejected).with_hint(hint),
+        });
+    }
+    let mut answer: Map<String, Value> = response.json()?;
+    let token = match answer.remove(field) {
+        Some(Value::String(token)) => Secret::from_trimmed(Secret::new(token).expose()),
+        _ => None,
+    };
+    let token = token.filter(Secret::is_one_word);
+    token.ok_or_else(|| Error::new(Kind::Protocol, format!("{issuer} answered without an identity token")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::{fake::FakeSystem, http::Method};
+
+    const FILE_VARIABLE: &str = "JOB_TOKEN_FILE";
+
+    fn ask(fake: &FakeSystem) -> Result<Attempt<Secret>> {
+        of_this_job(fake, FILE_VARIABLE, "https://a.example")
+    }
+
+    #[test]
+    fn the_audience_joins_the_query_that_the_address_has() {
+        let fake = FakeSystem::default()
+            .variable(GITHUB_URL_VARIABLE, "https://github.example/token?api-version=2.0")
+            .variable(GITHUB_TOKEN_VARIABLE, "bearer")
+            .answer(Method::Get, "https://github.example/token", 200, r#"{"value":" token\n"}"#);
+        let Attempt::Token(token) = ask(&fake).unwrap() else { panic!("no token") };
+        assert_eq!(token.expose(), "token");
+        assert_eq!(fake.requests()[0].url.query(), Some("api-version=2.0&audience=https%3A%2F%2Fa.example"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_a_missing_permission_is_an_error() {
+        let skipped = |fake: FakeSystem| match ask(&fake) {
+            Ok(Attempt::NotConfigured(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(skipped(FakeSystem::default()), "no JOB_TOKEN_FILE, no ACTIONS_ID_TOKEN_REQUEST_URL");
+        let half = FakeSystem::default().variable(GITHUB_URL_VARIABLE, "https://github.example/");
+        assert_eq!(skipped(half), "no JOB_TOKEN_FILE, no ACTIONS_ID_TOKEN_REQUEST_TOKEN");
+        let error = ask(&FakeSystem::default().variable("GITHUB_ACTIONS", "true")).unwrap_err();
+        assert_eq!(error.hint(), Some(PERMISSION_HINT));
+    }
+
+    #[test]
+    fn a_file_comes_first_and_must_hold_one_token() {
+        let file =
+            |content: &str| FakeSystem::default().variable(FILE_VARIABLE, "/run/token").file("/run/token", content);
+        assert!(matches!(ask(&file("token\n")), Ok(Attempt::Token(token)) if token.expose() == "token"));
+        for content in ["two\nlines", "two words", "t\u{f6}ken", "x-secret\u{7}"] {
+            let error = ask(&file(content)).unwrap_err();
+            assert_eq!(error.message(), "JOB_TOKEN_FILE names /run/token, which holds more than a token");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Looking into a JSON Web Token (RFC 7519) without verifying it.
+//!
+//! The claims steer what is done with a token and what messages say; the service that the token is
+//! for verifies it. No decision about trust is made from them.
+
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// A part of a token that is a JSON object.
+fn object(part: &str) -> Option<Map<String, Value>> {
+    let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?);
+    match serde_json::from_slice(&decoded).ok()? {
+        Value::Object(members) => Some(members),
+        _ => None,
+    }
+}
+
+/// The claims of a token.
+#[derive(Clone)]
+pub(crate) struct Claims(Map<String, Value>);
+
+impl Claims {
+    /// Reads the claims; `None` if this is no token in the compact form with a JSON object inside.
+    #[must_use]
+    pub(crate) fn read(token: &Secret) -> Option<Self> {
+        let mut parts = token.expose().split('.');
+        let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
+        // All of it is looked at: what sticks to a token, a quotation mark or a word in front, is not part of it.
+        let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if signature.is_empty() || !signature.trim_end_matches('=').bytes().all(is_encoded) || parts.next().is_some() {
+            return None;
+        }
+        object(header)?;
+        object(payload).map(Self)
+    }
+
+    /// A claim that is a string and not empty.
+    #[must_use]
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str().filter(|value| !value.is_empty())
+    }
+
+    /// Whom the token is for, from `aud` (RFC 7519, section 4.1.3: a text or a list of texts); `None` if it does not
+    /// say so.
+    #[must_use]
+    pub(crate) fn audiences(&self) -> Option<Vec<&str>> {
+        match self.0.get("aud")? {
+            Value::String(audience) => Some(vec![audience]),
+            Value::Array(audiences) => Some(audiences.iter().filter_map(Value::as_str).collect()),
+            _ => None,
+        }
+    }
+
+    /// Whether a claim is there at all.
+    #[must_use]
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// When the token ends, from `exp` (RFC 7519, section 4.1.4: seconds since 1970).
+    #[must_use]
+    pub(crate) fn expires(&self) -> Option<SystemTime> {
+        self.moment("exp")
+    }
+
+    /// When the token was made, from `iat` (RFC 7519, section 4.1.6).
+    #[must_use]
+    pub(crate) fn issued(&self) -> Option<SystemTime> {
+        self.moment("iat")
+    }
+
+    fn moment(&self, name: &str) -> Option<SystemTime> {
+        let seconds = self.0.get(name)?;
+        // NumericDate may have a fraction, which does not matter here.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let seconds =
+            seconds.as_u64().or_else(|| seconds.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn token_of(claims: &Value) -> String {
+    let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+    format!("eyJhbGciOiJub25lIn0.{payload}.c2lnbmF0dXJl")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn claims_are_read() {
+        let token = Secret::new(token_of(&json!({"upn": "ada@contoso.example", "exp": 100, "scp": ""})));
+        let claims = Claims::read(&token).unwrap();
+        assert_eq!(claims.text("upn"), Some("ada@contoso.example"));
+        assert_eq!(claims.expires(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(100)));
+        assert!(claims.has("scp"));
+        assert_eq!(claims.text("scp"), None);
+    }
+
+    #[test]
+    fn what_is_no_token_has_no_claims() {
+        for text in [
+            "",
+            "a.b",
+            "a.b.c",
+            "..",
+            "a.e30.",
+            ".e30.c",
+            "a.e30.c.d",
+            "a.W10.c",
+            "pat",
+            "W10.e30.c",
+            "e30.e30.c,",
+            "\"e30.e30.c",
+        ] {
+            assert!(Claims::read(&Secret::new(text.into())).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_absurd_expiry_is_no_expiry() {
+        for expiry in [json!(-1), json!("soon"), json!(u64::MAX), json!(null)] {
+            let token = Secret::new(token_of(&json!({"exp": expiry})));
+            assert_eq!(Claims::read(&token).unwrap().expires(), None, "{expiry}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_fails(text in "[A-Za-z0-9_.=-]{0,120}") {
+            if let Some(claims) = Claims::read(&Secret::new(text)) {
+                let _ = claims.expires();
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The OAuth 2.0 token endpoint (RFC 6749, sections 3.2 and 5).
+
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::{
+    auth::cache::Token,
+    error::{Error, Kind, Result, quote},
+    secret::Secret,
+    system::{
+        System,
+        http::{Request, Response},
+        retry,
+    },
+};
+
+/// The fields of a token request that hold secrets (RFC 6749, section 2.3.1; RFC 7523, section 2.2).
+const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
+
+/// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
+///
+/// A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
+pub(crate) fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str, &str)]) -> Result<Token> {
+    let request = Request::post_form(endpoint.clone(), fields).header("Accept", "application/json");
+    let secrets: Vec<_> =
+        fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| *value).collect();
+    read_token(system, &retry::send(system, &request)?, &secrets)
+}
+
+/// Reads the answer of a token endpoint, or of a metadata service that answers in the same form.
+/// `secrets` went into the request and are not repeated in an error.
+pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) -> Result<Token> {
+    if !response.is_success() {
+        return Err(refusal(response, secrets));
+    }
+    let answer: Answer = response.json()?;
+    let secret = Secret::from_trimmed(answer.access_token.expose())
+        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered with an empty token", response.host)))?;
+    let expires = answer
+        .expires_on
+        .and_then(|seconds| seconds.number())
+        .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
+        .or_else(|| {
+            let seconds = answer.expires_in.and_then(|seconds| seconds.number())?;
+            system.now().checked_add(Duration::from_secs(seconds))
+        });
+    Ok(Token { secret, expires })
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: Secret,
+    expires_in: Option<Seconds>,
+    /// Seconds since 1970: not in the RFC, but what Azure's metadata services send.
+    expires_on: Option<Seconds>,
+}
+
+/// A number that some services put in quotes.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(u64),
+    Text(String),
+    Other(serde::de::IgnoredAny),
+}
+
+impl Seconds {
+    fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(seconds) => Some(*seconds),
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// The refusal in the endpoint's own words: its `error_description`, else its `error` code. Entra adds
+/// numbers for its own support, on lines of their own or behind " Trace ID:"; they are new each time, and
+/// what is cut off here tells one cause from another.
+fn refusal(response: &Response, secrets: &[&str]) -> Error {
+    let said = serde_json::from_slice::<Refusal>(&response.body)
+        .ok()
+        .and_then(|refusal| {
+            let cut = |text: String| text.lines().next()?.split(" Trace ID:").next().map(str::to_owned);
+            let description = refusal.error_description.and_then(cut);
+            description.filter(|text| !text.trim().is_empty()).or(refusal.error)
+        })
+        .map(|text| format!(": {}", quote(&text, secrets)))
+        .unwrap_or_default();
+    let kind = if (400..500).contains(&response.status) { Kind::Rejected } else { Kind::Protocol };
+    let error = Error::new(kind, format!("{} answered with HTTP {}{said}", response.host, response.status));
+    match response.way_out() {
+        Some(way_out) => error.with_hint(way_out),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::system::{fake::FakeSystem, http::Method};
+
+    const ENDPOINT: &str = "https://login.example/t/token";
+
+    fn ask(fake: &FakeSystem) -> Result<Token> {
+        request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")])
+    }
+
+    #[test]
+    fn a_token_comes_with_its_end() {
+        let fake =
+            FakeSystem::default().answer(Method::Post, ENDPOINT, 200, r#"{"access_token":"t","expires_in":"60"}"#);
+        let token = ask(&fake).unwrap();
+        assert_eq!(token.secret.expose(), "t");
+        assert_eq!(token.expires, Some(fake.now() + Duration::from_secs(60)));
+        assert_eq!(&fake.requests()[0].body[..], b"client_secret=a%26b");
+    }
+
+    #[test]
+    fn a_refusal_quotes_the_description_and_not_the_body() {
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid.\r\nTrace ID: 1","extra":"x-secret"}"#;
+        let error = ask(&FakeSystem::default().answer(Method::Post, ENDPOINT, 401, body)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Rejected);
+        assert_eq!(error.message(), "the fake answered with HTTP 401: AADSTS7000215: Invalid.");
+    }
+
+    #[test]
+    fn the_same_refusal_reads_the_same_each_time() {
+        for trace in ["1", "2"] {
+            let body =
+                format!(r#"{{"error_description":"AADSTS70021: No match. Trace ID: {trace} Timestamp: {trace}"}}"#);
+            let error = ask(&FakeSystem::default().answer(Method::Post, ENDPOINT, 400, &body)).unwrap_err();
+            assert_eq!(error.message(), "the fake answered with HTTP 400: AADSTS70021: No match.");
+        }
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_the_secret() {
+        let body = r#"{"error":"invalid_client","error_description":"a&b is wrong"}"#;
+        let error = ask(&FakeSystem::default().answer(Method::Post, ENDPOINT, 401, body)).unwrap_err();
+        assert!(error.message().ends_with("(hidden) is wrong"), "{error}");
+    }
+
+    #[test]
+    fn a_web_page_is_named_as_such_and_not_shown() {
+        let error =
+            ask(&FakeSystem::default().answer(Method::Post, ENDPOINT, 200, "<html>x-secret</html>")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Protocol);
+        assert!(error.message().contains("a web page") && !error.to_string().contains("x-secret"), "{error}");
+    }
+
+    #[test]
+    fn passing_failures_are_tried_again() {
+        let fake = FakeSystem::default()
+            .failure(Method::Post, ENDPOINT, true)
+            .answer_with_headers(Method::Post, ENDPOINT, 429, &[("Retry-After", "7")], "")
+            .answer(Method::Post, ENDPOINT, 200, r#"{"access_token":"t"}"#);
+        assert!(ask(&fake).is_ok());
+        assert_eq!(fake.pauses()[1], Duration::from_secs(7));
+        fake.assert_done();
+    }
+
+    proptest! {
+        #[test]
+        fn reading_an_answer_never_fails_otherwise_than_by_an_error(
+            status in 200_u16..600,
+            body in prop_oneof![
+                "\\PC{0,80}",
+                "\\{\"access_token\":\"[a-z ]{0,9}\",\"expires_(in|on)\":(\"?[0-9]{1,25}\"?|-1|null|\\[\\])\\}",
+                "\\{\"error\":\"[a-z]{0,9}\",\"error_description\":\"[^\"\\\\]{0,80}x-secret\"\\}",
+            ],
+        ) {
+            let fake = FakeSystem::default().answer(Method::Get, ENDPOINT, status, &body);
+            let response = fake.send(&Request::get(Url::parse(ENDPOINT).unwrap())).unwrap();
+            if let Err(error) = read_token(&fake, &response, &["x-secret"]) {
+                prop_assert!(!error.to_string().contains("x-secret"), "{}", error);
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Microsoft Entra ID: tenants, login hosts, tokens and refusals.
+
+use url::Url;
+
+use super::is_guid;
+use crate::{
+    auth::{cache::Token, jwt::Claims, oauth},
+    error::{Error, Kind, Result, quote},
+    system::System,
+};
+
+/// The application id of Azure DevOps: what tokens are asked for.
+/// <https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/service-principal-managed-identity>
+pub(crate) const AZURE_DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
+
+/// The tenant to sign in with when the feed belongs to a personal Microsoft account's organisation.
+pub(crate) const ANY_ORGANISATION: &str = "organizations";
+
+/// Replaces the login host, as in Azure's own SDKs.
+const AUTHORITY_VARIABLE: &str = "AZURE_AUTHORITY_HOST";
+
+/// The tenant to use in place of the one that the feed names, as in Azure's own SDKs.
+pub(crate) const TENANT_VARIABLE: &str = "AZURE_TENANT_ID";
+
+/// The application (or user-assigned identity) to sign in as, as in Azure's own SDKs.
+pub(crate) const CLIENT_VARIABLE: &str = "AZURE_CLIENT_ID";
+
+/// The names of the public cloud's login host.
+const PUBLIC_LOGIN_HOSTS: [&str; 3] = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"];
+
+/// The login hosts of the US government's cloud and the one in China.
+const OTHER_LOGIN_HOSTS: [&str; 2] = ["login.microsoftonline.us", "login.partner.microsoftonline.cn"];
+
+/// The tenant of a feed and where one signs in to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tenant {
+    /// A GUID, a domain, or `organizations`.
+    pub(crate) id: String,
+    /// One of the known login hosts.
+    pub(crate) login_host: &'static str,
+}
+
+impl Tenant {
+    /// A tenant on the public cloud's login host.
+    pub(crate) fn new(id: &str) -> Result<Self> {
+        let well_formed = id.len() <= 253
+            && id.starts_with(|character: char| character.is_ascii_alphanumeric())
+            && id.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.'));
+        if !well_formed {
+            // It goes into URLs and argument lists, so nothing but the two forms of a tenant will do.
+            return Err(Error::new(Kind::Protocol, "the tenant is neither a GUID nor a domain"));
+        }
+        Ok(Self { id: id.to_owned(), login_host: PUBLIC_LOGIN_HOSTS[0] })
+    }
+
+    /// The tenant that an `authorization_uri` names: https, a known login host, the usual port, no
+    /// user information, and one segment of path.
+    pub(crate) fn from_authorization_uri(uri: &str) -> Result<Self> {
+        let url = Url::parse(uri).map_err(|_| untrusted(uri))?;
+        let login_host = login_host(&url).ok_or_else(|| untrusted(uri))?;
+        let mut segments = url.path().trim_matches('/').split('/');
+        match (segments.next(), segments.next()) {
+            (Some(id), None) if !id.is_empty() => Ok(Self { login_host, ..Self::new(id)? }),
+            _ => Err(untrusted(uri)),
+        }
+    }
+
+    /// The same tenant with the login host that AZURE_AUTHORITY_HOST names, if it names one.
+    pub(crate) fn at_configured_login_host(self, system: &dyn System) -> Result<Self> {
+        let Some(value) = system.setting(AUTHORITY_VARIABLE) else {
+            return Ok(self);
+        };
+        // Azure's SDKs take it with and without a scheme.
+        let url = if value.contains("://") { value } else { format!("https://{value}") };
+        let host = Url::parse(&url).ok().filter(|url| url.path().trim_matches('/').is_empty());
+        let login_host = host.as_ref().and_then(login_host).ok_or_else(|| {
+            Error::new(Kind::Configuration, format!("{AUTHORITY_VARIABLE} is not a login host of Microsoft"))
+                .with_hint(format!("unset it, or choose one of {}", known_login_hosts().collect::<Vec<_>>().join(", ")))
+        })?;
+        Ok(Self { login_host, ..self })
+    }
+
+    /// The same, or the tenant that AZURE_TENANT_ID names for applications.
+    pub(crate) fn of_application(&self, system: &dyn System) -> Result<Self> {
+        let Some(id) = system.setting(TENANT_VARIABLE) else {
+            return Ok(self.clone());
+        };
+        self.named(&id)
+            .map_err(|error| Error::new(Kind::Configuration, format!("{TENANT_VARIABLE}: {}", error.message())))
+    }
+
+    /// Another tenant on the same login host.
+    pub(crate) fn named(&self, id: &str) -> Result<Self> {
+        Ok(Self { login_host: self.login_host, ..Self::new(id)? })
+    }
+
+    /// The token endpoint.
+    pub(crate) fn token_endpoint(&self) -> Result<Url> {
+        Url::parse(&format!("https://{}/{}/oauth2/v2.0/token", self.login_host, self.id))
+            .map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))
+    }
+
+    /// Whether a token is known to belong to another tenant: both must be named by their GUIDs.
+    #[must_use]
+    pub(crate) fn differs_from(&self, claims: &Claims) -> bool {
+        claims.text("tid").is_some_and(|tid| is_guid(tid) && is_guid(&self.id) && !tid.eq_ignore_ascii_case(&self.id))
+    }
+}
+
+fn known_login_hosts() -> impl Iterator<Item = &'static str> {
+    PUBLIC_LOGIN_HOSTS.into_iter().chain(OTHER_LOGIN_HOSTS)
+}
+
+/// The known login host that a URL names and nothing besides; all names of the public cloud's are
+/// one, so that one connection serves.
+fn login_host(url: &Url) -> Option<&'static str> {
+    if !is_clean_origin(url) {
+        return None;
+    }
+    let host = url.host_str()?;
+    let known = known_login_hosts().find(|known| *known == host)?;
+    Some(if PUBLIC_LOGIN_HOSTS.contains(&known) { PUBLIC_LOGIN_HOSTS[0] } else { known })
+}
+
+/// Whether a URL is https on the usual port, without user information, query and fragment.
+#[must_use]
+pub(crate) fn is_clean_origin(url: &Url) -> bool {
+    url.scheme() == "https"
+        && url.port().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+}
+
+fn untrusted(uri: &str) -> Error {
+    // Shown without what might be in its user information or query.
+    let shown = Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned));
+    Error::new(
+        Kind::Protocol,
+        format!("the feed names an untrusted authorization_uri ({})", shown.as_deref().unwrap_or("not a URL")),
+    )
+    .with_hint("no token was sent; something between here and the feed rewrites its answers")
+}
+
+/// Asks for a token as an application, with what proves to be that application in `proof`.
+pub(crate) fn request_application_token(
+    system: &dyn System,
+    tenant: &Tenant,
+    client_id: &str,
+    proof: &[(&str, &str)],
+) -> Result<Token> {
+    let scope = format!("{AZURE_DEVOPS}/.default");
+    let mut fields = vec![("grant_type", "client_credentials"), ("client_id", client_id), ("scope", &scope)];
+    fields.extend_from_slice(proof);
+    oauth::request_token(system, &tenant.token_endpoint()?, &fields).map_err(explain)
+}
+
+/// Asks for a token as an application that proves itself with a signed assertion.
+/// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
+pub(crate) fn request_token_by_assertion(
+    system: &dyn System,
+    tenant: &Tenant,
+    client_id: &str,
+    assertion: &str,
+) -> Result<Token> {
+    let proof = [
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion),
+    ];
+    request_application_token(system, tenant, client_id, &proof)
+}
+
+/// Refusals that have a known remedy, by their number.
+/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+const REMEDIES: [(&str, &str); 9] = [
+    ("AADSTS7000215", "AZURE_CLIENT_SECRET is not the value of a current secret of the application"),
+    ("AADSTS7000222", "the application's secret has expired: create a new one"),
+    ("AADSTS700027", "the certificate in AZURE_CLIENT_CERTIFICATE_PATH is not registered for the application"),
+    ("AADSTS700016", "AZURE_CLIENT_ID is not an application of this tenant: check it and AZURE_TENANT_ID"),
+    ("AADSTS70021", "the application has no federated credential for this issuer, subject and audience: add one"),
+    ("AADSTS90002", "there is no such tenant: check AZURE_TENANT_ID"),
+    ("AADSTS50076", "multi-factor authentication is required: run `az login` again"),
+    ("AADSTS53003", "a Conditional Access policy forbids this sign-in: ask the administrator of the tenant"),
+    ("AADSTS50097", "the tenant wants a registered device: sign in from one with `az login`"),
+];
+
+/// The remedy for the first refusal number in a text.
+#[must_use]
+pub(crate) fn remedy(text: &str) -> Option<&'static str> {
+    // Numbers of different length share beginnings, so a number counts only when it ends there.
+    text.match_indices("AADSTS").find_map(|(start, _)| {
+        let rest = &text[start..];
+        let end = rest["AADSTS".len()..]
+            .find(|character: char| !character.is_ascii_digit())
+            .map_or(rest.len(), |digits| "AADSTS".len() + digits);
+        REMEDIES
+            .iter()
+            .find(|(number, _)| {
+                rest[..end] == **number || (*number == "AADSTS70021" && rest[..end].starts_with(number))
+            })
+            .map(|(_, remedy)| *remedy)
+    })
+}
+
+/// Adds the remedy to a refusal that has one.
+#[must_use]
+pub(crate) fn explain(error: Error) -> Error {
+    match remedy(error.message()) {
+        Some(remedy) => error.with_hint(remedy),
+        None => error,
+    }
+}
+
+/// Whether a bearer is an application's own: such a token is the password as it is, since only users'
+/// tokens can be exchanged. The claims are looked at in the order of how much they tell.
+#[must_use]
+pub(crate) fn is_service_principal(claims: &Claims) -> bool {
+    match claims.text("idtyp") {
+        Some("app") => true,
+        Some("user") => false,
+        _ => !claims.has("scp") && claims.has("roles"),
+    }
+}
+
+/// The account that a bearer belongs to, for messages.
+#[must_use]
+pub(crate) fn account(claims: &Claims) -> Option<String> {
+    ["upn", "unique_name", "oid"].into_iter().find_map(|name| claims.text(name)).map(|name| quote(name, &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{auth::jwt::token_of, secret::Secret, system::fake::FakeSystem};
+
+    #[test]
+    fn only_clean_authorization_uris_are_trusted() {
+        for uri in [
+            "https://login.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47",
+            "https://login.microsoftonline.com/contoso.example/",
+            "https://login.microsoftonline.us/72f988bf-86f1-41af-91ab-2d7cd011db47",
+        ] {
+            assert!(Tenant::from_authorization_uri(uri).is_ok(), "{uri}");
+        }
+        for uri in [
+            "",
+            "http://login.windows.net/t",
+            "https://login.windows.net:8443/t",
+            "https://user@login.windows.net/t",
+            "https://login.windows.net.evil.com/t",
+            "https://evil-login.windows.net/t",
+            "https://evil.login.windows.net/t",
+            "https://evil.com/login.windows.net/t",
+            "https://login.windows.net/t/oauth2/authorize",
+            "https://login.windows.net/",
+            "https://login.windows.net/--tenant",
+            "https://login.windows.net/t?x=y",
+        ] {
+            assert!(Tenant::from_authorization_uri(uri).is_err(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_authority_host_must_be_known() {
+        let tenant = || Tenant::new("t").unwrap();
+        let host =
+            |value: &str| tenant().at_configured_login_host(&FakeSystem::default().variable(AUTHORITY_VARIABLE, value));
+        assert_eq!(host("https://login.microsoftonline.us/").unwrap().login_host, "login.microsoftonline.us");
+        assert_eq!(host("login.windows.net").unwrap().login_host, "login.microsoftonline.com");
+        for value in ["https://evil.example", "http://login.windows.net", "https://login.windows.net/x"] {
+            assert_eq!(host(value).unwrap_err().kind(), Kind::Configuration, "{value}");
+        }
+    }
+
+    #[test]
+    fn applications_are_told_from_users_by_their_claims() {
+        for (claims, is_application) in [
+            (json!({"idtyp": "app", "scp": "x"}), true),
+            (json!({"idtyp": "user", "roles": []}), false),
+            (json!({"scp": "user_impersonation", "roles": []}), false),
+            (json!({"roles": []}), true),
+            (json!({"upn": "ada@contoso.example"}), false),
+            (json!({}), false),
+        ] {
+            let claims_of_token = Claims::read(&Secret::new(token_of(&claims))).unwrap();
+            assert_eq!(is_service_principal(&claims_of_token), is_application, "{claims}");
+        }
+    }
+
+    #[test]
+    fn refusal_numbers_are_matched_whole() {
+        assert!(remedy("said AADSTS7000215: no").is_some_and(|remedy| remedy.contains("AZURE_CLIENT_SECRET")));
+        assert!(remedy("AADSTS700213: no match").is_some_and(|remedy| remedy.contains("federated")));
+        assert_eq!(remedy("AADSTS500760"), None);
+        assert_eq!(remedy("nothing"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_fails_otherwise_than_by_an_error(text in "(https://(login\\.windows\\.net)?)?\\PC{0,60}|AADSTS\\PC{0,20}") {
+            let _ = remedy(&text);
+            if let Ok(tenant) = Tenant::from_authorization_uri(&text) {
+                prop_assert!(known_login_hosts().any(|host| host == tenant.login_host));
+            }
+        }
+    }
+}

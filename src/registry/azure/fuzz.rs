@@ -1,0 +1,321 @@
+//! What holds for whatever a feed, and the services behind it, may answer. The targets in `fuzz/` look for something for
+//! which it does not; the tests here try the seeds.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    AzureArtifacts, BEARER_USERNAME, SESSION_USERNAME,
+    discovery::{self, Discovery},
+    entra::{self, Tenant},
+    feed::Feed,
+    providers::azure_cli::state,
+};
+use crate::{
+    auth::jwt::token_of,
+    error::Result,
+    registry::{Backend, Credential},
+    service::Service,
+    system::{
+        System,
+        fake::FakeSystem,
+        fuzz::{answers, check_error, gives_away, halves},
+        http::{Method, Request, Way},
+    },
+};
+
+/// Feeds of one organisation in every form of the URL, the real system's first.
+const FEEDS: [&str; 4] = [
+    "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/",
+    "https://contoso.pkgs.visualstudio.com/project/_packaging/feed/pypi/upload",
+    "https://pkgs.codedev.ms/contoso/_packaging/feed/pypi/simple/",
+    "https://contoso.pkgs.vsts.me/_packaging/feed/pypi/simple/",
+];
+
+/// Where the organisation's tokens may be exchanged, by the system that the feed belongs to.
+const AUTHORITIES: [[&str; 2]; 2] =
+    [["vssps.dev.azure.com", "vssps.visualstudio.com"], ["vssps.codedev.ms", "vssps.vsts.me"]];
+
+/// Where anybody may sign in.
+const LOGIN_HOSTS: [&str; 3] =
+    ["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"];
+
+/// Made up, and so long that no other text happens to have a part of it.
+const CLIENT_SECRET: &str = "Zq7~made+up & 100%/of Zq9";
+
+/// The tenant that a person is logged in to.
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+
+const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
+
+/// What the key file of Azure Arc holds, and what another file holds that is none of its.
+const ARC_KEY: &str = "Kq7-lies-here-Kq9";
+const OTHER_FILE: &str = "Fq7+belongs+elsewhere+Fq9";
+
+/// An anonymous answer of a feed: whatever it says, an authority that is accepted belongs to the feed's organisation, a
+/// login host is one of Microsoft's, and one bad place is enough to trust none.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn discovery(said: &[u8]) {
+    let Some(mut response) = answers(said).into_iter().next() else { return };
+    for url in FEEDS {
+        let Some(feed) = Feed::from_service(&Service::parse(url)) else { panic!("{url} is a feed") };
+        match discovery::read(&response, &feed) {
+            Ok(Some(found)) => {
+                check_discovery(&found, &feed);
+                let bad =
+                    ("WWW-Authenticate".to_owned(), "Bearer authorization_uri=https://login.example/t".to_owned());
+                response.headers.push(bad);
+                assert!(!matches!(discovery::read(&response, &feed), Ok(Some(_))));
+                response.headers.pop();
+            }
+            Ok(None) => {}
+            Err(error) => check_error(&error, &[]),
+        }
+    }
+}
+
+fn check_discovery(found: &Discovery, feed: &Feed) {
+    assert!(is_authority(&found.authority, feed), "{} for {feed:?}", found.authority);
+    assert!(LOGIN_HOSTS.contains(&found.tenant.login_host));
+    let Ok(endpoint) = found.tenant.token_endpoint() else { panic!("{found:?} has no token endpoint") };
+    assert_eq!(endpoint.as_str(), format!("https://{}/{}/oauth2/v2.0/token", found.tenant.login_host, found.tenant.id));
+    assert!(!found.tenant.id.starts_with('-'), "it goes into argument lists");
+}
+
+/// Whether a URL is a place of the feed's organisation where tokens are exchanged, by its text alone.
+fn is_authority(url: &Url, feed: &Feed) -> bool {
+    let organisation = feed.organisation().to_ascii_lowercase();
+    let url = url.as_str().to_ascii_lowercase();
+    let Some((host, path)) = url.strip_prefix("https://").and_then(|rest| rest.split_once('/')) else { return false };
+    let is_test = feed.organisation_key().starts_with("test/");
+    let labels = AUTHORITIES[usize::from(is_test)].iter().find_map(|domain| host.strip_suffix(domain));
+    let is_own_host = labels.is_some_and(|labels| {
+        let is_regional =
+            labels.strip_suffix(".app.").is_some_and(|region| !region.is_empty() && !region.contains('.'));
+        is_regional || labels.is_empty() || labels == "app." || labels == format!("{organisation}.")
+    });
+    is_own_host && (path.is_empty() || path == format!("{organisation}/"))
+}
+
+/// The sign-in of a person: whatever the feed and the service for session tokens answer, the person's bearer goes to the
+/// organisation's own authority and nowhere else, and what comes of it is a token of one word or an error without it.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn session(said: &[u8]) {
+    let bearer = token_of(&json!({"upn": "ada@contoso.example", "scp": "user_impersonation"}));
+    let fake = FakeSystem::default()
+        .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var")
+        .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &bearer)
+        .answers(answers(said));
+    let outcome = get(&fake);
+    for request in fake.requests() {
+        let is_exchange = check_exchange(&request);
+        assert!(is_exchange || lacks(&request, &bearer, said), "{request:?}");
+    }
+    if let Some(found) = check_outcome(&fake, outcome, &[&bearer]) {
+        assert_eq!((found.username.as_str(), found.owner.as_deref()), (SESSION_USERNAME, Some("ada@contoso.example")));
+    }
+}
+
+/// The sign-in of an application: its secret goes to a login host of Microsoft's and nowhere else.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn sign_in(said: &[u8]) {
+    let fake = FakeSystem::default()
+        .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "client_secret")
+        .variable("AZURE_CLIENT_ID", "robot")
+        .variable("AZURE_CLIENT_SECRET", CLIENT_SECRET)
+        .answers(answers(said));
+    let outcome = get(&fake);
+    for request in fake.requests() {
+        let is_exchange = check_exchange(&request);
+        let host = request.url.host_str().unwrap_or_default();
+        let is_sign_in = LOGIN_HOSTS.contains(&host) && request.url.path().ends_with("/oauth2/v2.0/token");
+        assert!((is_sign_in && !is_exchange) || lacks(&request, CLIENT_SECRET, said), "{request:?}");
+        assert_eq!(request.way, Way::Internet);
+    }
+    if let Some(found) = check_outcome(&fake, outcome, &[CLIENT_SECRET]) {
+        assert!([SESSION_USERNAME, BEARER_USERNAME].contains(&found.username.as_str()));
+    }
+}
+
+/// The sign-in of a machine: the first line names what it is, and the rest is what is answered. What lies on the machine
+/// goes to its own service alone, and no file but a key of Azure Arc's.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn machine(said: &[u8]) {
+    let (kind, said) = halves(said, b"\n");
+    let said = said.unwrap_or_default();
+    let fake = FakeSystem::default()
+        .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "managed_identity")
+        .file("/var/opt/azcmagent/tokens/a.key", ARC_KEY)
+        .file("/var/opt/azcmagent/other.key", OTHER_FILE)
+        .file("/var/opt/azcmagent/tokens/b", OTHER_FILE)
+        .file("/var/opt/azcmagent/tokens/../other.key", OTHER_FILE)
+        .file("/other.key", OTHER_FILE)
+        .answers(answers(said));
+    let here = "http://127.0.0.1:40342/metadata";
+    let fake = match kind {
+        b"arc" => fake.variable("IDENTITY_ENDPOINT", here).variable("IMDS_ENDPOINT", here),
+        b"app service" => fake.variable("IDENTITY_ENDPOINT", here).variable("IDENTITY_HEADER", CLIENT_SECRET),
+        b"machine learning" => fake.variable("MSI_ENDPOINT", here).variable("MSI_SECRET", CLIENT_SECRET),
+        b"cloud shell" => fake.variable("MSI_ENDPOINT", here),
+        _ => fake.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:40342/"),
+    };
+    let outcome = get(&fake);
+    for request in fake.requests() {
+        check_exchange(&request);
+        let is_here = request.way == Way::Metadata;
+        assert_eq!(is_here, request.url.as_str().starts_with(here), "{request:?}");
+        assert!(is_here || lacks(&request, CLIENT_SECRET, said) && lacks(&request, ARC_KEY, said), "{request:?}");
+        assert!(lacks(&request, OTHER_FILE, said), "{request:?}");
+    }
+    check_outcome(&fake, outcome, &[CLIENT_SECRET, ARC_KEY, OTHER_FILE]);
+}
+
+/// What the Azure CLI keeps: its profile and, behind a line `--`, its tokens. What is taken is a token of the tenant for
+/// Azure DevOps that lives long enough, and nothing else that lies there.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn azure_cli(files: &[u8]) {
+    let (profile, tokens) = halves(files, b"\n--\n");
+    let tokens = tokens.unwrap_or_default();
+    let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
+    fake.write("/azure/azureProfile.json", profile);
+    fake.write("/azure/msal_token_cache.json", tokens);
+    let Ok(tenant) = Tenant::new(TENANT) else { panic!("it is a tenant") };
+    let Ok(found) = state::token(&fake, &tenant) else { return };
+    let soon = fake.now() + Duration::from_secs(5 * 60);
+    assert!(found.expires.is_some_and(|end| end >= soon));
+    // What is passed over need not be text.
+    let tokens = String::from_utf8_lossy(tokens);
+    let kept: Value = serde_json::from_str(&tokens).unwrap_or_default();
+    let is_it = |entry: &&Value| {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+        entry.get("secret").and_then(Value::as_str) == Some(found.secret.expose())
+            && text("realm") == TENANT
+            && text("target").contains(entra::AZURE_DEVOPS)
+            && text("expires_on").parse().is_ok_and(|end| SystemTime::UNIX_EPOCH + Duration::from_secs(end) >= soon)
+    };
+    let entries = kept.get("AccessToken").and_then(Value::as_object);
+    assert!(entries.is_some_and(|entries| entries.values().any(|entry| is_it(&entry))));
+    let Ok(other) = tenant.named(OTHER_TENANT) else { panic!("it is a tenant") };
+    let is_named = tokens.to_ascii_lowercase().contains(OTHER_TENANT);
+    assert!(is_named || state::token(&fake, &other).is_err());
+    fake.write("/azure/azureProfile.json", b"{\"subscriptions\":[]}");
+    assert!(state::token(&fake, &tenant).is_err(), "nobody is logged in");
+}
+
+fn get(fake: &FakeSystem) -> Result<Option<Credential>> {
+    AzureArtifacts::default().get(fake, &Service::parse(FEEDS[0]), None)
+}
+
+/// Answers whether a request is the exchange of a bearer, which goes to the organisation's authority alone.
+fn check_exchange(request: &Request) -> bool {
+    let has_bearer = request.headers.iter().any(|(_, value)| value.expose().starts_with("Bearer "));
+    if has_bearer {
+        let Some(feed) = Feed::from_service(&Service::parse(FEEDS[0])) else { panic!("it is a feed") };
+        let Ok(place) = request.url.join("../../") else { panic!("{request:?} has no path") };
+        assert!(request.method == Method::Post && is_authority(&place, &feed), "{request:?}");
+        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.way == Way::Internet);
+    }
+    has_bearer
+}
+
+/// Whether a secret is not in a request, unless it is in there because a service said it.
+fn lacks(request: &Request, secret: &str, said: &[u8]) -> bool {
+    !holds(request, secret) || gives_away(&String::from_utf8_lossy(said), secret)
+}
+
+/// Whether a secret is in a request.
+fn holds(request: &Request, secret: &str) -> bool {
+    let headers = request.headers.iter().map(|(_, value)| value.expose());
+    let body = String::from_utf8_lossy(&request.body);
+    headers.chain([request.url.as_str(), &body]).any(|text| gives_away(text, secret))
+}
+
+/// A token of one word, which is given back, or an error without the secrets that went into the last request: nobody else
+/// has them to repeat.
+fn check_outcome(fake: &FakeSystem, outcome: Result<Option<Credential>>, secrets: &[&str]) -> Option<Credential> {
+    match outcome {
+        Ok(found) => {
+            assert!(found.as_ref().is_none_or(|found| found.password.is_one_word()), "the password is no token");
+            found
+        }
+        Err(error) => {
+            let last = fake.requests().pop();
+            let is_sent = |secret: &&&str| last.as_ref().is_some_and(|request| holds(request, secret));
+            check_error(&error, &secrets.iter().filter(is_sent).copied().collect::<Vec<_>>());
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::system::fuzz::{seed, seeds};
+
+    #[test]
+    fn the_seeds_hold_and_some_of_them_lead_to_a_credential() {
+        for (name, target) in [
+            ("discovery", discovery as fn(&[u8])),
+            ("session", session),
+            ("sign_in", sign_in),
+            ("machine", machine),
+            ("azure_cli", azure_cli),
+        ] {
+            for seed in seeds(name) {
+                target(&seed);
+            }
+        }
+        let found = |seed: &[u8]| {
+            let fake = FakeSystem::default()
+                .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var")
+                .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &token_of(&json!({"upn": "ada@contoso.example"})))
+                .answers(answers(seed));
+            matches!(get(&fake), Ok(Some(_)))
+        };
+        assert!(seeds("session").iter().any(|seed| found(seed)));
+        let kept = |seed: &[u8]| {
+            let (profile, tokens) = halves(seed, b"\n--\n");
+            let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
+            fake.write("/azure/azureProfile.json", profile);
+            fake.write("/azure/msal_token_cache.json", tokens.unwrap_or_default());
+            state::token(&fake, &Tenant::new(TENANT).unwrap()).is_ok()
+        };
+        for name in ["application", "cloud-shell", "ended", "machine", "other-tenant", "own-end", "person"] {
+            assert_eq!(kept(&seed("azure_cli", name)), ["application", "own-end", "person"].contains(&name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_hosts_are_named_only_the_organisations_own_are_trusted(
+            host in "(https?://)?([a-z0-9@.-]{0,9})(contoso\\.|app\\.|x\\.app\\.)?vssps\\.(dev\\.azure\\.com|visualstudio\\.com|vsts\\.me)(:[0-9]{1,3})?",
+            path in "/?(contoso|fabrikam|\\.\\.|%2e)?/?[?#]?",
+            login in "https://[a-z.@]{0,6}login\\.(windows\\.net|microsoftonline\\.(com|us))(/[a-z.-]{0,5})?",
+        ) {
+            let bearer = format!("WWW-Authenticate: Bearer authorization_uri={login}");
+            let said = format!("401\n{bearer}\nX-VSS-AuthorizationEndpoint: {host}{path}\n\n\n--\n200\n\n{{\"token\":\"t\"}}");
+            discovery(said.as_bytes());
+            session(said.as_bytes());
+            sign_in(said.as_bytes());
+        }
+    }
+}

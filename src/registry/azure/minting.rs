@@ -1,0 +1,169 @@
+//! The making of one credential: providers asked in turn, bearers exchanged.
+
+use std::{
+    cell::OnceCell,
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+// Nothing here is logged at INFO: pip prints that on standard output, also of commands whose output is JSON.
+use log::debug;
+
+use super::{
+    BEARER_USERNAME, SESSION_USERNAME,
+    discovery::{self, Discovery},
+    entra,
+    feed::Feed,
+    identity::keep,
+    providers::{Choice, Grant, env_var, pat},
+    session,
+};
+use crate::{
+    auth::{
+        chain::{Exhausted, ask_in_turn},
+        jwt::Claims,
+    },
+    error::{Error, Kind, Result},
+    registry::{Credential, Keep},
+    system::System,
+};
+
+/// How much clocks may differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// What each organisation said of itself last, for public feeds that do not say it every time.
+#[derive(Default)]
+pub(super) struct KnownOrganisations(Mutex<HashMap<String, Discovery>>);
+
+/// The making of one credential.
+pub(super) struct Minting<'lookup> {
+    system: &'lookup dyn System,
+    feed: &'lookup Feed,
+    organisations: &'lookup KnownOrganisations,
+    discovery: OnceCell<Result<Discovery>>,
+}
+
+impl<'lookup> Minting<'lookup> {
+    pub(super) fn new(
+        system: &'lookup dyn System,
+        feed: &'lookup Feed,
+        organisations: &'lookup KnownOrganisations,
+    ) -> Self {
+        Self { system, feed, organisations, discovery: OnceCell::new() }
+    }
+
+    /// Asks the chosen providers: first those that need no request, then, once the feed has said whose
+    /// it is, those that sign in there.
+    pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
+        let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, |name, grant| {
+            self.accept(name, grant, false)
+        });
+        let mut refused = match local {
+            Ok(credential) => return Ok(credential),
+            Err(refused) => refused,
+        };
+        let entra_providers = choice.entra_providers();
+        if refused.has_ended() || entra_providers.is_empty() {
+            return Err(exhausted(refused, None));
+        }
+        let tenant = match self.discovery().and_then(|discovery| discovery.tenant.at_configured_login_host(self.system))
+        {
+            Ok(tenant) => tenant,
+            Err(error) if refused.failures().next().is_none() => return Err(error),
+            Err(error) => {
+                refused.end("discovery", error);
+                return Err(exhausted(refused, None));
+            }
+        };
+        ask_in_turn(self.system, &entra_providers, &tenant, |name, grant| self.accept(name, grant, true))
+            .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
+    }
+
+    /// What the feed says of itself, asked once, and only when somebody wants to know.
+    fn discovery(&self) -> Result<Discovery> {
+        self.discovery.get_or_init(|| self.discover()).clone()
+    }
+
+    fn discover(&self) -> Result<Discovery> {
+        let organisation = self.feed.organisation_key();
+        let known = || self.organisations.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = discovery::discover(self.system, self.feed).map_err(|error| {
+            debug!(step = "discovery", outcome = "failed"; "{error}");
+            if error.kind() == Kind::Protocol { error.of_one_url() } else { error }
+        })?;
+        if let Some(discovery) = said {
+            debug!(
+                step = "discovery", outcome = "done";
+                "{} belongs to tenant {}; tokens are exchanged at {}",
+                self.feed.shown(), discovery.tenant.id, discovery.authority.host_str().unwrap_or_default()
+            );
+            known().insert(organisation, discovery.clone());
+            return Ok(discovery);
+        }
+        let unknown =
+            || Error::new(Kind::NotConfigured, "the feed lets everybody in and does not say whose it is").of_one_url();
+        known().get(&organisation).cloned().ok_or_else(unknown)
+    }
+
+    /// Makes a credential of what a provider gave, which signs in or has it ready. A user's bearer is exchanged;
+    /// everything else is a password as it is.
+    fn accept(&self, provider: &'static str, grant: Grant, signs_in: bool) -> Result<Credential> {
+        if grant.secret().expose().contains(char::is_control) {
+            return Err(Error::new(Kind::Rejected, "it gives something of several lines, which is no token"));
+        }
+        let token = match grant {
+            Grant::Password { username, password } => {
+                debug!(step = provider, outcome = "gives"; "a password, which is used as it is");
+                let expires = super::expiry(None, &password);
+                return Ok(Credential { username, password, expires, owner: None, keep: Keep::Nobody });
+            }
+            Grant::Bearer(token) => token,
+        };
+        let claims = Claims::read(&token.secret);
+        let expires = token.expires.or_else(|| claims.as_ref()?.expires());
+        self.check_end(expires)?;
+        let account = claims.as_ref().and_then(entra::account);
+        let shown_account = account.as_deref().unwrap_or("an account that it does not name");
+        let keep = keep(self.system, provider);
+        if claims.as_ref().is_some_and(entra::is_service_principal) {
+            debug!(
+                step = provider, outcome = "gives";
+                "the token of {shown_account}, a service principal, which is used as it is"
+            );
+            let (username, keep) = (BEARER_USERNAME.to_owned(), if signs_in { keep } else { Keep::Nobody });
+            return Ok(Credential { username, password: token.secret, expires, owner: account, keep });
+        }
+        debug!(step = provider, outcome = "gives"; "the token of {shown_account}");
+        let authority = self.discovery()?.authority;
+        let session = session::exchange(self.system, &authority, self.feed, &token.secret, account.as_deref())?;
+        debug!(
+            step = "exchange", outcome = "done";
+            "for a token of {} that {}", self.feed.shown(), self.feed.access()
+        );
+        let username = SESSION_USERNAME.to_owned();
+        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account, keep })
+    }
+
+    /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that
+    /// is some minutes off does not matter.
+    fn check_end(&self, expires: Option<SystemTime>) -> Result<()> {
+        let since = expires.and_then(|end| self.system.now().duration_since(end).ok());
+        match since {
+            Some(since) if since > CLOCK_SKEW => Err(Error::new(Kind::Rejected, "its token has expired")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
+    let sign_in = match tenant {
+        Some(tenant) => format!("run `az login --tenant {tenant}`"),
+        None => "run `az login`".to_owned(),
+    };
+    exhausted.into_error(&format!(
+        "{sign_in}, or in CI set {} or {}; RINGBEARER_DEBUG=1 shows every step",
+        env_var::TOKEN_VARIABLE,
+        pat::PAT_VARIABLE
+    ))
+}

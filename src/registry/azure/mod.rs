@@ -1,0 +1,159 @@
+//! Azure DevOps Artifacts.
+//!
+//! A lookup goes: the feed is read from the service ([`feed`]); the feed itself says, to an anonymous
+//! request, which Entra tenant it belongs to and where tokens are exchanged ([`discovery`]); one of the
+//! [`providers`] yields a bearer token of that tenant ([`entra`]); a user's bearer is exchanged for a
+//! token that reads packages and nothing else ([`session`]). [`minting`] puts these together, and the
+//! cache here makes each token once for every [`identity`].
+
+pub(crate) mod discovery;
+pub(crate) mod entra;
+pub(crate) mod feed;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+pub(crate) mod identity;
+pub(crate) mod minting;
+pub(crate) mod providers;
+pub(crate) mod session;
+
+use std::{path::PathBuf, time::SystemTime};
+
+use log::debug;
+
+use self::{
+    feed::Feed,
+    minting::{KnownOrganisations, Minting},
+    providers::{Choice, azd, azure_cli::state},
+};
+use crate::{
+    auth::{cache::TokenCache, cache_key::Identity, jwt::Claims},
+    error::{Kind, Result},
+    registry::{Backend, Credential},
+    secret::Secret,
+    service::Service,
+    system::System,
+};
+
+/// The user name that goes with session tokens, and that uv users write into their index URLs.
+/// The service looks at the password alone.
+pub(crate) const SESSION_USERNAME: &str = "VssSessionToken";
+
+/// The user name that goes with the bearer of a service principal, as artifacts-keyring-nofuss has it.
+pub(crate) const BEARER_USERNAME: &str = "bearer";
+
+/// The backend for Azure Artifacts feeds.
+#[derive(Default)]
+pub(crate) struct AzureArtifacts {
+    credentials: TokenCache<Credential>,
+    organisations: KnownOrganisations,
+}
+
+impl Backend for AzureArtifacts {
+    fn name(&self) -> &'static str {
+        "azure"
+    }
+
+    fn class(&self) -> &'static str {
+        "AzureArtifactsKeyring"
+    }
+
+    fn priority(&self) -> f64 {
+        9.9
+    }
+
+    fn username(&self) -> &'static str {
+        SESSION_USERNAME
+    }
+
+    fn title(&self) -> &'static str {
+        "Azure Artifacts"
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &identity::PREFIXES
+    }
+
+    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
+        let mut files = Choice::files(system);
+        files.extend(state::profile(system));
+        files.extend(state::tokens(system));
+        files.extend(system.home().map(|home| home.join("ado-auth-helper")));
+        files.extend(azd::login(system));
+        files
+    }
+
+    fn identity(&self, system: &dyn System, service: &Service) -> Option<Identity> {
+        let feed = Feed::from_service(service)?;
+        let choice = Choice::read(system).ok()?;
+        Some(identity::identity(system, &feed, &choice))
+    }
+
+    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
+        vec![(providers::env_var::TOKEN_VARIABLE, credential.password.clone())]
+    }
+
+    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
+        &[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")]
+    }
+
+    fn advice_if_unset(&self) -> &'static str {
+        "name the whole URL of the index: https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/"
+    }
+
+    fn advice(&self, service: &Service, status: u16) -> String {
+        let portal = Feed::from_service(service).map_or_else(String::new, |feed| feed.portal());
+        match status {
+            401 => format!("is this account a member of {portal}? If not, sign in as one that is, or let it be added"),
+            403 => {
+                "the owner of the feed must give this account the role Reader (Feed Settings, Permissions)".to_owned()
+            }
+            404 => format!("look for the feed at {portal}/_artifacts: its name, its project in the URL, your access"),
+            _ => "try again later".to_owned(),
+        }
+    }
+
+    fn claims(&self, service: &Service) -> bool {
+        Feed::claims(service)
+    }
+
+    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+        let Some(feed) = Feed::from_service(service) else {
+            debug!(
+                step = "feed", outcome = "skipped";
+                "{service:?} names no organisation: tools ask for it after the whole URL"
+            );
+            return Ok(None);
+        };
+        match self.credential(system, &feed) {
+            Ok(credential) => Ok(Some(credential)),
+            Err(error) if error.kind() == Kind::NotConfigured => {
+                debug!(step = "feed", outcome = "skipped"; "{}: {}", feed.shown(), error.message());
+                Ok(None)
+            }
+            Err(error) => Err(error.within(format_args!("no credential for {}", feed.shown()))),
+        }
+    }
+}
+
+impl AzureArtifacts {
+    fn credential(&self, system: &dyn System, feed: &Feed) -> Result<Credential> {
+        // Before any request: a mistyped name should not cost a network round trip to be told.
+        let choice = Choice::read(system)?;
+        let key = identity::identity(system, feed, &choice).key;
+        self.credentials.get_or_make(system, &key, feed.url().as_str(), || {
+            let credential = Minting::new(system, feed, &self.organisations).credential(&choice)?;
+            let expires = credential.expires;
+            Ok((credential, expires))
+        })
+    }
+}
+
+/// Whether a text has the form of a GUID, as Azure writes tenants, projects and feeds.
+fn is_guid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// The end of a token: as the service says, or as the token itself does.
+fn expiry(said: Option<SystemTime>, token: &Secret) -> Option<SystemTime> {
+    said.or_else(|| Claims::read(token)?.expires())
+}

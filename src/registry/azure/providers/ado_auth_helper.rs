@@ -1,0 +1,44 @@
+//! The helper that GitHub Codespaces puts into the home directory: `~/ado-auth-helper`.
+//! <https://github.com/microsoft/ado-codespaces-auth>
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{Grant, Tenant};
+use crate::{
+    auth::chain::{Attempt, TokenProvider},
+    error::{Error, Kind, Result},
+    secret::Secret,
+    system::{System, process::Command},
+};
+
+/// How long the helper may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Where the helper is, if it is there.
+pub(crate) fn program(system: &dyn System) -> Option<PathBuf> {
+    system.program_at(&system.home()?.join("ado-auth-helper"))
+}
+
+/// The provider.
+pub(crate) struct AdoAuthHelper;
+
+impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
+    fn name(&self) -> &'static str {
+        "ado_auth_helper"
+    }
+
+    fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(program) = program(system) else {
+            return Ok(Attempt::not_configured("no ~/ado-auth-helper"));
+        };
+        let output = system.run(&Command::new(program, &["get-access-token"], LIMIT))?;
+        if !output.is_success() {
+            return Err(Error::new(Kind::Process, "~/ado-auth-helper gave no token")
+                .with_hint("sign in with the Azure DevOps extension of the codespace"));
+        }
+        let secret = Secret::from_utf8_trimmed(&output.stdout)
+            .filter(|token| !token.expose().contains(char::is_whitespace))
+            .ok_or_else(|| Error::new(Kind::Protocol, "~/ado-auth-helper printed something that is not a token"))?;
+        Ok(Attempt::Token(Grant::bearer(secret)))
+    }
+}

@@ -1,0 +1,79 @@
+//! The login of the Azure Developer CLI: `azd auth token`.
+//! <https://learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token>
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+use super::{Grant, Tenant};
+use crate::{
+    auth::{
+        cache::{Token, moment},
+        cache_key::is_there,
+        chain::{Attempt, TokenProvider},
+    },
+    error::{Error, Kind, Result},
+    registry::azure::entra::AZURE_DEVOPS,
+    secret::Secret,
+    system::{System, process::Command},
+};
+
+/// How long `azd` may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The most bytes of its configuration that are read.
+const LONGEST_CONFIGURATION: usize = 1024 * 1024;
+
+/// The provider.
+pub(crate) struct Azd;
+
+impl TokenProvider<Tenant, Grant> for Azd {
+    fn name(&self) -> &'static str {
+        "azd"
+    }
+
+    fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(program) = system.find_program("azd") else {
+            return Ok(Attempt::not_configured("no azd on PATH"));
+        };
+        let scope = format!("{AZURE_DEVOPS}/.default");
+        let arguments =
+            ["auth", "token", "--output", "json", "--no-prompt", "--scope", &scope, "--tenant-id", &tenant.id];
+        let output = system.run(&Command::new(program, &arguments, LIMIT).variable("NO_COLOR", "1"))?;
+        if !output.is_success() {
+            return Err(Error::new(Kind::Process, "azd gave no token")
+                .with_hint(format!("run `azd auth login --tenant-id {}`", tenant.id)));
+        }
+        let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
+        let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
+        let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(broken)?;
+        let expires = answer.expires_on.as_deref().and_then(moment);
+        Ok(Attempt::Token(Grant::Bearer(Token { secret, expires })))
+    }
+}
+
+/// The files that tell who is logged in with azd, and whether it takes the login of az.
+/// <https://github.com/Azure/azure-dev/blob/main/cli/azd/pkg/auth/manager.go>
+pub(crate) fn login(system: &dyn System) -> Vec<PathBuf> {
+    let folder = system.setting("AZD_CONFIG_DIR").map(PathBuf::from);
+    let folder = folder.or_else(|| Some(system.home()?.join(".azd"))).filter(|folder| folder.is_absolute());
+    folder.map_or_else(Vec::new, |folder| ["auth.json", "config.json"].map(|name| folder.join(name)).to_vec())
+}
+
+/// Whether azd has a login of its own there. Told to in its configuration, it takes that of az; and the editor that starts
+/// it may have it take the editor's.
+pub(crate) fn keeps_its_login(system: &dyn System) -> bool {
+    let [login, configuration] = &login(system)[..] else { return false };
+    let takes_that_of_az = match system.read_file(configuration, LONGEST_CONFIGURATION) {
+        Ok(text) => text.windows(12).any(|word| word == b"useAzCliAuth"),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    };
+    is_there(system, login) && !takes_that_of_az && system.setting("AZD_AUTH_ENDPOINT").is_none()
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    token: Secret,
+    #[serde(rename = "expiresOn")]
+    expires_on: Option<String>,
+}

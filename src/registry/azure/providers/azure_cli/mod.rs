@@ -1,0 +1,189 @@
+//! The login of the Azure CLI: the token that it keeps ([`state`]), or `az account get-access-token`.
+//! <https://learn.microsoft.com/cli/azure/account#az-account-get-access-token>
+
+pub(crate) mod state;
+
+use std::{path::Path, time::Duration};
+
+use log::debug;
+
+use super::{Grant, Tenant};
+use crate::{
+    auth::{
+        chain::{Attempt, TokenProvider},
+        jwt::Claims,
+    },
+    error::{Error, Kind, Result},
+    registry::azure::entra::{AZURE_DEVOPS, remedy},
+    secret::Secret,
+    system::{
+        System,
+        process::{Command, Output},
+    },
+};
+
+/// How long `az` may take. It is Python and starts slowly; a sign-in that waits for a person never ends.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The provider.
+pub(crate) struct AzureCli;
+
+impl TokenProvider<Tenant, Grant> for AzureCli {
+    fn name(&self) -> &'static str {
+        "azure_cli"
+    }
+
+    fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        match state::token(system, tenant) {
+            Ok(token) => {
+                debug!(step = "azure_cli", outcome = "noted"; "by the token that az keeps; az need not run");
+                return Ok(Attempt::Token(Grant::Bearer(token)));
+            }
+            Err(why) => debug!("azure_cli: az is asked, since {why}"),
+        }
+        let Some(program) = system.find_program("az") else {
+            return Ok(Attempt::not_configured("no az on PATH"));
+        };
+        let mut output = run(system, &program, Some(&tenant.id))?;
+        let mut chosen = true;
+        if !output.is_success() && refuses_tenant(&output) {
+            debug!("azure_cli: this login refuses --tenant, asking without");
+            output = run(system, &program, None)?;
+            chosen = false;
+        }
+        if !output.is_success() {
+            return Err(explain(&output, tenant));
+        }
+        let secret = read(&output)?;
+        if !chosen && Claims::read(&secret).is_some_and(|claims| tenant.differs_from(&claims)) {
+            return Err(
+                Error::new(Kind::Process, "az is logged in as an identity of another tenant").with_hint(login(tenant))
+            );
+        }
+        Ok(Attempt::Token(Grant::bearer(secret)))
+    }
+}
+
+fn run(system: &dyn System, program: &Path, tenant: Option<&str>) -> Result<Output> {
+    let mut arguments = vec!["account", "get-access-token", "--resource", AZURE_DEVOPS];
+    if let Some(tenant) = tenant {
+        arguments.extend(["--tenant", tenant]);
+    }
+    arguments.extend(["--query", "accessToken", "--output", "json"]);
+    let command = Command::new(program.to_owned(), &arguments, LIMIT)
+        .variable("AZURE_CORE_NO_COLOR", "true")
+        // It would ask whether to collect figures, or print that there is a newer version.
+        .variable("AZURE_CORE_COLLECT_TELEMETRY", "false")
+        .variable("AZURE_CORE_ONLY_SHOW_ERRORS", "true");
+    system.run(&command)
+}
+
+/// Logins by managed identity and in the Cloud Shell belong to one tenant. Older versions of `az` refuse
+/// to be told which; since 2.91 they refuse every tenant but their own, in other words.
+fn refuses_tenant(output: &Output) -> bool {
+    let said = output.stderr_text();
+    said.contains("Tenant shouldn't be specified") || said.contains("non-current tenants is not supported")
+}
+
+fn read(output: &Output) -> Result<Secret> {
+    serde_json::from_slice::<Secret>(&output.stdout)
+        .ok()
+        .and_then(|token| Secret::from_trimmed(token.expose()))
+        .ok_or_else(|| {
+            Error::new(Kind::Protocol, "az printed something that is not a token")
+                .with_hint("run `az account get-access-token --query expiresOn` to see whether it works")
+        })
+}
+
+fn login(tenant: &Tenant) -> String {
+    format!("run `az login --tenant {}`", tenant.id)
+}
+
+fn explain(output: &Output, tenant: &Tenant) -> Error {
+    let said = output.stderr_text();
+    let login = login(tenant);
+    if let Some(remedy) = remedy(&said) {
+        return Error::new(Kind::Process, format!("az was refused a token for tenant {}", tenant.id))
+            .with_hint(format!("{remedy} ({login})"));
+    }
+    let why = if said.contains("az login") || said.contains("az account set") {
+        "az is not logged in".to_owned()
+    } else if said.contains("AADSTS") {
+        format!("az was refused a token for tenant {}", tenant.id)
+    } else {
+        match output.status {
+            Some(status) => format!("az ended with status {status}"),
+            None => "az was ended by a signal".to_owned(),
+        }
+    };
+    Error::new(Kind::Process, why).with_hint(login)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fake::FakeSystem;
+
+    const WITH_TENANT: [&str; 10] = [
+        "account",
+        "get-access-token",
+        "--resource",
+        AZURE_DEVOPS,
+        "--tenant",
+        "contoso.example",
+        "--query",
+        "accessToken",
+        "--output",
+        "json",
+    ];
+
+    fn ask(fake: &FakeSystem) -> Result<Attempt<Grant>> {
+        AzureCli.token(fake, &Tenant::new("contoso.example").unwrap())
+    }
+
+    #[test]
+    fn the_token_is_the_json_string_that_az_prints() {
+        let fake = FakeSystem::default().run("az", &WITH_TENANT, 0, "\"token\"\n", "WARNING: noise");
+        let Attempt::Token(Grant::Bearer(token)) = ask(&fake).unwrap() else { panic!("no bearer") };
+        assert_eq!(token.secret.expose(), "token");
+        for printed in ["", "null", "\"\"", "{}", "token"] {
+            let error = ask(&FakeSystem::default().run("az", &WITH_TENANT, 0, printed, "")).unwrap_err();
+            assert_eq!(error.kind(), Kind::Protocol, "{printed}");
+        }
+    }
+
+    #[test]
+    fn without_az_there_is_nothing_to_run() {
+        assert!(matches!(ask(&FakeSystem::default()), Ok(Attempt::NotConfigured(_))));
+    }
+
+    #[test]
+    fn a_login_that_refuses_the_tenant_is_asked_without_it() {
+        let without: Vec<_> =
+            WITH_TENANT.iter().copied().filter(|word| !word.contains("tenant") && !word.contains("contoso")).collect();
+        for said in [
+            "ERROR: Tenant shouldn't be specified for managed identity account",
+            "ERROR: For managed identity account, getting access token for non-current tenants is not supported.",
+        ] {
+            let fake =
+                FakeSystem::default().run("az", &WITH_TENANT, 1, "", said).run("az", &without, 0, "\"token\"", "");
+            assert!(matches!(ask(&fake), Ok(Attempt::Token(_))));
+            fake.assert_done();
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_run_and_quotes_nothing() {
+        for (said, expected) in [
+            (
+                "ERROR: Please run 'az login' to setup account.",
+                "az is not logged in; run `az login --tenant contoso.example`",
+            ),
+            ("AADSTS50076: x-secret", "multi-factor"),
+            ("x-secret", "az ended with status 1"),
+        ] {
+            let shown = ask(&FakeSystem::default().run("az", &WITH_TENANT, 1, "", said)).unwrap_err().to_string();
+            assert!(shown.contains(expected) && !shown.contains("x-secret"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! An application that proves itself with a certificate: it signs an assertion with the private key.
+//! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
+
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    digest::{SHA256, digest},
+    rand::SystemRandom,
+    signature::{RSA_PSS_SHA256, RsaKeyPair},
+};
+use rustls::pki_types::pem::{PemObject, SectionKind};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{Grant, Tenant, client_secret::lacks_client_id};
+use crate::{
+    auth::{
+        chain::{Attempt, TokenProvider},
+        private_file,
+    },
+    error::{Error, Kind, Result},
+    registry::azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
+    secret::Secret,
+    system::System,
+};
+
+/// Names the PEM file with certificate and private key, as in Azure's own SDKs.
+const PATH_VARIABLE: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
+
+/// How long an assertion is valid.
+const ASSERTION_LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// The provider.
+pub(crate) struct ClientCertificate;
+
+impl TokenProvider<Tenant, Grant> for ClientCertificate {
+    fn name(&self) -> &'static str {
+        "client_certificate"
+    }
+
+    fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(path) = system.setting(PATH_VARIABLE) else {
+            return Ok(Attempt::not_configured(format!("no {PATH_VARIABLE}")));
+        };
+        let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
+            return Err(lacks_client_id(PATH_VARIABLE));
+        };
+        let tenant = tenant.of_application(system)?;
+        let identity = Identity::read(system, &path)?;
+        let assertion = identity.sign(system, tenant.token_endpoint()?.as_str(), &client_id)?;
+        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
+            .map(|token| Attempt::Token(Grant::Bearer(token)))
+    }
+}
+
+struct Identity {
+    key: RsaKeyPair,
+    /// SHA-256 of the certificate's DER, in base64url.
+    thumbprint: String,
+}
+
+impl Identity {
+    fn read(system: &dyn System, path: &str) -> Result<Self> {
+        let content = private_file::read(system, PATH_VARIABLE, path)?;
+        let broken = |why: &str| {
+            private_file::broken(PATH_VARIABLE, path, why)
+                .with_hint("it must be a PEM file with the certificate and its unencrypted RSA private key")
+        };
+        let (mut certificate, mut key) = (None, None);
+        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&content) {
+            let (kind, der) = section.map_err(|_| broken("is not valid PEM"))?;
+            match kind {
+                // The first certificate is the application's own; what follows is its chain.
+                SectionKind::Certificate if certificate.is_none() => certificate = Some(der),
+                SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey if key.is_none() => {
+                    key = Some((kind, Zeroizing::new(der)));
+                }
+                _ => {}
+            }
+        }
+        let certificate = certificate.ok_or_else(|| broken("holds no certificate"))?;
+        let (kind, der) = key.ok_or_else(|| broken("holds no unencrypted private key"))?;
+        let key =
+            rsa_key(kind, &der).ok_or_else(|| broken("holds a private key that is not RSA of 2048 to 4096 bits"))?;
+        Ok(Self { key, thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate)) })
+    }
+
+    /// The assertion: a token about ourselves, for the token endpoint.
+    fn sign(&self, system: &dyn System, audience: &str, client_id: &str) -> Result<Secret> {
+        let mut unique = [0_u8; 16];
+        system.random(&mut unique)?;
+        let now = system.now();
+        let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": self.thumbprint });
+        let claims = json!({
+            "aud": audience,
+            "iss": client_id,
+            "sub": client_id,
+            "jti": URL_SAFE_NO_PAD.encode(unique),
+            "nbf": seconds(now),
+            "exp": seconds(now + ASSERTION_LIFE),
+        });
+        let encode = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let mut assertion = format!("{}.{}", encode(&header), encode(&claims));
+        let mut signature = vec![0; self.key.public().modulus_len()];
+        self.key
+            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), assertion.as_bytes(), &mut signature)
+            .map_err(|_| Error::new(Kind::Internal, "the assertion cannot be signed with this key"))?;
+        assertion.push('.');
+        assertion.push_str(&URL_SAFE_NO_PAD.encode(signature));
+        Ok(Secret::new(assertion))
+    }
+}
+
+fn rsa_key(kind: SectionKind, der: &[u8]) -> Option<RsaKeyPair> {
+    match kind {
+        SectionKind::PrivateKey => RsaKeyPair::from_pkcs8(der).ok(),
+        SectionKind::RsaPrivateKey => RsaKeyPair::from_der(der).ok(),
+        _ => None,
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,39 @@
+//! An application that proves itself with a secret.
+
+use super::{Grant, Tenant};
+use crate::{
+    auth::chain::{Attempt, TokenProvider},
+    error::{Error, Kind, Result},
+    registry::azure::entra::{CLIENT_VARIABLE, request_application_token},
+    system::System,
+};
+
+/// The secret, as in Azure's own SDKs.
+const SECRET_VARIABLE: &str = "AZURE_CLIENT_SECRET";
+
+/// The provider.
+pub(crate) struct ClientSecret;
+
+impl TokenProvider<Tenant, Grant> for ClientSecret {
+    fn name(&self) -> &'static str {
+        "client_secret"
+    }
+
+    fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(secret) = system.secret_setting(SECRET_VARIABLE) else {
+            return Ok(Attempt::not_configured(format!("no {SECRET_VARIABLE}")));
+        };
+        let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
+            return Err(lacks_client_id(SECRET_VARIABLE));
+        };
+        let proof = [("client_secret", secret.expose())];
+        let tenant = tenant.of_application(system)?;
+        request_application_token(system, &tenant, &client_id, &proof).map(|token| Attempt::Token(Grant::Bearer(token)))
+    }
+}
+
+/// A proof without the application that it belongs to is a mistake, not an absence.
+pub(super) fn lacks_client_id(given: &str) -> Error {
+    Error::new(Kind::Configuration, format!("{given} is set and {CLIENT_VARIABLE} is not"))
+        .with_hint(format!("set {CLIENT_VARIABLE} to the id of the application"))
+}

@@ -1,0 +1,237 @@
+//! Passwords for named feeds, as artifacts-credprovider takes them from CI systems.
+//! <https://github.com/microsoft/artifacts-credprovider#environment-variables>
+
+use std::sync::Once;
+
+use log::{debug, warn};
+use serde::Deserialize;
+
+use super::{Feed, Grant, SESSION_USERNAME};
+use crate::{
+    auth::chain::{Attempt, TokenProvider},
+    error::{Error, Kind, Result},
+    registry::azure::is_guid,
+    secret::Secret,
+    service::Service,
+    system::System,
+};
+
+/// The variables with the endpoints, the newer name first. Both are looked at.
+const VARIABLES: [&str; 2] =
+    ["ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS"];
+
+/// The warning about single quotes is given once in the life of the process.
+static TOLD: Once = Once::new();
+
+/// The provider.
+pub(crate) struct FeedEndpoints;
+
+impl TokenProvider<Feed, Grant> for FeedEndpoints {
+    fn name(&self) -> &'static str {
+        "feed_endpoints"
+    }
+
+    fn token(&self, system: &dyn System, feed: &Feed) -> Result<Attempt<Grant>> {
+        let endpoints = read(system)?;
+        if endpoints.is_empty() {
+            return Ok(Attempt::not_configured(format!("no {}", VARIABLES[0])));
+        }
+        let Some(endpoint) = best(endpoints, feed) else {
+            return Ok(Attempt::not_configured("no endpoint is this feed"));
+        };
+        debug!(step = "feed_endpoints", outcome = "found"; "the password in {} for {:?}", VARIABLES.join(" or "), endpoint.service);
+        Ok(Attempt::Token(Grant::Password {
+            username: endpoint.username.unwrap_or_else(|| SESSION_USERNAME.to_owned()),
+            password: endpoint.password,
+        }))
+    }
+}
+
+/// The endpoint that would serve a feed, as a part of a cache key: such a password belongs to its
+/// endpoint and not to the whole organisation.
+#[must_use]
+pub(crate) fn matching_endpoint(system: &dyn System, feed: &Feed) -> Option<String> {
+    best(read(system).ok()?, feed).and_then(|endpoint| endpoint.service.url().map(ToString::to_string))
+}
+
+struct Endpoint {
+    service: Service,
+    username: Option<String>,
+    password: Secret,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "endpointCredentials")]
+    credentials: Vec<DocumentEntry>,
+}
+
+#[derive(Deserialize)]
+struct DocumentEntry {
+    endpoint: Option<String>,
+    username: Option<String>,
+    password: Option<Secret>,
+}
+
+fn read(system: &dyn System) -> Result<Vec<Endpoint>> {
+    let mut endpoints = Vec::new();
+    for variable in VARIABLES {
+        let Some(text) = system.secret_setting(variable) else {
+            continue;
+        };
+        let document = parse(variable, text.expose())?;
+        endpoints.extend(document.credentials.into_iter().filter_map(|entry| {
+            Some(Endpoint {
+                service: Service::parse(&entry.endpoint?),
+                username: entry.username.filter(|name| !name.trim().is_empty()),
+                password: Secret::from_trimmed(entry.password?.expose())?,
+            })
+        }));
+    }
+    Ok(endpoints)
+}
+
+/// JSON, or what YAML files make of it with single quotes, which artifacts-credprovider tolerates too.
+fn parse(variable: &str, text: &str) -> Result<Document> {
+    if let Ok(document) = serde_json::from_str(text) {
+        return Ok(document);
+    }
+    if !text.contains('"') {
+        let mended = zeroize::Zeroizing::new(text.replace('\'', "\""));
+        if let Ok(document) = serde_json::from_str(&mended) {
+            TOLD.call_once(|| warn!("{variable} is written with single quotes: JSON wants double ones"));
+            return Ok(document);
+        }
+    }
+    // No word of the parser's: it would quote what it could not read.
+    Err(Error::new(Kind::Configuration, format!("{variable} is not the JSON that it should be"))
+        .with_hint(r#"write {"endpointCredentials":[{"endpoint":"URL","password":"TOKEN"}]}"#))
+}
+
+/// The endpoint that fits best: the one with the longest path that leads to the feed, compared by
+/// segments without regard to case. What an endpoint says below its feed (`nuget/v3/index.json`) does
+/// not count, since one password opens the whole feed. File URLs spell project and feed as GUIDs: if
+/// no path leads there, an endpoint of the same organisation serves, provided that there is only one.
+fn best(endpoints: Vec<Endpoint>, feed: &Feed) -> Option<Endpoint> {
+    let mut found: Option<(usize, Endpoint)> = None;
+    let mut same_organisation = Vec::new();
+    let path = segments(feed);
+    for endpoint in endpoints {
+        let Some(other) = Feed::from_service(&endpoint.service) else {
+            continue;
+        };
+        if other.url().host_str() != feed.url().host_str() || other.organisation_key() != feed.organisation_key() {
+            continue;
+        }
+        let prefix = feed_path(&other);
+        if path.starts_with(&prefix) {
+            if found.as_ref().is_none_or(|(length, _)| prefix.len() > *length) {
+                found = Some((prefix.len(), endpoint));
+            }
+        } else {
+            same_organisation.push(endpoint);
+        }
+    }
+    match found {
+        Some((_, endpoint)) => Some(endpoint),
+        None if same_organisation.len() == 1 && names_feed_by_guid(feed) => same_organisation.pop(),
+        None => None,
+    }
+}
+
+fn segments(feed: &Feed) -> Vec<String> {
+    let segments = feed.url().path_segments().into_iter().flatten();
+    segments.filter(|segment| !segment.is_empty()).map(str::to_ascii_lowercase).collect()
+}
+
+/// The path up to and with the name of the feed.
+fn feed_path(feed: &Feed) -> Vec<String> {
+    let mut segments = segments(feed);
+    if let Some(position) = segments.iter().position(|segment| segment == "_packaging") {
+        segments.truncate(position + 2);
+    }
+    segments
+}
+
+fn names_feed_by_guid(feed: &Feed) -> bool {
+    feed_path(feed).last().is_some_and(|name| is_guid(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::system::fake::FakeSystem;
+
+    const FEED: &str = "https://pkgs.dev.azure.com/contoso/project/_packaging/feed/pypi/simple/";
+
+    fn ask(value: &str, service: &str) -> Result<Option<(String, String)>> {
+        let system = FakeSystem::default().variable(VARIABLES[0], value);
+        let feed = Feed::from_service(&Service::parse(service)).unwrap();
+        Ok(match FeedEndpoints.token(&system, &feed)? {
+            Attempt::Token(Grant::Password { username, password }) => Some((username, password.expose().to_owned())),
+            _ => None,
+        })
+    }
+
+    fn password(endpoints: &[(&str, &str)], service: &str) -> Option<String> {
+        let entries: Vec<_> = endpoints
+            .iter()
+            .map(|(endpoint, password)| serde_json::json!({"endpoint": endpoint, "password": password}))
+            .collect();
+        let value = serde_json::json!({ "endpointCredentials": entries }).to_string();
+        ask(&value, service).unwrap().map(|(_, password)| password)
+    }
+
+    #[test]
+    fn the_most_specific_prefix_wins() {
+        let endpoints = [
+            ("https://pkgs.dev.azure.com/contoso/", "organisation"),
+            ("https://pkgs.dev.azure.com/Contoso/project/_packaging/FEED/nuget/v3/index.json", "feed"),
+            ("https://pkgs.dev.azure.com/contoso/project/", "project"),
+            ("https://pkgs.dev.azure.com/contoso/project/_packaging/fee", "other"),
+            ("https://pkgs.dev.azure.com/fabrikam/", "fabrikam"),
+        ];
+        assert_eq!(password(&endpoints, FEED).as_deref(), Some("feed"));
+        assert_eq!(password(&endpoints[3..], FEED), None);
+        assert_eq!(password(&endpoints[..1], FEED).as_deref(), Some("organisation"));
+    }
+
+    #[test]
+    fn a_file_url_is_served_by_the_only_endpoint_of_its_organisation() {
+        let file = "https://pkgs.dev.azure.com/contoso/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
+                    2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl";
+        assert_eq!(password(&[(FEED, "feed")], file).as_deref(), Some("feed"));
+        assert_eq!(
+            password(&[(FEED, "a"), ("https://pkgs.dev.azure.com/contoso/other/_packaging/x/", "b")], file),
+            None
+        );
+    }
+
+    #[test]
+    fn user_names_are_optional_and_single_quotes_tolerated() {
+        let value = format!("{{'endpointCredentials':[{{'endpoint':'{FEED}','username':'ada','password':'secret'}}]}}");
+        assert_eq!(ask(&value, FEED).unwrap(), Some(("ada".to_owned(), "secret".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_json_is_a_failure_that_quotes_nothing() {
+        let error = ask("x-secret", FEED).unwrap_err();
+        assert!(error.message().contains(VARIABLES[0]) && !error.to_string().contains("x-secret"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_fails_otherwise_than_by_an_error_without_the_password(
+            text in prop_oneof![
+                "\\PC{0,80}",
+                "\\{[\"']endpointCredentials[\"']:\\[\\{[\"'](endpoint|password)[\"']:[\"'][a-z:/.]{0,30}x-secret[\"']\\}?\\]?\\}?",
+            ],
+        ) {
+            if let Err(error) = ask(&text, FEED) {
+                prop_assert!(!error.to_string().contains("x-secret"), "{}", error);
+            }
+        }
+    }
+}

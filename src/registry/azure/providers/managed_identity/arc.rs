@@ -1,0 +1,171 @@
+//! Machines outside Azure that Azure Arc manages. The agent proves that we may ask by letting us read a
+//! file that only privileged users can read.
+//! <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>
+
+use std::{
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
+
+use log::debug;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::with_query;
+use crate::{
+    auth::{cache::Token, chain::Attempt, oauth},
+    error::{Error, Kind, Result},
+    secret::Secret,
+    system::{
+        System,
+        http::{Request, Response, is_loopback},
+        retry,
+    },
+};
+
+/// Where the agent puts its files on Linux.
+const AGENT_FOLDER: &str = "/var/opt/azcmagent/tokens";
+
+/// The most bytes that such a file may have, as Azure's own SDKs have it.
+const FILE_CAP: usize = 4096;
+
+/// How often a challenge is answered at the most.
+const ROUNDS: u32 = 2;
+
+/// The pause between two of them.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token>> {
+    if !is_loopback(endpoint) {
+        return Err(Error::new(Kind::Configuration, "IDENTITY_ENDPOINT of Azure Arc must lie on this machine"));
+    }
+    if super::client_id(system).is_some() {
+        return Ok(Attempt::not_configured("Azure Arc knows no user-assigned identities, and AZURE_CLIENT_ID is set"));
+    }
+    let request = || Request::get(with_query(endpoint, "2020-06-01", None)).header("Metadata", "true").over_metadata();
+    // A key serves once: where the answer to it gets lost, another challenge is asked for.
+    let mut rounds = 0;
+    loop {
+        rounds += 1;
+        let challenge = retry::send(system, &request())?;
+        if challenge.status != 401 {
+            return oauth::read_token(system, &challenge, &[]).map(Attempt::Token);
+        }
+        let key = key(system, &challenge)?;
+        let authorization = Zeroizing::new(format!("Basic {}", key.expose()));
+        let pause = match system.send(&request().header("Authorization", &authorization)) {
+            Ok(response) if rounds < ROUNDS && matches!(response.status, 429 | 500..) => {
+                retry::retry_after(&response).unwrap_or(PAUSE)
+            }
+            Ok(response) => return oauth::read_token(system, &response, &[key.expose()]).map(Attempt::Token),
+            Err(failure) if rounds < ROUNDS && failure.transient => PAUSE,
+            Err(failure) => return Err(failure.error),
+        };
+        debug!("managed_identity: the answer got lost, asking for another challenge");
+        system.pause(pause)?;
+    }
+}
+
+/// The key in the file that a challenge names.
+fn key(system: &dyn System, challenge: &Response) -> Result<Secret> {
+    let path = challenge_path(challenge, &agent_folder(system))?;
+    let content = system.read_file(&path, FILE_CAP).map(Zeroizing::new).map_err(|error| {
+        Error::new(Kind::Configuration, format!("{} cannot be read: {error}", path.display()))
+            .with_hint("on Linux the user must be in the group himds")
+    })?;
+    Secret::from_utf8_trimmed(&content)
+        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} is empty or not text", path.display())))
+}
+
+fn agent_folder(system: &dyn System) -> PathBuf {
+    if cfg!(windows) {
+        let data = system.setting("ProgramData").unwrap_or_else(|| "C:\\ProgramData".to_owned());
+        Path::new(&data).join("AzureConnectedMachineAgent").join("Tokens")
+    } else {
+        PathBuf::from(AGENT_FOLDER)
+    }
+}
+
+/// The file that the challenge names: directly in the agent's folder, with the ending `.key`. Whoever
+/// sits at the endpoint must not make us send other files.
+fn challenge_path(challenge: &Response, folder: &Path) -> Result<PathBuf> {
+    let refuse = |what: &str| Error::new(Kind::Protocol, format!("the challenge of Azure Arc {what}"));
+    let value = challenge
+        .header_values("WWW-Authenticate")
+        .find_map(|value| value.trim().strip_prefix("Basic realm="))
+        .ok_or_else(|| refuse("names no file"))?;
+    let path = Path::new(value.trim().trim_matches('"'));
+    let is_plain = !path.components().any(|component| matches!(component, Component::ParentDir | Component::CurDir));
+    let is_key = path.extension().is_some_and(|extension| extension == "key");
+    if path.parent() == Some(folder) && is_plain && is_key {
+        Ok(path.to_owned())
+    } else {
+        Err(refuse("names a file outside the agent's folder"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::system::{fake::FakeSystem, http::Method};
+
+    const ENDPOINT: &str = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
+
+    fn ask(realm: &str) -> Result<Attempt<Token>> {
+        let system = FakeSystem::default()
+            .file("/var/opt/azcmagent/tokens/a.key", "key-secret")
+            .file("/etc/shadow", "x-secret")
+            .answer_with_headers(
+                Method::Get,
+                ENDPOINT,
+                401,
+                &[("WWW-Authenticate", &format!("Basic realm={realm}"))],
+                "",
+            )
+            .answer(Method::Get, ENDPOINT, 200, r#"{"access_token":"t","expires_on":"1800000000"}"#);
+        let outcome = token(&system, &Url::parse(ENDPOINT).unwrap());
+        let sent = system.requests().into_iter().any(|request| {
+            request.headers.iter().any(|(name, value)| *name == "Authorization" && value.expose() == "Basic key-secret")
+        });
+        assert_eq!(sent, outcome.is_ok());
+        outcome
+    }
+
+    #[test]
+    #[cfg(not(windows))]
+    fn only_key_files_of_the_agent_are_sent_back() {
+        assert!(matches!(ask("/var/opt/azcmagent/tokens/a.key"), Ok(Attempt::Token(_))));
+        for realm in [
+            "/etc/shadow",
+            "/var/opt/azcmagent/tokens/../../../../etc/shadow",
+            "/var/opt/azcmagent/tokens/x/a.key",
+            "/var/opt/azcmagent/tokens/a",
+            "",
+        ] {
+            assert!(ask(realm).is_err(), "{realm}");
+        }
+    }
+
+    #[test]
+    fn the_endpoint_must_lie_on_this_machine() {
+        assert!(token(&FakeSystem::default(), &Url::parse("http://192.0.2.1/").unwrap()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_challenge_leads_out_of_the_folder(realm in "(/var/opt/azcmagent/tokens)?[./a-z\"]{0,30}(\\.key)?") {
+            let response = Response {
+                status: 401,
+                headers: vec![("WWW-Authenticate".to_owned(), format!("Basic realm={realm}"))],
+                body: Zeroizing::default(),
+                host: "the agent".to_owned(),
+            };
+            if let Ok(path) = challenge_path(&response, Path::new(AGENT_FOLDER)) {
+                prop_assert_eq!(path.parent(), Some(Path::new(AGENT_FOLDER)));
+                prop_assert!(path.components().all(|component| !matches!(component, Component::ParentDir)));
+            }
+        }
+    }
+}

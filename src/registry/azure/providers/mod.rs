@@ -1,0 +1,265 @@
+//! The sources of tokens for Azure DevOps, one file each, and which of them are asked.
+
+pub(crate) mod ado_auth_helper;
+pub(crate) mod azd;
+pub(crate) mod azure_cli;
+pub(crate) mod azure_pipelines;
+pub(crate) mod client_certificate;
+pub(crate) mod client_secret;
+pub(crate) mod env_var;
+pub(crate) mod feed_endpoints;
+pub(crate) mod managed_identity;
+pub(crate) mod pat;
+pub(crate) mod workload_identity;
+
+use std::path::PathBuf;
+
+use super::{SESSION_USERNAME, entra::Tenant, feed::Feed};
+use crate::{
+    auth::{cache::Token, chain::TokenProvider, jwt::Claims},
+    error::{Error, Kind, Result},
+    ini::Ini,
+    secret::Secret,
+    system::System,
+};
+
+/// What a provider gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// A password that is used as it is: a personal access token, or a token that Azure DevOps itself
+    /// issued.
+    Password {
+        /// The user name that goes with it.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A bearer token of Entra ID.
+    Bearer(Token),
+}
+
+impl Grant {
+    /// The secret in it.
+    #[must_use]
+    pub(crate) fn secret(&self) -> &Secret {
+        match self {
+            Self::Password { password, .. } => password,
+            Self::Bearer(token) => &token.secret,
+        }
+    }
+
+    /// A password with the user name that suits every Azure DevOps password.
+    #[must_use]
+    pub(crate) fn password(password: Secret) -> Self {
+        Self::Password { username: SESSION_USERNAME.to_owned(), password }
+    }
+
+    /// A bearer of Entra ID of which nothing is known but what it says itself.
+    #[must_use]
+    pub(crate) fn bearer(secret: Secret) -> Self {
+        Self::Bearer(Token { secret, expires: None })
+    }
+
+    /// What an unlabelled secret must be: a JSON Web Token is a bearer, unless Azure DevOps issued it
+    /// (a session token, or a pipeline's SYSTEM_ACCESSTOKEN); anything else is a personal access token.
+    #[must_use]
+    pub(crate) fn of_unknown_sort(secret: Secret) -> Self {
+        match Claims::read(&secret) {
+            Some(claims) if !is_issued_by_azure_devops(&claims) => Self::bearer(secret),
+            _ => Self::password(secret),
+        }
+    }
+}
+
+/// The issuer of Azure DevOps' own tokens is `app.vstoken.visualstudio.com`.
+fn is_issued_by_azure_devops(claims: &Claims) -> bool {
+    claims.text("iss").is_some_and(|issuer| {
+        let host = issuer.trim_start_matches("https://").trim_end_matches('/');
+        host == "app.vstoken.visualstudio.com"
+    })
+}
+
+/// A provider of what needs no tenant to be known: it is asked before any request is made.
+type Local = &'static dyn TokenProvider<Feed, Grant>;
+
+/// A provider that signs in to a tenant of Entra ID.
+type Entra = &'static dyn TokenProvider<Tenant, Grant>;
+
+/// The local providers in the order in which they are asked.
+const LOCAL: [Local; 3] = [&env_var::EnvVar, &feed_endpoints::FeedEndpoints, &pat::Pat];
+
+/// The providers of Entra ID in the order in which they are asked, after the local ones: first what
+/// somebody configured for this very purpose, then the login of the person, then the machine's.
+const ENTRA: [Entra; 8] = [
+    &client_secret::ClientSecret,
+    &client_certificate::ClientCertificate,
+    &workload_identity::WorkloadIdentity,
+    &azure_pipelines::AzurePipelines,
+    &azure_cli::AzureCli,
+    &ado_auth_helper::AdoAuthHelper,
+    &azd::Azd,
+    &managed_identity::ManagedIdentity,
+];
+
+/// A name of artifacts-keyring-nofuss 1.3.3 for several providers: those that its library tried.
+const AZURE_IDENTITY: &str = "azure_identity";
+
+/// The providers that the name stands for.
+const AZURE_IDENTITY_MEMBERS: [&str; 4] =
+    ["client_secret", "client_certificate", "workload_identity", "managed_identity"];
+
+/// The variable that forces one provider.
+const CHOICE_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER";
+
+/// The most bytes that keyring's configuration file may have.
+const CONFIGURATION_CAP: usize = 256 * 1024;
+
+/// Which providers are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choice {
+    forced: Option<String>,
+}
+
+impl Choice {
+    /// Reads the choice from the variable or, without it, from keyring's configuration file in the
+    /// user's home (`[artifacts_keyring_nofuss] provider`). An unknown name is an error that lists the
+    /// valid ones.
+    pub(crate) fn read(system: &dyn System) -> Result<Self> {
+        let (source, name) = match system.setting(CHOICE_VARIABLE) {
+            Some(name) => (CHOICE_VARIABLE.to_owned(), name),
+            None => match configured(system) {
+                Some((path, name)) => (path.display().to_string(), name),
+                None => return Ok(Self { forced: None }),
+            },
+        };
+        if name != AZURE_IDENTITY && !names().any(|known| known == name) {
+            let valid: Vec<_> = names().chain([AZURE_IDENTITY]).collect();
+            return Err(Error::new(Kind::Configuration, format!("{source} names an unknown provider, {name:?}"))
+                .with_hint(format!("choose one of {}", valid.join(", "))));
+        }
+        Ok(Self { forced: Some(name) })
+    }
+
+    /// The files that may hold the choice.
+    #[must_use]
+    pub(crate) fn files(system: &dyn System) -> Vec<PathBuf> {
+        let folders = [
+            system.home().map(|home| home.join(".config")),
+            system.setting("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute()),
+        ];
+        folders.into_iter().flatten().map(|folder| folder.join("python_keyring").join("keyringrc.cfg")).collect()
+    }
+
+    /// The name that was chosen, or an empty one.
+    #[must_use]
+    pub(crate) fn name(&self) -> &str {
+        self.forced.as_deref().unwrap_or_default()
+    }
+
+    /// The local providers to ask, in order.
+    #[must_use]
+    pub(crate) fn local_providers(&self) -> Vec<Local> {
+        LOCAL.into_iter().filter(|provider| self.includes(provider.name())).collect()
+    }
+
+    /// The providers of Entra ID to ask, in order.
+    #[must_use]
+    pub(crate) fn entra_providers(&self) -> Vec<Entra> {
+        ENTRA.into_iter().filter(|provider| self.includes(provider.name())).collect()
+    }
+
+    fn includes(&self, name: &str) -> bool {
+        match self.forced.as_deref() {
+            None => true,
+            Some(AZURE_IDENTITY) => AZURE_IDENTITY_MEMBERS.contains(&name),
+            Some(forced) => forced == name,
+        }
+    }
+}
+
+/// Every provider's name, in order.
+fn names() -> impl Iterator<Item = &'static str> {
+    LOCAL.iter().map(|provider| provider.name()).chain(ENTRA.iter().map(|provider| provider.name()))
+}
+
+/// The choice in keyring's configuration file. Only the file in the home directory is read, as
+/// artifacts-keyring-nofuss does, and XDG_CONFIG_HOME, where keyring itself looks.
+fn configured(system: &dyn System) -> Option<(PathBuf, String)> {
+    Choice::files(system).into_iter().find_map(|path| {
+        let content = system.read_file(&path, CONFIGURATION_CAP).ok()?;
+        let name =
+            Ini::parse(&String::from_utf8_lossy(&content)).value("artifacts_keyring_nofuss", "provider")?.to_owned();
+        Some((path, name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{auth::jwt::token_of, system::fake::FakeSystem};
+
+    fn choice(system: &FakeSystem) -> Vec<&'static str> {
+        let choice = Choice::read(system).unwrap();
+        let local = choice.local_providers().into_iter().map(TokenProvider::name);
+        local.chain(choice.entra_providers().into_iter().map(TokenProvider::name)).collect()
+    }
+
+    #[test]
+    fn by_default_every_provider_is_asked_in_the_documented_order() {
+        assert_eq!(
+            choice(&FakeSystem::default()),
+            [
+                "env_var",
+                "feed_endpoints",
+                "pat",
+                "client_secret",
+                "client_certificate",
+                "workload_identity",
+                "azure_pipelines",
+                "azure_cli",
+                "ado_auth_helper",
+                "azd",
+                "managed_identity"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_variable_beats_the_file() {
+        let file = "[artifacts_keyring_nofuss]\nprovider = azd\n";
+        let home = || {
+            FakeSystem::default()
+                .variable("HOME", "/home/user")
+                .file("/home/user/.config/python_keyring/keyringrc.cfg", file)
+        };
+        assert_eq!(choice(&home()), ["azd"]);
+        assert_eq!(choice(&home().variable(CHOICE_VARIABLE, " pat ")), ["pat"]);
+        let elsewhere = FakeSystem::default()
+            .variable("XDG_CONFIG_HOME", "/configuration")
+            .file("/configuration/python_keyring/keyringrc.cfg", file);
+        assert_eq!(choice(&elsewhere), ["azd"]);
+    }
+
+    #[test]
+    fn azure_identity_means_the_providers_of_that_library() {
+        assert_eq!(choice(&FakeSystem::default().variable(CHOICE_VARIABLE, AZURE_IDENTITY)), AZURE_IDENTITY_MEMBERS);
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_the_valid_ones() {
+        let error = Choice::read(&FakeSystem::default().variable(CHOICE_VARIABLE, "azure-cli")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Configuration);
+        assert!(error.to_string().contains("azure_cli") && error.to_string().contains("azure_identity"), "{error}");
+    }
+
+    #[test]
+    fn unlabelled_secrets_are_told_apart() {
+        let is_bearer = |text: &str| matches!(Grant::of_unknown_sort(Secret::new(text.to_owned())), Grant::Bearer(_));
+        assert!(is_bearer(&token_of(&json!({"iss": "https://sts.windows.net/t/"}))));
+        assert!(is_bearer(&token_of(&json!({"upn": "ada"}))));
+        assert!(!is_bearer(&token_of(&json!({"iss": "app.vstoken.visualstudio.com"}))));
+        assert!(!is_bearer("abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnop"));
+    }
+}

@@ -1,0 +1,39 @@
+//! A personal access token, or a pipeline's own token: passwords as they are.
+
+use log::debug;
+
+use super::{Feed, Grant};
+use crate::{
+    auth::chain::{Attempt, TokenProvider},
+    error::Result,
+    system::System,
+};
+
+/// A personal access token, under the name that the `az devops` extension gave it.
+/// <https://learn.microsoft.com/azure/devops/cli/log-in-via-pat>
+pub(crate) const PAT_VARIABLE: &str = "AZURE_DEVOPS_EXT_PAT";
+
+/// The token of a job on Azure Pipelines, where the job passes it on.
+/// <https://learn.microsoft.com/azure/devops/pipelines/build/variables#systemaccesstoken>
+pub(crate) const PIPELINE_VARIABLE: &str = "SYSTEM_ACCESSTOKEN";
+
+/// The provider.
+pub(crate) struct Pat;
+
+impl TokenProvider<Feed, Grant> for Pat {
+    fn name(&self) -> &'static str {
+        "pat"
+    }
+
+    fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
+        let found =
+            [PAT_VARIABLE, PIPELINE_VARIABLE].into_iter().find_map(|name| Some((name, system.secret_setting(name)?)));
+        Ok(match found {
+            Some((name, password)) => {
+                debug!(step = "pat", outcome = "found"; "the token in {name}");
+                Attempt::Token(Grant::password(password))
+            }
+            None => Attempt::not_configured(format!("no {PAT_VARIABLE}, no {PIPELINE_VARIABLE}")),
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! An application that proves itself with a token of another issuer: a file that Kubernetes mounts
+//! and renews, or the job's own token on GitHub Actions.
+//! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
+
+use super::{Grant, Tenant};
+use crate::{
+    auth::{
+        chain::{Attempt, TokenProvider},
+        job_token::{self, GITHUB_URL_VARIABLE},
+    },
+    error::Result,
+    registry::azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
+    system::System,
+};
+
+/// Names the file with the assertion.
+const FILE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+
+/// Replaces the audience that the token is asked for.
+const AUDIENCE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_AUDIENCE";
+
+/// The audience that Entra ID wants unless the application says otherwise.
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+
+/// The provider.
+pub(crate) struct WorkloadIdentity;
+
+impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
+    fn name(&self) -> &'static str {
+        "workload_identity"
+    }
+
+    fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
+            let is_begun = [FILE_VARIABLE, GITHUB_URL_VARIABLE].iter().any(|name| system.setting(name).is_some());
+            let missing = format!("no {FILE_VARIABLE}, no {GITHUB_URL_VARIABLE}");
+            return Ok(Attempt::NotConfigured(if is_begun { format!("no {CLIENT_VARIABLE}") } else { missing }));
+        };
+        let audience = system.setting(AUDIENCE_VARIABLE);
+        let assertion = match job_token::of_this_job(system, FILE_VARIABLE, audience.as_deref().unwrap_or(AUDIENCE))? {
+            Attempt::Token(assertion) => assertion,
+            Attempt::NotConfigured(why) => return Ok(Attempt::NotConfigured(why)),
+        };
+        let tenant = tenant.of_application(system)?;
+        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
+            .map(|token| Attempt::Token(Grant::Bearer(token)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{auth::job_token::PERMISSION_HINT, system::fake::FakeSystem};
+
+    fn ask(system: &FakeSystem) -> Result<Attempt<Grant>> {
+        WorkloadIdentity.token(system, &Tenant::new("contoso.example").unwrap())
+    }
+
+    #[test]
+    fn a_github_job_without_the_permission_is_told_so() {
+        let job = || FakeSystem::default().variable("GITHUB_ACTIONS", "true");
+        let error = ask(&job().variable(CLIENT_VARIABLE, "application")).unwrap_err();
+        assert_eq!(error.hint(), Some(PERMISSION_HINT));
+        assert!(matches!(ask(&job()), Ok(Attempt::NotConfigured(_))), "a job that names no application wants none");
+    }
+}

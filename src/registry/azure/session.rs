@@ -1,0 +1,197 @@
+//! The exchange of a user's bearer for a session token: a token of one organisation that reads
+//! packages (or writes them, for uploads) and does nothing else.
+
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use super::{expiry, feed::Feed};
+use crate::{
+    auth::cache::{Token, moment},
+    error::{Error, Kind, Result, quote},
+    secret::Secret,
+    system::{
+        System,
+        http::{Request, Response},
+        retry,
+    },
+};
+
+/// What the token is called in the user's list of tokens.
+const DISPLAY_NAME: &str = "ringbearer";
+
+/// Exchanges a bearer at the feed's authority, which was checked.
+///
+/// Without a `tokenType` the service gives a self-contained session token; the compact sort would be a
+/// personal access token, of which the owner gets a mail. A refusal of the bearer is [`Kind::Rejected`].
+pub(crate) fn exchange(
+    system: &dyn System,
+    authority: &Url,
+    feed: &Feed,
+    bearer: &Secret,
+    account: Option<&str>,
+) -> Result<Token> {
+    let mut url = authority
+        .join("_apis/Token/SessionTokens")
+        .map_err(|_| Error::new(Kind::Internal, "the token authority cannot be joined with a path"))?;
+    url.set_query(Some("api-version=5.0-preview.1"));
+    let document = json!({ "displayName": DISPLAY_NAME, "scope": feed.scope() });
+    let request = Request::post_json(url, &document)
+        .header("Accept", "application/json")
+        // Without it the service redirects to a page for people.
+        .header("X-TFS-FedAuthRedirect", "Suppress")
+        .bearer(bearer);
+    let response = retry::send(system, &request)?;
+    if response.status != 200 {
+        return Err(refusal(&response, feed, bearer, account));
+    }
+    let answer: Answer = response.json()?;
+    let secret = Secret::from_trimmed(answer.token.expose())
+        .filter(Secret::is_one_word)
+        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered without a token", response.host)))?;
+    let said = answer.valid_to.as_deref().and_then(moment);
+    Ok(Token { expires: expiry(said, &secret), secret })
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    token: Secret,
+    #[serde(rename = "validTo")]
+    valid_to: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    message: Option<String>,
+}
+
+fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&str>) -> Error {
+    let said =
+        serde_json::from_slice::<Refusal>(&response.body).ok().and_then(|refusal| refusal.message).unwrap_or_default();
+    let who = account.unwrap_or("this account");
+    let kind = if response.status == 401 { Kind::Rejected } else { Kind::Protocol };
+    if said.contains("TF401444") {
+        return Error::new(kind, format!("Azure DevOps wants {who} to sign in once in a browser (TF401444)"))
+            .with_hint(format!("open {} and sign in as {who}, then try again", feed.portal()));
+    }
+    let quoted = if said.is_empty() { String::new() } else { format!(": {}", quote(&said, &[bearer.expose()])) };
+    let what = match response.status {
+        401 => format!("{} rejected the token of {who}{quoted}", response.host),
+        203 | 300..=399 => format!("{} sent a sign-in page in place of a token", response.host),
+        status => format!("{} gave no session token for {who} (HTTP {status}){quoted}", response.host),
+    };
+    let error = Error::new(kind, what);
+    if let Some(way_out) = response.way_out() {
+        error.with_hint(way_out)
+    } else if kind == Kind::Rejected || response.status == 403 {
+        error.with_hint(format!("is {who} a member of {}? If not, sign in as somebody who is", feed.portal()))
+    } else {
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        auth::jwt::token_of,
+        service::Service,
+        system::{fake::FakeSystem, http::Method},
+    };
+
+    const URL: &str = "https://vssps.dev.azure.com/contoso/_apis/Token/SessionTokens";
+
+    fn ask(fake: &FakeSystem, service: &str) -> Result<Token> {
+        let feed = Feed::from_service(&Service::parse(service)).unwrap();
+        let authority = Url::parse("https://vssps.dev.azure.com/contoso/").unwrap();
+        exchange(fake, &authority, &feed, &Secret::new("bearer-secret".into()), Some("ada@contoso.example"))
+    }
+
+    #[test]
+    fn the_exchange_asks_for_reading_only_and_learns_the_end() {
+        let fake = FakeSystem::default().answer(
+            Method::Post,
+            URL,
+            200,
+            r#"{"token":"t","validTo":"2026-11-22T01:00:00.1234567Z"}"#,
+        );
+        let token = ask(&fake, "https://pkgs.dev.azure.com/contoso/_packaging/f/pypi/simple/").unwrap();
+        let life = token.expires.unwrap().duration_since(fake.now()).unwrap();
+        assert_eq!(life.as_secs(), 3600);
+        let request = &fake.requests()[0];
+        let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(document, json!({ "displayName": "ringbearer", "scope": "vso.packaging" }));
+        assert_eq!(request.url.query(), Some("api-version=5.0-preview.1"));
+        assert!(
+            request
+                .headers
+                .iter()
+                .any(|(name, value)| *name == "X-TFS-FedAuthRedirect" && value.expose() == "Suppress")
+        );
+    }
+
+    #[test]
+    fn an_upload_asks_for_writing() {
+        let fake = FakeSystem::default().answer(Method::Post, URL, 200, r#"{"token":"t"}"#);
+        ask(&fake, "https://pkgs.dev.azure.com/contoso/_packaging/f/pypi/upload").unwrap();
+        assert!(String::from_utf8_lossy(&fake.requests()[0].body).contains("vso.packaging_write"));
+    }
+
+    #[test]
+    fn without_valid_to_the_token_itself_says_when_it_ends() {
+        let session = token_of(&json!({"exp": 1_800_000_000_u64}));
+        let fake = FakeSystem::default().answer(Method::Post, URL, 200, &json!({ "token": session }).to_string());
+        let token = ask(&fake, "https://pkgs.dev.azure.com/contoso/").unwrap();
+        let end = token.expires.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(end.as_secs(), 1_800_000_000);
+    }
+
+    #[test]
+    fn a_first_sign_in_is_explained_with_portal_and_account() {
+        let body = r#"{"message":"TF401444: Please sign-in at least once as t\\ada in a web browser"}"#;
+        let error =
+            ask(&FakeSystem::default().answer(Method::Post, URL, 401, body), "https://pkgs.dev.azure.com/contoso/")
+                .unwrap_err();
+        assert_eq!(error.kind(), Kind::Rejected);
+        let shown = error.to_string();
+        assert!(shown.contains("https://dev.azure.com/contoso") && shown.contains("ada@contoso.example"), "{shown}");
+    }
+
+    #[test]
+    fn other_refusals_quote_the_message_field_alone() {
+        let body = r#"{"message":"TF400813: not authorized","secret":"x-secret"}"#;
+        let error =
+            ask(&FakeSystem::default().answer(Method::Post, URL, 403, body), "https://pkgs.dev.azure.com/contoso/")
+                .unwrap_err();
+        assert_eq!(error.kind(), Kind::Protocol);
+        assert!(error.message().contains("TF400813") && !error.to_string().contains("x-secret"));
+        let error =
+            ask(&FakeSystem::default().answer(Method::Post, URL, 302, "<html>"), "https://pkgs.dev.azure.com/contoso/")
+                .unwrap_err();
+        assert!(error.message().contains("sign-in page"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_of_any_sort_is_a_token_or_an_error_that_hides_the_bearer(
+            status in prop_oneof![Just(200_u16), 201_u16..500],
+            body in prop_oneof![
+                "\\PC{0,80}",
+                "\\{\"token\":\"[a-z. ]{0,9}\",\"validTo\":(\"[0-9TZ:. -]{0,30}\"|null|7)\\}",
+                "\\{\"message\":\"[^\"\\\\]{0,80}bearer-secret\"\\}",
+            ],
+        ) {
+            let fake = FakeSystem::default().answer(Method::Post, URL, status, &body);
+            if status == 429 {
+                return Ok(());
+            }
+            if let Err(error) = ask(&fake, "https://pkgs.dev.azure.com/contoso/") {
+                prop_assert!(!error.to_string().contains("bearer-secret"), "{}", error);
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The token that chainctl keeps on disk: reading it costs no process.
+
+use std::{path::PathBuf, time::Duration};
+
+use zeroize::Zeroizing;
+
+use super::{AUDIENCE, Known, credential, is_for_libraries};
+use crate::{
+    auth::{
+        cache_key::is_there,
+        chain::{Attempt, TokenProvider},
+        jwt::Claims,
+    },
+    error::Result,
+    registry::{Credential, Keep},
+    secret::Secret,
+    system::System,
+};
+
+/// The most bytes that the file may have.
+const CAP: usize = 64 * 1024;
+
+/// How much longer a token must live to be taken: an install must be able to end. chainctl makes a new one.
+const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// The source.
+pub(crate) struct CacheFile;
+
+impl TokenProvider<Known, Credential> for CacheFile {
+    fn name(&self) -> &'static str {
+        "chainctl_cache"
+    }
+
+    /// Never an error: the file is chainctl's, which mends what is wrong with it when it is asked.
+    fn token(&self, _system: &dyn System, known: &Known) -> Result<Attempt<Credential>> {
+        Ok(match &known.cached {
+            Ok(token) => Attempt::Token(credential(token.clone())),
+            Err(why) => Attempt::not_configured(why),
+        })
+    }
+}
+
+/// The token in the file, or why it does not serve.
+pub(super) fn usable(system: &dyn System) -> std::result::Result<Secret, String> {
+    let path = path(system).ok_or("no cache directory is known")?;
+    let skip = |why: &str| format!("{} {why}", path.display());
+    let content = system.read_file(&path, CAP).map(Zeroizing::new).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => skip("is not there"),
+        _ => skip("cannot be read"),
+    })?;
+    let token = Secret::from_utf8_trimmed(&content).ok_or_else(|| skip("holds no token"))?;
+    let claims = Claims::read(&token).ok_or_else(|| skip("holds no token"))?;
+    if is_for_libraries(&claims) != Some(true) {
+        return Err(skip("is for another audience"));
+    }
+    match claims.expires() {
+        Some(end) if end > system.now() + MARGIN => Ok(token),
+        Some(_) => Err(skip("has expired, or is about to")),
+        None => Err(skip("does not say when it expires")),
+    }
+}
+
+/// Where chainctl keeps the token for the libraries.
+pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
+    Some(folder(system)?.join(AUDIENCE).join("oidc-token"))
+}
+
+/// The files that chainctl writes when a person logs in or out: the tokens for the libraries, and those for the console,
+/// which it makes others with.
+/// <https://pkg.go.dev/chainguard.dev/sdk/auth/token>
+pub(super) fn login(system: &dyn System) -> Vec<PathBuf> {
+    let Some(folder) = folder(system) else { return Vec::new() };
+    let files = |audience: &str| ["oidc-token", "refresh-token"].map(|name| folder.join(audience).join(name));
+    [files(AUDIENCE), files("https:--console-api.enforce.dev")].concat()
+}
+
+/// For whom a token of chainctl's may be kept: another login is told from this one if chainctl keeps it here.
+pub(super) fn keep(system: &dyn System) -> Keep {
+    if login(system).iter().any(|path| is_there(system, path)) { Keep::Session } else { Keep::Waiting }
+}
+
+/// What chainctl keeps lies below the cache directory as Go's `os.UserCacheDir` has it.
+/// <https://pkg.go.dev/os#UserCacheDir>
+fn folder(system: &dyn System) -> Option<PathBuf> {
+    let named = |variable: &str| system.setting(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let directory = if cfg!(windows) {
+        named("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        system.home().map(|home| home.join("Library").join("Caches"))
+    } else {
+        named("XDG_CACHE_HOME").or_else(|| system.home().map(|home| home.join(".cache")))
+    };
+    directory.map(|directory| directory.join("chainguard"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{auth::jwt::token_of, system::fake::FakeSystem};
+
+    fn skipped(content: &str) -> Option<String> {
+        let home = FakeSystem::default().variable("HOME", "/home/user").variable("LOCALAPPDATA", "C:\\user");
+        let place = path(&home).unwrap().display().to_string();
+        let fake = home.file(&place, content);
+        match CacheFile.token(&fake, &Known { cached: usable(&fake) }).unwrap() {
+            Attempt::Token(found) => {
+                assert_eq!(found.password.expose(), content.trim());
+                None
+            }
+            Attempt::NotConfigured(why) => Some(why.replace(&place, "it")),
+        }
+    }
+
+    fn of(audience: &Value, life: u64) -> String {
+        token_of(&json!({"aud": audience, "exp": 1_795_305_600 + life}))
+    }
+
+    #[test]
+    fn a_fresh_token_for_the_libraries_is_taken() {
+        assert_eq!(skipped(&of(&json!(AUDIENCE), 3600)), None);
+        assert_eq!(skipped(&format!("{}\n", of(&json!([AUDIENCE]), 301))), None);
+    }
+
+    #[test]
+    fn every_other_file_is_passed_over_with_the_reason() {
+        assert_eq!(skipped(&of(&json!(AUDIENCE), 300)).as_deref(), Some("it has expired, or is about to"));
+        assert_eq!(skipped(&of(&json!("other"), 3600)).as_deref(), Some("it is for another audience"));
+        assert_eq!(skipped(&token_of(&json!({"aud": AUDIENCE}))).as_deref(), Some("it does not say when it expires"));
+        assert_eq!(skipped("").as_deref(), Some("it holds no token"));
+        assert_eq!(skipped(&"x".repeat(CAP + 1)).as_deref(), Some("it cannot be read"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_cache_directory_is_the_one_that_go_takes() {
+        let at =
+            |cache: &str| path(&FakeSystem::default().variable("HOME", "/home/user").variable("XDG_CACHE_HOME", cache));
+        assert_eq!(at("/cache"), Some("/cache/chainguard/libraries.cgr.dev/oidc-token".into()));
+        assert_eq!(at("relative"), Some("/home/user/.cache/chainguard/libraries.cgr.dev/oidc-token".into()));
+        assert_eq!(path(&FakeSystem::default()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_file_holds_it_is_a_token_or_passed_over(content in "\\PC{0,200}") {
+            skipped(&content);
+        }
+    }
+}

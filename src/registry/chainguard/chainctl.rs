@@ -1,0 +1,269 @@
+//! Chainguard's own program, and what it prints.
+//! <https://www.chainguard.dev/docs/platform/chainctl/chainctl-docs/chainctl_auth_token/>
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{AUDIENCE, Known, cache_file, credential, is_for_libraries};
+use crate::{
+    auth::{
+        chain::{Attempt, TokenProvider},
+        jwt::Claims,
+    },
+    error::{Error, Kind, Result},
+    registry::Credential,
+    secret::Secret,
+    system::{
+        System,
+        process::{Command, Output},
+    },
+};
+
+/// How long chainctl may take. A sign-in that waits for a person never ends.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The organisation that a pull token is made for; the variable of keyrings-chainguard-libraries 0.1.
+const PARENT_VARIABLE: &str = "CHAINCTL_PARENT";
+
+/// The life of a pull token: a working day.
+const PULL_TOKEN_LIFE: &str = "8h";
+
+/// What makes chainctl work again.
+const LOGIN: &str = "run `chainctl auth login --audience=libraries.cgr.dev`";
+
+/// The login of the person: `chainctl auth token`.
+pub(crate) struct AuthToken;
+
+impl TokenProvider<Known, Credential> for AuthToken {
+    fn name(&self) -> &'static str {
+        "chainctl"
+    }
+
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
+        let audience = format!("--audience={AUDIENCE}");
+        let program = program(system)?;
+        let output = run(system, program, &["auth", "token", &audience])?;
+        let output = succeeded(output)?;
+        let (token, claims) = token(&output.stdout)?;
+        if is_for_libraries(&claims) == Some(false) {
+            return Err(command_error(format!("chainctl printed a token that is not for {AUDIENCE}"), LOGIN));
+        }
+        if claims.expires().is_some_and(|end| end <= system.now()) {
+            return Err(command_error("chainctl printed a token that has expired".to_owned(), LOGIN));
+        }
+        Ok(Attempt::Token(Credential { keep: cache_file::keep(system), ..credential(token) }))
+    }
+}
+
+/// A pull token of its own identity, as keyrings-chainguard-libraries 0.1 made one.
+pub(crate) struct NewPullToken;
+
+impl TokenProvider<Known, Credential> for NewPullToken {
+    fn name(&self) -> &'static str {
+        "new_pull_token"
+    }
+
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
+        let Some(parent) = system.setting(PARENT_VARIABLE) else {
+            return Ok(Attempt::not_configured(format!("no {PARENT_VARIABLE}")));
+        };
+        // The source before this one has said so already.
+        let Ok(program) = program(system) else {
+            return Ok(Attempt::not_configured("no chainctl on PATH"));
+        };
+        let (parent, life) = (format!("--parent={parent}"), format!("--ttl={PULL_TOKEN_LIFE}"));
+        let ask = |repository| run(system, program.clone(), &["auth", "pull-token", repository, &parent, &life]);
+        let mut output = ask("--repository=python")?;
+        if !output.is_success() && output.stderr_text().contains("unknown flag") {
+            // Until 2026 the option had another name.
+            output = ask("--library-ecosystem=python")?;
+        }
+        let output = succeeded(output)?;
+        let credential = pull_token(&output.stdout)?;
+        Ok(Attempt::Token(Credential { keep: cache_file::keep(system), ..credential }))
+    }
+}
+
+fn program(system: &dyn System) -> Result<PathBuf> {
+    system.find_program("chainctl").ok_or_else(|| {
+        Error::new(Kind::Process, "chainctl is not on PATH").named("ChainctlNotFoundError").with_hint(format!(
+            "install chainctl and {LOGIN}, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN, or \
+             RINGBEARER_CHAINGUARD_IDENTITY"
+        ))
+    })
+}
+
+fn run(system: &dyn System, program: PathBuf, arguments: &[&str]) -> Result<Output> {
+    system.run(&Command::new(program, arguments, LIMIT)).map_err(|error| match error.kind() {
+        Kind::Timeout => error
+            .named("ChainctlTimeoutError")
+            .with_hint(format!("it may have waited for a sign-in in a browser: {LOGIN}")),
+        _ => error.named("ChainctlCommandError"),
+    })
+}
+
+fn succeeded(output: Output) -> Result<Output> {
+    match output.status {
+        Some(0) => Ok(output),
+        // What it says on standard error is for people: it may repeat what should not be seen.
+        Some(status) => Err(command_error(format!("chainctl ended with status {status}"), LOGIN)),
+        None => Err(command_error("chainctl was ended by a signal".to_owned(), LOGIN)),
+    }
+}
+
+/// The token that chainctl printed: one line in the compact form of a JSON Web Token and nothing else. A banner or a
+/// warning in front of it must not become part of a password, and is not guessed away.
+pub(super) fn token(printed: &[u8]) -> Result<(Secret, Claims)> {
+    let problem = |what: &str| {
+        command_error(
+            format!("chainctl printed {what}"),
+            "run `chainctl auth token --audience=libraries.cgr.dev` to see",
+        )
+    };
+    let token = Secret::from_utf8_trimmed(printed).ok_or_else(|| {
+        problem(if printed.trim_ascii().is_empty() { "nothing" } else { "something that is no text" })
+    })?;
+    if token.expose().contains(char::is_whitespace) {
+        return Err(problem("more than a token"));
+    }
+    match Claims::read(&token) {
+        Some(claims) => Ok((token, claims)),
+        None => Err(problem("something that is not a token")),
+    }
+}
+
+/// The pull token in the lines `Username: ...` and `Password: ...`, among whatever others.
+pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
+    let problem = || command_error("chainctl printed no pull token".to_owned(), LOGIN);
+    let printed = std::str::from_utf8(printed).map_err(|_| problem())?;
+    let value = |name: &str| {
+        let mut found = printed.lines().filter_map(|line| line.trim().strip_prefix(name));
+        // Two of them: who is to say which.
+        found.next().filter(|_| found.next().is_none())
+    };
+    let username = value("Username:").map(str::trim).filter(|name| !name.is_empty()).ok_or_else(problem)?;
+    let (token, _) = token(value("Password:").ok_or_else(problem)?.as_bytes())?;
+    Ok(Credential { username: username.to_owned(), ..credential(token) })
+}
+
+fn command_error(message: String, hint: &str) -> Error {
+    Error::new(Kind::Process, message).named("ChainctlCommandError").with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{auth::jwt::token_of, system::fake::FakeSystem};
+
+    const AUTH_TOKEN: [&str; 3] = ["auth", "token", "--audience=libraries.cgr.dev"];
+    const PULL_TOKEN: [&str; 5] = ["auth", "pull-token", "--repository=python", "--parent=contoso", "--ttl=8h"];
+
+    fn ask(fake: &FakeSystem) -> Result<Credential> {
+        match AuthToken.token(fake, &Known::default())? {
+            Attempt::Token(found) => Ok(found),
+            Attempt::NotConfigured(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn the_token_is_all_that_chainctl_prints_on_stdout() {
+        let token = token_of(&json!({"aud": AUDIENCE}));
+        let found =
+            ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 0, &format!("{token}\n"), "Opening browser"))
+                .unwrap();
+        assert_eq!((found.username.as_str(), found.password.expose()), ("_token", token.as_str()));
+    }
+
+    #[test]
+    fn chainctl_has_thirty_seconds() {
+        let fake = FakeSystem::default().run("chainctl", &AUTH_TOKEN, 1, "", "");
+        assert!(ask(&fake).is_err());
+        assert_eq!(fake.limits(), [Duration::from_secs(30)]);
+    }
+
+    #[test]
+    fn whatever_else_it_prints_is_no_password() {
+        let token = token_of(&json!({"aud": AUDIENCE}));
+        let other = token_of(&json!({"aud": "https://console-api.enforce.dev"}));
+        for (printed, problem) in [
+            (String::new(), "printed nothing"),
+            (" \n".to_owned(), "printed nothing"),
+            (format!("A new version is there\n{token}\n"), "more than a token"),
+            (format!("{token}\n{token}"), "more than a token"),
+            ("x-secret".to_owned(), "not a token"),
+            ("a.b.c".to_owned(), "not a token"),
+            (other, "not for libraries.cgr.dev"),
+        ] {
+            let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 0, &printed, "")).unwrap_err();
+            assert_eq!(error.name(), Some("ChainctlCommandError"));
+            assert!(error.message().contains(problem), "{error}");
+            assert!(!error.to_string().contains("x-secret") && !error.to_string().contains(&token), "{error}");
+        }
+    }
+
+    #[test]
+    fn failures_have_the_names_that_the_published_package_gives_them() {
+        let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 1, "", "x-secret")).unwrap_err();
+        assert_eq!(error.name(), Some("ChainctlCommandError"));
+        assert!(
+            error.to_string().contains("chainctl auth login") && !error.to_string().contains("x-secret"),
+            "{error}"
+        );
+        assert_eq!(ask(&FakeSystem::default()).unwrap_err().name(), Some("ChainctlNotFoundError"));
+    }
+
+    fn pull(fake: FakeSystem) -> Result<Credential> {
+        match NewPullToken.token(&fake.variable(PARENT_VARIABLE, "contoso"), &Known::default())? {
+            Attempt::Token(found) => Ok(found),
+            Attempt::NotConfigured(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn a_pull_token_is_read_from_its_two_lines_with_the_old_option_too() {
+        let token = token_of(&json!({"sub": "pull"}));
+        let printed = format!("Use these:\n\n    Username: 0a/1b\n    Password: {token}\n");
+        let older = PULL_TOKEN.map(|word| word.replace("--repository", "--library-ecosystem"));
+        let fakes = [
+            FakeSystem::default().run("chainctl", &PULL_TOKEN, 0, &printed, ""),
+            FakeSystem::default().run("chainctl", &PULL_TOKEN, 1, "", "Error: unknown flag: --repository").run(
+                "chainctl",
+                &older.each_ref().map(String::as_str),
+                0,
+                &printed,
+                "",
+            ),
+        ];
+        for fake in fakes {
+            let found = pull(fake).unwrap();
+            assert_eq!((found.username.as_str(), found.password.expose()), ("0a/1b", token.as_str()));
+        }
+        assert!(matches!(NewPullToken.token(&FakeSystem::default(), &Known::default()), Ok(Attempt::NotConfigured(_))));
+    }
+
+    #[test]
+    fn lines_that_say_too_little_or_too_much_are_no_pull_token() {
+        for printed in [
+            "",
+            "Username: a\n",
+            "Password: x-secret\n",
+            "Username: \nPassword: a.b.c\n",
+            "Username: a\nUsername: b\nPassword: a.b.c\n",
+            "Username: a\nPassword: x-secret\n",
+        ] {
+            let error = pull(FakeSystem::default().run("chainctl", &PULL_TOKEN, 0, printed, "")).unwrap_err();
+            assert_eq!(error.name(), Some("ChainctlCommandError"), "{printed}");
+            assert!(!error.to_string().contains("x-secret"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_chainctl_prints_is_one_token_or_an_error(printed in "\\PC{0,200}") {
+            prop_assert!(token(printed.as_bytes()).map_or(true, |(found, _)| found.is_one_word()));
+            let _ = pull_token(printed.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A job's identity token, exchanged for a token of a Chainguard identity: no program, no stored secret.
+//! <https://edu.chainguard.dev/chainguard/administration/assumable-ids/>
+
+use serde::Deserialize;
+use url::Url;
+
+use super::{AUDIENCE, Known, credential};
+use crate::{
+    auth::{
+        cache::moment,
+        chain::{Attempt, TokenProvider},
+        job_token,
+        jwt::Claims,
+    },
+    error::{Error, Kind, Result, quote},
+    registry::{Credential, Keep},
+    secret::Secret,
+    system::{
+        System,
+        http::{Request, Response},
+        retry,
+    },
+};
+
+/// The id of the identity that the job may assume.
+const IDENTITY_VARIABLE: &str = "RINGBEARER_CHAINGUARD_IDENTITY";
+
+/// Names a file with the job's token, where it is not GitHub's: Kubernetes writes one, a job elsewhere can.
+const FILE_VARIABLE: &str = "RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE";
+
+/// The audience that the job's token must have: the one who exchanges it.
+/// <https://github.com/chainguard-dev/actions/tree/main/setup-chainctl>
+const ISSUER: &str = "https://issuer.enforce.dev";
+
+/// Where tokens are exchanged.
+const ENDPOINT: &str = "https://issuer.enforce.dev/sts/exchange";
+
+/// The source.
+pub(crate) struct Oidc;
+
+impl TokenProvider<Known, Credential> for Oidc {
+    fn name(&self) -> &'static str {
+        "oidc"
+    }
+
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
+        let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
+            return Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}")));
+        };
+        match job_token::of_this_job(system, FILE_VARIABLE, ISSUER)? {
+            Attempt::Token(proof) => exchange(system, &identity, &proof).map(Attempt::Token),
+            Attempt::NotConfigured(why) => Ok(Attempt::NotConfigured(why)),
+        }
+    }
+}
+
+/// Exchanges the job's token. It goes to one fixed host, and nowhere else: redirects are not followed.
+fn exchange(system: &dyn System, identity: &str, proof: &Secret) -> Result<Credential> {
+    let endpoint = Url::parse(ENDPOINT).map_err(|_| Error::new(Kind::Internal, "the endpoint is no URL"))?;
+    // The service reads forms alone: JSON is passed over.
+    let request = Request::post_form(endpoint, &[("aud", AUDIENCE), ("identity", identity)])
+        .header("Accept", "application/json")
+        .bearer(proof);
+    let response = retry::send(system, &request)?;
+    if !response.is_success() {
+        return Err(refusal(&response, proof));
+    }
+    let answer: Answer = response.json()?;
+    let unusable = || Error::new(Kind::Protocol, format!("{} answered without a token", response.host));
+    let token = answer.token.as_ref().and_then(|token| Secret::from_trimmed(token.expose())).ok_or_else(unusable)?;
+    // The earlier of the two ends, if they differ.
+    let ends = [answer.expiry.as_deref().and_then(moment), Claims::read(&token).and_then(|claims| claims.expires())];
+    let expires = ends.into_iter().flatten().min();
+    Ok(Credential { expires, keep: Keep::Session, ..credential(token) })
+}
+
+/// The answer. Its refresh token is not asked for: what is not read cannot leak.
+#[derive(Deserialize)]
+struct Answer {
+    token: Option<Secret>,
+    expiry: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    message: Option<String>,
+}
+
+fn refusal(response: &Response, proof: &Secret) -> Error {
+    let said = serde_json::from_slice::<Refusal>(&response.body)
+        .ok()
+        .and_then(|refusal| refusal.message)
+        .map(|message| format!(": {}", quote(&message, &[proof.expose()])))
+        .unwrap_or_default();
+    let (status, host) = (response.status, &response.host);
+    let kind = if matches!(status, 400 | 401 | 403 | 404) { Kind::Rejected } else { Kind::Protocol };
+    let error = Error::new(kind, format!("{host} exchanged no token for {IDENTITY_VARIABLE} (HTTP {status}){said}"));
+    if status == 429 || status >= 500 {
+        return error.with_hint("try again later");
+    }
+    error.with_hint(format!(
+        "check that the identity in {IDENTITY_VARIABLE} may be assumed by this job: issuer, subject, and the audience {ISSUER}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::system::{fake::FakeSystem, http::Method};
+
+    fn job() -> FakeSystem {
+        FakeSystem::default()
+            .variable(IDENTITY_VARIABLE, "0a/1b")
+            .variable(FILE_VARIABLE, "/run/token")
+            .file("/run/token", "proof-secret\n")
+    }
+
+    fn ask(fake: &FakeSystem) -> Result<Credential> {
+        match Oidc.token(fake, &Known::default())? {
+            Attempt::Token(found) => Ok(found),
+            Attempt::NotConfigured(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn the_proof_is_the_bearer_and_the_form_names_audience_and_identity() {
+        let fake = job().answer(
+            Method::Post,
+            ENDPOINT,
+            200,
+            r#"{"token":"t","refreshToken":"r","expiry":"2026-11-22T01:00:00Z"}"#,
+        );
+        let found = ask(&fake).unwrap();
+        assert_eq!((found.username.as_str(), found.password.expose()), ("_token", "t"));
+        assert_eq!(found.expires.unwrap().duration_since(fake.now()).unwrap(), Duration::from_secs(3600));
+        let request = &fake.requests()[0];
+        assert_eq!(&request.body[..], b"aud=libraries.cgr.dev&identity=0a%2F1b");
+        assert!(
+            request
+                .headers
+                .iter()
+                .any(|(name, value)| *name == "Authorization" && value.expose() == "Bearer proof-secret")
+        );
+    }
+
+    #[test]
+    fn passing_failures_are_tried_again_and_refusals_are_not() {
+        let fake = job().answer(Method::Post, ENDPOINT, 503, "").answer(Method::Post, ENDPOINT, 502, "").answer(
+            Method::Post,
+            ENDPOINT,
+            200,
+            r#"{"token":"t"}"#,
+        );
+        assert!(ask(&fake).is_ok());
+        fake.assert_done();
+        let error =
+            ask(&job().answer(Method::Post, ENDPOINT, 403, r#"{"message":"no match for proof-secret"}"#)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Rejected);
+        assert!(error.message().ends_with("(HTTP 403): no match for (hidden)"), "{error}");
+    }
+
+    #[test]
+    fn without_an_identity_or_a_proof_it_is_not_set_up() {
+        let skip = |fake: FakeSystem| match Oidc.token(&fake, &Known::default()).unwrap() {
+            Attempt::NotConfigured(why) => why,
+            Attempt::Token(_) => panic!("a token"),
+        };
+        assert_eq!(
+            skip(FakeSystem::default().variable(FILE_VARIABLE, "/run/token")),
+            format!("no {IDENTITY_VARIABLE}")
+        );
+        let why = skip(FakeSystem::default().variable(IDENTITY_VARIABLE, "0a/1b"));
+        assert_eq!(why, format!("no {FILE_VARIABLE}, no ACTIONS_ID_TOKEN_REQUEST_URL"));
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_of_any_sort_is_a_token_or_an_error_that_hides_the_proof(
+            status in prop_oneof![Just(200_u16), 201_u16..600],
+            body in prop_oneof![
+                "\\PC{0,80}",
+                "\\{\"token\":(\"[a-z. ]{0,9}\"|null|7),\"expiry\":(\"[0-9TZ:. -]{0,30}\"|null|7)\\}",
+                "\\{\"message\":\"[^\"\\\\]{0,80}proof-secret\"\\}",
+            ],
+        ) {
+            if matches!(status, 429 | 500 | 502..=504) {
+                return Ok(());
+            }
+            if let Err(error) = ask(&job().answer(Method::Post, ENDPOINT, status, &body)) {
+                prop_assert!(!error.to_string().contains("proof-secret"), "{}", error);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What holds for whatever chainctl prints or keeps, and for whatever Chainguard's exchange answers. The targets in `fuzz/`
+//! look for something for which it does not; the tests here try the seeds.
+
+use super::{AUDIENCE, ChainguardLibraries, TOKEN_USERNAME, cache_file, chainctl, is_for_libraries};
+use crate::{
+    auth::jwt::Claims,
+    registry::Backend,
+    service::Service,
+    system::{
+        System,
+        fake::FakeSystem,
+        fuzz::{answers, check_error, gives_away},
+    },
+};
+
+/// Made up, and so long that no other text happens to have a part of it.
+const PROOF: &str = "Pq7madeup.proof-of_the_jobPq9";
+
+/// What chainctl printed or keeps: a token that is all of it, or the one line of it, and never more; or an error that
+/// repeats nothing.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn printed(printed: &[u8]) {
+    let text = String::from_utf8_lossy(printed);
+    match chainctl::token(printed) {
+        Ok((token, _)) => assert!(token.is_one_word() && token.expose() == text.trim()),
+        Err(error) => check_silent(&error),
+    }
+    match chainctl::pull_token(printed) {
+        Ok(found) => {
+            assert!(found.password.is_one_word() && !found.username.is_empty() && found.username.lines().count() == 1);
+            for (name, value) in [("Username:", found.username.as_str()), ("Password:", found.password.expose())] {
+                let is_said = |line: &str| line.trim().strip_prefix(name).is_some_and(|said| said.trim() == value);
+                assert_eq!(text.lines().filter(|line| is_said(line)).count(), 1);
+            }
+        }
+        Err(error) => check_silent(&error),
+    }
+    let home = FakeSystem::default().variable("HOME", "/home/user").variable("LOCALAPPDATA", "C:\\user");
+    let Some(path) = cache_file::path(&home) else { panic!("there is a home") };
+    let place = path.to_string_lossy();
+    home.write(&place, printed);
+    match cache_file::usable(&home) {
+        Ok(token) => {
+            let Some(claims) = Claims::read(&token) else { panic!("it has no claims") };
+            assert!(token.expose() == text.trim() && is_for_libraries(&claims) == Some(true));
+            assert!(claims.expires().is_some_and(|end| end > home.now()));
+        }
+        Err(why) => assert!(why.starts_with(&*place) && why.len() < place.len() + 60, "{why}"),
+    }
+}
+
+/// What is wrong with it, in words that are the same whatever was printed.
+fn check_silent(error: &crate::error::Error) {
+    let what = error.message().strip_prefix("chainctl printed ");
+    let known =
+        ["nothing", "something that is no text", "more than a token", "something that is not a token", "no pull token"];
+    assert!(what.is_some_and(|what| known.contains(&what)), "{error}");
+}
+
+/// The exchange of a job's token: it goes to one place, and what comes of it is a token of one word or an error without
+/// it.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn exchange(said: &[u8]) {
+    let fake = FakeSystem::default()
+        .variable("RINGBEARER_CHAINGUARD_IDENTITY", "0a/1b")
+        .variable("RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE", "/run/token")
+        .file("/run/token", PROOF)
+        .answers(answers(said));
+    let outcome = ChainguardLibraries::default().get(&fake, &Service::parse(AUDIENCE), None);
+    for request in fake.requests() {
+        assert_eq!(request.url.as_str(), "https://issuer.enforce.dev/sts/exchange");
+        assert!(!gives_away(&String::from_utf8_lossy(&request.body), PROOF));
+    }
+    match outcome {
+        Ok(found) => {
+            let Some(found) = found else { panic!("it is claimed, and there is no answer") };
+            assert!(found.password.is_one_word() && found.username == TOKEN_USERNAME);
+            assert!(found.expires.is_none_or(|end| end > fake.now()));
+        }
+        Err(error) => check_error(&error, &[PROOF]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fuzz::seeds;
+
+    #[test]
+    fn the_seeds_hold() {
+        for seed in seeds("chainctl") {
+            printed(&seed);
+        }
+        for seed in seeds("chainguard_exchange") {
+            exchange(&seed);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_seeds_lead_to_every_sort_of_token() {
+        let seeds = seeds("chainctl");
+        assert!(seeds.iter().any(|seed| chainctl::token(seed).is_ok()));
+        assert!(seeds.iter().any(|seed| chainctl::pull_token(seed).is_ok()));
+        let kept = |seed: &[u8]| {
+            let fake = FakeSystem::default().variable("HOME", "/home/user");
+            fake.write("/home/user/.cache/chainguard/libraries.cgr.dev/oidc-token", seed);
+            cache_file::usable(&fake).is_ok()
+        };
+        assert!(seeds.iter().any(|seed| kept(seed)));
+    }
+}

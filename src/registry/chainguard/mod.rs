@@ -1,0 +1,292 @@
+//! Chainguard Libraries: `libraries.cgr.dev` and every other host below `cgr.dev`.
+//!
+//! One token opens all of its indexes. Whoever has one already ([`variables`], [`cache_file`]) is asked before
+//! whoever makes one: [`exchange`] for CI, then [`chainctl`], the vendor's own program.
+
+pub(crate) mod cache_file;
+pub(crate) mod chainctl;
+pub(crate) mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+pub(crate) mod variables;
+
+use std::path::PathBuf;
+
+use crate::{
+    auth::{
+        cache::TokenCache,
+        cache_key::{Identity, digest, marks, programs},
+        chain::{TokenProvider, ask_in_turn},
+        jwt::Claims,
+    },
+    error::{Error, Kind, Result, quote},
+    registry::{Backend, Credential, Keep},
+    secret::Secret,
+    service::{Service, subdomain_of},
+    system::System,
+};
+
+/// The audience of the tokens that open the libraries.
+pub(crate) const AUDIENCE: &str = "libraries.cgr.dev";
+
+/// The domain below which Chainguard serves packages.
+const DOMAIN: &str = "cgr.dev";
+
+/// The user name that goes with a token. The service looks at the password alone.
+const TOKEN_USERNAME: &str = "_token";
+
+/// What to do if no source knows better.
+const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID \
+                    and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY; RINGBEARER_DEBUG=1 shows every step";
+
+/// What the variables begin with that decide whose token is got.
+const PREFIXES: [&str; 10] = [
+    "ACTIONS_",
+    "APPDATA",
+    "CHAINCTL_",
+    "CHAINGUARD_",
+    "HOME",
+    "LOCALAPPDATA",
+    "RINGBEARER_CHAINGUARD_",
+    "USERPROFILE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+];
+
+/// What every source may know: there is one audience, so that nothing needs to be said about what is wanted.
+pub(crate) struct Known {
+    /// The token that chainctl keeps, or why it does not serve.
+    pub(crate) cached: std::result::Result<Secret, String>,
+}
+
+impl Known {
+    /// Who is asked for. Another login with chainctl is another identity; what is in its file and does not serve is
+    /// none.
+    fn identity(&self, system: &dyn System) -> String {
+        let login = self.cached.as_ref().map_or("", Secret::expose);
+        let programs = programs(system, &["chainctl"]);
+        format!("{AUDIENCE} {}", digest(system, &PREFIXES, &[login.as_bytes(), programs.as_bytes()]))
+    }
+}
+
+#[cfg(test)]
+impl Default for Known {
+    fn default() -> Self {
+        Self { cached: Err("not looked at".to_owned()) }
+    }
+}
+
+/// A source of credentials.
+type Source = &'static dyn TokenProvider<Known, Credential>;
+
+/// The sources in the order in which they are asked: first what somebody set up for this very purpose, and what
+/// costs nothing; a pull token last, because each leaves an identity behind in the organisation.
+const SOURCES: [Source; 6] = [
+    &variables::PullToken,
+    &variables::AuthToken,
+    &cache_file::CacheFile,
+    &exchange::Oidc,
+    &chainctl::AuthToken,
+    &chainctl::NewPullToken,
+];
+
+/// The backend for Chainguard Libraries.
+#[derive(Default)]
+pub(crate) struct ChainguardLibraries {
+    credentials: TokenCache<Credential>,
+}
+
+impl Backend for ChainguardLibraries {
+    fn name(&self) -> &'static str {
+        "chainguard"
+    }
+
+    fn class(&self) -> &'static str {
+        "ChainguardLibrariesKeyring"
+    }
+
+    fn priority(&self) -> f64 {
+        9.0
+    }
+
+    fn username(&self) -> &'static str {
+        TOKEN_USERNAME
+    }
+
+    fn title(&self) -> &'static str {
+        "Chainguard Libraries"
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &PREFIXES
+    }
+
+    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
+        cache_file::path(system).into_iter().collect()
+    }
+
+    fn identity(&self, system: &dyn System, _service: &Service) -> Option<Identity> {
+        let known = Known { cached: cache_file::usable(system) };
+        let key = known.identity(system);
+        Some(Identity { realm: AUDIENCE.to_owned(), key, login: marks(system, cache_file::login(system)) })
+    }
+
+    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
+        if credential.username == TOKEN_USERNAME {
+            return vec![(variables::AUTH_TOKEN_VARIABLE, credential.password.clone())];
+        }
+        vec![
+            (variables::IDENTITY_VARIABLE, Secret::new(credential.username.clone())),
+            (variables::TOKEN_VARIABLE, credential.password.clone()),
+        ]
+    }
+
+    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
+        &[("RINGBEARER_CHAINGUARD_IDENTITY", "vars.CHAINGUARD_IDENTITY")]
+    }
+
+    fn advice_if_unset(&self) -> &'static str {
+        HINT
+    }
+
+    fn advice(&self, _service: &Service, status: u16) -> String {
+        match status {
+            401 => "the token is for another audience, or was withdrawn: `chainctl auth login --audience=libraries.cgr.dev`",
+            403 => "this account needs a role that may pull libraries, such as libraries.python.pull",
+            404 => "check the path: https://libraries.cgr.dev/python/simple/ is the index of all Python packages",
+            _ => "try again later",
+        }
+        .to_owned()
+    }
+
+    fn claims(&self, service: &Service) -> bool {
+        service.is_https_on_the_usual_port()
+            && service.host().and_then(|host| subdomain_of(host, DOMAIN)).is_some_and(|labels| !labels.is_empty())
+    }
+
+    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+        let known = Known { cached: cache_file::usable(system) };
+        let key = known.identity(system);
+        let make = || {
+            let credential = ask_in_turn(system, &SOURCES, &known, |_, credential| check(system, credential))
+                .map_err(|exhausted| exhausted.into_error(HINT))?;
+            let expires = credential.expires;
+            Ok((credential, expires))
+        };
+        let credential = self
+            .credentials
+            .get_or_make(system, &key, AUDIENCE, make)
+            .map_err(|error| error.within(format_args!("no credential for {}", service.host().unwrap_or(DOMAIN))))?;
+        Ok(Some(credential))
+    }
+}
+
+/// A token with the user name that goes with tokens.
+fn credential(token: Secret) -> Credential {
+    let claims = Claims::read(&token);
+    let expires = claims.as_ref().and_then(Claims::expires);
+    let owner = claims.as_ref().and_then(|claims| claims.text("email").or_else(|| claims.text("sub")));
+    let owner = owner.map(|owner| quote(owner, &[]));
+    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires, owner, keep: Keep::Nobody }
+}
+
+/// Whatever the source: what is no password, or has expired, leaves the turn to the next one.
+fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
+    if !credential.password.is_one_word() || credential.username.contains(char::is_control) {
+        return Err(Error::new(Kind::Rejected, "it gives something with blanks or several lines, which is no token"));
+    }
+    if credential.expires.is_some_and(|end| end <= system.now()) {
+        return Err(Error::new(Kind::Rejected, "its token has expired"));
+    }
+    Ok(credential)
+}
+
+/// Whether a token says that it is for the libraries; `None` if it does not say whom it is for. The claim is a text
+/// or a list of texts (RFC 7519, section 4.1.3).
+fn is_for_libraries(claims: &Claims) -> Option<bool> {
+    claims.audiences().map(|audiences| {
+        audiences
+            .iter()
+            .any(|audience| audience.strip_prefix("https://").unwrap_or(audience).trim_end_matches('/') == AUDIENCE)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{auth::jwt::token_of, system::fake::FakeSystem};
+
+    #[test]
+    fn hosts_below_the_domain_are_claimed_and_no_others() {
+        let claims = |raw: &str| ChainguardLibraries::default().claims(&Service::parse(raw));
+        for raw in [
+            "https://libraries.cgr.dev/python/simple/",
+            "libraries.cgr.dev",
+            "https://_token:x@LIBRARIES.cgr.dev:443/cu128/simple",
+            "https://virtualapk.a.cgr.dev/",
+        ] {
+            assert!(claims(raw), "{raw}");
+        }
+        for raw in [
+            "https://cgr.dev/",
+            "http://libraries.cgr.dev/",
+            "https://libraries.cgr.dev:8443/",
+            "https://libraries.cgr.dev.evil.example/",
+            "https://evil.example/libraries.cgr.dev",
+            "https://librariesxcgr.dev/",
+            "https://libraries.cgr.dev@evil.example/",
+            "https://[bad",
+        ] {
+            assert!(!claims(raw), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_token_serves_every_host_until_shortly_before_its_end() {
+        let end = 1_795_305_600 + 3600;
+        let token = token_of(&json!({"aud": AUDIENCE, "exp": end}));
+        let fake = FakeSystem::default().variable("CHAINCTL_AUTH_TOKEN", &token);
+        let backend = ChainguardLibraries::default();
+        for service in ["https://libraries.cgr.dev/python/simple/", "other.cgr.dev"] {
+            let found = backend.get(&fake, &Service::parse(service), Some("anybody")).unwrap().unwrap();
+            assert_eq!((found.username.as_str(), found.password.expose()), ("_token", token.as_str()));
+        }
+        let later = fake.later(std::time::Duration::from_secs(3600));
+        let error = backend.get(&later, &Service::parse("libraries.cgr.dev"), None).unwrap_err();
+        assert!(error.message().contains("its token has expired"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_login_with_chainctl_as_somebody_else_is_another_identity_and_a_stale_file_is_none() {
+        let backend = ChainguardLibraries::default();
+        let get = |fake: FakeSystem| {
+            let fake = fake
+                .variable("HOME", "/home/user")
+                .variable("CHAINCTL_AUTH_TOKEN", &token_of(&json!({"aud": AUDIENCE})));
+            backend.get(&fake, &Service::parse("libraries.cgr.dev"), None).unwrap().unwrap();
+            backend.credentials.len()
+        };
+        let file = |claims: serde_json::Value| {
+            FakeSystem::default().file("/home/user/.cache/chainguard/libraries.cgr.dev/oidc-token", &token_of(&claims))
+        };
+        assert_eq!(get(FakeSystem::default()), 1);
+        assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 1}))), 1);
+        assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 2_000_000_000_u64, "sub": "ada"}))), 2);
+        assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 2_000_000_000_u64, "sub": "eve"}))), 3);
+    }
+
+    #[test]
+    fn if_nobody_serves_the_error_names_host_sources_and_remedy() {
+        let error = ChainguardLibraries::default()
+            .get(&FakeSystem::default(), &Service::parse("libraries.cgr.dev"), None)
+            .unwrap_err();
+        assert_eq!(error.name(), Some("ChainctlNotFoundError"));
+        let shown = error.to_string();
+        for part in ["no credential for libraries.cgr.dev: ", "not set up: pull_token (no CHAINGUARD_PYTHON_TOKEN)"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The two requests to Menda cloud.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::usable;
+use crate::{
+    auth::{
+        cache::{Token, moment},
+        jwt::Claims,
+    },
+    error::{Error, Kind, Result, quote},
+    secret::Secret,
+    system::{
+        System,
+        http::{Request, Response},
+        retry,
+    },
+};
+
+/// Signs a machine in. The service wants the secret in the query, so that this URL is never shown.
+pub(super) fn access_token(system: &dyn System, host: &Url, client_id: &str, client_secret: &Secret) -> Result<Secret> {
+    let what = "oauth2/token";
+    let mut url = endpoint(host, what)?;
+    url.query_pairs_mut()
+        .append_pair("grant_type", "client_credentials")
+        .append_pair("client_id", client_id)
+        .append_pair("client_secret", client_secret.expose());
+    let request = Request::post_nothing(url).header("Accept", "application/json");
+    let response = retry::send(system, &request)?;
+    if !response.is_success() {
+        let hint = "check MENDA_HOST, MENDA_CLIENT_ID and MENDA_CLIENT_SECRET, or host, client_id and client_secret of the profile";
+        return Err(refusal(&response, what, &[client_secret], hint));
+    }
+    let answer: AccessAnswer = response.json()?;
+    answer.access_token.as_ref().and_then(|token| usable(token.expose())).ok_or_else(|| without_token(&response, what))
+}
+
+#[derive(Deserialize)]
+struct AccessAnswer {
+    access_token: Option<Secret>,
+}
+
+/// Exchanges an access token for the registry's. What the service was sent before (`known`) is not repeated in an error
+/// either; `hint` is what to do if it refuses.
+pub(super) fn registry_token(
+    system: &dyn System,
+    host: &Url,
+    access: &Secret,
+    known: &[&Secret],
+    hint: &str,
+) -> Result<Token> {
+    let what = "registry/token";
+    let request = Request::post_nothing(endpoint(host, what)?)
+        .header("Accept", "application/json")
+        .header("Content-Type", "application/json")
+        .bearer_in("authorizationToken", access);
+    let response = retry::send(system, &request)?;
+    if !response.is_success() {
+        return Err(refusal(&response, what, &[&[access], known].concat(), hint));
+    }
+    let answer: RegistryAnswer = response.json()?;
+    let token = answer.token.as_ref().and_then(|token| usable(token.expose()));
+    let secret = token.ok_or_else(|| without_token(&response, what))?;
+    // The earlier of the two ends, if they differ. One that is past is not remembered, and given out all the same: of
+    // two clocks the registry's counts.
+    let ends = [answer.expires(system), Claims::read(&secret).and_then(|claims| claims.expires())];
+    let expires = ends.into_iter().flatten().min();
+    Ok(Token { secret, expires })
+}
+
+/// The answer. What is documented is `token`; the end, where one is given, is read in the forms that are usual,
+/// `expiration` being CodeArtifact's own.
+/// <https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_GetAuthorizationToken.html>
+#[derive(Deserialize)]
+struct RegistryAnswer {
+    token: Option<Secret>,
+    expires_in: Option<Value>,
+    expiration: Option<Value>,
+    expires_at: Option<Value>,
+    expiry: Option<Value>,
+}
+
+impl RegistryAnswer {
+    fn expires(&self, system: &dyn System) -> Option<SystemTime> {
+        let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+        let seconds = |number: f64| Duration::try_from_secs_f64(number).ok();
+        if let Some(life) = self.expires_in.as_ref().and_then(number).and_then(seconds) {
+            return system.now().checked_add(life);
+        }
+        let end = self.expiration.as_ref().or(self.expires_at.as_ref()).or(self.expiry.as_ref())?;
+        match number(end) {
+            Some(end) => SystemTime::UNIX_EPOCH.checked_add(seconds(end)?),
+            None => moment(end.as_str()?),
+        }
+    }
+}
+
+fn endpoint(host: &Url, what: &str) -> Result<Url> {
+    host.join(&format!("api/v1/auth/{what}"))
+        .map_err(|_| Error::new(Kind::Internal, "the host of Menda cannot be joined with a path"))
+}
+
+fn without_token(response: &Response, what: &str) -> Error {
+    Error::new(Kind::Protocol, format!("{what} of {} answered without a token", response.host))
+        .with_hint("is MENDA_HOST, or the host of the profile, the address of Menda's API?")
+}
+
+/// The refusal in the service's own words, as far as they are in a field for them, and without what was sent.
+fn refusal(response: &Response, what: &str, sent: &[&Secret], hint: &str) -> Error {
+    let said = serde_json::from_slice::<Value>(&response.body).ok().and_then(|body| {
+        let field = |name: &&str| body.get(*name)?.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+        ["message", "detail", "error_description", "error"].iter().find_map(field)
+    });
+    let sent: Vec<_> = sent.iter().map(|secret| secret.expose()).collect();
+    let said = said.map(|text| format!(": {}", quote(&text, &sent))).unwrap_or_default();
+    let status = response.status;
+    let kind = if matches!(status, 400 | 401 | 403) { Kind::Rejected } else { Kind::Protocol };
+    let hint = if status == 429 || status >= 500 { "try again later" } else { hint };
+    Error::new(kind, format!("{what} of {} returned HTTP {status}{said}", response.host))
+        .named("MendaCloudAPIError")
+        .with_status(status)
+        .with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        auth::jwt::token_of,
+        system::{fake::FakeSystem, http::Method},
+    };
+
+    const OAUTH: &str = "https://a.example/base/api/v1/auth/oauth2/token";
+    const REGISTRY: &str = "https://a.example/base/api/v1/auth/registry/token";
+
+    fn host() -> Url {
+        Url::parse("https://a.example/base/").unwrap()
+    }
+
+    fn sign_in(fake: &FakeSystem) -> Result<Secret> {
+        access_token(fake, &host(), "robot", &Secret::new("x-se&cret %".into()))
+    }
+
+    fn exchange(fake: &FakeSystem) -> Result<Token> {
+        registry_token(
+            fake,
+            &host(),
+            &Secret::new("access-secret".into()),
+            &[&Secret::new("client-secret".into())],
+            "hint",
+        )
+    }
+
+    #[test]
+    fn the_credentials_are_escaped_in_the_query_and_the_request_hides_it() {
+        let fake = FakeSystem::default().answer(Method::Post, OAUTH, 200, r#"{"access_token":"t"}"#);
+        assert_eq!(sign_in(&fake).unwrap().expose(), "t");
+        let request = &fake.requests()[0];
+        let query = "grant_type=client_credentials&client_id=robot&client_secret=x-se%26cret+%25";
+        assert_eq!((request.url.query(), request.body.len()), (Some(query), 0));
+        assert!(!format!("{request:?} {}", request.shown_url()).contains("x-se"));
+    }
+
+    #[test]
+    fn the_exchange_has_a_header_of_its_own() {
+        let fake = FakeSystem::default().answer(Method::Post, REGISTRY, 200, r#"{"token":"r"}"#);
+        assert_eq!(exchange(&fake).unwrap(), Token { secret: Secret::new("r".into()), expires: None });
+        let headers = &fake.requests()[0].headers;
+        let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.expose());
+        assert_eq!(value("authorizationToken"), Some("Bearer access-secret"));
+        assert_eq!(value("Content-Type"), Some("application/json"));
+    }
+
+    #[test]
+    fn the_end_is_read_in_whatever_form_it_is_given() {
+        for given in [
+            r#""expires_in":3600"#,
+            r#""expires_in":"3600""#,
+            r#""expiration":1795309200.0"#,
+            r#""expires_at":"2026-11-22T01:00:00Z""#,
+            r#""expiry":"1795309200""#,
+            r#""expiration":1795309200,"expires_at":"2026-11-22T01:00:00Z""#,
+        ] {
+            let fake =
+                FakeSystem::default().answer(Method::Post, REGISTRY, 200, &format!(r#"{{"token":"r",{given}}}"#));
+            let life = exchange(&fake).unwrap().expires.unwrap().duration_since(fake.now()).unwrap();
+            assert_eq!(life.as_secs(), 3600, "{given}");
+        }
+    }
+
+    #[test]
+    fn of_two_ends_the_earlier_counts() {
+        let end = |end: u64, life: u64| {
+            let token = token_of(&json!({"exp": 1_795_305_600 + end}));
+            let body = json!({"token": token, "expires_in": life}).to_string();
+            exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 200, &body)).unwrap().expires
+        };
+        assert_eq!(end(60, 3600), end(3600, 60));
+        assert_eq!(end(60, 3600), Some(FakeSystem::default().now() + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn both_requests_have_thirty_seconds() {
+        let fake = FakeSystem::default().answer(Method::Post, OAUTH, 200, r#"{"access_token":"t"}"#).answer(
+            Method::Post,
+            REGISTRY,
+            200,
+            r#"{"token":"r"}"#,
+        );
+        sign_in(&fake).unwrap();
+        exchange(&fake).unwrap();
+        assert!(fake.requests().iter().all(|request| request.limit == Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn a_refusal_has_name_status_and_the_services_words_without_what_was_sent() {
+        let body = r#"{"detail":"bad secret x-se%26cret%20%25","trace":"x-trace"}"#;
+        let error = sign_in(&FakeSystem::default().answer(Method::Post, OAUTH, 401, body)).unwrap_err();
+        assert_eq!((error.name(), error.status()), (Some("MendaCloudAPIError"), Some(401)));
+        assert_eq!(error.message(), "oauth2/token of the fake returned HTTP 401: (hidden)");
+        let body = r#"{"message":"client-secret, access-secret"}"#;
+        let error = exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 403, body)).unwrap_err();
+        assert!(error.message().ends_with("HTTP 403: (hidden), (hidden)"), "{error}");
+        let error = exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 404, "<html>x-page")).unwrap_err();
+        assert_eq!(error.message(), "registry/token of the fake returned HTTP 404");
+    }
+
+    #[test]
+    fn an_answer_without_a_usable_token_is_none() {
+        for body in [
+            "{}",
+            r#"{"token":null}"#,
+            r#"{"token":" "}"#,
+            r#"{"token":"a b"}"#,
+            r#"{"token":"t\u00f6k"}"#,
+            r#"{"token":7}"#,
+            "[]",
+            "x-secret",
+        ] {
+            let error = exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 200, body)).unwrap_err();
+            assert_eq!(error.kind(), Kind::Protocol, "{body}");
+            assert!(!error.to_string().contains("x-secret"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_of_any_sort_is_a_token_or_an_error_that_hides_the_secret(
+            status in prop_oneof![Just(200_u16), 201_u16..600],
+            body in prop_oneof![
+                "\\PC{0,80}",
+                "\\{\"token\":(\"[a-z. ]{0,9}\"|null),\"expires_in\":(-?[0-9]{1,25}(\\.[0-9]e9)?|\"[0-9a-z.-]{0,9}\"|null|\\[\\])\\}",
+                "\\{\"token\":\"a\",\"expiration\":(-?[0-9]{1,25}e?[0-9]{0,2}|\"[0-9TZ:. -]{0,30}\"|null|\\{\\})\\}",
+                "\\{\"message\":\"[^\"\\\\]{0,80}access-secret\"\\}",
+            ],
+        ) {
+            if matches!(status, 429 | 500 | 502..=504) {
+                return Ok(());
+            }
+            if let Err(error) = exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, status, &body)) {
+                prop_assert!(!error.to_string().contains("access-secret"), "{}", error);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The tokens that the Menda CLI keeps: read, and never written.
+
+use std::{path::PathBuf, time::SystemTime};
+
+use log::debug;
+use zeroize::Zeroizing;
+
+use super::usable;
+use crate::{
+    error::{Error, Kind, Result},
+    ini::Ini,
+    secret::Secret,
+    system::{System, describe},
+};
+
+/// The most bytes that the file may have.
+const CAP: usize = 1024 * 1024;
+
+/// How long before its end a token is not used any more, in seconds: menda-keyring's figure.
+const MARGIN: f64 = 60.0;
+
+/// The file as it is; empty if it is not there or cannot be read.
+#[derive(Default)]
+pub(super) struct CachedLogin(Zeroizing<Vec<u8>>);
+
+/// Where the Menda CLI keeps them.
+pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
+    Some(system.home()?.join(".menda").join("tokens").join("cache").join(".token"))
+}
+
+impl CachedLogin {
+    pub(super) fn read(system: &dyn System) -> Self {
+        let Some(path) = path(system) else { return Self::default() };
+        match system.read_file(&path, CAP) {
+            Ok(content) => Self(Zeroizing::new(content)),
+            Err(error) => {
+                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                Self::default()
+            }
+        }
+    }
+
+    /// All of it: its change is another login.
+    pub(super) fn content(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The access token of a section, if it still serves. Without a moment and a life it does not end.
+    pub(super) fn access_token(&self, now: SystemTime, section: &str) -> Result<Option<Secret>> {
+        let text = String::from_utf8_lossy(&self.0);
+        let ini = Ini::parse(&text);
+        if let (Some(cached_at), Some(expires_in)) = (ini.value(section, "cached_at"), ini.value(section, "expires_in"))
+        {
+            let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+            let (Some(cached_at), Some(expires_in)) = (number(cached_at), number(expires_in)) else {
+                let message = format!(
+                    "Token cache key '{section}' in ~/.menda/tokens/cache/.token has invalid cached_at/expires_in; \
+                     delete the file or run 'menda auth login' again"
+                );
+                return Err(Error::new(Kind::Configuration, message).named("InvalidCachedTokenError"));
+            };
+            let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+            if now - cached_at >= expires_in - MARGIN {
+                return Ok(None);
+            }
+        }
+        let token = ini.value(section, "id_token").or_else(|| ini.value(section, "access_token"));
+        Ok(token.and_then(usable))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::system::fake::FakeSystem;
+
+    const NOW: f64 = 1_795_305_600.0;
+
+    fn cached(content: &str) -> Result<Option<String>> {
+        let fake =
+            FakeSystem::default().variable("HOME", "/home/user").file("/home/user/.menda/tokens/cache/.token", content);
+        CachedLogin::read(&fake)
+            .access_token(fake.now(), "ci")
+            .map(|token| token.map(|token| token.expose().to_owned()))
+    }
+
+    #[test]
+    fn the_id_token_is_preferred_and_neither_is_none() {
+        assert_eq!(cached("[ci]\naccess_token=a\nid_token=i\n").unwrap().as_deref(), Some("i"));
+        assert_eq!(cached("[ci]\naccess_token=a\nid_token=\n").unwrap().as_deref(), Some("a"));
+        assert_eq!(cached("[ci]\nrefresh_token=r\n").unwrap(), None);
+        assert_eq!(cached("[other]\naccess_token=a\n").unwrap(), None);
+        assert_eq!(cached("[ci]\naccess_token=a b\n").unwrap(), None);
+    }
+
+    #[test]
+    fn a_token_serves_until_a_minute_before_its_end() {
+        let aged = |age: f64| cached(&format!("[ci]\nid_token=i\nexpires_in=3600\ncached_at={}\n", NOW - age)).unwrap();
+        assert!(aged(3539.5).is_some() && aged(-100.0).is_some());
+        assert!(aged(3540.0).is_none() && aged(9999.0).is_none());
+        // One without the other does not end it, as menda-keyring has it.
+        assert!(cached("[ci]\nid_token=i\nexpires_in=1\n").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_moment_that_is_no_number_is_an_error() {
+        for text in ["soon", "nan", "inf", "1,5"] {
+            let error = cached(&format!("[ci]\nid_token=x-secret\nexpires_in={text}\ncached_at=1\n")).unwrap_err();
+            assert_eq!(error.name(), Some("InvalidCachedTokenError"));
+            assert!(
+                error.message().contains("'menda auth login'") && !error.to_string().contains("x-secret"),
+                "{error}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_file_holds_it_is_a_token_or_none_or_an_error(content in "\\[ci\\]\n[\\PC\n]{0,200}") {
+            let _ = cached(&content);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What holds for whatever the Menda CLI's files say and Menda's API answers. The targets in `fuzz/` look for something for
+//! which it does not; the tests here try the seeds.
+
+use super::{
+    MendaCodeArtifact, USERNAME,
+    cached_login::CachedLogin,
+    profile::{Profile, Way},
+};
+use crate::{
+    ini::Ini,
+    registry::Backend,
+    service::Service,
+    system::{
+        System,
+        fake::FakeSystem,
+        fuzz::{answers, check_error, gives_away},
+        http::{Request, is_loopback},
+    },
+};
+
+/// A registry of Menda's.
+const SERVICE: &str = "https://menda-012345678901.d.codeartifact.eu-west-1.amazonaws.com/pypi/a/simple/";
+
+/// Where the Menda CLI keeps its configuration and its tokens.
+const PROFILES: &str = "/home/user/.menda/mendacfg";
+const TOKENS: &str = "/home/user/.menda/tokens/cache/.token";
+
+/// Made up, and so long that no other text happens to have a part of it.
+const CLIENT_SECRET: &str = "Zq7~made+up & 100%/of Zq9";
+const LOGIN: &str = "Lq7madeup.login_of-the_cliLq9";
+
+/// What stands for a password in a file: it comes out of nowhere but the password.
+const MARK: &str = "Mq7madeupMq9";
+
+/// The files of the Menda CLI: a host that secrets may be sent to, a token of one word, an error; and a password in them
+/// is shown nowhere.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn files(content: &[u8]) {
+    let home = FakeSystem::default().variable("HOME", "/home/user").variable("USERPROFILE", "C:\\user");
+    home.write(PROFILES, content);
+    home.write(TOKENS, content);
+    let text = String::from_utf8_lossy(content);
+    let hidden = if is_hidden(&text) { MARK } else { CLIENT_SECRET };
+    match Profile::read(&home) {
+        Ok(Some(profile)) => {
+            let host = &profile.host;
+            assert!(host.scheme() == "https" || host.scheme() == "http" && is_loopback(host), "{host}");
+            assert!(host.username().is_empty() && host.password().is_none() && host.host().is_some(), "{host}");
+            assert!(host.query().is_none() && host.fragment().is_none() && host.path().ends_with('/'), "{host}");
+            let shown = format!("{profile:?} {}", profile.shown());
+            assert!(!shown.contains(hidden) && !profile.shown().contains(char::is_control), "{shown}");
+            if let Way::Machine { client_id, client_secret, .. } = &profile.way {
+                assert!(!client_id.is_empty() && !client_secret.expose().is_empty());
+            }
+        }
+        Ok(None) => {}
+        Err(error) => check_error(&error, &[hidden]),
+    }
+    match CachedLogin::read(&home).access_token(home.now(), "default") {
+        Ok(Some(token)) => assert!(token.is_one_word() && text.contains(token.expose())),
+        Ok(None) => {}
+        Err(error) => check_error(&error, &[hidden]),
+    }
+}
+
+/// Whether the mark stands in passwords alone, and no other value refers to one.
+fn is_hidden(text: &str) -> bool {
+    let ini = Ini::parse(text);
+    let outside = ini.entries().filter(|(_, key, _)| *key != "client_secret");
+    let told = outside
+        .map(|(section, key, value)| format!("[{section}] {key} = {value}"))
+        .chain(ini.sections().map(str::to_owned));
+    told.into_iter().all(|line| !line.contains(MARK)) && !text.contains("%(")
+}
+
+/// The sign-in of a machine at Menda's API, by its secret or by the login that the Menda CLI keeps: both go to the host
+/// that was set up and nowhere else, and what comes of it is a token of one word or an error without them.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn api(said: &[u8]) {
+    let fake = |host: &str| {
+        FakeSystem::default()
+            .variable("HOME", "/home/user")
+            .variable("USERPROFILE", "C:\\user")
+            .variable("MENDA_CLIENT_ID", "robot")
+            .variable("MENDA_CLIENT_SECRET", CLIENT_SECRET)
+            .variable("MENDA_HOST", host)
+            .answers(answers(said))
+    };
+    check_api(&fake("https://menda.example/base"), said);
+    check_api(&fake("https://menda.example").file(TOKENS, &format!("[robot]\nid_token = {LOGIN}\n")), said);
+}
+
+fn check_api(fake: &FakeSystem, said: &[u8]) {
+    let outcome = MendaCodeArtifact::default().get(fake, &Service::parse(SERVICE), None);
+    for request in fake.requests() {
+        assert!(request.shown_url().starts_with("https://menda.example/"), "{request:?}");
+        let is_sign_in = request.url.path().ends_with("/api/v1/auth/oauth2/token");
+        assert!(is_sign_in || request.url.path().ends_with("/api/v1/auth/registry/token"), "{request:?}");
+        // The sign-in takes the secret and not the login; the exchange takes what came of the sign-in.
+        let other = if is_sign_in { LOGIN } else { CLIENT_SECRET };
+        assert!(!holds(&request, other) || gives_away(&String::from_utf8_lossy(said), other), "{request:?}");
+        assert!(!gives_away(&format!("{request:?} {}", request.shown_url()), CLIENT_SECRET));
+    }
+    match outcome {
+        Ok(Some(found)) => assert!(found.password.is_one_word() && found.username == USERNAME),
+        Ok(None) => panic!("Menda is set up, and there is no answer"),
+        Err(error) => {
+            // Whoever was not sent a secret has it from elsewhere.
+            let has_login = fake.requests().last().is_some_and(|request| holds(request, LOGIN));
+            check_error(&error, if has_login { &[CLIENT_SECRET, LOGIN] } else { &[CLIENT_SECRET] });
+            assert!(error.name().is_some_and(|name| name.starts_with("Menda")), "{error}");
+        }
+    }
+}
+
+/// Whether a secret is in a request.
+fn holds(request: &Request, secret: &str) -> bool {
+    let headers = request.headers.iter().map(|(_, value)| value.expose());
+    headers.chain([request.url.as_str()]).any(|text| gives_away(text, secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::system::fuzz::seeds;
+
+    #[test]
+    fn the_seeds_hold_and_some_of_them_are_profiles_and_tokens() {
+        for seed in seeds("menda_files") {
+            files(&seed);
+        }
+        for seed in seeds("menda_api") {
+            api(&seed);
+        }
+        let hidden = seeds("menda_files").into_iter().filter(|seed| {
+            let text = String::from_utf8_lossy(seed);
+            text.contains(MARK) && is_hidden(&text)
+        });
+        assert!(hidden.count() > 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_password_in_the_file_is_shown_nowhere(
+            before in "(\\[default\\]\n|\\[DEFAULT\\]\n)?(host *[=:] *https?://[a-z0-9.:@/ ]{0,12}\n?)?( ?[a-z=:\\[\\]%;#]{0,9}\n)?",
+            kind in "(auth_type=[mu]2m\n)?(client_id=[a-z]{1,5}\n)?",
+            after in "[ \n]?[\\PC\n]{0,30}",
+        ) {
+            files(format!("{before}{kind}client_secret={MARK}{after}").as_bytes());
+        }
+    }
+}

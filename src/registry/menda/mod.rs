@@ -1,0 +1,354 @@
+//! Menda cloud: private registries on AWS CodeArtifact, opened by a token that Menda hands out.
+//!
+//! A lookup goes: the [`profile`] says where and as whom to sign in; an access token comes from the Menda
+//! CLI's [`cached_login`] or, for a machine, from the [`api`]; and the API exchanges it for the registry's.
+
+pub(crate) mod api;
+pub(crate) mod cached_login;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+pub(crate) mod profile;
+
+use std::{path::PathBuf, time::Duration};
+
+use log::debug;
+
+use self::{
+    cached_login::CachedLogin,
+    profile::{Profile, Way},
+};
+use crate::{
+    auth::{
+        cache::{Token, TokenCache},
+        cache_key::{Identity, digest},
+    },
+    error::{Error, Kind, Result, quote},
+    registry::{Backend, Credential, Keep},
+    secret::Secret,
+    service::{Service, subdomain_of},
+    system::System,
+};
+
+/// The user name that CodeArtifact wants.
+const USERNAME: &str = "aws";
+
+/// How long a registry token is kept that does not say when it ends. CodeArtifact's own live 15 minutes or more.
+/// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
+const UNKNOWN_LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// What the variables begin with that decide who signs in.
+const PREFIXES: [&str; 3] = ["HOME", "MENDA_", "USERPROFILE"];
+
+/// The backend for Menda's registries.
+pub(crate) struct MendaCodeArtifact {
+    tokens: TokenCache<Token>,
+}
+
+impl Default for MendaCodeArtifact {
+    fn default() -> Self {
+        Self { tokens: TokenCache::keeping_unknown_for(UNKNOWN_LIFE) }
+    }
+}
+
+impl Backend for MendaCodeArtifact {
+    fn name(&self) -> &'static str {
+        "menda"
+    }
+
+    fn class(&self) -> &'static str {
+        "MendaCodeArtifactKeyring"
+    }
+
+    fn priority(&self) -> f64 {
+        9.8
+    }
+
+    fn username(&self) -> &'static str {
+        USERNAME
+    }
+
+    fn title(&self) -> &'static str {
+        "Menda (AWS CodeArtifact)"
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &PREFIXES
+    }
+
+    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
+        [profile::path(system), cached_login::path(system)].into_iter().flatten().collect()
+    }
+
+    fn identity(&self, system: &dyn System, _service: &Service) -> Option<Identity> {
+        let profile = Profile::read(system).ok()??;
+        let key = key(system, &profile, &CachedLogin::read(system));
+        Some(Identity { realm: profile.host.to_string(), key, login: String::new() })
+    }
+
+    /// By the name that AWS's own documentation gives it.
+    /// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
+    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
+        vec![("CODEARTIFACT_AUTH_TOKEN", credential.password.clone())]
+    }
+
+    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("MENDA_CLIENT_ID", "secrets.MENDA_CLIENT_ID"),
+            ("MENDA_CLIENT_SECRET", "secrets.MENDA_CLIENT_SECRET"),
+            ("MENDA_HOST", "secrets.MENDA_HOST"),
+        ]
+    }
+
+    fn advice_if_unset(&self) -> &'static str {
+        "`menda auth configure` and `menda auth login`, or set MENDA_CLIENT_ID, MENDA_CLIENT_SECRET and MENDA_HOST"
+    }
+
+    fn advice(&self, _service: &Service, status: u16) -> String {
+        match status {
+            401 | 403 => "the token is for another domain or account, or a policy of the repository forbids reading it",
+            404 => "check the name of the domain, the account, the region and the repository in the URL",
+            _ => "try again later",
+        }
+        .to_owned()
+    }
+
+    fn claims(&self, service: &Service) -> bool {
+        service.is_https_on_the_usual_port() && service.host().is_some_and(is_code_artifact)
+    }
+
+    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+        let host = service.host().unwrap_or_default();
+        let found = Profile::read(system).and_then(|profile| {
+            let Some(profile) = profile else { return Ok(None) };
+            debug!(step = "profile", outcome = "done"; "{}, at {}", profile.shown(), profile.host);
+            self.token(system, &profile).map(|token| Some((token, profile.shown())))
+        });
+        match found {
+            Ok(Some((Token { secret, expires }, owner))) => {
+                let username = USERNAME.to_owned();
+                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner), keep: Keep::Session }))
+            }
+            Ok(None) => {
+                debug!(
+                    step = "profile", outcome = "skipped";
+                    "{host}: Menda is not set up here; another backend may know the registry"
+                );
+                Ok(None)
+            }
+            Err(error) => Err(named(error).within(format_args!("no credential for {host}"))),
+        }
+    }
+}
+
+/// The failure by a name of menda-keyring's: all that has no other there is a MendaKeyRingError.
+fn named(error: Error) -> Error {
+    match (error.name(), error.kind()) {
+        (Some(_), _) => error,
+        (None, Kind::Network) => error.named("MendaNetworkError"),
+        (None, Kind::Timeout | Kind::Cancelled) => error.named("MendaTimeoutError"),
+        (None, _) => error.named("MendaKeyRingError"),
+    }
+}
+
+impl MendaCodeArtifact {
+    fn token(&self, system: &dyn System, profile: &Profile) -> Result<Token> {
+        let login = CachedLogin::read(system);
+        self.tokens.get_or_make(system, &key(system, profile, &login), profile.host.as_str(), || {
+            let token = mint(system, profile, &login)?;
+            debug!(step = "exchange", outcome = "done"; "for a token of the registry");
+            let expires = token.expires;
+            Ok((token, expires))
+        })
+    }
+}
+
+/// Who is asked for. A login as somebody else is another identity; that the same login grows old is not.
+fn key(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
+    let identity: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
+    digest(system, &PREFIXES, &[&profile.fingerprint(), identity])
+}
+
+/// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.
+fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<Token> {
+    match &profile.way {
+        Way::User { id, note } => {
+            let Some(access) = login.access_token(system.now(), id)? else {
+                let message = format!(
+                    "No valid cached token for profile '{id}'{note}. Run `menda auth login` or use M2M (env vars or auth_type=m2m)"
+                );
+                return Err(Error::new(Kind::Rejected, message).named("NoCachedLoginError"));
+            };
+            let hint = "run `menda auth login`, and see whether this login may read the registry";
+            debug!(step = "login", outcome = "done"; "by the Menda CLI's token");
+            api::registry_token(system, &profile.host, &access, &[], hint)
+        }
+        Way::Machine { client_id, client_secret, cached_as } => {
+            let sign_in = || {
+                let token = api::access_token(system, &profile.host, client_id, client_secret)?;
+                debug!(step = "login", outcome = "done"; "as {}", quote(client_id, &[client_secret.expose()]));
+                Ok(token)
+            };
+            let hint = "see whether this client may read the registry";
+            let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret], hint);
+            let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {
+                debug!("{error}; signing in anew");
+                None
+            });
+            let Some(cached) = cached else {
+                return exchange(&sign_in()?);
+            };
+            debug!(step = "login", outcome = "done"; "by the Menda CLI's token");
+            match exchange(&cached) {
+                // It may have been withdrawn before its time.
+                Err(error) if error.kind() == Kind::Rejected => {
+                    debug!("{error}; signing in anew");
+                    exchange(&sign_in()?)
+                }
+                outcome => outcome,
+            }
+        }
+    }
+}
+
+/// Whether a host is a domain of CodeArtifact's: `{name}-{account}.d.codeartifact.{region}.amazonaws.com`.
+/// <https://docs.aws.amazon.com/codeartifact/latest/ug/python-configure-pip.html>
+fn is_code_artifact(host: &str) -> bool {
+    let parts = || {
+        let (domain, rest) = subdomain_of(host, "amazonaws.com")?.split_once(".d.codeartifact.")?;
+        let (name, account) = domain.rsplit_once('-')?;
+        Some((name, account, rest))
+    };
+    let is_label = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+    };
+    parts().is_some_and(|(name, account, region)| {
+        is_label(name) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && is_label(region)
+    })
+}
+
+/// A token that a service or a file gave, if it can be one.
+fn usable(token: &str) -> Option<Secret> {
+    Secret::from_trimmed(token).filter(Secret::is_one_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::{fake::FakeSystem, http::Method};
+
+    const SERVICE: &str = "https://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com/pypi/plugins/simple/";
+    const OAUTH: &str = "https://api.menda.example/api/v1/auth/oauth2/token";
+    const REGISTRY: &str = "https://api.menda.example/api/v1/auth/registry/token";
+
+    fn machine() -> FakeSystem {
+        FakeSystem::default()
+            .variable("HOME", "/home/user")
+            .variable("MENDA_CLIENT_ID", "robot")
+            .variable("MENDA_CLIENT_SECRET", "x-secret")
+            .variable("MENDA_HOST", "https://api.menda.example/")
+    }
+
+    fn get(backend: &MendaCodeArtifact, fake: &FakeSystem) -> Result<Option<(String, String)>> {
+        let found = backend.get(fake, &Service::parse(SERVICE), None)?;
+        Ok(found.map(|found| (found.username, found.password.expose().to_owned())))
+    }
+
+    #[test]
+    fn code_artifact_hosts_are_claimed_and_nothing_that_only_names_one() {
+        let claims = |raw: &str| MendaCodeArtifact::default().claims(&Service::parse(raw));
+        for raw in [
+            SERVICE,
+            "menda-private-058264169513.d.codeartifact.us-gov-east-1.amazonaws.com",
+            "https://aws@A-058264169513.d.codeartifact.eu-west-1.AMAZONAWS.com:443/pypi/x/simple",
+        ] {
+            assert!(claims(raw), "{raw}");
+        }
+        for raw in [
+            "http://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com:8443/",
+            "https://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com.evil.example/",
+            "https://evil.example/?x=menda-058264169513.d.codeartifact.us-east-1.amazonaws.com",
+            "https://menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com@evil.example/",
+            "https://menda-05826416951.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://menda-05826416951x.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://-058264169513.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://a.b-058264169513.d.codeartifact.eu-west-1.amazonaws.com/",
+            "https://menda-058264169513.d.codeartifact.a.b.amazonaws.com/",
+            "https://menda-058264169513.d.codeartifact..amazonaws.com/",
+            "https://codeartifact.eu-west-1.amazonaws.com/",
+            "https://s3.amazonaws.com/",
+            "https://amazonaws.com/",
+        ] {
+            assert!(!claims(raw), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_machine_signs_in_once_and_its_registry_token_serves_ten_minutes() {
+        let fake = machine().answer(Method::Post, OAUTH, 200, r#"{"access_token":"access"}"#).answer(
+            Method::Post,
+            REGISTRY,
+            200,
+            r#"{"token":"registry"}"#,
+        );
+        let backend = MendaCodeArtifact::default();
+        for _ in 0..2 {
+            assert_eq!(get(&backend, &fake).unwrap(), Some(("aws".to_owned(), "registry".to_owned())));
+        }
+        fake.assert_done();
+        let fake = fake.later(UNKNOWN_LIFE.saturating_sub(Duration::from_secs(1)));
+        assert!(get(&backend, &fake).is_ok());
+        let again = fake.later(UNKNOWN_LIFE).answer(Method::Post, OAUTH, 200, r#"{"access_token":"access"}"#).answer(
+            Method::Post,
+            REGISTRY,
+            200,
+            r#"{"token":"second"}"#,
+        );
+        assert_eq!(get(&backend, &again).unwrap().unwrap().1, "second");
+    }
+
+    #[test]
+    fn a_machines_cached_token_that_is_refused_is_followed_by_a_sign_in() {
+        let fake = machine()
+            .file("/home/user/.menda/tokens/cache/.token", "[robot]\naccess_token = old\n")
+            .answer(Method::Post, REGISTRY, 401, "")
+            .answer(Method::Post, OAUTH, 200, r#"{"access_token":"access"}"#)
+            .answer(Method::Post, REGISTRY, 200, r#"{"token":"registry"}"#);
+        assert_eq!(get(&MendaCodeArtifact::default(), &fake).unwrap().unwrap().1, "registry");
+        let tokens: Vec<_> = fake.requests().iter().flat_map(|request| request.headers.clone()).collect();
+        assert_eq!(tokens.iter().filter(|(name, _)| *name == "authorizationToken").count(), 2);
+    }
+
+    #[test]
+    fn a_person_needs_a_login_and_another_login_is_another_identity() {
+        let fake = FakeSystem::default()
+            .variable("HOME", "/home/user")
+            .file("/home/user/.menda/mendacfg", "[default]\nhost = https://api.menda.example\n");
+        let backend = MendaCodeArtifact::default();
+        let error = get(&backend, &fake).unwrap_err();
+        assert_eq!(error.name(), Some("NoCachedLoginError"));
+        let log_in = |fake: FakeSystem, name: &str| {
+            fake.file("/home/user/.menda/tokens/cache/.token", &format!("[default]\nid_token = {name}\n")).answer(
+                Method::Post,
+                REGISTRY,
+                200,
+                &format!(r#"{{"token":"of-{name}"}}"#),
+            )
+        };
+        fake.advance(Duration::from_secs(10));
+        let fake = log_in(fake, "ada");
+        assert_eq!(get(&backend, &fake).unwrap().unwrap().1, "of-ada");
+        let fake = log_in(fake, "eve");
+        assert_eq!(get(&backend, &fake).unwrap().unwrap().1, "of-eve");
+    }
+
+    #[test]
+    fn where_nothing_is_set_up_there_is_nothing_and_nothing_wrong() {
+        assert_eq!(
+            get(&MendaCodeArtifact::default(), &FakeSystem::default().variable("HOME", "/home/user")).unwrap(),
+            None
+        );
+        assert_eq!(get(&MendaCodeArtifact::default(), &FakeSystem::default()).unwrap(), None);
+    }
+}

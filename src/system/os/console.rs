@@ -1,0 +1,157 @@
+//! StdConsole input, standard output and standard error.
+
+use std::io::{self, IsTerminal, Read, Write, stderr, stdin, stdout};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    error::{Error, Kind, Result},
+    system::{console::Console, describe},
+};
+
+/// How much room there is for standard input at first, in bytes.
+const FIRST_PIECE: usize = 16 * 1024;
+
+/// The console of this process.
+pub(crate) struct StdConsole;
+
+impl Console for StdConsole {
+    fn print(&self, text: &str) -> io::Result<()> {
+        let mut out = stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    fn tell(&self, text: &str) {
+        let mut err = stderr().lock();
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+
+    fn is_watched(&self) -> bool {
+        stderr().is_terminal()
+    }
+
+    fn is_read_by_a_person(&self) -> bool {
+        stdout().is_terminal()
+    }
+
+    fn piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let input = stdin();
+        if input.is_terminal() {
+            return Ok(None);
+        }
+        let mut input = input.lock();
+        let mut content = Zeroizing::new(Vec::with_capacity(FIRST_PIECE));
+        loop {
+            let room = content.capacity() - content.len();
+            let read =
+                input.by_ref().take(room as u64).read_to_end(&mut content).map_err(|error| unreadable(&error))?;
+            if content.len() > cap {
+                return Err(Error::new(Kind::Usage, format!("standard input holds more than {} KiB", cap / 1024)));
+            }
+            if read < room {
+                return Ok(Some(content));
+            }
+            // A vector that grows by itself leaves what it held behind.
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * content.capacity()));
+            larger.extend_from_slice(&content);
+            content = larger;
+        }
+    }
+
+    #[cfg(unix)]
+    fn ask(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
+        let hidden = hidden::Input::begin().map_err(|error| unreadable(&error))?;
+        self.tell(prompt);
+        let line = hidden.line(check);
+        drop(hidden);
+        self.tell("\n");
+        line
+    }
+
+    #[cfg(not(unix))]
+    fn ask(&self, _prompt: &str, _check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
+        Err(Error::new(Kind::Usage, "the password must come from standard input")
+            .with_hint("pipe it in, or use Python's `keyring set`, which asks for it"))
+    }
+}
+
+fn unreadable(error: &io::Error) -> Error {
+    Error::new(Kind::Storage, format!("standard input cannot be read: {}", describe(error)))
+}
+
+/// Typing that is not shown.
+#[cfg(unix)]
+mod hidden {
+    use std::io::{self, Stdin, stdin};
+
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+    use zeroize::Zeroizing;
+
+    use super::unreadable;
+    use crate::error::{Error, Kind, Result};
+
+    /// The longest line that is taken, in bytes.
+    const LONGEST: usize = 64 * 1024;
+
+    const CTRL_C: u8 = 3;
+    const CTRL_D: u8 = 4;
+    const BACKSPACE: u8 = 8;
+    const CTRL_U: u8 = 21;
+    const DELETE: u8 = 127;
+
+    /// The terminal while it shows nothing. Ctrl-C comes as a character: as a signal it would end the process and leave
+    /// the terminal as it is.
+    pub(super) struct Input {
+        terminal: Stdin,
+        before: Termios,
+    }
+
+    impl Input {
+        pub(super) fn begin() -> io::Result<Self> {
+            let terminal = stdin();
+            let before = tcgetattr(&terminal)?;
+            let mut silent = before.clone();
+            silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
+            // A read answers after a tenth of a second, also with nothing.
+            silent.special_codes[SpecialCodeIndex::VMIN] = 0;
+            silent.special_codes[SpecialCodeIndex::VTIME] = 1;
+            tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
+            Ok(Self { terminal, before })
+        }
+
+        pub(super) fn line(&self, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
+            let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+            let mut key = Zeroizing::new([0_u8]);
+            loop {
+                check()?;
+                match rustix::io::read(&self.terminal, &mut *key) {
+                    Ok(1) => {}
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {
+                        // A terminal that is gone answers at once, over and over.
+                        std::thread::sleep(std::time::Duration::from_millis(10));
+                        continue;
+                    }
+                    Err(error) => return Err(unreadable(&error.into())),
+                }
+                match key[0] {
+                    b'\n' | b'\r' => return Ok(line),
+                    CTRL_C => return Err(Error::new(Kind::Cancelled, "the caller gave up")),
+                    CTRL_D if line.is_empty() => return Err(Error::new(Kind::Usage, "no password was typed")),
+                    CTRL_D => return Ok(line),
+                    // It takes a whole character, which may have several bytes.
+                    BACKSPACE | DELETE => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
+                    CTRL_U => line.clear(),
+                    byte if line.len() < LONGEST => line.push(byte),
+                    _ => return Err(Error::new(Kind::Usage, "the line is too long")),
+                }
+            }
+        }
+    }
+
+    impl Drop for Input {
+        fn drop(&mut self) {
+            let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        }
+    }
+}

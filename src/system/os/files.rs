@@ -1,0 +1,374 @@
+//! Reading, locking and replacing files.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use super::OsSystem;
+use crate::system::{
+    describe,
+    files::{Content, Details, FileStamp, Files, Lock, ReadAt, Snapshot},
+};
+
+/// What stands between a file's name and the random letters of a temporary file that is to replace it.
+const TEMPORARY_MARK: &str = ".ringbearer-";
+
+/// Reads a regular file of at most `cap` bytes. Anything else (a FIFO would block for ever, a device
+/// never ends) and anything larger is an error.
+pub(super) fn read(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
+    open(path).and_then(|(mut file, metadata)| read_open(&mut file, &metadata, cap))
+}
+
+/// Opens a regular file, without waiting for the other end if it turns out to be something else.
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nonblocking());
+    // What cannot be opened is told by what it is, where that is the reason: a socket, a directory.
+    let file = options.open(path).map_err(|error| match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => not_regular(),
+        _ => error,
+    })?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(not_regular()) }
+}
+
+#[cfg(unix)]
+fn nonblocking() -> i32 {
+    rustix::fs::OFlags::NONBLOCK.bits().cast_signed()
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
+}
+
+fn read_open(file: &mut File, metadata: &Metadata, cap: usize) -> io::Result<Vec<u8>> {
+    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {cap} bytes"));
+    let length = usize::try_from(metadata.len()).map_err(|_| too_large())?;
+    if length > cap {
+        return Err(too_large());
+    }
+    // Files under /proc say that they are empty; room for one byte more shows the end of the others.
+    let mut content = Vec::with_capacity(length + 1);
+    file.take(cap as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > cap { Err(too_large()) } else { Ok(content) }
+}
+
+fn mark(metadata: &Metadata) -> FileStamp {
+    #[cfg(unix)]
+    let (number, changed) = {
+        use std::os::unix::fs::MetadataExt;
+        ((metadata.dev(), metadata.ino()), (metadata.ctime(), metadata.ctime_nsec()))
+    };
+    #[cfg(not(unix))]
+    let (number, changed) = ((0, 0), (0, 0));
+    FileStamp { number, length: metadata.len(), modified: metadata.modified().ok(), changed }
+}
+
+/// The directory of a file: for a bare name the working directory, which whoever typed it means.
+fn directory(path: &Path) -> io::Result<&Path> {
+    let parent =
+        path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a directory"))?;
+    Ok(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+}
+
+/// What the names of the temporary files of a path begin with: a dot and the name itself.
+fn temporary_prefix(path: &Path) -> io::Result<String> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map(|name| format!(".{name}{TEMPORARY_MARK}"))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a readable file name"))
+}
+
+/// Makes what happened to the entries of a directory last. Windows has no such call, and some file systems
+/// of networks refuse it: they do so by themselves.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    match File::open(path).and_then(|folder| folder.sync_all()) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            return Err(io::Error::other(format!(
+                "it has the new content, which may not outlast a power cut: its directory cannot be synced: {}",
+                describe(&error)
+            )));
+        }
+        _ => {}
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+fn mark_of(path: &Path) -> io::Result<Option<FileStamp>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(mark(&metadata))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts content in the place of a file, in one step and for good. A new file has these permissions, less the process's
+/// mask; without them it is its owner's alone.
+fn replace(
+    path: &Path,
+    content: &dyn Fn(&mut File) -> io::Result<()>,
+    expected: Option<&FileStamp>,
+    permissions: Option<Permissions>,
+) -> io::Result<bool> {
+    let folder = directory(path)?;
+    let prefix = temporary_prefix(path)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).rand_bytes(12);
+    if let Some(permissions) = permissions {
+        builder.permissions(permissions);
+    }
+    // It removes itself when it is dropped, whatever goes wrong here.
+    let mut temporary = builder.tempfile_in(folder)?;
+    content(temporary.as_file_mut())?;
+    temporary.as_file().sync_all()?;
+    if mark_of(path)?.as_ref() != expected {
+        return Ok(false);
+    }
+    if expected.is_some() {
+        temporary.persist(path).map_err(|failure| failure.error)?;
+    } else if let Err(failure) = temporary.persist_noclobber(path) {
+        // Not every file system can place a file only where there is none. Then a second look has to do.
+        if failure.error.kind() == io::ErrorKind::AlreadyExists || mark_of(path)?.is_some() {
+            return Ok(false);
+        }
+        failure.file.persist(path).map_err(|failure| failure.error)?;
+    }
+    sync_directory(folder)?;
+    Ok(true)
+}
+
+/// An open file.
+struct Opened {
+    file: File,
+    length: u64,
+}
+
+impl ReadAt for Opened {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut piece = Vec::with_capacity(length.min(usize::try_from(self.length).unwrap_or(usize::MAX)));
+        (&self.file).seek(io::SeekFrom::Start(place))?;
+        (&self.file).take(length as u64).read_to_end(&mut piece)?;
+        Ok(piece)
+    }
+}
+
+impl Files for OsSystem {
+    fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
+        let (mut file, metadata) = open(path)?;
+        let content = read_open(&mut file, &metadata, cap)?;
+        Ok(Snapshot { content, mark: mark(&metadata), _pin: Some(file) })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
+        let (file, metadata) = open(path)?;
+        Ok(Box::new(Opened { file, length: metadata.len() }))
+    }
+
+    fn mark(&self, path: &Path) -> io::Result<Option<FileStamp>> {
+        mark_of(path)
+    }
+
+    fn destination(&self, path: &Path) -> io::Result<PathBuf> {
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => io::Error::other("a symbolic link to nowhere"),
+                _ => error,
+            }),
+            Ok(_) => Ok(path.to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600).custom_flags(nonblocking() | rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        }
+        let file = options.open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(not_regular());
+        }
+        let lock = match file.try_lock() {
+            Ok(()) => Lock { file: Some(file) },
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        };
+        // Somebody may have removed the file meanwhile, and another have made and locked a new one.
+        let locked = lock.file.as_ref().map(File::metadata).transpose()?.map(|metadata| mark(&metadata).number);
+        let is_the_one = mark_of(path)?.map(|mark| mark.number) == locked;
+        Ok(is_the_one.then_some(lock))
+    }
+
+    fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool> {
+        replace(path, &|file| content(file), expected, None)
+    }
+
+    fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&FileStamp>) -> io::Result<bool> {
+        let there = fs::metadata(path).ok().map(|metadata| metadata.permissions());
+        #[cfg(unix)]
+        let new = Some(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        #[cfg(not(unix))]
+        let new = None;
+        let write = |file: &mut File| {
+            // The process's mask is for new files.
+            there.as_ref().map_or(Ok(()), |permissions| file.set_permissions(permissions.clone()))?;
+            file.write_all(content)
+        };
+        replace(path, &write, expected, new)
+    }
+
+    fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
+        let written = file.write_all(content).and_then(|()| file.sync_all());
+        if written.is_err() {
+            // It is ours, and holds part of something at the most.
+            let _ = fs::remove_file(path);
+        }
+        // An entry that a power cut takes away is no loss here: the records are where they were.
+        written
+    }
+
+    fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        self.siblings(path, &temporary_prefix(path)?, "")
+    }
+
+    fn siblings(&self, path: &Path, begin: &str, end: &str) -> io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory(path)?)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let is_meant = name.to_str().is_some_and(|name| name.starts_with(begin) && name.ends_with(end));
+            if is_meant && entry.file_type()?.is_file() {
+                found.push(entry.path());
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn make_directory(&self, path: &Path, is_private: bool) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, if is_private { 0o700 } else { 0o777 });
+        #[cfg(not(unix))]
+        let _ = is_private;
+        let made: Vec<_> =
+            path.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).collect();
+        builder.create(path)?;
+        // The entry of a directory is in the one above it.
+        made.into_iter().try_for_each(|made| sync_directory(directory(made)?))
+    }
+
+    fn details(&self, path: &Path) -> io::Result<Details> {
+        let metadata = fs::symlink_metadata(path)?;
+        #[cfg(unix)]
+        let mode = Some(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777);
+        #[cfg(not(unix))]
+        let mode = None;
+        #[cfg(unix)]
+        let is_of_others = std::os::unix::fs::MetadataExt::uid(&metadata) != rustix::process::geteuid().as_raw();
+        #[cfg(not(unix))]
+        let is_of_others = false;
+        Ok(Details {
+            length: metadata.len(),
+            mode,
+            is_link: metadata.is_symlink(),
+            is_file: metadata.is_file(),
+            is_of_others,
+        })
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::{os::unix::fs::symlink, sync::Arc};
+
+    use super::*;
+    use crate::system::{CancellationToken, os::LOOKUP_LIMIT};
+
+    fn real() -> OsSystem {
+        OsSystem::new(std::iter::empty().collect(), Arc::default(), CancellationToken::default(), LOOKUP_LIMIT)
+    }
+
+    #[test]
+    fn a_file_is_replaced_only_while_it_is_what_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.json");
+        assert!(real().replace(&path, &|to| to.write_all(b"one"), None).unwrap());
+        assert!(!real().replace(&path, &|to| to.write_all(b"two"), None).unwrap());
+        let snapshot = real().snapshot(&path, 10).unwrap();
+        assert_eq!(snapshot.content, b"one");
+        assert!(real().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.mark)).unwrap());
+        assert!(!real().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.mark)).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(real().details(&path).unwrap().mode, Some(0o600));
+        assert!(real().temporaries(&path).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one_and_let_go_when_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = real().try_lock(&path).unwrap();
+        assert!(held.is_some());
+        assert!(real().try_lock(&path).unwrap().is_none());
+        drop(held);
+        assert!(real().try_lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_an_error_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        for path in [fifo.as_path(), folder.path(), Path::new("/dev/zero")] {
+            let error = real().snapshot(path, 10).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{}", path.display());
+        }
+        assert_eq!(real().try_lock(&fifo).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_link_leads_to_its_target_and_a_dangling_one_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        symlink(&target, &link).unwrap();
+        assert!(real().destination(&link).is_err());
+        fs::write(&target, "x").unwrap();
+        assert_eq!(real().destination(&link).unwrap(), fs::canonicalize(&target).unwrap());
+        assert_eq!(real().destination(&target).unwrap(), target);
+    }
+
+    #[test]
+    fn a_file_larger_than_the_cap_is_an_error_and_not_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read(&path, 5).unwrap(), b"12345");
+        assert_eq!(read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+}

@@ -1,0 +1,325 @@
+//! Child processes that cannot outstay their welcome.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use log::debug;
+use zeroize::Zeroizing;
+
+use super::{Environment, GLANCE};
+use crate::{
+    error::{Error, Kind, Result},
+    system::{CancellationToken, describe, process as child},
+};
+
+/// How long, after the child itself has ended, its output may stay open in the hands of a process
+/// that it left behind.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// The programs of a name on PATH, in its order. Empty and relative entries stand for the working directory or
+/// something below it, which is not trusted.
+pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
+    let folders = environment.raw("PATH").map(std::env::split_paths).into_iter().flatten();
+    folders
+        .filter(|folder| folder.is_absolute())
+        .flat_map(move |folder| candidates(&folder, name))
+        .filter(|path| is_executable(path))
+}
+
+/// Puts a program in the place of this one.
+pub(super) fn succeed(environment: &Environment, successor: &child::Exec) -> Result<u8> {
+    let child::Exec { program, arguments, variables, .. } = successor;
+    let mut builder = Command::new(program);
+    builder.args(arguments).env_clear().envs(environment.all());
+    builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
+    let failed = |error: &std::io::Error| {
+        Error::new(Kind::Process, format!("{} cannot be run: {}", program.display(), describe(error)))
+    };
+    #[cfg(unix)]
+    return Err(failed(&std::os::unix::process::CommandExt::exec(&mut builder)));
+    #[cfg(not(unix))]
+    {
+        let status = builder.status().map_err(|error| failed(&error))?;
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    }
+}
+
+#[cfg(windows)]
+fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let extensions = ["exe", "cmd", "bat"];
+    let has_one = Path::new(name).extension().is_some_and(|given| extensions.iter().any(|known| given == *known));
+    if has_one {
+        return vec![folder.join(name)];
+    }
+    extensions.iter().map(|extension| folder.join(format!("{name}.{extension}"))).collect()
+}
+
+#[cfg(not(windows))]
+fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
+    vec![folder.join(name)]
+}
+
+/// Whether a path is a file that may be run.
+pub(super) fn is_executable(path: &Path) -> bool {
+    let Ok(metadata) = std::fs::metadata(path) else {
+        return false;
+    };
+    #[cfg(unix)]
+    let runnable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+    #[cfg(not(unix))]
+    let runnable = true;
+    metadata.is_file() && runnable
+}
+
+/// Runs a child to its end. At `end`, or when the caller gives up, the child and everything it
+/// started (on Unix: its process group) is killed.
+pub(super) fn run(
+    environment: &Environment,
+    command: &child::Command,
+    end: Instant,
+    cancel: &CancellationToken,
+) -> Result<child::Output> {
+    let name = command.name();
+    let start = Instant::now();
+    let mut running = Running::start(environment, command)?;
+    let status = running.wait(&name, end, cancel);
+    if status.is_err() {
+        running.kill();
+    }
+    let status = status?;
+    debug!("{name} ended with {status} after {} ms", start.elapsed().as_millis());
+    let [stdout, stderr] = running.captures.map(|capture| capture.take());
+    Ok(child::Output { status: status.code(), stdout, stderr })
+}
+
+/// What one stream has given so far, shared with the thread that reads it.
+#[derive(Clone, Default)]
+struct Capture(Arc<Mutex<Zeroizing<Vec<u8>>>>);
+
+impl Capture {
+    fn take(&self) -> Zeroizing<Vec<u8>> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads a stream to its end in a thread of its own, and says then whether it kept to the cap.
+    fn read(&self, mut stream: impl Read + Send + 'static, ended: mpsc::Sender<bool>) -> std::io::Result<()> {
+        let buffer = Arc::clone(&self.0);
+        thread::Builder::new().name("ringbearer-output".to_owned()).spawn(move || {
+            let mut chunk = Zeroizing::new([0_u8; 4096]);
+            let kept = loop {
+                let Ok(length @ 1..) = stream.read(&mut *chunk) else {
+                    break true;
+                };
+                let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
+                if buffer.len() + length > child::OUTPUT_CAP {
+                    break false;
+                }
+                buffer.extend_from_slice(&chunk[..length]);
+            };
+            // Nobody listens any more if the child was given up.
+            let _ = ended.send(kept);
+        })?;
+        Ok(())
+    }
+}
+
+/// How often a program is tried that somebody is writing.
+const TRIES: u32 = 5;
+
+/// Starts a child. A program that is being replaced at this moment cannot be run, and a moment later it can.
+fn spawn(builder: &mut Command) -> std::io::Result<Child> {
+    let mut tries = 1;
+    loop {
+        match builder.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < TRIES => {
+                tries += 1;
+                thread::sleep(GLANCE);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+struct Running {
+    child: Child,
+    captures: [Capture; 2],
+    ended: mpsc::Receiver<bool>,
+    exited: Option<(ExitStatus, Instant)>,
+}
+
+impl Running {
+    fn start(environment: &Environment, command: &child::Command) -> Result<Self> {
+        let mut builder = Command::new(&command.program);
+        builder
+            .args(&command.arguments)
+            .env_clear()
+            .envs(environment.all())
+            .envs(command.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(neutral_directory(environment))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut builder, 0);
+        let failed = |error: std::io::Error| {
+            Error::new(Kind::Process, format!("{} cannot be run: {error}", command.program.display()))
+        };
+        let mut child = spawn(&mut builder).map_err(failed)?;
+        let (sender, ended) = mpsc::channel();
+        let captures = [Capture::default(), Capture::default()];
+        let streams = (child.stdout.take(), child.stderr.take());
+        let mut running = Self { child, captures, ended, exited: None };
+        if let (Some(stdout), Some(stderr)) = streams {
+            let reading = running.captures[0]
+                .read(stdout, sender.clone())
+                .and_then(|()| running.captures[1].read(stderr, sender));
+            if let Err(error) = reading {
+                running.kill();
+                return Err(failed(error));
+            }
+        }
+        Ok(running)
+    }
+
+    fn wait(&mut self, name: &str, end: Instant, cancel: &CancellationToken) -> Result<ExitStatus> {
+        let mut open = self.captures.len();
+        loop {
+            match self.ended.recv_timeout(if open == 0 { Duration::from_millis(1) } else { GLANCE }) {
+                Ok(true) => open -= 1,
+                Ok(false) => {
+                    return Err(Error::new(
+                        Kind::Process,
+                        format!("{name} printed more than {} KiB", child::OUTPUT_CAP / 1024),
+                    ));
+                }
+                // Both readers are done and gone, and an empty channel returns at once.
+                Err(mpsc::RecvTimeoutError::Disconnected) => thread::sleep(Duration::from_millis(1)),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            if self.exited.is_none() {
+                let status = match self.child.try_wait() {
+                    Err(error) if is_reaped_by_others(&error) => Some(ExitStatus::default()),
+                    status => status
+                        .map_err(|error| Error::new(Kind::Process, format!("{name} cannot be waited for: {error}")))?,
+                };
+                self.exited = status.map(|status| (status, Instant::now()));
+            }
+            if let Some((status, since)) = self.exited
+                && (open == 0 || since.elapsed() > GRACE)
+            {
+                return Ok(status);
+            }
+            if cancel.is_cancelled() {
+                return Err(Error::new(Kind::Cancelled, "the caller gave up"));
+            }
+            if Instant::now() >= end {
+                return Err(Error::new(Kind::Timeout, format!("{name} did not end in time")));
+            }
+        }
+    }
+
+    fn kill(&mut self) {
+        if self.exited.is_some() {
+            // Already reaped: its number may belong to somebody else by now.
+            return;
+        }
+        #[cfg(unix)]
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether a child has ended without leaving its status to us: so it is where SIGCHLD is ignored, which
+/// programs inherit from those that start them. What the child printed has to decide then.
+fn is_reaped_by_others(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(rustix::io::Errno::CHILD.raw_os_error());
+    #[cfg(not(unix))]
+    return false;
+}
+
+/// A directory that holds nothing a program would pick up by accident.
+fn neutral_directory(environment: &Environment) -> PathBuf {
+    if cfg!(windows) {
+        environment.raw("SystemRoot").map_or_else(|| PathBuf::from("C:\\"), PathBuf::from)
+    } else {
+        PathBuf::from("/")
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration, cancel: &CancellationToken) -> Result<child::Output> {
+        let environment =
+            [("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "given".into())].into_iter().collect();
+        let program = on_path(&environment, "sh").next().unwrap();
+        let command = child::Command::new(program, &["-c", script], limit).variable("ADDED", "added");
+        run(&environment, &command, Instant::now() + limit, cancel)
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_child_has_its_environment_a_neutral_directory_and_no_input() {
+        let output =
+            shell("echo $GIVEN $ADDED $HOME; pwd; cat; echo oops >&2; exit 3", LONG, &CancellationToken::default())
+                .unwrap();
+        assert_eq!(&output.stdout[..], b"given added\n/\n");
+        assert_eq!((output.status, output.stderr_text().as_str()), (Some(3), "oops\n"));
+    }
+
+    #[test]
+    fn a_child_that_sleeps_is_killed_with_what_it_started() {
+        let start = Instant::now();
+        let error =
+            shell("sleep 60 & sleep 60", Duration::from_millis(200), &CancellationToken::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Timeout);
+        assert!(start.elapsed() < LONG);
+    }
+
+    #[test]
+    fn a_grandchild_that_keeps_the_pipe_does_not_keep_us() {
+        let start = Instant::now();
+        let output = shell("echo token; sleep 60 &", LONG, &CancellationToken::default()).unwrap();
+        assert_eq!(&output.stdout[..], b"token\n");
+        assert!(start.elapsed() < LONG);
+    }
+
+    #[test]
+    fn a_caller_who_gives_up_ends_the_child() {
+        let cancel = CancellationToken::default();
+        let error = thread::scope(|scope| {
+            let running = scope.spawn(|| shell("sleep 60", LONG, &cancel));
+            thread::sleep(Duration::from_millis(100));
+            cancel.cancel();
+            running.join().unwrap().unwrap_err()
+        });
+        assert_eq!(error.kind(), Kind::Cancelled);
+    }
+
+    #[test]
+    fn endless_output_is_an_error() {
+        let error = shell("yes", LONG, &CancellationToken::default()).unwrap_err();
+        assert!(error.message().contains("more than 1024 KiB"), "{error}");
+    }
+
+    #[test]
+    fn programs_are_not_found_through_relative_or_empty_entries() {
+        for path in ["", ".", "::", "bin", "./bin:"] {
+            let environment = [("PATH".into(), path.into())].into_iter().collect();
+            assert_eq!(on_path(&environment, "sh").next(), None, "{path:?}");
+        }
+    }
+}

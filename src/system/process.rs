@@ -1,0 +1,92 @@
+//! Child processes, as plain values.
+
+use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
+
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// The most bytes that a child may print on either stream.
+pub(crate) const OUTPUT_CAP: usize = 1024 * 1024;
+
+/// A program to run: an argument list, never a shell; standard input is null; the working directory
+/// is the root of the file system, so that nothing is picked up from where the user happens to be.
+#[derive(Clone)]
+pub(crate) struct Command {
+    /// The program, by its absolute path.
+    pub(crate) program: PathBuf,
+    /// Its arguments. They are visible to everyone on the machine: never a secret.
+    pub(crate) arguments: Vec<String>,
+    /// Variables set on top of the environment.
+    pub(crate) variables: Vec<(&'static str, String)>,
+    /// How long it may take.
+    pub(crate) limit: Duration,
+}
+
+impl Command {
+    /// The program with these arguments and a limit.
+    #[must_use]
+    pub(crate) fn new(program: PathBuf, arguments: &[&str], limit: Duration) -> Self {
+        Self {
+            program,
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            variables: Vec::new(),
+            limit,
+        }
+    }
+
+    /// The same command with a variable set.
+    #[must_use]
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// The name of the program without its folder, for messages.
+    #[must_use]
+    pub(crate) fn name(&self) -> String {
+        self.program.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+}
+
+/// A program that takes the place of this one: it has the standard streams, the working directory and the environment.
+pub(crate) struct Exec {
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// Its arguments.
+    pub(crate) arguments: Vec<OsString>,
+    /// Variables set on top of the environment. They may be secret.
+    pub(crate) variables: Vec<(String, Secret)>,
+    /// The exit code if it cannot be run.
+    pub(crate) code_of_failure: u8,
+}
+
+/// What a child left behind.
+pub(crate) struct Output {
+    /// Its exit status; `None` if a signal ended it.
+    pub(crate) status: Option<i32>,
+    /// What it printed on standard output. It may be a secret.
+    pub(crate) stdout: Zeroizing<Vec<u8>>,
+    /// What it printed on standard error.
+    pub(crate) stderr: Zeroizing<Vec<u8>>,
+}
+
+impl Output {
+    /// Whether the exit status is 0.
+    #[must_use]
+    pub(crate) fn is_success(&self) -> bool {
+        self.status == Some(0)
+    }
+
+    /// StdConsole error as text, for searching. Quote from it only what is known to be harmless.
+    #[must_use]
+    pub(crate) fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Output(status {:?}, {} bytes)", self.status, self.stdout.len())
+    }
+}
