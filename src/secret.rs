@@ -31,12 +31,6 @@ impl Secret {
         (!value.is_empty()).then(|| Self::new(value.to_owned()))
     }
 
-    /// Whether it is one word that a header can carry, as every token is: printable ASCII without blanks.
-    #[must_use]
-    pub(crate) fn is_one_word(&self) -> bool {
-        !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
-    }
-
     /// The secret itself.
     #[must_use]
     pub(crate) fn expose(&self) -> &str {

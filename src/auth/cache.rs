@@ -1,4 +1,4 @@
-//! Tokens that end, and a cache in which each is made once.
+//! A cache in which each token is made once.
 
 use std::{
     collections::HashMap,
@@ -9,25 +9,8 @@ use std::{
 use crate::{
     auth::cache_mode::Caching,
     error::{Error, Result},
-    secret::Secret,
     system::{CancellationToken, System},
 };
-
-/// A token and, where it is known, when it ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Token {
-    /// The token itself.
-    pub(crate) secret: Secret,
-    /// When the service stops accepting it.
-    pub(crate) expires: Option<SystemTime>,
-}
-
-/// A moment as JSON documents write it (RFC 3339), from 1970 on.
-#[must_use]
-pub(crate) fn moment(text: &str) -> Option<SystemTime> {
-    let seconds = text.parse::<jiff::Timestamp>().ok()?.as_second();
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
-}
 
 /// How long a token of unknown end is kept. Azure's live 60 minutes or more
 /// (artifacts-keyring-nofuss 0.4 kept every token for this long).
@@ -299,14 +282,6 @@ mod tests {
         let mut keys: Vec<_> = lock(&cache.slots).keys().cloned().collect();
         keys.sort();
         assert_eq!(keys, ["other", "third"]);
-    }
-
-    #[test]
-    fn moments_before_1970_and_nonsense_are_none() {
-        assert_eq!(moment("1970-01-01T00:01:00.5Z"), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
-        for text in ["0001-01-01T00:00:00Z", "", "tomorrow", "2026-11-22"] {
-            assert_eq!(moment(text), None, "{text}");
-        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What every sign-in needs, whatever the registry.
 
+pub(crate) mod access_token;
 pub(crate) mod cache;
 pub(crate) mod cache_key;
 pub(crate) mod cache_mode;
@@ -8,3 +9,4 @@ pub(crate) mod job_token;
 pub(crate) mod jwt;
 pub(crate) mod oauth;
 pub(crate) mod private_file;
+pub(crate) mod timestamp;

@@ -1,12 +1,12 @@
 //! The OAuth 2.0 token endpoint (RFC 6749, sections 3.2 and 5).
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    auth::cache::Token,
+    auth::{access_token::AccessToken, timestamp},
     error::{Error, Kind, Result, quote},
     secret::Secret,
     system::{
@@ -22,7 +22,7 @@ const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
 /// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
 ///
 /// A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
-pub(crate) fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str, &str)]) -> Result<Token> {
+pub(crate) fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str, &str)]) -> Result<AccessToken> {
     let request = Request::post_form(endpoint.clone(), fields).header("Accept", "application/json");
     let secrets: Vec<_> =
         fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| *value).collect();
@@ -31,22 +31,18 @@ pub(crate) fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str
 
 /// Reads the answer of a token endpoint, or of a metadata service that answers in the same form.
 /// `secrets` went into the request and are not repeated in an error.
-pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) -> Result<Token> {
+pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) -> Result<AccessToken> {
     if !response.is_success() {
         return Err(refusal(response, secrets));
     }
     let answer: Answer = response.json()?;
-    let secret = Secret::from_trimmed(answer.access_token.expose())
-        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered with an empty token", response.host)))?;
-    let expires = answer
-        .expires_on
-        .and_then(|seconds| seconds.number())
-        .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
-        .or_else(|| {
-            let seconds = answer.expires_in.and_then(|seconds| seconds.number())?;
-            system.now().checked_add(Duration::from_secs(seconds))
-        });
-    Ok(Token { secret, expires })
+    let token = AccessToken::parse(answer.access_token.expose())
+        .map_err(|malformed| Error::new(Kind::Protocol, format!("{} answered with {malformed}", response.host)))?;
+    let expires = answer.expires_on.and_then(|seconds| seconds.number()).and_then(timestamp::unix).or_else(|| {
+        let seconds = answer.expires_in.and_then(|seconds| seconds.number())?;
+        system.now().checked_add(Duration::from_secs(seconds))
+    });
+    Ok(token.expiring(expires))
 }
 
 #[derive(Deserialize)]
@@ -112,7 +108,7 @@ mod tests {
 
     const ENDPOINT: &str = "https://login.example/t/token";
 
-    fn ask(fake: &FakeSystem) -> Result<Token> {
+    fn ask(fake: &FakeSystem) -> Result<AccessToken> {
         request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")])
     }
 
@@ -121,8 +117,8 @@ mod tests {
         let fake =
             FakeSystem::default().answer(Method::Post, ENDPOINT, 200, r#"{"access_token":"t","expires_in":"60"}"#);
         let token = ask(&fake).unwrap();
-        assert_eq!(token.secret.expose(), "t");
-        assert_eq!(token.expires, Some(fake.now() + Duration::from_secs(60)));
+        assert_eq!(token.secret().expose(), "t");
+        assert_eq!(token.expires(), Some(fake.now() + Duration::from_secs(60)));
         assert_eq!(&fake.requests()[0].body[..], b"client_secret=a%26b");
     }
 

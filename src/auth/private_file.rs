@@ -5,8 +5,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::{
+    auth::access_token::AccessToken,
     error::{Error, Kind, Result},
-    secret::Secret,
     system::System,
 };
 
@@ -31,9 +31,9 @@ pub(crate) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Ze
 }
 
 /// Reads a file with one token in it.
-pub(crate) fn read_token(system: &dyn System, variable: &str, path: &str) -> Result<Secret> {
-    Secret::from_utf8_trimmed(&read(system, variable, path)?)
-        .ok_or_else(|| broken(variable, path, "is empty or not text"))
+pub(crate) fn read_token(system: &dyn System, variable: &str, path: &str) -> Result<AccessToken> {
+    AccessToken::parse(&*read(system, variable, path)?)
+        .map_err(|malformed| broken(variable, path, &format!("holds {malformed}")))
 }
 
 /// What is wrong with a file that [`read`] has read, so that its path may be shown.
@@ -69,6 +69,6 @@ mod tests {
             "VARIABLE names /run/token, which cannot be read: entity not found; correct or unset VARIABLE"
         );
         let error = read_token(&FakeSystem::default().file("/run/token", " \n"), "VARIABLE", "/run/token").unwrap_err();
-        assert!(error.message().ends_with("which is empty or not text"));
+        assert!(error.message().ends_with("which holds nothing"));
     }
 }

@@ -14,7 +14,7 @@ use super::{
     providers::azure_cli::state,
 };
 use crate::{
-    auth::jwt::token_of,
+    auth::{access_token::AccessToken, jwt::token_of},
     error::Result,
     registry::{Backend, Credential},
     service::Service,
@@ -199,13 +199,13 @@ pub fn azure_cli(files: &[u8]) {
     let Ok(tenant) = Tenant::new(TENANT) else { panic!("it is a tenant") };
     let Ok(found) = state::token(&fake, &tenant) else { return };
     let soon = fake.now() + Duration::from_secs(5 * 60);
-    assert!(found.expires.is_some_and(|end| end >= soon));
+    assert!(found.expires().is_some_and(|end| end >= soon));
     // What is passed over need not be text.
     let tokens = String::from_utf8_lossy(tokens);
     let kept: Value = serde_json::from_str(&tokens).unwrap_or_default();
     let is_it = |entry: &&Value| {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-        entry.get("secret").and_then(Value::as_str) == Some(found.secret.expose())
+        entry.get("secret").and_then(Value::as_str) == Some(found.secret().expose())
             && text("realm") == TENANT
             && text("target").contains(entra::AZURE_DEVOPS)
             && text("expires_on").parse().is_ok_and(|end| SystemTime::UNIX_EPOCH + Duration::from_secs(end) >= soon)
@@ -252,7 +252,10 @@ fn holds(request: &Request, secret: &str) -> bool {
 fn check_outcome(fake: &FakeSystem, outcome: Result<Option<Credential>>, secrets: &[&str]) -> Option<Credential> {
     match outcome {
         Ok(found) => {
-            assert!(found.as_ref().is_none_or(|found| found.password.is_one_word()), "the password is no token");
+            assert!(
+                found.as_ref().is_none_or(|found| AccessToken::parse(found.password.expose()).is_ok()),
+                "the password is no token"
+            );
             found
         }
         Err(error) => {

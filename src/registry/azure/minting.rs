@@ -20,10 +20,7 @@ use super::{
     session,
 };
 use crate::{
-    auth::{
-        chain::{Exhausted, ask_in_turn},
-        jwt::Claims,
-    },
+    auth::chain::{Exhausted, ask_in_turn},
     error::{Error, Kind, Result},
     registry::{Credential, Keep},
     system::System,
@@ -109,19 +106,15 @@ impl<'lookup> Minting<'lookup> {
     /// Makes a credential of what a provider gave, which signs in or has it ready. A user's bearer is exchanged;
     /// everything else is a password as it is.
     fn accept(&self, provider: &'static str, grant: Grant, signs_in: bool) -> Result<Credential> {
-        if grant.secret().expose().contains(char::is_control) {
-            return Err(Error::new(Kind::Rejected, "it gives something of several lines, which is no token"));
-        }
         let token = match grant {
-            Grant::Password { username, password } => {
+            Grant::Password { username, token } => {
                 debug!(step = provider, outcome = "gives"; "a password, which is used as it is");
-                let expires = super::expiry(None, &password);
+                let (expires, password) = (token.expires(), token.into_secret());
                 return Ok(Credential { username, password, expires, owner: None, keep: Keep::Nobody });
             }
             Grant::Bearer(token) => token,
         };
-        let claims = Claims::read(&token.secret);
-        let expires = token.expires.or_else(|| claims.as_ref()?.expires());
+        let (claims, expires) = (token.claims(), token.expires());
         self.check_end(expires)?;
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
@@ -132,17 +125,18 @@ impl<'lookup> Minting<'lookup> {
                 "the token of {shown_account}, a service principal, which is used as it is"
             );
             let (username, keep) = (BEARER_USERNAME.to_owned(), if signs_in { keep } else { Keep::Nobody });
-            return Ok(Credential { username, password: token.secret, expires, owner: account, keep });
+            return Ok(Credential { username, password: token.into_secret(), expires, owner: account, keep });
         }
         debug!(step = provider, outcome = "gives"; "the token of {shown_account}");
         let authority = self.discovery()?.authority;
-        let session = session::exchange(self.system, &authority, self.feed, &token.secret, account.as_deref())?;
+        let session = session::exchange(self.system, &authority, self.feed, token.secret(), account.as_deref())?;
         debug!(
             step = "exchange", outcome = "done";
             "for a token of {} that {}", self.feed.shown(), self.feed.access()
         );
         let username = SESSION_USERNAME.to_owned();
-        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account, keep })
+        let expires = session.expires();
+        Ok(Credential { username, password: session.into_secret(), expires, owner: account, keep })
     }
 
     /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that

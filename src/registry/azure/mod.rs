@@ -16,7 +16,7 @@ pub(crate) mod minting;
 pub(crate) mod providers;
 pub(crate) mod session;
 
-use std::{path::PathBuf, time::SystemTime};
+use std::path::PathBuf;
 
 use log::debug;
 
@@ -26,7 +26,7 @@ use self::{
     providers::{Choice, azd, azure_cli::state},
 };
 use crate::{
-    auth::{cache::TokenCache, cache_key::Identity, jwt::Claims},
+    auth::{cache::TokenCache, cache_key::Identity},
     error::{Kind, Result},
     registry::{Backend, Credential},
     secret::Secret,
@@ -151,9 +151,4 @@ impl AzureArtifacts {
 /// Whether a text has the form of a GUID, as Azure writes tenants, projects and feeds.
 fn is_guid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
-/// The end of a token: as the service says, or as the token itself does.
-fn expiry(said: Option<SystemTime>, token: &Secret) -> Option<SystemTime> {
-    said.or_else(|| Claims::read(token)?.expires())
 }

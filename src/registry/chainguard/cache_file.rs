@@ -7,13 +7,12 @@ use zeroize::Zeroizing;
 use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
     auth::{
+        access_token::AccessToken,
         cache_key::is_there,
         chain::{Attempt, TokenProvider},
-        jwt::Claims,
     },
     error::Result,
     registry::{Credential, Keep},
-    secret::Secret,
     system::System,
 };
 
@@ -41,19 +40,19 @@ impl TokenProvider<Known, Credential> for CacheFile {
 }
 
 /// The token in the file, or why it does not serve.
-pub(super) fn usable(system: &dyn System) -> std::result::Result<Secret, String> {
+pub(super) fn usable(system: &dyn System) -> std::result::Result<AccessToken, String> {
     let path = path(system).ok_or("no cache directory is known")?;
     let skip = |why: &str| format!("{} {why}", path.display());
     let content = system.read_file(&path, CAP).map(Zeroizing::new).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => skip("is not there"),
         _ => skip("cannot be read"),
     })?;
-    let token = Secret::from_utf8_trimmed(&content).ok_or_else(|| skip("holds no token"))?;
-    let claims = Claims::read(&token).ok_or_else(|| skip("holds no token"))?;
+    let token = AccessToken::parse(&*content).map_err(|_| skip("holds no token"))?;
+    let claims = token.claims().ok_or_else(|| skip("holds no token"))?;
     if is_for_libraries(&claims) != Some(true) {
         return Err(skip("is for another audience"));
     }
-    match claims.expires() {
+    match token.expires() {
         Some(end) if end > system.now() + MARGIN => Ok(token),
         Some(_) => Err(skip("has expired, or is about to")),
         None => Err(skip("does not say when it expires")),

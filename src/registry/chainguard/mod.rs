@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use crate::{
     auth::{
+        access_token::AccessToken,
         cache::TokenCache,
         cache_key::{Identity, digest, marks, programs},
         chain::{TokenProvider, ask_in_turn},
@@ -56,14 +57,14 @@ const PREFIXES: [&str; 10] = [
 /// What every source may know: there is one audience, so that nothing needs to be said about what is wanted.
 pub(crate) struct Known {
     /// The token that chainctl keeps, or why it does not serve.
-    pub(crate) cached: std::result::Result<Secret, String>,
+    pub(crate) cached: std::result::Result<AccessToken, String>,
 }
 
 impl Known {
     /// Who is asked for. Another login with chainctl is another identity; what is in its file and does not serve is
     /// none.
     fn identity(&self, system: &dyn System) -> String {
-        let login = self.cached.as_ref().map_or("", Secret::expose);
+        let login = self.cached.as_ref().map_or("", |token| token.secret().expose());
         let programs = programs(system, &["chainctl"]);
         format!("{AUDIENCE} {}", digest(system, &PREFIXES, &[login.as_bytes(), programs.as_bytes()]))
     }
@@ -182,18 +183,23 @@ impl Backend for ChainguardLibraries {
 }
 
 /// A token with the user name that goes with tokens.
-fn credential(token: Secret) -> Credential {
-    let claims = Claims::read(&token);
-    let expires = claims.as_ref().and_then(Claims::expires);
+fn credential(token: AccessToken) -> Credential {
+    let (claims, expires) = (token.claims(), token.expires());
     let owner = claims.as_ref().and_then(|claims| claims.text("email").or_else(|| claims.text("sub")));
     let owner = owner.map(|owner| quote(owner, &[]));
-    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires, owner, keep: Keep::Nobody }
+    Credential {
+        username: TOKEN_USERNAME.to_owned(),
+        password: token.into_secret(),
+        expires,
+        owner,
+        keep: Keep::Nobody,
+    }
 }
 
 /// Whatever the source: what is no password, or has expired, leaves the turn to the next one.
 fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
-    if !credential.password.is_one_word() || credential.username.contains(char::is_control) {
-        return Err(Error::new(Kind::Rejected, "it gives something with blanks or several lines, which is no token"));
+    if credential.username.contains(char::is_control) {
+        return Err(Error::new(Kind::Rejected, "its user name has several lines"));
     }
     if credential.expires.is_some_and(|end| end <= system.now()) {
         return Err(Error::new(Kind::Rejected, "its token has expired"));

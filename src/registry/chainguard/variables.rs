@@ -3,8 +3,8 @@
 use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
     auth::{
+        access_token::AccessToken,
         chain::{Attempt, TokenProvider},
-        jwt::Claims,
     },
     error::{Error, Kind, Result},
     registry::Credential,
@@ -35,7 +35,7 @@ impl TokenProvider<Known, Credential> for PullToken {
                 "set {missing} too: `chainctl auth pull-token create --repository=python --output=env` prints both"
             )))
         };
-        match (system.setting(IDENTITY_VARIABLE), system.secret_setting(TOKEN_VARIABLE)) {
+        match (system.setting(IDENTITY_VARIABLE), AccessToken::from_variable(system, TOKEN_VARIABLE)?) {
             (Some(username), Some(token)) => Ok(Attempt::Token(Credential { username, ..credential(token) })),
             (Some(_), None) => missing(IDENTITY_VARIABLE, TOKEN_VARIABLE),
             (None, Some(_)) => missing(TOKEN_VARIABLE, IDENTITY_VARIABLE),
@@ -53,10 +53,10 @@ impl TokenProvider<Known, Credential> for AuthToken {
     }
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
-        let Some(token) = system.secret_setting(AUTH_TOKEN_VARIABLE) else {
+        let Some(token) = AccessToken::from_variable(system, AUTH_TOKEN_VARIABLE)? else {
             return Ok(Attempt::not_configured(format!("no {AUTH_TOKEN_VARIABLE}")));
         };
-        let claims = Claims::read(&token).ok_or_else(|| {
+        let claims = token.claims().ok_or_else(|| {
             Error::new(Kind::Configuration, format!("{AUTH_TOKEN_VARIABLE} does not hold a token"))
                 .with_hint(format!("set it to what `chainctl auth token --audience={AUDIENCE}` prints, or unset it"))
         })?;

@@ -7,6 +7,7 @@ use super::{
     profile::{Profile, Way},
 };
 use crate::{
+    auth::access_token::AccessToken,
     ini::Ini,
     registry::Backend,
     service::Service,
@@ -60,7 +61,7 @@ pub fn files(content: &[u8]) {
         Err(error) => check_error(&error, &[hidden]),
     }
     match CachedLogin::read(&home).access_token(home.now(), "default") {
-        Ok(Some(token)) => assert!(token.is_one_word() && text.contains(token.expose())),
+        Ok(Some(token)) => assert!(text.contains(token.secret().expose())),
         Ok(None) => {}
         Err(error) => check_error(&error, &[hidden]),
     }
@@ -108,7 +109,7 @@ fn check_api(fake: &FakeSystem, said: &[u8]) {
         assert!(!gives_away(&format!("{request:?} {}", request.shown_url()), CLIENT_SECRET));
     }
     match outcome {
-        Ok(Some(found)) => assert!(found.password.is_one_word() && found.username == USERNAME),
+        Ok(Some(found)) => assert!(AccessToken::parse(found.password.expose()).is_ok() && found.username == USERNAME),
         Ok(None) => panic!("Menda is set up, and there is no answer"),
         Err(error) => {
             // Whoever was not sent a secret has it from elsewhere.

@@ -19,7 +19,8 @@ use self::{
 };
 use crate::{
     auth::{
-        cache::{Token, TokenCache},
+        access_token::AccessToken,
+        cache::TokenCache,
         cache_key::{Identity, digest},
     },
     error::{Error, Kind, Result, quote},
@@ -41,7 +42,7 @@ const PREFIXES: [&str; 3] = ["HOME", "MENDA_", "USERPROFILE"];
 
 /// The backend for Menda's registries.
 pub(crate) struct MendaCodeArtifact {
-    tokens: TokenCache<Token>,
+    tokens: TokenCache<AccessToken>,
 }
 
 impl Default for MendaCodeArtifact {
@@ -124,9 +125,9 @@ impl Backend for MendaCodeArtifact {
             self.token(system, &profile).map(|token| Some((token, profile.shown())))
         });
         match found {
-            Ok(Some((Token { secret, expires }, owner))) => {
-                let username = USERNAME.to_owned();
-                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner), keep: Keep::Session }))
+            Ok(Some((token, owner))) => {
+                let (username, expires, password) = (USERNAME.to_owned(), token.expires(), token.into_secret());
+                Ok(Some(Credential { username, password, expires, owner: Some(owner), keep: Keep::Session }))
             }
             Ok(None) => {
                 debug!(
@@ -151,12 +152,12 @@ fn named(error: Error) -> Error {
 }
 
 impl MendaCodeArtifact {
-    fn token(&self, system: &dyn System, profile: &Profile) -> Result<Token> {
+    fn token(&self, system: &dyn System, profile: &Profile) -> Result<AccessToken> {
         let login = CachedLogin::read(system);
         self.tokens.get_or_make(system, &key(system, profile, &login), profile.host.as_str(), || {
             let token = mint(system, profile, &login)?;
             debug!(step = "exchange", outcome = "done"; "for a token of the registry");
-            let expires = token.expires;
+            let expires = token.expires();
             Ok((token, expires))
         })
     }
@@ -169,7 +170,7 @@ fn key(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
 }
 
 /// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.
-fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<Token> {
+fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<AccessToken> {
     match &profile.way {
         Way::User { id, note } => {
             let Some(access) = login.access_token(system.now(), id)? else {
@@ -189,7 +190,8 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<T
                 Ok(token)
             };
             let hint = "see whether this client may read the registry";
-            let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret], hint);
+            let exchange =
+                |access: &AccessToken| api::registry_token(system, &profile.host, access, &[client_secret], hint);
             let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {
                 debug!("{error}; signing in anew");
                 None
@@ -225,11 +227,6 @@ fn is_code_artifact(host: &str) -> bool {
     parts().is_some_and(|(name, account, region)| {
         is_label(name) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && is_label(region)
     })
-}
-
-/// A token that a service or a file gave, if it can be one.
-fn usable(token: &str) -> Option<Secret> {
-    Secret::from_trimmed(token).filter(Secret::is_one_word)
 }
 
 #[cfg(test)]

@@ -5,9 +5,11 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{Grant, Tenant};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::{
+        access_token::AccessToken,
+        chain::{Attempt, TokenProvider},
+    },
     error::{Error, Kind, Result},
-    secret::Secret,
     system::{System, process::Command},
 };
 
@@ -36,9 +38,8 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
             return Err(Error::new(Kind::Process, "~/ado-auth-helper gave no token")
                 .with_hint("sign in with the Azure DevOps extension of the codespace"));
         }
-        let secret = Secret::from_utf8_trimmed(&output.stdout)
-            .filter(|token| !token.expose().contains(char::is_whitespace))
-            .ok_or_else(|| Error::new(Kind::Protocol, "~/ado-auth-helper printed something that is not a token"))?;
-        Ok(Attempt::Token(Grant::bearer(secret)))
+        let token = AccessToken::parse(&*output.stdout)
+            .map_err(|malformed| Error::new(Kind::Protocol, format!("~/ado-auth-helper printed {malformed}")))?;
+        Ok(Attempt::Token(Grant::Bearer(token)))
     }
 }

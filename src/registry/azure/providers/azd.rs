@@ -8,9 +8,10 @@ use serde::Deserialize;
 use super::{Grant, Tenant};
 use crate::{
     auth::{
-        cache::{Token, moment},
+        access_token::AccessToken,
         cache_key::is_there,
         chain::{Attempt, TokenProvider},
+        timestamp,
     },
     error::{Error, Kind, Result},
     registry::azure::entra::AZURE_DEVOPS,
@@ -46,9 +47,9 @@ impl TokenProvider<Tenant, Grant> for Azd {
         }
         let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
-        let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(broken)?;
-        let expires = answer.expires_on.as_deref().and_then(moment);
-        Ok(Attempt::Token(Grant::Bearer(Token { secret, expires })))
+        let token = AccessToken::parse(answer.token.expose()).map_err(|_| broken())?;
+        let expires = answer.expires_on.as_deref().and_then(timestamp::rfc3339);
+        Ok(Attempt::Token(Grant::Bearer(token.expiring(expires))))
     }
 }
 

@@ -12,6 +12,7 @@ use url::Url;
 use super::{Grant, Tenant, pat::PIPELINE_VARIABLE};
 use crate::{
     auth::{
+        access_token::AccessToken,
         chain::{Attempt, TokenProvider},
         job_token,
     },
@@ -66,12 +67,12 @@ impl TokenProvider<Tenant, Grant> for AzurePipelines {
             None => tenant.of_application(system)?,
         };
         let assertion = ask(system, &url, &connection, &token)?;
-        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
+        request_token_by_assertion(system, &tenant, &client_id, assertion.secret().expose())
             .map(|token| Attempt::Token(Grant::Bearer(token)))
     }
 }
 
-fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Result<Secret> {
+fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Result<AccessToken> {
     let mut url =
         Url::parse(url).map_err(|_| Error::new(Kind::Configuration, format!("{URL_VARIABLE} is not a URL")))?;
     url.query_pairs_mut().append_pair("api-version", "7.1").append_pair("serviceConnectionId", connection);

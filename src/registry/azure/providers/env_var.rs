@@ -7,11 +7,11 @@ use log::debug;
 use super::{Feed, Grant};
 use crate::{
     auth::{
+        access_token::AccessToken,
         chain::{Attempt, TokenProvider},
         private_file,
     },
     error::Result,
-    secret::Secret,
     system::System,
 };
 
@@ -50,7 +50,7 @@ impl TokenProvider<Feed, Grant> for EnvVar {
             }
         }
         for variable in [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE] {
-            if let Some(token) = system.secret_setting(variable) {
+            if let Some(token) = AccessToken::from_variable(system, variable)? {
                 return Ok(found(variable, token));
             }
         }
@@ -66,7 +66,7 @@ impl TokenProvider<Feed, Grant> for EnvVar {
     }
 }
 
-fn found(source: &str, token: Secret) -> Attempt<Grant> {
+fn found(source: &str, token: AccessToken) -> Attempt<Grant> {
     debug!(step = "env_var", outcome = "found"; "the token in {source}");
     Attempt::Token(Grant::of_unknown_sort(token))
 }
@@ -79,8 +79,9 @@ mod tests {
     fn ask(system: &FakeSystem) -> Result<Option<String>> {
         let feed = Feed::from_service(&Service::parse("https://pkgs.dev.azure.com/contoso/")).unwrap();
         Ok(match EnvVar.token(system, &feed)? {
-            Attempt::Token(Grant::Password { password, .. }) => Some(password.expose().to_owned()),
-            Attempt::Token(Grant::Bearer(token)) => Some(token.secret.expose().to_owned()),
+            Attempt::Token(Grant::Password { token, .. } | Grant::Bearer(token)) => {
+                Some(token.secret().expose().to_owned())
+            }
             Attempt::NotConfigured(_) => None,
         })
     }
@@ -93,14 +94,14 @@ mod tests {
                 .variable(TOKEN_VARIABLE, " variable\n")
                 .variable(OTHER_TOKEN_VARIABLE, "other")
                 .file(MOUNTED[0], "mounted")
-                .file(MOUNTED[1], "mounted too")
+                .file(MOUNTED[1], "mounted-too")
         };
         assert_eq!(ask(&all().file("/token", "file \n")).unwrap().as_deref(), Some("file"));
         assert_eq!(ask(&all().file("/token", " \n")).unwrap().as_deref(), Some("variable"));
         assert_eq!(ask(&all()).unwrap().as_deref(), Some("variable"));
         assert_eq!(ask(&all().variable(TOKEN_VARIABLE, " ")).unwrap().as_deref(), Some("other"));
-        let mounted = FakeSystem::default().file(MOUNTED[1], "mounted too");
-        assert_eq!(ask(&mounted).unwrap().as_deref(), Some("mounted too"));
+        let mounted = FakeSystem::default().file(MOUNTED[1], "mounted-too");
+        assert_eq!(ask(&mounted).unwrap().as_deref(), Some("mounted-too"));
     }
 
     #[test]

@@ -8,7 +8,10 @@ use serde::Deserialize;
 
 use super::{Feed, Grant, SESSION_USERNAME};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::{
+        access_token::AccessToken,
+        chain::{Attempt, TokenProvider},
+    },
     error::{Error, Kind, Result},
     registry::azure::is_guid,
     secret::Secret,
@@ -41,8 +44,8 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
         };
         debug!(step = "feed_endpoints", outcome = "found"; "the password in {} for {:?}", VARIABLES.join(" or "), endpoint.service);
         Ok(Attempt::Token(Grant::Password {
+            token: endpoint.token()?,
             username: endpoint.username.unwrap_or_else(|| SESSION_USERNAME.to_owned()),
-            password: endpoint.password,
         }))
     }
 }
@@ -58,6 +61,15 @@ struct Endpoint {
     service: Service,
     username: Option<String>,
     password: Secret,
+}
+
+impl Endpoint {
+    fn token(&self) -> Result<AccessToken> {
+        AccessToken::parse(self.password.expose()).map_err(|malformed| {
+            let message = format!("{} holds {malformed} as the password of a feed", VARIABLES.join(" or "));
+            Error::new(Kind::Configuration, message)
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -170,7 +182,7 @@ mod tests {
         let system = FakeSystem::default().variable(VARIABLES[0], value);
         let feed = Feed::from_service(&Service::parse(service)).unwrap();
         Ok(match FeedEndpoints.token(&system, &feed)? {
-            Attempt::Token(Grant::Password { username, password }) => Some((username, password.expose().to_owned())),
+            Attempt::Token(Grant::Password { username, token }) => Some((username, token.secret().expose().to_owned())),
             _ => None,
         })
     }

@@ -42,7 +42,7 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
             Attempt::NotConfigured(why) => return Ok(Attempt::NotConfigured(why)),
         };
         let tenant = tenant.of_application(system)?;
-        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
+        request_token_by_assertion(system, &tenant, &client_id, assertion.secret().expose())
             .map(|token| Attempt::Token(Grant::Bearer(token)))
     }
 }

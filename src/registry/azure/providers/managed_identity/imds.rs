@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{client_id, with_query};
 use crate::{
-    auth::{cache::Token, chain::Attempt, oauth},
+    auth::{access_token::AccessToken, chain::Attempt, oauth},
     error::{Error, Kind, Result},
     system::{
         System,
@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What the service answers with while it starts or is upgraded.
 const POLICY: Policy = Policy { attempts: 5, is_transient: |status| matches!(status, 404 | 410 | 429 | 500..=599) };
 
-pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
+pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
     let base = match system.setting(ADDRESS_VARIABLE) {
         Some(value) => super::parse(ADDRESS_VARIABLE, &value)?,
         None => Url::parse(ADDRESS).map_err(|_| Error::new(Kind::Internal, "the metadata address is not a URL"))?,
