@@ -10,3 +10,4 @@ pub(crate) mod jwt;
 pub(crate) mod oauth;
 pub(crate) mod private_file;
 pub(crate) mod timestamp;
+pub(crate) mod warning;

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::{
     auth::access_token::AccessToken,
     error::{Error, Kind, Result},
-    system::System,
+    system::{System, describe},
 };
 
 /// The most bytes that such a file may have.
@@ -34,6 +34,16 @@ pub(crate) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Ze
 pub(crate) fn read_token(system: &dyn System, variable: &str, path: &str) -> Result<AccessToken> {
     AccessToken::parse(&*read(system, variable, path)?)
         .map_err(|malformed| broken(variable, path, &format!("holds {malformed}")))
+}
+
+/// Reads the token in a file that a container runtime mounts at a fixed path.
+pub(crate) fn read_mounted_token(system: &dyn System, path: &str) -> Result<AccessToken> {
+    let broken = |why: String| {
+        Error::new(Kind::Configuration, format!("{path} {why}")).with_hint(format!("correct or remove {path}"))
+    };
+    let content = system.read_file(Path::new(path), CAP).map(Zeroizing::new);
+    let content = content.map_err(|error| broken(format!("cannot be read: {}", describe(&error))))?;
+    AccessToken::parse(&*content).map_err(|malformed| broken(format!("holds {malformed}")))
 }
 
 /// What is wrong with a file that [`read`] has read, so that its path may be shown.

@@ -53,28 +53,23 @@ impl<'lookup> Minting<'lookup> {
     /// Asks the chosen providers: first those that need no request, then, once the feed has said whose
     /// it is, those that sign in there.
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
-        let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, |name, grant| {
-            self.accept(name, grant, false)
+        let shown = self.feed.shown();
+        let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant| {
+            self.accept(provider.name(), grant, false)
         });
-        let mut refused = match local {
+        let refused = match local {
             Ok(credential) => return Ok(credential),
             Err(refused) => refused,
         };
         let entra_providers = choice.entra_providers();
-        if refused.has_ended() || entra_providers.is_empty() {
+        if refused.has_stopped() || entra_providers.is_empty() {
             return Err(exhausted(refused, None));
         }
-        let tenant = match self.discovery().and_then(|discovery| discovery.tenant.at_configured_login_host(self.system))
-        {
-            Ok(tenant) => tenant,
-            Err(error) if refused.failures().next().is_none() => return Err(error),
-            Err(error) => {
-                refused.end("discovery", error);
-                return Err(exhausted(refused, None));
-            }
-        };
-        ask_in_turn(self.system, &entra_providers, &tenant, |name, grant| self.accept(name, grant, true))
-            .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
+        let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
+        ask_in_turn(self.system, &entra_providers, &tenant, &shown, |provider, grant| {
+            self.accept(provider.name(), grant, true)
+        })
+        .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
 
     /// What the feed says of itself, asked once, and only when somebody wants to know.
@@ -155,9 +150,5 @@ fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
         Some(tenant) => format!("run `az login --tenant {tenant}`"),
         None => "run `az login`".to_owned(),
     };
-    exhausted.into_error(&format!(
-        "{sign_in}, or in CI set {} or {}; RINGBEARER_DEBUG=1 shows every step",
-        env_var::TOKEN_VARIABLE,
-        pat::PAT_VARIABLE
-    ))
+    exhausted.into_error(&format!("{sign_in}, or in CI set {} or {}", env_var::TOKEN_VARIABLE, pat::PAT_VARIABLE))
 }

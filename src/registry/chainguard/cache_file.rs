@@ -9,7 +9,7 @@ use crate::{
     auth::{
         access_token::AccessToken,
         cache_key::is_there,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::Result,
     registry::{Credential, Keep},
@@ -28,6 +28,10 @@ pub(crate) struct CacheFile;
 impl TokenProvider<Known, Credential> for CacheFile {
     fn name(&self) -> &'static str {
         "chainctl_cache"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
     }
 
     /// Never an error: the file is chainctl's, which mends what is wrong with it when it is asked.

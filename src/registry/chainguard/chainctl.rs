@@ -7,7 +7,7 @@ use super::{AUDIENCE, Known, cache_file, credential, is_for_libraries};
 use crate::{
     auth::{
         access_token::{AccessToken, Malformed},
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
     registry::Credential,
@@ -37,6 +37,10 @@ impl TokenProvider<Known, Credential> for AuthToken {
         "chainctl"
     }
 
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let audience = format!("--audience={AUDIENCE}");
         let program = program(system)?;
@@ -59,6 +63,10 @@ pub(crate) struct NewPullToken;
 impl TokenProvider<Known, Credential> for NewPullToken {
     fn name(&self) -> &'static str {
         "new_pull_token"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
     }
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {

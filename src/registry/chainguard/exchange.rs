@@ -8,7 +8,7 @@ use super::{AUDIENCE, Known, credential};
 use crate::{
     auth::{
         access_token::AccessToken,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
         job_token, timestamp,
     },
     error::{Error, Kind, Result, quote},
@@ -40,6 +40,14 @@ pub(crate) struct Oidc;
 impl TokenProvider<Known, Credential> for Oidc {
     fn name(&self) -> &'static str {
         "oidc"
+    }
+
+    fn origin(&self, system: &dyn System) -> Origin {
+        match system.setting(FILE_VARIABLE) {
+            Some(_) => Origin::Explicit(FILE_VARIABLE.into()),
+            // The identity service of the CI system: the identity that the job may assume is no credential.
+            None => Origin::Found,
+        }
     }
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {

@@ -38,7 +38,7 @@ const TOKEN_USERNAME: &str = "_token";
 
 /// What to do if no source knows better.
 const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID \
-                    and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY; RINGBEARER_DEBUG=1 shows every step";
+                    and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY";
 
 /// What the variables begin with that decide whose token is got.
 const PREFIXES: [&str; 10] = [
@@ -168,8 +168,9 @@ impl Backend for ChainguardLibraries {
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         let known = Known { cached: cache_file::usable(system) };
         let key = known.identity(system);
+        let shown = service.host().unwrap_or(DOMAIN);
         let make = || {
-            let credential = ask_in_turn(system, &SOURCES, &known, |_, credential| check(system, credential))
+            let credential = ask_in_turn(system, &SOURCES, &known, shown, |_, credential| check(system, credential))
                 .map_err(|exhausted| exhausted.into_error(HINT))?;
             let expires = credential.expires;
             Ok((credential, expires))
@@ -177,7 +178,7 @@ impl Backend for ChainguardLibraries {
         let credential = self
             .credentials
             .get_or_make(system, &key, AUDIENCE, make)
-            .map_err(|error| error.within(format_args!("no credential for {}", service.host().unwrap_or(DOMAIN))))?;
+            .map_err(|error| error.within(format_args!("no credential for {shown}")))?;
         Ok(Some(credential))
     }
 }
@@ -291,7 +292,10 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.name(), Some("ChainctlNotFoundError"));
         let shown = error.to_string();
-        for part in ["no credential for libraries.cgr.dev: ", "not set up: pull_token (no CHAINGUARD_PYTHON_TOKEN)"] {
+        for part in [
+            "no credential for libraries.cgr.dev: ",
+            "chainctl failed (chainctl is not on PATH); 5 other sources are not set up",
+        ] {
             assert!(shown.contains(part), "{shown}");
         }
     }

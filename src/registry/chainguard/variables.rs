@@ -4,7 +4,7 @@ use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
     auth::{
         access_token::AccessToken,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
     registry::Credential,
@@ -29,6 +29,11 @@ impl TokenProvider<Known, Credential> for PullToken {
         "pull_token"
     }
 
+    fn origin(&self, system: &dyn System) -> Origin {
+        let has_token = system.setting(TOKEN_VARIABLE).is_some();
+        Origin::Explicit(if has_token { TOKEN_VARIABLE } else { IDENTITY_VARIABLE }.into())
+    }
+
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let missing = |there: &str, missing: &str| {
             Err(Error::new(Kind::Configuration, format!("{there} is set and {missing} is not")).with_hint(format!(
@@ -50,6 +55,10 @@ pub(crate) struct AuthToken;
 impl TokenProvider<Known, Credential> for AuthToken {
     fn name(&self) -> &'static str {
         "token_variable"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Explicit(AUTH_TOKEN_VARIABLE.into())
     }
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {

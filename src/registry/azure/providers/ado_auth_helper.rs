@@ -7,7 +7,7 @@ use super::{Grant, Tenant};
 use crate::{
     auth::{
         access_token::AccessToken,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
     system::{System, process::Command},
@@ -27,6 +27,10 @@ pub(crate) struct AdoAuthHelper;
 impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
     fn name(&self) -> &'static str {
         "ado_auth_helper"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
     }
 
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {

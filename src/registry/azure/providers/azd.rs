@@ -10,7 +10,7 @@ use crate::{
     auth::{
         access_token::AccessToken,
         cache_key::is_there,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
         timestamp,
     },
     error::{Error, Kind, Result},
@@ -31,6 +31,10 @@ pub(crate) struct Azd;
 impl TokenProvider<Tenant, Grant> for Azd {
     fn name(&self) -> &'static str {
         "azd"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

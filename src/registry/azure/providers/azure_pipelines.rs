@@ -13,7 +13,7 @@ use super::{Grant, Tenant, pat::PIPELINE_VARIABLE};
 use crate::{
     auth::{
         access_token::AccessToken,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
         job_token,
     },
     error::{Error, Kind, Result},
@@ -40,6 +40,10 @@ pub(crate) struct AzurePipelines;
 impl TokenProvider<Tenant, Grant> for AzurePipelines {
     fn name(&self) -> &'static str {
         "azure_pipelines"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{Grant, Tenant, client_secret::lacks_client_id};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
         private_file,
     },
     error::{Error, Kind, Result},
@@ -37,6 +37,10 @@ pub(crate) struct ClientCertificate;
 impl TokenProvider<Tenant, Grant> for ClientCertificate {
     fn name(&self) -> &'static str {
         "client_certificate"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Explicit(PATH_VARIABLE.into())
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

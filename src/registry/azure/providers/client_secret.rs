@@ -2,7 +2,7 @@
 
 use super::{Grant, Tenant};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::chain::{Attempt, Origin, TokenProvider},
     error::{Error, Kind, Result},
     registry::azure::entra::{CLIENT_VARIABLE, request_application_token},
     system::System,
@@ -17,6 +17,10 @@ pub(crate) struct ClientSecret;
 impl TokenProvider<Tenant, Grant> for ClientSecret {
     fn name(&self) -> &'static str {
         "client_secret"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Explicit(SECRET_VARIABLE.into())
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

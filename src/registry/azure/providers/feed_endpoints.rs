@@ -1,16 +1,15 @@
 //! Passwords for named feeds, as artifacts-credprovider takes them from CI systems.
 //! <https://github.com/microsoft/artifacts-credprovider#environment-variables>
 
-use std::sync::Once;
-
-use log::{debug, warn};
+use log::debug;
 use serde::Deserialize;
 
 use super::{Feed, Grant, SESSION_USERNAME};
 use crate::{
     auth::{
         access_token::AccessToken,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
+        warning,
     },
     error::{Error, Kind, Result},
     registry::azure::is_guid,
@@ -23,15 +22,17 @@ use crate::{
 const VARIABLES: [&str; 2] =
     ["ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS"];
 
-/// The warning about single quotes is given once in the life of the process.
-static TOLD: Once = Once::new();
-
 /// The provider.
 pub(crate) struct FeedEndpoints;
 
 impl TokenProvider<Feed, Grant> for FeedEndpoints {
     fn name(&self) -> &'static str {
         "feed_endpoints"
+    }
+
+    fn origin(&self, system: &dyn System) -> Origin {
+        let [newer, older] = VARIABLES;
+        Origin::Explicit(if system.setting(newer).is_some() { newer } else { older }.into())
     }
 
     fn token(&self, system: &dyn System, feed: &Feed) -> Result<Attempt<Grant>> {
@@ -111,7 +112,7 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
     if !text.contains('"') {
         let mended = zeroize::Zeroizing::new(text.replace('\'', "\""));
         if let Ok(document) = serde_json::from_str(&mended) {
-            TOLD.call_once(|| warn!("{variable} is written with single quotes: JSON wants double ones"));
+            warning::once(&format!("{variable} is written with single quotes: JSON wants double ones"));
             return Ok(document);
         }
     }

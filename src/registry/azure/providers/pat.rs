@@ -6,7 +6,7 @@ use super::{Feed, Grant};
 use crate::{
     auth::{
         access_token::AccessToken,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::Result,
     system::System,
@@ -26,6 +26,11 @@ pub(crate) struct Pat;
 impl TokenProvider<Feed, Grant> for Pat {
     fn name(&self) -> &'static str {
         "pat"
+    }
+
+    fn origin(&self, system: &dyn System) -> Origin {
+        let name = if system.setting(PAT_VARIABLE).is_some() { PAT_VARIABLE } else { PIPELINE_VARIABLE };
+        Origin::Explicit(name.into())
     }
 
     fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {

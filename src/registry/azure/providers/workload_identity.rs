@@ -5,7 +5,7 @@
 use super::{Grant, Tenant};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
         job_token::{self, GITHUB_URL_VARIABLE},
     },
     error::Result,
@@ -28,6 +28,14 @@ pub(crate) struct WorkloadIdentity;
 impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
     fn name(&self) -> &'static str {
         "workload_identity"
+    }
+
+    fn origin(&self, system: &dyn System) -> Origin {
+        match system.setting(FILE_VARIABLE) {
+            Some(_) => Origin::Explicit(FILE_VARIABLE.into()),
+            // The identity service of the CI system.
+            None => Origin::Found,
+        }
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

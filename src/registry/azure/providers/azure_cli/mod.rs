@@ -11,7 +11,7 @@ use super::{Grant, Tenant};
 use crate::{
     auth::{
         access_token::AccessToken,
-        chain::{Attempt, TokenProvider},
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
     registry::azure::entra::{AZURE_DEVOPS, remedy},
@@ -31,6 +31,10 @@ pub(crate) struct AzureCli;
 impl TokenProvider<Tenant, Grant> for AzureCli {
     fn name(&self) -> &'static str {
         "azure_cli"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 use super::{Grant, Tenant};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::chain::{Attempt, Origin, TokenProvider},
     error::{Error, Kind, Result},
     registry::azure::entra::{AZURE_DEVOPS, CLIENT_VARIABLE},
     system::{System, http::is_loopback},
@@ -23,6 +23,10 @@ pub(crate) struct ManagedIdentity;
 impl TokenProvider<Tenant, Grant> for ManagedIdentity {
     fn name(&self) -> &'static str {
         "managed_identity"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
     }
 
     /// Chooses the service by the variables that it sets, in the order of Azure's own SDKs.
