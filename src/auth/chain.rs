@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use log::debug;
 
 use crate::{
-    auth::warning,
+    auth::{cache_policy::CachePolicy, warning},
     error::{Error, Kind, Result},
     system::System,
 };
@@ -44,6 +44,11 @@ pub(crate) trait TokenProvider<Wanted, Grant>: Send + Sync {
 
     /// Why it is asked. Matters only if it is configured.
     fn origin(&self, system: &dyn System) -> Origin;
+
+    /// Where a credential that a sign-in with its token obtains may be cached.
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Never
+    }
 
     /// Asks for a token. An error means that the provider is configured and failed.
     fn token(&self, system: &dyn System, wanted: &Wanted) -> Result<Attempt<Grant>>;

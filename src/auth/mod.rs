@@ -4,6 +4,7 @@ pub(crate) mod access_token;
 pub(crate) mod cache;
 pub(crate) mod cache_key;
 pub(crate) mod cache_mode;
+pub(crate) mod cache_policy;
 pub(crate) mod chain;
 pub(crate) mod job_token;
 pub(crate) mod jwt;

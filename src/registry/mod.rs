@@ -6,7 +6,13 @@ pub(crate) mod menda;
 
 use std::{path::PathBuf, time::SystemTime};
 
-use crate::{auth::cache_key::Identity, error::Result, secret::Secret, service::Service, system::System};
+use crate::{
+    auth::{cache_key::Identity, cache_policy::CachePolicy},
+    error::Result,
+    secret::Secret,
+    service::Service,
+    system::System,
+};
 
 /// A user name and its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,21 +25,8 @@ pub(crate) struct Credential {
     pub(crate) expires: Option<SystemTime>,
     /// Whose it is, where that is known.
     pub(crate) owner: Option<String>,
-    /// For whom it may be kept.
-    pub(crate) keep: Keep,
-}
-
-/// For whom a credential may be kept, beyond the process that it was got for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// For nobody: it lay ready, in a variable or a file, and is not put anywhere else; or the next one may have another
-    /// login.
-    Nobody,
-    /// For those who asked for the same before it was there. It was made by signing in, with a login that cannot be told
-    /// from the next one.
-    Waiting,
-    /// For the whole session: it was made by signing in, and another login is told from that.
-    Session,
+    /// Where it may be cached.
+    pub(crate) cache_policy: CachePolicy,
 }
 
 /// A place that credentials come from.

@@ -13,10 +13,11 @@ use crate::{
     auth::{
         cache::usable_until,
         cache_key::{Identity, fingerprint},
+        cache_policy::CachePolicy,
         jwt::Claims,
     },
     error::{Error, Kind, Result},
-    registry::{Backend, Credential, Keep},
+    registry::{Backend, Credential},
     secret::Secret,
     system::{System, shared_memory::LONGEST_SHARED},
 };
@@ -79,10 +80,10 @@ pub(super) fn leave(system: &dyn System, backend: &dyn Backend, identity: &Ident
     let born =
         Claims::read(&credential.password).and_then(|claims| claims.issued()).map_or(now, |issued| issued.min(now));
     let until = credential.expires.map_or_else(|| now + UNKNOWN_LIFE, |expires| usable_until(born, expires));
-    let (begin, until) = match credential.keep {
-        Keep::Nobody => return,
-        Keep::Waiting => (BEGIN_FOR_WAITING, until.min(now + LIFE_FOR_WAITING)),
-        Keep::Session => (BEGIN, until),
+    let (begin, until) = match credential.cache_policy {
+        CachePolicy::Never => return,
+        CachePolicy::Waiters => (BEGIN_FOR_WAITING, until.min(now + LIFE_FOR_WAITING)),
+        CachePolicy::Session => (BEGIN, until),
     };
     let Some(life) = until.duration_since(now).ok().filter(|life| !life.is_zero()) else { return };
     let (Some(got), Some(until_written)) = (since_1970(now), since_1970(until)) else { return };
@@ -149,7 +150,7 @@ fn read(system: &dyn System, name: &str) -> Option<(Kept, String)> {
         password: Secret::new(written.password.into_owned()),
         expires: written.expires.and_then(moment),
         owner: written.owner.map(Cow::into_owned),
-        keep: Keep::Session,
+        cache_policy: CachePolicy::Session,
     };
     let kept =
         Kept { backend: written.backend.into_owned(), realm: written.realm.into_owned(), made, until, credential };

@@ -19,10 +19,10 @@ use log::{debug, warn};
 
 use self::kept::Kept;
 use crate::{
-    auth::cache_mode::Caching,
+    auth::{cache_mode::Caching, cache_policy::CachePolicy},
     error::Result,
     keyring::single_flight::take_turn,
-    registry::{Backend, Credential, Keep},
+    registry::{Backend, Credential},
     service::Service,
     system::System,
 };
@@ -85,11 +85,11 @@ pub(crate) fn get(
     }
     let outcome = alone();
     match &outcome {
-        Ok(Some(credential)) if credential.keep != Keep::Nobody => {
+        Ok(Some(credential)) if credential.cache_policy != CachePolicy::Never => {
             // A login as somebody else meanwhile is another key.
             if let Some(after) = ask().filter(|after| after.key == before.key) {
                 kept::leave(system, backend, &after, credential);
-                if credential.keep == Keep::Session {
+                if credential.cache_policy == CachePolicy::Session {
                     question.note(system, first);
                 }
             }

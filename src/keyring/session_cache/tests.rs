@@ -15,13 +15,13 @@ use crate::{
 /// A backend that makes a new token each time, for whoever the variables USER and LOGIN name.
 struct Maker {
     made: AtomicU32,
-    keep: Keep,
+    cache_policy: CachePolicy,
     fails: bool,
 }
 
 impl Default for Maker {
     fn default() -> Self {
-        Self { made: AtomicU32::new(0), keep: Keep::Session, fails: false }
+        Self { made: AtomicU32::new(0), cache_policy: CachePolicy::Session, fails: false }
     }
 }
 
@@ -89,7 +89,7 @@ impl Backend for Maker {
             password: Secret::new(format!("t\\\u{e9}{number}")),
             expires: Some(system.now() + Duration::from_secs(3600)),
             owner: Some("ada".into()),
-            keep: self.keep,
+            cache_policy: self.cache_policy,
         }))
     }
 }
@@ -151,14 +151,14 @@ fn what_was_got_in_the_future_is_not_given_out() {
 
 #[test]
 fn what_lay_ready_is_kept_nowhere() {
-    let (fake, maker) = (session(), Maker { keep: Keep::Nobody, ..Maker::default() });
+    let (fake, maker) = (session(), Maker { cache_policy: CachePolicy::Never, ..Maker::default() });
     assert_ne!(ask(&fake, &maker), ask(&fake, &maker));
     assert!(fake.shared_names("ringbearer:").unwrap().is_empty());
 }
 
 #[test]
 fn what_a_login_gave_that_is_not_told_from_others_is_there_for_those_who_wait_alone() {
-    let (fake, maker) = (session(), Maker { keep: Keep::Waiting, ..Maker::default() });
+    let (fake, maker) = (session(), Maker { cache_policy: CachePolicy::Waiters, ..Maker::default() });
     let token = ask(&fake, &maker);
     assert_eq!(kept::all(&fake).unwrap(), []);
     let service = Service::parse(URL);

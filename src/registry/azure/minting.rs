@@ -15,14 +15,16 @@ use super::{
     discovery::{self, Discovery},
     entra,
     feed::Feed,
-    identity::keep,
     providers::{Choice, Grant, env_var, pat},
     session,
 };
 use crate::{
-    auth::chain::{Exhausted, ask_in_turn},
+    auth::{
+        cache_policy::CachePolicy,
+        chain::{Exhausted, TokenProvider, ask_in_turn},
+    },
     error::{Error, Kind, Result},
-    registry::{Credential, Keep},
+    registry::Credential,
     system::System,
 };
 
@@ -55,7 +57,7 @@ impl<'lookup> Minting<'lookup> {
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
         let shown = self.feed.shown();
         let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant| {
-            self.accept(provider.name(), grant, false)
+            self.accept(provider, grant, false)
         });
         let refused = match local {
             Ok(credential) => return Ok(credential),
@@ -67,7 +69,7 @@ impl<'lookup> Minting<'lookup> {
         }
         let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
         ask_in_turn(self.system, &entra_providers, &tenant, &shown, |provider, grant| {
-            self.accept(provider.name(), grant, true)
+            self.accept(provider, grant, true)
         })
         .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
@@ -100,12 +102,18 @@ impl<'lookup> Minting<'lookup> {
 
     /// Makes a credential of what a provider gave, which signs in or has it ready. A user's bearer is exchanged;
     /// everything else is a password as it is.
-    fn accept(&self, provider: &'static str, grant: Grant, signs_in: bool) -> Result<Credential> {
+    fn accept<Wanted>(
+        &self,
+        provider: &dyn TokenProvider<Wanted, Grant>,
+        grant: Grant,
+        signs_in: bool,
+    ) -> Result<Credential> {
+        let step = provider.name();
         let token = match grant {
             Grant::Password { username, token } => {
-                debug!(step = provider, outcome = "gives"; "a password, which is used as it is");
+                debug!(step = step, outcome = "gives"; "a password, which is used as it is");
                 let (expires, password) = (token.expires(), token.into_secret());
-                return Ok(Credential { username, password, expires, owner: None, keep: Keep::Nobody });
+                return Ok(Credential { username, password, expires, owner: None, cache_policy: CachePolicy::Never });
             }
             Grant::Bearer(token) => token,
         };
@@ -113,16 +121,17 @@ impl<'lookup> Minting<'lookup> {
         self.check_end(expires)?;
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
-        let keep = keep(self.system, provider);
+        let cache_policy = provider.cache_policy(self.system);
         if claims.as_ref().is_some_and(entra::is_service_principal) {
             debug!(
-                step = provider, outcome = "gives";
+                step = step, outcome = "gives";
                 "the token of {shown_account}, a service principal, which is used as it is"
             );
-            let (username, keep) = (BEARER_USERNAME.to_owned(), if signs_in { keep } else { Keep::Nobody });
-            return Ok(Credential { username, password: token.into_secret(), expires, owner: account, keep });
+            let cache_policy = if signs_in { cache_policy } else { CachePolicy::Never };
+            let username = BEARER_USERNAME.to_owned();
+            return Ok(Credential { username, password: token.into_secret(), expires, owner: account, cache_policy });
         }
-        debug!(step = provider, outcome = "gives"; "the token of {shown_account}");
+        debug!(step = step, outcome = "gives"; "the token of {shown_account}");
         let authority = self.discovery()?.authority;
         let session = session::exchange(self.system, &authority, self.feed, token.secret(), account.as_deref())?;
         debug!(
@@ -131,7 +140,7 @@ impl<'lookup> Minting<'lookup> {
         );
         let username = SESSION_USERNAME.to_owned();
         let expires = session.expires();
-        Ok(Credential { username, password: session.into_secret(), expires, owner: account, keep })
+        Ok(Credential { username, password: session.into_secret(), expires, owner: account, cache_policy })
     }
 
     /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that

@@ -9,10 +9,11 @@ use crate::{
     auth::{
         access_token::AccessToken,
         cache_key::is_there,
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
     },
     error::Result,
-    registry::{Credential, Keep},
+    registry::Credential,
     system::System,
 };
 
@@ -77,9 +78,9 @@ pub(super) fn login(system: &dyn System) -> Vec<PathBuf> {
     [files(AUDIENCE), files("https:--console-api.enforce.dev")].concat()
 }
 
-/// For whom a token of chainctl's may be kept: another login is told from this one if chainctl keeps it here.
-pub(super) fn keep(system: &dyn System) -> Keep {
-    if login(system).iter().any(|path| is_there(system, path)) { Keep::Session } else { Keep::Waiting }
+/// Where a token of chainctl's may be cached: another login changes the cache key if chainctl keeps its login here.
+pub(super) fn cache_policy(system: &dyn System) -> CachePolicy {
+    if login(system).iter().any(|path| is_there(system, path)) { CachePolicy::Session } else { CachePolicy::Waiters }
 }
 
 /// What chainctl keeps lies below the cache directory as Go's `os.UserCacheDir` has it.

@@ -7,6 +7,7 @@ use super::{AUDIENCE, Known, cache_file, credential, is_for_libraries};
 use crate::{
     auth::{
         access_token::{AccessToken, Malformed},
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
@@ -41,6 +42,10 @@ impl TokenProvider<Known, Credential> for AuthToken {
         Origin::Found
     }
 
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        cache_file::cache_policy(system)
+    }
+
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let audience = format!("--audience={AUDIENCE}");
         let program = program(system)?;
@@ -53,7 +58,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
         if token.expires().is_some_and(|end| end <= system.now()) {
             return Err(command_error("chainctl printed a token that has expired".to_owned(), LOGIN));
         }
-        Ok(Attempt::Token(Credential { keep: cache_file::keep(system), ..credential(token) }))
+        Ok(Attempt::Token(credential(token)))
     }
 }
 
@@ -67,6 +72,10 @@ impl TokenProvider<Known, Credential> for NewPullToken {
 
     fn origin(&self, _system: &dyn System) -> Origin {
         Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        cache_file::cache_policy(system)
     }
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
@@ -85,8 +94,7 @@ impl TokenProvider<Known, Credential> for NewPullToken {
             output = ask("--library-ecosystem=python")?;
         }
         let output = succeeded(output)?;
-        let credential = pull_token(&output.stdout)?;
-        Ok(Attempt::Token(Credential { keep: cache_file::keep(system), ..credential }))
+        pull_token(&output.stdout).map(Attempt::Token)
     }
 }
 

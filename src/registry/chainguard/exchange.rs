@@ -8,11 +8,12 @@ use super::{AUDIENCE, Known, credential};
 use crate::{
     auth::{
         access_token::AccessToken,
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         job_token, timestamp,
     },
     error::{Error, Kind, Result, quote},
-    registry::{Credential, Keep},
+    registry::Credential,
     secret::Secret,
     system::{
         System,
@@ -50,6 +51,10 @@ impl TokenProvider<Known, Credential> for Oidc {
         }
     }
 
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
+    }
+
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
             return Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}")));
@@ -76,7 +81,7 @@ fn exchange(system: &dyn System, identity: &str, proof: &AccessToken) -> Result<
     let unusable = || Error::new(Kind::Protocol, format!("{} answered without a token", response.host));
     let token = answer.token.as_ref().and_then(|token| AccessToken::parse(token.expose()).ok()).ok_or_else(unusable)?;
     let token = token.expiring(answer.expiry.as_deref().and_then(timestamp::rfc3339));
-    Ok(Credential { keep: Keep::Session, ..credential(token) })
+    Ok(credential(token))
 }
 
 /// The answer. Its refresh token is not asked for: what is not read cannot leak.

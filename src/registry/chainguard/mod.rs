@@ -17,11 +17,12 @@ use crate::{
         access_token::AccessToken,
         cache::TokenCache,
         cache_key::{Identity, digest, marks, programs},
+        cache_policy::CachePolicy,
         chain::{TokenProvider, ask_in_turn},
         jwt::Claims,
     },
     error::{Error, Kind, Result, quote},
-    registry::{Backend, Credential, Keep},
+    registry::{Backend, Credential},
     secret::Secret,
     service::{Service, subdomain_of},
     system::System,
@@ -170,8 +171,10 @@ impl Backend for ChainguardLibraries {
         let key = known.identity(system);
         let shown = service.host().unwrap_or(DOMAIN);
         let make = || {
-            let credential = ask_in_turn(system, &SOURCES, &known, shown, |_, credential| check(system, credential))
-                .map_err(|exhausted| exhausted.into_error(HINT))?;
+            let credential = ask_in_turn(system, &SOURCES, &known, shown, |source, found| {
+                check(system, Credential { cache_policy: source.cache_policy(system), ..found })
+            })
+            .map_err(|exhausted| exhausted.into_error(HINT))?;
             let expires = credential.expires;
             Ok((credential, expires))
         };
@@ -193,7 +196,7 @@ fn credential(token: AccessToken) -> Credential {
         password: token.into_secret(),
         expires,
         owner,
-        keep: Keep::Nobody,
+        cache_policy: CachePolicy::Never,
     }
 }
 

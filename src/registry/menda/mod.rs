@@ -22,9 +22,10 @@ use crate::{
         access_token::AccessToken,
         cache::TokenCache,
         cache_key::{Identity, digest},
+        cache_policy::CachePolicy,
     },
     error::{Error, Kind, Result, quote},
-    registry::{Backend, Credential, Keep},
+    registry::{Backend, Credential},
     secret::Secret,
     service::{Service, subdomain_of},
     system::System,
@@ -127,7 +128,13 @@ impl Backend for MendaCodeArtifact {
         match found {
             Ok(Some((token, owner))) => {
                 let (username, expires, password) = (USERNAME.to_owned(), token.expires(), token.into_secret());
-                Ok(Some(Credential { username, password, expires, owner: Some(owner), keep: Keep::Session }))
+                Ok(Some(Credential {
+                    username,
+                    password,
+                    expires,
+                    owner: Some(owner),
+                    cache_policy: CachePolicy::Session,
+                }))
             }
             Ok(None) => {
                 debug!(

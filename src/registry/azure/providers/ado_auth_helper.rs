@@ -7,6 +7,7 @@ use super::{Grant, Tenant};
 use crate::{
     auth::{
         access_token::AccessToken,
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
@@ -31,6 +32,11 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
 
     fn origin(&self, _system: &dyn System) -> Origin {
         Origin::Found
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        // The helper says nothing about who is signed in.
+        CachePolicy::Waiters
     }
 
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {

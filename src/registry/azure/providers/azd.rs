@@ -5,11 +5,12 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
-use super::{Grant, Tenant};
+use super::{Grant, Tenant, ado_auth_helper};
 use crate::{
     auth::{
         access_token::AccessToken,
         cache_key::is_there,
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         timestamp,
     },
@@ -35,6 +36,15 @@ impl TokenProvider<Tenant, Grant> for Azd {
 
     fn origin(&self, _system: &dyn System) -> Origin {
         Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        if login(system).is_empty() {
+            return CachePolicy::Never;
+        }
+        // A sign-in with the helper, which has precedence, would not change the cache key.
+        let has_helper = ado_auth_helper::program(system).is_some();
+        if !has_helper && keeps_its_login(system) { CachePolicy::Session } else { CachePolicy::Waiters }
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

@@ -13,6 +13,7 @@ use super::{Grant, Tenant, pat::PIPELINE_VARIABLE};
 use crate::{
     auth::{
         access_token::AccessToken,
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         job_token,
     },
@@ -44,6 +45,10 @@ impl TokenProvider<Tenant, Grant> for AzurePipelines {
 
     fn origin(&self, _system: &dyn System) -> Origin {
         Origin::Found
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::{Grant, Tenant, client_secret::lacks_client_id};
 use crate::{
     auth::{
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         private_file,
     },
@@ -41,6 +42,10 @@ impl TokenProvider<Tenant, Grant> for ClientCertificate {
 
     fn origin(&self, _system: &dyn System) -> Origin {
         Origin::Explicit(PATH_VARIABLE.into())
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

@@ -8,6 +8,7 @@ use super::{Feed, Grant};
 use crate::{
     auth::{
         access_token::AccessToken,
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         private_file,
     },
@@ -68,6 +69,11 @@ impl TokenProvider<Feed, Grant> for EnvVar {
 
     fn origin(&self, system: &dyn System) -> Origin {
         Source::find(system).map_or(Origin::Found, |source| Origin::Explicit(source.name().into()))
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        // Of the session token that a user's bearer is exchanged for: the bearer itself is at rest already.
+        CachePolicy::Session
     }
 
     fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {

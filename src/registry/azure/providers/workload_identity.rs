@@ -5,6 +5,7 @@
 use super::{Grant, Tenant};
 use crate::{
     auth::{
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         job_token::{self, GITHUB_URL_VARIABLE},
     },
@@ -36,6 +37,10 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
             // The identity service of the CI system.
             None => Origin::Found,
         }
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

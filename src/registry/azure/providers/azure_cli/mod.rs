@@ -11,6 +11,8 @@ use super::{Grant, Tenant};
 use crate::{
     auth::{
         access_token::AccessToken,
+        cache_key::is_there,
+        cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
@@ -35,6 +37,15 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
 
     fn origin(&self, _system: &dyn System) -> Origin {
         Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        match state::profile(system) {
+            // Without a folder of its own, az looks for its login in the working directory.
+            None => CachePolicy::Never,
+            Some(profile) if is_there(system, &profile) => CachePolicy::Session,
+            Some(_) => CachePolicy::Waiters,
+        }
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
