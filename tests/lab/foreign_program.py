@@ -13,8 +13,9 @@ import time
 # The directory of this file: what lies in it is not meant to be imported by keyring.
 del sys.path[0]
 
-import keyring  # noqa: E402
 from ringbearer import backends  # noqa: E402
+
+import keyring  # noqa: E402
 
 AZURE = ["pkgs.dev.azure.com", "contoso.pkgs.visualstudio.com", "pkgs.codedev.ms"]
 CHAINGUARD = ["libraries.cgr.dev"]

@@ -7,11 +7,12 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from keyring import backend, errors
 from keyring.testing.backend import UNICODE_CHARS, BackendBasicTests
 from keyring.testing.util import random_string
 from ringbearer import backends
 from ringbearer import errors as ours
+
+from keyring import backend, errors
 
 #: Tests of keyring's that hold as they are, or through the helpers that are overridden here.
 _AS_THEY_ARE = {"test_name_property", "test_set_properties", "test_new_with_properties"}

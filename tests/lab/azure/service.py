@@ -18,7 +18,7 @@ from .session_tokens import SessionTokens
 class Azure:
     """Everything Azure DevOps Artifacts needs.
 
-    From the start there are: the tenant `tenant` (contoso.example), its user `frodo`, the organisation `contoso` with
+    From the start there are: the tenant `tenant` (contoso.example), its user `user`, the organisation `contoso` with
     the feed `feed` (``tools``) and the feed `project_feed` (``shire`` in the project ``platform``), both with
     hello-private 1.0 and 1.1, and greetings 2.0 which requires it.
     """
@@ -34,7 +34,7 @@ class Azure:
         self.pipelines = AzurePipelines(sites)
         self.metadata = Metadata(server, self.directory)
         self.tenant = self.directory.tenant("contoso.example")
-        self.frodo = self.directory.user("frodo@contoso.example", self.tenant)
+        self.user = self.directory.user("frodo@contoso.example", self.tenant)
         self.contoso = self.organisation("contoso", self.tenant)
         self.feed = self.contoso.feed("tools")
         self.project_feed = self.contoso.feed("shire", project="platform")
