@@ -18,17 +18,18 @@ import zipfile
 
 from lab.clients import Client, ClientEnvironments
 from lab.cloud import PracticeCloud
+from lab.registries import REGISTRIES
 
 _ENVIRONMENTS = os.path.join("target", "test-environments")
 
 #: What every program does that uses keyring: find the backends.
 _FIND_BACKENDS = "import keyring; keyring.get_keyring()"
 
-_FOREIGN_LOOKUPS = """
+_FOREIGN_LOOKUPS = f"""
 import time
 from ringbearer import backends
 services = ["https://index.example/simple/", "python-poetry-check", ""]
-for name in ("AzureArtifactsKeyring", "MendaCodeArtifactKeyring", "ChainguardLibrariesKeyring"):
+for name in {[registry.backend for registry in REGISTRIES.values()]!r}:
     backend = getattr(backends, name)()
     for service in services:
         backend.get_credential(service, None)

@@ -8,7 +8,7 @@ A test writes::
 
     def test_pip_installs(cloud, client, fake_programs, home):
         user_token = cloud.azure.directory.user_token(cloud.azure.user)
-        fake_programs.az(*az_token(azure_user))
+        fake_programs.az(*az_token(user_token))
         environment = cloud.environment(home, path=[fake_programs.directory, client.bin])
         index = ["--index-url", cloud.azure.feed.url()]
         client.run(["pip", "install", *index, "hello-private"], environment).check()

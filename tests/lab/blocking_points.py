@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Callable
 
 from . import chainctl, faults
-from .azure.directory import Directory
-from .azure.oidc import GITHUB_ISSUER
 from .cloud import PracticeCloud
 from .fake_programs import Answer, FakePrograms, az_token
 from .faults import Fault
 from .interruptible import eventually
 from .messages import CLOSE, Request, Response
+from .registries.azure.directory import Directory
+from .registries.azure.oidc import GITHUB_ISSUER
 
 PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
 

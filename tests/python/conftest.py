@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from lab import kernel_keys
 from lab.authority import CertificateAuthority
-from lab.azure.directory import Application
 from lab.clients import Client, ClientEnvironments
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.known_store import KnownStore
 from lab.look_up import Lookups
 from lab.pythons import Python, PythonEnvironments
+from lab.registries import REGISTRIES
+from lab.registries.azure.directory import Application
+from lab.registry import Registry
 from lab.ssh import Agent, Key, make_key
 from lab.store import PUBLISHED, StoreUser
 from support.azure_look_ups import AzureLookUps
@@ -26,7 +28,6 @@ from support.browser import Browser
 from support.doctor import Doctor
 from support.fault_summary import pytest_terminal_summary as pytest_terminal_summary
 from support.provider_programs import Commands
-from support.registries import REGISTRIES, Registry
 from support.start_program import StartProgram, starting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,6 +158,18 @@ def start_program() -> Iterator[StartProgram]:
     """Starts a program that the test looks at while it runs."""
     with starting() as start:
         yield start
+
+
+@pytest.fixture
+def registries(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> dict[str, Registry]:
+    """All registries, by name; the user is signed in to none."""
+    return {name: kind(cloud, fake_programs, home) for name, kind in REGISTRIES.items()}
+
+
+@pytest.fixture
+def logins(registries: dict[str, Registry]) -> dict[str, str]:
+    """Variables by which the user is signed in to every registry."""
+    return {name: value for one in registries.values() for name, value in one.login_by_variables()[1].items()}
 
 
 @pytest.fixture(params=list(REGISTRIES))

@@ -6,7 +6,6 @@ import sys
 
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_profile, az_token
-from lab.messages import Request
 
 FORMS = ("dev.azure.com", "visualstudio.com")
 AUTHORITY = "vssps.dev.azure.com"
@@ -36,7 +35,7 @@ class AzureUser:
         log, count = self.cloud.log, len(scopes)
         assert [request.json()["scope"] for request in log.requests(AUTHORITY)] == list(scopes), log
         assert len(self._fake_programs.invocations("az")) == count
-        sent = sent_by_ringbearer(self.cloud)
+        sent = self.cloud.log.sent_by_ringbearer()
         assert sorted(request.method for request in sent) == ["GET"] * count + ["POST"] * count, log
         assert len({request.connection for request in sent}) == len(sent), log
         assert len(log.connections(AUTHORITY)) == count, log
@@ -44,11 +43,6 @@ class AzureUser:
         assert log.hosts_that_saw(self.bearer) == [AUTHORITY] * bool(count)
         assert_only_feeds_saw(self.cloud, *self.cloud.azure.session_tokens.issued)
         assert log.refused() == []
-
-
-def sent_by_ringbearer(cloud: PracticeCloud) -> list[Request]:
-    """The requests of ringbearer itself, without those of the client that asked it."""
-    return [one for one in cloud.log.requests() if (one.header("User-Agent") or "").startswith("ringbearer/")]
 
 
 def assert_only_feeds_saw(cloud: PracticeCloud, *passwords: str) -> None:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 import pytest
 from lab.clients import Client
+from lab.registries import REGISTRIES
 
+#: The names of the backends that answer for an index.
+INDEX_BACKENDS = [registry.backend for registry in REGISTRIES.values()]
 #: The backends of the wheel as `keyring --list-backends` shows them, but for the store.
-OURS = [
-    "ringbearer.backends.AzureArtifactsKeyring (priority: 9.9)",
-    "ringbearer.backends.ChainguardLibrariesKeyring (priority: 9)",
-    "ringbearer.backends.MendaCodeArtifactKeyring (priority: 9.8)",
-    "ringbearer.backends.NoStoreKeyring (priority: 0.01)",
-]
+OURS = sorted(
+    [
+        *(f"ringbearer.backends.{one.backend} (priority: {one.priority:g})" for one in REGISTRIES.values()),
+        "ringbearer.backends.NoStoreKeyring (priority: 0.01)",
+    ]
+)
 STORE = "ringbearer.backends.SSHAgentKeyring"
 CHAINER = "keyring.backends.chainer.ChainerBackend (priority: 10)"
 

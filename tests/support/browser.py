@@ -9,8 +9,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from lab.azure.organisations import READ
 from lab.cloud import PracticeCloud
+from lab.registries.azure.organisations import READ
 
 
 class Browser:

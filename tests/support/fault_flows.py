@@ -11,12 +11,12 @@ from typing import Callable
 
 from lab import namespace, tokens
 from lab.authority import CertificateAuthority
-from lab.azure.directory import TOKEN_EXCHANGE_AUDIENCE, Application
-from lab.azure.oidc import GITHUB_ISSUER
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_token
-from lab.menda import EXCHANGE, SIGN_IN
 from lab.messages import CLOSE, Response
+from lab.registries.azure.directory import TOKEN_EXCHANGE_AUDIENCE, Application
+from lab.registries.azure.oidc import GITHUB_ISSUER
+from lab.registries.menda import EXCHANGE, SIGN_IN
 from support import chainguard_user
 from support.menda_machines import API, INDEX, profile
 

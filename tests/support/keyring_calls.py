@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.clients import Client
-from support.registries import Registry
+from lab.registry import Registry
 
 #: By client. `URL`, `HOST` and `USER` stand for those of the index.
 CALLS = {

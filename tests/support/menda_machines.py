@@ -7,8 +7,8 @@ from urllib.parse import unquote, unquote_plus
 from lab.cloud import PracticeCloud
 from lab.faults import Fault
 from lab.look_up import Answer, LookUp, Lookups
-from lab.menda import EXCHANGE, HOST, REGISTRY_HOST, SIGN_IN
 from lab.messages import Request
+from lab.registries.menda import EXCHANGE, HOST, REGISTRY_HOST, SIGN_IN
 
 INDEX = f"https://{REGISTRY_HOST}/pypi/plugins/simple/"
 API = HOST.partition("//")[2]

@@ -8,11 +8,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from lab.azure.organisations import READ
 from lab.clients import Completed
 from lab.packages import Package, wheel
-from support.azure_user import sent_by_ringbearer
-from support.registries import Registry
+from lab.registry import Registry
 
 
 def assert_installed(directory: Path) -> None:
@@ -27,18 +25,11 @@ def site_packages(directory: Path) -> Path:
     return found
 
 
-def assert_kept(registry: Registry, count: int, *ended: Completed, scope: str = READ) -> None:
-    """So many passwords were made, and no secret is anywhere but where it belongs."""
-    registry.assert_made(count, scope)
+def assert_kept(registry: Registry, count: int, *ended: Completed, upload: bool = False) -> None:
+    """Exactly ``count`` passwords were made, and no secret is where it must not be."""
+    registry.assert_made(count, upload)
     registry.assert_hidden(*ended)
-    assert {request.host for request in sent_by_ringbearer(registry.cloud)} == set(registry.asked)
-
-
-def offer(registry: Registry, package: Package) -> None:
-    """Let a registry have one more package."""
-    cloud = registry.cloud
-    indexes = {"azure": cloud.azure.feed, "chainguard": cloud.chainguard.python, "menda": cloud.menda.plugins}
-    indexes[registry.name].add(package)
+    assert {request.host for request in registry.cloud.log.sent_by_ringbearer()} == set(registry.api_hosts)
 
 
 def application(name: str) -> Package:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab.azure.directory import AZURE_DEVOPS
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.look_up import Lookups
+from lab.registries.azure.directory import AZURE_DEVOPS
 
 LOGIN, AUTHORITY = "login.microsoftonline.com", "vssps.dev.azure.com"
 

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from lab.azure.directory import AZURE_DEVOPS
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_token
 from lab.look_up import Answer, Lookups
+from lab.registries.azure.directory import AZURE_DEVOPS
 
 AUTHORITY = "vssps.dev.azure.com"
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"

@@ -7,11 +7,11 @@ import os
 
 import pytest
 from lab import faults
-from lab.azure.organisations import WRITE
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_not_logged_in, az_token
 from lab.look_up import Answer, LookUp, Lookups
 from lab.messages import Response, json_response
+from lab.registries.azure.organisations import WRITE
 
 AZ = {"ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "azure_cli"}
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 from lab import faults
-from lab.azure.organisations import Organisation
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer as Scripted
 from lab.fake_programs import FakePrograms
 from lab.faults import Fault
 from lab.look_up import Answer, LookUp, Lookups
+from lab.registries.azure.organisations import Organisation
 
 OLD_FORM = "visualstudio.com"
 TOKEN = "ARTIFACTS_KEYRING_NOFUSS_TOKEN"

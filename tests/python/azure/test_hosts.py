@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from lab import faults
-from lab.azure.organisations import NO_TENANT
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_token
 from lab.look_up import LookUp, Lookups
+from lab.registries.azure.organisations import NO_TENANT
 
 TOKEN = "ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 

@@ -8,10 +8,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lab import faults, tokens
-from lab.azure.certificates import ClientCertificate
-from lab.azure.directory import AZURE_DEVOPS, Application
 from lab.cloud import PracticeCloud
 from lab.look_up import Lookups
+from lab.registries.azure.certificates import ClientCertificate
+from lab.registries.azure.directory import AZURE_DEVOPS, Application
 
 PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
 LOGIN = "login.microsoftonline.com"

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from lab.azure.directory import AZURE_DEVOPS
 from lab.cloud import PracticeCloud
 from lab.environment import home_variables
 from lab.fake_programs import (
@@ -21,6 +20,7 @@ from lab.fake_programs import (
     helper_token,
 )
 from lab.look_up import LookUp
+from lab.registries.azure.directory import AZURE_DEVOPS
 from support.provider_programs import PROVIDER, Commands, token_answers
 
 # -- azure_cli

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from lab import faults, tokens
-from lab.azure.directory import TOKEN_EXCHANGE_AUDIENCE, Application
-from lab.azure.oidc import GITHUB_ISSUER
 from lab.cloud import PracticeCloud
 from lab.look_up import LookUp, Lookups
+from lab.registries.azure.directory import TOKEN_EXCHANGE_AUDIENCE, Application
+from lab.registries.azure.oidc import GITHUB_ISSUER
 
 PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
 LOGIN = "login.microsoftonline.com"

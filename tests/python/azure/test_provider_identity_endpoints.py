@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from lab import faults
-from lab.azure.directory import AZURE_DEVOPS, Application
 from lab.cloud import PracticeCloud
 from lab.look_up import Lookups
+from lab.registries.azure.directory import AZURE_DEVOPS, Application
 from support.managed_identity import client_of
 
 PROVIDER = {"ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "managed_identity"}

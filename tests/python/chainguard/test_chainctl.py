@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from lab.chainctl import logged_in
-from lab.chainguard import AUDIENCE, CONSOLE
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms
 from lab.look_up import Answer as Outcome
 from lab.look_up import LookUp, Lookups
+from lab.registries.chainguard import AUDIENCE, CONSOLE
 from support.chainguard_user import AUTH_TOKEN, INDEX, LOGIN, ask_each, told
 
 AUTH_TOKEN_ARGUMENTS = ["auth", "token", "--audience=libraries.cgr.dev"]

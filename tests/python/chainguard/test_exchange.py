@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from lab import faults
-from lab.chainguard import AUDIENCE
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.faults import Fault
 from lab.look_up import LookUp, Lookups
 from lab.messages import Response, json_response
+from lab.registries.chainguard import AUDIENCE
 from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, User, ask_each, passwords, told
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from lab import faults, tokens
-from lab.azure.oidc import GITHUB_ISSUER, WorkflowJob
 from lab.cloud import PracticeCloud
 from lab.faults import Fault
 from lab.look_up import Lookups
+from lab.registries.azure.oidc import GITHUB_ISSUER, WorkflowJob
 from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, ask_each, told
 
 GITHUB = "pipelines.actions.githubusercontent.com"

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 from lab import faults, tokens
-from lab.azure.oidc import GITHUB_ISSUER
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms
 from lab.look_up import Answer as LookedUp
 from lab.look_up import LookUp, Lookups
 from lab.messages import Response, json_response
+from lab.registries.azure.oidc import GITHUB_ISSUER
 from support.chainguard_user import (
     AUTH_TOKEN,
     IDENTITY,

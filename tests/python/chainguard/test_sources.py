@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from lab.chainctl import logged_in
-from lab.chainguard import AUDIENCE, CONSOLE
 from lab.cloud import PracticeCloud
 from lab.environment import home_variables
 from lab.fake_programs import FakePrograms
 from lab.look_up import LookUp, Lookups
+from lab.registries.chainguard import AUDIENCE, CONSOLE
 from support.chainguard_user import (
     AUTH_TOKEN,
     CACHE,

@@ -9,19 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import READ
 from lab.clients import Client, Completed
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.faults import silence
+from lab.registries import REGISTRIES
+from lab.registry import Registry
 from support.azure_user import AzureUser
 from support.chainguard_user import AUTH_TOKEN, PULL_IDENTITY, PULL_TOKEN
 from support.command_line import GIVEN, CommandLine, assert_complaint, names_in
-from support.registries import REGISTRIES, Registry
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are those of POSIX")
-
-VARIABLES = {"azure": GIVEN, "chainguard": AUTH_TOKEN, "menda": "CODEARTIFACT_AUTH_TOKEN"}
 
 
 @pytest.fixture
@@ -51,9 +49,9 @@ def test_the_command_has_the_token_and_the_environment_as_it_was(
     variables = {**registry.variables, **odd}
     ended = ringbearer("exec", registry.index_url, *options, "--", "env", "-0", **variables).check()
     [token] = registry.passwords()
-    assert environment_of(ended) == {**ringbearer.environment(**variables), (own or VARIABLES[registry.name]): token}
+    assert environment_of(ended) == {**ringbearer.environment(**variables), (own or registry.exec_variable): token}
     assert ended.stderr == ""
-    registry.assert_ways(1, READ)
+    registry.assert_ways(1)
 
 
 def test_a_pull_token_comes_in_the_two_variables_of_its_own(ringbearer: CommandLine, cloud: PracticeCloud) -> None:

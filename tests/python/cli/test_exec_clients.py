@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import READ
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
+from lab.registries import REGISTRIES
+from lab.registry import Registry
 from support.command_line import CommandLine
-from support.registries import REGISTRIES, Registry
 from support.uv_project import Project
 
 
@@ -52,5 +52,5 @@ def test_uv_takes_the_password_from_the_variable_of_its_index(
     words = ["exec", registry.index_url, "--variable", "UV_INDEX_CONTOSO_PASSWORD", "--", tool.program("uv"), "sync"]
     ended = ringbearer(*words, directory=project.directory, **variables).check()
     assert project.has_installed("greetings", "hello_private")
-    registry.assert_made(1, READ)
+    registry.assert_made(1)
     registry.assert_hidden(ended)

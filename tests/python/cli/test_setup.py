@@ -11,8 +11,9 @@ import pytest
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
+from lab.registries import REGISTRIES
+from lab.registry import Registry
 from support.command_line import CommandLine, assert_complaint, names_in
-from support.registries import REGISTRIES, Registry
 from support.setup_files import FILES, Setup, read_pip, read_toml, read_tox
 
 TOOLS = [*FILES, "github-actions"]

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import READ
 from lab.clients import Client, Completed
+from lab.registry import Registry
 from support.command_line import CommandLine
-from support.registries import Registry
 
 PROJECT = """\
 [project]
@@ -62,7 +61,7 @@ class User:
         [folder] = {path.parent for path in below.glob("**/greetings.py")}
         for name in ("greetings", "hello-private"):
             assert f"hello from {name} " in (folder / (name.replace("-", "_") + ".py")).read_text()
-        self.registry.assert_made(count, READ)
+        self.registry.assert_made(count)
         self.registry.assert_hidden(*ended)
 
 

@@ -11,14 +11,15 @@ import pytest
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
+from lab.registries import REGISTRIES
+from lab.registry import Registry
 from support.command_line import CommandLine, assert_complaint
-from support.registries import REGISTRIES, Registry
 from support.uv_project import Project
 
 README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
 
-#: The sections of the README with a recipe for GitHub Actions, and what the index is called there.
-RECIPES = {"azure": ("### GitHub Actions", "corp"), "chainguard": ("## Chainguard Libraries", "chainguard")}
+WITH_RECIPE = [name for name, registry in REGISTRIES.items() if registry.workflow_recipe]
+WITH_IDENTITY_TOKEN = [name for name, registry in REGISTRIES.items() if registry.workflow_has_identity_token]
 
 
 @pytest.fixture
@@ -58,9 +59,9 @@ def test_the_workflow_is_valid(ringbearer: CommandLine, registry: Registry, tmp_
         assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("registry", list(RECIPES), indirect=True)
+@pytest.mark.parametrize("registry", WITH_RECIPE, indirect=True)
 def test_its_settings_are_those_of_the_readme(ringbearer: CommandLine, registry: Registry) -> None:
-    heading, name = RECIPES[registry.name]
+    heading, name = registry.workflow_recipe
     section = README.split(f"\n{heading}\n")[1]
     recipe = next(block for block in re.findall(r"```yaml\n(.*?)```", section, re.DOTALL) if "uv sync" in block)
     text = ringbearer("setup", "github-actions", registry.index_url, "--name", name).check().stdout
@@ -75,19 +76,16 @@ def test_who_sets_it_up_is_told_what_the_repository_must_know(ringbearer: Comman
     named = re.findall(r"\$\{\{ (?:vars|secrets)\.(\w+) \}\}", ended.stdout)
     assert named and [name for name in named if not re.search(rf"\b(?<!_){name}\b", ended.stderr)] == []
     # No value of a secret is in it, and the identity token is asked for only where it is of use.
-    assert permissions(ended.stdout).get("id-token") == (None if registry.name == "menda" else "write")
+    assert permissions(ended.stdout).get("id-token") == ("write" if registry.workflow_has_identity_token else None)
 
 
-@pytest.mark.parametrize("form", ["azure", "chainguard"])
+@pytest.mark.parametrize("name", WITH_IDENTITY_TOKEN)
 def test_with_its_settings_uv_installs_in_a_job(
-    ringbearer: CommandLine, cloud: PracticeCloud, native: Client, tool: Client, tmp_path: Path, form: str
+    ringbearer: CommandLine, cloud: PracticeCloud, native: Client, tool: Client, tmp_path: Path, name: str
 ) -> None:
-    registry = REGISTRIES[form](cloud, ringbearer.fake_programs, ringbearer.home)
-    job, builder = cloud.azure.github_actions.job(), cloud.azure.directory.application("builder", cloud.azure.tenant)
-    issuer = "https://token.actions.githubusercontent.com"
-    builder.trust(issuer, job.subject)
-    cloud.chainguard.trust(issuer, job.subject)
-    known = {"vars.AZURE_CLIENT_ID": builder.client_id, "vars.CHAINGUARD_IDENTITY": cloud.chainguard.identity}
+    registry = REGISTRIES[name](cloud, ringbearer.fake_programs, ringbearer.home)
+    job = cloud.azure.github_actions.job()
+    known = registry.workflow_settings(job)
     text = ringbearer("setup", "github-actions", registry.index_url, "--name", "contoso").check().stdout
     given = {
         name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: known[found[1]], value)

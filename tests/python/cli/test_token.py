@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from lab import strace
-from lab.azure.organisations import READ
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
+from lab.registries import REGISTRIES
+from lab.registry import Registry
 from support.command_line import GIVEN, CommandLine, assert_complaint, names_in
-from support.registries import REGISTRIES, Registry
 
 FILE = "ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE"
 
@@ -62,10 +62,10 @@ def test_the_token_is_printed_and_nothing_else(ringbearer: CommandLine, registry
     ended = ringbearer("token", registry.index_url, **registry.variables).check()
     [token] = registry.passwords()
     assert (ended.stdout, ended.stderr) == (token + "\n", "")
-    registry.assert_ways(1, READ)
+    registry.assert_ways(1)
     # Nobody has been shown it yet, and the login went only to those who hand out tokens for it.
     assert ringbearer.log.hosts_that_saw(token) == []
-    assert all(set(ringbearer.log.hosts_that_saw(login)) <= set(registry.asked[-1:]) for login in registry.logins())
+    assert all(set(ringbearer.log.hosts_that_saw(login)) <= set(registry.api_hosts[-1:]) for login in registry.logins())
 
 
 def test_a_file_has_the_token_to_the_letter_and_standard_output_nothing(
@@ -267,7 +267,7 @@ def test_the_file_serves_the_pip_of_another_environment(
 ) -> None:
     path = folder / "token"
     ringbearer("token", azure.index_url, "--output-file", path).check()
-    azure.assert_ways(1, READ)
+    azure.assert_ways(1)
     ringbearer.log.clear()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

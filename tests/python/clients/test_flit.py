@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import WRITE
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
-from support.registries import REGISTRIES
+from lab.registries import REGISTRIES
+from lab.registries.azure.organisations import WRITE
 
 PROJECT = """\
 [build-system]

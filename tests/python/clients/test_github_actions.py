@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from lab.clients import Client
 from lab.cloud import PracticeCloud
-from support.azure_user import FORMS, assert_only_feeds_saw, sent_by_ringbearer
+from support.azure_user import FORMS, assert_only_feeds_saw
 from support.uv_project import locked_project
 
 ISSUER = "pipelines.actions.githubusercontent.com"
@@ -40,7 +40,7 @@ def test_uv_sync_needs_only_the_jobs_own_identity(
     environment = job_environment(cloud, client, tool, home, AZURE_CLIENT_ID=builder.client_id, **job.variables)
     tool.run(["uv", "sync"], environment, directory=project.directory).check()
     assert project.has_installed("greetings", "hello_private")
-    feed, issuer, login = sent_by_ringbearer(cloud)
+    feed, issuer, login = cloud.log.sent_by_ringbearer()
     assert [feed.method, issuer.method, login.method] == ["GET", "GET", "POST"]
     assert [issuer.host, login.host] == [ISSUER, LOGIN]
     assert len({feed.connection, issuer.connection, login.connection}) == 3
@@ -61,7 +61,7 @@ def test_uv_sync_takes_a_personal_access_token_and_asks_nobody(
     environment = job_environment(cloud, client, tool, home, AZURE_DEVOPS_EXT_PAT=token, GITHUB_ACTIONS="true")
     tool.run(["uv", "sync"], environment, directory=project.directory).check()
     assert project.has_installed("greetings", "hello_private")
-    assert sent_by_ringbearer(cloud) == []
+    assert cloud.log.sent_by_ringbearer() == []
     assert {password for _, _, password in cloud.log.basics()} == {token}
     assert_only_feeds_saw(cloud, token)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import READ, WRITE
-from lab.clients import Client, Completed
+from lab.clients import Client
 from lab.packages import wheel as make_wheel
-from support.azure_user import sent_by_ringbearer
+from lab.registry import Registry
 from support.keyring_calls import PDM_PROJECT
-from support.registries import Registry
+from support.private_packages import assert_kept
 
 POETRY = """\
 [project]
@@ -47,13 +46,6 @@ def shop(home: Path) -> Path:
     made = home / "shop"
     made.mkdir()
     return made
-
-
-def assert_kept(registry: Registry, count: int, *ended: Completed, scope: str = READ) -> None:
-    """So many passwords were made, and no secret is anywhere but where it belongs."""
-    registry.assert_made(count, scope)
-    registry.assert_hidden(*ended)
-    assert {request.host for request in sent_by_ringbearer(registry.cloud)} == set(registry.asked)
 
 
 def assert_installed(directory: Path, *names: str) -> None:
@@ -104,7 +96,7 @@ def test_twine_uploads_and_pip_installs_what_it_uploaded(registry: Registry, cli
     upload = ["twine", "upload", "--non-interactive", "--disable-progress-bar"]
     upload += ["--repository-url", registry.upload_url, package.file_name]
     ended = client.run(upload, registry.environment()).check()
-    assert_kept(registry, 1, ended, scope=WRITE)
+    assert_kept(registry, 1, ended, upload=True)
     command = ["pip", "install", "--target", "packages", "--keyring-provider", "import"]
     client.run([*command, "--index-url", registry.index_url, "fresh-bread"], registry.environment()).check()
     assert_installed(home / "packages", "fresh-bread")

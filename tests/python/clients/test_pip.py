@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import READ
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.messages import Request, Response
 from lab.packages import wheel as make_wheel
-from support.azure_user import FORMS, AzureUser, for_keyring_command, sent_by_ringbearer, with_user_name
+from lab.registries.azure.organisations import READ
+from support.azure_user import FORMS, AzureUser, for_keyring_command, with_user_name
 
 
 def install(*options: object) -> list[object]:
@@ -130,4 +130,4 @@ def test_stdout_of_pip_holds_the_answer_and_nothing_of_ringbearers(
     source = ["--keyring-provider", "import", "--index-url", cloud.azure.feed.url()]
     ended = client.run(["pip", "index", "versions", "--json", *source, "greetings"], azure_user.environment()).check()
     assert json.loads(ended.stdout)["versions"] == ["2.0"]
-    assert [request.method for request in sent_by_ringbearer(cloud)] == ["GET", "POST"]
+    assert [request.method for request in cloud.log.sent_by_ringbearer()] == ["GET", "POST"]

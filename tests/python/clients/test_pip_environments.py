@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import READ
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.packages import sdist
+from lab.registries.azure.organisations import READ
 from support.azure_user import AzureUser, for_keyring_command
 
 # Since 26.3 pip refuses imports once it has begun to install. This does the same, from the moment on that keyring has

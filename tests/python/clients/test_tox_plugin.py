@@ -13,7 +13,7 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.packages import sdist
 from lab.packages import wheel as make_wheel
-from support.registries import Menda
+from lab.registries.menda import Menda
 from support.tox_project import ToxProject
 
 KEYRING = "keyring.exe" if os.name == "nt" else "keyring"

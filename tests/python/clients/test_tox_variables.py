@@ -12,7 +12,7 @@ import pytest
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
-from support.registries import Menda
+from lab.registries.menda import Menda
 from support.tox_project import ToxProject
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import READ, WRITE
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.packages import wheel as make_wheel
+from lab.registries.azure.organisations import READ, WRITE
 from support.azure_user import FORMS, AzureUser
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lab.azure.organisations import READ
 from lab.cloud import PracticeCloud
 from lab.look_up import LookUp, Lookups
+from lab.registries.azure.organisations import READ
 from support.azure_user import AzureUser, with_user_name
 
 # None, what tools use where they have none, what people write, and what nobody should.

@@ -6,10 +6,10 @@ import pytest
 from lab import chainctl
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
-from lab.menda import HOST, REGISTRY_HOST
+from lab.registries.menda import HOST, REGISTRY_HOST
+from lab.registry import Registry
 from support.azure_user import AzureUser
 from support.doctor import Doctor
-from support.registries import Registry
 
 LIBRARIES = "https://libraries.cgr.dev/python/simple/"
 PLUGINS = f"https://{REGISTRY_HOST}/pypi/plugins/simple/"
@@ -86,14 +86,7 @@ def test_menda_is_not_set_up_which_is_no_matter_of_the_address(doctor: Doctor) -
 
 def test_a_file_of_the_index_is_served_although_it_lies_elsewhere(registry: Registry, doctor: Doctor) -> None:
     # Tools ask for the addresses of files too. What is stored on another host is found by a redirect.
-    cloud = registry.cloud
-    feed = cloud.azure.feed
-    file_name = "greetings-2.0-py3-none-any.whl"
-    url = {
-        "azure": feed.file_url(feed.find(file_name)),
-        "chainguard": f"{cloud.chainguard.python.base}/files/{file_name}",
-        "menda": f"{cloud.menda.plugins.base}/files/{file_name}",
-    }[registry.name]
+    cloud, url = registry.cloud, registry.file_url("greetings-2.0-py3-none-any.whl")
     found = doctor.examine(url, **registry.variables)
     assert found.finding("registry").state == "good", found.finding("registry")
     assert found.code == 0

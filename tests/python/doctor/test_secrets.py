@@ -15,7 +15,7 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms, az_token
 from lab.known_store import KnownStore
-from lab.menda import REGISTRY_HOST
+from lab.registries.menda import REGISTRY_HOST
 from support.doctor import SET_UP, Doctor
 from support.tool_settings import pypirc, write
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from lab.clients import Client, ClientEnvironments
 from lab.cloud import PracticeCloud
+from lab.registry import Registry
 from support.azure_look_ups import TOKEN
 from support.backend_list import CHAINER, OURS, STORE, error_of, listing, where_keyring_has_no_store
 
@@ -110,24 +111,21 @@ def test_an_agent_that_comes_and_goes_while_a_program_runs_does_not_end_the_chai
     assert ended.stderr == ""
 
 
-def test_a_registry_that_fails_leaves_the_others_alone(cloud: PracticeCloud, client: Client, home: Path) -> None:
+def test_a_registry_that_fails_leaves_the_others_alone(
+    cloud: PracticeCloud, client: Client, home: Path, registries: dict[str, Registry]
+) -> None:
     program = """
 import sys, keyring
 print([found and found.username for found in (keyring.get_credential(url, None) for url in sys.argv[1:])])
 """
-    urls = [cloud.azure.feed.url(), cloud.menda.plugins.url, cloud.chainguard.python.url]
-    azure = {TOKEN: "token"}
-    user, token = cloud.chainguard.pull_token()
-    chainguard = {"CHAINGUARD_PYTHON_IDENTITY_ID": user, "CHAINGUARD_PYTHON_TOKEN": token}
-    menda = cloud.menda.variables
-    broken = {
-        "azure": {**menda, **chainguard, "ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "unknown"},
-        "menda": {**azure, **chainguard, **menda, "MENDA_CLIENT_SECRET": "wrong"},
-        "chainguard": {**azure, **menda, "CHAINGUARD_PYTHON_TOKEN": "no token"},
-    }
-    usual = ["VssSessionToken", "aws", user]
-    for number, (name, variables) in enumerate(broken.items()):
-        ended = client.run(["python", "-c", program, *urls], cloud.environment(home, **variables)).check()
-        expected = [None if number == place else one for place, one in enumerate(usual)]
+    urls = [registry.index_url for registry in registries.values()]
+    logins = {name: registry.login_by_variables() for name, registry in registries.items()}
+    for name, broken in registries.items():
+        broken.break_login()
+        working = [login for other, (_, login) in logins.items() if other != name]
+        variables = {variable: value for login in (*working, broken.variables) for variable, value in login.items()}
+        environment = cloud.environment(home, path=[broken.fake_programs.directory], **variables)
+        ended = client.run(["python", "-c", program, *urls], environment).check()
+        expected = [None if name == other else user for other, (user, _) in logins.items()]
         assert ended.stdout.splitlines() == [str(expected)], name
         assert len(ended.stderr.splitlines()) == 1, ended

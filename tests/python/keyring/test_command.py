@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from lab.azure.organisations import READ
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_not_logged_in
+from lab.registries.azure.organisations import READ
 from support.azure_user import AzureUser
 from support.backend_list import CHAINER, OURS, error_of, where_keyring_has_no_store
 

@@ -9,19 +9,20 @@ from pathlib import Path
 import pytest
 from lab.clients import Client
 from lab.cloud import PracticeCloud
+from lab.registry import Registry
 from lab.store import RINGBEARER, StoreUser
-from support.backend_list import error_of, where_keyring_has_no_store
+from support.backend_list import INDEX_BACKENDS, error_of, where_keyring_has_no_store
 
 PLAINTEXT = "keyrings.alt.file.PlaintextKeyring"
-READ_ONLY = ["AzureArtifactsKeyring", "MendaCodeArtifactKeyring", "ChainguardLibrariesKeyring"]
 FOREIGN = ["svc", "poetry-repository-contoso", "https://upload.example/legacy/", ""]
 PASSWORD = "the-password"
 
 
-def services(cloud: PracticeCloud) -> list[str]:
-    """One of each registry, for reading and for uploading, and some that are nobody's."""
-    azure, chainguard, menda = cloud.azure.feed, cloud.chainguard.python, cloud.menda
-    return [azure.url(), azure.upload_url(), chainguard.url, menda.plugins.url, menda.upload_url, *FOREIGN]
+@pytest.fixture
+def services(registries: dict[str, Registry]) -> list[str]:
+    """The URLs of each registry, for reading and for uploading, and some that are no registry's."""
+    urls = [url for one in registries.values() for url in (one.index_url, one.upload_url) if url]
+    return [*urls, *FOREIGN]
 
 
 def assert_nowhere_below(directory: Path, secret: str) -> None:
@@ -50,11 +51,11 @@ print(json.dumps([
 
 
 @pytest.fixture
-def write(cloud: PracticeCloud, client: Client, home: Path) -> Callable[[str], list]:
+def write(cloud: PracticeCloud, client: Client, home: Path, services: list[str]) -> Callable[[str], list]:
     """What comes of setting, deleting and getting, for each of the services, in a chain without one of the backends."""
 
     def write(without: str) -> list:
-        command = ["python", "-W", "ignore::DeprecationWarning", "-c", _WRITING, without, *services(cloud)]
+        command = ["python", "-W", "ignore::DeprecationWarning", "-c", _WRITING, without, *services]
         ended = client.run(command, cloud.environment(home)).check()
         assert ended.stderr == ""
         assert cloud.log.requests() == cloud.log.connections() == []
@@ -118,7 +119,7 @@ def test_a_password_that_nothing_has_is_a_silent_miss(cloud: PracticeCloud, clie
 
 
 @pytest.mark.parametrize(
-    ("backend", "error"), [*((name, "ReadOnlyError") for name in READ_ONLY), ("NoStoreKeyring", "NoStoreError")]
+    ("backend", "error"), [*((name, "ReadOnlyError") for name in INDEX_BACKENDS), ("NoStoreKeyring", "NoStoreError")]
 )
 def test_a_backend_that_is_chosen_by_name_and_stores_nothing_says_so(
     cloud: PracticeCloud, client: Client, home: Path, backend: str, error: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lab.azure.directory import AZURE_DEVOPS
 from lab.cloud import PracticeCloud
 from lab.look_up import LookUp, Lookups
+from lab.registries.azure.directory import AZURE_DEVOPS
 from support.azure_user import AzureUser
 
 

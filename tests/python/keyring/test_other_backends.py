@@ -11,8 +11,8 @@ from lab.clients import PEERS, Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.look_up import LookUp, Lookups
+from lab.registries import REGISTRIES
 from support.backend_list import CHAINER, OURS, STORE, error_of, listing, where_keyring_has_no_store
-from support.registries import REGISTRIES
 
 Beside = Callable[..., Client]
 
@@ -30,9 +30,6 @@ LISTED = {
 #: Each alone, and all at once. menda-keyring is a case of its own: it has the priority of keyring's chainer.
 COMPANIES = [(peer,) for peer in PEERS if peer != "menda"]
 COMPANIES.append(tuple(peer for peer in PEERS if peer != "menda"))
-#: Which of the others claims the URLs of a registry.
-RIVALS = {"azure": {"nofuss"}, "chainguard": {"chainguard"}, "menda": {"codeartifact", "menda"}}
-
 in_every_company = pytest.mark.parametrize("company", COMPANIES, ids="+".join)
 needs_menda = pytest.mark.skipif("menda" not in PEERS, reason="menda-keyring needs Python 3.11")
 
@@ -90,7 +87,7 @@ def test_beside_all_that_do_not_claim_a_registry_its_credentials_come_as_ever(
 ) -> None:
     registry = REGISTRIES[name](cloud, fake_programs, home)
     registry.log_in()
-    client = beside(*(peer for peer in PEERS if peer not in {"menda", *RIVALS[name]}))
+    client = beside(*(peer for peer in PEERS if peer not in {"menda", *registry.rivals}))
     look_up = Lookups(cloud, client, home, [fake_programs.directory])
     answers = look_up.all([LookUp(registry.index_url), LookUp(registry.index_url)], **registry.variables)
     [password] = registry.passwords()
@@ -98,7 +95,9 @@ def test_beside_all_that_do_not_claim_a_registry_its_credentials_come_as_ever(
     assert cloud.log.hosts_that_saw(password) == [] and cloud.log.refused() == []
 
 
-@pytest.mark.parametrize(("name", "rival"), [("azure", "nofuss"), ("chainguard", "chainguard")])
+@pytest.mark.parametrize(
+    ("name", "rival"), [(name, registry.replaces) for name, registry in REGISTRIES.items() if registry.replaces]
+)
 def test_beside_the_package_that_it_replaces_a_registry_is_answered_whoever_is_asked_first(
     cloud: PracticeCloud, beside: Beside, home: Path, fake_programs: FakePrograms, name: str, rival: str
 ) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from lab.clients import Client
 from lab.cloud import PracticeCloud
+from lab.registries import REGISTRIES
+from lab.registry import Registry
 from support.azure_look_ups import TOKEN
-from support.backend_list import listing
+from support.backend_list import INDEX_BACKENDS, listing
 
-INDEX_BACKENDS = ["AzureArtifactsKeyring", "MendaCodeArtifactKeyring", "ChainguardLibrariesKeyring"]
 ALL = [*INDEX_BACKENDS, "SSHAgentKeyring", "NoStoreKeyring"]
 
 #: Attributes that the classes have. What is taken from KEYRING_PROPERTY_ comes in lower case.
@@ -71,18 +72,9 @@ print(json.dumps([before, harmed]))
 
 
 @pytest.fixture
-def settings(cloud: PracticeCloud) -> dict[str, str]:
-    """A user who is logged in to each registry."""
-    user, token = cloud.chainguard.pull_token()
-    chainguard = {"CHAINGUARD_PYTHON_IDENTITY_ID": user, "CHAINGUARD_PYTHON_TOKEN": token}
-    return {TOKEN: "token", **chainguard, **cloud.menda.variables}
-
-
-@pytest.fixture
-def services(cloud: PracticeCloud) -> dict[str, str]:
-    """What each backend is asked for."""
-    urls = [cloud.azure.feed.url(), cloud.menda.plugins.url, cloud.chainguard.python.url]
-    return {**dict(zip(INDEX_BACKENDS, urls)), "NoStoreKeyring": "svc"}
+def services(registries: dict[str, Registry]) -> dict[str, str]:
+    """A service for each backend."""
+    return {**{registry.backend: registry.index_url for registry in registries.values()}, "NoStoreKeyring": "svc"}
 
 
 @pytest.mark.parametrize("names", [TAKEN, ASKED_FOR, ODD], ids=["taken", "asked-for-by-copying", "odd"])
@@ -91,20 +83,20 @@ def test_whatever_is_set_a_backend_is_made_and_it_and_its_copies_answer_as_befor
     cloud: PracticeCloud,
     client: Client,
     home: Path,
-    settings: dict[str, str],
+    logins: dict[str, str],
     services: dict[str, str],
     names: list[str],
     value: str,
 ) -> None:
     arguments = json.dumps([names, services, value])
-    ended = client.run(["python", "-c", _PROGRAM, arguments], cloud.environment(home, **settings)).check()
+    ended = client.run(["python", "-c", _PROGRAM, arguments], cloud.environment(home, **logins)).check()
     before, harmed = json.loads(ended.stdout)
     assert harmed == []
     read_only = [before[name] for name in INDEX_BACKENDS]
     assert [state[0][1] for state in read_only] == [state[1] for state in read_only]
-    assert [state[2:4] for state in read_only] == [["ReadOnlyError"] * 2] * 3
+    assert [state[2:4] for state in read_only] == [["ReadOnlyError"] * 2] * len(INDEX_BACKENDS)
     assert before["NoStoreKeyring"][:4] == [None, None, "NoStoreError", "NoStoreError"]
-    assert [state[6] for state in before.values()] == [9.9, 9.8, 9, 0.01]
+    assert [state[6] for state in before.values()] == [*(registry.priority for registry in REGISTRIES.values()), 0.01]
     assert ended.stderr == ""
 
 
@@ -134,9 +126,9 @@ def test_no_init_raises_with_an_agent_or_without_and_what_is_harmless_is_set(
 
 
 def test_the_keyring_command_works_with_properties_that_keyrings_own_backends_survive(
-    cloud: PracticeCloud, client: Client, home: Path, settings: dict[str, str], services: dict[str, str]
+    cloud: PracticeCloud, client: Client, home: Path, logins: dict[str, str], services: dict[str, str]
 ) -> None:
-    usual = cloud.environment(home, SSH_AUTH_SOCK="/nowhere", **settings)
+    usual = cloud.environment(home, SSH_AUTH_SOCK="/nowhere", **logins)
     odd = {f"KEYRING_PROPERTY_{name}": "odd" for name in ("", "X", "_NAME", "SCHEME", "A-B", "_READ_ONLY")}
     found = listing(client, {**usual, **odd})
     assert (found.lines, found.chosen, found.stderr) == (*_pair(client, usual), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import email.parser
 import os
@@ -12,6 +13,9 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.environment import home_variables
 from lab.fake_programs import FakePrograms, az_not_logged_in, az_token
+from lab.registries import REGISTRIES
+from lab.registry import Registry
+from support.backend_list import INDEX_BACKENDS
 
 
 @pytest.fixture
@@ -96,22 +100,26 @@ print([name for name in errors.__all__ if issubclass(getattr(errors, name), NotI
     ]
 
 
-def test_set_and_delete_raise_read_only_without_any_request(run, cloud: PracticeCloud) -> None:
+def test_set_and_delete_raise_read_only_without_any_request(
+    run, cloud: PracticeCloud, registries: dict[str, Registry], logins: dict[str, str]
+) -> None:
     program = """
 import sys
 from ringbearer import backends
 from ringbearer.errors import ReadOnlyError
-for name in ("AzureArtifactsKeyring", "MendaCodeArtifactKeyring", "ChainguardLibrariesKeyring"):
+for name in sys.argv[1].split():
     backend = getattr(backends, name)()
-    for service in (*sys.argv[1:], "https://pypi.example/", "anything"):
+    for service in (*sys.argv[2:], "https://pypi.example/", "anything"):
         for act, words in ((backend.set_password, ["user", "planted"]), (backend.delete_password, ["user"])):
             try:
                 act(service, *words)
             except ReadOnlyError as error:
                 print("planted" in str(error), str(error).startswith(name))
 """
-    urls = [cloud.azure.feed.url(), cloud.menda.plugins.url, cloud.chainguard.python.url]
-    assert run(program, *urls, **cloud.menda.variables) == ["False True"] * 30
+    urls = [registry.index_url for registry in registries.values()]
+    backends = len(INDEX_BACKENDS)
+    found = run(program, " ".join(INDEX_BACKENDS), *urls, **logins)
+    assert found == ["False True"] * backends * (backends + 2) * 2
     assert cloud.log.requests() == []
 
 
@@ -154,14 +162,11 @@ def test_every_backend_has_its_priority_and_all_are_below_the_chainer(run) -> No
 from ringbearer import backends
 print({name: getattr(backends, name).priority for name in backends.__all__})
 """
-    expected = {
-        "AzureArtifactsKeyring": 9.9,
-        "ChainguardLibrariesKeyring": 9,
-        "MendaCodeArtifactKeyring": 9.8,
-        "NoStoreKeyring": 0.01,
-        "SSHAgentKeyring": -1,
-    }
-    assert run(program, SSH_AUTH_SOCK="/nowhere") == [str(expected)]
+    expected = {registry.backend: registry.priority for registry in REGISTRIES.values()}
+    expected.update({"NoStoreKeyring": 0.01, "SSHAgentKeyring": -1})
+    [found] = run(program, SSH_AUTH_SOCK="/nowhere")
+    assert ast.literal_eval(found) == expected
+    assert max(expected.values()) < 10
 
 
 def test_a_look_up_imports_nothing_whether_it_serves_or_fails(

@@ -62,7 +62,7 @@ def test_a_cloud_in_the_foreground_prints_an_environment_that_works_and_cleans_u
             assert lines[-1], lines
         printed = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export "))
         assert "PIP_NO_INPUT" not in printed
-        index = next(line.split()[-1] for line in lines if line.startswith("# an index"))
+        index = next(line.split()[-1] for line in lines if line.startswith("# azure:"))
         url = with_password(index, printed["AZURE_DEVOPS_EXT_PAT"])
         environment = {**printed, **home_variables(home), "PATH": os.defpath}
         command = ["pip", "install", "--target", home / "packages", "--index-url", url, "greetings"]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from lab import faults
-from lab.azure.directory import AZURE_DEVOPS, Application
 from lab.cloud import PracticeCloud
+from lab.registries.azure.directory import AZURE_DEVOPS, Application
 from support.browser import Browser, basic
 
 QUERY = "?api-version={}&resource=" + AZURE_DEVOPS

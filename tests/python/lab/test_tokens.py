@@ -7,9 +7,9 @@ import urllib.parse
 
 import pytest
 from lab import tokens
-from lab.azure.directory import AZURE_DEVOPS, TOKEN_EXCHANGE_AUDIENCE
-from lab.azure.organisations import READ
 from lab.cloud import PracticeCloud
+from lab.registries.azure.directory import AZURE_DEVOPS, TOKEN_EXCHANGE_AUDIENCE
+from lab.registries.azure.organisations import READ
 from support.browser import Browser, basic, exchange
 
 PORTAL = "https://login.microsoftonline.com"

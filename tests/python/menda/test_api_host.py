@@ -8,7 +8,7 @@ import pytest
 from lab import faults
 from lab.cloud import PracticeCloud
 from lab.look_up import LookUp, Lookups
-from lab.menda import EXCHANGE, HOST
+from lab.registries.menda import EXCHANGE, HOST
 from support.menda_machines import API, COLD, INDEX, profile, served
 
 #: What is no address to which a secret may go.

@@ -11,8 +11,8 @@ from pathlib import Path
 from lab import faults, tokens
 from lab.cloud import PracticeCloud
 from lab.look_up import Answer, LookUp, Lookups
-from lab.menda import EXCHANGE, HOST, REGISTRY_HOST, SIGN_IN
 from lab.messages import Response, json_response
+from lab.registries.menda import EXCHANGE, HOST, REGISTRY_HOST, SIGN_IN
 from support.menda_machines import API, COLD, INDEX, WITH_LOGIN, Machines, bearer, bearers, paths, profile, served
 
 OTHER_REGISTRY = REGISTRY_HOST.replace("menda-private", "menda-public").replace("eu-west-1", "us-east-1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lab.cloud import PracticeCloud
 from lab.look_up import Answer, LookUp, Lookups
-from lab.menda import HOST
+from lab.registries.menda import HOST
 from support.menda_machines import API, COLD, INDEX, paths, profile, served
 
 NAMES = ["MENDA_CLIENT_ID", "MENDA_CLIENT_SECRET", "MENDA_HOST", "MENDA_PROFILE_ID", "MENDA_CONFIG_FILE"]

@@ -10,7 +10,7 @@ from lab import faults
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.look_up import Answer, LookUp, Lookups
-from lab.menda import EXCHANGE, REGISTRY_HOST, SIGN_IN
+from lab.registries.menda import EXCHANGE, REGISTRY_HOST, SIGN_IN
 from support.menda_machines import API, INDEX, Machines, profile
 
 STRICT = {"RINGBEARER_STRICT": "1"}

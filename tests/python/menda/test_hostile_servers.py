@@ -10,8 +10,8 @@ from lab import faults
 from lab.cloud import PracticeCloud
 from lab.faults import Fault
 from lab.look_up import Answer, LookUp, Lookups
-from lab.menda import HOST, REGISTRY_HOST
 from lab.messages import Response
+from lab.registries.menda import HOST, REGISTRY_HOST
 from support.menda_machines import API, COLD, INDEX, Machines, paths, profile, served
 
 ENDPOINTS = {"sign_in": "oauth2/token", "exchange": "registry/token"}

@@ -7,7 +7,7 @@ import json
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.look_up import LookUp, Lookups
-from lab.menda import REGISTRY_HOST
+from lab.registries.menda import REGISTRY_HOST
 from support.menda_machines import COLD, INDEX, paths, served
 
 #: The registry, as tools write it.

@@ -9,7 +9,7 @@ from pathlib import Path
 from lab import faults
 from lab.cloud import PracticeCloud
 from lab.look_up import Answer, LookUp, Lookups
-from lab.menda import EXCHANGE, SIGN_IN
+from lab.registries.menda import EXCHANGE, SIGN_IN
 from support.menda_machines import API, COLD, INDEX, WITH_LOGIN, Machines, bearers, paths, profile, served
 
 CACHE = os.path.join(".menda", "tokens", "cache", ".token")

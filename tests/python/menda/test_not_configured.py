@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lab.cloud import PracticeCloud
 from lab.look_up import LookUp, Lookups
-from lab.menda import HOST, REGISTRY_HOST
+from lab.registries.menda import HOST, REGISTRY_HOST
 from support.menda_machines import INDEX
 
 NEIGHBOUR = """

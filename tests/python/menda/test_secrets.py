@@ -15,7 +15,7 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.look_up import Answer, LookUp, Lookups
-from lab.menda import HOST, REGISTRY_HOST
+from lab.registries.menda import HOST, REGISTRY_HOST
 from support.menda_machines import API, INDEX, Machines, assert_hidden, is_shown, profile, served
 
 SETTINGS = [{}, {"RINGBEARER_DEBUG": "1"}, {"RINGBEARER_DEBUG": "1", "RINGBEARER_STRICT": "1"}]

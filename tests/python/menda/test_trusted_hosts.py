@@ -12,7 +12,7 @@ from lab import strace
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.look_up import LookUp, Lookups
-from lab.menda import REGISTRY_HOST
+from lab.registries.menda import REGISTRY_HOST
 from support.azure_user import for_keyring_command
 from support.menda_machines import API, INDEX, assert_hidden, profile
 

@@ -12,9 +12,10 @@ from lab import executions, strace
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
+from lab.registries import REGISTRIES
+from lab.registry import Registry
 from support.chainguard_user import AUTH_TOKEN
 from support.keyring_calls import CALLS, words
-from support.registries import REGISTRIES, Registry
 
 needs_strace = pytest.mark.skipif(
     strace.MISSING is not None, reason=f"nothing else sees system calls: {strace.MISSING}"
@@ -70,15 +71,14 @@ def test_pip_starts_the_native_keyring_and_nothing_else(
 
 
 @needs_strace
-@pytest.mark.parametrize("registry", ["azure", "chainguard"], indirect=True)
+@pytest.mark.parametrize("registry", [name for name in REGISTRIES if REGISTRIES[name].program], indirect=True)
 def test_of_other_programs_only_the_registrys_own_is_run(
     registry: Registry, native: Client, begun: Callable[..., list[str]]
 ) -> None:
     registry.variables = {}
     registry.log_in()
-    program = {"azure": "az", "chainguard": "chainctl"}[registry.name]
     found = begun(native, "keyring", *words(CALLS["pip"], registry))
-    assert found[:2] == [native.program("keyring"), os.path.join(registry.fake_programs.directory, program)]
+    assert found[:2] == [native.program("keyring"), os.path.join(registry.fake_programs.directory, registry.program)]
     # The stand-in is a shell script.
     assert {os.path.basename(path) for path in found[2:]} <= {"sh", "env", "cat"}
 

@@ -11,8 +11,8 @@ import pytest
 from lab.clients import Client, Completed
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
+from lab.registries.chainguard import Chainguard
 from support.keyring_calls import CALLS, PDM_PROJECT, SECOND_CALLS, Recorder, words
-from support.registries import Chainguard
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="what notes the calls is a shell script")
 

@@ -11,10 +11,10 @@ from lab import kernel_keys
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.packages import sdist
+from lab.registry import Registry
 from support.azure_user import AzureUser
 from support.keyring_calls import PDM_PROJECT
-from support.private_packages import application, assert_installed, assert_kept, offer, site_packages, unpack
-from support.registries import Registry
+from support.private_packages import application, assert_installed, assert_kept, site_packages, unpack
 
 PIP = ["pip", "install", "--target", "packages", "--keyring-provider", "subprocess", "--index-url"]
 
@@ -103,7 +103,7 @@ def test_build_fetches_what_a_project_needs_without_being_told_of_keyring(
 def test_pipx_installs_an_application_without_being_told_of_keyring(
     registry: Registry, native: Client, caller: Callable[[str], Client], home: Path, shared_libraries: Path
 ) -> None:
-    offer(registry, application("elevenses"))
+    registry.add(application("elevenses"))
     variables = {"PIP_INDEX_URL": registry.url_for_keyring_command, "PIPX_SHARED_LIBS": str(shared_libraries)}
     environment = registry.environment(native.bin, **variables)
     installed = caller("pipx").run(["pipx", "install", "elevenses"], environment).check()

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from lab import faults
-from lab.azure.organisations import READ
-from lab.chainctl import not_logged_in
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms, az_not_logged_in
-from support.azure_user import AzureUser, sent_by_ringbearer
+from lab.registries import REGISTRIES
+from lab.registry import Registry
+from support.azure_user import AzureUser
 from support.native_keyring import NativeKeyring, assert_complaint, keyring_script
-from support.registries import REGISTRIES, Registry
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs behind it are shell scripts")
 
@@ -44,29 +43,18 @@ def python(beside: Callable[..., Client]) -> Client:
     return beside("alt")
 
 
-def break_login(registry: Registry) -> dict[str, str]:
-    """Somebody tried to log in, and it does not work. Returns what is in the environment."""
-    if registry.name == "azure":
-        registry.fake_programs.az(az_not_logged_in())
-    elif registry.name == "chainguard":
-        registry.fake_programs.chainctl(not_logged_in())
-    else:
-        registry.log_in()
-        return {**registry.variables, "MENDA_CLIENT_SECRET": "wrong"}
-    return {}
-
-
 def attempts(registry: Registry) -> tuple[int, int]:
     """How many requests ringbearer made, and how many programs it ran."""
     programs = [call for call in registry.fake_programs.invocations() if call.name != "keyring"]
-    return len(sent_by_ringbearer(registry.cloud)), len(programs)
+    return len(registry.cloud.log.sent_by_ringbearer()), len(programs)
 
 
 @for_every_registry
 def test_an_index_that_failed_is_tried_once_warned_of_once_and_answered_by_the_store_behind(
     registry: Registry, keyring: NativeKeyring, python: Client
 ) -> None:
-    variables = break_login(registry)
+    registry.break_login()
+    variables = registry.variables
     names = [registry.index_url, "frodo"]
     without = keyring("get", *names, **variables)
     tried = attempts(registry)
@@ -107,7 +95,7 @@ def test_an_index_with_a_credential_needs_no_other_keyring(
     ended = keyring("--mode=creds", "get", registry.index_url, **registry.variables).check()
     assert ended.stdout == f"{registry.user_name}\n{registry.passwords()[0]}\n"
     assert fake_programs.invocations("keyring") == []
-    registry.assert_ways(1, READ)
+    registry.assert_ways(1)
 
 
 def test_a_sign_in_that_a_registry_refuses_is_not_repeated_behind(

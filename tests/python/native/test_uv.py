@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 from lab import kernel_keys
-from lab.azure.organisations import READ, WRITE
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_not_logged_in, az_token
 from lab.packages import wheel as make_wheel
+from lab.registries import REGISTRIES
+from lab.registries.azure.organisations import READ
+from lab.registry import Registry, environment_of
 from support.azure_user import FORMS, AzureUser, with_user_name
-from support.private_packages import assert_installed, assert_kept, offer
-from support.registries import REGISTRIES, Registry, environment_of
+from support.private_packages import assert_installed, assert_kept
 from support.uv_project import Project, locked_project
 
 
@@ -89,7 +90,7 @@ def test_uv_publishes_and_installs_what_it_published(
     environment = registry.environment(native.bin, **settings(tool))
     publish = ["uv", "publish", "--username", registry.user_name, "--publish-url", registry.upload_url]
     published = tool.run([*publish, package.file_name], environment).check()
-    assert_kept(registry, 1, published, scope=WRITE)
+    assert_kept(registry, 1, published, upload=True)
     install = ["uv", "pip", "install", "--target", home / "packages"]
     tool.run([*install, "--default-index", registry.url_with_user_name, "fresh-bread"], environment).check()
     assert (home / "packages" / "fresh_bread.py").exists()
@@ -125,7 +126,7 @@ def test_uv_reads_three_registries_at_once_and_each_learns_of_its_own_password_a
     command = ["uv", "pip", "install", "--target", home / "packages", "--index-strategy", "unsafe-best-match"]
     for registry in registries:
         registry.log_in()
-        offer(registry, make_wheel(f"only-{registry.name}"))
+        registry.add(make_wheel(f"only-{registry.name}"))
         command += ["--index", registry.url_with_user_name, f"only-{registry.name}"]
     # The last of the indexes, in place of uv's own.
     command[-3:-1] = ["--default-index", registries[-1].url_with_user_name]

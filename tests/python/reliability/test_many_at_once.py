@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from lab.azure.organisations import Organisation
 from lab.chainctl import logged_in
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_token
 from lab.look_up import LookUp, Lookups
+from lab.registries.azure.organisations import Organisation
 from lab.store import Request, StoreUser
 from support.managed_identity import client_of
 

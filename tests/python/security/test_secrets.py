@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 import pytest
 from lab import faults
-from lab.azure.certificates import ClientCertificate
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms, az_token
 from lab.look_up import Answer as LookedUp
 from lab.look_up import LookUp, Lookups
+from lab.registries.azure.certificates import ClientCertificate
 
 TOKEN = "ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 ENDPOINTS = "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS"

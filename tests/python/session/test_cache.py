@@ -10,9 +10,9 @@ import pytest
 from lab import kernel_keys, strace
 from lab.clients import Client
 from lab.cloud import PracticeCloud
+from lab.registry import Registry
 from support.azure_user import AzureUser
 from support.native_keyring import NativeKeyring
-from support.registries import Registry
 from support.session_keyring import SERVICE, from_another_tool, get, keyring_of, keys, tokens
 
 

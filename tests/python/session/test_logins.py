@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from lab import kernel_keys, namespace
-from lab.azure.directory import Application
 from lab.chainctl import logged_in
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms, az_profile, az_token, azd_token, helper_token
+from lab.registries.azure.directory import Application
 from support.azure_user import AzureUser
 from support.native_keyring import NativeKeyring
 from support.session_keyring import from_another_tool, keyring_of, tokens

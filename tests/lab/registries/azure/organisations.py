@@ -7,9 +7,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from .. import tokens
-from ..messages import HeaderList
-from ..packages import Package, normalize
+from ... import tokens
+from ...messages import HeaderList
+from ...packages import Package, normalize
 from .directory import AZURE_DEVOPS, Directory, Tenant, User, identifier
 
 READ, WRITE, MANAGE = "vso.packaging", "vso.packaging_write", "vso.packaging_manage"

@@ -12,8 +12,8 @@ import socket
 import tempfile
 import time
 
-from ..messages import Request, Response, json_response, not_found
-from ..server import Listener, Server
+from ...messages import Request, Response, json_response, not_found
+from ...server import Listener, Server
 from .directory import AZURE_DEVOPS, Application, Directory
 
 _IDENTITY_PATH = "/metadata/identity/oauth2/token"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from .. import tokens
-from ..messages import Request, Response, json_response, not_found
-from ..sites import Sites
+from ... import tokens
+from ...messages import Request, Response, json_response, not_found
+from ...sites import Sites
 from .directory import TOKEN_EXCHANGE_AUDIENCE, identifier
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"

@@ -8,15 +8,21 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
-from .faults import Faults
-from .log import RequestLog
-from .messages import Request, Response, json_response, not_found
-from .multipart import read_upload
-from .packages import Package, wheel
-from .server import Listener, Server
-from .simple_index import SimpleIndex, challenge
-from .sites import Sites
+from .. import faults
+from ..faults import Faults
+from ..log import RequestLog
+from ..messages import Request, Response, json_response, not_found
+from ..multipart import read_upload
+from ..packages import Package, wheel
+from ..registry import Failure, Registry, Site
+from ..server import Listener, Server
+from ..simple_index import SimpleIndex, challenge
+
+if TYPE_CHECKING:
+    from ..cloud import PracticeCloud
 
 HOST = "https://api.example.menda.cloud"
 #: Where the API answers, below whatever base.
@@ -26,14 +32,14 @@ REGISTRY_HOST = "menda-private-058264169513.d.codeartifact.eu-west-1.amazonaws.c
 STORAGE = "assets-058264169513-eu-west-1.s3.eu-west-1.amazonaws.com"
 
 
-class Menda:
+class MendaSite(Site):
     """From the start there are the machine `client_id` with `client_secret`, and the registry's index `plugins` with
     hello-private 1.0 and greetings 2.0, which requires it.
 
     The API lies below whatever path its users like: https://api.example.menda.cloud/base is as good as the host alone.
     """
 
-    def __init__(self, sites: Sites) -> None:
+    def __init__(self, cloud: PracticeCloud) -> None:
         self.client_id = "robot-058264"
         self.client_secret = "Sp%61-" + secrets.token_urlsafe(12) + "+/&= %"
         self.plugins = SimpleIndex(f"https://{REGISTRY_HOST}/pypi/plugins", STORAGE)
@@ -45,9 +51,9 @@ class Menda:
         self.registry_tokens: list[str] = []
         #: More fields of the registry's answer, such as ``expires_in``.
         self.more: dict[str, object] = {}
-        sites.add(HOST.partition("//")[2], self._api)
-        sites.add(REGISTRY_HOST, self._registry)
-        sites.add(STORAGE, self.plugins.stored)
+        cloud.sites.add(HOST.partition("//")[2], self._api)
+        cloud.sites.add(REGISTRY_HOST, self._registry)
+        cloud.sites.add(STORAGE, self.plugins.stored)
 
     @property
     def upload_url(self) -> str:
@@ -134,3 +140,66 @@ def _write(path: str, text: str) -> str:
         stream.write(text)
     os.chmod(path, 0o600)
     return path
+
+
+class Menda(Registry):
+    """A registry of Menda cloud, for a machine."""
+
+    site = MendaSite
+    backend = "MendaCodeArtifactKeyring"
+    priority = 9.8
+    host = REGISTRY_HOST
+    claimed_hosts = ("menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com",)
+    api_hosts = (HOST.partition("//")[2],)
+    blamed_host = api_hosts[-1]
+    user_name = "aws"
+    exec_variable = "CODEARTIFACT_AUTH_TOKEN"
+    rivals = frozenset({"codeartifact", "menda"})
+
+    @property
+    def index_url(self) -> str:
+        return self.cloud.menda.plugins.url
+
+    @property
+    def upload_url(self) -> str:
+        return self.cloud.menda.upload_url
+
+    def file_url(self, file_name: str) -> str:
+        return f"{self.cloud.menda.plugins.base}/files/{file_name}"
+
+    def add(self, package: Package) -> None:
+        self.cloud.menda.plugins.add(package)
+
+    def log_in(self) -> None:
+        self.variables = self.cloud.menda.variables
+
+    def break_login(self) -> None:
+        self.variables = {**self.cloud.menda.variables, "MENDA_CLIENT_SECRET": "the-wrong-secret"}
+
+    def login_by_variables(self) -> tuple[str, dict[str, str]]:
+        return self.user_name, self.cloud.menda.variables
+
+    def passwords(self) -> list[str]:
+        return self.cloud.menda.registry_tokens
+
+    def logins(self) -> list[str]:
+        secret = self.cloud.menda.client_secret
+        return [secret, quote(secret, safe=""), quote_plus(secret), *self.cloud.menda.access_tokens]
+
+    def assert_ways(self, count: int, upload: bool = False) -> None:
+        log = self.cloud.log
+        requests = log.requests(*self.api_hosts)
+        assert [request.method for request in requests] == ["POST"] * 2 * count, log
+        assert len(log.connections(*self.api_hosts)) == count, log
+        assert self.sent() == requests, log
+
+
+def _api_fails(registry: Registry) -> None:
+    registry.log_in()
+    registry.cloud.faults.add(faults.status(500), host=registry.api_hosts[-1])
+
+
+Menda.failures = {
+    "menda-out-of-order": Failure(_api_fails, "HTTP 500"),
+    "menda-refuses": Failure(Menda.break_login, "HTTP 401"),
+}

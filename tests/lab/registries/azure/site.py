@@ -1,10 +1,12 @@
-"""Azure as a whole: the sites, put together, and a first organisation to try things on."""
+"""The servers of Azure, and a first organisation."""
 
 from __future__ import annotations
 
-from ..packages import wheel
-from ..server import Server
-from ..sites import Sites
+import os
+from typing import TYPE_CHECKING
+
+from ...packages import wheel
+from ...registry import Site
 from .directory import Directory, Tenant
 from .entra import Entra
 from .feeds import Blobs, Feeds
@@ -14,8 +16,11 @@ from .oidc import AzurePipelines, GitHubActions
 from .organisations import Organisation
 from .session_tokens import SessionTokens
 
+if TYPE_CHECKING:
+    from ...cloud import PracticeCloud
 
-class Azure:
+
+class AzureSite(Site):
     """Everything Azure DevOps Artifacts needs.
 
     From the start there are: the tenant `tenant` (contoso.example), its user `user`, the organisation `contoso` with
@@ -23,7 +28,20 @@ class Azure:
     hello-private 1.0 and 1.1, and greetings 2.0 which requires it.
     """
 
-    def __init__(self, sites: Sites, server: Server) -> None:
+    #: Names that look like Azure DevOps or Entra to a careless check.
+    lookalikes = (
+        "evil-pkgs.dev.azure.com",
+        "notpkgs.visualstudio.com",
+        "notvssps.visualstudio.com",
+        "evilvssps.dev.azure.com",
+        "pkgs.dev.azure.com.evil.example",
+        "vssps.dev.azure.com.evil.example",
+        "login.microsoftonline.com.evil.example",
+        "evil-login.microsoftonline.com",
+    )
+
+    def __init__(self, cloud: PracticeCloud) -> None:
+        sites = cloud.sites
         self.directory = Directory()
         self.feeds = Feeds(sites)
         self.blobs = Blobs(sites, self.feeds.organisations)
@@ -32,7 +50,7 @@ class Azure:
         self.management = Management(sites, self.directory)
         self.github_actions = GitHubActions(sites)
         self.pipelines = AzurePipelines(sites)
-        self.metadata = Metadata(server, self.directory)
+        self.metadata = Metadata(cloud.server, self.directory)
         self.tenant = self.directory.tenant("contoso.example")
         self.user = self.directory.user("frodo@contoso.example", self.tenant)
         self.contoso = self.organisation("contoso", self.tenant)
@@ -53,6 +71,15 @@ class Azure:
         self.feeds.organisations.append(made)
         return made
 
+    def environment(self, home: str) -> dict[str, str]:
+        return {
+            "AZURE_CONFIG_DIR": os.path.join(home, ".azure"),
+            "AZURE_CORE_COLLECT_TELEMETRY": "false",
+            "AZURE_CORE_NO_COLOR": "true",
+        }
+
+    def loopback_variables(self) -> dict[str, str]:
+        return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self.metadata.imds.url}
+
     def close(self) -> None:
-        """Stop the servers beside the proxy."""
         self.metadata.close()

@@ -6,7 +6,7 @@ import itertools
 import uuid
 from dataclasses import dataclass, field
 
-from .. import tokens
+from ... import tokens
 from .certificates import ClientCertificate
 
 #: Azure DevOps as a resource, the same GUID in every tenant.

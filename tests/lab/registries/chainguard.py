@@ -6,12 +6,16 @@ import datetime
 import os
 import secrets
 import sys
+from typing import TYPE_CHECKING
 
-from . import tokens
-from .messages import Request, Response, json_response, not_found
-from .packages import wheel
-from .simple_index import SimpleIndex, challenge
-from .sites import Sites
+from .. import chainctl, tokens
+from ..messages import Request, Response, json_response, not_found
+from ..packages import Package, wheel
+from ..registry import Failure, Registry, Site
+from ..simple_index import SimpleIndex, challenge
+
+if TYPE_CHECKING:
+    from ..cloud import PracticeCloud
 
 AUDIENCE = "libraries.cgr.dev"
 CONSOLE = "https://console-api.enforce.dev"
@@ -23,12 +27,12 @@ STORAGE = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
 _CACHES = {"darwin": "Library/Caches", "win32": "AppData/Local"}
 
 
-class Chainguard:
+class ChainguardSite(Site):
     """From the start there are the index `python` with hello-private 1.0 and greetings 2.0, which requires it, and the
     index `remediated`; and the identity `identity`, which nobody may assume until `trust` says so.
     """
 
-    def __init__(self, sites: Sites) -> None:
+    def __init__(self, cloud: PracticeCloud) -> None:
         self.python = SimpleIndex("https://libraries.cgr.dev/python", STORAGE)
         self.remediated = SimpleIndex("https://libraries.cgr.dev/python-remediated", STORAGE)
         self.python.add(wheel("hello-private", "1.0"), wheel("greetings", "2.0", requires=["hello-private>=1.0"]))
@@ -40,9 +44,9 @@ class Chainguard:
         #: A subject that is known and may not read.
         self.unentitled: set[str] = set()
         self._trusted: dict[str, tuple[str, str]] = {}
-        sites.add("*.cgr.dev", self._serve)
-        sites.add(ISSUER_HOST, self._exchange)
-        sites.add(STORAGE, self._store)
+        cloud.sites.add("*.cgr.dev", self._serve)
+        cloud.sites.add(ISSUER_HOST, self._exchange)
+        cloud.sites.add(STORAGE, self._store)
 
     def token(
         self, audience: object = AUDIENCE, lifetime: float = 3600, subject: str = "frodo", **claims: object
@@ -127,3 +131,66 @@ def _write(home: object, audience: str, name: str, content: str) -> str:
         stream.write(content)
     os.chmod(path, 0o600)
     return path
+
+
+class Chainguard(Registry):
+    """Chainguard Libraries, by chainctl."""
+
+    site = ChainguardSite
+    backend = "ChainguardLibrariesKeyring"
+    priority = 9
+    host = "libraries.cgr.dev"
+    claimed_hosts = ("libraries.cgr.dev",)
+    user_name = "_token"
+    program = "chainctl"
+    exec_variable = "CHAINCTL_AUTH_TOKEN"
+    rivals = frozenset({"chainguard"})
+    replaces = "chainguard"
+    workflow_has_identity_token = True
+    workflow_recipe = ("## Chainguard Libraries", "chainguard")
+
+    _token: str | None = None
+
+    @property
+    def index_url(self) -> str:
+        return self.cloud.chainguard.python.url
+
+    def file_url(self, file_name: str) -> str:
+        return f"{self.cloud.chainguard.python.base}/files/{file_name}"
+
+    def add(self, package: Package) -> None:
+        self.cloud.chainguard.python.add(package)
+
+    def log_in(self) -> None:
+        self._token = self.cloud.chainguard.token()
+        self.fake_programs.chainctl(chainctl.logged_in(self._token))
+        self.cloud.chainguard.write_login(self.home)
+
+    def break_login(self) -> None:
+        self.fake_programs.chainctl(chainctl.not_logged_in())
+
+    def login_by_variables(self) -> tuple[str, dict[str, str]]:
+        identity, token = self.cloud.chainguard.pull_token()
+        return identity, {"CHAINGUARD_PYTHON_IDENTITY_ID": identity, "CHAINGUARD_PYTHON_TOKEN": token}
+
+    def passwords(self) -> list[str]:
+        return [self._token] if self._token else []
+
+    def workflow_settings(self, job) -> dict[str, str]:
+        self.cloud.chainguard.trust("https://token.actions.githubusercontent.com", job.subject)
+        return {"vars.CHAINGUARD_IDENTITY": self.cloud.chainguard.identity}
+
+    def assert_ways(self, count: int, upload: bool = False) -> None:
+        assert len(self.fake_programs.invocations("chainctl")) == count
+        sent = {request.host for request in self.cloud.log.sent_by_ringbearer()}
+        assert not sent & {self.host, ISSUER_HOST}, self.cloud.log
+
+
+def _not_installed(registry: Registry) -> None:
+    """chainctl is not on PATH."""
+
+
+Chainguard.failures = {
+    "chainctl-missing": Failure(_not_installed, "chainctl is not on PATH"),
+    "chainctl-logged-out": Failure(Chainguard.break_login, "run `chainctl auth login"),
+}

@@ -13,9 +13,9 @@ import secrets
 import threading
 import uuid
 
-from .. import tokens
-from ..messages import Request, Response, html_response, json_response, not_found
-from ..sites import Sites
+from ... import tokens
+from ...messages import Request, Response, html_response, json_response, not_found
+from ...sites import Sites
 from .certificates import assertion_header, problem_of
 from .directory import Application, Directory, Tenant, User
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import tokens
-from ..messages import Request, Response, json_response, not_found
-from ..sites import Sites
+from ... import tokens
+from ...messages import Request, Response, json_response, not_found
+from ...sites import Sites
 from .directory import Directory, identifier
 
 HOST = "management.azure.com"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import html
 from urllib.parse import quote
 
-from ..messages import HeaderList, Request, Response, html_response, json_response, not_found, redirect_response
-from ..multipart import read_upload
-from ..packages import Package, normalize
-from ..sites import Sites
+from ...messages import HeaderList, Request, Response, html_response, json_response, not_found, redirect_response
+from ...multipart import read_upload
+from ...packages import Package, normalize
+from ...sites import Sites
 from .organisations import Feed, Grant, Organisation
 
 HOSTS = ("pkgs.dev.azure.com", "*.pkgs.visualstudio.com", "pkgs.codedev.ms", "*.pkgs.vsts.me")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from .. import tokens
+from ... import tokens
 
 #: The salt length that PS256 prescribes (RFC 7518, section 3.5): as long as the hash.
 _PS256_SALT = 32

@@ -6,10 +6,10 @@ import datetime
 import time
 import uuid
 
-from .. import tokens
-from ..faults import SIGN_IN_ADDRESS
-from ..messages import Request, Response, html_response, json_response, not_found, redirect_response
-from ..sites import Sites
+from ... import tokens
+from ...faults import SIGN_IN_ADDRESS
+from ...messages import Request, Response, html_response, json_response, not_found, redirect_response
+from ...sites import Sites
 from .directory import Directory, User, identifier
 from .organisations import AUDIENCES, MANAGE, READ, WRITE, Organisation, is_application
 
