@@ -12,8 +12,8 @@ use crate::{
     system::{CancellationToken, System},
 };
 
-/// How long a token of unknown end is kept. Azure's live 60 minutes or more
-/// (artifacts-keyring-nofuss 0.4 kept every token for this long).
+/// How long a token of unknown expiry is kept, unless the registry says otherwise (artifacts-keyring-nofuss 0.4 kept every
+/// token for this long).
 const UNKNOWN_LIFE: Duration = Duration::from_secs(50 * 60);
 
 /// How long before its end a token is made anew, since an install must be able to end; a tenth of its

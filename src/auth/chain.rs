@@ -15,7 +15,7 @@ use crate::{
 pub(crate) enum Attempt<Grant> {
     /// A token, or whatever the provider grants.
     Token(Grant),
-    /// Not configured; the reason is a clause such as "no AZURE_CLIENT_ID".
+    /// Not configured; the reason is a clause such as "no CLIENT_ID".
     NotConfigured(String),
 }
 

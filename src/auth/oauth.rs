@@ -49,7 +49,7 @@ pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&s
 struct Answer {
     access_token: Secret,
     expires_in: Option<Seconds>,
-    /// Seconds since 1970: not in the RFC, but what Azure's metadata services send.
+    /// Seconds since 1970: not in the RFC, but what metadata services send.
     expires_on: Option<Seconds>,
 }
 

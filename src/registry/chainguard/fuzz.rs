@@ -4,7 +4,7 @@
 use super::{AUDIENCE, ChainguardLibraries, TOKEN_USERNAME, cache_file, chainctl, is_for_libraries};
 use crate::{
     auth::access_token::AccessToken,
-    registry::Backend,
+    registry::CredentialSource,
     service::Service,
     system::{
         System,
