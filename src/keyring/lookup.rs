@@ -305,7 +305,7 @@ mod tests {
         });
         let line = Line {
             level: Level::Info,
-            target: "ringbearer::lookup::tests".into(),
+            target: "ringbearer::keyring::lookup::tests".into(),
             message: "heard".into(),
             step: None,
         };

@@ -14,6 +14,7 @@ pub(crate) mod files;
 pub(crate) mod fuzz;
 pub(crate) mod http;
 pub(crate) mod os;
+pub(crate) mod places;
 pub(crate) mod process;
 pub(crate) mod retry;
 pub(crate) mod shared_memory;
@@ -141,11 +142,5 @@ pub(crate) trait System: files::Files + agent::AgentSocket + shared_memory::Shar
     /// An environment variable that holds a secret, without the blanks around it; blank counts as unset.
     fn secret_setting(&self, name: &str) -> Option<Secret> {
         self.variable(name).as_deref().and_then(Secret::from_trimmed)
-    }
-
-    /// The home directory of the user, from HOME (USERPROFILE on Windows). A relative one does not count.
-    fn home(&self) -> Option<PathBuf> {
-        let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-        self.setting(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 }

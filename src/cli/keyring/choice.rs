@@ -9,7 +9,7 @@ use super::arguments::Line;
 use crate::{
     ini::Ini,
     keyring::Keyring,
-    system::{System, describe},
+    system::{System, describe, places},
 };
 
 /// The variable that chooses a backend for every program.
@@ -88,14 +88,7 @@ impl Choice {
     }
 }
 
-/// keyring's configuration file. <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/util/platform_.py>
+/// keyring's configuration file.
 pub(in crate::cli) fn configuration_file(system: &dyn System) -> Option<PathBuf> {
-    let folder = if cfg!(windows) {
-        let root = system.setting("LOCALAPPDATA").or_else(|| system.setting("ProgramData"))?;
-        PathBuf::from(root).join("Python Keyring")
-    } else {
-        let root = system.setting("XDG_CONFIG_HOME").map(PathBuf::from);
-        root.or_else(|| system.home().map(|home| home.join(".config")))?.join("python_keyring")
-    };
-    Some(folder.join("keyringrc.cfg")).filter(|path| path.is_absolute())
+    Some(places::keyring_config(system)?.join("keyringrc.cfg"))
 }

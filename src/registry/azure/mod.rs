@@ -31,7 +31,7 @@ use crate::{
     registry::{Backend, Credential},
     secret::Secret,
     service::Service,
-    system::System,
+    system::{System, places},
 };
 
 /// The user name that goes with session tokens, and that uv users write into their index URLs.
@@ -77,7 +77,7 @@ impl Backend for AzureArtifacts {
         let mut files = Choice::files(system);
         files.extend(state::profile(system));
         files.extend(state::tokens(system));
-        files.extend(system.home().map(|home| home.join("ado-auth-helper")));
+        files.extend(places::home(system).map(|home| home.join("ado-auth-helper")));
         files.extend(azd::login(system));
         files
     }

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Kind, Result},
     ini::Ini,
     secret::Secret,
-    system::{System, describe},
+    system::{System, describe, places},
 };
 
 /// The most bytes that the file may have.
@@ -25,7 +25,7 @@ pub(super) struct CachedLogin(Zeroizing<Vec<u8>>);
 
 /// Where the Menda CLI keeps them.
 pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
-    Some(system.home()?.join(".menda").join("tokens").join("cache").join(".token"))
+    Some(places::home(system)?.join(".menda").join("tokens").join("cache").join(".token"))
 }
 
 impl CachedLogin {

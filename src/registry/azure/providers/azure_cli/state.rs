@@ -23,7 +23,7 @@ use crate::{
         is_guid,
     },
     secret::Secret,
-    system::System,
+    system::{System, places},
 };
 
 /// `off` runs `az` each time.
@@ -48,10 +48,10 @@ fn folder(system: &dyn System) -> Option<PathBuf> {
     let folder = match system.setting("AZURE_CONFIG_DIR") {
         // As az has it. (It would find a relative one from the working directory, which is never looked at here.)
         Some(named) if named == "~" || named.starts_with("~/") => {
-            system.home()?.join(named.trim_start_matches('~').trim_start_matches('/'))
+            places::home(system)?.join(named.trim_start_matches('~').trim_start_matches('/'))
         }
         Some(named) => PathBuf::from(named),
-        None => system.home()?.join(".azure"),
+        None => places::home(system)?.join(".azure"),
     };
     folder.is_absolute().then_some(folder)
 }
