@@ -167,7 +167,8 @@ pub(crate) fn look_up_here<Outcome>(
     // A signal handler may look something up while another lookup of the same thread waits.
     let outer = LOG.replace(Some((level, Box::new(move |line| kept.borrow_mut().push(line)))));
     let limit = lookup_limit(&environment, usual);
-    let outcome = run(work, &OsSystem::new(environment, network, CancellationToken::by_asking(paced(gave_up)), limit));
+    let outcome =
+        run(work, &OsSystem::new(environment, network, CancellationToken::from_callback(paced(gave_up)), limit));
     LOG.set(outer);
     wipe_stack();
     (lines.take(), outcome)

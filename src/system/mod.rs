@@ -54,7 +54,7 @@ struct Word {
 
 impl CancellationToken {
     /// A word that is found out by asking.
-    pub(crate) fn by_asking(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn from_callback(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(Word { is_given: AtomicBool::new(false), ask: Some(Box::new(ask)) }))
     }
 
