@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Kind, Result},
     system::{
         CancellationToken,
-        os::{Environment, Network, OsSystem, lookup_limit, paced},
+        os::{Environment, Network, OsSystem, lookup_limit, throttled},
     },
 };
 
@@ -168,7 +168,7 @@ pub(crate) fn look_up_here<Outcome>(
     let outer = LOG.replace(Some((level, Box::new(move |line| kept.borrow_mut().push(line)))));
     let limit = lookup_limit(&environment, usual);
     let outcome =
-        run(work, &OsSystem::new(environment, network, CancellationToken::from_callback(paced(gave_up)), limit));
+        run(work, &OsSystem::new(environment, network, CancellationToken::from_callback(throttled(gave_up)), limit));
     LOG.set(outer);
     wipe_stack();
     (lines.take(), outcome)

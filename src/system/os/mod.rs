@@ -74,7 +74,7 @@ impl OsSystem {
 
 /// The question whether the caller gave up, asked no more often than a wait looks up: for Python it means to
 /// take its lock.
-pub(crate) fn paced(question: impl Fn() -> bool + Send + Sync) -> impl Fn() -> bool + Send + Sync {
+pub(crate) fn throttled(question: impl Fn() -> bool + Send + Sync) -> impl Fn() -> bool + Send + Sync {
     let next = Mutex::new(Instant::now() + GLANCE);
     move || {
         let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
