@@ -46,7 +46,7 @@ use crate::{
 const PACE: Duration = Duration::from_millis(5);
 
 /// How often the waiting thread looks for Ctrl-C.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The memory of this process. A fork inherits a copy whose locks may be held by threads that it did
 /// not inherit, and connections that are its parent's: it starts anew.
@@ -234,7 +234,7 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     let mut interruption = None;
     let outcome = loop {
         let waiting = &mut lookup;
-        match python.detach(move || waiting.next_event(GLANCE)) {
+        match python.detach(move || waiting.next_event(POLL_INTERVAL)) {
             Some(Event::Log(line)) => log.tell(&StdConsole, &line, start.elapsed()),
             Some(Event::Done(outcome)) => break outcome,
             None => {}
@@ -406,7 +406,7 @@ fn wait_for<Outcome: Send + 'static>(
 ) -> PyResult<Result<Outcome>> {
     loop {
         let waiting = &mut lookup;
-        match python.detach(move || waiting.next_event(GLANCE)) {
+        match python.detach(move || waiting.next_event(POLL_INTERVAL)) {
             Some(Event::Log(line)) => hand_on(line, logger)?,
             Some(Event::Done(outcome)) => return Ok(outcome),
             None => {}

@@ -49,7 +49,7 @@ pub(crate) fn usable_until(now: SystemTime, expires: SystemTime) -> SystemTime {
 const FAILURE_LIFE: Duration = Duration::from_secs(3);
 
 /// How often a thread that waits for another's token looks whether its own caller gave up.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Values that are expensive to make, by key. While one thread makes the value of a key, the others
 /// that ask for it wait and share the outcome.
@@ -131,7 +131,7 @@ impl<Value: Clone> TokenCache<Value> {
                 }
                 State::Making(by) if !by.is_cancelled() => {
                     system.check()?;
-                    state = slot.changed.wait_timeout(state, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
+                    state = slot.changed.wait_timeout(state, POLL_INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 _ => break,
             }

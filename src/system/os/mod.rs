@@ -36,7 +36,7 @@ pub(crate) const LOOKUP_LIMIT: Duration = Duration::from_secs(120);
 const LOOKUP_LIMIT_VARIABLE: &str = "RINGBEARER_TIMEOUT";
 
 /// How often a wait looks whether the caller gave up.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Lets another program take the place of this one, with the environment as it was captured. Comes back only if that
 /// fails or, where the operating system cannot do it, with the exit code of the program, which was waited for.
@@ -75,12 +75,12 @@ impl OsSystem {
 /// The question whether the caller gave up, asked no more often than a wait looks up: for Python it means to
 /// take its lock.
 pub(crate) fn throttled(question: impl Fn() -> bool + Send + Sync) -> impl Fn() -> bool + Send + Sync {
-    let next = Mutex::new(Instant::now() + GLANCE);
+    let next = Mutex::new(Instant::now() + POLL_INTERVAL);
     move || {
         let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = Instant::now() >= *next;
         if is_due {
-            *next = Instant::now() + GLANCE;
+            *next = Instant::now() + POLL_INTERVAL;
         }
         is_due && question()
     }
@@ -146,7 +146,7 @@ impl System for OsSystem {
             if left.is_zero() {
                 return Ok(());
             }
-            std::thread::sleep(left.min(GLANCE));
+            std::thread::sleep(left.min(POLL_INTERVAL));
             self.check()?;
         }
     }

@@ -12,7 +12,7 @@ use std::{
 use log::debug;
 use zeroize::Zeroizing;
 
-use super::{Environment, GLANCE};
+use super::{Environment, POLL_INTERVAL};
 use crate::{
     error::{Error, Kind, Result},
     system::{CancellationToken, describe, process as child},
@@ -139,7 +139,7 @@ fn spawn(builder: &mut Command) -> std::io::Result<Child> {
         match builder.spawn() {
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < TRIES => {
                 tries += 1;
-                thread::sleep(GLANCE);
+                thread::sleep(POLL_INTERVAL);
             }
             outcome => return outcome,
         }
@@ -190,7 +190,7 @@ impl Running {
     fn wait(&mut self, name: &str, end: Instant, cancel: &CancellationToken) -> Result<ExitStatus> {
         let mut open = self.captures.len();
         loop {
-            match self.ended.recv_timeout(if open == 0 { Duration::from_millis(1) } else { GLANCE }) {
+            match self.ended.recv_timeout(if open == 0 { Duration::from_millis(1) } else { POLL_INTERVAL }) {
                 Ok(true) => open -= 1,
                 Ok(false) => {
                     return Err(Error::new(

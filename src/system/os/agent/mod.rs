@@ -7,7 +7,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{GLANCE, OsSystem};
+use super::{OsSystem, POLL_INTERVAL};
 use crate::{
     error::{Error, Kind, Result},
     system::{
@@ -79,7 +79,7 @@ impl<'system> Wait<'system> {
             return Err(Failure::Slow(self.length, self.is_cut));
         }
         self.system.check()?;
-        Ok(left.min(GLANCE))
+        Ok(left.min(POLL_INTERVAL))
     }
 }
 
