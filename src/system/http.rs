@@ -223,7 +223,7 @@ pub(crate) struct Failure {
     /// Whether the same request may well succeed a moment later.
     pub(crate) transient: bool,
     /// Whether somebody took the connection and broke it off.
-    pub(crate) broke_off: bool,
+    pub(crate) connection_lost: bool,
 }
 
 /// Whether a URL names this very machine by its loopback address or as `localhost`.

@@ -132,8 +132,11 @@ impl FakeSystem {
 
     /// Announces one request that fails.
     pub(crate) fn failure(self, method: http::Method, url: &str, transient: bool) -> Self {
-        let failure =
-            http::Failure { error: Error::new(Kind::Network, "the connection broke"), transient, broke_off: transient };
+        let failure = http::Failure {
+            error: Error::new(Kind::Network, "the connection broke"),
+            transient,
+            connection_lost: transient,
+        };
         self.lock().answers.push_back((method, url.to_owned(), Err(failure)));
         self
     }
@@ -231,7 +234,7 @@ impl System for FakeSystem {
             let gone = || http::Failure {
                 error: Error::new(Kind::Network, "nobody answers"),
                 transient: false,
-                broke_off: false,
+                connection_lost: false,
             };
             return any
                 .pop_front()

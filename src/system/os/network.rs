@@ -48,7 +48,7 @@ impl Network {
         request: &Request,
         remaining: Duration,
     ) -> std::result::Result<Response, Failure> {
-        let lasting = |error| Failure { error, transient: false, broke_off: false };
+        let lasting = |error| Failure { error, transient: false, connection_lost: false };
         check_way(request).map_err(lasting)?;
         let trust = trust::Choice::from_environment(environment);
         let wider = trust.wider();
@@ -243,7 +243,7 @@ fn explain(error: ureq::Error, request: &Request) -> Failure {
         ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), WAY, false),
         _ => (Kind::Network, format!("the request to {host} failed"), WAY, false),
     };
-    Failure { error: Error::new(kind, message).with_hint(hint), transient, broke_off: false }
+    Failure { error: Error::new(kind, message).with_hint(hint), transient, connection_lost: false }
 }
 
 fn explain_io(error: &io::Error, host: &str) -> Failure {
@@ -259,14 +259,14 @@ fn explain_io(error: &io::Error, host: &str) -> Failure {
         }
         other => (Kind::Network, format!("the connection to {host} broke: {other}")),
     };
-    let broke_off = matches!(
+    let connection_lost = matches!(
         error.kind(),
         io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof
     );
-    Failure { error: Error::new(kind, message).with_hint(WAY), transient: true, broke_off }
+    Failure { error: Error::new(kind, message).with_hint(WAY), transient: true, connection_lost }
 }
 
 fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
@@ -286,5 +286,5 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
         ),
         other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), WAY),
     };
-    Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false, broke_off: false }
+    Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false, connection_lost: false }
 }

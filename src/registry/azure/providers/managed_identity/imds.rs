@@ -51,7 +51,7 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
     // The probe is the request itself: if somebody answers, it has been made already.
     system.check()?;
     let first = system.send(&request).or_else(|failure| {
-        if !failure.broke_off || system.pause(PAUSE).is_err() {
+        if !failure.connection_lost || system.pause(PAUSE).is_err() {
             return Err(failure);
         }
         debug!("managed_identity: {}, asking again", failure.error.message());
