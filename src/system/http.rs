@@ -31,7 +31,7 @@ pub(crate) enum Method {
 
 /// Which way a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Route {
     /// Over https, through the proxy that the environment names.
     Internet,
     /// To a service of this machine or its hypervisor: http is allowed, a proxy is not.
@@ -50,7 +50,7 @@ pub(crate) struct Request {
     /// The body of a POST.
     pub(crate) body: Zeroizing<Vec<u8>>,
     /// Which way it goes.
-    pub(crate) way: Way,
+    pub(crate) route: Route,
     /// The limit for the connection.
     pub(crate) connect_limit: Duration,
     /// The limit for the whole request.
@@ -66,7 +66,7 @@ impl Request {
             url,
             headers: Vec::new(),
             body: Zeroizing::new(Vec::new()),
-            way: Way::Internet,
+            route: Route::Internet,
             connect_limit: CONNECT_LIMIT,
             limit: REQUEST_LIMIT,
         }
@@ -118,7 +118,7 @@ impl Request {
     /// The same request to a service of this machine: no proxy, and http is allowed.
     #[must_use]
     pub(crate) fn over_metadata(mut self) -> Self {
-        self.way = Way::Metadata;
+        self.route = Route::Metadata;
         self
     }
 

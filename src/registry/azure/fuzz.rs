@@ -22,7 +22,7 @@ use crate::{
         System,
         fake::FakeSystem,
         fuzz::{answers, check_error, gives_away, halves},
-        http::{Method, Request, Way},
+        http::{Method, Request, Route},
     },
 };
 
@@ -141,7 +141,7 @@ pub fn sign_in(said: &[u8]) {
         let host = request.url.host_str().unwrap_or_default();
         let is_sign_in = LOGIN_HOSTS.contains(&host) && request.url.path().ends_with("/oauth2/v2.0/token");
         assert!((is_sign_in && !is_exchange) || lacks(&request, CLIENT_SECRET, said), "{request:?}");
-        assert_eq!(request.way, Way::Internet);
+        assert_eq!(request.route, Route::Internet);
     }
     if let Some(found) = check_outcome(&fake, outcome, &[CLIENT_SECRET]) {
         assert!([SESSION_USERNAME, BEARER_USERNAME].contains(&found.username.as_str()));
@@ -176,7 +176,7 @@ pub fn machine(said: &[u8]) {
     let outcome = get(&fake);
     for request in fake.requests() {
         check_exchange(&request);
-        let is_here = request.way == Way::Metadata;
+        let is_here = request.route == Route::Metadata;
         assert_eq!(is_here, request.url.as_str().starts_with(here), "{request:?}");
         assert!(is_here || lacks(&request, CLIENT_SECRET, said) && lacks(&request, ARC_KEY, said), "{request:?}");
         assert!(lacks(&request, OTHER_FILE, said), "{request:?}");
@@ -230,7 +230,7 @@ fn check_exchange(request: &Request) -> bool {
         let Some(feed) = Feed::from_service(&Service::parse(FEEDS[0])) else { panic!("it is a feed") };
         let Ok(place) = request.url.join("../../") else { panic!("{request:?} has no path") };
         assert!(request.method == Method::Post && is_authority(&place, &feed), "{request:?}");
-        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.way == Way::Internet);
+        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.route == Route::Internet);
     }
     has_bearer
 }

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::{Environment, proxy, trust};
 use crate::{
     error::{Error, Kind, Result, quote},
-    system::http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Way, is_loopback},
+    system::http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Route, is_loopback},
 };
 
 /// What this program calls itself to servers.
@@ -49,7 +49,7 @@ impl Network {
         remaining: Duration,
     ) -> std::result::Result<Response, Failure> {
         let lasting = |error| Failure { error, transient: false, connection_lost: false };
-        check_way(request).map_err(lasting)?;
+        check_route(request).map_err(lasting)?;
         let trust = trust::Choice::from_environment(environment);
         let wider = trust.wider();
         // Once it took more, it takes more for all.
@@ -88,10 +88,10 @@ impl Network {
     }
 
     fn agent(&self, environment: &Environment, request: &Request, trust: trust::Choice) -> Result<Agent> {
-        let proxy = match request.way {
+        let proxy = match request.route {
             // A proxy has a loopback of its own, and what goes there over http would pass it in the clear.
-            Way::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
-            Way::Internet | Way::Metadata => None,
+            Route::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
+            Route::Internet | Route::Metadata => None,
         };
         let key = (proxy.as_ref().map(|(_, url)| url.clone()), trust);
         let agents = || self.agents.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,9 +115,9 @@ impl Network {
 }
 
 /// Plain http is for this machine's metadata services alone.
-fn check_way(request: &Request) -> Result<()> {
+fn check_route(request: &Request) -> Result<()> {
     let allowed = request.url.scheme() == "https"
-        || (request.url.scheme() == "http" && (request.way == Way::Metadata || is_loopback(&request.url)));
+        || (request.url.scheme() == "http" && (request.route == Route::Metadata || is_loopback(&request.url)));
     if allowed {
         Ok(())
     } else {
