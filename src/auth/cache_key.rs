@@ -22,9 +22,9 @@ pub(crate) struct Identity {
 /// What tells the present content of files from any other, without reading them. What is not there counts too.
 #[must_use]
 pub(crate) fn marks(system: &dyn System, files: impl IntoIterator<Item = PathBuf>) -> String {
-    let mark = |path: &Path| system.mark(path).ok().flatten();
+    let stamp = |path: &Path| system.stamp(path).ok().flatten();
     // Of a link both count: the link, and the file that programs write through it.
-    let both = |path: PathBuf| (mark(&path), system.destination(&path).ok().and_then(|target| mark(&target)));
+    let both = |path: PathBuf| (stamp(&path), system.destination(&path).ok().and_then(|target| stamp(&target)));
     let marks: Vec<_> = files.into_iter().map(both).collect();
     format!("{marks:?}")
 }
@@ -32,7 +32,7 @@ pub(crate) fn marks(system: &dyn System, files: impl IntoIterator<Item = PathBuf
 /// Whether there is a file, which [`marks`] then tell from others.
 #[must_use]
 pub(crate) fn is_there(system: &dyn System, path: &Path) -> bool {
-    system.mark(path).is_ok_and(|mark| mark.is_some())
+    system.stamp(path).is_ok_and(|stamp| stamp.is_some())
 }
 
 /// The programs that a lookup would run, by their places. That stands for PATH, which changes with every virtual

@@ -41,7 +41,7 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         if system.details(&target).is_ok_and(|details| !details.is_file) {
             return Err(std::io::Error::other("it is no regular file"));
         }
-        let expected = system.mark(&target)?;
+        let expected = system.stamp(&target)?;
         system.replace(&target, &|file| file.write_all(credential.password.expose().as_bytes()), expected.as_ref())
     };
     // Of several that write at once the last one stays.

@@ -126,10 +126,10 @@ pub(super) fn change<Outcome>(
         let before_lock = system.remaining();
         let lock = lock(system, &path)?;
         debug!("locked {} after {:.1?}", path.display(), before_lock.saturating_sub(system.remaining()));
-        let mark = system.mark(&path).map_err(|error| unreadable(&path, &error))?;
-        let is_same = mark.as_ref() == snapshot.as_ref().map(|snapshot| &snapshot.mark);
+        let stamp = system.stamp(&path).map_err(|error| unreadable(&path, &error))?;
+        let is_same = stamp.as_ref() == snapshot.as_ref().map(|snapshot| &snapshot.stamp);
         let newer = if is_same { None } else { Some(read(system, &path)?) };
-        let expected = newer.as_ref().unwrap_or(&snapshot).as_ref().map(|current| current.mark.clone());
+        let expected = newer.as_ref().unwrap_or(&snapshot).as_ref().map(|current| current.stamp.clone());
         let document = match &newer {
             None => before,
             Some(newer) => newer.as_ref().map(|newer| parse(&path, newer)).transpose()?,

@@ -27,7 +27,7 @@ pub(crate) struct Snapshot {
     /// All of it.
     pub(crate) content: Vec<u8>,
     /// What it was when it was read.
-    pub(crate) mark: FileStamp,
+    pub(crate) stamp: FileStamp,
     /// Keeps the file open, so that its number stays its own.
     pub(super) _pin: Option<File>,
 }
@@ -85,7 +85,7 @@ pub(crate) trait Files {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
 
     /// What a path stands for now, without reading it; `None` if nothing is there.
-    fn mark(&self, path: &Path) -> io::Result<Option<FileStamp>>;
+    fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>>;
 
     /// Where the content of a path is: the target, if it is a symbolic link, else the path itself, which
     /// need not be there. A link to nowhere is an error.

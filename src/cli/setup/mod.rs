@@ -119,10 +119,10 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
     let name = super::shown(&path.display().to_string());
     let failed = |why: &str| Error::new(Kind::Storage, format!("{name} cannot be changed: {why}"));
     let target = system.destination(path).map_err(|error| failed(&describe(&error)))?;
-    let (before, mark) = match system.snapshot(&target, CAP) {
+    let (before, stamp) = match system.snapshot(&target, CAP) {
         Ok(snapshot) => {
             let text = String::from_utf8(snapshot.content).map_err(|_| failed("it is not UTF-8"))?;
-            (text, Some(snapshot.mark))
+            (text, Some(snapshot.stamp))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => (String::new(), None),
         Err(error) => return Err(failed(&describe(&error))),
@@ -143,10 +143,10 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
         return print(world.console, &format!("{name}: has it all already\n"));
     }
     print(world.console, &difference::of(&name, &before, &after))?;
-    if let (None, Some(folder)) = (&mark, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
+    if let (None, Some(folder)) = (&stamp, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
         system.make_directory(folder, false).map_err(|error| failed(&describe(&error)))?;
     }
-    match system.rewrite(&target, after.as_bytes(), mark.as_ref()) {
+    match system.rewrite(&target, after.as_bytes(), stamp.as_ref()) {
         Ok(true) => {
             world.console.tell(&format!("wrote {name}\n{}\n", recipe.advice()));
             Ok(DONE)

@@ -336,15 +336,15 @@ impl SharedMemory for FakeSystem {
 impl Files for FakeSystem {
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
         let content = self.read_file(path, cap)?;
-        let mark = self.mark(path)?.ok_or(io::ErrorKind::NotFound)?;
-        Ok(Snapshot { content, mark, _pin: None })
+        let stamp = self.stamp(path)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Snapshot { content, stamp, _pin: None })
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
         Ok(Box::new(InMemory(self.read_file(path, usize::MAX)?)))
     }
 
-    fn mark(&self, path: &Path) -> io::Result<Option<FileStamp>> {
+    fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>> {
         let state = self.lock();
         let Some((content, write)) = state.files.get(path) else { return Ok(None) };
         let length = content.len() as u64;
@@ -360,7 +360,7 @@ impl Files for FakeSystem {
     }
 
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool> {
-        let is_expected = self.mark(path)?.as_ref() == expected;
+        let is_expected = self.stamp(path)?.as_ref() == expected;
         if is_expected {
             let mut text = Vec::new();
             content(&mut text)?;

@@ -57,7 +57,7 @@ fn read_open(file: &mut File, metadata: &Metadata, cap: usize) -> io::Result<Vec
     if content.len() > cap { Err(too_large()) } else { Ok(content) }
 }
 
-fn mark(metadata: &Metadata) -> FileStamp {
+fn stamp(metadata: &Metadata) -> FileStamp {
     #[cfg(unix)]
     let (number, changed) = {
         use std::os::unix::fs::MetadataExt;
@@ -100,9 +100,9 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn mark_of(path: &Path) -> io::Result<Option<FileStamp>> {
+fn stamp_of(path: &Path) -> io::Result<Option<FileStamp>> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(mark(&metadata))),
+        Ok(metadata) => Ok(Some(stamp(&metadata))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -127,14 +127,14 @@ fn replace(
     let mut temporary = builder.tempfile_in(folder)?;
     content(temporary.as_file_mut())?;
     temporary.as_file().sync_all()?;
-    if mark_of(path)?.as_ref() != expected {
+    if stamp_of(path)?.as_ref() != expected {
         return Ok(false);
     }
     if expected.is_some() {
         temporary.persist(path).map_err(|failure| failure.error)?;
     } else if let Err(failure) = temporary.persist_noclobber(path) {
         // Not every file system can place a file only where there is none. Then a second look has to do.
-        if failure.error.kind() == io::ErrorKind::AlreadyExists || mark_of(path)?.is_some() {
+        if failure.error.kind() == io::ErrorKind::AlreadyExists || stamp_of(path)?.is_some() {
             return Ok(false);
         }
         failure.file.persist(path).map_err(|failure| failure.error)?;
@@ -166,7 +166,7 @@ impl Files for OsSystem {
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
         let (mut file, metadata) = open(path)?;
         let content = read_open(&mut file, &metadata, cap)?;
-        Ok(Snapshot { content, mark: mark(&metadata), _pin: Some(file) })
+        Ok(Snapshot { content, stamp: stamp(&metadata), _pin: Some(file) })
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
@@ -174,8 +174,8 @@ impl Files for OsSystem {
         Ok(Box::new(Opened { file, length: metadata.len() }))
     }
 
-    fn mark(&self, path: &Path) -> io::Result<Option<FileStamp>> {
-        mark_of(path)
+    fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>> {
+        stamp_of(path)
     }
 
     fn destination(&self, path: &Path) -> io::Result<PathBuf> {
@@ -208,8 +208,8 @@ impl Files for OsSystem {
             Err(TryLockError::Error(error)) => return Err(error),
         };
         // Somebody may have removed the file meanwhile, and another have made and locked a new one.
-        let locked = lock.file.as_ref().map(File::metadata).transpose()?.map(|metadata| mark(&metadata).number);
-        let is_the_one = mark_of(path)?.map(|mark| mark.number) == locked;
+        let locked = lock.file.as_ref().map(File::metadata).transpose()?.map(|metadata| stamp(&metadata).number);
+        let is_the_one = stamp_of(path)?.map(|stamp| stamp.number) == locked;
         Ok(is_the_one.then_some(lock))
     }
 
@@ -322,8 +322,8 @@ mod tests {
         assert!(!real().replace(&path, &|to| to.write_all(b"two"), None).unwrap());
         let snapshot = real().snapshot(&path, 10).unwrap();
         assert_eq!(snapshot.content, b"one");
-        assert!(real().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.mark)).unwrap());
-        assert!(!real().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.mark)).unwrap());
+        assert!(real().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.stamp)).unwrap());
+        assert!(!real().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.stamp)).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(real().details(&path).unwrap().mode, Some(0o600));
         assert!(real().temporaries(&path).unwrap().is_empty());
