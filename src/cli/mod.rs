@@ -164,7 +164,7 @@ pub(crate) fn report(console: &dyn Console, error: &Error) -> u8 {
     if error.kind() == Kind::Cancelled {
         return INTERRUPTED;
     }
-    console.tell(&format!("ringbearer: {error}\n"));
+    console.eprint(&format!("ringbearer: {error}\n"));
     match error.kind() {
         Kind::Usage => USAGE,
         Kind::Locked => LOCKED,

@@ -35,14 +35,14 @@ impl<'all> Bar<'all> {
         self.is_shown = true;
         let full = (WIDTH * done).checked_div(all).unwrap_or(WIDTH).min(WIDTH);
         let bar = format!("{}{}", "#".repeat(full), ".".repeat(WIDTH - full));
-        self.console.tell(&format!("\r{} [{bar}] {done} of {all}", self.what));
+        self.console.eprint(&format!("\r{} [{bar}] {done} of {all}", self.what));
     }
 }
 
 impl Drop for Bar<'_> {
     fn drop(&mut self) {
         if self.is_shown {
-            self.console.tell("\r\u{1b}[K");
+            self.console.eprint("\r\u{1b}[K");
         }
     }
 }

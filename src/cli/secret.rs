@@ -102,7 +102,7 @@ pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> 
             {
                 return Err(over);
             }
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             Ok(None)
         }
     }
@@ -141,7 +141,7 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
         // keyring knows one exit code for whatever fails.
         Err(error) if error.ends_the_lookup() => Err(error),
         Err(error) => {
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             Ok(FAILED)
         }
     }
@@ -203,7 +203,7 @@ pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u
 fn miss(world: &World<'_>, line: &Line) -> u8 {
     debug!("no answer");
     if world.console.is_watched() && claimant(world, line).is_some() {
-        world.console.tell("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
+        world.console.eprint("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
     }
     FAILED
 }

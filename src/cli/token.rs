@@ -71,7 +71,7 @@ pub(super) fn exec(
     let program = match find(world, name) {
         Ok(program) => program,
         Err((code, why)) => {
-            world.console.tell(&format!("ringbearer: {}: {why}\n", shown(&name.to_string_lossy())));
+            world.console.eprint(&format!("ringbearer: {}: {why}\n", shown(&name.to_string_lossy())));
             return Ok(Ending::Code(code));
         }
     };

@@ -12,7 +12,7 @@ pub(crate) trait Console: Send + Sync {
     fn print(&self, text: &str) -> io::Result<()>;
 
     /// Writes to standard error: what a person wants to know on the way. Nobody may be listening.
-    fn tell(&self, text: &str);
+    fn eprint(&self, text: &str);
 
     /// Whether a person watches standard error.
     fn is_watched(&self) -> bool;

@@ -132,7 +132,7 @@ fn list(world: &World<'_>) -> Result<u8> {
         }
         Err(error) if error.ends_the_lookup() => return Err(error),
         Err(error) => {
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             FAILED
         }
     };

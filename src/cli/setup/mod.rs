@@ -109,7 +109,7 @@ pub(super) fn run(
         return put(world, &recipe, &path);
     }
     print(world.console, &format!("# {}\n{}", super::shown(&path.display().to_string()), recipe.text()))?;
-    world.console.tell(&format!("\n{}\n", recipe.advice()));
+    world.console.eprint(&format!("\n{}\n", recipe.advice()));
     Ok(DONE)
 }
 
@@ -148,7 +148,7 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
     }
     match system.rewrite(&target, after.as_bytes(), stamp.as_ref()) {
         Ok(true) => {
-            world.console.tell(&format!("wrote {name}\n{}\n", recipe.advice()));
+            world.console.eprint(&format!("wrote {name}\n{}\n", recipe.advice()));
             Ok(DONE)
         }
         Ok(false) => Err(failed("another program has just written it").with_hint("try again")),

@@ -45,7 +45,7 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
                 .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", describe(&error))))?;
             let entries = exchange::read(&zeroize::Zeroizing::new(content), file)?;
             let code = with.import(&entries, *replace)?;
-            console.tell(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
+            console.eprint(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
             Ok(code)
         }
         Action::Import { from: Source::Keyring(_), replace } => {
@@ -86,7 +86,7 @@ impl With<'_> {
     fn relocked(&self, done: &str, made: &Relocked) -> Result<u8> {
         let Relocked { path, fingerprint, records, dropped, stale_setting } = made;
         if let Some((source, line)) = stale_setting {
-            self.console.tell(&format!(
+            self.console.eprint(&format!(
                 "{source} names another key, with which the store does not open: put this in its place, or take it out:\n  {line}\n"
             ));
         }
@@ -154,7 +154,7 @@ impl With<'_> {
         })?;
         self.tell_broken(contents.broken);
         let count = contents.entries.len();
-        self.console.tell(&format!(
+        self.console.eprint(&format!(
             "WARNING: {file} holds {} in the clear, for you alone to read: remove it when it has served\n",
             counted(count, "password")
         ));
@@ -169,7 +169,7 @@ impl With<'_> {
         drop(bar);
         if imported.kept > 0 {
             let say = "records are there with another password, and kept it; --replace gives them the new one";
-            self.console.tell(&format!("{} {say}\n", imported.kept));
+            self.console.eprint(&format!("{} {say}\n", imported.kept));
         }
         let text = format!(
             "{} added, {} replaced, {} the same, {} kept\n",
@@ -184,7 +184,7 @@ impl With<'_> {
     fn tell_broken(&self, broken: usize) {
         if broken > 0 {
             let records = counted(broken, "record");
-            self.console.tell(&format!("{records} will not open: damaged, or tampered with\n"));
+            self.console.eprint(&format!("{records} will not open: damaged, or tampered with\n"));
         }
     }
 }

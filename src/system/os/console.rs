@@ -22,7 +22,7 @@ impl Console for StdConsole {
         out.flush()
     }
 
-    fn tell(&self, text: &str) {
+    fn eprint(&self, text: &str) {
         let mut err = stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
@@ -62,10 +62,10 @@ impl Console for StdConsole {
     #[cfg(unix)]
     fn ask(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
         let hidden = hidden::Input::begin().map_err(|error| unreadable(&error))?;
-        self.tell(prompt);
+        self.eprint(prompt);
         let line = hidden.line(check);
         drop(hidden);
-        self.tell("\n");
+        self.eprint("\n");
         line
     }
 
