@@ -164,7 +164,7 @@ fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretTe
         (text, "on standard input")
     } else {
         let prompt = format!("Password for '{}' in '{}': ", super::shown(username), super::shown(service));
-        (world.console.ask(&prompt, &|| world.system.check())?, "that was typed")
+        (world.console.prompt_hidden(&prompt, &|| world.system.check())?, "that was typed")
     };
     if std::str::from_utf8(&text).is_err() {
         return Err(Error::new(Kind::Usage, format!("the password {whence} is not UTF-8")));

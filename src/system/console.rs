@@ -25,5 +25,5 @@ pub(crate) trait Console: Send + Sync {
 
     /// Asks the person at the terminal for a line that is not shown. `check` is asked again and again, and its failure
     /// ends the wait.
-    fn ask(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>>;
+    fn prompt_hidden(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>>;
 }

@@ -60,7 +60,7 @@ impl Console for StdConsole {
     }
 
     #[cfg(unix)]
-    fn ask(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
+    fn prompt_hidden(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
         let hidden = hidden::Input::begin().map_err(|error| unreadable(&error))?;
         self.eprint(prompt);
         let line = hidden.line(check);
@@ -70,7 +70,7 @@ impl Console for StdConsole {
     }
 
     #[cfg(not(unix))]
-    fn ask(&self, _prompt: &str, _check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
+    fn prompt_hidden(&self, _prompt: &str, _check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
         Err(Error::new(Kind::Usage, "the password must come from standard input")
             .with_hint("pipe it in, or use Python's `keyring set`, which asks for it"))
     }
