@@ -149,7 +149,7 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
 
 /// The password for `set`: what comes through a pipe, without one line end, else what is typed.
 fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretText> {
-    let (text, whence) = if let Some(mut text) = world.console.piped(LONGEST_PASSWORD)? {
+    let (text, whence) = if let Some(mut text) = world.console.read_piped(LONGEST_PASSWORD)? {
         if text.ends_with(b"\n") {
             text.pop();
             // Python's standard input has one character for a line end, where the system has two.

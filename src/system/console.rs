@@ -21,7 +21,7 @@ pub(crate) trait Console: Send + Sync {
     fn is_read_by_a_person(&self) -> bool;
 
     /// All of standard input, at most `cap` bytes; `None` if a person would have to type it.
-    fn piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>>;
+    fn read_piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>>;
 
     /// Asks the person at the terminal for a line that is not shown. `check` is asked again and again, and its failure
     /// ends the wait.

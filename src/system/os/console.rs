@@ -35,7 +35,7 @@ impl Console for StdConsole {
         stdout().is_terminal()
     }
 
-    fn piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    fn read_piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let input = stdin();
         if input.is_terminal() {
             return Ok(None);
