@@ -21,7 +21,7 @@ pub(super) struct Bar<'all> {
 
 impl<'all> Bar<'all> {
     pub(super) fn new(system: &'all dyn System, console: &'all dyn Console, what: &'static str) -> Self {
-        let next = console.is_watched().then(|| system.now() + PATIENCE);
+        let next = console.stderr_is_terminal().then(|| system.now() + PATIENCE);
         Self { system, console, what, next, is_shown: false }
     }
 

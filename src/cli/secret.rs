@@ -202,7 +202,7 @@ pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u
 /// No answer: exit code 1 and nothing on standard output. A person learns where to go on.
 fn miss(world: &World<'_>, line: &Line) -> u8 {
     debug!("no answer");
-    if world.console.is_watched() && claimant(world, line).is_some() {
+    if world.console.stderr_is_terminal() && claimant(world, line).is_some() {
         world.console.eprint("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
     }
     FAILED

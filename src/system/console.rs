@@ -15,7 +15,7 @@ pub(crate) trait Console: Send + Sync {
     fn eprint(&self, text: &str);
 
     /// Whether a person watches standard error.
-    fn is_watched(&self) -> bool;
+    fn stderr_is_terminal(&self) -> bool;
 
     /// Whether a person watches standard output.
     fn is_read_by_a_person(&self) -> bool;

@@ -27,7 +27,7 @@ impl Console for StdConsole {
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
-    fn is_watched(&self) -> bool {
+    fn stderr_is_terminal(&self) -> bool {
         stderr().is_terminal()
     }
 
