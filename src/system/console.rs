@@ -18,7 +18,7 @@ pub(crate) trait Console: Send + Sync {
     fn stderr_is_terminal(&self) -> bool;
 
     /// Whether a person watches standard output.
-    fn is_read_by_a_person(&self) -> bool;
+    fn stdout_is_terminal(&self) -> bool;
 
     /// All of standard input, at most `cap` bytes; `None` if a person would have to type it.
     fn read_piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>>;

@@ -31,7 +31,7 @@ impl Console for StdConsole {
         stderr().is_terminal()
     }
 
-    fn is_read_by_a_person(&self) -> bool {
+    fn stdout_is_terminal(&self) -> bool {
         stdout().is_terminal()
     }
 
