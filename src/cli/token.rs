@@ -17,7 +17,7 @@ use crate::{
     keyring::session_cache,
     registry::{Backend, Credential},
     service::Service,
-    system::{describe, process::Exec},
+    system::{io_message, process::Exec},
 };
 
 /// There is no such command, and it cannot be run: as shells have it (POSIX, section 2.8.2).
@@ -49,7 +49,7 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         match write() {
             Ok(true) => return Ok(DONE),
             Ok(false) => system.check()?,
-            Err(error) => return Err(unwritable(&describe(&error))),
+            Err(error) => return Err(unwritable(&io_message(&error))),
         }
     }
 }

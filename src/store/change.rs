@@ -17,8 +17,9 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     system::{
-        System, describe,
+        System,
         files::{Lock, Snapshot},
+        io_message,
     },
 };
 
@@ -206,7 +207,7 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
                 waited += length;
                 pause = (pause * 2).min(Duration::from_millis(8));
             }
-            Err(error) => return Err(refused(format!("{}: {}", path.display(), describe(&error)))),
+            Err(error) => return Err(refused(format!("{}: {}", path.display(), io_message(&error)))),
         }
     }
 }
@@ -217,7 +218,7 @@ fn sweep(system: &dyn System, path: &Path) {
     for stale in system.temporaries(path).unwrap_or_default() {
         match system.remove(&stale) {
             Ok(()) => debug!("removed {}, which a write that was cut short left behind", stale.display()),
-            Err(error) => debug!("{} cannot be removed: {}", stale.display(), describe(&error)),
+            Err(error) => debug!("{} cannot be removed: {}", stale.display(), io_message(&error)),
         }
     }
 }
@@ -225,18 +226,18 @@ fn sweep(system: &dyn System, path: &Path) {
 fn make_directory(system: &dyn System, path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     system.make_directory(folder, true).map_err(|error| {
-        Error::new(Kind::Storage, format!("the directory {} cannot be made: {}", folder.display(), describe(&error)))
+        Error::new(Kind::Storage, format!("the directory {} cannot be made: {}", folder.display(), io_message(&error)))
     })
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("the keyring store {} cannot be read: {}", path.display(), describe(error)))
+    Error::new(Kind::Storage, format!("the keyring store {} cannot be read: {}", path.display(), io_message(error)))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {
     let failed = Error::new(
         Kind::Storage,
-        format!("the keyring store {} cannot be written: {}", path.display(), describe(error)),
+        format!("the keyring store {} cannot be written: {}", path.display(), io_message(error)),
     );
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

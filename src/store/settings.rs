@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::public_key::{PublicKey, Unusable};
 use crate::{
     error::{Error, Kind, Result},
-    system::{System, describe, places},
+    system::{System, io_message, places},
 };
 
 /// The largest configuration or public key file that is read.
@@ -163,7 +163,7 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
             format!(
                 "ssh-agent has no key with this fingerprint or comment, nor is it a file: {}: {}",
                 path.display(),
-                describe(&error)
+                io_message(&error)
             ),
         )
         .with_hint("`ssh-add -l` lists fingerprints and comments")
@@ -176,7 +176,7 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), describe(error)))
+    Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), io_message(error)))
 }
 
 /// An absolute path; `~` stands for the home directory. A relative path in a setting would depend on the

@@ -34,7 +34,7 @@ use crate::{error::Result, secret::Secret};
 
 /// What went wrong with a file or a socket, in the words of the operating system, without its number.
 #[must_use]
-pub(crate) fn describe(error: &io::Error) -> String {
+pub(crate) fn io_message(error: &io::Error) -> String {
     let words = error.to_string();
     let words = words.split(" (os error ").next().unwrap_or_default();
     let mut letters = words.chars();

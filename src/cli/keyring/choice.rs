@@ -9,7 +9,7 @@ use super::arguments::Line;
 use crate::{
     ini::Ini,
     keyring::Keyring,
-    system::{System, describe, places},
+    system::{System, io_message, places},
 };
 
 /// The variable that chooses a backend for every program.
@@ -63,7 +63,7 @@ impl Choice {
         let content = match system.read_file(&path, CAP) {
             Ok(content) => content,
             Err(error) => {
-                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                debug!("{} cannot be read: {}", path.display(), io_message(&error));
                 return Self::None;
             }
         };

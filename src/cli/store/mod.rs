@@ -14,7 +14,7 @@ use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, p
 use crate::{
     error::{Error, Kind, Result},
     store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
-    system::{System, console::Console, describe},
+    system::{System, console::Console, io_message},
 };
 
 /// The largest file that is imported.
@@ -42,7 +42,7 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
         Action::Import { from: Source::File(file), replace } => {
             let content = system
                 .read_file(Path::new(file), LARGEST_IMPORT)
-                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", describe(&error))))?;
+                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", io_message(&error))))?;
             let entries = exchange::read(&zeroize::Zeroizing::new(content), file)?;
             let code = with.import(&entries, *replace)?;
             console.eprint(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
@@ -150,7 +150,7 @@ impl With<'_> {
             io::ErrorKind::AlreadyExists => {
                 Error::new(Kind::Storage, format!("{file} is there already, and is not overwritten"))
             }
-            _ => Error::new(Kind::Storage, format!("{file} cannot be written: {}", describe(&error))),
+            _ => Error::new(Kind::Storage, format!("{file} cannot be written: {}", io_message(&error))),
         })?;
         self.tell_broken(contents.broken);
         let count = contents.entries.len();

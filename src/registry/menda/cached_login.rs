@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Kind, Result},
     ini::Ini,
     secret::Secret,
-    system::{System, describe, places},
+    system::{System, io_message, places},
 };
 
 /// The most bytes that the file may have.
@@ -34,7 +34,7 @@ impl CachedLogin {
         match system.read_file(&path, CAP) {
             Ok(content) => Self(Zeroizing::new(content)),
             Err(error) => {
-                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                debug!("{} cannot be read: {}", path.display(), io_message(&error));
                 Self::default()
             }
         }

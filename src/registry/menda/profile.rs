@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Kind, Result, quote},
     ini::Ini,
     secret::Secret,
-    system::{System, describe, http::is_loopback, places},
+    system::{System, http::is_loopback, io_message, places},
 };
 
 const ID_VARIABLE: &str = "MENDA_CLIENT_ID";
@@ -171,7 +171,7 @@ fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)
             Ok(None)
         }
         Err(error) => {
-            let message = format!("{} cannot be read: {}", path.display(), describe(&error));
+            let message = format!("{} cannot be read: {}", path.display(), io_message(&error));
             Err(Error::new(Kind::Configuration, message).with_hint("mend its permissions"))
         }
     }

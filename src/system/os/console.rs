@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::{Error, Kind, Result},
-    system::{console::Console, describe},
+    system::{console::Console, io_message},
 };
 
 /// How much room there is for standard input at first, in bytes.
@@ -77,7 +77,7 @@ impl Console for StdConsole {
 }
 
 fn unreadable(error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("standard input cannot be read: {}", describe(error)))
+    Error::new(Kind::Storage, format!("standard input cannot be read: {}", io_message(error)))
 }
 
 /// Typing that is not shown.

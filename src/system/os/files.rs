@@ -8,8 +8,8 @@ use std::{
 
 use super::OsSystem;
 use crate::system::{
-    describe,
     files::{Content, Details, FileStamp, Files, Lock, ReadAt, Snapshot},
+    io_message,
 };
 
 /// What stands between a file's name and the random letters of a temporary file that is to replace it.
@@ -90,7 +90,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
             return Err(io::Error::other(format!(
                 "it has the new content, which may not outlast a power cut: its directory cannot be synced: {}",
-                describe(&error)
+                io_message(&error)
             )));
         }
         _ => {}

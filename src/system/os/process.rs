@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{Environment, POLL_INTERVAL};
 use crate::{
     error::{Error, Kind, Result},
-    system::{CancellationToken, describe, process as child},
+    system::{CancellationToken, io_message, process as child},
 };
 
 /// How long, after the child itself has ended, its output may stay open in the hands of a process
@@ -39,7 +39,7 @@ pub(super) fn succeed(environment: &Environment, successor: &child::Exec) -> Res
     builder.args(arguments).env_clear().envs(environment.all());
     builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
     let failed = |error: &std::io::Error| {
-        Error::new(Kind::Process, format!("{} cannot be run: {}", program.display(), describe(error)))
+        Error::new(Kind::Process, format!("{} cannot be run: {}", program.display(), io_message(error)))
     };
     #[cfg(unix)]
     return Err(failed(&std::os::unix::process::CommandExt::exec(&mut builder)));

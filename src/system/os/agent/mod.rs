@@ -13,7 +13,7 @@ use crate::{
     system::{
         System,
         agent::{AgentSocket, LONGEST_MESSAGE, Peer, SOCKET_VARIABLE},
-        describe,
+        io_message,
     },
 };
 
@@ -115,7 +115,7 @@ impl OsSystem {
 fn explain(socket: &str, failure: Failure) -> Error {
     match failure {
         Failure::Unreachable(error) => {
-            Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", describe(&error)))
+            Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", io_message(&error)))
                 .with_hint("SSH_AUTH_SOCK may be left from a session that has ended: log in again, or start an agent")
         }
         Failure::Slow(length, is_cut) => {
