@@ -131,7 +131,7 @@ pub(crate) fn end(console: &dyn Console, environment: &Environment, outcome: Res
         Ok(Ending::Code(code)) => code,
         Ok(Ending::Succeed(successor)) => succeed(environment, &successor).unwrap_or_else(|error| {
             report(console, &error);
-            successor.code_of_failure
+            successor.failure_code
         }),
         Err(error) => report(console, &error),
     }

@@ -58,7 +58,7 @@ pub(crate) struct Exec {
     /// Variables set on top of the environment. They may be secret.
     pub(crate) variables: Vec<(String, Secret)>,
     /// The exit code if it cannot be run.
-    pub(crate) code_of_failure: u8,
+    pub(crate) failure_code: u8,
 }
 
 /// What a child left behind.

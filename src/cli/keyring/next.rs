@@ -66,7 +66,7 @@ impl Next {
     pub(in crate::cli) fn successor(self, words: &[OsString], mut variables: Vec<(String, Secret)>) -> Exec {
         debug!("{} takes over", self.program.display());
         variables.push((PASSED_VARIABLE.to_owned(), Secret::new(self.passed)));
-        Exec { program: self.program, arguments: words.to_vec(), variables, code_of_failure: FAILED }
+        Exec { program: self.program, arguments: words.to_vec(), variables, failure_code: FAILED }
     }
 
     /// What the next keyring lists as its backends; nothing if there is none.
