@@ -82,7 +82,7 @@ pub(super) fn exec(
         None => backend.handed_on(&credential),
     };
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Ok(Ending::Succeed(Exec { program, arguments: arguments.to_vec(), variables, failure_code: CANNOT_RUN }))
+    Ok(Ending::Exec(Exec { program, arguments: arguments.to_vec(), variables, failure_code: CANNOT_RUN }))
 }
 
 /// The credential for a URL: without one it is an error, whatever the reason.

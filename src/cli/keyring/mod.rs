@@ -113,7 +113,7 @@ fn unchosen(world: &World<'_>, call: &Call, line: &Line) -> Result<Ending> {
 /// Lets the next keyring take over, with the same words; `None` if there is none.
 fn pass_on(world: &World<'_>, call: &Call, variables: Vec<(String, Secret)>) -> Option<Ending> {
     let next = Next::find(world.system, &call.words)?;
-    Some(Ending::Succeed(next.successor(&call.words, variables)))
+    Some(Ending::Exec(next.exec(&call.words, variables)))
 }
 
 /// Lists ringbearer's backends, and then what the next keyring has besides.

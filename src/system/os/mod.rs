@@ -40,8 +40,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Lets another program take the place of this one, with the environment as it was captured. Comes back only if that
 /// fails or, where the operating system cannot do it, with the exit code of the program, which was waited for.
-pub(crate) fn succeed(environment: &Environment, successor: &child::Exec) -> Result<u8> {
-    process::succeed(environment, successor)
+pub(crate) fn exec(environment: &Environment, exec: &child::Exec) -> Result<u8> {
+    process::exec(environment, exec)
 }
 
 /// The real system, for one lookup.

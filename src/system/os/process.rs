@@ -33,8 +33,8 @@ pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<It
 }
 
 /// Puts a program in the place of this one.
-pub(super) fn succeed(environment: &Environment, successor: &child::Exec) -> Result<u8> {
-    let child::Exec { program, arguments, variables, .. } = successor;
+pub(super) fn exec(environment: &Environment, exec: &child::Exec) -> Result<u8> {
+    let child::Exec { program, arguments, variables, .. } = exec;
     let mut builder = Command::new(program);
     builder.args(arguments).env_clear().envs(environment.all());
     builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
