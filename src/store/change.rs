@@ -173,7 +173,7 @@ pub(super) fn change<Outcome>(
 /// Fails if the store belongs to another user: what is written would be ours, and its owner could read it no
 /// more.
 pub(super) fn refuse_of_others(system: &dyn System, path: &Path) -> Result<()> {
-    if system.details(path).is_ok_and(|details| details.is_of_others) {
+    if system.details(path).is_ok_and(|details| details.is_owned_by_other) {
         return Err(Error::new(Kind::Storage, format!("the keyring store {} belongs to another user", path.display()))
             .with_hint("write to it as that user; `sudo` without `-E` and `HOME` uses root's own"));
     }

@@ -201,7 +201,7 @@ fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Optio
     {
         status.problems.push(format!("{} names another key than the store has", configured.source));
     }
-    if details.is_some_and(|details| details.is_of_others) {
+    if details.is_some_and(|details| details.is_owned_by_other) {
         status.problems.push("the store belongs to another user: it is read, but not written".to_owned());
     }
     if details.filter(|details| details.is_file).and_then(|details| details.mode).is_some_and(|mode| mode & 0o077 != 0)

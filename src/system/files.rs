@@ -69,7 +69,7 @@ pub(crate) struct Details {
     /// Whether it is a regular file.
     pub(crate) is_file: bool,
     /// Whether it belongs to another user than the one who runs this.
-    pub(crate) is_of_others: bool,
+    pub(crate) is_owned_by_other: bool,
 }
 
 /// Writes the content of a file, in pieces of a good size.

@@ -51,7 +51,7 @@ pub(crate) fn user_cache(system: &dyn System) -> Option<PathBuf> {
 /// `~/.cache`. Skips directories of other users: `sudo` and `su` may leave the variables of the user who ran them.
 /// <https://specifications.freedesktop.org/basedir-spec/latest/>
 pub(crate) fn runtime(system: &dyn System) -> Option<PathBuf> {
-    let is_own = |path: &PathBuf| !system.details(path).is_ok_and(|found| found.is_of_others);
+    let is_own = |path: &PathBuf| !system.details(path).is_ok_and(|found| found.is_owned_by_other);
     let named = ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME"].into_iter();
     let named = named.filter_map(|name| variable(system, name)).find(is_own);
     named.or_else(|| Some(home(system).filter(is_own)?.join(".cache")))

@@ -401,7 +401,7 @@ impl Files for FakeSystem {
             mode: Some(0o600),
             is_link: false,
             is_file: true,
-            is_of_others: false,
+            is_owned_by_other: false,
         })
     }
 }

@@ -289,15 +289,15 @@ impl Files for OsSystem {
         #[cfg(not(unix))]
         let mode = None;
         #[cfg(unix)]
-        let is_of_others = std::os::unix::fs::MetadataExt::uid(&metadata) != rustix::process::geteuid().as_raw();
+        let is_owned_by_other = std::os::unix::fs::MetadataExt::uid(&metadata) != rustix::process::geteuid().as_raw();
         #[cfg(not(unix))]
-        let is_of_others = false;
+        let is_owned_by_other = false;
         Ok(Details {
             length: metadata.len(),
             mode,
             is_link: metadata.is_symlink(),
             is_file: metadata.is_file(),
-            is_of_others,
+            is_owned_by_other,
         })
     }
 }
