@@ -87,7 +87,7 @@ impl Request {
 
     /// A POST without a body.
     #[must_use]
-    pub(crate) fn post_nothing(url: Url) -> Self {
+    pub(crate) fn post_empty(url: Url) -> Self {
         Self { method: Method::Post, ..Self::get(url) }
     }
 

@@ -29,7 +29,7 @@ pub(super) fn access_token(system: &dyn System, host: &Url, client_id: &str, cli
         .append_pair("grant_type", "client_credentials")
         .append_pair("client_id", client_id)
         .append_pair("client_secret", client_secret.expose());
-    let request = Request::post_nothing(url).header("Accept", "application/json");
+    let request = Request::post_empty(url).header("Accept", "application/json");
     let response = retry::send(system, &request)?;
     if !response.is_success() {
         let hint = "check MENDA_HOST, MENDA_CLIENT_ID and MENDA_CLIENT_SECRET, or host, client_id and client_secret of the profile";
@@ -54,7 +54,7 @@ pub(super) fn registry_token(
     hint: &str,
 ) -> Result<Token> {
     let what = "registry/token";
-    let request = Request::post_nothing(endpoint(host, what)?)
+    let request = Request::post_empty(endpoint(host, what)?)
         .header("Accept", "application/json")
         .header("Content-Type", "application/json")
         .bearer_in("authorizationToken", access);
