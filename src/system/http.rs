@@ -132,7 +132,7 @@ impl Request {
 
     /// Scheme, host, port and path: what may be shown of the URL.
     #[must_use]
-    pub(crate) fn shown_url(&self) -> String {
+    pub(crate) fn display_url(&self) -> String {
         let mut url = self.url.clone();
         url.set_query(None);
         url.set_fragment(None);
@@ -151,7 +151,7 @@ impl Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Request({:?} {})", self.method, self.shown_url())
+        write!(formatter, "Request({:?} {})", self.method, self.display_url())
     }
 }
 

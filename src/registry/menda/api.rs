@@ -165,7 +165,7 @@ mod tests {
         let request = &fake.requests()[0];
         let query = "grant_type=client_credentials&client_id=robot&client_secret=x-se%26cret+%25";
         assert_eq!((request.url.query(), request.body.len()), (Some(query), 0));
-        assert!(!format!("{request:?} {}", request.shown_url()).contains("x-se"));
+        assert!(!format!("{request:?} {}", request.display_url()).contains("x-se"));
     }
 
     #[test]

@@ -229,7 +229,7 @@ impl System for FakeSystem {
     fn send(&self, request: &http::Request) -> Answer {
         let mut state = self.lock();
         state.requests.push(request.clone());
-        let shown = request.shown_url();
+        let shown = request.display_url();
         if let Some(any) = &mut state.any {
             let gone = || http::Failure {
                 error: Error::new(Kind::Network, "nobody answers"),

@@ -72,14 +72,14 @@ impl Network {
             Ok(response) => debug!(
                 "{} {} answered {} in {} ms",
                 name(request.method),
-                request.shown_url(),
+                request.display_url(),
                 response.status,
                 start.elapsed().as_millis()
             ),
             Err(failure) => debug!(
                 "{} {} failed after {} ms: {}",
                 name(request.method),
-                request.shown_url(),
+                request.display_url(),
                 start.elapsed().as_millis(),
                 failure.error.message()
             ),
