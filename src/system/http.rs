@@ -105,12 +105,12 @@ impl Request {
     /// The same request with a bearer token. The host must have been checked before.
     #[must_use]
     pub(crate) fn bearer(self, token: &Secret) -> Self {
-        self.bearer_in("Authorization", token)
+        self.bearer_in_header("Authorization", token)
     }
 
     /// The same request with a bearer token in a header of the service's own. The host must have been checked before.
     #[must_use]
-    pub(crate) fn bearer_in(self, header: &'static str, token: &Secret) -> Self {
+    pub(crate) fn bearer_in_header(self, header: &'static str, token: &Secret) -> Self {
         let value = Zeroizing::new(format!("Bearer {}", token.expose()));
         self.header(header, &value)
     }

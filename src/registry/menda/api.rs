@@ -57,7 +57,7 @@ pub(super) fn registry_token(
     let request = Request::post_empty(endpoint(host, what)?)
         .header("Accept", "application/json")
         .header("Content-Type", "application/json")
-        .bearer_in("authorizationToken", access);
+        .bearer_in_header("authorizationToken", access);
     let response = retry::send(system, &request)?;
     if !response.is_success() {
         return Err(refusal(&response, what, &[&[access], known].concat(), hint));
