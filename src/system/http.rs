@@ -124,7 +124,7 @@ impl Request {
 
     /// The same request with other limits.
     #[must_use]
-    pub(crate) fn within(mut self, connect_limit: Duration, limit: Duration) -> Self {
+    pub(crate) fn with_limits(mut self, connect_limit: Duration, limit: Duration) -> Self {
         self.connect_limit = connect_limit;
         self.limit = limit;
         self
