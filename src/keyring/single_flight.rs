@@ -31,7 +31,7 @@ pub(crate) fn take_turn(system: &dyn System, backend: &str, realm: &str) -> Resu
             // The folder is made by whoever comes first.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_made => {
                 is_made = true;
-                if system.make_directory(&folder, true).is_err() {
+                if system.create_directory(&folder, true).is_err() {
                     return Ok(None);
                 }
             }

@@ -122,7 +122,7 @@ pub(super) fn change<Outcome>(
                     Verdict::Write(outcome) | Verdict::Leave(outcome) => Ok(outcome),
                 };
             }
-            make_directory(system, &path)?;
+            create_directory(system, &path)?;
         }
         let before_lock = system.remaining();
         let lock = lock(system, &path)?;
@@ -223,9 +223,9 @@ fn sweep(system: &dyn System, path: &Path) {
     }
 }
 
-fn make_directory(system: &dyn System, path: &Path) -> Result<()> {
+fn create_directory(system: &dyn System, path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
-    system.make_directory(folder, true).map_err(|error| {
+    system.create_directory(folder, true).map_err(|error| {
         Error::new(Kind::Storage, format!("the directory {} cannot be made: {}", folder.display(), io_message(&error)))
     })
 }

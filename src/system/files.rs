@@ -119,7 +119,7 @@ pub(crate) trait Files {
 
     /// Makes a directory, with those above it, for the user alone or for whom the process's mask lets in. One that is
     /// there stays as it is.
-    fn make_directory(&self, path: &Path, is_private: bool) -> io::Result<()>;
+    fn create_directory(&self, path: &Path, is_private: bool) -> io::Result<()>;
 
     /// What a path is, without following it if it is a link; [`io::ErrorKind::NotFound`] if nothing
     /// is there.

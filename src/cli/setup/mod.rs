@@ -144,7 +144,7 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
     }
     print(world.console, &difference::of(&name, &before, &after))?;
     if let (None, Some(folder)) = (&stamp, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
-        system.make_directory(folder, false).map_err(|error| failed(&io_message(&error)))?;
+        system.create_directory(folder, false).map_err(|error| failed(&io_message(&error)))?;
     }
     match system.rewrite(&target, after.as_bytes(), stamp.as_ref()) {
         Ok(true) => {

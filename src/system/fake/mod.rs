@@ -390,7 +390,7 @@ impl Files for FakeSystem {
         self.lock().files.remove(path).map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
 
-    fn make_directory(&self, _path: &Path, _is_private: bool) -> io::Result<()> {
+    fn create_directory(&self, _path: &Path, _is_private: bool) -> io::Result<()> {
         Ok(())
     }
 

@@ -268,7 +268,7 @@ impl Files for OsSystem {
         fs::remove_file(path)
     }
 
-    fn make_directory(&self, path: &Path, is_private: bool) -> io::Result<()> {
+    fn create_directory(&self, path: &Path, is_private: bool) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
