@@ -215,7 +215,7 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
 /// Removes what a process that was killed left behind. Whoever holds the lock is the only one to write,
 /// so that nobody needs these files any more.
 fn sweep(system: &dyn System, path: &Path) {
-    for stale in system.temporaries(path).unwrap_or_default() {
+    for stale in system.temporary_files(path).unwrap_or_default() {
         match system.remove(&stale) {
             Ok(()) => debug!("removed {}, which a write that was cut short left behind", stale.display()),
             Err(error) => debug!("{} cannot be removed: {}", stale.display(), io_message(&error)),

@@ -109,7 +109,7 @@ pub(crate) trait Files {
 
     /// The temporary files that [`replace`](Self::replace) left beside a path because the process was
     /// killed, or is making right now.
-    fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    fn temporary_files(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
 
     /// The regular files beside a path whose names begin and end in this way.
     fn siblings(&self, path: &Path, begin: &str, end: &str) -> io::Result<Vec<PathBuf>>;

@@ -378,7 +378,7 @@ impl Files for FakeSystem {
         if is_new { Ok(()) } else { Err(io::ErrorKind::AlreadyExists.into()) }
     }
 
-    fn temporaries(&self, _path: &Path) -> io::Result<Vec<PathBuf>> {
+    fn temporary_files(&self, _path: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(Vec::new())
     }
 

@@ -246,7 +246,7 @@ impl Files for OsSystem {
         written
     }
 
-    fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+    fn temporary_files(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         self.siblings(path, &temporary_prefix(path)?, "")
     }
 
@@ -326,7 +326,7 @@ mod tests {
         assert!(!real().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.stamp)).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(real().details(&path).unwrap().mode, Some(0o600));
-        assert!(real().temporaries(&path).unwrap().is_empty());
+        assert!(real().temporary_files(&path).unwrap().is_empty());
     }
 
     #[test]
