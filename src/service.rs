@@ -39,7 +39,7 @@ impl Service {
 
     /// Whether the URL is https on the usual port: the only place an index credential may go to.
     #[must_use]
-    pub(crate) fn is_https_on_the_usual_port(&self) -> bool {
+    pub(crate) fn is_https_on_default_port(&self) -> bool {
         self.url.as_ref().is_some_and(|url| url.scheme() == "https" && url.port().is_none())
     }
 }
