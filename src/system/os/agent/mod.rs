@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Kind, Result},
     system::{
         System,
-        agent::{AgentSocket, LONGEST_MESSAGE, Peer, SOCKET_VARIABLE},
+        agent::{AgentSocket, MAX_MESSAGE, Peer, SOCKET_VARIABLE},
         io_message,
     },
 };
@@ -146,7 +146,7 @@ fn exchange(
     let mut length = [0; 4];
     stream.receive(&mut length, wait)?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if length == 0 || length > LONGEST_MESSAGE {
+    if length == 0 || length > MAX_MESSAGE {
         return Err(Failure::Broken("announced a message that is empty or far too long"));
     }
     let mut answer = Zeroizing::new(vec![0; length]);
