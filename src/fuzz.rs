@@ -13,7 +13,7 @@ use crate::{
     keyring::Keyring,
     registry::azure::{entra, feed::Feed},
     secret::Secret,
-    service::{LONGEST_SERVICE, Service},
+    service::{MAX_SERVICE, Service},
     system::fuzz::{gives_away, halves},
 };
 
@@ -58,7 +58,7 @@ pub fn service(raw: &[u8]) {
         return;
     };
     let text = url.as_str();
-    assert!(text.len() > LONGEST_SERVICE || Service::parse(text) == service, "{text}");
+    assert!(text.len() > MAX_SERVICE || Service::parse(text) == service, "{text}");
     assert!(url.username().is_empty() && url.password().is_none() && !text.contains(['?', '#', ' ', '\\']), "{text}");
     assert!(!host.is_empty() && !host.ends_with('.') && !host.contains(char::is_uppercase), "{host}");
     assert!(claims(&service) <= 1, "{text}");
@@ -89,7 +89,7 @@ fn check_decoration(raw: &str, service: &Service) {
     let (scheme, rest) = raw.split_at(begin);
     for decorated in [format!("{scheme}{MARK}:{MARK}@{rest}"), format!("{raw}?{MARK}"), format!("{raw}#{MARK}@{MARK}")]
     {
-        if decorated.len() <= LONGEST_SERVICE {
+        if decorated.len() <= MAX_SERVICE {
             let again = Service::parse(&decorated);
             assert_eq!(&again, service, "{decorated}");
             assert!(raw.contains(MARK) || !format!("{again:?}").contains(MARK));
@@ -104,7 +104,7 @@ fn check_feed(service: &Service, text: &str) {
     assert!(Feed::claims(service) && organisation.bytes().all(is_of_name) && !organisation.is_empty());
     let in_path = url_path(text).split('/').next() == Some(organisation);
     assert!(in_path || text.starts_with(&format!("https://{organisation}.pkgs.")), "{organisation} of {text}");
-    assert!(text.len() > LONGEST_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
+    assert!(text.len() > MAX_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
     let portal = url::Url::parse(&feed.portal()).ok();
     let host = portal.as_ref().and_then(url::Url::host_str).unwrap_or_default();
     let domains = ["visualstudio.com", "vsts.me"];
@@ -113,9 +113,7 @@ fn check_feed(service: &Service, text: &str) {
     assert!(host == "dev.azure.com" || is_of_organisation, "{}", feed.portal());
     let upper =
         Feed::from_service(&Service::parse(&text.replacen(organisation, &organisation.to_ascii_uppercase(), 1)));
-    assert!(
-        text.len() > LONGEST_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key())
-    );
+    assert!(text.len() > MAX_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key()));
 }
 
 fn url_path(text: &str) -> &str {

@@ -34,7 +34,7 @@ use crate::{
     },
     registry::Credential,
     secret::SecretText,
-    service::{LONGEST_SERVICE, Service},
+    service::{MAX_SERVICE, Service},
     store::{Entry, Store, is_in_use},
     system::{
         CancellationToken,
@@ -116,7 +116,7 @@ fn get_credential(
     username: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<(String, String)>> {
     // The length is known before a character is read.
-    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= LONGEST_SERVICE);
+    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= MAX_SERVICE);
     let Some(raw) = Some(service).filter(is_short).and_then(text) else { return Ok(None) };
     let memory = memory(python);
     let claimed = catch_unwind(AssertUnwindSafe(|| {

@@ -18,7 +18,7 @@ use crate::{
     keyring::{Keyring, session_cache},
     registry::Backend,
     secret::SecretText,
-    service::{LONGEST_SERVICE, Service},
+    service::{MAX_SERVICE, Service},
     store::{is_in_use, longest_json_string, write_json_string},
     system::{System, agent::SOCKET_VARIABLE},
 };
@@ -71,7 +71,7 @@ pub(super) fn by_choice(world: &World<'_>, line: &Line, choice: &Choice) -> Resu
 
 /// The index backend that a question is for.
 pub(super) fn claimant<'all>(world: &World<'all>, line: &Line) -> Option<(&'all dyn Backend, Service)> {
-    let service = line.service_text().filter(|service| service.len() <= LONGEST_SERVICE)?;
+    let service = line.service_text().filter(|service| service.len() <= MAX_SERVICE)?;
     let username = line.username.as_ref().map(|name| name.to_string_lossy());
     if !line.with_username && username.is_some_and(|name| name.starts_with("pypi_token:")) {
         // flit looks for a token of PyPI's under this name, and would send whatever it got as the user `__token__`.
