@@ -52,7 +52,7 @@ struct State {
     elapsed: Duration,
     files: BTreeMap<PathBuf, (Vec<u8>, u64)>,
     writes: u64,
-    draws: VecDeque<Vec<u8>>,
+    random_bytes: VecDeque<Vec<u8>>,
 }
 
 impl FakeSystem {
@@ -88,8 +88,8 @@ impl FakeSystem {
     }
 
     /// Announces random bytes, in the order in which they will be asked for.
-    pub(crate) fn draws(self, draws: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        self.lock().draws.extend(draws);
+    pub(crate) fn random_bytes(self, random_bytes: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.lock().random_bytes.extend(random_bytes);
         self
     }
 
@@ -281,7 +281,7 @@ impl System for FakeSystem {
     }
 
     fn random(&self, buffer: &mut [u8]) -> Result<()> {
-        match self.lock().draws.pop_front() {
+        match self.lock().random_bytes.pop_front() {
             Some(draw) => buffer.copy_from_slice(&draw),
             None => buffer.fill(0x80),
         }
