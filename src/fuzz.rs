@@ -14,7 +14,7 @@ use crate::{
     registry::azure::{entra, feed::Feed},
     secret::Secret,
     service::{MAX_SERVICE, Service},
-    system::fuzz::{gives_away, halves},
+    system::fuzz::{halves, leaks},
 };
 
 pub use crate::{
@@ -201,7 +201,7 @@ pub fn quotation(text: &[u8]) {
     let quoted = quote(&words, &[&secret]);
     assert!(quoted == single_line(&quoted) && quoted.chars().count() <= 301, "{quoted:?}");
     // A short one may be in any word, and the sign for what is hidden is no secret.
-    let is_told = secret.len() >= 8 && gives_away(&quoted.replace("(hidden)", "\n"), &secret);
+    let is_told = secret.len() >= 8 && leaks(&quoted.replace("(hidden)", "\n"), &secret);
     assert!(!is_told, "{secret:?} in {quoted:?}");
 }
 

@@ -21,7 +21,7 @@ use crate::{
     system::{
         System,
         fake::FakeSystem,
-        fuzz::{answers, check_error, gives_away, halves},
+        fuzz::{answers, check_error, halves, leaks},
         http::{Method, Request, Route},
     },
 };
@@ -237,14 +237,14 @@ fn check_exchange(request: &Request) -> bool {
 
 /// Whether a secret is not in a request, unless it is in there because a service said it.
 fn lacks(request: &Request, secret: &str, said: &[u8]) -> bool {
-    !holds(request, secret) || gives_away(&String::from_utf8_lossy(said), secret)
+    !holds(request, secret) || leaks(&String::from_utf8_lossy(said), secret)
 }
 
 /// Whether a secret is in a request.
 fn holds(request: &Request, secret: &str) -> bool {
     let headers = request.headers.iter().map(|(_, value)| value.expose());
     let body = String::from_utf8_lossy(&request.body);
-    headers.chain([request.url.as_str(), &body]).any(|text| gives_away(text, secret))
+    headers.chain([request.url.as_str(), &body]).any(|text| leaks(text, secret))
 }
 
 /// A token of one word, which is given back, or an error without the secrets that went into the last request: nobody else
