@@ -14,7 +14,7 @@ use crate::{
     registry::azure::{entra, feed::Feed},
     secret::Secret,
     service::{MAX_SERVICE, Service},
-    system::fuzz::{halves, leaks},
+    system::fuzz::{leaks, split_at_marker},
 };
 
 pub use crate::{
@@ -196,7 +196,7 @@ pub fn ini(text: &[u8]) {
 ///
 /// If that does not hold.
 pub fn quotation(text: &[u8]) {
-    let (secret, words) = halves(text, b"\n");
+    let (secret, words) = split_at_marker(text, b"\n");
     let (secret, words) = (String::from_utf8_lossy(secret), String::from_utf8_lossy(words.unwrap_or_default()));
     let quoted = quote(&words, &[&secret]);
     assert!(quoted == single_line(&quoted) && quoted.chars().count() <= 301, "{quoted:?}");

@@ -20,7 +20,7 @@ pub(crate) fn answers(text: &[u8]) -> Vec<Response> {
     let mut answers = Vec::new();
     let mut rest = text;
     loop {
-        let (one, more) = halves(rest, SEPARATOR);
+        let (one, more) = split_at_marker(rest, SEPARATOR);
         answers.push(answer(one));
         match more {
             Some(more) => rest = more,
@@ -30,7 +30,7 @@ pub(crate) fn answers(text: &[u8]) -> Vec<Response> {
 }
 
 fn answer(text: &[u8]) -> Response {
-    let (head, body) = halves(text, b"\n\n");
+    let (head, body) = split_at_marker(text, b"\n\n");
     let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.trim().parse().ok()).unwrap_or(200);
@@ -41,7 +41,7 @@ fn answer(text: &[u8]) -> Response {
 }
 
 /// What stands before a mark and, if it is there, behind it.
-pub(crate) fn halves<'text>(text: &'text [u8], mark: &[u8]) -> (&'text [u8], Option<&'text [u8]>) {
+pub(crate) fn split_at_marker<'text>(text: &'text [u8], mark: &[u8]) -> (&'text [u8], Option<&'text [u8]>) {
     match memmem::find(text, mark) {
         Some(place) => (&text[..place], Some(&text[place + mark.len()..])),
         None => (text, None),

@@ -21,7 +21,7 @@ use crate::{
     system::{
         System,
         fake::FakeSystem,
-        fuzz::{answers, check_error, halves, leaks},
+        fuzz::{answers, check_error, leaks, split_at_marker},
         http::{Method, Request, Route},
     },
 };
@@ -155,7 +155,7 @@ pub fn sign_in(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn machine(said: &[u8]) {
-    let (kind, said) = halves(said, b"\n");
+    let (kind, said) = split_at_marker(said, b"\n");
     let said = said.unwrap_or_default();
     let fake = FakeSystem::default()
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "managed_identity")
@@ -191,7 +191,7 @@ pub fn machine(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn azure_cli(files: &[u8]) {
-    let (profile, tokens) = halves(files, b"\n--\n");
+    let (profile, tokens) = split_at_marker(files, b"\n--\n");
     let tokens = tokens.unwrap_or_default();
     let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
     fake.write("/azure/azureProfile.json", profile);
@@ -293,7 +293,7 @@ mod tests {
         };
         assert!(seeds("session").iter().any(|seed| found(seed)));
         let kept = |seed: &[u8]| {
-            let (profile, tokens) = halves(seed, b"\n--\n");
+            let (profile, tokens) = split_at_marker(seed, b"\n--\n");
             let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
             fake.write("/azure/azureProfile.json", profile);
             fake.write("/azure/msal_token_cache.json", tokens.unwrap_or_default());
