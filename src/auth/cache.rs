@@ -136,10 +136,10 @@ impl<Value: Clone> TokenCache<Value> {
                 _ => break,
             }
         }
-        *state = State::Making(system.cancel());
+        *state = State::Making(system.cancellation());
         drop(state);
 
-        let mut making = Making { slot: &slot, by: system.cancel(), next: State::Empty };
+        let mut making = Making { slot: &slot, by: system.cancellation(), next: State::Empty };
         let outcome = make();
         let now = system.now();
         making.next = match &outcome {
@@ -321,7 +321,7 @@ mod tests {
     fn a_lookup_that_is_given_up_holds_nobody() {
         let (cache, given_up, system) = (TokenCache::default(), FakeSystem::default(), FakeSystem::default());
         let outcome = cache.get_or_make(&given_up, "key", "q", || {
-            given_up.cancel().cancel();
+            given_up.cancellation().cancel();
             assert_eq!(cache.get_or_make(&system, "key", "q", || Ok((2, None))), Ok(2));
             Ok((1, None))
         });

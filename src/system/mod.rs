@@ -97,7 +97,7 @@ pub(crate) trait System: files::Files + agent::AgentSocket + shared_memory::Shar
     fn check(&self) -> Result<()>;
 
     /// The word that the caller gave up, for those who wait for what this lookup makes.
-    fn cancel(&self) -> CancellationToken;
+    fn cancellation(&self) -> CancellationToken;
 
     /// Waits. Fails at once if the caller gives up, or if the lookup would be over before the wait is.
     fn pause(&self, length: Duration) -> Result<()>;

@@ -70,7 +70,7 @@ impl With<'_> {
     /// Prints the answer: for a program, or for a person.
     fn answer(&self, code: u8, value: &Value, text: &str) -> Result<u8> {
         // Whoever gave up does not want to read it any more.
-        if self.system.cancel().is_cancelled() {
+        if self.system.cancellation().is_cancelled() {
             return self.system.check().map(|()| code);
         }
         if self.json {

@@ -210,7 +210,7 @@ impl System for FakeSystem {
         if self.remaining().is_zero() { Err(Error::new(Kind::Timeout, "the lookup took too long")) } else { Ok(()) }
     }
 
-    fn cancel(&self) -> CancellationToken {
+    fn cancellation(&self) -> CancellationToken {
         self.cancel.clone()
     }
 

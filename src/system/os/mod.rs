@@ -131,7 +131,7 @@ impl System for OsSystem {
         Ok(())
     }
 
-    fn cancel(&self) -> CancellationToken {
+    fn cancellation(&self) -> CancellationToken {
         self.cancel.clone()
     }
 
