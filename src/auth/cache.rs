@@ -219,7 +219,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::{error::Kind, system::fake::FakeSystem};
+    use crate::{
+        error::Kind,
+        system::{Clock, fake::FakeSystem},
+    };
 
     fn count(cache: &TokenCache<u32>, system: &FakeSystem, made: &AtomicU32, life: Option<u64>) -> u32 {
         cache

@@ -108,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::{fake::FakeSystem, http::Method};
+    use crate::system::{Clock, Http, fake::FakeSystem, http::Method};
 
     const ENDPOINT: &str = "https://login.example/t/token";
 

@@ -283,7 +283,7 @@ impl Log for LogToLookup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::System;
+    use crate::system::Clock;
 
     const LONG: Duration = Duration::from_secs(20);
 

@@ -77,6 +77,9 @@ pub(crate) type Content<'all> = &'all dyn Fn(&mut dyn io::Write) -> io::Result<(
 
 /// Reading, locking and replacing files.
 pub(crate) trait Files {
+    /// Reads a regular file of at most `cap` bytes; a larger one is an error, never cut.
+    fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>>;
+
     /// Reads a regular file of at most `cap` bytes, through symbolic links. Anything else (a FIFO would
     /// block for ever) and anything larger is an error; [`io::ErrorKind::NotFound`] if nothing is there.
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot>;
@@ -106,6 +109,9 @@ pub(crate) trait Files {
     /// Writes a new file (0600), synced. Fails with [`io::ErrorKind::AlreadyExists`] if there is one. A process
     /// that is killed leaves it in parts, but under the name that its owner chose, and nowhere else.
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()>;
+
+    /// The canonical path, with all symbolic links resolved.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// The temporary files that [`replace`](Self::replace) left beside a path because the process was
     /// killed, or is making right now.

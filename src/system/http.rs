@@ -226,6 +226,12 @@ pub(crate) struct Failure {
     pub(crate) connection_lost: bool,
 }
 
+/// Sends requests.
+pub(crate) trait Http {
+    /// Sends one request once, without following redirects. A response of any status is `Ok`.
+    fn send(&self, request: &Request) -> std::result::Result<Response, Failure>;
+}
+
 /// Whether a URL names this very machine by its loopback address or as `localhost`.
 #[must_use]
 pub(crate) fn is_loopback(url: &Url) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     auth::{cache_key::Identity, cache_mode::CACHE_VARIABLE},
     error::{Error, Kind},
     secret::Secret,
-    system::{fake::FakeSystem, shared_memory::SharedMemory},
+    system::{Clock, fake::FakeSystem, shared_memory::SharedMemory},
 };
 
 /// A backend that makes a new token each time, for whoever the variables USER and LOGIN name.

@@ -19,7 +19,7 @@ use crate::{
     registry::{Backend, Credential},
     service::Service,
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
         fuzz::{answers, check_error, leaks, split_at_marker},
         http::{Method, Request, Route},

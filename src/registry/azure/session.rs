@@ -100,7 +100,7 @@ mod tests {
     use crate::{
         auth::jwt::token_of,
         service::Service,
-        system::{fake::FakeSystem, http::Method},
+        system::{Clock, fake::FakeSystem, http::Method},
     };
 
     const URL: &str = "https://vssps.dev.azure.com/contoso/_apis/Token/SessionTokens";

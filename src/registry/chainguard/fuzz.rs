@@ -7,7 +7,7 @@ use crate::{
     registry::Backend,
     service::Service,
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
         fuzz::{answers, check_error, leaks},
     },

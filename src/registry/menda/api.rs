@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::{
         auth::jwt::token_of,
-        system::{fake::FakeSystem, http::Method},
+        system::{Clock, fake::FakeSystem, http::Method},
     };
 
     const OAUTH: &str = "https://a.example/base/api/v1/auth/oauth2/token";

@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::fake::FakeSystem;
+    use crate::system::{Clock, fake::FakeSystem};
 
     const NOW: f64 = 1_795_305_600.0;
 

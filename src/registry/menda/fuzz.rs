@@ -11,7 +11,7 @@ use crate::{
     registry::Backend,
     service::Service,
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
         fuzz::{answers, check_error, leaks},
         http::{Request, is_loopback},

@@ -163,6 +163,10 @@ impl ReadAt for Opened {
 }
 
 impl Files for OsSystem {
+    fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
+        read(path, cap)
+    }
+
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
         let (mut file, metadata) = open(path)?;
         let content = read_open(&mut file, &metadata, cap)?;
@@ -244,6 +248,10 @@ impl Files for OsSystem {
         }
         // An entry that a power cut takes away is no loss here: the records are where they were.
         written
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
     }
 
     fn temporary_files(&self, path: &Path) -> io::Result<Vec<PathBuf>> {

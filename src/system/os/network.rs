@@ -15,10 +15,13 @@ use rustls::CertificateError;
 use ureq::{Agent, AsSendBody, Body, Proxy, Timeout, config::Config, http, tls::TlsConfig};
 use zeroize::Zeroizing;
 
-use super::{Environment, proxy, trust};
+use super::{Environment, OsSystem, proxy, trust};
 use crate::{
     error::{Error, Kind, Result, quote},
-    system::http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Route, is_loopback},
+    system::{
+        Clock, Http,
+        http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Route, is_loopback},
+    },
 };
 
 /// What this program calls itself to servers.
@@ -42,7 +45,7 @@ pub(crate) struct Network {
 
 impl Network {
     /// Sends one request once.
-    pub(super) fn send(
+    fn send(
         &self,
         environment: &Environment,
         request: &Request,
@@ -111,6 +114,12 @@ impl Network {
         // agent stays.
         let agent = new_agent(proxy, key.1.load()?);
         Ok(agents().entry(key).or_insert(agent).clone())
+    }
+}
+
+impl Http for OsSystem {
+    fn send(&self, request: &Request) -> std::result::Result<Response, Failure> {
+        self.network.send(&self.environment, request, self.remaining())
     }
 }
 

@@ -12,19 +12,42 @@ use std::{
 use log::debug;
 use zeroize::Zeroizing;
 
-use super::{Environment, POLL_INTERVAL};
+use super::{Environment, OsSystem, clock::POLL_INTERVAL};
 use crate::{
     error::{Error, Kind, Result},
-    system::{CancellationToken, io_message, process as child},
+    system::{CancellationToken, Clock, Processes, io_message, process as child},
 };
 
 /// How long, after the child itself has ended, its output may stay open in the hands of a process
 /// that it left behind.
 const GRACE: Duration = Duration::from_millis(300);
 
+impl Processes for OsSystem {
+    fn find_program(&self, name: &str) -> Option<PathBuf> {
+        on_path(&self.environment, name).next()
+    }
+
+    fn programs_on_path(&self, name: &str) -> Vec<PathBuf> {
+        on_path(&self.environment, name).collect()
+    }
+
+    fn program_at(&self, path: &Path) -> Option<PathBuf> {
+        (path.is_absolute() && is_executable(path)).then(|| path.to_owned())
+    }
+
+    fn own_program(&self) -> Option<PathBuf> {
+        std::fs::canonicalize(std::env::current_exe().ok()?).ok()
+    }
+
+    fn run(&self, command: &child::Command) -> Result<child::Output> {
+        self.check()?;
+        run(&self.environment, command, self.deadline_within(command.limit), &self.cancellation)
+    }
+}
+
 /// The programs of a name on PATH, in its order. Empty and relative entries stand for the working directory or
 /// something below it, which is not trusted.
-pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
+fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
     let folders = environment.raw("PATH").map(std::env::split_paths).into_iter().flatten();
     folders
         .filter(|folder| folder.is_absolute())
@@ -33,7 +56,7 @@ pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<It
 }
 
 /// Puts a program in the place of this one.
-pub(super) fn exec(environment: &Environment, exec: &child::Exec) -> Result<u8> {
+pub(crate) fn exec(environment: &Environment, exec: &child::Exec) -> Result<u8> {
     let child::Exec { program, arguments, variables, .. } = exec;
     let mut builder = Command::new(program);
     builder.args(arguments).env_clear().envs(environment.all());
@@ -66,7 +89,7 @@ fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
 }
 
 /// Whether a path is a file that may be run.
-pub(super) fn is_executable(path: &Path) -> bool {
+fn is_executable(path: &Path) -> bool {
     let Ok(metadata) = std::fs::metadata(path) else {
         return false;
     };
@@ -79,7 +102,7 @@ pub(super) fn is_executable(path: &Path) -> bool {
 
 /// Runs a child to its end. At `end`, or when the caller gives up, the child and everything it
 /// started (on Unix: its process group) is killed.
-pub(super) fn run(
+fn run(
     environment: &Environment,
     command: &child::Command,
     end: Instant,

@@ -7,11 +7,11 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{OsSystem, POLL_INTERVAL};
+use super::{OsSystem, clock::POLL_INTERVAL};
 use crate::{
     error::{Error, Kind, Result},
     system::{
-        System,
+        Clock, Env,
         agent::{AgentSocket, MAX_MESSAGE, Peer, SOCKET_VARIABLE},
         io_message,
     },
@@ -75,7 +75,7 @@ impl<'system> Wait<'system> {
     fn stretch(&self) -> std::result::Result<Duration, Failure> {
         let left = self.end.saturating_duration_since(Instant::now());
         // First, since it says who was waited for: the lookup may well be over at the same moment.
-        if left.is_zero() && !self.system.cancel.is_cancelled() {
+        if left.is_zero() && !self.system.cancellation.is_cancelled() {
             return Err(Failure::Slow(self.length, self.is_cut));
         }
         self.system.check()?;
