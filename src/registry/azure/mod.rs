@@ -33,7 +33,7 @@ use crate::{
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     secret::Secret,
     service::Service,
-    system::System,
+    system::{System, places},
     variable,
 };
 
@@ -122,7 +122,7 @@ impl CredentialSource for AzureArtifacts {
         let mut files = Choice::files(system);
         files.extend(state::profile(system));
         files.extend(state::tokens(system));
-        files.extend(system.home().map(|home| home.join("ado-auth-helper")));
+        files.extend(places::home(system).map(|home| home.join("ado-auth-helper")));
         files.extend(azd::login(system));
         files
     }
