@@ -15,8 +15,8 @@ use crate::{
     ini::Ini,
     keyring::{Candidate, Keyring},
     secret::Secret,
-    service::{LONGEST_SERVICE, Service, host_is_within},
-    system::fuzz::{gives_away, halves},
+    service::{MAX_SERVICE, Service, host_is_within},
+    system::fuzz::{leaks, split_at_marker},
 };
 
 pub use crate::{
@@ -49,7 +49,7 @@ pub fn service(raw: &[u8]) {
         return;
     };
     let text = url.as_str();
-    assert!(text.len() > LONGEST_SERVICE || Service::parse(text) == service, "{text}");
+    assert!(text.len() > MAX_SERVICE || Service::parse(text) == service, "{text}");
     assert!(url.username().is_empty() && url.password().is_none() && !text.contains(['?', '#', ' ', '\\']), "{text}");
     assert!(!host.is_empty() && !host.ends_with('.') && !host.contains(char::is_uppercase), "{host}");
     for Candidate { registry, .. } in keyring.candidates(&service) {
@@ -76,7 +76,7 @@ fn check_decoration(raw: &str, service: &Service) {
     let (scheme, rest) = raw.split_at(begin);
     for decorated in [format!("{scheme}{MARK}:{MARK}@{rest}"), format!("{raw}?{MARK}"), format!("{raw}#{MARK}@{MARK}")]
     {
-        if decorated.len() <= LONGEST_SERVICE {
+        if decorated.len() <= MAX_SERVICE {
             let again = Service::parse(&decorated);
             assert_eq!(&again, service, "{decorated}");
             assert!(raw.contains(MARK) || !format!("{again:?}").contains(MARK));
@@ -156,12 +156,12 @@ pub fn ini(text: &[u8]) {
 ///
 /// If that does not hold.
 pub fn quotation(text: &[u8]) {
-    let (secret, words) = halves(text, b"\n");
+    let (secret, words) = split_at_marker(text, b"\n");
     let (secret, words) = (String::from_utf8_lossy(secret), String::from_utf8_lossy(words.unwrap_or_default()));
     let quoted = quote(&words, &[&secret]);
     assert!(quoted == single_line(&quoted) && quoted.chars().count() <= 301, "{quoted:?}");
     // A short one may be in any word, and the sign for what is hidden is no secret.
-    let is_told = secret.len() >= 8 && gives_away(&quoted.replace("(hidden)", "\n"), &secret);
+    let is_told = secret.len() >= 8 && leaks(&quoted.replace("(hidden)", "\n"), &secret);
     assert!(!is_told, "{secret:?} in {quoted:?}");
 }
 

@@ -35,7 +35,7 @@ use crate::{
     },
     registry::{ALL, Credential},
     secret::SecretText,
-    service::{LONGEST_SERVICE, Service},
+    service::{MAX_SERVICE, Service},
     store::{self, Entry, Store, is_in_use},
     system::{
         CancellationToken,
@@ -48,7 +48,7 @@ use crate::{
 const PACE: Duration = Duration::from_millis(5);
 
 /// How often the waiting thread looks for Ctrl-C.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The memory of this process. A fork inherits a copy whose locks may be held by threads that it did
 /// not inherit, and connections that are its parent's: it starts anew.
@@ -118,7 +118,7 @@ fn get_credential(
     username: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<(String, String)>> {
     // The length is known before a character is read.
-    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= LONGEST_SERVICE);
+    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= MAX_SERVICE);
     let Some(raw) = Some(service).filter(is_short).and_then(text) else { return Ok(None) };
     let memory = memory(python);
     let claimed = catch_unwind(AssertUnwindSafe(|| {
@@ -249,7 +249,7 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     let mut interruption = None;
     let outcome = loop {
         let waiting = &mut lookup;
-        match python.detach(move || waiting.next_event(GLANCE)) {
+        match python.detach(move || waiting.next_event(POLL_INTERVAL)) {
             Some(Event::Log(line)) => log.tell(&StdConsole, &line, start.elapsed()),
             Some(Event::Done(outcome)) => break outcome,
             None => {}
@@ -423,7 +423,7 @@ fn wait_for<Outcome: Send + 'static>(
 ) -> PyResult<Result<Outcome>> {
     loop {
         let waiting = &mut lookup;
-        match python.detach(move || waiting.next_event(GLANCE)) {
+        match python.detach(move || waiting.next_event(POLL_INTERVAL)) {
             Some(Event::Log(line)) => hand_on(line, logger)?,
             Some(Event::Done(outcome)) => return Ok(outcome),
             None => {}

@@ -71,7 +71,7 @@ impl Digest {
     }
 
     fn stamp(self, system: &dyn System, path: &Path) -> Self {
-        let Some(FileStamp { number, length, modified, changed }) = system.mark(path).ok().flatten() else {
+        let Some(FileStamp { number, length, modified, changed }) = system.stamp(path).ok().flatten() else {
             return self.field("absent", b"");
         };
         let modified = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
@@ -95,7 +95,7 @@ impl Digest {
 /// Whether a path exists, so that [`Digest::files`] tells its states apart.
 #[must_use]
 pub(crate) fn is_there(system: &dyn System, path: &Path) -> bool {
-    system.mark(path).is_ok_and(|stamp| stamp.is_some())
+    system.stamp(path).is_ok_and(|stamp| stamp.is_some())
 }
 
 /// Truncated SHA-256, base64url.

@@ -66,8 +66,8 @@ pub(crate) fn ask(
         let (host, status) = (&response.host, response.status);
         let refusal =
             |kind| Error::new(kind, format!("{issuer} gave this job no identity token ({host}: HTTP {status})"));
-        return Err(match response.way_out() {
-            Some(way_out) => refusal(Kind::Protocol).with_hint(way_out),
+        return Err(match response.transport_hint() {
+            Some(transport_hint) => refusal(Kind::Protocol).with_hint(transport_hint),
             None => refusal(Kind::Rejected).with_hint(hint),
         });
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::{
     auth::access_token::AccessToken,
     error::{Error, Kind, Result},
-    system::{System, describe},
+    system::{System, io_message},
 };
 
 /// The most bytes that such a file may have.
@@ -42,7 +42,7 @@ pub(crate) fn read_mounted_token(system: &dyn System, path: &str) -> Result<Acce
         Error::new(Kind::Configuration, format!("{path} {why}")).with_hint(format!("correct or remove {path}"))
     };
     let content = system.read_file(Path::new(path), CAP).map(Zeroizing::new);
-    let content = content.map_err(|error| broken(format!("cannot be read: {}", describe(&error))))?;
+    let content = content.map_err(|error| broken(format!("cannot be read: {}", io_message(&error))))?;
     AccessToken::parse(&*content).map_err(|malformed| broken(format!("holds {malformed}")))
 }
 

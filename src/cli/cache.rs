@@ -31,7 +31,7 @@ pub(super) const NO_PLACE: &str = if cfg!(target_os = "linux") {
 pub(super) fn run(world: &World<'_>, action: Action) -> Result<u8> {
     let system = world.system;
     if !system.can_share() {
-        world.console.tell(&format!("ringbearer: no token is kept in this session: {NO_PLACE}\n"));
+        world.console.eprint(&format!("ringbearer: no token is kept in this session: {NO_PLACE}\n"));
     }
     match action {
         Action::Clear => {
@@ -64,7 +64,7 @@ fn list(world: &World<'_>, is_for_program: bool) -> Result<u8> {
     }
     if all.is_empty() {
         if world.system.can_share() {
-            world.console.tell("ringbearer: no token is kept in this session\n");
+            world.console.eprint("ringbearer: no token is kept in this session\n");
         }
         return Ok(DONE);
     }

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Kind, Result},
     keyring::Keyring,
     secret::SecretText,
-    service::{LONGEST_SERVICE, Service},
+    service::{MAX_SERVICE, Service},
     store::{is_in_use, longest_json_string, write_json_string},
     system::{System, agent::SOCKET_VARIABLE},
 };
@@ -69,7 +69,7 @@ pub(super) fn by_choice(world: &World<'_>, line: &Line, choice: &Choice) -> Resu
 
 /// The service of a question that a registry claims.
 pub(super) fn index(world: &World<'_>, line: &Line) -> Option<Service> {
-    let service = line.service_text().filter(|service| service.len() <= LONGEST_SERVICE)?;
+    let service = line.service_text().filter(|service| service.len() <= MAX_SERVICE)?;
     let username = line.username.as_ref().map(|name| name.to_string_lossy());
     if !line.with_username && username.is_some_and(|name| name.starts_with("pypi_token:")) {
         // flit looks for a token of PyPI's under this name, and would send whatever it got as the user `__token__`.
@@ -91,7 +91,7 @@ pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> 
         }
         // A cancelled command says nothing more.
         world.system.check().or_else(|over| if over.kind() == Kind::Cancelled { Err(over) } else { Ok(()) })?;
-        world.console.tell(&format!("ringbearer: {error}\n"));
+        world.console.eprint(&format!("ringbearer: {error}\n"));
         Ok(())
     })?;
     Ok(found.map(|(_, found)| Answer {
@@ -133,7 +133,7 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
         // keyring knows one exit code for whatever fails.
         Err(error) if error.ends_the_lookup() => Err(error),
         Err(error) => {
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             Ok(FAILED)
         }
     }
@@ -141,7 +141,7 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
 
 /// The password for `set`: what comes through a pipe, without one line end, else what is typed.
 fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretText> {
-    let (text, whence) = if let Some(mut text) = world.console.piped(LONGEST_PASSWORD)? {
+    let (text, whence) = if let Some(mut text) = world.console.read_piped(LONGEST_PASSWORD)? {
         if text.ends_with(b"\n") {
             text.pop();
             // Python's standard input has one character for a line end, where the system has two.
@@ -156,7 +156,7 @@ fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretTe
         (text, "on standard input")
     } else {
         let prompt = format!("Password for '{}' in '{}': ", super::shown(username), super::shown(service));
-        (world.console.ask(&prompt, &|| world.system.check())?, "that was typed")
+        (world.console.prompt_hidden(&prompt, &|| world.system.check())?, "that was typed")
     };
     if std::str::from_utf8(&text).is_err() {
         return Err(Error::new(Kind::Usage, format!("the password {whence} is not UTF-8")));
@@ -194,8 +194,8 @@ pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u
 /// No answer: exit code 1 and nothing on standard output. A person learns where to go on.
 fn miss(world: &World<'_>, line: &Line) -> u8 {
     debug!("no answer");
-    if world.console.is_watched() && index(world, line).is_some() {
-        world.console.tell("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
+    if world.console.stderr_is_terminal() && index(world, line).is_some() {
+        world.console.eprint("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
     }
     FAILED
 }

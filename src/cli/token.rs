@@ -16,7 +16,7 @@ use crate::{
     keyring::Candidate,
     registry::{Credential, ExecVariables},
     service::Service,
-    system::{describe, process::Exec},
+    system::{io_message, process::Exec},
 };
 
 /// There is no such command, and it cannot be run: as shells have it (POSIX, section 2.8.2).
@@ -40,7 +40,7 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         if system.details(&target).is_ok_and(|details| !details.is_file) {
             return Err(std::io::Error::other("it is no regular file"));
         }
-        let expected = system.mark(&target)?;
+        let expected = system.stamp(&target)?;
         system.replace(&target, &|file| file.write_all(credential.password.expose().as_bytes()), expected.as_ref())
     };
     // Of several that write at once the last one stays.
@@ -48,7 +48,7 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         match write() {
             Ok(true) => return Ok(DONE),
             Ok(false) => system.check()?,
-            Err(error) => return Err(unwritable(&describe(&error))),
+            Err(error) => return Err(unwritable(&io_message(&error))),
         }
     }
 }
@@ -70,7 +70,7 @@ pub(super) fn exec(
     let program = match find(world, name) {
         Ok(program) => program,
         Err((code, why)) => {
-            world.console.tell(&format!("ringbearer: {}: {why}\n", shown(&name.to_string_lossy())));
+            world.console.eprint(&format!("ringbearer: {}: {why}\n", shown(&name.to_string_lossy())));
             return Ok(Ending::Code(code));
         }
     };
@@ -81,7 +81,7 @@ pub(super) fn exec(
         None => ExecVariables::of(candidate.registry, &credential),
     };
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Ok(Ending::Succeed(Exec { program, arguments: arguments.to_vec(), variables, code_of_failure: CANNOT_RUN }))
+    Ok(Ending::Exec(Exec { program, arguments: arguments.to_vec(), variables, failure_code: CANNOT_RUN }))
 }
 
 /// The credential for a URL. Without one it is an error: that of the first registry that failed, if one did.

@@ -134,6 +134,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for an answer")]
     fn password(text: &str) -> Option<Credential> {
         let password = Secret::new(text.to_owned());
         Some(Credential {

@@ -143,7 +143,7 @@ fn of_step(step: &Step) -> Finding {
 /// Why no index backend claims a URL.
 fn not_ours(world: &World<'_>, service: &Service, host: &str) -> Finding {
     let secured = Service::parse(&format!("https://{host}/"));
-    if world.memory.keyring.serves(&secured) && !service.is_https_on_the_usual_port() {
+    if world.memory.keyring.serves(&secured) && !service.is_https_on_default_port() {
         return Finding::new(State::Bad, "backend", "credentials for this host go over https on port 443 alone")
             .with_fix(format!("write the URL as https://{host}/..."));
     }

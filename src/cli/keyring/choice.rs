@@ -9,7 +9,7 @@ use super::arguments::Line;
 use crate::{
     ini::Ini,
     registry::ALL,
-    system::{System, describe},
+    system::{System, io_message, places},
 };
 
 /// The variable that chooses a backend for every program.
@@ -63,7 +63,7 @@ impl Choice {
         let content = match system.read_file(&path, CAP) {
             Ok(content) => content,
             Err(error) => {
-                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                debug!("{} cannot be read: {}", path.display(), io_message(&error));
                 return Self::None;
             }
         };
@@ -88,14 +88,7 @@ impl Choice {
     }
 }
 
-/// keyring's configuration file. <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/util/platform_.py>
+/// keyring's configuration file.
 pub(in crate::cli) fn configuration_file(system: &dyn System) -> Option<PathBuf> {
-    let folder = if cfg!(windows) {
-        let root = system.setting("LOCALAPPDATA").or_else(|| system.setting("ProgramData"))?;
-        PathBuf::from(root).join("Python Keyring")
-    } else {
-        let root = system.setting("XDG_CONFIG_HOME").map(PathBuf::from);
-        root.or_else(|| system.home().map(|home| home.join(".config")))?.join("python_keyring")
-    };
-    Some(folder.join("keyringrc.cfg")).filter(|path| path.is_absolute())
+    Some(places::keyring_config(system)?.join("keyringrc.cfg"))
 }

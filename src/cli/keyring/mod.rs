@@ -114,7 +114,7 @@ fn unchosen(world: &World<'_>, call: &Call, line: &Line) -> Result<Ending> {
 /// Lets the next keyring take over, with the same words; `None` if there is none.
 fn pass_on(world: &World<'_>, call: &Call, variables: Vec<(String, Secret)>) -> Option<Ending> {
     let next = Next::find(world.system, &call.words)?;
-    Some(Ending::Succeed(next.successor(&call.words, variables)))
+    Some(Ending::Exec(next.exec(&call.words, variables)))
 }
 
 /// Lists ringbearer's backends, and then what the next keyring has besides.
@@ -133,7 +133,7 @@ fn list(world: &World<'_>) -> Result<u8> {
         }
         Err(error) if error.ends_the_lookup() => return Err(error),
         Err(error) => {
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             FAILED
         }
     };

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Kind},
     registry::{CredentialSource, Registry},
     secret::Secret,
-    system::{fake::FakeSystem, shared_memory::SharedMemory},
+    system::{Clock, fake::FakeSystem, shared_memory::SharedMemory},
 };
 
 /// A backend that makes a new token each time, for whoever the variables USER and LOGIN name.

@@ -20,12 +20,12 @@ use crate::{
     },
     error::{Result, single_line},
     registry::{Credential, CredentialSource},
-    service::{LONGEST_SERVICE, Service},
+    service::{MAX_SERVICE, Service},
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, gives_away, halves},
-        http::{Method, Request, Way},
+        fuzz::{answers, check_error, leaks, split_at_marker},
+        http::{Method, Request, Route},
     },
 };
 
@@ -65,7 +65,7 @@ pub(crate) fn check_service(service: &Service, text: &str) {
     assert!(Feed::claims(service) && organisation.bytes().all(is_of_name) && !organisation.is_empty());
     let in_path = url_path(text).split('/').next() == Some(organisation);
     assert!(in_path || text.starts_with(&format!("https://{organisation}.pkgs.")), "{organisation} of {text}");
-    assert!(text.len() > LONGEST_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
+    assert!(text.len() > MAX_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
     let portal = Url::parse(&feed.portal()).ok();
     let host = portal.as_ref().and_then(Url::host_str).unwrap_or_default();
     let domains = ["visualstudio.com", "vsts.me"];
@@ -74,9 +74,7 @@ pub(crate) fn check_service(service: &Service, text: &str) {
     assert!(host == "dev.azure.com" || is_of_organisation, "{}", feed.portal());
     let upper =
         Feed::from_service(&Service::parse(&text.replacen(organisation, &organisation.to_ascii_uppercase(), 1)));
-    assert!(
-        text.len() > LONGEST_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key())
-    );
+    assert!(text.len() > MAX_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key()));
 }
 
 fn url_path(text: &str) -> &str {
@@ -178,7 +176,7 @@ pub fn sign_in(said: &[u8]) {
         let host = request.url.host_str().unwrap_or_default();
         let is_sign_in = LOGIN_HOSTS.contains(&host) && request.url.path().ends_with("/oauth2/v2.0/token");
         assert!((is_sign_in && !is_exchange) || lacks(&request, CLIENT_SECRET, said), "{request:?}");
-        assert_eq!(request.way, Way::Internet);
+        assert_eq!(request.route, Route::Internet);
     }
     if let Some(found) = check_outcome(&fake, outcome, &[CLIENT_SECRET]) {
         assert!([SESSION_USERNAME, BEARER_USERNAME].contains(&found.username.as_str()));
@@ -192,7 +190,7 @@ pub fn sign_in(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn machine(said: &[u8]) {
-    let (kind, said) = halves(said, b"\n");
+    let (kind, said) = split_at_marker(said, b"\n");
     let said = said.unwrap_or_default();
     let fake = FakeSystem::default()
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "managed_identity")
@@ -213,7 +211,7 @@ pub fn machine(said: &[u8]) {
     let outcome = get(&fake);
     for request in fake.requests() {
         check_exchange(&request);
-        let is_here = request.way == Way::Metadata;
+        let is_here = request.route == Route::Metadata;
         assert_eq!(is_here, request.url.as_str().starts_with(here), "{request:?}");
         assert!(is_here || lacks(&request, CLIENT_SECRET, said) && lacks(&request, ARC_KEY, said), "{request:?}");
         assert!(lacks(&request, OTHER_FILE, said), "{request:?}");
@@ -228,7 +226,7 @@ pub fn machine(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn azure_cli(files: &[u8]) {
-    let (profile, tokens) = halves(files, b"\n--\n");
+    let (profile, tokens) = split_at_marker(files, b"\n--\n");
     let tokens = tokens.unwrap_or_default();
     let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
     fake.write("/azure/azureProfile.json", profile);
@@ -267,21 +265,21 @@ fn check_exchange(request: &Request) -> bool {
         let Some(feed) = Feed::from_service(&Service::parse(FEEDS[0])) else { panic!("it is a feed") };
         let Ok(place) = request.url.join("../../") else { panic!("{request:?} has no path") };
         assert!(request.method == Method::Post && is_authority(&place, &feed), "{request:?}");
-        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.way == Way::Internet);
+        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.route == Route::Internet);
     }
     has_bearer
 }
 
 /// Whether a secret is not in a request, unless it is in there because a service said it.
 fn lacks(request: &Request, secret: &str, said: &[u8]) -> bool {
-    !holds(request, secret) || gives_away(&String::from_utf8_lossy(said), secret)
+    !holds(request, secret) || leaks(&String::from_utf8_lossy(said), secret)
 }
 
 /// Whether a secret is in a request.
 fn holds(request: &Request, secret: &str) -> bool {
     let headers = request.headers.iter().map(|(_, value)| value.expose());
     let body = String::from_utf8_lossy(&request.body);
-    headers.chain([request.url.as_str(), &body]).any(|text| gives_away(text, secret))
+    headers.chain([request.url.as_str(), &body]).any(|text| leaks(text, secret))
 }
 
 /// A token of one word, which is given back, or an error without the secrets that went into the last request: nobody else
@@ -333,7 +331,7 @@ mod tests {
         };
         assert!(seeds("session").iter().any(|seed| found(seed)));
         let kept = |seed: &[u8]| {
-            let (profile, tokens) = halves(seed, b"\n--\n");
+            let (profile, tokens) = split_at_marker(seed, b"\n--\n");
             let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
             fake.write("/azure/azureProfile.json", profile);
             fake.write("/azure/msal_token_cache.json", tokens.unwrap_or_default());

@@ -32,7 +32,7 @@ use crate::{
     error::{Kind, Result},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::Service,
-    system::System,
+    system::{System, places},
     variable,
 };
 
@@ -121,7 +121,7 @@ impl CredentialSource for AzureArtifacts {
         let mut files = Choice::files(system);
         files.extend(state::profile(system));
         files.extend(state::tokens(system));
-        files.extend(system.home().map(|home| home.join("ado-auth-helper")));
+        files.extend(places::home(system).map(|home| home.join("ado-auth-helper")));
         files.extend(azd::login(system));
         files
     }

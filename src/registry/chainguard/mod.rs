@@ -144,7 +144,7 @@ impl CredentialSource for ChainguardLibraries {
     }
 
     fn claims(&self, service: &Service) -> bool {
-        service.is_https_on_the_usual_port()
+        service.is_https_on_default_port()
             && service.host().and_then(|host| subdomain_of(host, DOMAIN)).is_some_and(|labels| !labels.is_empty())
     }
 

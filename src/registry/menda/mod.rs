@@ -100,7 +100,7 @@ impl CredentialSource for MendaCodeArtifact {
     }
 
     fn claims(&self, service: &Service) -> bool {
-        service.is_https_on_the_usual_port() && service.host().is_some_and(is_code_artifact)
+        service.is_https_on_default_port() && service.host().is_some_and(is_code_artifact)
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
