@@ -168,16 +168,6 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// What to do if the status tells of trouble on the way, and not that somebody refused.
-    #[must_use]
-    pub(crate) fn transport_hint(&self) -> Option<&'static str> {
-        match self.status {
-            429 | 500.. => Some("try again later"),
-            203 | 300..=399 => Some("check the network and the VPN"),
-            _ => None,
-        }
-    }
-
     /// The values of a header, in the order they came.
     pub(crate) fn header_values<'response>(
         &'response self,
