@@ -23,9 +23,8 @@ def test_every_backend_that_stores_nothing_passes_keyrings_tests_turned_round(
 ) -> None:
     shutil.copy(_SUITE, home)
     command = ["python", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--rootdir=.", _SUITE.name]
-    ended = suite.run(
-        command, cloud.environment(home, RINGBEARER_STRICT="1", READ_ONLY_BACKENDS=" ".join(INDEX_BACKENDS), **logins)
-    ).check()
+    variables = {"RINGBEARER_STRICT": "1", "READ_ONLY_BACKENDS": " ".join(INDEX_BACKENDS)}
+    ended = suite.run(command, cloud.environment(home, **variables, **logins)).check()
     passed = [line for line in ended.stdout.splitlines() if line.startswith("PASSED ")]
     assert [sum(f"::Test{name}::" in line for line in passed) for name in ALL] == [len(passed) // len(ALL)] * len(ALL)
     assert len(passed) > 120 and f"{len(passed)} passed" in ended.stdout.splitlines()[-1]
