@@ -136,7 +136,7 @@ def test_whatever_is_not_as_it_should_be_is_left_to_az(
     assert len(az.invocations()) == 1
 
 
-def test_a_token_that_is_refused_leaves_the_turn_to_the_next_provider(
+def test_rejected_cached_token_moves_on_to_the_next_provider(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: State
 ) -> None:
     state.token["secret"] = cloud.azure.directory.user_token(cloud.azure.user, aud="https://elsewhere.example")
@@ -159,7 +159,7 @@ def test_what_the_real_az_keeps_is_taken_and_az_need_not_run(
     assert_taken(cloud, look_up(), kept)
 
 
-def test_what_the_real_az_keeps_for_a_service_principal_is_taken_too(
+def test_cached_service_principal_token_of_the_real_az_is_used(
     cloud: PracticeCloud, look_up: Lookups, azure_cli: Client, home: Path
 ) -> None:
     tenant = cloud.azure.tenant

@@ -86,7 +86,7 @@ def test_az_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, command
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGCHLD")
-def test_a_program_that_ignores_the_end_of_its_children_gets_the_token_of_az_all_the_same(
+def test_az_token_is_read_though_the_caller_ignores_sigchld(
     cloud: PracticeCloud, commands: Commands, bearer: str
 ) -> None:
     commands.script("azure_cli", *token_answers("azure_cli", bearer))
@@ -103,7 +103,7 @@ def test_a_helper_that_is_not_signed_in_is_reported(commands: Commands) -> None:
     assert call.arguments == ["get-access-token"]
 
 
-def test_a_helper_on_path_or_in_the_working_directory_is_not_the_one_of_the_home(
+def test_ado_auth_helper_runs_from_the_home_directory_only(
     cloud: PracticeCloud, commands: Commands, bearer: str, tmp_path: Path
 ) -> None:
     commands.fake_programs.program("ado-auth-helper", helper_token(bearer))

@@ -67,9 +67,7 @@ def test_an_address_that_swallows_everything_is_given_up_soon(cloud: PracticeClo
     assert answer.seconds < 5
 
 
-def test_a_service_that_takes_the_connection_and_says_nothing_is_given_up(
-    cloud: PracticeCloud, look_up: Lookups, machine: Application
-) -> None:
+def test_silent_metadata_service_is_abandoned(cloud: PracticeCloud, look_up: Lookups, machine: Application) -> None:
     cloud.faults.add(faults.silence(), host="imds")
     answer = look_up(RINGBEARER_TIMEOUT="2", **PROVIDER)
     assert answer.credential is None
@@ -142,7 +140,7 @@ def test_an_address_that_is_none_is_reported(cloud: PracticeCloud, look_up: Look
         assert "AZURE_POD_IDENTITY_AUTHORITY_HOST" in answer.warning
 
 
-def test_a_service_that_asks_for_more_time_than_there_is_is_given_up_at_once(
+def test_retry_after_beyond_the_deadline_ends_at_once(
     cloud: PracticeCloud, look_up: Lookups, machine: Application
 ) -> None:
     fault = cloud.faults.add(faults.status(429), host="imds")

@@ -40,7 +40,7 @@ def test_the_bearer_of_a_service_principal_is_the_password(
 
 
 @every_program
-def test_it_runs_away_from_the_working_directory_without_stdin_and_without_secrets_among_its_arguments(
+def test_program_runs_elsewhere_with_no_stdin_or_secret_argument(
     cloud: PracticeCloud, commands: Commands, bearer: str, provider: str, tmp_path: Path
 ) -> None:
     # Reading stdin to its end takes no time when it is empty, and all of it when it is a terminal or a pipe.
@@ -136,9 +136,7 @@ def test_output_without_end_is_cut_off_and_the_program_ended(commands: Commands,
 
 @every_program
 @pytest.mark.parametrize("hang", [True, "child"], ids=["itself", "in a child that holds the pipe"])
-def test_silence_ends_with_the_look_up_and_nothing_is_left_running(
-    commands: Commands, provider: str, hang: bool | str
-) -> None:
+def test_silent_program_is_killed_at_the_deadline(commands: Commands, provider: str, hang: bool | str) -> None:
     commands.script(provider, Answer(hang=hang))
     answer = commands.ask(provider, RINGBEARER_TIMEOUT="1")
     assert answer.credential is None
@@ -148,7 +146,7 @@ def test_silence_ends_with_the_look_up_and_nothing_is_left_running(
 
 
 @every_program
-def test_a_process_left_behind_that_holds_the_pipe_does_not_delay_the_token(
+def test_orphan_that_holds_the_pipe_does_not_delay_the_token(
     cloud: PracticeCloud, commands: Commands, bearer: str, provider: str
 ) -> None:
     answers = token_answers(provider, bearer)
@@ -161,7 +159,7 @@ def test_a_process_left_behind_that_holds_the_pipe_does_not_delay_the_token(
 
 
 @pytest.mark.parametrize("name", ["az", "azd"])
-def test_a_program_in_the_working_directory_or_under_a_relative_entry_of_path_is_not_run(
+def test_program_on_a_relative_path_is_not_run(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, home: Path, tmp_path: Path, name: str
 ) -> None:
     project = tmp_path / "project"
@@ -181,7 +179,7 @@ def test_a_program_in_the_working_directory_or_under_a_relative_entry_of_path_is
     assert fake_programs.invocations() == []
 
 
-def test_the_helper_has_ten_seconds_and_then_the_next_provider_serves(
+def test_ado_auth_helper_gets_ten_seconds_then_the_next_serves(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, home: Path, bearer: str
 ) -> None:
     fake_programs.ado_auth_helper(home, Answer(hang="child"))

@@ -42,9 +42,7 @@ def body(content: bytes, code: int = 200) -> Fault:
 # -- the request
 
 
-def test_the_exchange_is_one_post_of_a_form_with_the_proof_as_bearer(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_exchange_posts_a_form_with_the_proof_as_bearer(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     answer = look_up(INDEX, **user.with_sources("oidc"))
     assert answer.credential == user.issued() and answer.served == "oidc"
     (request,) = cloud.log.requests()
@@ -64,7 +62,7 @@ def test_an_identity_is_sent_as_it_is_written(cloud: PracticeCloud, look_up: Loo
     assert all("(HTTP 403): the identity may not be assumed by this token" in told(answer) for answer in answers)
 
 
-def test_pip_installs_with_an_exchanged_token_that_no_host_sees_but_the_index(
+def test_pip_installs_with_a_token_that_only_the_index_sees(
     cloud: PracticeCloud, client: Client, home: Path, user: User
 ) -> None:
     command = ["pip", "install", "--target", "packages", "--keyring-provider", "import", "--index-url", INDEX]
@@ -95,7 +93,7 @@ def test_the_file_is_read_anew_for_each_exchange(
 
 
 @pytest.mark.parametrize("status", [502, 503])
-def test_a_passing_failure_is_tried_again_and_the_third_one_is_told(
+def test_transient_failure_is_retried_and_the_third_reported(
     cloud: PracticeCloud, look_up: Lookups, user: User, status: int
 ) -> None:
     cloud.faults.add(faults.status(status, body=b'{"message": "planted"}'), times=5)
@@ -107,9 +105,7 @@ def test_a_passing_failure_is_tried_again_and_the_third_one_is_told(
     assert [request.status for request in cloud.log.requests()] == [status] * 5 + [200]
 
 
-def test_a_dropped_or_reset_connection_and_a_cut_answer_are_tried_again(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_dropped_connection_and_cut_response_are_retried(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     for fault in (faults.drop(), faults.reset(), faults.drop(), faults.truncated()):
         cloud.faults.add(fault, times=1)
     first, second = ask_each(look_up, *[user.with_sources("oidc")] * 2)
@@ -136,9 +132,7 @@ def test_an_issuer_that_does_not_end_holds_nobody_up(
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_the_proof_goes_nowhere_else(
-    cloud: PracticeCloud, look_up: Lookups, user: User, code: int
-) -> None:
+def test_redirect_is_not_followed_with_the_proof(cloud: PracticeCloud, look_up: Lookups, user: User, code: int) -> None:
     places = ["https://evil.example/sts/exchange", "https://other.enforce.dev/", "http://issuer.enforce.dev/", "/other"]
     for place in places:
         cloud.faults.add(faults.sign_in_redirect(place, code), host=ISSUER, times=1)
@@ -199,9 +193,7 @@ HOSTILE: list[tuple[Fault, str]] = [
 ]
 
 
-def test_a_hostile_answer_is_told_in_one_clear_line_and_never_becomes_a_password(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_hostile_response_is_one_clear_line_and_no_password(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     for fault, _ in HOSTILE:
         cloud.faults.add(fault, host=ISSUER, times=1)
     answers = ask_each(look_up, *[user.with_sources("oidc")] * len(HOSTILE))
@@ -241,9 +233,7 @@ def test_of_two_ends_the_earlier_counts(cloud: PracticeCloud, look_up: Lookups, 
     assert found[2:] == cloud.chainguard.issued[2:]
 
 
-def test_an_exchanged_token_that_says_it_has_expired_is_not_given_out(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_expired_token_of_the_exchange_is_not_used(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     cloud.chainguard.lifetime = -1
     cloud.faults.add(answering(expiry="2099-01-01T00:00:00Z"), times=1)
     cloud.faults.add(answering(expiry=None), times=1)

@@ -41,7 +41,7 @@ def body(content: bytes) -> Fault:
 # -- GitHub Actions
 
 
-def test_a_job_on_github_gets_a_token_for_the_issuer_and_exchanges_it(
+def test_github_job_exchanges_a_token_for_the_issuer(
     cloud: PracticeCloud, look_up: Lookups, job: WorkflowJob, variables: dict[str, str]
 ) -> None:
     answer = look_up(INDEX, **variables)
@@ -75,7 +75,7 @@ def test_a_token_file_is_taken_before_github(
     assert cloud.log.requests(GITHUB) == []
 
 
-def test_a_job_that_may_not_ask_for_its_token_is_told_which_permission_it_needs(
+def test_github_job_without_permission_learns_which_to_add(
     cloud: PracticeCloud, look_up: Lookups, job: WorkflowJob
 ) -> None:
     # Without `id-token: write` the runner sets neither variable.
@@ -88,7 +88,7 @@ def test_a_job_that_may_not_ask_for_its_token_is_told_which_permission_it_needs(
     assert cloud.log.connections() == []
 
 
-def test_an_identity_that_the_job_may_not_assume_is_told_with_what_to_check(
+def test_identity_denied_to_the_job_is_reported_with_advice(
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     cloud.chainguard.trust(GITHUB_ISSUER, "repo:contoso/another:ref:refs/heads/main")
@@ -97,7 +97,7 @@ def test_an_identity_that_the_job_may_not_assume_is_told_with_what_to_check(
     assert "issuer, subject, and the audience https://issuer.enforce.dev" in answer.warning
 
 
-def test_what_github_refuses_or_answers_wrongly_is_told_and_nothing_is_exchanged(
+def test_github_failure_is_reported_and_nothing_exchanged(
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     wrong: list[tuple[Fault, str]] = [
@@ -148,9 +148,7 @@ def test_the_request_token_is_never_sent_in_the_clear_or_shown(
 # -- a token file
 
 
-def test_a_token_file_that_cannot_be_used_is_named_with_what_is_wrong(
-    cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
-) -> None:
+def test_unusable_token_file_is_named_with_the_cause(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
     for name, content in {"empty": b"", "blank": b" \n\t\n", "binary": b"\xff\xfe", "large": b"A" * 262145}.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "directory").mkdir()
@@ -169,7 +167,7 @@ def test_a_token_file_that_cannot_be_used_is_named_with_what_is_wrong(
     assert cloud.log.connections() == []
 
 
-def test_a_token_in_the_place_of_its_file_and_a_relative_path_are_told_without_showing_them(
+def test_token_file_that_is_a_token_or_relative_is_not_quoted(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     proof = cloud.chainguard.proof()
@@ -192,7 +190,7 @@ def test_a_token_file_that_never_ends_holds_nobody_up(cloud: PracticeCloud, look
     assert max(one.seconds for one in answers) < 2
 
 
-def test_a_proof_that_fits_into_no_header_is_told_as_what_it_is_and_sent_nowhere(
+def test_job_token_unfit_for_a_header_is_reported_and_not_sent(
     cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
 ) -> None:
     proof = cloud.chainguard.proof()
@@ -208,7 +206,7 @@ def test_a_proof_that_fits_into_no_header_is_told_as_what_it_is_and_sent_nowhere
     assert cloud.log.connections() == []
 
 
-def test_a_proof_of_github_that_fits_into_no_header_is_told_as_githubs_fault(
+def test_github_token_unfit_for_a_header_is_blamed_on_github(
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     for value in ("planted planted", "planted\\nplanted", "pl\\u00e4nted"):

@@ -19,7 +19,7 @@ def arguments(fake_programs: FakePrograms) -> list[list[str]]:
     return [call.arguments for call in fake_programs.invocations()]
 
 
-def test_a_pull_token_is_made_where_a_parent_is_set_and_nothing_else_serves(
+def test_pull_token_is_created_with_a_parent_as_the_last_source(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     identity, token = cloud.chainguard.pull_token()
@@ -62,7 +62,7 @@ def test_one_pull_token_serves_every_address_and_eight_threads(
     assert arguments(fake_programs) == [AUTH_TOKEN_ARGUMENTS, ARGUMENTS]
 
 
-def test_a_parent_without_chainctl_is_told_as_chainctl_that_is_missing(look_up: Lookups) -> None:
+def test_parent_without_chainctl_reports_missing_chainctl(look_up: Lookups) -> None:
     answer = look_up(INDEX, **{PARENT: "contoso"})
     assert "chainctl failed (chainctl is not on PATH)" in told(answer)
     assert "new_pull_token (no chainctl on PATH)" in answer.warning
@@ -110,7 +110,7 @@ def test_lines_that_say_too_little_or_too_much_are_no_pull_token(
     ],
     ids=["status", "endless", "hanging"],
 )
-def test_a_pull_token_that_cannot_be_made_is_told_beside_the_login_that_is_missing(
+def test_failed_pull_token_is_reported_with_the_missing_login(
     look_up: Lookups, fake_programs: FakePrograms, answer: Answer, problem: str
 ) -> None:
     fake_programs.chainctl(not_logged_in(), answer)

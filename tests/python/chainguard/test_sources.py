@@ -41,7 +41,7 @@ def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> U
 # -- the order
 
 
-def test_the_sources_are_asked_in_this_order_and_none_after_the_one_that_serves(look_up: Lookups, user: User) -> None:
+def test_sources_are_asked_in_order_until_one_serves(look_up: Lookups, user: User) -> None:
     answers = ask_each(look_up, *(user.with_sources(*SOURCES[first:]) for first in range(len(SOURCES))))
     assert [answer.served for answer in answers] == SOURCES
     assert [answer.asked for answer in answers] == [SOURCES[: count + 1] for count in range(len(SOURCES))]
@@ -58,7 +58,7 @@ def test_each_source_serves_where_it_is_the_only_one(look_up: Lookups, user: Use
     assert answer.warnings == []
 
 
-def test_a_source_that_is_broken_is_noted_and_the_next_one_is_asked(
+def test_broken_source_is_reported_and_the_next_one_asked(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
     cloud.chainguard.write_cache(tmp_path / "broken", "x")
@@ -83,7 +83,7 @@ def test_a_source_that_is_broken_is_noted_and_the_next_one_is_asked(
 # -- nothing set up
 
 
-def test_if_nothing_is_set_up_one_warning_names_host_sources_and_what_to_do(
+def test_unconfigured_warning_names_host_sources_and_next_step(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     path = cloud.chainguard.write_cache(home, "")
@@ -121,7 +121,7 @@ def test_half_of_a_pull_token_is_told_with_the_other_half(look_up: Lookups) -> N
         assert "planted" not in answer.text
 
 
-def test_a_pull_token_is_taken_as_it_is_and_blanks_around_it_do_not_count(look_up: Lookups, user: User) -> None:
+def test_pull_token_is_used_unchanged_except_for_blanks(look_up: Lookups, user: User) -> None:
     identity, token = user.credentials["pull_token"]
     padded, opaque = ask_each(
         look_up, {PULL_IDENTITY: f" {identity}\n", PULL_TOKEN: f"\t{token}\r\n"}, {PULL_IDENTITY: "i", PULL_TOKEN: "o"}
@@ -130,9 +130,7 @@ def test_a_pull_token_is_taken_as_it_is_and_blanks_around_it_do_not_count(look_u
     assert opaque.credential == ("i", "o")
 
 
-def test_what_is_no_pull_token_or_has_expired_leaves_the_turn_to_the_next(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_invalid_or_expired_pull_token_moves_on_to_the_next(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     identity, token = user.credentials["pull_token"]
     broken = [(identity, f"{token}\n{token}"), (identity, "a b"), (identity, "a\x1bb"), ("i\x1bd", token)]
     broken.append(cloud.chainguard.pull_token(lifetime=-1))
@@ -165,7 +163,7 @@ def test_chainctls_variable_for_anybody_else_is_passed_over(cloud: PracticeCloud
         assert f"token_variable ({AUTH_TOKEN} is not for {AUDIENCE})" in told(answer)
 
 
-def test_chainctls_variable_that_holds_no_token_or_an_old_one_is_told(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_invalid_or_expired_token_variable_is_reported(cloud: PracticeCloud, look_up: Lookups) -> None:
     expired = cloud.chainguard.token(lifetime=-1)
     for value in ("planted", "planted.planted.planted", "e30.e30", "a b", "{}"):
         answer = look_up(INDEX, **{AUTH_TOKEN: value})
@@ -180,7 +178,7 @@ def test_chainctls_variable_that_holds_no_token_or_an_old_one_is_told(cloud: Pra
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a variable has the cache directory")
-def test_the_token_that_chainctl_keeps_is_found_below_home_and_below_the_cache_directory(
+def test_cached_token_is_found_in_home_and_in_xdg_cache_home(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, home: Path, tmp_path: Path
 ) -> None:
     below_home, elsewhere = (cloud.chainguard.token(subject=subject) for subject in ("home", "elsewhere"))
@@ -204,7 +202,7 @@ def test_the_token_that_chainctl_keeps_is_found_below_home_and_below_the_cache_d
     assert len(fake_programs.invocations()) == 2
 
 
-def test_a_kept_token_that_is_old_for_others_or_none_at_all_leaves_the_turn_to_chainctl(
+def test_unusable_cached_token_leads_to_chainctl(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
     token = cloud.chainguard.token

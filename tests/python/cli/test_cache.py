@@ -34,7 +34,7 @@ def of_frodo(ended: Completed) -> list[str]:
     return [line for line in ended.stdout.splitlines() if "frodo" in line]
 
 
-def test_the_list_says_of_whom_and_for_how_long_and_shows_no_token(ringbearer, kept: str) -> None:
+def test_list_shows_owner_and_expiry_and_no_token(ringbearer, kept: str) -> None:
     ended = ringbearer("cache", "list").check()
     assert any(
         re.fullmatch(r"Azure Artifacts +contoso +frodo@\S+ +got a minute ago, kept for 5\d minutes", line.strip())
@@ -83,7 +83,7 @@ def test_doctor_tells_of_it_and_signs_in_anew(
 
 @pytest.mark.parametrize("action", ["list", "clear"])
 @pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
-def test_where_the_kernel_does_not_tell_what_is_kept_that_is_an_error(
+def test_list_fails_where_the_kernel_hides_its_keys(
     native: Client, azure_user: AzureUser, kept: str, action: str
 ) -> None:
     command = [*namespace.without("/proc/keys"), native.program("ringbearer"), "cache", action]

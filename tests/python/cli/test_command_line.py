@@ -120,9 +120,7 @@ def test_the_commit_is_one_of_this_repositorys(ringbearer: CommandLine) -> None:
         *(("delete", "del"), ("remove", "del"), ("mint-token", "token")),
     ],
 )
-def test_an_unknown_command_is_answered_with_what_may_have_been_meant(
-    ringbearer: CommandLine, word: str, meant: str
-) -> None:
+def test_unknown_command_is_answered_with_a_suggestion(ringbearer: CommandLine, word: str, meant: str) -> None:
     assert_usage_error(ringbearer(word), f'no command "{word}"', f"`{meant}`", "--help")
     assert_usage_error(ringbearer(word, "https://example.com/", "--json"), f'no command "{word}"')
 
@@ -132,7 +130,7 @@ def test_a_command_like_no_other_is_answered_with_the_known_ones(ringbearer: Com
         assert_usage_error(ringbearer(word), *COMMANDS)
 
 
-def test_an_unknown_command_of_the_store_is_answered_with_the_known_ones(ringbearer: CommandLine) -> None:
+def test_unknown_store_command_is_answered_with_the_known_ones(ringbearer: CommandLine) -> None:
     assert_usage_error(ringbearer("store", "rotte"), "rotte", *STORE_COMMANDS)
 
 
@@ -142,14 +140,12 @@ def test_an_option_before_the_command_is_answered_with_the_usage(ringbearer: Com
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_unknown_option_is_answered_with_the_usage_of_the_command(ringbearer: CommandLine, command: str) -> None:
+def test_unknown_option_is_answered_with_the_usage(ringbearer: CommandLine, command: str) -> None:
     assert_usage_error(ringbearer(command, "--jsno"), "--jsno", f"ringbearer {command}")
 
 
 @pytest.mark.parametrize("command", STORE_COMMANDS)
-def test_an_unknown_option_is_answered_with_the_usage_of_the_stores_command(
-    ringbearer: CommandLine, command: str
-) -> None:
+def test_unknown_store_option_is_answered_with_the_usage(ringbearer: CommandLine, command: str) -> None:
     assert_usage_error(ringbearer("store", command, "--jsno"), "--jsno", f"ringbearer store {command}")
     assert_usage_error(ringbearer("store", command, "a", "b"), f"ringbearer store {command}")
 
@@ -177,7 +173,7 @@ def test_what_is_missing_or_does_not_belong_is_told(ringbearer: CommandLine, wor
     assert_usage_error(ringbearer("store", *words.split()), "usage: ", known)
 
 
-def test_an_argument_that_is_no_text_is_an_error_and_no_traceback(ringbearer: CommandLine) -> None:
+def test_argument_that_is_not_unicode_is_an_error(ringbearer: CommandLine) -> None:
     odd = "\udcff"
     commands = (
         [],

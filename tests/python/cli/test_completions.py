@@ -108,7 +108,7 @@ def test_every_script_is_one_that_its_shell_can_read(ringbearer: CommandLine, sh
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_script_knows_every_command_with_its_options_and_words(ringbearer: CommandLine, shell: str) -> None:
+def test_every_script_has_all_commands_options_and_operands(ringbearer: CommandLine, shell: str) -> None:
     text = script(ringbearer, shell)
     known = helps(ringbearer)
     words = {*listed(ringbearer("--help").stdout), *listed(known["store"]), *TOOLS, *SHELLS}
@@ -162,7 +162,7 @@ def test_bash_completes_what_follows_an_option(bash: Bash) -> None:
 
 
 @needs_bash
-def test_behind_two_hyphens_the_words_are_those_of_another_program(bash: Bash) -> None:
+def test_words_after_two_hyphens_are_not_completed(bash: Bash) -> None:
     assert bash.offers("exec URL -- docker --", "exec -- docker ") == [set(), set()]
 
 

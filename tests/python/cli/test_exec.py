@@ -188,7 +188,7 @@ def test_a_name_in_the_working_directory_is_no_command(ringbearer: CommandLine, 
         assert_complaint(ended, "only-here: there is no such command on PATH", code=127)
 
 
-def test_a_command_that_cannot_run_is_told_as_shells_do_and_costs_no_token(
+def test_command_that_cannot_run_exits_like_in_a_shell(
     ringbearer: CommandLine, azure_user: AzureUser, tmp_path: Path
 ) -> None:
     (tmp_path / "text").write_text("no program")

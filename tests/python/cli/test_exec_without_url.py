@@ -77,7 +77,7 @@ def test_one_index_that_several_know_is_one(ringbearer: CommandLine, run: Run, h
     assert ended.stdout == ringbearer.token + "\n"
 
 
-def test_one_index_written_with_and_without_a_slash_at_its_end_is_one(ringbearer: CommandLine, run: Run) -> None:
+def test_trailing_slash_does_not_make_a_second_index(ringbearer: CommandLine, run: Run) -> None:
     ended = run(PIP_INDEX_URL=ringbearer.url, UV_DEFAULT_INDEX=ringbearer.url.rstrip("/")).check()
     assert ended.stdout == ringbearer.token + "\n"
 
@@ -98,7 +98,7 @@ def test_of_several_indexes_it_takes_none_and_lists_them(
     ringbearer.assert_nobody_was_asked()
 
 
-def test_the_project_in_the_working_directory_does_not_say_whose_token_it_gets(
+def test_project_in_working_directory_does_not_choose_the_token(
     ringbearer: CommandLine, run: Run, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"

@@ -45,7 +45,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def test_what_is_printed_is_all_that_the_tool_needs_and_nothing_is_written(
+def test_printed_settings_suffice_and_nothing_is_written(
     ringbearer: CommandLine, registry: Registry, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"

@@ -96,9 +96,7 @@ def test_uv_installs(user: User, native: Client, tool: Client) -> None:
 
 
 @of("azure")
-def test_uv_installs_what_an_index_that_is_there_without_a_user_name_has(
-    user: User, native: Client, tool: Client
-) -> None:
+def test_setup_of_uv_handles_an_index_without_a_user_name(user: User, native: Client, tool: Client) -> None:
     # What a project has whose users wrote the URL as the registry shows it: uv would not ask.
     text = f'{PROJECT}\n[[tool.uv.index]]\nname = "corp"\nurl = "{user.registry.index_url}"\n'
     (user.shop / "pyproject.toml").write_text(text)

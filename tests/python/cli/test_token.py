@@ -68,7 +68,7 @@ def test_the_token_is_printed_and_nothing_else(ringbearer: CommandLine, registry
     assert all(set(ringbearer.log.hosts_that_saw(login)) <= set(registry.api_hosts[-1:]) for login in registry.logins())
 
 
-def test_a_file_has_the_token_to_the_letter_and_standard_output_nothing(
+def test_output_file_has_exactly_the_token_and_stdout_nothing(
     ringbearer: CommandLine, registry: Registry, folder: Path
 ) -> None:
     ended = ringbearer("token", "--output-file", folder / "token", registry.index_url, **registry.variables).check()
@@ -87,9 +87,7 @@ def test_the_file_is_its_owners_alone_whatever_the_mask(ringbearer: CommandLine,
 
 @where_files_have_modes
 @pytest.mark.parametrize("before", [0o400, 0o644, 0o666, 0o4755], ids=oct)
-def test_a_file_that_others_could_read_is_replaced_and_not_filled(
-    ringbearer: CommandLine, folder: Path, before: int
-) -> None:
+def test_output_file_that_others_can_read_is_replaced(ringbearer: CommandLine, folder: Path, before: int) -> None:
     path = folder / "token"
     path.write_text("something that is longer than a token" * 40)
     path.chmod(before)
@@ -176,7 +174,7 @@ def test_several_that_write_at_once_all_succeed(ringbearer: CommandLine, folder:
 @where_calls_are_seen
 @pytest.mark.parametrize("there", [True, False], ids=["replaced", "new"])
 @pytest.mark.parametrize("failure", ["fsync:error=EIO:when=1", f"{strace.RENAMING},linkat,link:error=ENOSPC"])
-def test_a_disk_that_fails_leaves_what_was_there_and_nothing_else(
+def test_failing_disk_leaves_the_old_file_and_nothing_else(
     ringbearer: CommandLine, home: Path, folder: Path, tmp_path: Path, failure: str, there: bool
 ) -> None:
     # Of what is synced, the file comes first.
@@ -249,7 +247,7 @@ def test_standard_output_that_takes_nothing_is_a_failure(ringbearer: CommandLine
 
 
 @where_calls_are_seen
-def test_with_standard_output_closed_the_token_is_written_nowhere(
+def test_closed_stdout_means_the_token_is_written_nowhere(
     ringbearer: CommandLine, azure: Registry, tmp_path: Path
 ) -> None:
     # The next file or connection that a program opens gets the number of standard output.

@@ -38,7 +38,7 @@ def test_pip_installs_with_the_keyring_of_its_own_environment(
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("pip", ["tool", "pip_26_1"])
-def test_pip_installs_with_the_keyring_command_of_another_environment(
+def test_pip_installs_with_the_keyring_of_another_environment(
     cloud: PracticeCloud,
     client: Client,
     azure_user: AzureUser,
@@ -124,9 +124,7 @@ def test_pip_says_what_to_do_when_nobody_is_logged_in(cloud: PracticeCloud, clie
     assert cloud.log.bearers() == []
 
 
-def test_stdout_of_pip_holds_the_answer_and_nothing_of_ringbearers(
-    cloud: PracticeCloud, client: Client, azure_user: AzureUser
-) -> None:
+def test_pip_stdout_has_nothing_from_ringbearer(cloud: PracticeCloud, client: Client, azure_user: AzureUser) -> None:
     source = ["--keyring-provider", "import", "--index-url", cloud.azure.feed.url()]
     ended = client.run(["pip", "index", "versions", "--json", *source, "greetings"], azure_user.environment()).check()
     assert json.loads(ended.stdout)["versions"] == ["2.0"]

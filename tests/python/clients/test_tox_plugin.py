@@ -47,7 +47,7 @@ def project(menda: Menda, tox: Client, home: Path) -> ToxProject:
 
 
 @pytest.mark.parametrize("which", ["tox", "old_tox"])
-def test_dependencies_and_commands_install_from_a_private_index_again_and_again(
+def test_tox_installs_dependencies_and_in_commands_repeatedly(
     project: ToxProject, menda: Menda, cloud: PracticeCloud, which: str, request: pytest.FixtureRequest
 ) -> None:
     cloud.menda.plugins.add(make_wheel("rare", requires=["hello-private"]))
@@ -102,7 +102,7 @@ def test_a_package_is_built_with_what_the_private_index_has(
     menda.assert_made(1)
 
 
-def test_the_programs_of_the_environment_beside_tox_are_not_visible_inside(project: ToxProject) -> None:
+def test_programs_beside_tox_are_not_visible_inside(project: ToxProject) -> None:
     project.configure(f"commands = {project.look}")
     project.run().check()
     assert os.listdir(project.offered) == [KEYRING]
@@ -141,7 +141,7 @@ def test_tox_uv_installs_from_a_private_index(project: ToxProject, menda: Menda,
     menda.assert_made(1)
 
 
-def test_an_environment_without_a_place_for_the_keyring_runs_all_the_same(project: ToxProject) -> None:
+def test_environment_without_room_for_the_keyring_still_runs(project: ToxProject) -> None:
     project.configure(f"commands = {project.look}")
     project.offered.parent.mkdir()
     project.offered.write_text("not a directory")

@@ -112,7 +112,7 @@ def test_what_the_backends_read_is_let_through_and_nothing_else(project: ToxProj
     assert set(seen) & set(CANARIES) == set()
 
 
-def test_whatever_the_code_reads_is_let_through_by_the_plugin_or_by_tox(project: ToxProject, tox: Client) -> None:
+def test_variables_read_by_the_code_are_passed_by_plugin_or_tox(project: ToxProject, tox: Client) -> None:
     project.configure()
     shown = project.run("config", "-e", "check", "-k", "pass_env").check().stdout
     own = [line.strip() for line in shown.partition("pass_env =")[2].splitlines() if line.strip()]

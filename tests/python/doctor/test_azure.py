@@ -107,9 +107,7 @@ def test_the_provider_that_is_asked_for_is_unknown(cloud: PracticeCloud, doctor:
     assert cloud.log.requests() == []
 
 
-def test_a_token_that_somebody_gave_is_said_to_be_at_fault_by_its_variable(
-    cloud: PracticeCloud, doctor: Doctor
-) -> None:
+def test_rejected_token_of_a_variable_is_blamed_by_its_name(cloud: PracticeCloud, doctor: Doctor) -> None:
     # Nobody signed in here: there is nothing that worked, and no account that could be let in.
     for variable in ("AZURE_DEVOPS_EXT_PAT", "ARTIFACTS_KEYRING_NOFUSS_TOKEN"):
         found = doctor.examine(cloud.azure.feed.url(), **{variable: "a-token-that-was-withdrawn"})
@@ -139,7 +137,7 @@ def test_a_feed_that_lets_everybody_in_is_not_said_to_be_missing(cloud: Practice
     assert "look for the feed" not in said
 
 
-def test_a_host_without_an_index_is_told_what_an_index_looks_like(cloud: PracticeCloud, doctor: Doctor) -> None:
+def test_host_without_an_index_gets_an_example_url(cloud: PracticeCloud, doctor: Doctor) -> None:
     for url in (f"https://{FEED}/", FEED):
         found = doctor.examine(url)
         assert found.code == 1

@@ -169,7 +169,7 @@ def test_files_that_uv_does_not_read_are_not_read(
     assert len(doctor.examine(directory=project, UV_NO_CONFIG=value).titles) == titles
 
 
-def test_an_index_of_uv_that_is_named_with_or_without_a_slash_is_one(
+def test_trailing_slash_does_not_make_a_second_uv_index(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client, tool: Client, project: Path
 ) -> None:
     url = cloud.azure.feed.url()
@@ -218,7 +218,7 @@ def test_what_is_no_file_is_passed_over_at_once(
     assert found.finding("twine").state == "good"
 
 
-def test_to_an_index_that_only_the_project_names_no_token_is_shown(
+def test_index_named_only_by_the_project_gets_no_token(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, home: Path
 ) -> None:
     write(home / "uv.toml", uv_index(cloud.azure.feed.url(), "contoso"))

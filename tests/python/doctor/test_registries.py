@@ -84,7 +84,7 @@ def test_menda_is_not_set_up_which_is_no_matter_of_the_address(doctor: Doctor) -
 # -- every registry
 
 
-def test_a_file_of_the_index_is_served_although_it_lies_elsewhere(registry: Registry, doctor: Doctor) -> None:
+def test_file_of_the_index_is_served_from_another_host(registry: Registry, doctor: Doctor) -> None:
     # Tools ask for the addresses of files too. What is stored on another host is found by a redirect.
     cloud, url = registry.cloud, registry.file_url("greetings-2.0-py3-none-any.whl")
     found = doctor.examine(url, **registry.variables)

@@ -67,7 +67,7 @@ def test_no_store_and_an_agent(doctor: Doctor, other_agent: Agent) -> None:
     doctor.assert_shows("store-not-set-up", INDEX, SSH_AUTH_SOCK=other_agent.socket)
 
 
-def test_a_store_without_a_variable_for_the_agent_is_locked_and_not_missing(doctor: Doctor, stored: KnownStore) -> None:
+def test_store_without_an_agent_variable_is_locked_not_missing(doctor: Doctor, stored: KnownStore) -> None:
     found = doctor.examine(INDEX)
     assert found.code == 1
     assert [one.state for one in found.findings("store")] == ["bad"] * len(found.findings("store"))

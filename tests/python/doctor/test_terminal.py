@@ -161,7 +161,7 @@ def test_the_name_of_a_directory_does_not_act_on_the_terminal(
     assert_harmless(doctor(directory=folder, path=path).stdout)
 
 
-def test_the_places_of_files_and_programs_do_not_act_on_the_terminal(
+def test_paths_of_files_and_programs_are_escaped(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client, path: list[str]
 ) -> None:
     odd = doctor.home / TRICKS
@@ -180,9 +180,7 @@ def test_the_places_of_files_and_programs_do_not_act_on_the_terminal(
         assert_harmless(ended.stdout)
 
 
-def test_what_a_token_says_of_its_owner_does_not_act_on_the_terminal(
-    cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms
-) -> None:
+def test_owner_in_a_token_is_escaped(cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms) -> None:
     fake_programs.az(*az_token(cloud.azure.directory.user_token(cloud.azure.user, upn=TRICKS, unique_name=TRICKS)))
     cloud.chainguard.write_cache(doctor.home, cloud.chainguard.token(subject=TRICKS))
     pulled = {"CHAINGUARD_PYTHON_IDENTITY_ID": TRICKS, "CHAINGUARD_PYTHON_TOKEN": "token"}

@@ -29,7 +29,7 @@ def test_there_is_a_python_to_try() -> None:
 
 @with_each_python
 @pytest.mark.skipif(os.name == "nt", reason="no test has an agent of its own on Windows")
-def test_each_python_gets_a_credential_and_a_password_of_the_store(
+def test_every_python_gets_a_credential_and_a_stored_password(
     cloud: PracticeCloud,
     on: Client,
     python: Python,
@@ -56,7 +56,7 @@ print(json.dumps([found.username, found.password, password, list(sys.version_inf
     assert ended.stderr == ""
 
 
-def test_pip_refuses_the_wheel_for_a_python_without_a_lock_in_words(tool: Client, wheel: str, tmp_path: Path) -> None:
+def test_pip_refuses_the_wheel_on_free_threaded_python(tool: Client, wheel: str, tmp_path: Path) -> None:
     folder = tmp_path / "wheels"
     folder.mkdir()
     shutil.copy(wheel, folder)

@@ -103,7 +103,7 @@ def test_every_backend_is_listed_below_keyrings_own_chainer(client: Client, clou
 
 @where_keyring_has_no_store
 @pytest.mark.parametrize("command", ["set", "del"])
-def test_a_password_that_cannot_be_kept_or_deleted_is_an_error_that_is_seen(
+def test_command_fails_if_a_password_cannot_be_set_or_deleted(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser, command: str
 ) -> None:
     ended = client.run(

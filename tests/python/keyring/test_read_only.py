@@ -18,7 +18,7 @@ ALL = [*INDEX_BACKENDS, "NoStoreKeyring"]
 _SUITE = Path(lab.__file__).with_name("read_only_program.py")
 
 
-def test_every_backend_that_stores_nothing_passes_keyrings_tests_turned_round(
+def test_read_only_backends_pass_keyrings_tests_inverted(
     cloud: PracticeCloud, suite: Client, home: Path, logins: dict[str, str]
 ) -> None:
     shutil.copy(_SUITE, home)
@@ -55,7 +55,7 @@ for name, service in zip(sys.argv[1].split(), sys.argv[2:]):
 """
 
 
-def test_what_is_ours_is_answered_for_every_user_name_and_stays_read_only(
+def test_index_is_answered_for_every_user_name_and_read_only(
     cloud: PracticeCloud, client: Client, home: Path, registries: dict[str, Registry]
 ) -> None:
     logins = [registry.login_by_variables() for registry in registries.values()]

@@ -11,7 +11,7 @@ from lab.cloud import PracticeCloud
 from support.browser import Browser
 
 
-def test_a_fault_sends_its_status_and_headers_as_often_as_it_was_told(cloud: PracticeCloud, browser: Browser) -> None:
+def test_fault_sends_its_status_and_headers_as_often_as_set(cloud: PracticeCloud, browser: Browser) -> None:
     cloud.faults.add(faults.status(429, {"Retry-After": "1"}), host="pkgs.dev.azure.com", times=2)
     answers = [browser.open(cloud.azure.feed.url()) for _ in range(3)]
     assert [answer.status for answer in answers] == [429, 429, 401]

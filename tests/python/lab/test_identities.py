@@ -34,9 +34,7 @@ def imds(cloud: PracticeCloud) -> str:
     return cloud.metadata.imds.url + "/metadata/identity/oauth2/token" + QUERY.format("2018-02-01")
 
 
-def test_the_metadata_service_gives_a_good_token_to_who_asks_as_the_real_one_wants(
-    cloud: PracticeCloud, imds: str
-) -> None:
+def test_metadata_service_answers_a_valid_request_with_a_token(cloud: PracticeCloud, imds: str) -> None:
     assert ask_identity(imds, METADATA)[0] == 400
     cloud.metadata.imds.system_assigned = cloud.azure.directory.managed_identity("machine", cloud.azure.tenant)
     assert ask_identity(imds, {})[0] == 400

@@ -13,7 +13,7 @@ from lab.cloud import PracticeCloud
 from support.browser import Browser, basic
 
 
-def test_many_clouds_live_side_by_side_and_each_sees_its_own_requests_only(authority) -> None:
+def test_clouds_run_in_parallel_and_see_only_their_requests(authority) -> None:
     with ExitStack() as stack:
         clouds = [stack.enter_context(PracticeCloud(authority)) for _ in range(20)]
         assert len({cloud.proxy.port for cloud in clouds}) == len(clouds)

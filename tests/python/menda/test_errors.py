@@ -105,7 +105,7 @@ def in_turn(look_up: Lookups, home: Path, **variables: str) -> list[Answer]:
     )
 
 
-def test_strict_raises_each_fault_by_its_published_name_and_in_its_words(
+def test_strict_mode_raises_each_failure_by_its_published_name(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     answers = in_turn(look_up, home, **STRICT)
@@ -122,9 +122,7 @@ def test_strict_raises_each_fault_by_its_published_name_and_in_its_words(
     assert cloud.log.requests() == []
 
 
-def test_without_strict_each_fault_is_one_warning_in_the_same_words(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_failure_without_strict_mode_is_one_warning(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     told: list[str] = []
     for (*_, words), answer in zip(FAULTS, in_turn(look_up, home)):
         assert answer.credential is None

@@ -47,7 +47,7 @@ def test_where_nothing_is_set_up_there_is_nothing_and_not_a_word(
     assert cloud.log.requests() == cloud.log.connections() == []
 
 
-def test_another_backend_answers_where_menda_is_not_set_up_or_fails(
+def test_other_backend_answers_if_menda_is_unconfigured_or_fails(
     cloud: PracticeCloud, look_up: Lookups, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "neighbour.py").write_text(NEIGHBOUR)

@@ -67,7 +67,7 @@ def test_each_client_gets_the_answer_and_nothing_else(registry: Registry, keyrin
 
 @pytest.mark.parametrize("variable", ["RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG"])
 @pytest.mark.parametrize("client", ["pip", "uv", "PDM"])
-def test_all_steps_go_to_standard_error_and_the_answer_stays_as_it_is(
+def test_debug_log_goes_to_stderr_and_the_answer_is_unchanged(
     registry: Registry, keyring: Keyring, client: str, variable: str
 ) -> None:
     ended = keyring(registry, CALLS[client], **{variable: "1"}).check()
@@ -92,7 +92,7 @@ def test_every_address_of_an_index_gets_the_answer_of_the_index(registry: Regist
         assert ended.stdout == registry.passwords()[-1] + "\n"
 
 
-def test_the_host_alone_gets_an_answer_where_it_tells_whose_it_is(registry: Registry, keyring: Keyring) -> None:
+def test_host_alone_is_answered_where_it_names_the_registry(registry: Registry, keyring: Keyring) -> None:
     ended = keyring(registry, ["get", "HOST", "USER"])
     if not registry.answers_host_alone:
         assert (ended.code, ended.output) == (1, "")
@@ -108,9 +108,7 @@ def test_any_user_name_gets_the_answer(registry: Registry, keyring: Keyring, use
 
 
 @for_each_login_that_fails
-def test_a_sign_in_that_fails_is_exit_code_1_and_one_line_on_standard_error(
-    logged_out: Registry, keyring: Keyring
-) -> None:
+def test_failed_sign_in_is_exit_code_1_and_one_line_on_stderr(logged_out: Registry, keyring: Keyring) -> None:
     for call in CALLS.values():
         ended = keyring(logged_out, call)
         assert (ended.code, ended.stdout) == (1, ""), ended

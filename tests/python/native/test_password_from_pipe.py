@@ -74,7 +74,7 @@ def test_what_is_piped_in_is_stored_without_one_line_end(piping: Piping) -> None
     assert [(piped[:50], str(found)[:50]) for (piped, password), found in pairs if found != password] == []
 
 
-def test_what_makes_no_password_is_an_error_that_does_not_repeat_it_and_stores_nothing(piping: Piping) -> None:
+def test_invalid_password_is_an_error_without_quoting_it(piping: Piping) -> None:
     for piped in NONE:
         ended = piping(piped)
         assert ended.code in (1, 2) and ended.stdout == "", (piped[:50], ended)

@@ -31,7 +31,7 @@ def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[b
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
-def test_a_signal_that_whoever_started_it_ignores_does_not_end_it(
+def test_signal_ignored_by_the_parent_does_not_end_it(
     azure_user: AzureUser, fake_programs: FakePrograms, native: Client, command: list[str], name: str
 ) -> None:
     # As a shell has it for what a script runs in the background, and `nohup`.

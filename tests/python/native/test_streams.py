@@ -103,7 +103,7 @@ def test_a_full_disk_is_an_error_that_does_not_repeat_the_answer(program: Progra
     assert program("get", streams="2>/dev/full").code == 2
 
 
-def test_an_answer_needs_neither_standard_input_nor_standard_error(program: Program, served: list[str]) -> None:
+def test_answer_needs_neither_stdin_nor_stderr(program: Program, served: list[str]) -> None:
     for streams in ("<&-", "2>&-", "<&- 2>&-"):
         for words, answer in ((served, PAT), (["get", *NAMES], "the-password")):
             assert program(*words, streams=streams).stdout == answer + "\n"
@@ -141,7 +141,7 @@ def test_an_answer_that_nobody_wants_goes_nowhere(
     assert len(cloud.azure.session_tokens.issued) == 4
 
 
-def test_a_password_is_stored_without_standard_output_and_standard_error(program: Program, store: StoreUser) -> None:
+def test_password_is_stored_without_stdout_and_stderr(program: Program, store: StoreUser) -> None:
     for streams in (">&-", "2>&-", ">&- 2>&-"):
         assert program("set", *NAMES, stdin=streams, streams=streams).code == 0
         assert store.get(*NAMES) == streams

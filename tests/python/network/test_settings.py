@@ -27,7 +27,7 @@ def other_authority():
     made.close()
 
 
-def test_each_variable_names_the_authorities_to_trust_and_the_first_one_wins(
+def test_ca_bundle_variables_are_honoured_in_order(
     cloud: PracticeCloud, look_up: Lookups, tmp_path: Path, other_authority: CertificateAuthority
 ) -> None:
     directories = {}
@@ -138,7 +138,7 @@ def test_a_request_is_sent_as_often_as_the_variable_says(cloud: PracticeCloud, a
     assert sent == [*expected.values(), 3]
 
 
-def test_a_request_is_never_sent_more_than_ten_times_nor_less_than_once(
+def test_request_is_sent_at_least_once_and_at_most_ten_times(
     cloud: PracticeCloud, azure_look_ups: AzureLookUps
 ) -> None:
     cloud.faults.add(faults.status(503, {"Retry-After": "0"}))

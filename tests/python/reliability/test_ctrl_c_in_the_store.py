@@ -79,7 +79,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("words", WORDS)
-def test_ctrl_c_ends_the_native_programs_wait_for_a_signature_and_nothing_changes(
+def test_ctrl_c_ends_the_native_wait_for_a_signature(
     filled: StoreUser, keys: dict[str, Key], native: Client, start_program: StartProgram, words: str
 ) -> None:
     delays = []
@@ -93,7 +93,7 @@ def test_ctrl_c_ends_the_native_programs_wait_for_a_signature_and_nothing_change
     assert filled.get("service", "alice") == "the-password"
 
 
-def test_ctrl_c_ends_the_native_programs_wait_for_the_keys_of_an_agent(
+def test_ctrl_c_ends_the_native_wait_for_an_agents_keys(
     store: StoreUser, keys: dict[str, Key], native: Client, start_program: StartProgram
 ) -> None:
     delays = []
@@ -107,9 +107,7 @@ def test_ctrl_c_ends_the_native_programs_wait_for_the_keys_of_an_agent(
     assert not os.path.exists(store.path)
 
 
-def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_python(
-    filled: StoreUser, start_program: StartProgram
-) -> None:
+def test_ctrl_c_ends_the_wait_for_the_store_lock_in_python(filled: StoreUser, start_program: StartProgram) -> None:
     delays = []
     with held_lock(filled):
         running = Interruptible(start_program(filled.client, ["python", "-c", SETTING], filled.environment()))
@@ -123,7 +121,7 @@ def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_python(
     assert filled.get("service", "alice") == "the-password"
 
 
-def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_the_native_program(
+def test_ctrl_c_ends_the_native_wait_for_the_store_lock(
     filled: StoreUser, native: Client, start_program: StartProgram
 ) -> None:
     delays = []
@@ -138,7 +136,7 @@ def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_the_native_program(
     assert filled.get("service", "alice") == "the-password"
 
 
-def test_ctrl_c_ends_the_wait_for_another_process_that_signs_in_and_not_that_process(
+def test_ctrl_c_ends_the_wait_for_another_process_only(
     cloud: PracticeCloud, native: Client, home, fake_programs: FakePrograms, start_program: StartProgram
 ) -> None:
     kernel_keys.need_sharing()

@@ -51,9 +51,7 @@ def matrix(authority: CertificateAuthority, native: Client) -> Iterator[Pool]:
 
 
 @pytest.mark.parametrize("name", list(BY_NAME))
-def test_a_program_that_goes_wrong_gives_the_right_token_or_one_warning_in_time_and_no_secret_away(
-    matrix: Pool, name: str, record_property
-) -> None:
+def test_failing_program_gives_the_token_or_one_warning(matrix: Pool, name: str, record_property) -> None:
     cells = matrix.cells(name)
     assert [one.name for one in cells] == [trouble.name for trouble in TROUBLES]
     usual = cells[0]

@@ -89,7 +89,7 @@ def ask(client: Client, cases: list[Case]) -> None:
 
 
 @pytest.mark.parametrize("make", [of_requests, of_programs])
-def test_one_of_each_sort_of_trouble_is_the_right_token_or_none_and_one_warning(
+def test_failure_in_python_gives_the_token_or_one_warning(
     authority: CertificateAuthority, client: Client, tmp_path: Path, make, record_property
 ) -> None:
     cases = make(authority, tmp_path)

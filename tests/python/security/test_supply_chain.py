@@ -72,7 +72,7 @@ def locked(optional: set[str]) -> dict[Crate, dict]:
     return found
 
 
-def test_the_list_of_components_has_every_crate_of_the_lock_file_with_its_licence_and_checksum(built) -> None:
+def test_sbom_has_every_crate_with_licence_and_checksum(built) -> None:
     name, members = built
     expected = locked(OPTIONAL[name])
     assert len(expected) > 100
@@ -84,7 +84,7 @@ def test_the_list_of_components_has_every_crate_of_the_lock_file_with_its_licenc
     assert [crate for crate, details in listed.items() if not details["purl"].startswith("pkg:cargo/")] == []
 
 
-def test_the_list_of_components_names_the_crate_itself_and_how_all_depend_on_each_other(built) -> None:
+def test_sbom_names_the_crate_and_the_dependency_graph(built) -> None:
     _, members = built
     found = components(members)
     assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.5")
@@ -97,7 +97,7 @@ def test_the_list_of_components_names_the_crate_itself_and_how_all_depend_on_eac
     assert {other for one in found["dependencies"] for other in one.get("dependsOn", ())} <= references
 
 
-def test_nothing_in_a_wheel_is_different_from_one_build_to_the_next(built) -> None:
+def test_wheel_has_nothing_that_differs_between_builds(built) -> None:
     _, members = built
     found = components(members)
     # By chance, and by the clock: the time is that of the commit.

@@ -86,9 +86,7 @@ def test_what_lay_ready_is_not_kept(keyring: NativeKeyring) -> None:
     assert tokens() == before
 
 
-def test_what_is_kept_is_in_memory_ends_by_itself_and_is_nobody_elses_to_read(
-    keyring: NativeKeyring, home: Path
-) -> None:
+def test_cached_token_is_in_memory_expires_and_is_private(keyring: NativeKeyring, home: Path) -> None:
     known = {key[0] for key in keys()}
     password = get(keyring)
     for path in home.rglob("*"):
@@ -118,7 +116,7 @@ def test_an_unknown_cache_is_told_and_nothing_is_kept(keyring: NativeKeyring) ->
         assert 'RINGBEARER_CACHE is "disk"' in answer.stderr and "off, memory, session" in answer.stderr, answer
 
 
-def test_python_finds_what_the_native_program_got_if_it_is_told_to(
+def test_python_uses_the_session_cache_if_configured(
     keyring: NativeKeyring, client: Client, azure_user: AzureUser
 ) -> None:
     kept = get(keyring)

@@ -56,9 +56,7 @@ def test_the_folder_of_az_may_be_elsewhere(keyring: NativeKeyring, home: Path, p
     assert get(keyring, AZURE_CONFIG_DIR=written) != first
 
 
-def test_of_a_folder_of_az_that_depends_on_where_it_is_run_nothing_is_kept(
-    keyring: NativeKeyring, tmp_path: Path
-) -> None:
+def test_relative_az_directory_is_never_cached(keyring: NativeKeyring, tmp_path: Path) -> None:
     for name in ("here", "there"):
         az_profile(tmp_path / name, f"{name}@contoso.example")
     get(keyring, AZURE_CONFIG_DIR=".azure", directory=tmp_path / "here")
@@ -114,7 +112,7 @@ def test_of_an_azd_that_has_no_login_of_its_own_nothing_is_kept(keyring: NativeK
     assert tokens() == []
 
 
-def test_what_comes_after_a_helper_is_not_kept_as_somebody_may_sign_in_with_that(
+def test_provider_after_ado_auth_helper_is_never_cached(
     keyring: NativeKeyring, azd: Path, home: Path, fake_programs: FakePrograms
 ) -> None:
     fake_programs.ado_auth_helper(home, Answer(code=1))
@@ -122,7 +120,7 @@ def test_what_comes_after_a_helper_is_not_kept_as_somebody_may_sign_in_with_that
     assert tokens() == []
 
 
-def test_of_a_helper_that_tells_nobody_of_its_login_nothing_is_kept(
+def test_ado_auth_helper_token_is_never_cached(
     keyring: NativeKeyring, home: Path, fake_programs: FakePrograms, bearer: str
 ) -> None:
     fake_programs.remove("az")
@@ -172,7 +170,7 @@ def test_another_token_that_a_container_mounts_finds_nothing(
     assert answers[0] != answers[1] and len(tokens()) == 2
 
 
-def test_each_login_keeps_one_token_however_often_its_files_change(keyring: NativeKeyring, home: Path) -> None:
+def test_login_keeps_one_token_however_often_its_files_change(keyring: NativeKeyring, home: Path) -> None:
     for number in range(4):
         (home / ".azure" / "msal_token_cache.json").write_text("{%s}" % (" " * number))
         get(keyring)

@@ -39,7 +39,7 @@ def slow_az(cloud: PracticeCloud, fake_programs: FakePrograms) -> None:
 
 
 @pytest.mark.parametrize("is_recognised", [True, False], ids=["a login that is kept", "one that is not"])
-def test_all_that_ask_for_feeds_of_one_organisation_share_one_sign_in(
+def test_feeds_of_one_organisation_share_one_sign_in(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms, home: Path, is_recognised: bool
 ) -> None:
     if is_recognised:

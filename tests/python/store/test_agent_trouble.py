@@ -61,9 +61,7 @@ def test_a_new_store_is_not_made_without_an_agent(store: StoreUser, tmp_path: Pa
         assert not os.path.exists(os.path.dirname(store.path))
 
 
-def test_a_locked_agent_is_named_as_such_and_works_again_when_unlocked(
-    used: StoreUser, agent: Agent, keys: dict[str, Key]
-) -> None:
+def test_locked_agent_is_reported_and_works_once_unlocked(used: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     agent.lock("of-a-test")
     fingerprint = keys["ed25519"].fingerprint
     assert_locked(used.ask(CALLS), "Unable to unlock", "no keys, or is locked", fingerprint, "`ssh-add -X`")
@@ -138,7 +136,7 @@ def test_an_owner_who_refuses_is_the_reason_given(
     assert confirming.get("svc", "alice") == "s3cr3t"
 
 
-def test_a_new_store_asks_twice_and_an_owner_who_refuses_gets_none(
+def test_new_store_asks_twice_and_a_refusal_creates_none(
     confirming: StoreUser, confirming_agent: ConfirmingAgent
 ) -> None:
     path = str(Path(confirming.home) / "other.json")
@@ -179,7 +177,7 @@ def test_what_is_kept_serves_one_store_alone(confirming: StoreUser, confirming_a
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "1.5", "86401", "999999999999999999999"])
-def test_a_setting_that_is_no_number_of_seconds_keeps_nothing_and_is_told(
+def test_invalid_cache_seconds_warn_and_disable_the_cache(
     confirming: StoreUser, confirming_agent: ConfirmingAgent, value: str
 ) -> None:
     program = "\n".join(

@@ -79,9 +79,7 @@ def test_a_garbled_list_of_keys_makes_no_store(store: StoreUser, keys: dict[str,
     assert files(store) == {}
 
 
-def test_a_garbled_signature_makes_no_store_and_leaves_the_one_that_is_there(
-    filled: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_malformed_signature_creates_and_changes_no_store(filled: StoreUser, keys: dict[str, Key]) -> None:
     before, elsewhere = files(filled), os.path.join(filled.home, ".local", "new", "store.json")
     with agents(keys["ed25519"], GARBLED, on_sign=True) as served:
         assert wrongly_told(ask_each(filled, sockets(served), [GET, SET])) == {}
@@ -123,7 +121,7 @@ def bad_signatures(tmp_path: Path, kind: str) -> dict[str, hostile.Fault]:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_a_signature_that_is_not_the_keys_opens_nothing_and_makes_nothing(
+def test_invalid_signature_opens_and_creates_no_store(
     store: StoreUser, keys: dict[str, Key], agent, tmp_path: Path, kind: str
 ) -> None:
     agent.add(keys[kind])
@@ -139,9 +137,7 @@ def test_a_signature_that_is_not_the_keys_opens_nothing_and_makes_nothing(
     assert files(store) == before
 
 
-def test_an_agent_whose_signatures_are_valid_and_never_the_same_makes_no_store(
-    store: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_random_valid_signatures_create_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
     private = Signer(keys["ed25519"]).private
     seed = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -29,7 +29,7 @@ def the_key(store: StoreUser) -> str:
     return store.content()["identity"]["public_key"]
 
 
-def test_init_makes_an_empty_store_with_the_first_key_that_serves(
+def test_init_creates_an_empty_store_with_the_first_usable_key(
     store: StoreUser, agent: Agent, keys: dict[str, Key]
 ) -> None:
     agent.remove(keys["ed25519"])
@@ -67,7 +67,7 @@ def test_init_takes_the_key_that_is_named(store: StoreUser, agent: Agent, keys: 
     assert the_key(store) == keys["rsa"].text
 
 
-def test_init_reads_the_public_half_alone_when_a_private_key_is_named(
+def test_init_reads_only_the_public_key_of_a_named_private_key(
     store: StoreUser, agent: Agent, keys: dict[str, Key]
 ) -> None:
     copy = copy_key(keys["ed25519"].path, os.path.join(store.home, ".ssh"))
@@ -100,9 +100,7 @@ def test_init_takes_a_path_from_the_working_directory(store: StoreUser, agent: A
     assert ended.code == 0, ended
 
 
-def test_init_refuses_a_key_that_is_not_there_or_not_the_only_one(
-    store: StoreUser, agent: Agent, keys: dict[str, Key]
-) -> None:
+def test_init_refuses_a_missing_or_ambiguous_key(store: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     for number in (1, 2):
         agent.add(make_key(os.path.join(store.home, str(number)), name="same"))
     for name, complaint in {

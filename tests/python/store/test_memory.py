@@ -90,7 +90,7 @@ def left_behind(store: StoreUser, call: tuple[str, ...], parts: int, **variables
     return [name for name, part in wanted.items() if any(re.search(re.escape(part), page) for page in pages)]
 
 
-def test_the_search_finds_the_keys_where_they_are_kept_on_purpose(known: StoreUser) -> None:
+def test_memory_search_finds_keys_that_are_cached_on_purpose(known: StoreUser) -> None:
     found = left_behind(known, CALLS[0], 1, RINGBEARER_STORE_CACHE_SECONDS="60")
     assert found == ["index key, part 0", "value key, part 0", "control"]
 

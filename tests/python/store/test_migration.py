@@ -125,7 +125,7 @@ def test_a_keyring_that_cannot_be_loaded_is_named_in_one_line(alt: StoreUser, ba
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "other.Broken"])
-def test_a_keyring_that_fails_is_named_in_one_line_without_a_traceback(alt: StoreUser, backend: str) -> None:
+def test_failing_keyring_is_named_in_one_line(alt: StoreUser, backend: str) -> None:
     ended = run(alt, "--from-keyring", backend, "--name", "service", "alice")
     assert ended.code == 1 and "Traceback" not in ended.stderr and "\x1b" not in ended.stderr, ended
     assert ended.stderr.startswith("ringbearer: ") and backend in ended.stderr, ended

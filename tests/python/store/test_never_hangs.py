@@ -59,9 +59,7 @@ def full_queue() -> Iterator[str]:
                 one.close()
 
 
-def test_an_agent_that_never_lists_its_keys_is_given_up_after_five_seconds(
-    store: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_agent_that_lists_no_keys_times_out_after_five_seconds(store: StoreUser, keys: dict[str, Key]) -> None:
     with HostileAgent(keys["ed25519"], listing=hostile.hang()) as agent:
         answers = ask_each(store, {"silent": agent.socket}, [SET])
     assert wrongly_told(answers) == {}
@@ -84,9 +82,7 @@ def hanging(keys: dict[str, Key]) -> dict[str, HostileAgent]:
     }
 
 
-def test_a_silent_or_dripping_agent_is_given_up_when_the_whole_lookup_is_over(
-    filled: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_silent_or_slow_agent_times_out_with_the_look_up(filled: StoreUser, keys: dict[str, Key]) -> None:
     before = files(filled)
     with serving(hanging(keys)) as served:
         answers = ask_at_once(filled, sockets(served), [GET, SET], **SHORT)
@@ -161,9 +157,7 @@ def start() -> Iterator:
         process.communicate()
 
 
-def test_ctrl_c_ends_the_wait_for_a_signature_and_nothing_is_written(
-    filled: StoreUser, keys: dict[str, Key], start
-) -> None:
+def test_ctrl_c_ends_the_wait_for_a_signature_without_a_write(filled: StoreUser, keys: dict[str, Key], start) -> None:
     before = files(filled)
     methods = ["get_password", "set_password", "delete_password", "get_credential"]
     with HostileAgent(keys["ed25519"], signing=hostile.hang()) as agent:
@@ -223,7 +217,7 @@ def test_a_signature_that_comes_after_ctrl_c_writes_nothing(filled: StoreUser, k
 
 
 @pytest.mark.parametrize("signatures", [0, 1, 2])
-def test_ctrl_c_during_a_command_ends_it_with_130_and_the_store_is_as_it_was(
+def test_ctrl_c_ends_a_command_with_130_and_keeps_the_store(
     filled: StoreUser, keys: dict[str, Key], start, signatures: int
 ) -> None:
     # Two signatures for the new lock, one for the old.
@@ -241,9 +235,7 @@ def test_ctrl_c_during_a_command_ends_it_with_130_and_the_store_is_as_it_was(
     assert filled.get("service", "alice") == "the-password"
 
 
-def test_a_program_exits_at_once_while_a_thread_of_it_waits_for_the_agent(
-    filled: StoreUser, keys: dict[str, Key], start
-) -> None:
+def test_program_exits_at_once_while_a_thread_awaits_the_agent(filled: StoreUser, keys: dict[str, Key], start) -> None:
     program = """
 import threading, sys
 from ringbearer.backends import SSHAgentKeyring
@@ -263,9 +255,7 @@ except KeyboardInterrupt:
         assert running.end() == (0, "")
 
 
-def test_those_who_wait_for_the_agent_do_not_keep_others_from_the_store(
-    filled: StoreUser, keys: dict[str, Key], start
-) -> None:
+def test_wait_for_the_agent_does_not_block_other_processes(filled: StoreUser, keys: dict[str, Key], start) -> None:
     with HostileAgent(keys["ed25519"], signing=hostile.hang()) as agent:
         running = start(filled, "python", "-c", INTERRUPTED, "set_password", SSH_AUTH_SOCK=agent.socket)
         agent.wait_for(SIGN)

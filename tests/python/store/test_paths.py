@@ -53,9 +53,7 @@ def filled_at(store: KnownStore, path: Path) -> KnownStore:
 
 
 @pytest.mark.parametrize("links", [["{}/target.json"], ["../elsewhere/target.json"], ["middle", "{}/target.json"]])
-def test_a_linked_store_is_updated_where_it_is_and_the_link_stays(
-    known_store: KnownStore, tmp_path: Path, links: list[str]
-) -> None:
+def test_symlinked_store_is_updated_at_its_target(known_store: KnownStore, tmp_path: Path, links: list[str]) -> None:
     target = tmp_path / "elsewhere" / "target.json"
     filled_at(known_store, target)
     (tmp_path / "home" / "links").mkdir()
@@ -176,7 +174,7 @@ def test_a_lock_that_is_no_file_is_an_error_and_is_not_followed(
         assert not target.exists()
 
 
-def test_new_directories_are_for_their_owner_alone_whatever_the_umask(known_store: KnownStore) -> None:
+def test_new_directories_are_private_whatever_the_umask(known_store: KnownStore) -> None:
     share = Path(known_store.home) / ".local"
     share.mkdir(mode=0o755)
     os.chmod(share, 0o755)
@@ -210,7 +208,7 @@ def check_read_only(store: KnownStore, session: StoreSession) -> None:
 
 
 @pytest.mark.parametrize("is_locked_before", [False, True])
-def test_in_a_directory_that_cannot_be_written_get_works_and_set_says_why(
+def test_read_only_directory_allows_get_and_explains_failed_set(
     known_store: KnownStore, is_locked_before: bool
 ) -> None:
     known_store.fill([RECORD])

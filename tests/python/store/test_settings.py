@@ -88,9 +88,7 @@ def test_every_variable_overrides_the_file(both: StoreUser, keys: dict[str, Key]
     assert key_of(os.path.join(both.home, "with-a-tilde.json")) == keys["ed25519"].text
 
 
-def test_the_key_itself_is_taken_before_a_file_of_it_among_the_variables_too(
-    both: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_key_variable_precedes_the_key_file_variable(both: StoreUser, keys: dict[str, Key]) -> None:
     both.set("svc", "alice", "s3cr3t", **{KEY: keys["rsa"].line, KEY_PATH: "/not/there.pub"})
     assert key_of(both.path) == keys["rsa"].text
 
@@ -139,9 +137,7 @@ def test_a_relative_path_is_refused_wherever_it_is_named(store: StoreUser, path:
     assert os.listdir(store.home).count("store.json") == 0
 
 
-def test_a_key_that_no_store_can_have_is_refused_with_the_name_of_the_setting(
-    store: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_unusable_key_is_refused_with_the_name_of_the_setting(store: StoreUser, keys: dict[str, Key]) -> None:
     assert_refused(store, "Unsupported SSH public key type: ecdsa", KEY, **{KEY: keys["ecdsa"].line})
     assert_refused(store, "Unsupported SSH public key type: ecdsa", **{KEY_PATH: keys["ecdsa"].public_path})
     for text in ("ssh-ed25519", "ssh-ed25519 AAAA", "no key at all", keys["ed25519"].text[:-8]):
@@ -177,9 +173,7 @@ def test_the_same_key_with_another_comment_matches(both: StoreUser, keys: dict[s
     assert both.get("svc", "alice", **{KEY: f"{keys['ed25519'].text}   somebody else"}) == "s3cr3t"
 
 
-def test_a_store_of_another_key_than_the_agent_holds_is_not_unlocked(
-    store: StoreUser, agent: Agent, keys: dict[str, Key]
-) -> None:
+def test_store_of_a_key_that_the_agent_lacks_stays_locked(store: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     store.set("svc", "alice", "s3cr3t")
     agent.remove(keys["ed25519"])
     agent.add(keys["rsa"])
@@ -201,7 +195,7 @@ def test_a_home_that_is_not_known_is_an_error_and_no_store(store: StoreUser) -> 
     [{"public_key": "ssh-ed25519"}, {"public_key": "{rsa}"}, {"store_path": "relative"}, {"public_key_path": "~/none"}],
     ids=["no key", "another key", "a relative path", "a missing key file"],
 )
-def test_programs_that_knew_the_published_package_find_its_runtime_error_in_every_refusal(
+def test_refusals_are_runtime_errors_as_in_the_published_package(
     both: StoreUser, keys: dict[str, Key], settings: dict[str, str]
 ) -> None:
     both.set("svc", "alice", "s3cr3t")

@@ -84,7 +84,7 @@ def test_an_agent_without_the_key_is_told_which_it_lacks(made: StoreUser, agent:
     assert keys["ed25519"].fingerprint in problem and "ssh-add" in problem
 
 
-def test_a_locked_or_empty_agent_is_told_from_one_that_is_not_there(made: StoreUser, agent: Agent) -> None:
+def test_locked_and_empty_agent_differ_from_a_missing_one(made: StoreUser, agent: Agent) -> None:
     agent.lock("password")
     found = status(made, 3)
     assert found["agent"]["keys"] == 0 and "ssh-add -X" in found["problems"][0]
@@ -149,7 +149,7 @@ def test_permissions_that_let_others_in_are_told(made: StoreUser) -> None:
     assert status(made, 0)["problems"] == []
 
 
-def test_what_writes_left_behind_is_told_and_ours_goes_with_the_next_write(made: StoreUser) -> None:
+def test_leftovers_are_listed_and_ours_go_with_the_next_write(made: StoreUser) -> None:
     directory = os.path.dirname(made.path)
     ours, theirs = os.path.join(directory, ".store.json.ringbearer-x"), os.path.join(directory, ".tmp-x.json")
     for path in (ours, theirs, os.path.join(directory, ".tmp-x"), os.path.join(directory, "note.json")):
@@ -201,7 +201,7 @@ def test_an_agent_behind_sshd_is_told_to_be_forwarded(made: StoreUser) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens on a socket")
-def test_where_nobody_knows_who_listens_the_name_of_the_socket_tells(made: StoreUser) -> None:
+def test_socket_name_identifies_an_unknown_agent(made: StoreUser) -> None:
     for socket, is_forwarded in (("s.abc.sshd.def", True), ("s.abc.agent.def", False)):
         with ForwardedSocket(made.socket, "sshd", socket=socket, is_orphaned=True) as forwarded:
             agent = status(made, 0, SSH_AUTH_SOCK=forwarded.socket)["agent"]

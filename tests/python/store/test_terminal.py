@@ -36,9 +36,7 @@ def tricky(store: StoreUser) -> StoreUser:
 
 
 @pytest.mark.parametrize("words", [["status"], ["list"]], ids=lambda words: words[0])
-def test_a_comment_of_the_agent_and_the_name_of_a_record_are_harmless_in_words(
-    tricky: StoreUser, keys: dict[str, Key], words: list[str]
-) -> None:
+def test_agent_comments_and_record_names_are_escaped(tricky: StoreUser, keys: dict[str, Key], words: list[str]) -> None:
     with HostileAgent(keys["ed25519"], comment=TRICKS.encode()) as agent:
         shown = tricky.command("ringbearer", "store", *words, SSH_AUTH_SOCK=agent.socket).check()
     assert "title" in shown.stdout
@@ -57,7 +55,7 @@ def test_they_are_harmless_as_json_and_whole(tricky: StoreUser, keys: dict[str, 
     assert_harmless(shown.output)
 
 
-def test_a_comment_that_fits_no_key_or_two_is_harmless_in_the_error(store: StoreUser, keys: dict[str, Key]) -> None:
+def test_comment_of_no_or_two_keys_is_escaped_in_the_error(store: StoreUser, keys: dict[str, Key]) -> None:
     two = [(base64.b64decode(keys["rsa"].text.split()[1]), TRICKS.encode())]
     for others, comment in (([], b"x"), (two, TRICKS.encode())):
         with HostileAgent(keys["ed25519"], comment=comment, others=others) as agent:
