@@ -49,7 +49,7 @@ pub(crate) fn usable_until(now: SystemTime, expires: SystemTime) -> SystemTime {
 const FAILURE_LIFE: Duration = Duration::from_secs(3);
 
 /// How often a thread that waits for another's token looks whether its own caller gave up.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Values that are expensive to make, by key. While one thread makes the value of a key, the others
 /// that ask for it wait and share the outcome.
@@ -131,15 +131,15 @@ impl<Value: Clone> TokenCache<Value> {
                 }
                 State::Making(by) if !by.is_cancelled() => {
                     system.check()?;
-                    state = slot.changed.wait_timeout(state, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
+                    state = slot.changed.wait_timeout(state, POLL_INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 _ => break,
             }
         }
-        *state = State::Making(system.cancel());
+        *state = State::Making(system.cancellation());
         drop(state);
 
-        let mut making = Making { slot: &slot, by: system.cancel(), next: State::Empty };
+        let mut making = Making { slot: &slot, by: system.cancellation(), next: State::Empty };
         let outcome = make();
         let now = system.now();
         making.next = match &outcome {
@@ -219,7 +219,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::{error::Kind, system::fake::FakeSystem};
+    use crate::{
+        error::Kind,
+        system::{Clock, fake::FakeSystem},
+    };
 
     fn count(cache: &TokenCache<u32>, system: &FakeSystem, made: &AtomicU32, life: Option<u64>) -> u32 {
         cache
@@ -321,7 +324,7 @@ mod tests {
     fn a_lookup_that_is_given_up_holds_nobody() {
         let (cache, given_up, system) = (TokenCache::default(), FakeSystem::default(), FakeSystem::default());
         let outcome = cache.get_or_make(&given_up, "key", "q", || {
-            given_up.cancel().cancel();
+            given_up.cancellation().cancel();
             assert_eq!(cache.get_or_make(&system, "key", "q", || Ok((2, None))), Ok(2));
             Ok((1, None))
         });
