@@ -146,7 +146,7 @@ def test_rejected_cached_token_moves_on_to_the_next_provider(
     assert "azure_cli failed (" in answer.warning and "rejected the token" in answer.warning
 
 
-def test_what_the_real_az_keeps_is_taken_and_az_need_not_run(
+def test_cached_token_of_the_real_az_is_used_without_running_az(
     cloud: PracticeCloud, look_up: Lookups, azure_cli: Client, home: Path
 ) -> None:
     cloud.entra.device_user = cloud.azure.user

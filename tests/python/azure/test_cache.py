@@ -92,7 +92,7 @@ def test_a_bare_host_of_an_organisation_is_enough(cloud: PracticeCloud, look_up:
     assert look_up("contoso.pkgs.visualstudio.com").credential[0] == "VssSessionToken"
 
 
-def test_an_upload_gets_a_token_of_its_own_that_may_write(
+def test_upload_gets_a_separate_token_with_write_scope(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms
 ) -> None:
     azure = cloud.azure
@@ -176,7 +176,7 @@ def test_service_principal_token_is_renewed_at_expiry(cloud: PracticeCloud, look
     assert len(cloud.log.requests(host="imds")) == 2
 
 
-def test_a_login_that_was_mended_works_in_the_same_process(
+def test_repaired_login_works_in_the_same_process(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, tmp_path
 ) -> None:
     fake_programs.az(az_not_logged_in())

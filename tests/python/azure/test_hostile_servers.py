@@ -198,7 +198,7 @@ def test_a_page_with_200_in_place_of_the_feed_gets_no_bearer(cloud: PracticeClou
     assert cloud.log.bearers() == []
 
 
-def test_what_breaks_once_is_asked_again(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_transient_failure_is_retried(cloud: PracticeCloud, look_up: Lookups) -> None:
     targets = Targets(cloud)
     passing = [fault for fault, passes in BROKEN if passes]
     for fault in passing:

@@ -22,7 +22,7 @@ BARE = [
 ]
 
 
-def test_a_bare_host_without_an_organisation_is_a_quiet_none(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_bare_host_without_an_organisation_is_silently_none(cloud: PracticeCloud, look_up: Lookups) -> None:
     answers = look_up.all([LookUp(service) for service in BARE], RINGBEARER_STRICT="1", **{TOKEN: "token"})
     assert [answer.credential for answer in answers] == [None] * len(BARE)
     assert [answer.warnings for answer in answers] == [[]] * len(BARE)
@@ -62,7 +62,7 @@ def test_public_feed_reveals_its_tenant_for_a_missing_package(
         assert [request.status for request in cloud.log.requests(method="GET")] == [200, 401]
 
 
-def test_a_public_feed_of_which_nothing_is_known_is_a_quiet_none(
+def test_public_feed_of_an_unknown_tenant_is_silently_none(
     cloud: PracticeCloud, look_up: Lookups, user_token: str
 ) -> None:
     feed = cloud.azure.contoso.feed("open", public=True)

@@ -74,7 +74,7 @@ def test_a_secret_and_an_application_are_each_missed_by_name(look_up: Lookups) -
         ("53003", "Conditional Access"),
     ],
 )
-def test_a_refusal_of_entra_is_quoted_with_what_to_do(
+def test_entra_refusal_is_quoted_with_advice(
     cloud: PracticeCloud, look_up: Lookups, application: Application, code: str, told: str
 ) -> None:
     variables = with_secret(application)
@@ -104,7 +104,7 @@ def test_a_passing_failure_of_entra_is_tried_again(
     assert [request.status for request in cloud.log.requests(LOGIN)] == [503, "reset", 200]
 
 
-def test_a_sign_in_page_from_the_token_endpoint_is_no_token(
+def test_sign_in_page_from_the_token_endpoint_is_rejected(
     cloud: PracticeCloud, look_up: Lookups, application: Application
 ) -> None:
     cloud.faults.add(faults.html(200), host=LOGIN, times=1)
@@ -136,7 +136,7 @@ def test_the_tenant_of_the_environment_beats_that_of_the_feed(cloud: PracticeClo
         assert (tokens.read(answer.credential[1]) or {})["tid"] == elsewhere.id
 
 
-def test_a_tenant_that_is_no_tenant_goes_into_no_address(
+def test_invalid_tenant_is_never_part_of_a_url(
     cloud: PracticeCloud, look_up: Lookups, application: Application
 ) -> None:
     names = ["../common", "a/b", "a?b", "a#b", "@evil.example", "--help", "a b"]

@@ -74,7 +74,7 @@ def test_a_login_that_entra_refuses_is_explained(
     ],
     ids=["az login", "with noise", "az account set"],
 )
-def test_az_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, commands: Commands, stderr: str) -> None:
+def test_az_without_login_reports_the_command_to_run(cloud: PracticeCloud, commands: Commands, stderr: str) -> None:
     commands.script("azure_cli", Answer(stderr=stderr, code=1))
     answer = commands.ask("azure_cli")
     assert answer.credential is None
@@ -133,7 +133,7 @@ def test_azd_is_asked_without_prompts_for_the_tenant_of_the_feed(
     assert call.option("--tenant-id") == cloud.azure.tenant.id
 
 
-def test_azd_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, commands: Commands) -> None:
+def test_azd_without_login_reports_the_command_to_run(cloud: PracticeCloud, commands: Commands) -> None:
     commands.script("azd", azd_not_logged_in())
     answer = commands.ask("azd")
     assert answer.credential is None
@@ -141,7 +141,7 @@ def test_azd_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, comman
     assert f"`azd auth login --tenant-id {cloud.azure.tenant}`" in answer.warning
 
 
-def test_the_object_of_azd_is_read_as_a_whole(cloud: PracticeCloud, commands: Commands, bearer: str) -> None:
+def test_azd_token_is_read_with_or_without_an_expiry(cloud: PracticeCloud, commands: Commands, bearer: str) -> None:
     for whole, serves in (
         ({"token": bearer, "expiresOn": "2099-01-01T00:00:00Z", "more": {}}, True),
         ({"token": bearer}, True),

@@ -217,7 +217,7 @@ def test_expired_bearer_is_skipped_and_a_nearly_expired_one_sent(
     assert alone.credential is None and "expired" in alone.warning
 
 
-def test_none_when_every_bearer_is_rejected_and_strict_raises(
+def test_rejected_bearers_are_none_and_strict_mode_raises(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     cloud.azure.contoso.exchange.refuse = "unauthorized"

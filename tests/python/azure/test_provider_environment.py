@@ -55,7 +55,7 @@ def test_token_file_precedes_the_two_token_variables(cloud: PracticeCloud, look_
     assert cloud.log.connections() == []
 
 
-def test_a_blank_token_is_as_good_as_none(look_up: Lookups) -> None:
+def test_blank_token_counts_as_unset(look_up: Lookups) -> None:
     (answer,) = look_up.each({TOKEN: " \n", OTHER: "", PROVIDER: "env_var"})
     assert answer.credential is None
     assert f"env_var (no {TOKEN})" in answer.warning
@@ -192,7 +192,7 @@ def test_feed_endpoints_that_are_not_json_are_never_quoted(look_up: Lookups) -> 
     assert next_one.credential == ("VssSessionToken", "personal")
 
 
-def test_endpoints_for_other_feeds_are_no_failure(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_endpoints_for_other_feeds_are_not_a_failure(cloud: PracticeCloud, look_up: Lookups) -> None:
     value = endpoints(("https://pkgs.dev.azure.com/fabrikam/_packaging/x/pypi/simple/", "p"))
     (answer,) = look_up.each({ENDPOINTS: value}, **{PROVIDER: "feed_endpoints"})
     assert answer.credential is None
@@ -217,7 +217,7 @@ def test_pat_precedes_the_pipeline_token_and_neither_is_sent(cloud: PracticeClou
     assert cloud.log.bearers() == []
 
 
-def test_neither_token_set_is_told_with_both_names(look_up: Lookups) -> None:
+def test_missing_tokens_are_reported_with_both_names(look_up: Lookups) -> None:
     (answer,) = look_up.each({}, **{PROVIDER: "pat"})
     assert answer.credential is None
     assert "AZURE_DEVOPS_EXT_PAT" in answer.warning and "SYSTEM_ACCESSTOKEN" in answer.warning

@@ -29,7 +29,7 @@ def assertion(subject: str = KUBERNETES["subject"]) -> str:
 # -- workload_identity by a file
 
 
-def test_the_assertion_of_a_file_is_read_anew_each_time(
+def test_token_file_is_read_for_each_exchange(
     cloud: PracticeCloud, look_up: Lookups, application: Application, tmp_path: Path
 ) -> None:
     application.trust(**KUBERNETES)

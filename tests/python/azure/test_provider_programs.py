@@ -71,16 +71,14 @@ def test_without_the_program_the_provider_is_not_set_up(commands: Commands, prov
 
 
 @every_program
-def test_a_file_that_may_not_be_run_is_no_program(commands: Commands, bearer: str, provider: str) -> None:
+def test_file_without_execute_permission_is_not_run(commands: Commands, bearer: str, provider: str) -> None:
     os.chmod(commands.script(provider, *token_answers(provider, bearer)), 0o644)
     assert ABSENT[provider] in commands.ask(provider).warning
     assert commands.fake_programs.invocations() == []
 
 
 @every_program
-def test_a_folder_or_a_dangling_link_of_that_name_is_no_program(
-    commands: Commands, provider: str, tmp_path: Path
-) -> None:
+def test_directory_or_dangling_link_of_that_name_is_not_run(commands: Commands, provider: str, tmp_path: Path) -> None:
     path = commands.script(provider)
     os.remove(path)
     os.mkdir(path)
@@ -100,9 +98,7 @@ def test_a_program_that_cannot_start_is_reported(commands: Commands, provider: s
 
 
 @every_program
-def test_what_is_printed_and_is_no_token_is_not_taken_for_one(
-    cloud: PracticeCloud, commands: Commands, provider: str
-) -> None:
+def test_output_that_is_not_a_token_is_rejected(cloud: PracticeCloud, commands: Commands, provider: str) -> None:
     printed = [b"", b"\n", b"\xff\xfe\x00planted", b"WARNING: planted planted\n", b'{"planted": 1}']
     if provider != "ado_auth_helper":
         # These print JSON; the helper prints the token as it is.

@@ -86,7 +86,7 @@ def test_eight_threads_share_one_failure_and_one_warning(look_up: Lookups, fake_
 # -- until its end
 
 
-def test_a_token_of_chainctl_is_got_anew_when_it_ends(
+def test_chainctl_token_is_renewed_at_expiry(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, tmp_path: Path
 ) -> None:
     first, second = cloud.chainguard.token(lifetime=4), cloud.chainguard.token()
@@ -97,7 +97,7 @@ def test_a_token_of_chainctl_is_got_anew_when_it_ends(
     assert [answer.asked != [] for answer in answers] == [True, False, True, False]
 
 
-def test_an_exchanged_token_is_got_anew_when_it_ends(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
+def test_exchanged_token_is_renewed_at_expiry(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     cloud.chainguard.lifetime = 2
     look_ups = [LookUp(INDEX), LookUp("libraries.cgr.dev"), LookUp(INDEX, pause=2)]
     found = passwords(look_up.all(look_ups, **user.with_sources("oidc")))

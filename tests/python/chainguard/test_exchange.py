@@ -75,7 +75,7 @@ def test_pip_installs_with_a_token_that_only_the_index_sees(
     assert len(cloud.log.requests(ISSUER)) == 1
 
 
-def test_the_file_is_read_anew_for_each_exchange(
+def test_token_file_is_read_for_each_exchange(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
     proofs = [cloud.chainguard.proof(*GITLAB) for _ in range(2)]
@@ -119,7 +119,7 @@ def test_dropped_connection_and_cut_response_are_retried(cloud: PracticeCloud, l
     [faults.silence(), faults.drip(), faults.status(503, {"Retry-After": "60"})],
     ids=["silent", "dripping", "asking for patience"],
 )
-def test_an_issuer_that_does_not_end_holds_nobody_up(
+def test_endless_response_of_the_issuer_is_abandoned(
     cloud: PracticeCloud, look_up: Lookups, user: User, fault: Fault
 ) -> None:
     cloud.faults.add(fault, host=ISSUER)
@@ -207,7 +207,7 @@ def test_hostile_response_is_one_clear_line_and_no_password(cloud: PracticeCloud
     assert len(cloud.log.requests()) == len(HOSTILE)
 
 
-def test_an_answer_that_is_a_list_is_no_answer(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
+def test_response_that_is_a_list_is_rejected(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     cloud.faults.add(body(b'["planted", null]'), host=ISSUER)
     assert NO_JSON in told(look_up(INDEX, **user.with_sources("oidc")))
 

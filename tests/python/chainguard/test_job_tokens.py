@@ -182,7 +182,7 @@ def test_token_file_that_is_a_token_or_relative_is_not_quoted(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs")
-def test_a_token_file_that_never_ends_holds_nobody_up(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
+def test_endless_token_file_does_not_block(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     paths = [str(tmp_path / "fifo"), "/dev/zero", "/dev/null"]
     answers = ask_each(look_up, *({IDENTITY: "i", TOKEN_FILE: path} for path in paths))

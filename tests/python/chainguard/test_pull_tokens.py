@@ -30,7 +30,7 @@ def test_pull_token_is_created_with_a_parent_as_the_last_source(
     assert arguments(fake_programs) == [AUTH_TOKEN_ARGUMENTS, AUTH_TOKEN_ARGUMENTS, ARGUMENTS]
 
 
-def test_no_pull_token_is_made_where_somebody_is_logged_in(
+def test_pull_token_is_not_created_for_a_logged_in_user(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     token = cloud.chainguard.token()
@@ -39,7 +39,7 @@ def test_no_pull_token_is_made_where_somebody_is_logged_in(
     assert arguments(fake_programs) == [AUTH_TOKEN_ARGUMENTS]
 
 
-def test_an_older_chainctl_is_asked_in_its_own_words(
+def test_older_chainctl_gets_its_own_options(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     identity, token = cloud.chainguard.pull_token()
@@ -88,7 +88,7 @@ def test_parent_without_chainctl_reports_missing_chainctl(look_up: Lookups) -> N
     ],
     ids=range(14),
 )
-def test_lines_that_say_too_little_or_too_much_are_no_pull_token(
+def test_incomplete_or_ambiguous_output_is_not_a_pull_token(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, printed: str | bytes
 ) -> None:
     tokens = {"TOKEN": cloud.chainguard.token(), "OLD": cloud.chainguard.token(lifetime=-1)}

@@ -104,7 +104,7 @@ def test_unconfigured_warning_names_host_sources_and_next_step(
     assert again.warnings == []
 
 
-def test_a_setting_that_is_empty_or_blank_is_no_setting(look_up: Lookups) -> None:
+def test_empty_or_blank_setting_counts_as_unset(look_up: Lookups) -> None:
     names = [PULL_IDENTITY, PULL_TOKEN, AUTH_TOKEN, IDENTITY, TOKEN_FILE, PARENT, CACHE]
     answers = ask_each(look_up, *(dict.fromkeys(names, value) for value in ("", " ", "\t\n")))
     assert [told(answer).count(" failed (") for answer in answers] == [1] * 3
@@ -114,7 +114,7 @@ def test_a_setting_that_is_empty_or_blank_is_no_setting(look_up: Lookups) -> Non
 # -- pull_token
 
 
-def test_half_of_a_pull_token_is_told_with_the_other_half(look_up: Lookups) -> None:
+def test_half_a_pull_token_reports_the_missing_variable(look_up: Lookups) -> None:
     cases = [{PULL_IDENTITY: "planted/name"}, {PULL_TOKEN: "planted"}]
     for answer, missing in zip(ask_each(look_up, *cases), (PULL_TOKEN, PULL_IDENTITY)):
         assert "pull_token failed (" in answer.warning and f"set {missing} too" in answer.warning
@@ -237,7 +237,7 @@ def test_unusable_cached_token_leads_to_chainctl(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs, and other permissions")
-def test_a_kept_token_that_is_no_file_does_not_hold_anybody_up(
+def test_cached_token_that_is_not_a_file_does_not_block(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
     homes = [tmp_path / name for name in ("fifo", "directory", "loop", "link")]

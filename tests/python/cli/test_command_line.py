@@ -57,7 +57,7 @@ def test_help_is_a_command_too(ringbearer: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["store"]], ids=["(none)", "store"])
-def test_without_a_command_there_is_help(ringbearer: CommandLine, words: list[str]) -> None:
+def test_help_is_shown_without_a_command(ringbearer: CommandLine, words: list[str]) -> None:
     assert ringbearer(*words).check().stdout == ringbearer(*words, "--help").check().stdout
 
 
@@ -89,7 +89,7 @@ def test_every_example_of_the_help_is_understood(ringbearer: CommandLine, words:
             assert ended.code in (0, 1, 3, 5, 127) or "`python -m ringbearer" in ended.stderr, ended
 
 
-def test_the_version_says_what_it_was_built_from(ringbearer: CommandLine, client: Client) -> None:
+def test_version_shows_commit_tls_and_platform(ringbearer: CommandLine, client: Client) -> None:
     version = client.run(["python", "-c", "import ringbearer; print(ringbearer.__version__)"], ringbearer.environment())
     locked = (ROOT / "Cargo.lock").read_text(encoding="utf-8")
     rustls, ring = (re.search(rf'name = "{name}"\nversion = "([^"]+)"', locked)[1] for name in ("rustls", "ring"))
@@ -169,7 +169,7 @@ def test_unknown_store_option_is_answered_with_the_usage(ringbearer: CommandLine
         ("status --drop-broken", "--json"),
     ],
 )
-def test_what_is_missing_or_does_not_belong_is_told(ringbearer: CommandLine, words: str, known: str) -> None:
+def test_missing_and_surplus_arguments_are_reported(ringbearer: CommandLine, words: str, known: str) -> None:
     assert_usage_error(ringbearer("store", *words.split()), "usage: ", known)
 
 
@@ -192,7 +192,7 @@ def test_argument_that_is_not_unicode_is_an_error(ringbearer: CommandLine) -> No
         assert ended.stdout == "" or words == ["doctor"], ended
 
 
-def test_what_was_typed_does_not_reach_the_terminal_raw(ringbearer: CommandLine) -> None:
+def test_arguments_are_escaped_in_messages(ringbearer: CommandLine) -> None:
     odd = "\x1b[31m"
     commands = ([], ["store"], ["store", "list"], ["help"], ["token"], ["exec"], ["setup"], ["setup", "uv"])
     for words in (*commands, ["completions"], ["exec", "--"], ["exec", "URL", "--variable"], ["doctor", "a"]):

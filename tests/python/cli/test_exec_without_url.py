@@ -88,9 +88,7 @@ def test_without_an_index_it_asks_for_one(ringbearer: CommandLine, run: Run) -> 
     ringbearer.assert_nobody_was_asked()
 
 
-def test_of_several_indexes_it_takes_none_and_lists_them(
-    ringbearer: CommandLine, run: Run, cloud: PracticeCloud
-) -> None:
+def test_several_indexes_are_listed_and_none_is_used(ringbearer: CommandLine, run: Run, cloud: PracticeCloud) -> None:
     first, second = cloud.azure.project_feed.url(), cloud.chainguard.python.url
     ended = run(PIP_INDEX_URL=first.replace("//", "//somebody:s3cr3t@"), UV_INDEX=second, UV_DEFAULT_INDEX=FOREIGN)
     assert_complaint(ended, "which index?", first, second, "ringbearer exec URL -- COMMAND", code=2)
@@ -112,7 +110,7 @@ def test_project_in_working_directory_does_not_choose_the_token(
     assert ended.stdout == ringbearer.token + "\n"
 
 
-def test_files_that_pip_and_uv_are_told_not_to_read_do_not_count(ringbearer: CommandLine, run: Run, home: Path) -> None:
+def test_files_that_pip_and_uv_must_not_read_are_ignored(ringbearer: CommandLine, run: Run, home: Path) -> None:
     write(home / ".config/pip/pip.conf", f"[global]\nindex-url = {ringbearer.url}\n")
     write(home / ".config/uv/uv.toml", f'[[index]]\nurl = "{ringbearer.url}"\n')
     ended = run(PIP_CONFIG_FILE="/dev/null", UV_NO_CONFIG="1")
@@ -123,7 +121,7 @@ def test_files_that_pip_and_uv_are_told_not_to_read_do_not_count(ringbearer: Com
     assert ended.stdout == ringbearer.token + "\n"
 
 
-def test_files_that_are_broken_are_none(ringbearer: CommandLine, run: Run, home: Path) -> None:
+def test_broken_files_are_ignored(ringbearer: CommandLine, run: Run, home: Path) -> None:
     write(home / ".config/uv/uv.toml", '[[index]]\nurl = "')
     (home / ".config/pip/pip.conf").mkdir(parents=True)
     assert_complaint(run(), "which index?", code=2)

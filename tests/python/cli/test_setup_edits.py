@@ -186,7 +186,7 @@ def test_edit_keeps_existing_text_and_is_idempotent(setup: Setup, tool: str, wha
 
 
 @pytest.mark.parametrize(("tool", "what"), each(REFUSED))
-def test_where_it_cannot_be_done_it_is_said_and_the_file_stays(setup: Setup, tool: str, what: str) -> None:
+def test_impossible_edit_is_refused_and_the_file_is_unchanged(setup: Setup, tool: str, what: str) -> None:
     before, reason = REFUSED[tool][what]
     setup(tool, before).assert_refused(reason)
 
@@ -199,7 +199,7 @@ def test_missing_file_gets_exactly_the_printed_settings(setup: Setup, tool: str)
 
 
 @pytest.mark.parametrize("tool", list(FILES))
-def test_new_lines_end_as_those_of_the_file(setup: Setup, tool: str) -> None:
+def test_new_lines_have_the_line_endings_of_the_file(setup: Setup, tool: str) -> None:
     begin = {"uv": PROJECT, "poetry": PROJECT, "pip": "[global]\n", "tox": "[tox]\n[testenv]\n"}[tool]
     content = begin.replace("\n", "\r\n").encode()
     change = setup(tool, content).assert_made()

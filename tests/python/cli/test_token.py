@@ -100,7 +100,7 @@ def test_output_file_that_others_can_read_is_replaced(ringbearer: CommandLine, f
 
 
 @where_files_have_modes
-def test_another_name_of_the_same_file_keeps_what_was_there(ringbearer: CommandLine, folder: Path) -> None:
+def test_hard_link_of_the_output_file_keeps_its_content(ringbearer: CommandLine, folder: Path) -> None:
     path, other = folder / "token", folder / "other"
     path.write_text("old")
     os.link(path, other)
@@ -109,7 +109,7 @@ def test_another_name_of_the_same_file_keeps_what_was_there(ringbearer: CommandL
 
 
 @where_files_have_modes
-def test_a_link_stays_one_and_leads_to_the_token(ringbearer: CommandLine, folder: Path) -> None:
+def test_symlink_is_kept_and_leads_to_the_token(ringbearer: CommandLine, folder: Path) -> None:
     target, link = folder / "target", folder / "link"
     target.write_text("old")
     target.chmod(0o644)
@@ -120,7 +120,7 @@ def test_a_link_stays_one_and_leads_to_the_token(ringbearer: CommandLine, folder
 
 
 @where_files_have_modes
-def test_what_is_no_file_is_left_alone(ringbearer: CommandLine, folder: Path) -> None:
+def test_anything_but_a_regular_file_is_refused(ringbearer: CommandLine, folder: Path) -> None:
     os.mkfifo(folder / "fifo")
     (folder / "directory").mkdir()
     (folder / "nowhere").symlink_to("not-there")
@@ -213,9 +213,7 @@ def test_without_a_token_it_fails_and_touches_no_file(
         "",
     ],
 )
-def test_where_no_token_may_go_none_is_asked_for(
-    ringbearer: CommandLine, azure: Registry, folder: Path, url: str
-) -> None:
+def test_refused_output_file_costs_no_sign_in(ringbearer: CommandLine, azure: Registry, folder: Path, url: str) -> None:
     path = folder / "token"
     assert_complaint(ringbearer("token", url, "--output-file", path), "no index that ringbearer serves over https")
     ringbearer.assert_nobody_was_asked()
@@ -232,7 +230,7 @@ def test_a_password_in_the_url_is_not_shown(ringbearer: CommandLine) -> None:
 @pytest.mark.parametrize(
     "words", ["", "URL URL", "URL --json", "URL --output-file", "--output-file token", "URL --write"]
 )
-def test_wrong_words_are_met_with_the_usage(ringbearer: CommandLine, words: str) -> None:
+def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, words: str) -> None:
     ended = ringbearer.with_token("token", *(ringbearer.url if word == "URL" else word for word in words.split()))
     assert_complaint(ended, "usage: ringbearer token URL", code=2)
     ringbearer.assert_nobody_was_asked()

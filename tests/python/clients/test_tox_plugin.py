@@ -63,9 +63,7 @@ def test_tox_installs_dependencies_and_in_commands_repeatedly(
     assert "Keyring is skipped" not in first.output + second.output
 
 
-def test_without_the_plugin_an_environment_is_as_tox_makes_it(
-    project: ToxProject, menda: Menda, cloud: PracticeCloud
-) -> None:
+def test_environment_without_the_plugin_is_unchanged(project: ToxProject, menda: Menda, cloud: PracticeCloud) -> None:
     lines = ["ringbearer = false", "[testenv:install]", "deps = greetings", "[testenv:look]"]
     project.configure(*lines, f"commands = {project.look}", core=("no_package = true", "env_list = install, look"))
     assert project.run().code != 0
@@ -86,7 +84,7 @@ def test_environments_that_run_at_the_same_time_all_install(project: ToxProject,
     menda.assert_made(3)
 
 
-def test_a_package_is_built_with_what_the_private_index_has(
+def test_package_is_built_with_requirements_of_the_private_index(
     project: ToxProject, menda: Menda, cloud: PracticeCloud
 ) -> None:
     # The build has an environment of its own, whose section is not [testenv].
@@ -151,7 +149,7 @@ def test_environment_without_room_for_the_keyring_still_runs(project: ToxProject
     assert project.found()["keyring"] is None
 
 
-def test_every_module_can_be_imported_where_there_is_no_tox(client: Client, cloud: PracticeCloud, home: Path) -> None:
+def test_modules_can_be_imported_without_tox(client: Client, cloud: PracticeCloud, home: Path) -> None:
     ended = client.run(["python", "-c", IMPORT_ALL], cloud.environment(home)).check()
     assert ended.stdout == ended.stderr == ""
     listed = client.run(["keyring", "--list-backends"], cloud.environment(home)).check()
@@ -159,6 +157,6 @@ def test_every_module_can_be_imported_where_there_is_no_tox(client: Client, clou
     assert listed.stderr == ""
 
 
-def test_tox_3_runs_as_if_there_was_no_plugin(tox_3: Client, cloud: PracticeCloud, home: Path) -> None:
+def test_tox_3_ignores_the_plugin(tox_3: Client, cloud: PracticeCloud, home: Path) -> None:
     ended = tox_3.run(["tox", "--version"], cloud.environment(home)).check()
     assert ended.stdout.startswith("3.") and ended.stderr == ""

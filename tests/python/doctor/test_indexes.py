@@ -135,7 +135,7 @@ def test_one_index_without_a_credential_is_enough_to_fail(
     doctor.assert_shows("one-of-two", path=[native.bin, tool.bin], UV_INDEX=indexes, **SET_UP)
 
 
-def test_nobody_is_set_up_with_an_index(cloud: PracticeCloud, doctor: Doctor, native: Client, tool: Client) -> None:
+def test_no_tool_has_an_index(cloud: PracticeCloud, doctor: Doctor, native: Client, tool: Client) -> None:
     path = [native.bin, tool.bin]
     doctor.assert_shows("no-index", path=path, UV_INDEX="https://registry.example/simple/", **SET_UP)
     assert cloud.log.requests(method="CONNECT") == []
@@ -193,7 +193,7 @@ def test_a_file_that_cannot_be_read_is_passed_over(
     assert (found.titles, found.code) == ([cloud.azure.feed.url()], 0)
 
 
-def test_what_is_no_file_is_passed_over_at_once(
+def test_settings_that_are_not_a_file_are_skipped_at_once(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client, client: Client, project: Path
 ) -> None:
     settings = doctor.home / ".config"

@@ -76,7 +76,7 @@ def test_wrong_arguments_have_their_own_line_and_exit_code(doctor: Doctor, progr
 
 
 @pytest.mark.parametrize("well", [True, False], ids=["well", "not logged in"])
-def test_programs_are_told_what_people_are_told(
+def test_json_has_the_same_findings_as_the_text(
     cloud: PracticeCloud,
     doctor: Doctor,
     azure_user: AzureUser,
@@ -118,9 +118,7 @@ def test_the_document_has_the_facts(cloud: PracticeCloud, doctor: Doctor, client
     assert section["credential"]["expires"].endswith("Z")
 
 
-def test_the_document_is_ascii_and_tells_names_whole(
-    cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser
-) -> None:
+def test_json_is_ascii_and_has_full_names(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     folder = write(doctor.home / "größe \u202e" / "uv.toml", uv_index(cloud.azure.feed.url(), "Smeagol")).parent
     ended = doctor("--json", directory=folder)
     assert ended.raw_stdout.isascii()

@@ -140,7 +140,7 @@ def environment_of_uv(doctor: Doctor, tool: Client, folder: Path) -> Path:
     return folder / "bin"
 
 
-def test_a_keyring_beside_pip_is_one_that_pip_does_not_run(
+def test_keyring_beside_pip_is_not_run_by_pip(
     doctor: Doctor, native: Client, tool: Client, tmp_path: Path, agree: Callable[..., None]
 ) -> None:
     # It looks for a command outside its own environment, where it would import it.

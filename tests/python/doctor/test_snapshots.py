@@ -41,7 +41,7 @@ def test_a_difference_fails_and_is_shown_line_by_line() -> None:
     assert "RINGBEARER_UPDATE_SNAPSHOTS=1" in str(failure.value)
 
 
-def test_a_snapshot_that_is_not_there_fails() -> None:
+def test_missing_snapshot_fails() -> None:
     with pytest.raises(pytest.fail.Exception):
         assert_snapshot("of-nobody", "text\n", update=False)
     assert not path_of("of-nobody").exists()

@@ -56,7 +56,7 @@ def test_the_store_is_damaged(doctor: Doctor, stored: KnownStore) -> None:
     doctor.assert_shows("store-damaged", INDEX, SSH_AUTH_SOCK=stored.socket)
 
 
-def test_a_locked_store_is_told_of_although_the_index_needs_none(
+def test_locked_store_is_reported_for_an_index_too(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, stored: KnownStore, other_agent: Agent
 ) -> None:
     socket = other_agent.socket

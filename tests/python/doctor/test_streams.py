@@ -59,7 +59,7 @@ def code_of_ctrl_c(program: str) -> int:
 
 
 @with_each_program
-def test_the_steps_before_a_slow_one_are_there_while_it_lasts(
+def test_finished_steps_are_shown_during_a_slow_one(
     cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms, program: str
 ) -> None:
     fake_programs.az(Answer(hang=True))
@@ -97,7 +97,7 @@ def test_a_slow_step_has_its_time(cloud: PracticeCloud, doctor: Doctor, fake_pro
 
 
 @with_each_program
-def test_a_reader_who_has_seen_enough_makes_no_noise(
+def test_closed_pipe_ends_silently(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client, tool: Client, program: str
 ) -> None:
     for words in ([], ["--json"]):
@@ -109,7 +109,7 @@ def test_a_reader_who_has_seen_enough_makes_no_noise(
 
 
 @with_each_program
-def test_closed_streams_are_no_reason_to_fail_loudly(
+def test_closed_streams_cause_no_error_message(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, program: str
 ) -> None:
     client, command = doctor.programs[program]

@@ -38,7 +38,7 @@ def path(native: Client, tool: Client) -> list[str]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_terminal_has_colours_and_the_same_words(
+def test_terminal_output_has_colours_and_the_same_text(
     cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms, path: list[str], program: str
 ) -> None:
     fake_programs.az(az_not_logged_in())
@@ -63,7 +63,7 @@ def test_a_terminal_has_colours_and_the_same_words(
     "variables", [{"NO_COLOR": "1"}, {"NO_COLOR": "0"}, {"TERM": "dumb"}], ids=["NO_COLOR", "NO_COLOR=0", "dumb"]
 )
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_there_are_no_escape_sequences_for_those_who_want_none(
+def test_escape_sequences_can_be_disabled(
     cloud: PracticeCloud,
     doctor: Doctor,
     azure_user: AzureUser,
@@ -75,7 +75,7 @@ def test_there_are_no_escape_sequences_for_those_who_want_none(
     assert "FAIL  uv" in shown.text and "\x1b" not in shown.text
 
 
-def test_an_empty_no_color_is_none(
+def test_empty_no_color_counts_as_unset(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, path: list[str]
 ) -> None:
     assert GREEN in on_terminal(doctor, cloud.azure.feed.url(), path=path, NO_COLOR="").text

@@ -33,7 +33,7 @@ print("parent", keyring.get_credential(feed, None).password == mine, flush=True)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.parametrize("kind", ["fork", "multiprocessing"])
-def test_a_forked_child_asks_for_itself_and_disturbs_nobody(
+def test_forked_child_looks_up_on_its_own(
     cloud: PracticeCloud, client: Client, fake_programs: FakePrograms, home, kind: str
 ) -> None:
     fake_programs.az(*az_token(cloud.azure.directory.user_token(cloud.azure.user)))

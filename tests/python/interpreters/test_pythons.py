@@ -20,7 +20,7 @@ from lab.store import StoreUser
 with_each_python = pytest.mark.parametrize("python", pythons(), ids=lambda python: python.name)
 
 
-def test_there_is_a_python_to_try() -> None:
+def test_at_least_one_python_is_tested() -> None:
     tried = [python.name for python in pythons()]
     assert tried
     if len(tried) < 2:

@@ -118,7 +118,7 @@ def test_abandoned_subinterpreter_does_not_block_exit(cloud: PracticeCloud, on: 
 
 
 @with_each_python
-def test_one_that_ends_leaves_the_look_ups_of_the_others_alone(cloud: PracticeCloud, on: Client, home: Path) -> None:
+def test_ended_subinterpreter_leaves_other_look_ups_running(cloud: PracticeCloud, on: Client, home: Path) -> None:
     url = cloud.azure.feed.url()
     cloud.faults.add(faults.latency(1.5), times=1)
     bearer = cloud.azure.directory.user_token(cloud.azure.user)

@@ -50,7 +50,7 @@ def test_oldest_keyring_raises_when_nothing_can_store(cloud: PracticeCloud, olde
 
 
 @pytest.mark.parametrize("options", [["-W", "error"], ["-OO"], ["-I"]], ids=["-W error", "-OO", "-I"])
-def test_the_backends_are_found_whatever_python_is_told(
+def test_backends_are_found_under_every_python_option(
     cloud: PracticeCloud, client: Client, home: Path, options: list[str]
 ) -> None:
     found = listing(client, cloud.environment(home, SSH_AUTH_SOCK="/nowhere"), *options)
@@ -101,7 +101,7 @@ def test_changing_agent_variable_does_not_break_the_chain(cloud: PracticeCloud, 
     assert ended.stderr == ""
 
 
-def test_a_registry_that_fails_leaves_the_others_alone(
+def test_failing_registry_does_not_affect_the_others(
     cloud: PracticeCloud, client: Client, home: Path, registries: dict[str, Registry]
 ) -> None:
     program = """

@@ -83,7 +83,7 @@ def test_a_miss_is_an_empty_stdout_and_exit_code_1(
     "service",
     ["https://registry.example/simple/", "pkgs.dev.azure.com", "https://pkgs.dev.azure.com.evil.example/contoso/"],
 )
-def test_what_is_no_feed_is_a_silent_miss_without_a_request(
+def test_foreign_service_is_a_silent_miss_without_a_request(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser, service: str
 ) -> None:
     ended = client.run(["keyring", *AS_JSON, "get", service, USER], azure_user.environment())

@@ -57,9 +57,7 @@ def test_foreign_or_malformed_service_is_none_in_microseconds(
 
 
 @pytest.mark.skipif(strace.MISSING is not None, reason=f"nothing else sees system calls: {strace.MISSING}")
-def test_nothing_outside_is_looked_at_for_what_is_foreign(
-    client: Client, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_foreign_service_causes_no_system_call(client: Client, environment: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = [shutil.which("strace"), "-f", "-qq", "-o", log, client.python, _PROGRAM, "traced", _ARGUMENTS]
     client.run(command, environment).check()

@@ -96,7 +96,7 @@ def test_other_backends_raise_if_the_last_one_is_left_out(write) -> None:
 
 @where_keyring_has_no_store
 @pytest.mark.parametrize("words", [["set"], ["del"]], ids=["set", "del"])
-def test_the_command_fails_aloud_and_says_what_to_do(
+def test_command_fails_with_advice_without_a_store(
     cloud: PracticeCloud, client: Client, home: Path, words: list[str]
 ) -> None:
     for service in (cloud.chainguard.python.url, "svc"):

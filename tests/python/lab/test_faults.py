@@ -61,7 +61,7 @@ def test_bodies_that_are_too_large_never_end_or_break_off(cloud: PracticeCloud, 
     assert b"Access Denied" in browser.open(cloud.azure.feed.url()).read()
 
 
-def test_a_page_can_come_where_data_was_expected(cloud: PracticeCloud, browser: Browser) -> None:
+def test_html_page_can_replace_json(cloud: PracticeCloud, browser: Browser) -> None:
     rule = cloud.faults.add(faults.html(203))
     answer = browser.open(cloud.azure.feed.url())
     assert (answer.status, b"Sign in" in answer.read()) == (203, True)

@@ -57,7 +57,7 @@ def test_an_endpoint_with_a_secret_gives_nothing_without_it(cloud: PracticeCloud
     assert ask_identity(url.replace("2017-09-01", "2019-08-01"), {"secret": learning["MSI_SECRET"]})[0] == 400
 
 
-def test_arc_gives_a_token_for_what_its_key_file_holds(cloud: PracticeCloud, identity: Application) -> None:
+def test_arc_gives_a_token_for_the_content_of_its_key_file(cloud: PracticeCloud, identity: Application) -> None:
     url = cloud.metadata.arc.variables["IDENTITY_ENDPOINT"] + QUERY.format("2020-06-01")
     status, answer = ask_identity(url, METADATA)
     key_file = Path(answer.headers["WWW-Authenticate"].partition("realm=")[2])

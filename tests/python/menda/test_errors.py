@@ -134,7 +134,7 @@ def test_failure_without_strict_mode_is_one_warning(cloud: PracticeCloud, look_u
     assert cloud.log.requests() == []
 
 
-def test_a_fault_is_told_once_however_often_it_is_met(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
+def test_repeated_failure_warns_once(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     cloud.menda.write_profile(home, profile())
     look_ups = [LookUp(INDEX), LookUp(INDEX, "aws", "get_password"), LookUp(REGISTRY_HOST), LookUp(INDEX + "x/")]
     # Another identity: what failed is not remembered, and fails anew.
@@ -166,7 +166,7 @@ CODES = [300, 304, 400, 401, 402, 403, 404, 405, 409, 410, 418, 429, 451, 500, 5
 
 
 @pytest.mark.parametrize("endpoint", ["oauth2/token", "registry/token"])
-def test_a_refusal_has_the_status_and_the_words_of_the_service(
+def test_refusal_has_status_and_message_of_the_service(
     cloud: PracticeCloud, client: Client, look_up: Lookups, home: Path, endpoint: str
 ) -> None:
     machines = Machines(cloud, look_up)

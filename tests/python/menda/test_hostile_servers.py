@@ -88,7 +88,7 @@ def test_no_redirect_is_followed_and_nothing_is_sent_on(cloud: PracticeCloud, lo
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_an_answer_that_is_none_is_one_warning(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
+def test_unusable_response_is_one_warning(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
     machines = Machines(cloud, look_up)
     for fault, _ in BROKEN.values():
         machines.add(**{endpoint: fault})
@@ -104,7 +104,7 @@ def test_an_answer_that_is_none_is_one_warning(cloud: PracticeCloud, look_up: Lo
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_strict_raises_one_kind_of_error_whatever_answer_is_none(
+def test_strict_mode_raises_one_type_for_unusable_responses(
     cloud: PracticeCloud, look_up: Lookups, endpoint: str
 ) -> None:
     machines = Machines(cloud, look_up)
@@ -117,7 +117,7 @@ def test_strict_raises_one_kind_of_error_whatever_answer_is_none(
     assert [one.error.message for one in answers if API not in one.error.message or "\n" in one.error.message] == []
 
 
-def test_a_token_that_no_header_can_carry_is_no_token(cloud: PracticeCloud, look_up: Lookups, home: object) -> None:
+def test_token_unfit_for_a_header_is_rejected(cloud: PracticeCloud, look_up: Lookups, home: object) -> None:
     machines = Machines(cloud, look_up)
     odd = ["t\u00f6ken", "\u202etoken", "\U0001f511", "to\u200bken"]
     for token in odd:
@@ -134,7 +134,7 @@ def test_a_token_that_no_header_can_carry_is_no_token(cloud: PracticeCloud, look
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_what_breaks_once_is_asked_again(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
+def test_transient_failure_is_retried(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
     machines = Machines(cloud, look_up)
     for fault, passes in BROKEN.values():
         if passes:
@@ -174,9 +174,7 @@ def test_service_message_is_one_line_without_control_characters(cloud: PracticeC
 
 
 @pytest.mark.parametrize("kind", ["distrust", "expire", "misname"])
-def test_a_host_whose_certificate_cannot_be_trusted_gets_nothing(
-    cloud: PracticeCloud, look_up: Lookups, kind: str
-) -> None:
+def test_host_with_untrusted_certificate_gets_nothing(cloud: PracticeCloud, look_up: Lookups, kind: str) -> None:
     getattr(cloud, kind)(API)
     answer = look_up(INDEX, **cloud.menda.variables)
     assert answer.credential is None

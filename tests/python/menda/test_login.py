@@ -25,7 +25,7 @@ def ask_profiles(look_up: Lookups, names: list[str], **variables: str) -> list[A
     return look_up.all([LookUp(INDEX, environment={"MENDA_PROFILE_ID": name}) for name in names], **variables)
 
 
-def test_who_is_logged_in_needs_one_request_and_no_secret(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
+def test_logged_in_user_needs_one_request_and_no_secret(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     cloud.menda.write_profile(home, profile())
     login = cloud.menda.log_in()
     cloud.menda.write_login(home, login)

@@ -131,7 +131,7 @@ def test_a_sign_in_that_fails_prints_no_answer_in_any_mode(
 
 
 @pytest.mark.parametrize("debug", ["0", "1"])
-def test_what_is_no_index_is_a_miss_for_every_call(
+def test_foreign_url_is_a_miss_for_every_call(
     cloud: PracticeCloud, fake_programs: FakePrograms, home: Path, native: Client, debug: str
 ) -> None:
     registry = Foreign(cloud, fake_programs, home)
@@ -145,7 +145,7 @@ def test_what_is_no_index_is_a_miss_for_every_call(
     assert fake_programs.invocations() == []
 
 
-def test_a_program_that_hangs_is_given_up_in_time_and_ended(
+def test_hanging_program_is_killed_at_the_deadline(
     cloud: PracticeCloud, fake_programs: FakePrograms, home: Path, keyring: Keyring
 ) -> None:
     fake_programs.az(Answer(hang="child"))
@@ -155,7 +155,7 @@ def test_a_program_that_hangs_is_given_up_in_time_and_ended(
     assert fake_programs.running() == []
 
 
-def test_a_service_that_falls_silent_is_given_up_in_time(
+def test_silent_service_is_abandoned_at_the_deadline(
     cloud: PracticeCloud, fake_programs: FakePrograms, home: Path, keyring: Keyring
 ) -> None:
     cloud.faults.add(faults.silence(), host="vssps.dev.azure.com")

@@ -106,7 +106,7 @@ def test_chosen_no_store_backend_is_a_miss_or_an_error(choose: Chooser, fake_pro
 
 
 @in_every_way
-def test_a_choice_of_keyrings_own_chainer_is_no_choice(choose: Chooser, fake_programs: FakePrograms) -> None:
+def test_chosen_chainer_counts_as_no_choice(choose: Chooser, fake_programs: FakePrograms) -> None:
     assert choose(CHAINER, "get", choose.url, "frodo").stdout == PAT + "\n"
     assert fake_programs.invocations() == []
     assert choose(CHAINER, "get", "registry.example", "frodo").stdout == "asked\n"
@@ -174,7 +174,7 @@ def test_the_file_is_read_as_keyring_reads_it(
 
 
 @pytest.mark.parametrize("content", [b"\x00\xff[[=\n", b"[x]\na=b\n", b"[backend]\nx=y\n", b""])
-def test_a_file_without_a_choice_in_it_makes_none(keyring: NativeKeyring, content: bytes) -> None:
+def test_file_without_a_backend_chooses_nothing(keyring: NativeKeyring, content: bytes) -> None:
     file = Path(str(keyring.home)) / ".config" / "python_keyring" / "keyringrc.cfg"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)

@@ -153,13 +153,13 @@ def test_next_keyring_has_the_same_streams_signals_and_files(
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 42, 126, 127, 128, 255])
-def test_the_exit_code_of_the_next_keyring_comes_back(keyring: NativeKeyring, tmp_path: Path, code: int) -> None:
+def test_exit_code_of_the_next_keyring_is_returned(keyring: NativeKeyring, tmp_path: Path, code: int) -> None:
     keyring.behind = [keyring_script(tmp_path / "behind", f"exit {code}")]
     assert what_it_says(keyring("get", "registry.example", "frodo")) == (code, "", "")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL", "SIGSEGV", "SIGHUP", "SIGPIPE"])
-def test_the_signal_that_ends_the_next_keyring_comes_back(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
+def test_signal_that_ends_the_next_keyring_is_returned(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
     keyring.behind = [keyring_script(tmp_path / "behind", f"kill -{name[3:]} $$", "sleep 5")]
     ended = keyring("set", "registry.example", "frodo", stdin="the-password")
     assert (ended.code, ended.stdout) == (-getattr(signal, name), "")
@@ -178,7 +178,7 @@ def test_a_signal_that_the_next_keyring_handles_reaches_it(
         assert process.returncode == 9
 
 
-def test_what_is_no_program_is_passed_over(keyring: NativeKeyring, fake_programs: FakePrograms, tmp_path: Path) -> None:
+def test_non_executable_keyring_is_skipped(keyring: NativeKeyring, fake_programs: FakePrograms, tmp_path: Path) -> None:
     fake_programs.program("keyring", Answer("answer\n"))
     for name in ("folder", "dangling", "forbidden"):
         (tmp_path / name).mkdir()
@@ -219,7 +219,7 @@ def test_a_next_keyring_that_cannot_list_its_backends_is_named(
     assert str(tmp_path / "behind" / "keyring") in ended.stderr
 
 
-def test_with_all_steps_told_it_says_which_keyring_takes_over(keyring: NativeKeyring, tmp_path: Path) -> None:
+def test_debug_log_names_the_next_keyring(keyring: NativeKeyring, tmp_path: Path) -> None:
     keyring.behind = [keyring_script(tmp_path / "behind", "echo answer")]
     told = f"{tmp_path / 'behind' / 'keyring'} takes over".encode()
     environment, words = keyring.environment(RINGBEARER_DEBUG="1"), ["keyring", "get", "registry.example", "frodo"]

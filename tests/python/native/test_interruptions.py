@@ -81,7 +81,7 @@ def test_a_signal_ends_the_wait_for_a_silent_server(
     assert interrupted(process, number, SOON) == (-number, b"", b"")
 
 
-def test_a_signal_is_no_reason_to_ask_another_keyring(
+def test_signal_does_not_lead_to_another_keyring(
     cloud: PracticeCloud, native: Client, azure_user: AzureUser, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(Answer(hang=True))

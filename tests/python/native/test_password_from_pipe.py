@@ -59,13 +59,13 @@ def piping(request: pytest.FixtureRequest, cloud: PracticeCloud, store: StoreUse
     return Piping(store, request.getfixturevalue(fixture), name, environment)
 
 
-def test_keyring_itself_makes_these_passwords_of_these_pipes(store: StoreUser) -> None:
+def test_keyring_reads_these_passwords_from_these_pipes(store: StoreUser) -> None:
     for piped in [*[one for one in PIPED if b"\r" in one], *list(PIPED)[-4:]]:
         store.command("keyring", "-b", RINGBEARER, "set", *NAMES, stdin=piped).check()
         assert store.get(*NAMES) == PIPED[piped], piped[:50]
 
 
-def test_what_is_piped_in_is_stored_without_one_line_end(piping: Piping) -> None:
+def test_piped_password_is_stored_without_one_newline(piping: Piping) -> None:
     for number, piped in enumerate(PIPED):
         ended = piping(piped, str(number))
         assert (ended.code, ended.output) == (0, ""), (piped[:50], ended)

@@ -66,7 +66,7 @@ def typist(request: pytest.FixtureRequest, cloud: PracticeCloud, store: StoreUse
     return Typist(store, request.getfixturevalue(fixture).program(name), environment)
 
 
-def test_what_is_typed_is_stored_and_never_shown(typist: Typist) -> None:
+def test_typed_password_is_stored_and_never_shown(typist: Typist) -> None:
     for keys, password in KEYS.items():
         keyboard = typist.begin()
         keyboard.type(keys)

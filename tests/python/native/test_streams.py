@@ -57,7 +57,7 @@ def served(cloud: PracticeCloud) -> list[str]:
 # -- standard output and standard error
 
 
-def test_a_reader_that_has_gone_is_no_trouble(program: Program, served: list[str]) -> None:
+def test_closed_stdout_pipe_is_not_an_error(program: Program, served: list[str]) -> None:
     for words in (served, ["get", *NAMES], ["--mode=creds", "--output=json", *served], ["get", "--help"]):
         reader, writer = os.pipe()
         os.close(reader)
@@ -73,7 +73,7 @@ def test_a_reader_that_has_gone_is_no_trouble(program: Program, served: list[str
         assert process.returncode == 0
 
 
-def test_a_listener_that_has_gone_is_no_trouble(
+def test_closed_stderr_pipe_is_not_an_error(
     program: Program, served: list[str], fake_programs: FakePrograms, store: StoreUser
 ) -> None:
     fake_programs.az(az_not_logged_in())
@@ -118,7 +118,7 @@ def test_without_standard_input_nothing_is_stored(program: Program, store: Store
 
 
 @pytest.mark.skipif(strace.MISSING is not None, reason=str(strace.MISSING))
-def test_an_answer_that_nobody_wants_goes_nowhere(
+def test_answer_with_closed_stdout_goes_nowhere(
     program: Program, cloud: PracticeCloud, azure_user: AzureUser, tmp_path: Path
 ) -> None:
     # What is opened next has the number of a stream that is closed: a file, or a connection to a proxy.
@@ -170,7 +170,7 @@ def test_names_that_are_not_unicode_are_nobodys_and_harm_nothing(program: Progra
     assert program("get", *NAMES).stdout == "the-password\n"
 
 
-def test_enormous_arguments_are_nobodys_and_told_of_in_short(program: Program, served: list[str]) -> None:
+def test_enormous_arguments_are_a_miss_and_shortened_in_messages(program: Program, served: list[str]) -> None:
     long = "x" * 100_000
     url = f"https://pkgs.dev.azure.com/{long}/_packaging/tools/pypi/simple/"
     for words in (["get", long, "frodo"], ["get", NAMES[0], long], ["get", url, "frodo"], ["get", long, long]):
@@ -194,7 +194,7 @@ def test_empty_names_are_names(program: Program, store: StoreUser) -> None:
         assert program("get", *names).code == 1
 
 
-def test_what_a_complaint_repeats_is_harmless_on_a_terminal(program: Program) -> None:
+def test_arguments_are_escaped_in_messages(program: Program) -> None:
     tricks = "\x1b[31m\x9b2J\rstart\x7f\u202edrow\nringbearer: all is well\u2028end"
     for words in (
         ["get", "a", "b", tricks],

@@ -157,7 +157,7 @@ def test_uv_reads_two_organisations_on_hosts_of_their_own(
     azure_user.assert_look_ups(READ, READ)
 
 
-def test_uv_passes_on_what_to_do_when_nobody_is_logged_in(
+def test_uv_shows_what_to_run_without_a_login(
     cloud: PracticeCloud, fake_programs: FakePrograms, native: Client, tool: Client, home: Path
 ) -> None:
     fake_programs.az(az_not_logged_in())

@@ -47,7 +47,7 @@ def test_a_proxy_that_refuses_is_named_and_not_asked_again(cloud: PracticeCloud,
     assert cloud.log.bearers() == []
 
 
-def test_a_proxy_that_is_not_there_or_not_a_url_is_named(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
+def test_unreachable_or_invalid_proxy_is_named(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     broken = [
         "http://[::bad/",
         "https://",
@@ -67,7 +67,7 @@ def test_a_proxy_that_is_not_there_or_not_a_url_is_named(cloud: PracticeCloud, a
     assert cloud.log.requests(method="CONNECT") == []
 
 
-def test_what_is_on_loopback_is_never_asked_through_a_proxy(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_loopback_is_never_proxied(cloud: PracticeCloud, look_up: Lookups) -> None:
     """The token of a GitHub job is the one thing of the internet's kind that may be asked for on loopback.
 
     Which hosts NO_PROXY names is tested in Rust, where hosts need not exist: `src/sys/real/proxy.rs`.

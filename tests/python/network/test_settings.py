@@ -115,9 +115,7 @@ def _names(setting: dict[str, str | None], answer: Answer) -> bool:
 # -- retries
 
 
-def test_passing_failures_are_asked_again_and_others_are_not(
-    cloud: PracticeCloud, azure_look_ups: AzureLookUps
-) -> None:
+def test_transient_failures_are_retried_and_others_are_not(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     passing = [429, 500, 502, 503, 504]
     lasting = [400, 403, 404, 405, 409, 410, 501]
     for number, status in enumerate(passing + lasting):
@@ -177,7 +175,7 @@ def test_connections_are_used_again(cloud: PracticeCloud, azure_look_ups: AzureL
     assert hosts == ["pkgs.dev.azure.com", "vssps.dev.azure.com"]
 
 
-def test_a_connection_that_the_server_closes_is_made_anew(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
+def test_connection_closed_by_the_server_is_opened_again(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     cloud.faults.add(faults.replaced(lambda response: dataclasses.replace(response, ending=CLOSE)))
     assert served(azure_look_ups([{}] * 2, **{RETRIES: "1"})) == [True, True]
     assert len(cloud.log.connections()) == 4

@@ -156,7 +156,7 @@ def test_ctrl_c_ends_the_wait_for_another_process_only(
 
 @pytest.mark.parametrize("by", ["key", "signal"])
 @pytest.mark.parametrize("program", ["native keyring", "native ringbearer", "client ringbearer"])
-def test_ctrl_c_ends_the_wait_for_somebody_who_types(
+def test_ctrl_c_ends_the_wait_for_a_typed_password(
     request: pytest.FixtureRequest, cloud: PracticeCloud, filled: StoreUser, program: str, by: str
 ) -> None:
     fixture, name = program.split()

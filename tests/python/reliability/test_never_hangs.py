@@ -149,7 +149,7 @@ def test_a_program_does_not_outlive_an_interrupted_interpreter(
     assert eventually(lambda: not fake_programs.running(), 2), "the program lives on"
 
 
-def test_ctrl_c_reaches_who_waits_for_the_mint_of_another_thread(
+def test_ctrl_c_ends_the_wait_for_the_sign_in_of_another_thread(
     cloud: PracticeCloud, start, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(Answer(hang=True))

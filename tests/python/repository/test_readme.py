@@ -23,7 +23,9 @@ def rows(heading: str) -> list[list[str]]:
 
 def test_provider_table_has_the_order_of_the_code() -> None:
     shown = [row[0].strip("`") for row in rows("Where the login comes from")]
-    listed = re.findall(r"&([a-z_]+)::[A-Z]", (ROOT / "src/registry/azure/providers/mod.rs").read_text(encoding="utf-8"))
+    listed = re.findall(
+        r"&([a-z_]+)::[A-Z]", (ROOT / "src/registry/azure/providers/mod.rs").read_text(encoding="utf-8")
+    )
     assert shown == listed
 
 

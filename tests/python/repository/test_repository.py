@@ -98,7 +98,7 @@ def test_test_names_have_at_most_60_characters():
     ] == []
 
 
-def test_there_are_the_two_workflows():
+def test_workflows_are_ci_and_release():
     assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
 
 
@@ -173,7 +173,7 @@ def test_keyring_is_the_only_python_dependency():
     assert [re.split(r"[^\w.-]", dependency)[0] for dependency in dependencies] == ["keyring"]
 
 
-def test_both_licences_are_there_and_named():
+def test_licences_are_present_and_named():
     project = load_toml("pyproject.toml")["project"]
     assert project["license"] == load_toml("Cargo.toml")["package"]["license"] == "MIT OR Apache-2.0"
     assert sorted(project["license-files"]) == ["LICENSE-APACHE", "LICENSE-MIT"]
@@ -188,7 +188,7 @@ def test_changelog_opens_with_unreleased_or_this_version():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="executable bits are a matter of POSIX")
-def test_the_ci_script_can_be_run_and_calls_what_everybody_calls():
+def test_ci_script_is_executable_and_calls_make_test():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert read(".ci/run").rstrip().endswith("make test")

@@ -105,7 +105,7 @@ def test_wheel_has_nothing_that_differs_between_builds(built) -> None:
     assert found["metadata"]["timestamp"].endswith(".000000000Z")
 
 
-def test_nothing_in_a_wheel_tells_where_it_was_built(built) -> None:
+def test_wheel_does_not_reveal_where_it_was_built(built) -> None:
     _, members = built
     home = os.environ.get("CARGO_HOME") or str(Path.home() / ".cargo")
     # A checkout directly below the root, or a home that is `/`, is too short a path to look for.
@@ -124,7 +124,7 @@ def test_nothing_in_a_wheel_tells_where_it_was_built(built) -> None:
     assert found == []
 
 
-def test_the_record_of_a_wheel_fits_what_is_in_it(built) -> None:
+def test_wheel_record_matches_its_content(built) -> None:
     _, members = built
     (record,) = [name for name in members if name.endswith(".dist-info/RECORD")]
     rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(members[record].decode()))}

@@ -33,7 +33,7 @@ def bearer(cloud: PracticeCloud) -> str:
     return cloud.azure.directory.user_token(cloud.azure.user)
 
 
-def test_a_login_behind_a_link_is_told_by_the_file(keyring: NativeKeyring, home: Path, tmp_path: Path) -> None:
+def test_symlinked_login_is_identified_by_its_target(keyring: NativeKeyring, home: Path, tmp_path: Path) -> None:
     profile, file = home / ".azure" / "azureProfile.json", tmp_path / "profile.json"
     os.replace(profile, file)
     profile.symlink_to(file)
@@ -98,7 +98,7 @@ def test_another_login_of_azd_finds_nothing(keyring: NativeKeyring, azd: Path, n
 
 
 @pytest.mark.parametrize("whose", ["nobody's", "that of az", "the editor's", "it is in the working directory"])
-def test_of_an_azd_that_has_no_login_of_its_own_nothing_is_kept(keyring: NativeKeyring, azd: Path, whose: str) -> None:
+def test_azd_without_its_own_login_is_never_cached(keyring: NativeKeyring, azd: Path, whose: str) -> None:
     variables = {}
     if whose == "nobody's":
         (azd / "auth.json").unlink()
@@ -177,7 +177,7 @@ def test_login_keeps_one_token_however_often_its_files_change(keyring: NativeKey
     assert len(tokens()) == 1
 
 
-def test_a_bearer_that_is_nearly_over_is_kept_for_nobody(
+def test_nearly_expired_bearer_is_not_cached(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms, identity: Application
 ) -> None:
     """az handed out the token of an hour ago: what is left of it is the margin that an install may take."""

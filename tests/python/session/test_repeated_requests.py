@@ -37,7 +37,7 @@ def test_it_gets_a_new_token_once(cloud: PracticeCloud, native: Client, azure_us
     assert asked_by_one_tool(native, environment, (url, "frodo")) == [again]
 
 
-def test_another_question_is_no_coming_back(cloud: PracticeCloud, native: Client, azure_user: AzureUser) -> None:
+def test_different_request_is_not_a_repetition(cloud: PracticeCloud, native: Client, azure_user: AzureUser) -> None:
     environment, url = azure_user.environment(native.bin), cloud.azure.feed.url()
     questions = [(url, "frodo"), (url, "VssSessionToken"), (cloud.azure.contoso.feed("b").url(), "frodo")]
     [kept] = asked_by_one_tool(native, environment, questions[0])

@@ -101,7 +101,7 @@ def test_agent_with_only_ecdsa_keys_creates_no_store(user: StoreUser, agent: Age
     assert_not_made(user, error, "no keys available", "1 ecdsa-sha2-nistp256", "differ each time", "`ssh-add`")
 
 
-def test_an_agent_without_keys_makes_no_store_and_says_why(user: StoreUser) -> None:
+def test_agent_without_keys_creates_no_store(user: StoreUser) -> None:
     error = user.fails("set_password", "svc", "alice", "s3cr3t")
     assert_not_made(user, error, "ssh-agent has no keys available for keyring unlock", "`ssh-add`")
 

@@ -58,7 +58,7 @@ def check_refused(store: KnownStore, directory: Path, contents: dict[str, bytes]
     assert wrong == []
 
 
-def test_files_that_are_no_json_are_refused_and_stay_as_they_are(known_store: KnownStore, tmp_path: Path) -> None:
+def test_invalid_json_is_refused_and_left_unchanged(known_store: KnownStore, tmp_path: Path) -> None:
     whole = sound(known_store)
     contents = {
         "zero length": b"",

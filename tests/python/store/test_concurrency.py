@@ -106,7 +106,7 @@ def test_concurrent_deletes_of_one_password_succeed_once(
     assert known_store.entries() == {("other", "user"): "y"}
 
 
-def test_of_those_who_set_the_same_password_one_wins_whole(known_store: KnownStore) -> None:
+def test_concurrent_sets_of_one_password_leave_one_complete(known_store: KnownStore) -> None:
     known_store.fill([("same", "user", "old")])
     secrets = [str(process) * 1000 for process in range(8)]
     assert errors(together(known_store, *([setting("same", "user", secret)] * 5 for secret in secrets))) == []

@@ -158,7 +158,7 @@ def test_an_import_by_hand_may_have_any_form_of_json(store: StoreUser, tmp_path:
         export_of(("new", "alice", "1")).encode() + b"more",
     ],
 )
-def test_a_file_that_is_no_export_changes_nothing(store: StoreUser, tmp_path: Path, content: bytes) -> None:
+def test_invalid_export_file_changes_nothing(store: StoreUser, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.json"
     file.write_bytes(content)
     ended = store.command("ringbearer", "store", "import", str(file))

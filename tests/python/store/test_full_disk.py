@@ -88,7 +88,7 @@ def test_full_disk_leaves_no_partial_new_store(known_store: KnownStore) -> None:
 
 
 @needs_namespace
-def test_the_error_on_a_full_disk_says_what_to_do(disk: Disk) -> None:
+def test_full_disk_error_has_advice(disk: Disk) -> None:
     session, place = disk
     place.fill()
     message = session.fails("set_password", "service", "new", "new").message

@@ -66,7 +66,7 @@ def test_the_agent_of_these_tests_serves_as_long_as_it_is_honest(store: StoreUse
         assert store.get("service", "alice", **variables) == "the-password"
 
 
-def test_a_garbled_list_of_keys_makes_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
+def test_malformed_key_list_creates_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
     faults = {
         **GARBLED,
         "one key too many": lie_about_the_count(2),
@@ -150,7 +150,7 @@ def test_random_valid_signatures_create_no_store(store: StoreUser, keys: dict[st
     assert files(store) == {}
 
 
-def test_an_agent_that_lies_when_it_signs_again_makes_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
+def test_wrong_second_signature_creates_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
     def twice(fault: hostile.Fault) -> hostile.Fault:
         return lambda request: fault(request) if request.earlier else Reply(hostile.frame(request.honest))
 
@@ -161,7 +161,7 @@ def test_an_agent_that_lies_when_it_signs_again_makes_no_store(store: StoreUser,
     assert files(store) == {}
 
 
-def test_an_agent_that_refuses_and_then_lists_garbage_is_told_of(filled: StoreUser, keys: dict[str, Key]) -> None:
+def test_refusal_followed_by_a_malformed_list_is_reported(filled: StoreUser, keys: dict[str, Key]) -> None:
     before = files(filled)
     made = {name: HostileAgent(keys["ed25519"], fault, say(bytes([FAILURE]))) for name, fault in GARBLED.items()}
     with serving(made) as served:
@@ -205,7 +205,7 @@ def as_many_as_a_message_holds(blob: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def test_status_tells_of_an_agent_that_babbles(filled: StoreUser, keys: dict[str, Key]) -> None:
+def test_status_reports_a_malformed_agent_response(filled: StoreUser, keys: dict[str, Key]) -> None:
     for fault in (hostile.announce(0xFFFFFFFF), hostile.cut(), say(bytes([FAILURE])), lie_about_the_count(7)):
         with HostileAgent(keys["ed25519"], fault) as agent:
             shown = filled.command("ringbearer", "store", "status", SSH_AUTH_SOCK=agent.socket)

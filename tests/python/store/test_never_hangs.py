@@ -91,7 +91,7 @@ def test_silent_or_slow_agent_times_out_with_the_look_up(filled: StoreUser, keys
     assert wrongly_told(answers) == {}
 
 
-def test_an_agent_that_hangs_when_a_store_is_made_makes_none(store: StoreUser, keys: dict[str, Key]) -> None:
+def test_hanging_agent_creates_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
     key = keys["ed25519"]
     made = {
         "hangs on list": HostileAgent(key, hostile.hang()),
@@ -107,7 +107,7 @@ def test_an_agent_that_hangs_when_a_store_is_made_makes_none(store: StoreUser, k
     assert wrongly_told(answers) == {}
 
 
-def test_an_agent_that_accepts_nobody_is_given_up(filled: StoreUser) -> None:
+def test_agent_that_accepts_no_connection_times_out(filled: StoreUser) -> None:
     before = files(filled)
     with full_queue() as path:
         answers = ask_each(filled, {"full": path}, [GET, SET], **SHORT)
@@ -118,7 +118,7 @@ def test_an_agent_that_accepts_nobody_is_given_up(filled: StoreUser) -> None:
     assert wrongly_told(answers) == {}
 
 
-def test_a_suspended_ssh_agent_is_given_up(filled: StoreUser, agent: Agent) -> None:
+def test_suspended_ssh_agent_times_out(filled: StoreUser, agent: Agent) -> None:
     before = files(filled)
     agent.stop()
     answers = ask_each(filled, {"suspended": agent.socket}, [GET, SET], **SHORT)
@@ -170,7 +170,7 @@ def test_ctrl_c_ends_the_wait_for_a_signature_without_a_write(filled: StoreUser,
     assert files(filled) == before
 
 
-def test_ctrl_c_ends_the_making_of_a_store_and_none_is_made(store: StoreUser, keys: dict[str, Key], start) -> None:
+def test_ctrl_c_during_the_creation_leaves_no_store(store: StoreUser, keys: dict[str, Key], start) -> None:
     key = keys["ed25519"]
     for listing, signing, kind, count in (
         (hostile.hang(), None, LIST, 1),
@@ -186,7 +186,7 @@ def test_ctrl_c_ends_the_making_of_a_store_and_none_is_made(store: StoreUser, ke
     assert files(store) == {}
 
 
-def test_ctrl_c_ends_the_wait_for_an_agent_that_accepts_nobody(filled: StoreUser, start) -> None:
+def test_ctrl_c_ends_the_wait_for_a_connection_to_the_agent(filled: StoreUser, start) -> None:
     with full_queue() as path:
         running = start(filled, "python", "-c", INTERRUPTED, "get_password", SSH_AUTH_SOCK=path)
         assert running.line() == "asking"
@@ -196,7 +196,7 @@ def test_ctrl_c_ends_the_wait_for_an_agent_that_accepts_nobody(filled: StoreUser
         assert running.end() == (0, "")
 
 
-def test_a_signature_that_comes_after_ctrl_c_writes_nothing(filled: StoreUser, keys: dict[str, Key], start) -> None:
+def test_signature_after_ctrl_c_writes_nothing(filled: StoreUser, keys: dict[str, Key], start) -> None:
     before, release = files(filled), threading.Event()
 
     def late(request: hostile.Request) -> hostile.Reply:

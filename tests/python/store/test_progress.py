@@ -82,7 +82,7 @@ def test_short_work_shows_no_bar(store: StoreUser) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
-def test_a_reader_that_leaves_is_no_error(known_store: KnownStore, options: list[str]) -> None:
+def test_closed_pipe_is_not_an_error(known_store: KnownStore, options: list[str]) -> None:
     # More than a pipe holds, so that the writer is still there when the reader is not.
     known_store.fill((f"service {number:05}", "u" * 100, "p") for number in range(2000))
     process = known_store.client.start(["ringbearer", "store", "list", *options], known_store.environment())

@@ -131,7 +131,7 @@ def test_store_with_other_formatting_is_opened_and_normalised(store: StoreUser, 
     assert after == content
 
 
-def test_members_that_nobody_knows_are_kept(store: StoreUser, published: StoreUser) -> None:
+def test_unknown_members_are_kept(store: StoreUser, published: StoreUser) -> None:
     secrets = SECRETS[:3]
     set_all(published, secrets)
     content = store.content()

@@ -72,13 +72,13 @@ def test_keys_from_before_a_rotation_open_nothing_after_it(filled: StoreUser) ->
     assert filled.command("ringbearer", "store", "list").code == 4
 
 
-def test_rotate_for_a_program_says_what_it_did(filled: StoreUser) -> None:
+def test_rotate_reports_its_result_as_json(filled: StoreUser) -> None:
     answer = json.loads(filled.command("ringbearer", "store", "rotate", "--json").check().stdout)
     assert (answer["path"], answer["records"], answer["dropped"]) == (filled.path, len(RECORDS), 0)
     assert answer["stale_setting"] is None and answer["key"].startswith("SHA256:")
 
 
-def test_rotate_keeps_what_a_later_version_may_have_added(filled: StoreUser) -> None:
+def test_rotate_keeps_unknown_members(filled: StoreUser) -> None:
     content = filled.content()
     content["added"], content["identity"]["added"], content["unlock"]["added"] = {"a": [1.50, "ä"]}, None, "x"
     filled.write(json.dumps(content))

@@ -145,7 +145,7 @@ def test_output_and_errors_have_no_name_password_or_key(
     assert os.listdir(temporary) == []
 
 
-def test_commands_show_names_to_who_lists_them_and_nothing_else(known: StoreUser) -> None:
+def test_commands_show_only_names_and_only_in_lists(known: StoreUser) -> None:
     name, user, password = NAMES["service"], NAMES["username"], NAMES["password"]
     source = os.path.join(known.home, "source.json")
     record = {"service": name, "username": user, "password": password}

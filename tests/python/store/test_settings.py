@@ -93,14 +93,14 @@ def test_key_variable_precedes_the_key_file_variable(both: StoreUser, keys: dict
     assert key_of(both.path) == keys["rsa"].text
 
 
-def test_variables_and_members_without_a_value_are_as_none(both: StoreUser, keys: dict[str, Key]) -> None:
+def test_empty_variables_and_members_count_as_unset(both: StoreUser, keys: dict[str, Key]) -> None:
     write_config(both, json.dumps({"public_key": "", "public_key_path": None, "store_path": "", "later": [1]}))
     both.set("svc", "alice", "s3cr3t", **{KEY: "", KEY_PATH: "", STORE_PATH: ""})
     assert key_of(both.path) == keys["ed25519"].text
 
 
 @pytest.mark.parametrize("text", ["", " \r\n\t", "{}", "{}\n", "null"])
-def test_an_empty_file_is_as_none(both: StoreUser, keys: dict[str, Key], text: str) -> None:
+def test_empty_file_counts_as_missing(both: StoreUser, keys: dict[str, Key], text: str) -> None:
     write_config(both, text)
     both.set("svc", "alice", "s3cr3t")
     assert key_of(both.path) == keys["ed25519"].text
@@ -157,7 +157,7 @@ def test_a_key_file_that_cannot_be_read_is_named(store: StoreUser, keys: dict[st
 
 
 @pytest.mark.parametrize("kind", ["variable", "file"])
-def test_another_key_than_the_store_has_is_no_silent_miss(both: StoreUser, keys: dict[str, Key], kind: str) -> None:
+def test_configured_key_of_another_store_is_an_error(both: StoreUser, keys: dict[str, Key], kind: str) -> None:
     both.set("svc", "alice", "s3cr3t")
     before = Path(both.path).read_bytes()
     if kind == "file":

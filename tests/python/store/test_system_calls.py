@@ -42,7 +42,7 @@ def test_file_is_synced_before_the_rename_and_directory_after(filled: KnownStore
     assert os.path.dirname(temporary) == directory == os.path.dirname(filled.path)
 
 
-def test_the_first_write_syncs_the_directories_that_it_makes(known_store: KnownStore, tmp_path: Path) -> None:
+def test_first_write_syncs_the_directories_it_creates(known_store: KnownStore, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with StoreSession(known_store, strace.tracing(log)) as session:
         session.set("service", "user", "secret")

@@ -115,9 +115,7 @@ def test_a_broken_record_can_be_deleted(known_store: KnownStore, records: dict[s
     assert known_store.entries() == {("service", user): f"secret-{user}" for user in ("b", "d")}
 
 
-def test_a_write_leaves_the_broken_records_of_others_as_they_are(
-    known_store: KnownStore, records: dict[str, dict[str, str]]
-) -> None:
+def test_write_keeps_broken_records_of_others(known_store: KnownStore, records: dict[str, dict[str, str]]) -> None:
     broken = {**records["a"], "ciphertext": flipped(records["a"]["ciphertext"], 3)}
     replace(known_store, a=broken)
     known_store.set("service", "b", "new")

@@ -44,7 +44,9 @@ def test_agent_comments_and_record_names_are_escaped(tricky: StoreUser, keys: di
 
 
 @pytest.mark.parametrize("words", [["status"], ["list"]], ids=lambda words: words[0])
-def test_they_are_harmless_as_json_and_whole(tricky: StoreUser, keys: dict[str, Key], words: list[str]) -> None:
+def test_hostile_names_are_complete_and_escaped_in_json(
+    tricky: StoreUser, keys: dict[str, Key], words: list[str]
+) -> None:
     with HostileAgent(keys["ed25519"], comment=TRICKS.encode()) as agent:
         shown = tricky.command("ringbearer", "store", *words, "--json", SSH_AUTH_SOCK=agent.socket).check()
     read = json.loads(shown.stdout)
@@ -76,9 +78,7 @@ def test_the_type_of_a_key_is_harmless_in_the_error(store: StoreUser, keys: dict
 
 
 @pytest.mark.parametrize("answer", [TRICKS.encode() * 10, b"\x05" + TRICKS.encode()], ids=["garbage", "refusal"])
-def test_what_an_agent_babbles_does_not_reach_the_terminal(
-    store: StoreUser, keys: dict[str, Key], answer: bytes
-) -> None:
+def test_agent_responses_are_not_shown_on_the_terminal(store: StoreUser, keys: dict[str, Key], answer: bytes) -> None:
     store.set("service", "alice", "the-password")
     with HostileAgent(keys["ed25519"], hostile.say(answer), hostile.say(answer)) as agent:
         for words in (["keyring", "-b", store.backend, "get", "service", "alice"], ["ringbearer", "store", "list"]):

@@ -72,7 +72,7 @@ def any_agent(request: pytest.FixtureRequest, home: Path) -> Iterator[object]:
 
 
 @pytest.mark.parametrize("vector", LEADING_ZERO, ids=name)
-def test_a_store_that_either_kind_of_agent_made_opens_with_both(
+def test_store_of_either_kind_of_agent_opens_with_both(
     client: Client, home: Path, any_agent: Agent | StrippingAgent | GpgAgent, vector: Path
 ) -> None:
     user = StoreUser(client, home, any_agent.socket)
