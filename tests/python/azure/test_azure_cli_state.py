@@ -1,4 +1,4 @@
-"""The token that az keeps is taken from its file, if it is the one that az would hand out; else az is run."""
+"""The token cache of az: a valid token is read from its file, otherwise az is run."""
 
 from __future__ import annotations
 

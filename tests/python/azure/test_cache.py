@@ -1,4 +1,4 @@
-"""What is remembered, for whom and for how long. The memory lives in the process: look-ups of a call share it."""
+"""The token cache of one process: its keys and its expiry."""
 
 from __future__ import annotations
 

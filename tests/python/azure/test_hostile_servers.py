@@ -1,4 +1,4 @@
-"""What a feed, or whoever sits between it and us, may try. The log of the practice cloud tells who saw a bearer.
+"""Attacks by a feed or by a man in the middle. The log of the practice cloud shows who saw a bearer.
 
 All look-ups of a test are made in one process, each for an organisation of its own.
 """

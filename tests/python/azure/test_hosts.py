@@ -1,4 +1,4 @@
-"""Every host of Azure Artifacts is recognised in every spelling, and its feeds in every shape of challenge."""
+"""Hosts and feeds of Azure Artifacts: every spelling of a host, every form of challenge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The provider managed_identity on a machine that Azure Arc manages: which file is read, and where it is sent."""
+"""The provider managed_identity on Azure Arc: the key file that is read, and where its content is sent."""
 
 from __future__ import annotations
 

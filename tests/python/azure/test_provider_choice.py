@@ -1,4 +1,4 @@
-"""Which providers are asked, in which order, and what is said when none serves."""
+"""The order of the providers, and the warning if none serves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The providers that show somebody else's token for an application: workload_identity and azure_pipelines."""
+"""The providers that exchange a token of another issuer: workload_identity and azure_pipelines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The provider managed_identity where a service hands the identity out: App Service, Azure ML, Cloud Shell, Arc."""
+"""The provider managed_identity on App Service, Azure ML, Cloud Shell and Arc."""
 
 from __future__ import annotations
 

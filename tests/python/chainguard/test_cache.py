@@ -1,4 +1,4 @@
-"""What is remembered of a token for Chainguard Libraries, and for whom: one serves every address until its end."""
+"""The cache of tokens for Chainguard Libraries: one token serves every URL until it expires."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How chainctl is asked, and what becomes of what it prints. It is a stand-in, since the real one needs an account."""
+"""Arguments and output of chainctl, which is a fake program: the real one needs an account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.fake_programs import Answer, FakePrograms
 from lab.look_up import Answer as Outcome
 from lab.look_up import LookUp, Lookups
 from lab.registries.chainguard import AUDIENCE, CONSOLE
-from support.chainguard_user import AUTH_TOKEN, INDEX, LOGIN, ask_each, told
+from support.chainguard_user import AUTH_TOKEN, INDEX, LOGIN, ask_each, reported
 
 AUTH_TOKEN_ARGUMENTS = ["auth", "token", "--audience=libraries.cgr.dev"]
 STRICT = {"RINGBEARER_STRICT": "1"}
@@ -65,7 +65,7 @@ def test_chainctl_on_a_relative_path_is_not_run(
         fake_programs.program("chainctl", logged_in(token), directory=str(directory))
     paths = [f"tools:{cloud.programs}", f".:{cloud.programs}", f":{cloud.programs}:", ""]
     answers = look_up.all([LookUp(INDEX, environment={"PATH": path}) for path in paths], directory=tmp_path)
-    assert all("chainctl failed (chainctl is not on PATH)" in told(answer) for answer in answers)
+    assert all("chainctl failed (chainctl is not on PATH)" in reported(answer) for answer in answers)
     assert fake_programs.invocations() == []
 
 
@@ -223,7 +223,7 @@ def test_hanging_chainctl_and_its_children_are_killed(
 def test_source_without_time_left_is_not_reported_as_failed(look_up: Lookups, fake_programs: FakePrograms) -> None:
     fake_programs.chainctl(Answer(hang=True))
     answer = look_up(INDEX, RINGBEARER_TIMEOUT="1")
-    assert "chainctl did not end in time" in told(answer)
+    assert "chainctl did not end in time" in reported(answer)
     # Without CHAINCTL_PARENT it is not even set up.
     assert "new_pull_token" not in answer.asked and "new_pull_token failed" not in answer.warning
 

@@ -1,4 +1,4 @@
-"""What the first look-up in a process costs where chainctl has kept a fresh token: one file, and nothing else."""
+"""The cost of the first look-up with a fresh token in the cache of chainctl: one file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job's proof of who it is, exchanged at issuer.enforce.dev: the request, and what may go wrong with it."""
+"""The exchange of a job's identity token at issuer.enforce.dev: the request and its failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.faults import Fault
 from lab.look_up import LookUp, Lookups
 from lab.messages import Response, json_response
 from lab.registries.chainguard import AUDIENCE
-from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, User, ask_each, passwords, told
+from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, User, ask_each, passwords, reported
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_an_identity_is_sent_as_it_is_written(cloud: PracticeCloud, look_up: Loo
     names = ["a/b", "a b&aud=x", "%2F+%", "ü", "=;?#"]
     answers = ask_each(look_up, *({IDENTITY: name} for name in names), **{TOKEN_FILE: user.file("p", user.proof)})
     assert [request.form for request in cloud.log.requests()] == [{"aud": AUDIENCE, "identity": one} for one in names]
-    assert all("(HTTP 403): the identity may not be assumed by this token" in told(answer) for answer in answers)
+    assert all("(HTTP 403): the identity may not be assumed by this token" in reported(answer) for answer in answers)
 
 
 def test_pip_installs_with_a_token_that_only_the_index_sees(
@@ -137,7 +137,9 @@ def test_redirect_is_not_followed_with_the_proof(cloud: PracticeCloud, look_up: 
     for place in places:
         cloud.faults.add(faults.sign_in_redirect(place, code), host=ISSUER, times=1)
     answers = ask_each(look_up, *[user.with_sources("oidc")] * len(places))
-    assert all(f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP {code})" in told(one) for one in answers)
+    assert all(
+        f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP {code})" in reported(one) for one in answers
+    )
     assert [request.url for request in cloud.log.requests()] == [f"https://{ISSUER}/sts/exchange"] * len(places)
     assert cloud.log.hosts_that_saw(user.proof) == [ISSUER]
     assert cloud.log.refused() == []
@@ -198,7 +200,7 @@ def test_hostile_response_is_one_clear_line_and_no_password(cloud: PracticeCloud
         cloud.faults.add(fault, host=ISSUER, times=1)
     answers = ask_each(look_up, *[user.with_sources("oidc")] * len(HOSTILE))
     assert [one.credential for one in answers] == [None] * len(HOSTILE)
-    said = [told(one) for one in answers]
+    said = [reported(one) for one in answers]
     wrong = [(problem, one) for (_, problem), one in zip(HOSTILE, said) if problem not in one]
     assert wrong == []
     assert all(" oidc failed (" in one and len(one) < 1500 and one.isprintable() for one in said)
@@ -209,7 +211,7 @@ def test_hostile_response_is_one_clear_line_and_no_password(cloud: PracticeCloud
 
 def test_response_that_is_a_list_is_rejected(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     cloud.faults.add(body(b'["planted", null]'), host=ISSUER)
-    assert NO_JSON in told(look_up(INDEX, **user.with_sources("oidc")))
+    assert NO_JSON in reported(look_up(INDEX, **user.with_sources("oidc")))
 
 
 def test_a_long_refusal_is_cut_and_a_proof_in_it_is_hidden(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
@@ -217,7 +219,7 @@ def test_a_long_refusal_is_cut_and_a_proof_in_it_is_hidden(cloud: PracticeCloud,
         cloud.faults.add(body(json.dumps({"message": said}).encode(), 403), host=ISSUER, times=1)
     long, *hidden = ask_each(look_up, *[user.with_sources("oidc")] * 4)
     assert "no no no" in long.warning and len(long.warning) < 1500
-    assert all("(hidden)" in told(one) and user.proof not in one.text for one in hidden)
+    assert all("(hidden)" in reported(one) and user.proof not in one.text for one in hidden)
     assert all(user.proof.rpartition(".")[2] not in one.text for one in hidden)
 
 
@@ -238,4 +240,4 @@ def test_expired_token_of_the_exchange_is_not_used(cloud: PracticeCloud, look_up
     cloud.faults.add(answering(expiry="2099-01-01T00:00:00Z"), times=1)
     cloud.faults.add(answering(expiry=None), times=1)
     answers = ask_each(look_up, *[user.with_sources("oidc")] * 3)
-    assert ["oidc failed (its token has expired)" in told(one) for one in answers] == [True] * 3
+    assert ["oidc failed (its token has expired)" in reported(one) for one in answers] == [True] * 3

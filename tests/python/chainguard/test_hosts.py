@@ -1,4 +1,4 @@
-"""Which services are Chainguard's: every host below cgr.dev, over https on the usual port, and nothing else."""
+"""Services of Chainguard: every host below cgr.dev, over https on the default port."""
 
 from __future__ import annotations
 

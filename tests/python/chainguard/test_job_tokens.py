@@ -1,4 +1,4 @@
-"""The proof of a CI job: from GitHub Actions, or from a file that the CI system writes."""
+"""The identity token of a CI job: from GitHub Actions, or from a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.cloud import PracticeCloud
 from lab.faults import Fault
 from lab.look_up import Lookups
 from lab.registries.azure.oidc import GITHUB_ISSUER, WorkflowJob
-from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, ask_each, told
+from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, ask_each, reported
 
 GITHUB = "pipelines.actions.githubusercontent.com"
 URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
@@ -62,7 +62,7 @@ def test_without_an_identity_github_is_not_asked(
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     answer = look_up(INDEX, **{**variables, IDENTITY: ""})
-    assert f"oidc (no {IDENTITY})" in told(answer)
+    assert f"oidc (no {IDENTITY})" in reported(answer)
     assert cloud.log.connections() == []
 
 
@@ -80,11 +80,11 @@ def test_github_job_without_permission_learns_which_to_add(
 ) -> None:
     # Without `id-token: write` the runner sets neither variable.
     answer = look_up(INDEX, GITHUB_ACTIONS="true", **{IDENTITY: cloud.chainguard.identity})
-    assert "oidc failed (this job may not ask GitHub for its identity token)" in told(answer)
+    assert "oidc failed (this job may not ask GitHub for its identity token)" in reported(answer)
     assert answer.warning.endswith("; give the job `permissions: id-token: write`")
     elsewhere, half = ask_each(look_up, {}, {URL: job.url}, **{IDENTITY: cloud.chainguard.identity})
-    assert f"oidc (no {TOKEN_FILE}, no {URL})" in told(elsewhere)
-    assert f"oidc (no {TOKEN_FILE}, no {REQUEST_TOKEN})" in told(half)
+    assert f"oidc (no {TOKEN_FILE}, no {URL})" in reported(elsewhere)
+    assert f"oidc (no {TOKEN_FILE}, no {REQUEST_TOKEN})" in reported(half)
     assert cloud.log.connections() == []
 
 
@@ -93,7 +93,7 @@ def test_identity_denied_to_the_job_is_reported_with_advice(
 ) -> None:
     cloud.chainguard.trust(GITHUB_ISSUER, "repo:contoso/another:ref:refs/heads/main")
     answer = look_up(INDEX, **variables)
-    assert f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP 403)" in told(answer)
+    assert f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP 403)" in reported(answer)
     assert "issuer, subject, and the audience https://issuer.enforce.dev" in answer.warning
 
 
@@ -119,8 +119,8 @@ def test_github_failure_is_reported_and_nothing_exchanged(
     for fault, _ in wrong:
         cloud.faults.add(fault, host=GITHUB, times=1)
     answers = ask_each(look_up, *[variables] * len(wrong))
-    assert [(problem, told(one)) for (_, problem), one in zip(wrong, answers) if problem not in told(one)] == []
-    assert all("oidc failed (" in told(one) and "planted" not in one.text for one in answers)
+    assert [(problem, reported(one)) for (_, problem), one in zip(wrong, answers) if problem not in reported(one)] == []
+    assert all("oidc failed (" in reported(one) and "planted" not in one.text for one in answers)
     assert cloud.log.hosts_that_saw(variables[REQUEST_TOKEN]) == [GITHUB]
     assert cloud.log.requests(ISSUER) == [] and cloud.log.refused() == []
 
@@ -139,8 +139,8 @@ def test_the_request_token_is_never_sent_in_the_clear_or_shown(
     url = variables[URL]
     addresses = [url.replace("https:", "http:"), "planted", "planted://planted", "https://", "file:///planted"]
     answers = ask_each(look_up, *({**variables, URL: address} for address in addresses))
-    assert f"{GITHUB} must be asked over https" in told(answers[0])
-    assert all("oidc failed (" in told(one) for one in answers)
+    assert f"{GITHUB} must be asked over https" in reported(answers[0])
+    assert all("oidc failed (" in reported(one) for one in answers)
     assert all(variables[REQUEST_TOKEN] not in one.text for one in answers)
     assert cloud.log.connections() == cloud.log.refused() == []
 
@@ -162,8 +162,8 @@ def test_unusable_token_file_is_named_with_the_cause(cloud: PracticeCloud, look_
     }
     cases = [{IDENTITY: cloud.chainguard.identity, TOKEN_FILE: str(tmp_path / name)} for name in problems]
     for answer, (name, problem) in zip(ask_each(look_up, *cases), problems.items()):
-        assert f"oidc failed ({TOKEN_FILE} names {tmp_path / name}, which {problem}" in told(answer)
-        assert f"; correct or unset {TOKEN_FILE}" in told(answer)
+        assert f"oidc failed ({TOKEN_FILE} names {tmp_path / name}, which {problem}" in reported(answer)
+        assert f"; correct or unset {TOKEN_FILE}" in reported(answer)
     assert cloud.log.connections() == []
 
 
@@ -175,8 +175,8 @@ def test_token_file_that_is_a_token_or_relative_is_not_quoted(
     values = [proof, "/" + proof, f"/a\n{proof}", "planted", "./planted", "~/planted", "$HOME/planted"]
     answers = ask_each(look_up, *({IDENTITY: cloud.chainguard.identity, TOKEN_FILE: value} for value in values))
     for answer in answers:
-        assert f"oidc failed ({TOKEN_FILE} does not hold the absolute path of a file)" in told(answer)
-        assert "; name the file by its absolute path" in told(answer)
+        assert f"oidc failed ({TOKEN_FILE} does not hold the absolute path of a file)" in reported(answer)
+        assert "; name the file by its absolute path" in reported(answer)
         assert proof not in answer.text and "planted" not in answer.text
     assert cloud.log.connections() == []
 
@@ -186,7 +186,7 @@ def test_endless_token_file_does_not_block(cloud: PracticeCloud, look_up: Lookup
     os.mkfifo(tmp_path / "fifo")
     paths = [str(tmp_path / "fifo"), "/dev/zero", "/dev/null"]
     answers = ask_each(look_up, *({IDENTITY: "i", TOKEN_FILE: path} for path in paths))
-    assert all("which cannot be read: not a regular file" in told(one) for one in answers)
+    assert all("which cannot be read: not a regular file" in reported(one) for one in answers)
     assert max(one.seconds for one in answers) < 2
 
 
@@ -200,7 +200,7 @@ def test_job_token_unfit_for_a_header_is_reported_and_not_sent(
         (tmp_path / str(number)).write_text(content, encoding="utf-8")
         cases.append({IDENTITY: cloud.chainguard.identity, TOKEN_FILE: str(tmp_path / str(number))})
     answers = ask_each(look_up, *cases)
-    wrong = [told(one) for one in answers if f"oidc failed ({TOKEN_FILE} names {tmp_path}" not in told(one)]
+    wrong = [reported(one) for one in answers if f"oidc failed ({TOKEN_FILE} names {tmp_path}" not in reported(one)]
     assert wrong == []
     assert all(proof not in one.text for one in answers)
     assert cloud.log.connections() == []
@@ -212,6 +212,6 @@ def test_github_token_unfit_for_a_header_is_blamed_on_github(
     for value in ("planted planted", "planted\\nplanted", "pl\\u00e4nted"):
         cloud.faults.add(body(f'{{"value": "{value}"}}'.encode()), host=GITHUB, times=1)
     answers = ask_each(look_up, *[variables] * 3)
-    assert ["oidc failed (GitHub answered " in told(one) for one in answers] == [True] * 3
+    assert ["oidc failed (GitHub answered " in reported(one) for one in answers] == [True] * 3
     assert all("planted" not in one.text for one in answers)
     assert cloud.log.connections(ISSUER) == []

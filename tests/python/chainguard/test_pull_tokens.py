@@ -1,4 +1,4 @@
-"""Pull tokens that chainctl makes: only where CHAINCTL_PARENT is set, as each leaves an identity behind."""
+"""Pull tokens that chainctl creates: only if CHAINCTL_PARENT is set, since each one leaves an identity behind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lab.chainctl import logged_in, makes_pull_tokens, not_logged_in
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms
 from lab.look_up import LookUp, Lookups
-from support.chainguard_user import INDEX, LOGIN, PARENT, told
+from support.chainguard_user import INDEX, LOGIN, PARENT, reported
 
 AUTH_TOKEN_ARGUMENTS = ["auth", "token", "--audience=libraries.cgr.dev"]
 ARGUMENTS = ["auth", "pull-token", "--repository=python", "--parent=contoso", "--ttl=8h"]
@@ -64,7 +64,7 @@ def test_one_pull_token_serves_every_address_and_eight_threads(
 
 def test_parent_without_chainctl_reports_missing_chainctl(look_up: Lookups) -> None:
     answer = look_up(INDEX, **{PARENT: "contoso"})
-    assert "chainctl failed (chainctl is not on PATH)" in told(answer)
+    assert "chainctl failed (chainctl is not on PATH)" in reported(answer)
     assert "new_pull_token (no chainctl on PATH)" in answer.warning
 
 
@@ -96,7 +96,7 @@ def test_incomplete_or_ambiguous_output_is_not_a_pull_token(
         printed = printed if isinstance(printed, bytes) else printed.replace(name, token)
     fake_programs.chainctl(not_logged_in(), Answer(printed, when=("pull-token",)))
     answer = look_up(INDEX, **{PARENT: "contoso"})
-    assert "chainctl failed (chainctl ended with status 1); new_pull_token failed (" in told(answer)
+    assert "chainctl failed (chainctl ended with status 1); new_pull_token failed (" in reported(answer)
     assert LOGIN in answer.warning
     assert all(hidden not in answer.text for hidden in ("planted", *tokens.values()))
 

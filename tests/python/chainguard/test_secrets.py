@@ -1,6 +1,4 @@
-"""Recognisable secrets are planted in every source of tokens for Chainguard Libraries, and all that is said, written
-or handed to a program is searched for them.
-"""
+"""Secrets are planted in every source of tokens for Chainguard Libraries, and searched for in every output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a token for Chainguard Libraries comes from: every source, set up, not set up and broken, and their order."""
+"""Sources of tokens for Chainguard Libraries: configured, not configured, broken, and their order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from support.chainguard_user import (
     User,
     ask_each,
     passwords,
-    told,
+    reported,
 )
 
 
@@ -107,8 +107,8 @@ def test_unconfigured_warning_names_host_sources_and_next_step(
 def test_empty_or_blank_setting_counts_as_unset(look_up: Lookups) -> None:
     names = [PULL_IDENTITY, PULL_TOKEN, AUTH_TOKEN, IDENTITY, TOKEN_FILE, PARENT, CACHE]
     answers = ask_each(look_up, *(dict.fromkeys(names, value) for value in ("", " ", "\t\n")))
-    assert [told(answer).count(" failed (") for answer in answers] == [1] * 3
-    assert all("pull_token (no " in told(answer) and "oidc (no " in told(answer) for answer in answers)
+    assert [reported(answer).count(" failed (") for answer in answers] == [1] * 3
+    assert all("pull_token (no " in reported(answer) and "oidc (no " in reported(answer) for answer in answers)
 
 
 # -- pull_token
@@ -138,7 +138,7 @@ def test_invalid_or_expired_pull_token_moves_on_to_the_next(cloud: PracticeCloud
     served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
     assert [answer.served for answer in served] == ["chainctl"] * len(cases)
     *odd, expired = ask_each(look_up, *cases)
-    assert all("pull_token failed (it gives something with blanks or several lines" in told(one) for one in odd)
+    assert all("pull_token failed (it gives something with blanks or several lines" in reported(one) for one in odd)
     assert "pull_token failed (its token has expired)" in expired.warning
 
 
@@ -160,7 +160,7 @@ def test_chainctls_variable_for_anybody_else_is_passed_over(cloud: PracticeCloud
     served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
     assert [answer.served for answer in served] == ["chainctl"] * len(cases)
     for answer in ask_each(look_up, *cases):
-        assert f"token_variable ({AUTH_TOKEN} is not for {AUDIENCE})" in told(answer)
+        assert f"token_variable ({AUTH_TOKEN} is not for {AUDIENCE})" in reported(answer)
 
 
 def test_invalid_or_expired_token_variable_is_reported(cloud: PracticeCloud, look_up: Lookups) -> None:
@@ -232,7 +232,7 @@ def test_unusable_cached_token_leads_to_chainctl(
     served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
     assert [answer.served for answer in served] == ["chainctl"] * len(cases)
     for answer, (_, why) in zip(ask_each(look_up, *cases), contents):
-        assert f"oidc-token {why})" in told(answer)
+        assert f"oidc-token {why})" in reported(answer)
         assert "chainctl_cache failed" not in answer.text and "planted" not in answer.text
 
 

@@ -1,4 +1,4 @@
-"""`ringbearer cache`: what is kept in this login session is shown, and forgotten; its secrets are not shown."""
+"""`ringbearer cache`: lists and clears the tokens of the login session, and shows none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line explains itself: help, examples that work, and complaints that say what would."""
+"""The command line: help, its examples, and error messages with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ringbearer completions`: what the shells offer is what the helps say."""
+"""`ringbearer completions`: the shells offer what the help lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ringbearer exec`: a command runs with a token in its environment, and is in everything else as if run by itself."""
+"""`ringbearer exec`: a command runs with a token in its environment, otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_existing_variable_is_replaced(ringbearer: CommandLine, azure_user: Azur
 def test_invalid_variable_name_is_refused(ringbearer: CommandLine, name: str) -> None:
     ended = ringbearer("exec", ringbearer.url, "--variable", name, "--", "true")
     assert_complaint(ended, "no name of a variable", code=2)
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 def test_it_ends_as_the_command_ends(ringbearer: CommandLine) -> None:
@@ -202,7 +202,7 @@ def test_command_that_cannot_run_exits_like_in_a_shell(
         codes[name] = ended.code
         assert_complaint(ended, f"{name}: ", code=ended.code)
     assert codes == cases
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 def test_a_command_that_the_system_refuses_is_126_too(ringbearer: CommandLine, tmp_path: Path) -> None:

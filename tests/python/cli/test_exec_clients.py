@@ -1,4 +1,4 @@
-"""What `ringbearer exec` starts finds the credential: pip with a ringbearer beside it, and uv without any keyring."""
+"""`ringbearer exec` with pip and a ringbearer beside it, and with uv without any keyring."""
 
 from __future__ import annotations
 

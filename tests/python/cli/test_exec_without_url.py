@@ -1,4 +1,4 @@
-"""`ringbearer exec` without a URL: for the one index that its user set pip or uv up with, and for no other."""
+"""`ringbearer exec` without a URL: for the only index of pip and uv."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_trailing_slash_does_not_make_a_second_index(ringbearer: CommandLine, ru
 def test_without_an_index_it_asks_for_one(ringbearer: CommandLine, run: Run) -> None:
     for variables in ({}, {"PIP_INDEX_URL": FOREIGN}, {"PIP_INDEX_URL": ringbearer.url.replace("https:", "http:")}):
         assert_complaint(run(**variables), "which index?", "ringbearer exec URL -- COMMAND", code=2)
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 def test_several_indexes_are_listed_and_none_is_used(ringbearer: CommandLine, run: Run, cloud: PracticeCloud) -> None:
@@ -93,7 +93,7 @@ def test_several_indexes_are_listed_and_none_is_used(ringbearer: CommandLine, ru
     ended = run(PIP_INDEX_URL=first.replace("//", "//somebody:s3cr3t@"), UV_INDEX=second, UV_DEFAULT_INDEX=FOREIGN)
     assert_complaint(ended, "which index?", first, second, "ringbearer exec URL -- COMMAND", code=2)
     assert "s3cr3t" not in ended.stderr and FOREIGN not in ended.stderr
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 def test_project_in_working_directory_does_not_choose_the_token(

@@ -1,4 +1,4 @@
-"""`ringbearer setup`: what it prints for each tool and URL, where it writes, and what it does not touch."""
+"""`ringbearer setup`: its output for each tool and URL, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_printed_settings_suffice_and_nothing_is_written(
         "testenv": {"set_env": f"\nPIP_INDEX_URL = {registry.url_with_user_name}"},
     }
     assert names_in(project) == [] and set(names_in(ringbearer.home)) <= {"tmp"}
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -85,7 +85,7 @@ def test_it_writes_where_the_tool_looks(ringbearer: CommandLine, tmp_path: Path,
     assert f"wrote {path if tool == 'pip' else Path(place)}\n" in ended.stderr
     again = ringbearer("setup", tool, ringbearer.url, "--write", directory=project).check()
     assert again.stdout.endswith(": has it all already\n") and again.stderr == ""
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 @where_files_have_modes
@@ -178,7 +178,7 @@ def test_an_index_that_is_not_served_is_refused(setup: Setup) -> None:
         for words in ([], ["--write"]):
             ended = setup.ringbearer("setup", TOOLS[number % len(TOOLS)], url, *words)
             assert_complaint(ended, "no index that ringbearer serves", "ringbearer doctor URL", code=2)
-    setup.ringbearer.assert_nobody_was_asked()
+    setup.ringbearer.assert_no_sign_in()
 
 
 def test_url_is_written_without_credentials_and_query(setup: Setup) -> None:

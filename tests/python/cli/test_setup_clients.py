@@ -1,4 +1,4 @@
-"""What `ringbearer setup` writes makes the real tool ask for the index, and install from it."""
+"""`ringbearer setup` with the real tools, which then install from the index."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class User:
         """Let the settings be written."""
         words = ["setup", tool, self.registry.index_url, "--write", *options]
         ended = self.ringbearer(*words, directory=self.shop, **variables).check()
-        self.ringbearer.assert_nobody_was_asked()
+        self.ringbearer.assert_no_sign_in()
         return ended
 
     def assert_installed(self, below: Path, *ended: Completed, count: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""`ringbearer setup --write` puts lines into files that somebody else wrote, and keeps what is there."""
+"""`ringbearer setup --write`: adds lines to existing files and keeps the rest."""
 
 from __future__ import annotations
 

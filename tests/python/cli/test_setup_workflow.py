@@ -1,4 +1,4 @@
-"""`ringbearer setup github-actions`: a workflow that is valid, and whose settings let the real uv install."""
+"""`ringbearer setup github-actions`: a valid workflow with which the real uv installs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ringbearer token`: the token for an index URL on standard output, or in a file for its owner alone."""
+"""`ringbearer token`: the token for an index URL, on standard output or in a private file."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def test_without_a_token_it_fails_and_touches_no_file(
 def test_refused_output_file_costs_no_sign_in(ringbearer: CommandLine, azure: Registry, folder: Path, url: str) -> None:
     path = folder / "token"
     assert_complaint(ringbearer("token", url, "--output-file", path), "no index that ringbearer serves over https")
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
     assert not path.exists()
 
 
@@ -233,7 +233,7 @@ def test_a_password_in_the_url_is_not_shown(ringbearer: CommandLine) -> None:
 def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, words: str) -> None:
     ended = ringbearer.with_token("token", *(ringbearer.url if word == "URL" else word for word in words.split()))
     assert_complaint(ended, "usage: ringbearer token URL", code=2)
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")

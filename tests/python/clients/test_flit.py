@@ -1,4 +1,4 @@
-"""flit uploads to private registries. It asks keyring for passwords alone, by user names of its own making."""
+"""flit uploads to private registries. It asks keyring only for passwords, by user names that it makes up."""
 
 from __future__ import annotations
 

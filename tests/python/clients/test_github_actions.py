@@ -1,4 +1,4 @@
-"""uv sync in a job of GitHub Actions: no `az`, nobody logged in, a lock file whose file URLs lie under GUIDs.
+"""uv sync in a job of GitHub Actions: without `az` and login, with a lock file whose URLs have GUIDs.
 
 This is the case of uv's issue 8840. The user name makes uv ask keyring; that it is `VssSessionToken` is a custom.
 """

@@ -1,4 +1,4 @@
-"""pip where it changes the environment that it runs in, and where it builds in an environment of its own."""
+"""pip that changes its own environment, and pip that builds in an isolated one."""
 
 from __future__ import annotations
 

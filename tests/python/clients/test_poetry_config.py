@@ -1,4 +1,4 @@
-"""`poetry config http-basic`: Poetry keeps a password in keyring, and fails at once if nothing there can keep it."""
+"""`poetry config http-basic`: Poetry stores a password in keyring, and fails if nothing there can store it."""
 
 from __future__ import annotations
 

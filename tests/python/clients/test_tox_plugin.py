@@ -1,4 +1,4 @@
-"""The plugin for tox: what the real tox installs and runs gets the credentials of the keyring beside tox."""
+"""The tox plugin: the real tox gets the credentials of the keyring beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The variables that the plugin for tox lets through: those that the backends read, and no others."""
+"""The variables that the tox plugin passes: exactly those that the backends read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several registries in one run, of which some fail: the others work, and what fails is told once."""
+"""Several registries in one run, some of which fail: the others work, and each failure warns once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever user name a tool has, and however it writes the URL, the answer is the same."""
+"""User names and spellings of a URL, which do not change the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real uv installs, locks, syncs and publishes; it asks the keyring command, which is a process each time."""
+"""The real uv installs, locks, syncs and publishes; it runs the keyring command once for each question."""
 
 from __future__ import annotations
 

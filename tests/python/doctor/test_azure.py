@@ -1,4 +1,4 @@
-"""What the doctor shows of an Azure Artifacts feed: each way in which a look-up can end, and whose fault it is."""
+"""Azure Artifacts feeds: each outcome of a look-up, and its cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says to change is true: with the very line that it prints, the real uv and pip then install."""
+"""The fixes of the doctor: with the printed line the real uv and pip install."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Without a URL the doctor examines the indexes that uv and pip are set up with, wherever that is."""
+"""The doctor without a URL: the indexes in the settings of uv and pip."""
 
 from __future__ import annotations
 

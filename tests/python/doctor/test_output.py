@@ -1,4 +1,4 @@
-"""What programs and people can rely on: the exit code, the document, and what the doctor leaves alone."""
+"""The interface for programs: exit code, JSON, and what the doctor never touches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says of pip is what the real pip then does: with each of these settings it installs, or not."""
+"""The doctor's verdict on pip is what the real pip does with the same settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor shows of Chainguard's and Menda's registries, and of addresses that are no index of either."""
+"""The registries of Chainguard and Menda, and URLs of no registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The snapshots themselves: each belongs to a test, and none has what differs from run to run or between machines."""
+"""The snapshots: each belongs to a test, and none has anything that differs between runs or machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor shows of the store that an ssh-agent unlocks, which has the passwords of all other hosts."""
+"""The store that an ssh-agent unlocks, which has the passwords of all other hosts."""
 
 from __future__ import annotations
 

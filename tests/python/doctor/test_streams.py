@@ -1,4 +1,4 @@
-"""The doctor tells each step as it happens, to whoever still listens, and ends when it is told to."""
+"""Progress of the doctor, closed streams and interruption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the doctor looks on a terminal and off it, and that nothing of others' words acts on one."""
+"""Colours on a terminal, and escaping of foreign text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor shows of how uv, pip, twine, Poetry and tox would ask, and of what keeps them from it."""
+"""The settings of uv, pip, twine, Poetry and tox, and what keeps them from asking keyring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says of twine is what the real twine then does: it asks keyring, or somebody else gave a password."""
+"""The doctor's verdict on twine is what the real twine does with the same settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel in every Python that the machine has; and Pythons without a lock, which it is not for."""
+"""The wheel on every installed Python, and its refusal on free-threaded ones."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""An interpreter that ends or forks while a look-up is under way, or looks something up while it ends: no crash, no
-delay, and the exit code that was meant.
-"""
+"""Interpreters that exit or fork during a look-up, and look-ups during shutdown: no crash, no hang."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms, az_token
 from lab.interruptible import eventually
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither forks nor stand-ins that hang")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither forks nor hanging fake programs")
 
 #: What is granted to the end of an interpreter, in seconds.
 SOON = 2.0

@@ -1,6 +1,4 @@
-"""Interpreters inside an interpreter: those with a lock of their own are refused, those that share it are served, and
-none of them disturbs the others.
-"""
+"""Subinterpreters: refused with their own GIL, served with a shared one."""
 
 from __future__ import annotations
 

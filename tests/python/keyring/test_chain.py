@@ -1,4 +1,4 @@
-"""The backends of the wheel in one chain: all are found, the chainer is chosen, and none spoils it for the others."""
+"""The backends of the wheel in keyring's chain: all are found, and none affects the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keyring command: the answer on stdout and nothing else, everything else on stderr."""
+"""The keyring command: only the answer on standard output, all else on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is nobody's is a quick None without any I/O, from each backend that stores nothing and from their chain."""
+"""Foreign services: None within microseconds and without I/O, from each read-only backend and from the chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A password goes to the backend that can store it, or there is an error that is seen: it is never lost in silence."""
+"""Passwords without a store: set and delete raise, and no password is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A failure is told once a process and cause, with what to do about it."""
+"""One warning for each process and cause, with advice."""
 
 from __future__ import annotations
 

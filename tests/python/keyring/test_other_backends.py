@@ -1,4 +1,4 @@
-"""The wheel beside other packages with backends, those that it replaces among them."""
+"""The wheel beside other packages with backends, including those that it replaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""KEYRING_PROPERTY_* variables, from which keyring makes attributes of every backend, do no harm; nor do copies."""
+"""KEYRING_PROPERTY_* variables, from which keyring sets attributes of every backend, and copies of backends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others may rely on: names, metadata, the rules of keyring's backends."""
+"""The public interface: names, metadata, and the rules of keyring's backends."""
 
 from __future__ import annotations
 

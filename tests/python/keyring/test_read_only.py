@@ -1,6 +1,4 @@
-"""keyring's own tests of a backend, turned round for those that store nothing: what it would find stored is an error,
-and everything else holds as it does there.
-"""
+"""keyring's own tests of a backend, inverted for backends that store nothing: set and delete are errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The practice cloud: the environments that it gives to child processes and to people."""
+"""The practice cloud: the environments of child processes and of `python -m lab`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The practice cloud: the stand-ins for command-line tools."""
+"""The practice cloud: fake command-line tools."""
 
 from __future__ import annotations
 

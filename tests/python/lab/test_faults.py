@@ -1,4 +1,4 @@
-"""The practice cloud: what can be made to go wrong in it."""
+"""The practice cloud: injected faults."""
 
 from __future__ import annotations
 

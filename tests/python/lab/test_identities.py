@@ -1,4 +1,4 @@
-"""The practice cloud: the endpoints that give tokens to managed identities."""
+"""The practice cloud: the endpoints of managed identities."""
 
 from __future__ import annotations
 

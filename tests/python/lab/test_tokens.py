@@ -1,4 +1,4 @@
-"""The practice cloud: session tokens, Entra, and the issuers that it trusts."""
+"""The practice cloud: session tokens, Entra and trusted issuers."""
 
 from __future__ import annotations
 

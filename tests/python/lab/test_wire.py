@@ -1,4 +1,4 @@
-"""The practice cloud: its proxy, its certificates, and the hosts that want what is not theirs."""
+"""The practice cloud: proxy, certificates and hostile hosts."""
 
 from __future__ import annotations
 

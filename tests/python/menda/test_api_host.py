@@ -1,4 +1,4 @@
-"""Where Menda is: a host with whatever base, over https, or without TLS on this machine alone."""
+"""The URL of Menda's API: any base path, https only, except on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a look-up at Menda costs, and what is remembered, for whom and for how long."""
+"""The requests of a look-up at Menda, and the cache of its tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks Menda, and where: three variables, or a profile of the Menda CLI's configuration file."""
+"""The configuration of Menda: three variables, or a profile of the Menda CLI."""
 
 from __future__ import annotations
 

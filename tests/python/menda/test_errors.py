@@ -1,4 +1,4 @@
-"""What cannot work has the name and the words that menda-keyring's users know, once, and says what to run."""
+"""Failures have the exception names and messages of menda-keyring, once, with advice."""
 
 from __future__ import annotations
 

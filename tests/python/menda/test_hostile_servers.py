@@ -1,4 +1,4 @@
-"""What Menda's API, or whoever stands in for it, may try: redirects, pages, endless answers, silence."""
+"""Hostile responses of Menda's API: redirects, pages, endless bodies, silence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which services are Menda's registries: CodeArtifact's hosts over https, in every spelling, and nothing else."""
+"""Registries of Menda: CodeArtifact hosts over https, in every spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokens that the Menda CLI keeps: whose they are, how long they serve, and that nobody writes there."""
+"""The token cache of the Menda CLI: owner, lifetime, and that it is never written."""
 
 from __future__ import annotations
 

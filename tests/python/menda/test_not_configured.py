@@ -1,4 +1,4 @@
-"""Where Menda is not set up, it is in nobody's way; where somebody began to set it up, that is told."""
+"""Menda without configuration is silent; incomplete configuration is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the place of a file of the Menda CLI's and cannot be read: a word at once, and nobody is held up."""
+"""Unreadable files in place of the Menda CLI's: an immediate error, never a wait."""
 
 from __future__ import annotations
 

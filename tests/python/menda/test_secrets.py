@@ -1,4 +1,4 @@
-"""The secret of a machine goes to Menda and nowhere else, in whatever spelling, and each token to its own host."""
+"""The secret of a machine goes to Menda only, and each token to its own host."""
 
 from __future__ import annotations
 

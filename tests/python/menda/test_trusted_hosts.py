@@ -1,4 +1,4 @@
-"""Whom a look-up trusts with what: each secret reaches its own host, no program and no file."""
+"""Each secret reaches only its own host, and no program and no file."""
 
 from __future__ import annotations
 

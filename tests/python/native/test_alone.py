@@ -1,4 +1,4 @@
-"""The native `keyring` answers for an index by itself: no Python starts, and no other program but a registry's own."""
+"""The native `keyring` answers for an index without Python and without programs other than the registry's own."""
 
 from __future__ import annotations
 

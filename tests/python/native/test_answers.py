@@ -1,6 +1,4 @@
-"""What the native `keyring` prints, and how it exits, for each call of each client: the answer on standard output and
-nothing else; nothing there, and exit code 1, where there is none.
-"""
+"""Output and exit code of the native `keyring` for the calls of each client."""
 
 from __future__ import annotations
 

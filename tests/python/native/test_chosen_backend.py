@@ -1,6 +1,4 @@
-"""A backend that somebody chose does the work alone: ringbearer's own in the native `keyring`, any other by the next
-`keyring` on PATH.
-"""
+"""A chosen backend answers alone: ringbearer's own natively, any other in the next `keyring`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real clients call the `keyring` on PATH with: the words that the other tests of the native one stand on."""
+"""The arguments with which the real clients call `keyring`; other tests use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pip, PDM, build and pipx with the native `keyring` alone on PATH, and none beside them: each reads each registry."""
+"""pip, PDM, build and pipx with only the native `keyring` on PATH, for each registry."""
 
 from __future__ import annotations
 

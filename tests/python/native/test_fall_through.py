@@ -1,4 +1,4 @@
-"""What the native `keyring` does not know goes to the next `keyring` on PATH, as if that one had been called."""
+"""Whatever the native `keyring` does not know is passed unchanged to the next `keyring` on PATH."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def python(beside: Callable[..., Client]) -> Client:
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms) -> NativeKeyring:
-    """The native one, with a folder for stand-ins behind it."""
+    """The native one, with a directory of fake programs behind it."""
     return NativeKeyring(cloud, native, home, [fake_programs.directory])
 
 

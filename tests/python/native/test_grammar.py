@@ -1,6 +1,4 @@
-"""keyring's grammar, as its own argparse has it: every command line means the same to the native `keyring` and to
-`ringbearer`, with the same answer and the same exit code.
-"""
+"""The command line of keyring: the native `keyring` and `ringbearer` parse it like keyring's argparse."""
 
 from __future__ import annotations
 

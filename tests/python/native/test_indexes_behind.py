@@ -1,6 +1,4 @@
-"""An index that the native `keyring` knows and has no credential for is left to the next `keyring`, which may have a
-password stored for it, and which does not ask the registry once more.
-"""
+"""An index without a credential is left to the next `keyring`, which may have a password."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ def registry(name: str, cloud: PracticeCloud, fake_programs: FakePrograms, home:
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms) -> NativeKeyring:
-    """The native one, with a folder for stand-ins behind it."""
+    """The native one, with a directory of fake programs behind it."""
     return NativeKeyring(cloud, native, home, [fake_programs.directory])
 
 

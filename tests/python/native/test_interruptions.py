@@ -1,4 +1,4 @@
-"""Ctrl-C and the request to end are obeyed at once, and leave no process behind."""
+"""Ctrl-C and SIGTERM end the program at once and leave no process behind."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Whatever `keyring` programs lie on PATH, and wherever they lead: a question never comes round to the native one for
-ever, and the real keyring behind them is found.
-"""
+"""Any set of `keyring` programs on PATH: a question never returns to the native one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A password that comes through a pipe is stored as keyring stores it, or not at all and with an error."""
+"""A password from a pipe is stored as keyring stores it, or is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A password that is typed: it is never shown, keys do what they do elsewhere, and the terminal is left as it was."""
+"""The password prompt: no echo, line editing, and a restored terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signal that whoever started the native `keyring` ignores is ignored by it too, as every program has it."""
+"""A signal that the parent ignores is ignored by the native `keyring` too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever the streams and the arguments are: an answer goes to standard output or nowhere, and nothing breaks."""
+"""Closed streams and odd arguments: an answer goes to standard output or nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""uv with the native `keyring` alone on PATH: it installs, locks, syncs and publishes."""
+"""uv with only the native `keyring` on PATH: it installs, locks, syncs and publishes."""
 
 from __future__ import annotations
 

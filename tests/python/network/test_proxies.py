@@ -1,4 +1,4 @@
-"""Proxies, as the environment names them."""
+"""Proxies from the environment."""
 
 from __future__ import annotations
 

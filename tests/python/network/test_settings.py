@@ -1,4 +1,4 @@
-"""Certificate authorities and retries, as the environment asks for them."""
+"""CA bundles and retries from the environment."""
 
 from __future__ import annotations
 

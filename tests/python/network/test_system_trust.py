@@ -1,4 +1,4 @@
-"""Whom the system trusts is trusted, wherever it says so: in its bundle, or in a file beside it (Linux)."""
+"""The trust store of the system: its bundle and the file beside it (Linux)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Ctrl-C in the waits that are no request and no program: for the agent, for the lock of the store, for another process
-that signs in, and for somebody who types; in Python and in the native program.
-"""
+"""Ctrl-C during local waits: for the agent, for the lock of the store, for another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every request of every flow meets everything that can go wrong with one: the matrix is made, not written down."""
+"""Every request of every flow meets every fault: the matrix is generated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fault matrix is made of: messages that break off where they are said to, and clocks that differ."""
+"""The faults of the fault matrix: truncated messages and clock skew."""
 
 from __future__ import annotations
 

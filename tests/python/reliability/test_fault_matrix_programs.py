@@ -1,4 +1,4 @@
-"""Every program that is asked for a token, and everything that can go wrong with one: made, not written down."""
+"""Every login program meets every fault: the matrix is generated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.fault_flows import Situation
 from support.fault_pool import Pool, assert_right, pool
 from support.fault_programs import PROGRAMS, PROMISED, TROUBLES, Program, Trouble, cell_of, prepare
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins' troubles are those of Unix")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs are those of Unix")
 
 BY_NAME = {program.name: program for program in PROGRAMS}
 

@@ -1,4 +1,4 @@
-"""Thousands of look-ups in one process leave no thread, no open file and no memory behind."""
+"""Thousands of look-ups in one process leak no thread, file or memory."""
 
 from __future__ import annotations
 

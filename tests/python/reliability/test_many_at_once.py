@@ -1,4 +1,4 @@
-"""Very many look-ups at the same moment, in threads and in processes: each gets its own right answer, and all end."""
+"""Very many look-ups at the same time, in threads and processes: each gets its own answer."""
 
 from __future__ import annotations
 

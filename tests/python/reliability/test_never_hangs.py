@@ -1,4 +1,4 @@
-"""Every wait has a limit, and Ctrl-C works at every moment."""
+"""Every wait has a limit, and Ctrl-C always works."""
 
 from __future__ import annotations
 

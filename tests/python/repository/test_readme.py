@@ -1,4 +1,4 @@
-"""The README says what the code does."""
+"""The README matches the code."""
 
 from __future__ import annotations
 

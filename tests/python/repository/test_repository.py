@@ -1,4 +1,4 @@
-"""The repository keeps its own rules: workflows, versions, licences, and nothing that belongs to one machine."""
+"""The rules of the repository: workflows, versions, licences, and no trace of one machine."""
 
 from __future__ import annotations
 

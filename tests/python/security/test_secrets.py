@@ -1,4 +1,4 @@
-"""Recognisable secrets are planted in every input, and every captured byte is searched for them."""
+"""Secrets are planted in every input, and every output is searched for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the built wheels tell of themselves: every crate that is in them, and nothing of the machine that built them."""
+"""The metadata of the wheels: every crate in them, and nothing about the build machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile words do not reach the terminal: neither escape sequences nor lines that look like somebody else's."""
+"""Hostile text does not reach the terminal: no escape sequences, no forged lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one process of a login session got, the later ones find: in the kernel's memory, and nobody else."""
+"""Tokens of one process serve later ones of the same login session, from the kernel's memory."""
 
 from __future__ import annotations
 

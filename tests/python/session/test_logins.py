@@ -1,4 +1,4 @@
-"""A kept token is given to the login that it was made for alone: another login is told from it, or nothing is kept."""
+"""A cached token serves only the login that it was issued for."""
 
 from __future__ import annotations
 

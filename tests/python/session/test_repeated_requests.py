@@ -1,4 +1,4 @@
-"""A tool that comes back with the same question was refused: it gets a token that is newer."""
+"""A tool that repeats a request was rejected with the first token, and gets a newer one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several native keyrings that ask the same at the same moment sign in once."""
+"""Native keyrings that ask the same at the same time sign in once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent that does not sign: there is none, it is locked, the key is gone, or its owner has to agree."""
+"""An agent that does not sign: missing, locked, without the key, or waiting for confirmation."""
 
 from __future__ import annotations
 

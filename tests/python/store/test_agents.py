@@ -1,4 +1,4 @@
-"""Real OpenSSH agents that hold all sorts of keys: which one a new store takes, and which one opens it."""
+"""Real OpenSSH agents with several keys: the one that a new store takes, and the one that opens it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are no store, or no longer one: whoever reads or writes gets an error with the path; the file stays."""
+"""Broken store files: every call fails with the path, and the file is unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many processes at the same store at once: nothing is lost, nothing comes back, nobody fails.
+"""Many processes at one store at the same time: no record is lost or restored, and no process fails.
 
 The test holds the store's lock until every process has begun, so that they all go off together.
 """

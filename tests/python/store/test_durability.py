@@ -1,4 +1,4 @@
-"""Processes that are killed while they write: what they said is stored is there, and nothing is left in the way."""
+"""Writers that are killed: acknowledged passwords are stored, and nothing blocks the next writer."""
 
 from __future__ import annotations
 

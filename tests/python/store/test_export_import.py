@@ -1,4 +1,4 @@
-"""``ringbearer store export`` and ``import``: every record arrives, and nothing happens by half."""
+"""``ringbearer store export`` and ``import``: all records or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Others who write to the store and know nothing of its lock, as the published package does."""
+"""Writers without the lock, such as the published package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lock of the store: what a fork does with it, and somebody who removes it."""
+"""The lock of the store across forks, and after its removal."""
 
 from __future__ import annotations
 

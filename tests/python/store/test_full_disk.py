@@ -1,4 +1,4 @@
-"""A disk that is full, and other limits: an error that says so, the store as it was, nothing left behind."""
+"""A full disk and other limits: an error, the old store, and no leftovers."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from lab.ed25519_twice import sign as sign_differently
 from lab.hostile_agent import FAILURE, LIST, SIGN, HostileAgent, Reply, Signer, change, number, say, sign_by, string
 from lab.ssh import Key, make_key
 from lab.store import Request, StoreUser
-from support.hostile_agents import GET, SET, agents, ask_each, files, serving, sockets, wrongly_told
+from support.hostile_agents import GET, SET, agents, ask_each, files, improper_errors, serving, sockets
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no Unix sockets for an agent")
 
@@ -74,7 +74,7 @@ def test_malformed_key_list_creates_no_store(store: StoreUser, keys: dict[str, K
         "4 G keys": lie_about_the_count(0xFFFFFFFF),
     }
     with agents(keys["ed25519"], faults, on_list=True) as served:
-        assert wrongly_told(ask_each(store, sockets(served), [SET])) == {}
+        assert improper_errors(ask_each(store, sockets(served), [SET])) == {}
         assert [name for name, agent in served.items() if agent.count(LIST) != 1] == []
     assert files(store) == {}
 
@@ -82,9 +82,9 @@ def test_malformed_key_list_creates_no_store(store: StoreUser, keys: dict[str, K
 def test_malformed_signature_creates_and_changes_no_store(filled: StoreUser, keys: dict[str, Key]) -> None:
     before, elsewhere = files(filled), os.path.join(filled.home, ".local", "new", "store.json")
     with agents(keys["ed25519"], GARBLED, on_sign=True) as served:
-        assert wrongly_told(ask_each(filled, sockets(served), [GET, SET])) == {}
+        assert improper_errors(ask_each(filled, sockets(served), [GET, SET])) == {}
         variables = {"SSH_AGENT_KEYRING_STORE_PATH": elsewhere}
-        assert wrongly_told(ask_each(filled, sockets(served), [SET], **variables)) == {}
+        assert improper_errors(ask_each(filled, sockets(served), [SET], **variables)) == {}
         assert [name for name, agent in served.items() if agent.count(SIGN) != 3] == []
     assert files(filled) == before
 
@@ -130,9 +130,9 @@ def test_invalid_signature_opens_and_creates_no_store(
     before, elsewhere = files(store), os.path.join(store.home, ".local", "new", "store.json")
     faults = bad_signatures(tmp_path, kind)
     with agents(keys[kind], faults, on_sign=True) as served:
-        assert wrongly_told(ask_each(store, sockets(served), [GET, SET], **named)) == {}
+        assert improper_errors(ask_each(store, sockets(served), [GET, SET], **named)) == {}
         variables = {"SSH_AGENT_KEYRING_STORE_PATH": elsewhere, **named}
-        assert wrongly_told(ask_each(store, sockets(served), [SET], **variables)) == {}
+        assert improper_errors(ask_each(store, sockets(served), [SET], **variables)) == {}
         assert [name for name, agent in served.items() if agent.count(SIGN) != 3] == []
     assert files(store) == before
 
@@ -145,7 +145,7 @@ def test_random_valid_signatures_create_no_store(store: StoreUser, keys: dict[st
     with agents(keys["ed25519"], {"twice": fault}, on_sign=True) as served:
         answers = ask_each(store, sockets(served), [SET])
         assert served["twice"].count(SIGN) == 2
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
     assert "in two ways" in answers["twice: set_password"].error.message
     assert files(store) == {}
 
@@ -156,7 +156,7 @@ def test_wrong_second_signature_creates_no_store(store: StoreUser, keys: dict[st
 
     faults = {name: twice(fault) for name, fault in GARBLED.items()}
     with agents(keys["ed25519"], faults, on_sign=True) as served:
-        assert wrongly_told(ask_each(store, sockets(served), [SET])) == {}
+        assert improper_errors(ask_each(store, sockets(served), [SET])) == {}
         assert [name for name, agent in served.items() if agent.count(SIGN) != 2] == []
     assert files(store) == {}
 
@@ -165,7 +165,7 @@ def test_refusal_followed_by_a_malformed_list_is_reported(filled: StoreUser, key
     before = files(filled)
     made = {name: HostileAgent(keys["ed25519"], fault, say(bytes([FAILURE]))) for name, fault in GARBLED.items()}
     with serving(made) as served:
-        assert wrongly_told(ask_each(filled, sockets(served), [GET])) == {}
+        assert improper_errors(ask_each(filled, sockets(served), [GET])) == {}
     assert files(filled) == before
 
 

@@ -1,4 +1,4 @@
-"""A store file that was made to be large does not take the program down with it."""
+"""Huge store files do not exhaust memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store in keyring: chosen by name, or in the chain once it is set up, and out of the way before."""
+"""The store in keyring: chosen by name, or in the chain once it exists."""
 
 from __future__ import annotations
 

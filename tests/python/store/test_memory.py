@@ -1,4 +1,4 @@
-"""What a call leaves behind in the memory of its process: none of the keys, and not the signature that gives them.
+"""The memory of the process after a call: no keys and no signature.
 
 The store is one of the published package's whose keys are known. Another process, which never had them, is searched:
 every page of it that can be written, also the stacks of threads that have ended.

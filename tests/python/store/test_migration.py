@@ -1,4 +1,4 @@
-"""``ringbearer store import --from-keyring``: passwords come over from another keyring backend, the real one."""
+"""``ringbearer store import --from-keyring``: copies passwords from a real keyring backend."""
 
 from __future__ import annotations
 

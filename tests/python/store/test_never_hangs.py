@@ -1,4 +1,4 @@
-"""An agent that says nothing, or nothing in time: every wait has a limit, Ctrl-C ends it, and nothing is written."""
+"""A silent or slow agent: every wait has a limit, Ctrl-C ends it, and nothing is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab.hostile_agent import LIST, SIGN, HostileAgent
 from lab.interruptible import Interruptible, eventually
 from lab.ssh import Agent, Key
 from lab.store import StoreUser
-from support.hostile_agents import GET, SET, ask_at_once, ask_each, files, serving, sockets, wrongly_told
+from support.hostile_agents import GET, SET, ask_at_once, ask_each, files, improper_errors, serving, sockets
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor signals to one process")
 
@@ -62,7 +62,7 @@ def full_queue() -> Iterator[str]:
 def test_agent_that_lists_no_keys_times_out_after_five_seconds(store: StoreUser, keys: dict[str, Key]) -> None:
     with HostileAgent(keys["ed25519"], listing=hostile.hang()) as agent:
         answers = ask_each(store, {"silent": agent.socket}, [SET])
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
     [answer] = answers.values()
     assert 4.9 < answer.seconds < 5 + BUSY
     assert "within 5 s" in answer.error.message
@@ -88,7 +88,7 @@ def test_silent_or_slow_agent_times_out_with_the_look_up(filled: StoreUser, keys
         answers = ask_at_once(filled, sockets(served), [GET, SET], **SHORT)
     assert [name for name, answer in answers.items() if not 0.9 * LIMIT < answer.seconds < LIMIT + BUSY] == []
     assert files(filled) == before
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
 
 
 def test_hanging_agent_creates_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
@@ -104,7 +104,7 @@ def test_hanging_agent_creates_no_store(store: StoreUser, keys: dict[str, Key]) 
         assert served["hangs on the second signature"].count(SIGN) == 2
     assert [name for name, answer in answers.items() if not 0.9 * LIMIT < answer.seconds < LIMIT + BUSY] == []
     assert files(store) == {}
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
 
 
 def test_agent_that_accepts_no_connection_times_out(filled: StoreUser) -> None:
@@ -115,7 +115,7 @@ def test_agent_that_accepts_no_connection_times_out(filled: StoreUser) -> None:
     assert [answer.seconds for answer in answers.values() if answer.seconds > LIMIT + BUSY] == []
     assert shown.code == 3 and shown.duration < LIMIT + BUSY
     assert files(filled) == before
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
 
 
 def test_suspended_ssh_agent_times_out(filled: StoreUser, agent: Agent) -> None:
@@ -124,7 +124,7 @@ def test_suspended_ssh_agent_times_out(filled: StoreUser, agent: Agent) -> None:
     answers = ask_each(filled, {"suspended": agent.socket}, [GET, SET], **SHORT)
     assert [answer.seconds for answer in answers.values() if answer.seconds > LIMIT + BUSY] == []
     assert files(filled) == before
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
 
 
 #: Calls the backend as the words say, and tells when it was interrupted.

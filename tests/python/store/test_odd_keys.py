@@ -1,4 +1,4 @@
-"""Keys that an agent holds and a store cannot use, each with its reason."""
+"""Keys of an agent that a store cannot use, each with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store as its users see it: passwords go in, come out, and are gone when they are removed."""
+"""Passwords are stored, read and deleted."""
 
 from __future__ import annotations
 

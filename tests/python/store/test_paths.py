@@ -1,4 +1,4 @@
-"""Where a store is: links are followed, what is no file is an error at once, directories keep their permissions."""
+"""The path of a store: symlinks, files of other types, and permissions of directories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that takes its time: a bar where a person watches, silence in a pipe, waits for the lock, and Ctrl-C."""
+"""Long operations: a progress bar on a terminal, waits for the lock, and Ctrl-C."""
 
 from __future__ import annotations
 

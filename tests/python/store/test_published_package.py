@@ -1,4 +1,4 @@
-"""Living peers: what the published package writes is read here, and what is written here is read there."""
+"""The published package and ringbearer read each other's stores."""
 
 from __future__ import annotations
 

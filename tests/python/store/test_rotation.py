@@ -1,4 +1,4 @@
-"""``ringbearer store rotate`` and ``rekey``: what opened the old file opens nothing of the new, and nothing is lost."""
+"""``ringbearer store rotate`` and ``rekey``: old keys open nothing of the new store, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store's secrets are shown nowhere: in no log, error or traceback, in no other file, to no other program."""
+"""Secrets of the store are in no log, error, traceback, other file or argument list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the store is and which key it should have: the file and the variables of the published package."""
+"""The settings of the store: path and key, in the file and the variables of the published package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small and large: passwords of no and of many bytes, stores of many records, and the memory they take."""
+"""Small and large: passwords, stores, and the memory that they take."""
 
 from __future__ import annotations
 

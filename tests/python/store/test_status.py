@@ -1,4 +1,4 @@
-"""``ringbearer store status`` tells what there is and what is wrong, and changes nothing; ``lock`` tells who writes."""
+"""``ringbearer store status`` and ``lock``: they report state and errors, and change nothing."""
 
 from __future__ import annotations
 

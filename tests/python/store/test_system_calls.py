@@ -1,6 +1,4 @@
-"""The steps by which a store is replaced, one by one: their order, and what is left when one of them fails, the process
-is killed there, or somebody who does not lock writes at that moment.
-"""
+"""The system calls that replace a store: their order, and what remains if one fails or the process is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that somebody changed: each is an error of its own, and the others are not concerned."""
+"""Tampered records: each is an error, and the others still open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others may write (an agent's comments, names of records, names of files) does not act on a terminal."""
+"""Agent comments, record names and file names are escaped on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process, many threads; and a process that forks while a thread of it waits for the agent."""
+"""Many threads in one process, and a fork while one waits for the agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vectors through the wheel: stores that the published package wrote, opened by agents that hold their keys."""
+"""The vectors: stores of the published package, opened by agents with their keys."""
 
 from __future__ import annotations
 
