@@ -17,6 +17,9 @@ pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long one request may take from the first byte to the last.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
+/// How many times a request is sent if it fails for a transient reason, the first included.
+pub(crate) const ATTEMPTS: u32 = 3;
+
 /// The most bytes a body may have. The largest real answer here, a token, has a few thousand.
 pub(crate) const BODY_CAP: usize = 1024 * 1024;
 
@@ -55,6 +58,8 @@ pub(crate) struct Request {
     pub(crate) connect_limit: Duration,
     /// The limit for the whole request.
     pub(crate) limit: Duration,
+    /// How many times [`retry`](super::retry) sends it, the first included.
+    pub(crate) attempts: u32,
 }
 
 impl Request {
@@ -69,6 +74,7 @@ impl Request {
             route: Route::Internet,
             connect_limit: CONNECT_LIMIT,
             limit: REQUEST_LIMIT,
+            attempts: ATTEMPTS,
         }
     }
 
@@ -127,6 +133,13 @@ impl Request {
     pub(crate) fn with_limits(mut self, connect_limit: Duration, limit: Duration) -> Self {
         self.connect_limit = connect_limit;
         self.limit = limit;
+        self
+    }
+
+    /// The same request with another number of attempts.
+    #[must_use]
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
         self
     }
 
