@@ -8,7 +8,15 @@ use crate::{
     error::{Error, Kind, Result},
     secret::Secret,
     system::{System, http::Request, retry},
+    variable::Variable,
 };
+
+/// The variables of GitHub Actions.
+pub(crate) static VARIABLES: &[Variable] = &[
+    Variable::login(GITHUB_TOKEN_VARIABLE, "bearer for the job's identity token (set by GitHub Actions)"),
+    Variable::login(GITHUB_URL_VARIABLE, "address of the job's identity token (set by GitHub Actions)"),
+    Variable::setting("GITHUB_ACTIONS", "marks a job (set by GitHub Actions)"),
+];
 
 /// Where a job on GitHub Actions asks for its token; it has a query already.
 /// <https://docs.github.com/actions/reference/security/oidc>

@@ -13,10 +13,8 @@ use super::{
     print,
 };
 use crate::{
-    auth::cache_mode::Caching,
     error::{Error, Kind, Result},
-    keyring::{Keyring, session_cache},
-    registry::Backend,
+    keyring::Keyring,
     secret::SecretText,
     service::{MAX_SERVICE, Service},
     store::{is_in_use, longest_json_string, write_json_string},
@@ -34,7 +32,7 @@ pub(super) struct Answer {
 
 /// A command of `ringbearer`: it asks ringbearer's own backends and no others.
 pub(super) fn run(world: &World<'_>, line: &Line) -> Result<u8> {
-    match line.backend.as_ref().map(|_| Choice::read(world.system, &world.memory.keyring, line)) {
+    match line.backend.as_ref().map(|_| Choice::read(world.system, line)) {
         Some(Choice::Foreign { class, .. }) => {
             return Err(Error::new(Kind::Usage, format!("{class} is no backend of ringbearer's"))
                 .with_hint("`keyring -b BACKEND` asks others"));
@@ -69,8 +67,8 @@ pub(super) fn by_choice(world: &World<'_>, line: &Line, choice: &Choice) -> Resu
     }
 }
 
-/// The index backend that a question is for.
-pub(super) fn claimant<'all>(world: &World<'all>, line: &Line) -> Option<(&'all dyn Backend, Service)> {
+/// The service of a question that a registry claims.
+pub(super) fn index(world: &World<'_>, line: &Line) -> Option<Service> {
     let service = line.service_text().filter(|service| service.len() <= MAX_SERVICE)?;
     let username = line.username.as_ref().map(|name| name.to_string_lossy());
     if !line.with_username && username.is_some_and(|name| name.starts_with("pypi_token:")) {
@@ -78,34 +76,28 @@ pub(super) fn claimant<'all>(world: &World<'all>, line: &Line) -> Option<(&'all 
         return None;
     }
     let service = Service::parse(service);
-    world.memory.keyring.claimant(&service).map(|backend| (backend, service))
+    world.memory.keyring.serves(&service).then_some(service)
 }
 
 /// The answer of the index backends, or of one of them. A failure is told, and no answer, unless RINGBEARER_STRICT
 /// asks for more.
 pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> Result<Option<Answer>> {
-    let Some((backend, service)) = claimant(world, line) else { return Ok(None) };
-    if only.is_some_and(|class| class != backend.class()) {
-        return Ok(None);
-    }
+    let Some(service) = index(world, line) else { return Ok(None) };
     let username = line.username.as_ref().and_then(|name| name.to_str());
-    match session_cache::get(world.system, backend, &service, username, Caching::Session) {
-        Ok(found) => Ok(found.map(|found| Answer {
-            username: found.username,
-            password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),
-        })),
-        Err(error) if error.ends_the_lookup() || Keyring::is_strict(|name| world.system.variable(name)) => Err(error),
-        Err(error) => {
-            // Whoever gave up needs no reason.
-            if let Err(over) = world.system.check()
-                && over.kind() == Kind::Cancelled
-            {
-                return Err(over);
-            }
-            world.console.eprint(&format!("ringbearer: {error}\n"));
-            Ok(None)
+    let is_strict = Keyring::is_strict(|name| world.system.variable(name));
+    let found = world.memory.keyring.get(world.system, &service, username, only, |error| {
+        if is_strict {
+            return Err(error);
         }
-    }
+        // A cancelled command says nothing more.
+        world.system.check().or_else(|over| if over.kind() == Kind::Cancelled { Err(over) } else { Ok(()) })?;
+        world.console.eprint(&format!("ringbearer: {error}\n"));
+        Ok(())
+    })?;
+    Ok(found.map(|(_, found)| Answer {
+        username: found.username,
+        password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),
+    }))
 }
 
 /// The operation in the store, which is made by the first `set`.
@@ -202,7 +194,7 @@ pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u
 /// No answer: exit code 1 and nothing on standard output. A person learns where to go on.
 fn miss(world: &World<'_>, line: &Line) -> u8 {
     debug!("no answer");
-    if world.console.stderr_is_terminal() && claimant(world, line).is_some() {
+    if world.console.stderr_is_terminal() && index(world, line).is_some() {
         world.console.eprint("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
     }
     FAILED

@@ -12,10 +12,9 @@ use super::{
     tools::{pip::Pip, served, uv::Uv},
 };
 use crate::{
-    auth::cache_mode::Caching,
     error::{Error, Kind, Result},
-    keyring::session_cache,
-    registry::{Backend, Credential},
+    keyring::Candidate,
+    registry::{Credential, ExecVariables},
     service::Service,
     system::{io_message, process::Exec},
 };
@@ -76,28 +75,33 @@ pub(super) fn exec(
         }
     };
     let service = url.map_or_else(|| only_one(world), |url| Ok(Service::parse(url)))?;
-    let (backend, credential) = credential(world, &service)?;
+    let (candidate, credential) = credential(world, &service)?;
     let variables = match variable {
         Some(name) => vec![(name, credential.password.clone())],
-        None => backend.handed_on(&credential),
+        None => ExecVariables::of(candidate.registry, &credential),
     };
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Ending::Exec(Exec { program, arguments: arguments.to_vec(), variables, failure_code: CANNOT_RUN }))
 }
 
-/// The credential for a URL: without one it is an error, whatever the reason.
-fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all dyn Backend, Credential)> {
+/// The credential for a URL. Without one it is an error: that of the first registry that failed, if one did.
+fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Candidate, Credential)> {
     let host = service.host().unwrap_or("this");
-    let Some(backend) = world.memory.keyring.claimant(service) else {
+    if !world.memory.keyring.serves(service) {
         return Err(Error::new(Kind::Configuration, format!("{host} is no index that ringbearer serves over https"))
             .with_hint("`ringbearer doctor URL` tells more"));
-    };
-    let found = session_cache::get(world.system, backend, service, None, Caching::Session)?;
-    let found = found.ok_or_else(|| {
-        Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is set up for it"))
-            .with_hint("`ringbearer doctor URL` shows what was looked for")
+    }
+    let mut failure = None;
+    let found = world.memory.keyring.get(world.system, service, None, None, |error| {
+        failure.get_or_insert(error);
+        Ok(())
     })?;
-    Ok((backend, found))
+    found.ok_or_else(|| {
+        failure.unwrap_or_else(|| {
+            Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is set up for it"))
+                .with_hint("`ringbearer doctor URL` shows what was looked for")
+        })
+    })
 }
 
 /// The one index that pip or uv is set up with, for this user: what the project in the working directory says does not

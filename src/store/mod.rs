@@ -52,7 +52,7 @@ use crate::{
 
 pub(crate) use self::{
     json_text::{escape as write_json_string, longest_escape as longest_json_string},
-    settings::is_in_use,
+    settings::{VARIABLES, is_in_use},
     status::{Status, lock_state, status},
     upkeep::{Entry, Relocked},
 };

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::public_key::{PublicKey, Unusable};
 use crate::{
     error::{Error, Kind, Result},
-    system::{System, io_message, places},
+    system::{System, agent::SOCKET_VARIABLE, io_message, places},
+    variable::Variable,
 };
 
 /// The largest configuration or public key file that is read.
@@ -23,6 +24,15 @@ pub(super) const PUBLIC_KEY_VARIABLE: &str = "SSH_AGENT_KEYRING_PUBLIC_KEY";
 pub(super) const PUBLIC_KEY_PATH_VARIABLE: &str = "SSH_AGENT_KEYRING_PUBLIC_KEY_PATH";
 const STORE_PATH_VARIABLE: &str = "SSH_AGENT_KEYRING_STORE_PATH";
 const CACHE_VARIABLE: &str = "RINGBEARER_STORE_CACHE_SECONDS";
+
+/// The variables of the store.
+pub(crate) static VARIABLES: &[Variable] = &[
+    Variable::setting(CACHE_VARIABLE, "how long the unlocked key stays in memory, in seconds (0)"),
+    Variable::setting(PUBLIC_KEY_PATH_VARIABLE, "public key file of the store's key"),
+    Variable::setting(PUBLIC_KEY_VARIABLE, "public key of the store"),
+    Variable::setting(STORE_PATH_VARIABLE, "file of the store"),
+    Variable::setting(SOCKET_VARIABLE, "socket of the ssh-agent"),
+];
 
 /// The longest that unlocked keys are kept.
 const LONGEST_CACHE: u64 = 86_400;

@@ -89,7 +89,8 @@ pub(super) fn run(
         return Err(Error::new(Kind::Usage, "the name of an index has letters, digits, `-`, `_` and `.`"));
     }
     let service = Service::parse(url);
-    let Some((backend, url)) = world.memory.keyring.claimant(&service).zip(service.url()) else {
+    let candidate = world.memory.keyring.candidates(&service).next();
+    let Some((candidate, url)) = candidate.zip(service.url()) else {
         return Err(Error::new(Kind::Usage, "this is no index that ringbearer serves over https")
             .with_hint("`ringbearer doctor URL` tells more"));
     };
@@ -100,7 +101,7 @@ pub(super) fn run(
         )
         .with_hint("write the index's URL without them"));
     }
-    let recipe = Recipe::new(tool, backend, url, &with_username(url, backend.username()), name);
+    let recipe = Recipe::new(tool, candidate.registry, url, &with_username(url, candidate.registry.username), name);
     let path = match file {
         Some(file) => PathBuf::from(file),
         None => recipe.file(world.system)?,

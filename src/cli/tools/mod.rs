@@ -76,7 +76,7 @@ pub(super) fn served(keyring: &Keyring, pip: &pip::Pip, uv: &uv::Uv) -> Vec<Inde
     let mut found: Vec<Index> = Vec::new();
     for index in uv.indexes.iter().chain(&pip.indexes) {
         let service = index.service();
-        let is_served = keyring.claimant(&service).is_some();
+        let is_served = keyring.serves(&service);
         if is_served && found.len() < MOST && !found.iter().any(|known| is_same(&known.service(), &service)) {
             found.push(index.clone());
         }

@@ -14,10 +14,10 @@ use super::{
     providers::azure_cli::state,
 };
 use crate::{
-    auth::jwt::token_of,
-    error::Result,
-    registry::{Backend, Credential},
-    service::Service,
+    auth::jwt::{Claims, token_of},
+    error::{Result, single_line},
+    registry::{Credential, CredentialSource},
+    service::{MAX_SERVICE, Service},
     system::{
         Clock,
         fake::FakeSystem,
@@ -53,6 +53,38 @@ const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
 /// What the key file of Azure Arc holds, and what another file holds that is none of its.
 const ARC_KEY: &str = "Kq7-lies-here-Kq9";
 const OTHER_FILE: &str = "Fq7+belongs+elsewhere+Fq9";
+
+/// A feed is of one organisation, and of the same one when its URL is read again.
+pub(crate) fn check_service(service: &Service, text: &str) {
+    let Some(feed) = Feed::from_service(service) else { return };
+    let organisation = feed.organisation();
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    assert!(Feed::claims(service) && organisation.bytes().all(is_of_name) && !organisation.is_empty());
+    let in_path = url_path(text).split('/').next() == Some(organisation);
+    assert!(in_path || text.starts_with(&format!("https://{organisation}.pkgs.")), "{organisation} of {text}");
+    assert!(text.len() > MAX_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
+    let portal = Url::parse(&feed.portal()).ok();
+    let host = portal.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let domains = ["visualstudio.com", "vsts.me"];
+    let is_of_organisation =
+        domains.iter().any(|domain| host == format!("{}.{domain}", organisation.to_ascii_lowercase()));
+    assert!(host == "dev.azure.com" || is_of_organisation, "{}", feed.portal());
+    let upper =
+        Feed::from_service(&Service::parse(&text.replacen(organisation, &organisation.to_ascii_uppercase(), 1)));
+    assert!(text.len() > MAX_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key()));
+}
+
+fn url_path(text: &str) -> &str {
+    text.splitn(4, '/').nth(3).unwrap_or_default()
+}
+
+/// What messages say of an account is one line.
+pub(crate) fn check_claims(claims: &Claims) {
+    assert!(
+        entra::account(claims).is_none_or(|account| account == single_line(&account) && account.chars().count() <= 301)
+    );
+    assert!(!entra::is_service_principal(claims) || claims.has("idtyp") || claims.has("roles"));
+}
 
 /// An anonymous answer of a feed: whatever it says, an authority that is accepted belongs to the feed's organisation, a
 /// login host is one of Microsoft's, and one bad place is enough to trust none.

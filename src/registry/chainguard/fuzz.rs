@@ -4,7 +4,7 @@
 use super::{AUDIENCE, ChainguardLibraries, TOKEN_USERNAME, cache_file, chainctl, is_for_libraries};
 use crate::{
     auth::jwt::Claims,
-    registry::Backend,
+    registry::CredentialSource,
     service::Service,
     system::{
         Clock,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     ini::Ini,
-    registry::Backend,
+    registry::CredentialSource,
     service::Service,
     system::{
         Clock,
@@ -31,6 +31,12 @@ const LOGIN: &str = "Lq7madeup.login_of-the_cliLq9";
 
 /// What stands for a password in a file: it comes out of nowhere but the password.
 const MARK: &str = "Mq7madeupMq9";
+
+/// Only domains of CodeArtifact are claimed.
+pub(crate) fn check_service(service: &Service, text: &str) {
+    let is_claimed = MendaCodeArtifact::default().claims(service);
+    assert!(!is_claimed || service.host().is_some_and(|host| host.contains(".d.codeartifact.")), "{text}");
+}
 
 /// The files of the Menda CLI: a host that secrets may be sent to, a token of one word, an error; and a password in them
 /// is shown nowhere.

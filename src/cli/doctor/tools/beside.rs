@@ -34,9 +34,9 @@ impl Machine<'_> {
         let ini = Ini::parse(&String::from_utf8_lossy(&content));
         let has_password = |section: &str| {
             let Some(repository) = ini.value(section, "repository").map(Service::parse) else { return false };
-            let is_in_question = self.served.iter().any(|(_, service, backend)| {
-                let realm = |service: &Service| Some(backend.identity(self.system, service)?.realm);
-                backend.claims(&repository)
+            let is_in_question = self.served.iter().any(|(_, service, candidate)| {
+                let realm = |service: &Service| Some(candidate.source.cache_key(self.system, service)?.realm);
+                candidate.source.claims(&repository)
                     && repository.host() == service.host()
                     && realm(&repository) == realm(service)
             });
