@@ -152,7 +152,7 @@ def test_an_issuer_with_a_wrong_certificate_gets_no_proof(
     getattr(cloud, wrong)(ISSUER)
     answer = look_up(INDEX, **user.with_sources("oidc"))
     assert answer.credential is None
-    problem = "is not valid at this moment" if wrong == "expire" else "is not trusted"
+    problem = "has expired or is not yet valid" if wrong == "expire" else "is not trusted"
     assert f"oidc failed (the certificate of {ISSUER} {problem}" in answer.warning
     assert cloud.log.hosts_that_saw(user.proof) == []
 
@@ -160,11 +160,11 @@ def test_an_issuer_with_a_wrong_certificate_gets_no_proof(
 # -- hostile answers
 
 NO_TOKEN = f"{ISSUER} answered without a token"
-NO_JSON = f"{ISSUER} was expected to answer with JSON and sent something else (HTTP 200)"
+NO_JSON = f"{ISSUER} sent something else instead of JSON (HTTP 200)"
 BLANKS = "it gives something with blanks or several lines, which is no token"
 
 HOSTILE: list[tuple[Fault, str]] = [
-    (faults.html(), f"{ISSUER} was expected to answer with JSON and sent a web page (HTTP 200)"),
+    (faults.html(), f"{ISSUER} sent a web page instead of JSON (HTTP 200)"),
     (faults.html(403), f"{ISSUER} exchanged no token for {IDENTITY} (HTTP 403)"),
     (faults.huge(), f"{ISSUER} sent more than 1024 KiB"),
     (faults.huge(None), f"{ISSUER} sent more than 1024 KiB"),

@@ -103,10 +103,10 @@ def test_github_failure_is_reported_and_nothing_exchanged(
     wrong: list[tuple[Fault, str]] = [
         (faults.status(401), f"GitHub gave this job no identity token ({GITHUB}: HTTP 401)"),
         (faults.status(403), f"GitHub gave this job no identity token ({GITHUB}: HTTP 403)"),
-        (faults.html(), f"{GITHUB} was expected to answer with JSON and sent a web page"),
-        (faults.garbage_json(), f"{GITHUB} was expected to answer with JSON and sent something else"),
+        (faults.html(), f"{GITHUB} sent a web page instead of JSON"),
+        (faults.garbage_json(), f"{GITHUB} sent something else instead of JSON"),
         (faults.huge(None), f"{GITHUB} sent more than 1024 KiB"),
-        (body(b"[]"), f"{GITHUB} was expected to answer with JSON and sent something else"),
+        (body(b"[]"), f"{GITHUB} sent something else instead of JSON"),
         (body(b"{}"), "GitHub answered without an identity token"),
         (body(b'{"value": null, "planted": "planted"}'), "GitHub answered without an identity token"),
         (body(b'{"value": ["planted"]}'), "GitHub answered without an identity token"),
@@ -139,7 +139,7 @@ def test_the_request_token_is_never_sent_in_the_clear_or_shown(
     url = variables[URL]
     addresses = [url.replace("https:", "http:"), "planted", "planted://planted", "https://", "file:///planted"]
     answers = ask_each(look_up, *({**variables, URL: address} for address in addresses))
-    assert f"{GITHUB} must be asked over https" in reported(answers[0])
+    assert f"requests to {GITHUB} must use https" in reported(answers[0])
     assert all("oidc failed (" in reported(one) for one in answers)
     assert all(variables[REQUEST_TOKEN] not in one.text for one in answers)
     assert cloud.log.connections() == cloud.log.refused() == []

@@ -120,7 +120,7 @@ def test_a_link_to_nowhere_is_one_problem_and_not_two(store: StoreUser) -> None:
     os.makedirs(os.path.dirname(store.path))
     os.symlink("nowhere", store.path)
     [problem] = status(store, 4)["problems"]
-    assert "symbolic link to nowhere" in problem
+    assert "dangling symbolic link" in problem
 
 
 def test_symlinked_store_is_reported_with_its_target(made: StoreUser, tmp_path: Path) -> None:
