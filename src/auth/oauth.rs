@@ -21,9 +21,15 @@ const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
 
 /// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
 ///
-/// A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
-pub(crate) fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str, &str)]) -> Result<AccessToken> {
-    let request = Request::post_form(endpoint.clone(), fields).header("Accept", "application/json");
+/// A transient failure is retried, up to `attempts` requests. A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
+pub(crate) fn request_token(
+    system: &dyn System,
+    endpoint: &Url,
+    fields: &[(&str, &str)],
+    attempts: u32,
+) -> Result<AccessToken> {
+    let request =
+        Request::post_form(endpoint.clone(), fields).header("Accept", "application/json").with_attempts(attempts);
     let secrets: Vec<_> =
         fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| *value).collect();
     read_token(system, &retry::send(system, &request)?, &secrets)
@@ -83,7 +89,7 @@ mod tests {
     const ENDPOINT: &str = "https://login.example/t/token";
 
     fn ask(fake: &FakeSystem) -> Result<AccessToken> {
-        request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")])
+        request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")], 3)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::is_guid;
+use super::{is_guid, retries::attempts};
 use crate::{
     auth::{access_token::AccessToken, jwt::Claims, oauth},
     error::{Error, Kind, Result, quote},
@@ -153,7 +153,7 @@ pub(crate) fn request_application_token(
     let scope = format!("{AZURE_DEVOPS}/.default");
     let mut fields = vec![("grant_type", "client_credentials"), ("client_id", client_id), ("scope", &scope)];
     fields.extend_from_slice(proof);
-    oauth::request_token(system, &tenant.token_endpoint()?, &fields).map_err(explain)
+    oauth::request_token(system, &tenant.token_endpoint()?, &fields, attempts(system)).map_err(explain)
 }
 
 /// Asks for a token as an application that proves itself with a signed assertion.

@@ -24,7 +24,7 @@ use crate::{
     system::{
         Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, leaks, split_at_marker},
+        fuzz::{check_error, leaks, responses, split_at_marker},
         http::{Method, Request, Route},
     },
 };
@@ -96,7 +96,7 @@ pub(crate) fn check_claims(claims: &Claims) {
 ///
 /// If that does not hold.
 pub fn discovery(said: &[u8]) {
-    let Some(mut response) = answers(said).into_iter().next() else { return };
+    let Some(mut response) = responses(said).into_iter().next() else { return };
     for url in FEEDS {
         let Some(feed) = Feed::from_service(&Service::parse(url)) else { panic!("{url} is a feed") };
         match discovery::read(&response, &feed) {
@@ -148,7 +148,7 @@ pub fn session(said: &[u8]) {
     let fake = FakeSystem::default()
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var")
         .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &bearer)
-        .answers(answers(said));
+        .answers(responses(said));
     let outcome = get(&fake);
     for request in fake.requests() {
         let is_exchange = check_exchange(&request);
@@ -169,7 +169,7 @@ pub fn sign_in(said: &[u8]) {
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "client_secret")
         .variable("AZURE_CLIENT_ID", "robot")
         .variable("AZURE_CLIENT_SECRET", CLIENT_SECRET)
-        .answers(answers(said));
+        .answers(responses(said));
     let outcome = get(&fake);
     for request in fake.requests() {
         let is_exchange = check_exchange(&request);
@@ -199,7 +199,7 @@ pub fn machine(said: &[u8]) {
         .file("/var/opt/azcmagent/tokens/b", OTHER_FILE)
         .file("/var/opt/azcmagent/tokens/../other.key", OTHER_FILE)
         .file("/other.key", OTHER_FILE)
-        .answers(answers(said));
+        .answers(responses(said));
     let here = "http://127.0.0.1:40342/metadata";
     let fake = match kind {
         b"arc" => fake.variable("IDENTITY_ENDPOINT", here).variable("IMDS_ENDPOINT", here),
@@ -326,7 +326,7 @@ mod tests {
             let fake = FakeSystem::default()
                 .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var")
                 .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &token_of(&json!({"upn": "ada@contoso.example"})))
-                .answers(answers(seed));
+                .answers(responses(seed));
             matches!(get(&fake), Ok(Some(_)))
         };
         assert!(seeds("session").iter().any(|seed| found(seed)));

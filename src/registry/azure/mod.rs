@@ -14,6 +14,7 @@ pub(crate) mod fuzz;
 pub(crate) mod identity;
 pub(crate) mod minting;
 pub(crate) mod providers;
+mod retries;
 pub(crate) mod session;
 mod variables;
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::feed::Feed;
+use super::{feed::Feed, retries::attempts};
 use crate::{
     auth::{access_token::AccessToken, refusal::Refusal, timestamp},
     error::{Error, Kind, Result},
@@ -40,7 +40,8 @@ pub(crate) fn exchange(
         .header("Accept", "application/json")
         // Without it the service redirects to a page for people.
         .header("X-TFS-FedAuthRedirect", "Suppress")
-        .bearer(bearer);
+        .bearer(bearer)
+        .with_attempts(attempts(system));
     let response = retry::send(system, &request)?;
     if response.status != 200 {
         return Err(refusal(&response, feed, bearer, account));

@@ -9,7 +9,7 @@ use crate::{
     system::{
         Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, leaks},
+        fuzz::{check_error, leaks, responses},
     },
 };
 
@@ -74,7 +74,7 @@ pub fn exchange(said: &[u8]) {
         .variable("RINGBEARER_CHAINGUARD_IDENTITY", "0a/1b")
         .variable("RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE", "/run/token")
         .file("/run/token", PROOF)
-        .answers(answers(said));
+        .answers(responses(said));
     let outcome = ChainguardLibraries::default().get(&fake, &Service::parse(AUDIENCE), None);
     for request in fake.requests() {
         assert_eq!(request.url.as_str(), "https://issuer.enforce.dev/sts/exchange");

@@ -14,7 +14,7 @@ use crate::{
     system::{
         Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, leaks},
+        fuzz::{check_error, leaks, responses},
         http::{Request, is_loopback},
     },
 };
@@ -97,7 +97,7 @@ pub fn api(said: &[u8]) {
             .variable("MENDA_CLIENT_ID", "robot")
             .variable("MENDA_CLIENT_SECRET", CLIENT_SECRET)
             .variable("MENDA_HOST", host)
-            .answers(answers(said))
+            .answers(responses(said))
     };
     check_api(&fake("https://menda.example/base"), said);
     check_api(&fake("https://menda.example").file(TOKENS, &format!("[robot]\nid_token = {LOGIN}\n")), said);

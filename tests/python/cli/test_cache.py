@@ -1,4 +1,4 @@
-"""`ringbearer cache`: what is kept in this login session is shown, and forgotten; its secrets are not shown."""
+"""`ringbearer cache`: lists and clears the tokens of the login session, and shows none."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of_frodo(ended: Completed) -> list[str]:
     return [line for line in ended.stdout.splitlines() if "frodo" in line]
 
 
-def test_the_list_says_of_whom_and_for_how_long_and_shows_no_token(ringbearer, kept: str) -> None:
+def test_list_shows_owner_and_expiry_and_no_token(ringbearer, kept: str) -> None:
     ended = ringbearer("cache", "list").check()
     assert any(
         re.fullmatch(r"Azure Artifacts +contoso +frodo@\S+ +got a minute ago, kept for 5\d minutes", line.strip())
@@ -43,7 +43,7 @@ def test_the_list_says_of_whom_and_for_how_long_and_shows_no_token(ringbearer, k
     assert ended.stderr == "" and kept not in ended.output
 
 
-def test_the_list_is_there_for_programs(ringbearer, kept: str) -> None:
+def test_list_is_available_as_json(ringbearer, kept: str) -> None:
     ended = ringbearer("cache", "list", "--json").check()
     tokens = json.loads(ended.stdout)["tokens"]
     mine = [token for token in tokens if "frodo" in (token["owner"] or "")]
@@ -52,7 +52,7 @@ def test_the_list_is_there_for_programs(ringbearer, kept: str) -> None:
     assert kept not in ended.output
 
 
-def test_what_is_cleared_is_found_by_nobody(
+def test_cleared_tokens_are_found_by_no_process(
     ringbearer, cloud: PracticeCloud, native: Client, azure_user: AzureUser, kept: str
 ) -> None:
     ended = ringbearer("cache", "clear").check()
@@ -64,7 +64,7 @@ def test_what_is_cleared_is_found_by_nobody(
     assert native.run(words, azure_user.environment(native.bin)).check().stdout.strip() != kept
 
 
-def test_doctor_tells_of_it_and_signs_in_anew(
+def test_doctor_reports_the_cached_token_and_signs_in_again(
     ringbearer, cloud: PracticeCloud, azure_user: AzureUser, kept: str
 ) -> None:
     url = cloud.azure.feed.url()
@@ -83,7 +83,7 @@ def test_doctor_tells_of_it_and_signs_in_anew(
 
 @pytest.mark.parametrize("action", ["list", "clear"])
 @pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
-def test_where_the_kernel_does_not_tell_what_is_kept_that_is_an_error(
+def test_list_fails_where_the_kernel_hides_its_keys(
     native: Client, azure_user: AzureUser, kept: str, action: str
 ) -> None:
     command = [*namespace.without("/proc/keys"), native.program("ringbearer"), "cache", action]
@@ -93,7 +93,7 @@ def test_where_the_kernel_does_not_tell_what_is_kept_that_is_an_error(
     assert "/proc/keys, cannot be read" in ended.stderr and "RINGBEARER_CACHE=off" in ended.stderr
 
 
-def test_a_process_that_had_what_was_cleared_gets_a_new_one(
+def test_process_with_a_cleared_token_gets_a_new_one(
     ringbearer, cloud: PracticeCloud, client: Client, native: Client, azure_user: AzureUser
 ) -> None:
     program = """
@@ -112,7 +112,7 @@ ask()
     assert first and second and first != second
 
 
-def test_where_nothing_can_be_kept_that_is_said(native: Client, azure_user: AzureUser, tmp_path: Path) -> None:
+def test_list_says_why_no_token_can_be_cached(native: Client, azure_user: AzureUser, tmp_path: Path) -> None:
     kernel_keys.need_sharing()
     forbidden = [*strace.tracing(tmp_path / "log"), "-e", "trace=keyctl", "-e", "inject=keyctl:error=EPERM"]
     command = [*forbidden, native.program("ringbearer"), "cache", "list"]

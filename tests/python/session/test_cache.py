@@ -1,4 +1,4 @@
-"""What one process of a login session got, the later ones find: in the kernel's memory, and nobody else."""
+"""Tokens of one process serve later ones of the same login session, from the kernel's memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def keyring(azure_user: AzureUser, native: Client) -> NativeKeyring:
     return keyring_of(azure_user, native)
 
 
-def test_a_later_process_asks_nobody(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
+def test_later_process_sends_no_request(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
     first = get(keyring)
     cloud.log.clear()
     assert get(keyring) == first
@@ -74,21 +74,19 @@ def test_another_login_finds_nothing(
     assert get(keyring, **variables) != first
 
 
-def test_a_virtual_environment_is_no_other_login(keyring: NativeKeyring, tmp_path: Path) -> None:
+def test_virtual_environment_does_not_change_the_login(keyring: NativeKeyring, tmp_path: Path) -> None:
     first = get(keyring)
     path = os.pathsep.join([str(tmp_path), keyring.environment()["PATH"]])
     assert get(keyring, PATH=path, VIRTUAL_ENV=str(tmp_path)) == first
 
 
-def test_what_lay_ready_is_not_kept(keyring: NativeKeyring) -> None:
+def test_token_that_is_ready_in_a_variable_is_not_cached(keyring: NativeKeyring) -> None:
     before = tokens()
     assert get(keyring, AZURE_DEVOPS_EXT_PAT="a-pat") == "a-pat"
     assert tokens() == before
 
 
-def test_what_is_kept_is_in_memory_ends_by_itself_and_is_nobody_elses_to_read(
-    keyring: NativeKeyring, home: Path
-) -> None:
+def test_cached_token_is_in_memory_expires_and_is_private(keyring: NativeKeyring, home: Path) -> None:
     known = {key[0] for key in keys()}
     password = get(keyring)
     for path in home.rglob("*"):
@@ -110,7 +108,7 @@ def test_nothing_is_kept_where_that_is_asked_for(keyring: NativeKeyring, cache: 
     assert {key[0] for key in keys()} <= known
 
 
-def test_an_unknown_cache_is_told_and_nothing_is_kept(keyring: NativeKeyring) -> None:
+def test_unknown_cache_mode_warns_and_caches_nothing(keyring: NativeKeyring) -> None:
     answers = [keyring("get", SERVICE, "frodo", RINGBEARER_CACHE="disk").check() for _ in range(2)]
     assert answers[0].stdout != answers[1].stdout
     for answer in answers:
@@ -118,7 +116,7 @@ def test_an_unknown_cache_is_told_and_nothing_is_kept(keyring: NativeKeyring) ->
         assert 'RINGBEARER_CACHE is "disk"' in answer.stderr and "off, memory, session" in answer.stderr, answer
 
 
-def test_python_finds_what_the_native_program_got_if_it_is_told_to(
+def test_python_uses_the_session_cache_if_configured(
     keyring: NativeKeyring, client: Client, azure_user: AzureUser
 ) -> None:
     kept = get(keyring)
@@ -154,7 +152,7 @@ def test_a_full_quota_loses_nothing(cloud: PracticeCloud, keyring: NativeKeyring
     assert (found.returncode, found.stderr) == (0, b"") and found.stdout
 
 
-def test_a_session_whose_name_is_longer_than_any_loses_nothing(keyring: NativeKeyring) -> None:
+def test_session_with_a_very_long_name_loses_nothing(keyring: NativeKeyring) -> None:
     kernel_keys.new_session("n" * 700)
     assert get(keyring)
 

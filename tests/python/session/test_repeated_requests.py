@@ -1,4 +1,4 @@
-"""A tool that comes back with the same question was refused: it gets a token that is newer."""
+"""A tool that repeats a request was rejected with the first token, and gets a newer one."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def test_it_gets_a_new_token_once(cloud: PracticeCloud, native: Client, azure_us
     assert asked_by_one_tool(native, environment, (url, "frodo")) == [again]
 
 
-def test_another_question_is_no_coming_back(cloud: PracticeCloud, native: Client, azure_user: AzureUser) -> None:
+def test_different_request_is_not_a_repetition(cloud: PracticeCloud, native: Client, azure_user: AzureUser) -> None:
     environment, url = azure_user.environment(native.bin), cloud.azure.feed.url()
     questions = [(url, "frodo"), (url, "VssSessionToken"), (cloud.azure.contoso.feed("b").url(), "frodo")]
     [kept] = asked_by_one_tool(native, environment, questions[0])
     assert asked_by_one_tool(native, environment, *questions) == [kept] * 3
 
 
-def test_a_tool_that_tries_again_gets_in_although_the_token_that_was_kept_is_withdrawn(
+def test_retrying_tool_gets_past_a_revoked_cached_token(
     cloud: PracticeCloud, native: Client, tool: Client, azure_user: AzureUser
 ) -> None:
     environment, url = azure_user.environment(native.bin), cloud.azure.feed.url()
@@ -59,7 +59,7 @@ def test_a_tool_that_tries_again_gets_in_although_the_token_that_was_kept_is_wit
     assert token != kept and cloud.azure.contoso.check(token) is not None
 
 
-def test_clearing_lets_a_new_run_of_pip_in_although_the_token_that_was_kept_is_withdrawn(
+def test_cache_clear_lets_pip_past_a_revoked_cached_token(
     cloud: PracticeCloud, native: Client, tool: Client, azure_user: AzureUser
 ) -> None:
     environment, url = azure_user.environment(native.bin), cloud.azure.feed.url()

@@ -18,7 +18,7 @@ use crate::{
         job_token,
     },
     error::{Error, Kind, Result},
-    registry::azure::entra::request_token_by_assertion,
+    registry::azure::{entra::request_token_by_assertion, retries::attempts},
     secret::Secret,
     system::{System, http::Request},
 };
@@ -85,7 +85,10 @@ fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Resu
     let mut url =
         Url::parse(url).map_err(|_| Error::new(Kind::Configuration, format!("{URL_VARIABLE} is not a URL")))?;
     url.query_pairs_mut().append_pair("api-version", "7.1").append_pair("serviceConnectionId", connection);
-    let request = Request::post_json(url, &json!({})).header("Accept", "application/json").bearer(token);
+    let request = Request::post_json(url, &json!({}))
+        .header("Accept", "application/json")
+        .bearer(token)
+        .with_attempts(attempts(system));
     let hint = "is the pipeline allowed to use the service connection?";
     job_token::ask(system, &request, "Azure Pipelines", "oidcToken", hint)
 }

@@ -15,6 +15,7 @@ use super::with_query;
 use crate::{
     auth::{access_token::AccessToken, chain::Attempt, oauth},
     error::{Error, Kind, Result},
+    registry::azure::retries::attempts,
     secret::Secret,
     system::{
         System,
@@ -47,7 +48,7 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Acces
     let mut rounds = 0;
     loop {
         rounds += 1;
-        let challenge = retry::send(system, &request())?;
+        let challenge = retry::send(system, &request().with_attempts(attempts(system)))?;
         if challenge.status != 401 {
             return oauth::read_token(system, &challenge, &[]).map(Attempt::Token);
         }

@@ -7,7 +7,7 @@ use super::{check_endpoint, client_id, with_query};
 use crate::{
     auth::{access_token::AccessToken, chain::Attempt, oauth},
     error::Result,
-    registry::azure::entra::AZURE_DEVOPS,
+    registry::azure::{entra::AZURE_DEVOPS, retries::attempts},
     secret::Secret,
     system::{System, http::Request, retry},
 };
@@ -34,6 +34,6 @@ pub(super) fn cloud_shell(system: &dyn System, endpoint: &Url) -> Result<Attempt
 }
 
 fn ask(system: &dyn System, request: Request, secrets: &[&str]) -> Result<Attempt<AccessToken>> {
-    let response = retry::send(system, &request.over_metadata())?;
+    let response = retry::send(system, &request.over_metadata().with_attempts(attempts(system)))?;
     oauth::read_token(system, &response, secrets).map(Attempt::Token)
 }
