@@ -1,15 +1,22 @@
-//! Looking into a JSON Web Token (RFC 7519) without verifying it.
+//! JSON Web Tokens (RFC 7519): read without verification, and signed.
 //!
-//! The claims steer what is done with a token and what messages say; the service that the token is
-//! for verifies it. No decision about trust is made from them.
+//! The claims of a token that is read decide how it is used and what messages say. The service that it is for verifies it;
+//! nothing is trusted because of them.
 
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    rand::SystemRandom,
+    signature::{RSA_PSS_SHA256, RsaKeyPair},
+};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::{
+    error::{Error, Kind, Result},
+    secret::Secret,
+};
 
 /// A part of a token that is a JSON object.
 fn object(part: &str) -> Option<Map<String, Value>> {
@@ -82,6 +89,24 @@ impl Claims {
             seconds.as_u64().or_else(|| seconds.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
+}
+
+/// Signs claims with PS256 (RFC 7518, section 3.5). `header` states the algorithm and whatever identifies the key.
+pub(crate) fn sign_ps256(key: &RsaKeyPair, header: &Value, claims: &Value) -> Result<Secret> {
+    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let mut token = format!("{}.{}", encode(header), encode(claims));
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+        .map_err(|_| Error::new(Kind::Internal, "the token cannot be signed with this key"))?;
+    token.push('.');
+    token.push_str(&URL_SAFE_NO_PAD.encode(signature));
+    Ok(Secret::new(token))
+}
+
+/// A point in time as claims state it: seconds since 1970.
+#[must_use]
+pub(crate) fn numeric_date(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(any(test, feature = "fuzzing"))]

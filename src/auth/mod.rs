@@ -8,6 +8,7 @@ pub(crate) mod cache_policy;
 pub(crate) mod chain;
 pub(crate) mod job_token;
 pub(crate) mod jwt;
+pub(crate) mod metadata;
 pub(crate) mod oauth;
 pub(crate) mod private_file;
 pub(crate) mod program;

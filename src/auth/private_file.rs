@@ -1,4 +1,4 @@
-//! Files with secrets that environment variables name.
+//! Files that hold secrets: named by an environment variable, mounted, or written by another program.
 
 use std::path::Path;
 
@@ -34,6 +34,21 @@ pub(crate) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Ze
 pub(crate) fn read_token(system: &dyn System, variable: &str, path: &str) -> Result<AccessToken> {
     AccessToken::parse(&*read(system, variable, path)?)
         .map_err(|malformed| broken(variable, path, &format!("holds {malformed}")))
+}
+
+/// Reads a file that another program keeps for the user: it must be the user's own, and `forbidden` permission bits must be
+/// clear. The error is a clause that does not name the file.
+pub(crate) fn read_own(
+    system: &dyn System,
+    path: &Path,
+    cap: usize,
+    forbidden: u32,
+) -> std::result::Result<Zeroizing<Vec<u8>>, &'static str> {
+    let details = system.details(path).map_err(|_| "it keeps no login here")?;
+    if !details.is_file || details.is_owned_by_other || details.mode.is_some_and(|mode| mode & forbidden != 0) {
+        return Err("other users have access to its files");
+    }
+    system.read_file(path, cap).map(Zeroizing::new).map_err(|_| "its files cannot be read")
 }
 
 /// Reads the token in a file that a container runtime mounts at a fixed path.

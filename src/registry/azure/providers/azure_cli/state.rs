@@ -8,16 +8,15 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
-use zeroize::Zeroizing;
 
 use crate::{
-    auth::{access_token::AccessToken, timestamp},
+    auth::{access_token::AccessToken, private_file::read_own, timestamp},
     registry::azure::{
         entra::{AZURE_DEVOPS, Tenant},
         is_guid,
@@ -81,18 +80,9 @@ pub(in crate::registry::azure) fn token(system: &dyn System, tenant: &Tenant) ->
         return Err("its tokens are encrypted");
     }
     // Whoever writes the first file chooses the account, and whoever reads the second has its tokens already.
-    let account = Account::read(&read(system, &profile, 0o022)?).ok_or("its default account is not clear")?;
-    let content = read(system, plain, 0o066)?;
+    let account = Account::read(&read_own(system, &profile, CAP, 0o022)?).ok_or("its default account is not clear")?;
+    let content = read_own(system, plain, CAP, 0o066)?;
     find(&content, &account, tenant, system.now()).ok_or("it keeps no token that serves")
-}
-
-/// Reads a file that is the user's own and that others may not touch in these ways.
-fn read(system: &dyn System, path: &Path, forbidden: u32) -> Result<Zeroizing<Vec<u8>>, &'static str> {
-    let details = system.details(path).map_err(|_| "it keeps no login here")?;
-    if !details.is_file || details.is_owned_by_other || details.mode.is_some_and(|mode| mode & forbidden != 0) {
-        return Err("others may touch its files");
-    }
-    system.read_file(path, CAP).map(Zeroizing::new).map_err(|_| "its files cannot be read")
 }
 
 /// The account that `az` uses.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{client_id, with_query};
 use crate::{
-    auth::{access_token::AccessToken, chain::Attempt, oauth},
+    auth::{access_token::AccessToken, chain::Attempt, metadata, oauth},
     error::{Error, Kind, Result},
     system::{
         System,
@@ -21,12 +21,6 @@ const ADDRESS: &str = "http://169.254.169.254/";
 
 /// Replaces the address, as in Azure's own SDKs.
 const ADDRESS_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
-
-/// Outside Azure nobody answers at the address: a second is enough to see that.
-const PROBE_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long an answer may take once somebody is there.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// How long an upgrade of the service lasts.
 const UPGRADE: Duration = Duration::from_secs(70);
@@ -44,32 +38,16 @@ const ATTEMPTS: u32 = 5;
 
 pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
     let base = match system.setting(ADDRESS_VARIABLE) {
-        Some(value) => super::parse(ADDRESS_VARIABLE, &value)?,
+        Some(value) => metadata::address(ADDRESS_VARIABLE, &value)?,
         None => Url::parse(ADDRESS).map_err(|_| Error::new(Kind::Internal, "the metadata address is not a URL"))?,
     };
     let endpoint = base
         .join("/metadata/identity/oauth2/token")
         .map_err(|_| Error::new(Kind::Configuration, format!("{ADDRESS_VARIABLE} cannot have a path below it")))?;
     let url = with_query(&endpoint, "2018-02-01", client_id(system).map(|id| ("client_id", id)));
-    let request = Request::get(url).header("Metadata", "true").over_metadata().with_limits(PROBE_LIMIT, LIMIT);
-
-    // The probe is the request itself: if somebody answers, it has been made already.
-    system.check()?;
-    let first = system.send(&request).or_else(|failure| {
-        if !failure.connection_lost || system.pause(PAUSE).is_err() {
-            return Err(failure);
-        }
-        debug!("managed_identity: {}, asking again", failure.error.message());
-        system.send(&request)
-    });
-    let first = match first {
-        Ok(response) => response,
-        // Somebody is there and sends what cannot be read.
-        Err(failure) if failure.error.kind() == Kind::Protocol => return Err(failure.error),
-        Err(failure) => {
-            debug!("managed_identity: {}", failure.error.message());
-            return Ok(Attempt::not_configured("no metadata service here"));
-        }
+    let request = metadata::request(url).header("Metadata", "true");
+    let Some(first) = metadata::probe(system, &request)? else {
+        return Ok(Attempt::not_configured("no metadata service here"));
     };
     let response = if is_transient(first.status) { insist(system, &request, first)? } else { first };
     match response.status {

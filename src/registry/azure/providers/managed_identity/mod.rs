@@ -7,17 +7,18 @@ mod arc;
 mod imds;
 mod service_endpoint;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::{Grant, Tenant, ado_auth_helper};
 use crate::{
     auth::{
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
+        metadata,
     },
-    error::{Error, Kind, Result},
+    error::Result,
     registry::azure::entra::{AZURE_DEVOPS, CLIENT_VARIABLE},
-    system::{System, http::is_loopback},
+    system::System,
 };
 
 /// The provider.
@@ -45,15 +46,15 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
         let attempt = if let Some((endpoint, header)) =
             identity_endpoint.as_deref().zip(system.secret_setting("IDENTITY_HEADER"))
         {
-            service_endpoint::app_service(system, &parse("IDENTITY_ENDPOINT", endpoint)?, &header)?
+            service_endpoint::app_service(system, &metadata::address("IDENTITY_ENDPOINT", endpoint)?, &header)?
         } else if let Some(endpoint) =
             identity_endpoint.as_deref().filter(|_| system.setting("IMDS_ENDPOINT").is_some())
         {
-            arc::token(system, &parse("IDENTITY_ENDPOINT", endpoint)?)?
+            arc::token(system, &metadata::address("IDENTITY_ENDPOINT", endpoint)?)?
         } else if let Some((endpoint, secret)) = msi_endpoint.as_deref().zip(system.secret_setting("MSI_SECRET")) {
-            service_endpoint::machine_learning(system, &parse("MSI_ENDPOINT", endpoint)?, &secret)?
+            service_endpoint::machine_learning(system, &metadata::address("MSI_ENDPOINT", endpoint)?, &secret)?
         } else if let Some(endpoint) = msi_endpoint.as_deref() {
-            service_endpoint::cloud_shell(system, &parse("MSI_ENDPOINT", endpoint)?)?
+            service_endpoint::cloud_shell(system, &metadata::address("MSI_ENDPOINT", endpoint)?)?
         } else {
             imds::token(system)?
         };
@@ -62,13 +63,6 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
             Attempt::NotConfigured(why) => Attempt::NotConfigured(why),
         })
     }
-}
-
-fn parse(variable: &str, value: &str) -> Result<Url> {
-    Url::parse(value)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| Error::new(Kind::Configuration, format!("{variable} is not an http URL")))
 }
 
 /// The URL with the resource, the version of the interface and, where one is chosen, the identity.
@@ -84,19 +78,4 @@ fn with_query(endpoint: &Url, version: &str, client: Option<(&str, String)>) -> 
 /// The user-assigned identity that AZURE_CLIENT_ID chooses; without it the system-assigned one serves.
 fn client_id(system: &dyn System) -> Option<String> {
     system.setting(CLIENT_VARIABLE)
-}
-
-/// A secret of a service on this machine must stay on this machine, or go over TLS.
-fn check_endpoint(endpoint: &Url) -> Result<()> {
-    let is_near = is_loopback(endpoint)
-        || match endpoint.host() {
-            Some(Host::Ipv4(address)) => address.is_link_local() || address.is_private(),
-            Some(Host::Ipv6(address)) => address.is_unicast_link_local() || address.is_unique_local(),
-            _ => false,
-        };
-    if endpoint.scheme() == "https" || is_near {
-        Ok(())
-    } else {
-        Err(Error::new(Kind::Configuration, "the endpoint of the managed identity is neither local nor https"))
-    }
 }

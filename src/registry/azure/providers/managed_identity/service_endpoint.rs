@@ -3,9 +3,9 @@
 
 use url::Url;
 
-use super::{check_endpoint, client_id, with_query};
+use super::{client_id, with_query};
 use crate::{
-    auth::{access_token::AccessToken, chain::Attempt, oauth},
+    auth::{access_token::AccessToken, chain::Attempt, metadata, oauth},
     error::Result,
     registry::azure::{entra::AZURE_DEVOPS, retries::attempts},
     secret::Secret,
@@ -15,14 +15,14 @@ use crate::{
 /// App Service, Functions, Container Apps.
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 pub(super) fn app_service(system: &dyn System, endpoint: &Url, header: &Secret) -> Result<Attempt<AccessToken>> {
-    check_endpoint(endpoint)?;
+    metadata::check_address("IDENTITY_ENDPOINT", endpoint)?;
     let url = with_query(endpoint, "2019-08-01", client_id(system).map(|id| ("client_id", id)));
     ask(system, Request::get(url).header("X-IDENTITY-HEADER", header.expose()), &[header.expose()])
 }
 
 /// Azure Machine Learning, which kept an older interface of App Service.
 pub(super) fn machine_learning(system: &dyn System, endpoint: &Url, secret: &Secret) -> Result<Attempt<AccessToken>> {
-    check_endpoint(endpoint)?;
+    metadata::check_address("MSI_ENDPOINT", endpoint)?;
     let url = with_query(endpoint, "2017-09-01", client_id(system).map(|id| ("clientid", id)));
     ask(system, Request::get(url).header("secret", secret.expose()), &[secret.expose()])
 }
