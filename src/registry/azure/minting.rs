@@ -161,3 +161,90 @@ fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
     };
     exhausted.into_error(&format!("{sign_in}, or in CI set {} or {}", env_var::TOKEN_VARIABLE, pat::PAT_VARIABLE))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        auth::jwt::token_of,
+        service::Service,
+        system::{fake::FakeSystem, http::Method},
+    };
+
+    const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    const FEEDS: [&str; 2] = [
+        "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/",
+        "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/upload/",
+    ];
+
+    /// A machine on which the feed says whose it is.
+    fn machine(feed: &str) -> FakeSystem {
+        let challenge = format!("Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}");
+        let headers = [
+            ("WWW-Authenticate", challenge.as_str()),
+            ("X-VSS-AuthorizationEndpoint", "https://vssps.dev.azure.com/contoso/"),
+        ];
+        FakeSystem::default().answer_with_headers(Method::Get, feed, 401, &headers, "")
+    }
+
+    fn ask(fake: &FakeSystem, feed: &str) -> Result<Credential> {
+        let feed = Feed::from_service(&Service::parse(feed)).unwrap();
+        Minting::new(fake, &feed, &KnownOrganisations::default()).credential(&Choice::read(fake)?)
+    }
+
+    #[test]
+    fn a_wrong_client_secret_is_not_followed_by_az() {
+        let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token");
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret."}"#;
+        for feed in FEEDS {
+            // az is on PATH, and a run of it would fail the test.
+            let fake = machine(feed).run("az", &[], 0, "", "").answer(Method::Post, &endpoint, 401, body);
+            let fake = fake.variable("AZURE_CLIENT_ID", "robot").variable("AZURE_CLIENT_SECRET", "x-wrong");
+            let error = ask(&fake, feed).unwrap_err();
+            assert_eq!(error.kind(), Kind::Rejected);
+            assert!(error.message().starts_with("client_secret failed ("), "{error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("unset AZURE_CLIENT_SECRET")), "{error}");
+        }
+    }
+
+    #[test]
+    fn explicit_sources_that_fail_are_not_followed_by_others() {
+        let expired = token_of(&json!({"iss": "https://sts.windows.net/t/", "exp": 1}));
+        for (name, value) in [
+            ("ARTIFACTS_KEYRING_NOFUSS_TOKEN", expired.as_str()),
+            ("ARTIFACTS_KEYRING_NOFUSS_TOKEN", "two words"),
+            ("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", "/nowhere"),
+            ("VSS_NUGET_EXTERNAL_FEED_ENDPOINTS", "no JSON"),
+        ] {
+            let fake = FakeSystem::default().variable(name, value).variable("AZURE_DEVOPS_EXT_PAT", "other");
+            let error = ask(&fake, FEEDS[0]).unwrap_err();
+            assert!(error.hint().is_some_and(|hint| hint.contains("unset") && hint.contains(name)), "{error}");
+        }
+        for (name, value) in [
+            ("AZURE_CLIENT_SECRET", "secret"),
+            ("AZURE_CLIENT_CERTIFICATE_PATH", "/nowhere"),
+            ("AZURE_FEDERATED_TOKEN_FILE", "/nowhere"),
+        ] {
+            let fake = machine(FEEDS[0]).run("az", &[], 0, "", "").variable(name, value);
+            let fake = if name == "AZURE_CLIENT_SECRET" { fake } else { fake.variable("AZURE_CLIENT_ID", "robot") };
+            let error = ask(&fake, FEEDS[0]).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert!(error.hint().is_some_and(|hint| hint.contains("unset") && hint.contains(name)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_found_login_that_fails_moves_on() {
+        let arguments = ["account", "get-access-token", "--resource", entra::AZURE_DEVOPS, "--tenant", TENANT];
+        let arguments = [&arguments[..], &["--query", "accessToken", "--output", "json"]].concat();
+        let bearer = token_of(&json!({"idtyp": "app", "oid": "robot"}));
+        let fake = machine(FEEDS[0])
+            .run("az", &arguments, 1, "", "Please run 'az login'")
+            .variable("MSI_ENDPOINT", "http://127.0.0.1:1/")
+            .answer(Method::Post, "http://127.0.0.1:1/", 200, &json!({"access_token": bearer}).to_string());
+        let found = ask(&fake, FEEDS[0]).unwrap();
+        assert_eq!((found.username.as_str(), found.password.expose()), (BEARER_USERNAME, bearer.as_str()));
+    }
+}
