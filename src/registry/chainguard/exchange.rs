@@ -10,7 +10,7 @@ use crate::{
         access_token::AccessToken,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
-        job_token,
+        job_token::JobToken,
         refusal::Refusal,
         timestamp,
     },
@@ -30,6 +30,10 @@ const IDENTITY_VARIABLE: &str = "RINGBEARER_CHAINGUARD_IDENTITY";
 /// Names a file with the job's token, where it is not GitHub's: Kubernetes writes one, a job elsewhere can.
 const FILE_VARIABLE: &str = "RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE";
 
+/// The token of the job.
+const JOB_TOKEN: JobToken =
+    JobToken { file_variable: FILE_VARIABLE, token_variable: "RINGBEARER_CHAINGUARD_OIDC_TOKEN" };
+
 /// The audience that the job's token must have: the one who exchanges it.
 /// <https://github.com/chainguard-dev/actions/tree/main/setup-chainctl>
 const ISSUER: &str = "https://issuer.enforce.dev";
@@ -46,11 +50,8 @@ impl TokenProvider<Known, Credential> for Oidc {
     }
 
     fn origin(&self, system: &dyn System) -> Origin {
-        match system.setting(FILE_VARIABLE) {
-            Some(_) => Origin::Explicit(FILE_VARIABLE.into()),
-            // The identity service of the CI system: the identity that the job may assume is no credential.
-            None => Origin::Found,
-        }
+        // The identity alone is not explicit: its id is no credential.
+        JOB_TOKEN.origin(system)
     }
 
     fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
@@ -61,7 +62,7 @@ impl TokenProvider<Known, Credential> for Oidc {
         let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
             return Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}")));
         };
-        match job_token::of_this_job(system, FILE_VARIABLE, ISSUER)? {
+        match JOB_TOKEN.get(system, ISSUER)? {
             Attempt::Token(proof) => exchange(system, &identity, &proof).map(Attempt::Token),
             Attempt::NotConfigured(why) => Ok(Attempt::NotConfigured(why)),
         }

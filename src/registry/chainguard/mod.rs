@@ -49,6 +49,7 @@ static VARIABLES: &[Variable] = &[
     Variable::login("CHAINGUARD_PYTHON_IDENTITY_ID", "user name of a pull token"),
     Variable::login("CHAINGUARD_PYTHON_TOKEN", "password of a pull token"),
     Variable::login("RINGBEARER_CHAINGUARD_IDENTITY", "identity that a CI job assumes"),
+    Variable::login("RINGBEARER_CHAINGUARD_OIDC_TOKEN", "identity token of the job, such as one of GitLab's id_tokens"),
     Variable::login("RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE", "file with the identity token of the job"),
 ];
 
