@@ -18,7 +18,7 @@ use crate::{
     secret::Secret,
 };
 
-/// A part of a token that is a JSON object.
+/// Decodes a part of a token that is a JSON object.
 fn object(part: &str) -> Option<Map<String, Value>> {
     let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?);
     match serde_json::from_slice(&decoded).ok()? {
@@ -32,12 +32,13 @@ fn object(part: &str) -> Option<Map<String, Value>> {
 pub(crate) struct Claims(Map<String, Value>);
 
 impl Claims {
-    /// Reads the claims; `None` if this is no token in the compact form with a JSON object inside.
+    /// The claims; `None` unless the token has the compact form with JSON objects as header and payload.
     #[must_use]
     pub(crate) fn read(token: &Secret) -> Option<Self> {
         let mut parts = token.expose().split('.');
         let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
-        // All of it is looked at: what sticks to a token, a quotation mark or a word in front, is not part of it.
+        // The signature is checked for its alphabet, so that a quotation mark at the end is not taken for a part of
+        // the token.
         let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if signature.is_empty() || !signature.trim_end_matches('=').bytes().all(is_encoded) || parts.next().is_some() {
             return None;
@@ -52,8 +53,7 @@ impl Claims {
         self.0.get(name)?.as_str().filter(|value| !value.is_empty())
     }
 
-    /// Whom the token is for, from `aud` (RFC 7519, section 4.1.3: a text or a list of texts); `None` if it does not
-    /// say so.
+    /// The audiences in `aud` (RFC 7519, section 4.1.3: a string or a list of strings); `None` if the claim is absent.
     #[must_use]
     pub(crate) fn audiences(&self) -> Option<Vec<&str>> {
         match self.0.get("aud")? {
@@ -63,19 +63,19 @@ impl Claims {
         }
     }
 
-    /// Whether a claim is there at all.
+    /// Whether a claim is present, even if empty.
     #[must_use]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// When the token ends, from `exp` (RFC 7519, section 4.1.4: seconds since 1970).
+    /// When the token expires, from `exp` (RFC 7519, section 4.1.4: seconds since 1970).
     #[must_use]
     pub(crate) fn expires(&self) -> Option<SystemTime> {
         self.moment("exp")
     }
 
-    /// When the token was made, from `iat` (RFC 7519, section 4.1.6).
+    /// When the token was issued, from `iat` (RFC 7519, section 4.1.6).
     #[must_use]
     pub(crate) fn issued(&self) -> Option<SystemTime> {
         self.moment("iat")
@@ -83,7 +83,7 @@ impl Claims {
 
     fn moment(&self, name: &str) -> Option<SystemTime> {
         let seconds = self.0.get(name)?;
-        // NumericDate may have a fraction, which does not matter here.
+        // NumericDate may have a fraction, which is dropped.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let seconds =
             seconds.as_u64().or_else(|| seconds.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))?;

@@ -1,4 +1,4 @@
-//! What every sign-in needs, whatever the registry.
+//! What sign-ins of all registries have in common.
 
 pub(crate) mod access_token;
 pub(crate) mod cache;

@@ -10,11 +10,11 @@ use crate::{
     system::{System, io_message},
 };
 
-/// The most bytes that such a file may have.
+/// The maximum size of such a file in bytes.
 const CAP: usize = 256 * 1024;
 
-/// The longest path that is shown. What is longer, or has no place in a path, may well be the content
-/// of the file, put into the variable by mistake.
+/// The longest path that messages show. Anything longer may be the content of the file, put into the variable by
+/// mistake.
 const LONGEST_PATH: usize = 256;
 
 /// Reads the file that `variable` names as `path`.
@@ -61,7 +61,7 @@ pub(crate) fn read_mounted_token(system: &dyn System, path: &str) -> Result<Acce
     AccessToken::parse(&*content).map_err(|malformed| broken(format!("holds {malformed}")))
 }
 
-/// What is wrong with a file that [`read`] has read, so that its path may be shown.
+/// The error for a file that [`read`] accepted as a path, so that messages may show it.
 #[must_use]
 pub(crate) fn broken(variable: &str, path: &str, why: &str) -> Error {
     Error::new(Kind::Configuration, format!("{variable} names {path}, which {why}"))

@@ -16,19 +16,19 @@ use crate::{
     system::System,
 };
 
-/// How long chainctl may take. A sign-in that waits for a person never ends.
+/// The limit of chainctl. A sign-in that waits for a person never ends.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The organisation that a pull token is made for; the variable of keyrings-chainguard-libraries 0.1.
+/// The organisation of a new pull token; the variable of keyrings-chainguard-libraries 0.1.
 const PARENT_VARIABLE: &str = "CHAINCTL_PARENT";
 
-/// The life of a pull token: a working day.
+/// The lifetime of a pull token: a working day.
 const PULL_TOKEN_LIFE: &str = "8h";
 
-/// What makes chainctl work again.
+/// What to do if chainctl fails.
 const LOGIN: &str = "run `chainctl auth login --audience=libraries.cgr.dev`";
 
-/// The login of the person: `chainctl auth token`.
+/// The user's login: `chainctl auth token`.
 pub(crate) struct AuthToken;
 
 impl TokenProvider<Known, Credential> for AuthToken {
@@ -58,7 +58,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
     }
 }
 
-/// A pull token of its own identity, as keyrings-chainguard-libraries 0.1 made one.
+/// A new pull token, with an identity of its own, as keyrings-chainguard-libraries 0.1 created it.
 pub(crate) struct NewPullToken;
 
 impl TokenProvider<Known, Credential> for NewPullToken {
@@ -78,7 +78,7 @@ impl TokenProvider<Known, Credential> for NewPullToken {
         let Some(parent) = system.setting(PARENT_VARIABLE) else {
             return Ok(Attempt::not_configured(format!("no {PARENT_VARIABLE}")));
         };
-        // The source before this one has said so already.
+        // The previous source has reported it already.
         let Ok(chainctl) = program(system) else {
             return Ok(Attempt::not_configured("no chainctl on PATH"));
         };
@@ -106,7 +106,7 @@ fn program(system: &dyn System) -> Result<TokenProgram<'static>> {
     Ok(TokenProgram { name: "chainctl", path, limit: LIMIT, variables: &[], hint: LOGIN })
 }
 
-/// The error by its name in keyrings-chainguard-libraries.
+/// The error with its name in keyrings-chainguard-libraries.
 fn named(error: Error) -> Error {
     match error.kind() {
         Kind::Timeout => error
@@ -116,8 +116,8 @@ fn named(error: Error) -> Error {
     }
 }
 
-/// The token that chainctl printed: one line in the compact form of a JSON Web Token and nothing else. A banner or a
-/// warning in front of it must not become part of a password, and is not guessed away.
+/// The token that chainctl printed: a JSON Web Token and nothing else. A banner or a warning in front of it must not
+/// become part of a password.
 pub(super) fn token(printed: &[u8]) -> Result<AccessToken> {
     let problem = |what: Malformed| {
         command_error(
@@ -129,13 +129,13 @@ pub(super) fn token(printed: &[u8]) -> Result<AccessToken> {
     if token.claims().is_none() { Err(problem(Malformed::NotAToken)) } else { Ok(token) }
 }
 
-/// The pull token in the lines `Username: ...` and `Password: ...`, among whatever others.
+/// The pull token in the lines `Username: ...` and `Password: ...`, among any others.
 pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
     let problem = || command_error("chainctl printed no pull token".to_owned(), LOGIN);
     let printed = std::str::from_utf8(printed).map_err(|_| problem())?;
     let value = |name: &str| {
         let mut found = printed.lines().filter_map(|line| line.trim().strip_prefix(name));
-        // Two of them: who is to say which.
+        // Two are ambiguous.
         found.next().filter(|_| found.next().is_none())
     };
     let username = value("Username:").map(str::trim).filter(|name| !name.is_empty()).ok_or_else(problem)?;

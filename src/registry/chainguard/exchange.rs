@@ -1,4 +1,4 @@
-//! A job's identity token, exchanged for a token of a Chainguard identity: no program, no stored secret.
+//! The identity token of a CI job, exchanged for a token of a Chainguard identity.
 //! <https://edu.chainguard.dev/chainguard/administration/assumable-ids/>
 
 use serde::Deserialize;
@@ -24,21 +24,21 @@ use crate::{
     },
 };
 
-/// The id of the identity that the job may assume.
+/// The ID of the identity that the job assumes.
 const IDENTITY_VARIABLE: &str = "RINGBEARER_CHAINGUARD_IDENTITY";
 
-/// Names a file with the job's token, where it is not GitHub's: Kubernetes writes one, a job elsewhere can.
+/// Names a file with the job's token, such as one that Kubernetes mounts.
 const FILE_VARIABLE: &str = "RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE";
 
 /// The token of the job.
 const JOB_TOKEN: JobToken =
     JobToken { file_variable: FILE_VARIABLE, token_variable: "RINGBEARER_CHAINGUARD_OIDC_TOKEN" };
 
-/// The audience that the job's token must have: the one who exchanges it.
+/// The audience of the job's token: the issuer that exchanges it.
 /// <https://github.com/chainguard-dev/actions/tree/main/setup-chainctl>
 const ISSUER: &str = "https://issuer.enforce.dev";
 
-/// Where tokens are exchanged.
+/// The endpoint that exchanges tokens.
 const ENDPOINT: &str = "https://issuer.enforce.dev/sts/exchange";
 
 /// The source.
@@ -69,10 +69,10 @@ impl TokenProvider<Known, Credential> for Oidc {
     }
 }
 
-/// Exchanges the job's token. It goes to one fixed host, and nowhere else: redirects are not followed.
+/// Exchanges the job's token. It is sent to one fixed host only; redirects are not followed.
 fn exchange(system: &dyn System, identity: &str, proof: &AccessToken) -> Result<Credential> {
     let endpoint = Url::parse(ENDPOINT).map_err(|_| Error::new(Kind::Internal, "the endpoint is no URL"))?;
-    // The service reads forms alone: JSON is passed over.
+    // The service reads forms only and ignores JSON.
     let request = Request::post_form(endpoint, &[("aud", AUDIENCE), ("identity", identity)])
         .header("Accept", "application/json")
         .bearer(proof.secret());
@@ -87,7 +87,7 @@ fn exchange(system: &dyn System, identity: &str, proof: &AccessToken) -> Result<
     Ok(credential(token))
 }
 
-/// The answer. Its refresh token is not asked for: what is not read cannot leak.
+/// The answer. Its refresh token is not read, so that it cannot leak.
 #[derive(Deserialize)]
 struct Answer {
     token: Option<Secret>,

@@ -1,4 +1,4 @@
-//! An application that proves itself with a certificate: it signs an assertion with the private key.
+//! An application that authenticates with a certificate: it signs an assertion with the private key.
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
 use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::{
 /// Names the PEM file with certificate and private key, as in Azure's own SDKs.
 const PATH_VARIABLE: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
 
-/// How long an assertion is valid.
+/// The lifetime of an assertion.
 const ASSERTION_LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// The provider.
@@ -80,7 +80,7 @@ impl Identity {
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&content) {
             let (kind, der) = section.map_err(|_| broken("is not valid PEM"))?;
             match kind {
-                // The first certificate is the application's own; what follows is its chain.
+                // The first certificate is the application's; its chain follows.
                 SectionKind::Certificate if certificate.is_none() => certificate = Some(der),
                 SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey if key.is_none() => {
                     key = Some((kind, Zeroizing::new(der)));
@@ -95,7 +95,7 @@ impl Identity {
         Ok(Self { key, thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate)) })
     }
 
-    /// The assertion: a token about ourselves, for the token endpoint.
+    /// The assertion: a token that the application issues about itself, for the token endpoint.
     fn sign(&self, system: &dyn System, audience: &str, client_id: &str) -> Result<Secret> {
         let mut unique = [0_u8; 16];
         system.random(&mut unique)?;

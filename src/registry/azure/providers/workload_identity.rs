@@ -20,10 +20,10 @@ const FILE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 /// The token of the job.
 const JOB_TOKEN: JobToken = JobToken { file_variable: FILE_VARIABLE, token_variable: "RINGBEARER_AZURE_OIDC_TOKEN" };
 
-/// Replaces the audience that the token is asked for.
+/// Overrides the audience of the token.
 const AUDIENCE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_AUDIENCE";
 
-/// The audience that Entra ID wants unless the application says otherwise.
+/// The audience that Entra ID expects unless the federated credential names another.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// The provider.

@@ -19,21 +19,21 @@ use crate::{
 /// The link-local address of the service, the same on every machine of Azure.
 const ADDRESS: &str = "http://169.254.169.254/";
 
-/// Replaces the address, as in Azure's own SDKs.
+/// Overrides the address, as in Azure's own SDKs.
 const ADDRESS_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 
-/// How long an upgrade of the service lasts.
+/// The maximum duration of an upgrade of the service.
 const UPGRADE: Duration = Duration::from_secs(70);
 
-/// The pause after an answer that says "not yet".
+/// The pause after a status that means "not yet".
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What the service answers with while it starts or is upgraded.
+/// Whether the service answers with this status while it starts or is upgraded.
 fn is_transient(status: u16) -> bool {
     matches!(status, 404 | 410 | 429 | 500..=599)
 }
 
-/// How many times the service is asked while it starts or is upgraded.
+/// The number of attempts while the service starts or is upgraded.
 const ATTEMPTS: u32 = 5;
 
 pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
@@ -51,7 +51,7 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
     };
     let response = if is_transient(first.status) { insist(system, &request, first)? } else { first };
     match response.status {
-        // Docker Desktop's stand-in for the service answers so.
+        // Docker Desktop's substitute for the service answers with this status.
         403 => Ok(Attempt::not_configured("the metadata service here has no identities")),
         400 => Ok(Attempt::not_configured(match client_id(system) {
             Some(_) => "the machine has no identity with the id in AZURE_CLIENT_ID",
@@ -61,8 +61,7 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
     }
 }
 
-/// Asks again while the service is about to come: the usual retries, and for as long as an upgrade
-/// lasts, which it tells by 410.
+/// Retries while the service starts, and as long as an upgrade lasts, which status 410 announces.
 fn insist(system: &dyn System, request: &Request, first: Response) -> Result<Response> {
     let end = system.remaining().saturating_sub(UPGRADE);
     let mut response = first;

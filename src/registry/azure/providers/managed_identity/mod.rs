@@ -1,7 +1,7 @@
-//! The identity of the machine, from whichever service hands it out here.
+//! The managed identity of a machine, from the service that this platform has for it.
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 //!
-//! All of them answer on the machine itself or on a link-local address: no proxy ever lies in between.
+//! Each answers on the machine itself or at a link-local address, never through a proxy.
 
 mod arc;
 mod imds;
@@ -39,7 +39,7 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
         if has_helper { CachePolicy::Waiters } else { CachePolicy::Session }
     }
 
-    /// Chooses the service by the variables that it sets, in the order of Azure's own SDKs.
+    /// Selects the service by the variables that its platform sets, in the order of Azure's own SDKs.
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
         let identity_endpoint = system.setting("IDENTITY_ENDPOINT");
         let msi_endpoint = system.setting("MSI_ENDPOINT");
@@ -65,7 +65,7 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
     }
 }
 
-/// The URL with the resource, the version of the interface and, where one is chosen, the identity.
+/// Adds the API version, the resource and, if one is chosen, the identity.
 fn with_query(endpoint: &Url, version: &str, client: Option<(&str, String)>) -> Url {
     let mut url = endpoint.clone();
     url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", AZURE_DEVOPS);
@@ -75,7 +75,7 @@ fn with_query(endpoint: &Url, version: &str, client: Option<(&str, String)>) -> 
     url
 }
 
-/// The user-assigned identity that AZURE_CLIENT_ID chooses; without it the system-assigned one serves.
+/// The user-assigned identity in AZURE_CLIENT_ID; without it the system-assigned one serves.
 fn client_id(system: &dyn System) -> Option<String> {
     system.setting(CLIENT_VARIABLE)
 }

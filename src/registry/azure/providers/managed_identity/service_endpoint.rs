@@ -1,5 +1,5 @@
-//! The services that hand out identities at an endpoint of their own: App Service, Functions and
-//! Container Apps, Azure Machine Learning, the Cloud Shell.
+//! Platforms with an identity endpoint of their own: App Service, Functions and Container Apps, Azure Machine
+//! Learning, the Cloud Shell.
 
 use url::Url;
 
@@ -20,14 +20,14 @@ pub(super) fn app_service(system: &dyn System, endpoint: &Url, header: &Secret) 
     ask(system, Request::get(url).header("X-IDENTITY-HEADER", header.expose()), &[header.expose()])
 }
 
-/// Azure Machine Learning, which kept an older interface of App Service.
+/// Azure Machine Learning, which has an older API of App Service.
 pub(super) fn machine_learning(system: &dyn System, endpoint: &Url, secret: &Secret) -> Result<Attempt<AccessToken>> {
     metadata::check_address("MSI_ENDPOINT", endpoint)?;
     let url = with_query(endpoint, "2017-09-01", client_id(system).map(|id| ("clientid", id)));
     ask(system, Request::get(url).header("secret", secret.expose()), &[secret.expose()])
 }
 
-/// The Cloud Shell, whose identity is the person's own.
+/// The Cloud Shell, whose identity is the user's own.
 pub(super) fn cloud_shell(system: &dyn System, endpoint: &Url) -> Result<Attempt<AccessToken>> {
     let fields = [("resource", AZURE_DEVOPS)];
     ask(system, Request::post_form(endpoint.clone(), &fields).header("Metadata", "true"), &[])
