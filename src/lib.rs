@@ -13,7 +13,7 @@
 
 #![cfg_attr(
     not(all(feature = "executables", feature = "python")),
-    allow(dead_code, unused_imports, reason = "what no edge uses is found in the build with all of them")
+    expect(dead_code, unused_imports, reason = "what no edge uses is found in the build with all of them")
 )]
 
 mod auth;

@@ -130,6 +130,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for an answer")]
     fn password(text: &str) -> Option<Credential> {
         let password = Secret::new(text.to_owned());
         Some(Credential { username: "user".to_owned(), password, expires: None, owner: None, keep: Keep::Nobody })
