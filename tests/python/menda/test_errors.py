@@ -96,7 +96,8 @@ def in_turn(look_up: Lookups, home: Path, **variables: str) -> list[Answer]:
         [
             LookUp(
                 INDEX,
-                environment={"MENDA_PROFILE_ID": None, **environment},
+                # Beside a file, the host alone is ignored; it is a part of the cache key all the same.
+                environment={"MENDA_PROFILE_ID": None, **environment, "MENDA_HOST": str(number)},
                 files={str(path): text, str(cache): cached},
             )
             for number, (text, cached, environment, *_) in enumerate(FAULTS)
