@@ -1,27 +1,27 @@
-//! How long a token is kept, and where.
+//! The choice of the token cache.
 
 use crate::{
     error::{Error, Kind, Result},
     system::System,
 };
 
-/// Chooses.
+/// Selects the cache: `off`, `memory` or `session`.
 pub(crate) const CACHE_VARIABLE: &str = "RINGBEARER_CACHE";
 
-/// Where a token is kept until shortly before its end.
+/// Where a token is cached until shortly before it expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caching {
     /// Nowhere.
     Off,
     /// In the memory of the process.
     Memory,
-    /// In the memory of the login session, where its other processes find it. What may not be kept there is kept by the
-    /// process alone, if it did not ask for this one by name.
+    /// In the memory of the login session, for its other processes. A credential that must not be cached there stays
+    /// in the memory of the process, unless the session cache was requested by name.
     Session,
 }
 
 impl Caching {
-    /// What the environment asks for; `usual` if it asks for nothing.
+    /// The choice in the environment; `usual` without one.
     pub(crate) fn read(system: &dyn System, usual: Self) -> Result<Self> {
         let Some(value) = system.setting(CACHE_VARIABLE) else { return Ok(usual) };
         match value.as_str() {
@@ -33,9 +33,8 @@ impl Caching {
         }
     }
 
-    /// Whether tokens are kept in the memory of the process. They are not for somebody who asked for a cache that is not
-    /// known, nor where the session's cache was asked for and is there: what somebody else took out of that must not come
-    /// back.
+    /// Whether tokens are cached in the memory of the process. False for an unknown mode, and when the session cache
+    /// is requested and available: else a token removed from that would be served from memory.
     #[must_use]
     pub(crate) fn uses_memory(system: &dyn System) -> bool {
         match Self::read(system, Self::Memory) {
@@ -52,7 +51,7 @@ mod tests {
     use crate::system::fake::FakeSystem;
 
     #[test]
-    fn what_is_not_known_is_an_error_and_allows_nothing() {
+    fn an_unknown_mode_is_an_error_and_disables_caching() {
         for (value, expected, uses_memory) in [
             ("off", Some(Caching::Off), false),
             ("memory", Some(Caching::Memory), true),

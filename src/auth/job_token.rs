@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_a_missing_permission_is_an_error() {
+    fn missing_variables_are_named_and_a_missing_permission_is_an_error() {
         let skipped = |fake: FakeSystem| match ask(&fake) {
             Ok(Attempt::NotConfigured(why)) => why,
             other => panic!("{other:?}"),

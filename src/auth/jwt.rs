@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_has_no_claims() {
+    fn text_that_is_not_a_token_has_no_claims() {
         for text in [
             "",
             "a.b",

@@ -44,7 +44,7 @@ pub(crate) fn read_own(
     cap: usize,
     forbidden: u32,
 ) -> std::result::Result<Zeroizing<Vec<u8>>, &'static str> {
-    let details = system.details(path).map_err(|_| "it keeps no login here")?;
+    let details = system.details(path).map_err(|_| "it has no login here")?;
     if !details.is_file || details.is_owned_by_other || details.mode.is_some_and(|mode| mode & forbidden != 0) {
         return Err("other users have access to its files");
     }
@@ -74,7 +74,7 @@ mod tests {
     use crate::system::fake::FakeSystem;
 
     #[test]
-    fn what_cannot_be_a_path_is_not_shown() {
+    fn a_value_that_is_not_a_path_is_not_shown() {
         for content in [
             "eyJ0eXAi.x-secret.c2ln",
             "-----BEGIN PRIVATE KEY-----\nx-secret\n",

@@ -51,7 +51,7 @@ pub(crate) fn discover(system: &dyn System, feed: &Feed) -> Result<Option<Discov
         };
         debug!(
             step = "discovery", outcome = "noted";
-            "{} lets everybody in at its root: asking for a package that it cannot hold", feed.shown()
+            "{} is public at its root: asking for a package that does not exist", feed.shown()
         );
         return read(&ask(system, &url)?, feed);
     }

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn applications_are_told_from_users_by_their_claims() {
+    fn claims_distinguish_applications_from_users() {
         for (claims, is_application) in [
             (json!({"idtyp": "app", "scp": "x"}), true),
             (json!({"idtyp": "user", "roles": []}), false),

@@ -1,4 +1,4 @@
-//! The making of one credential: providers asked in turn, bearers exchanged.
+//! Makes a credential: asks the providers in turn, and exchanges bearers.
 
 use std::{
     cell::OnceCell,
@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-// Nothing here is logged at INFO: pip prints that on standard output, also of commands whose output is JSON.
+// Nothing here is logged at INFO: pip prints that level on standard output, even for commands whose output is JSON.
 use log::debug;
 
 use super::{
@@ -28,14 +28,14 @@ use crate::{
     system::System,
 };
 
-/// How much clocks may differ.
+/// The tolerated difference between clocks.
 const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// What each organisation said of itself last, for public feeds that do not say it every time.
+/// The last discovery of each organisation, for public feeds whose answers lack it at times.
 #[derive(Default)]
 pub(super) struct KnownOrganisations(Mutex<HashMap<String, Discovery>>);
 
-/// The making of one credential.
+/// Makes one credential for one feed.
 pub(super) struct Minting<'lookup> {
     system: &'lookup dyn System,
     feed: &'lookup Feed,
@@ -52,8 +52,7 @@ impl<'lookup> Minting<'lookup> {
         Self { system, feed, organisations, discovery: OnceCell::new() }
     }
 
-    /// Asks the chosen providers: first those that need no request, then, once the feed has said whose
-    /// it is, those that sign in there.
+    /// Asks the chosen providers: the local ones first, then, after discovery, those that sign in to the tenant.
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
         let shown = self.feed.shown();
         let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant| {
@@ -74,7 +73,7 @@ impl<'lookup> Minting<'lookup> {
         .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
 
-    /// What the feed says of itself, asked once, and only when somebody wants to know.
+    /// The discovery of the feed, requested once and on demand.
     fn discovery(&self) -> Result<Discovery> {
         self.discovery.get_or_init(|| self.discover()).clone()
     }
@@ -96,12 +95,12 @@ impl<'lookup> Minting<'lookup> {
             return Ok(discovery);
         }
         let unknown =
-            || Error::new(Kind::NotConfigured, "the feed lets everybody in and does not say whose it is").of_one_url();
+            || Error::new(Kind::NotConfigured, "the feed is public and does not name its tenant").of_one_url();
         known().get(&organisation).cloned().ok_or_else(unknown)
     }
 
-    /// Makes a credential of what a provider gave, which signs in or has it ready. A user's bearer is exchanged;
-    /// everything else is a password as it is.
+    /// Makes a credential from a grant. A user's bearer is exchanged; everything else is the password itself.
+    /// `signs_in` is false for tokens at rest, which are not cached again.
     fn accept<Wanted>(
         &self,
         provider: &dyn TokenProvider<Wanted, Grant>,
@@ -143,8 +142,7 @@ impl<'lookup> Minting<'lookup> {
         Ok(Credential { username, password: session.into_secret(), expires, owner: account, cache_policy })
     }
 
-    /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that
-    /// is some minutes off does not matter.
+    /// Rejects a bearer that has expired, unless the clocks may differ by that much.
     fn check_end(&self, expires: Option<SystemTime>) -> Result<()> {
         let since = expires.and_then(|end| self.system.now().duration_since(end).ok());
         match since {
@@ -179,7 +177,7 @@ mod tests {
         "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/upload/",
     ];
 
-    /// A machine on which the feed says whose it is.
+    /// A system where discovery succeeds.
     fn machine(feed: &str) -> FakeSystem {
         let challenge = format!("Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}");
         let headers = [

@@ -72,7 +72,7 @@ fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&s
         203 | 300..=399 => format!("{host} sent a sign-in page in place of a token"),
         _ => format!("{host} gave no session token for {who} (HTTP {status})"),
     };
-    let hint = format!("is {who} a member of {}? If not, sign in as somebody who is", feed.portal());
+    let hint = format!("is {who} a member of {}? If not, sign in with an account that is", feed.portal());
     refusal.into_error(what, Some(hint.into()))
 }
 

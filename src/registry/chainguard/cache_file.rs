@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_file_holds_it_is_a_token_or_passed_over(content in "\\PC{0,200}") {
+        fn any_content_is_a_token_or_skipped(content in "\\PC{0,200}") {
             skipped(&content);
         }
     }

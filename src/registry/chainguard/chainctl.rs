@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_it_prints_is_no_password() {
+    fn other_output_is_not_a_password() {
         let token = token_of(&json!({"aud": AUDIENCE}));
         let other = token_of(&json!({"aud": "https://console-api.enforce.dev"}));
         for (printed, problem) in [
@@ -259,7 +259,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_chainctl_prints_is_one_token_or_an_error(printed in "\\PC{0,200}") {
+        fn any_output_is_one_token_or_an_error(printed in "\\PC{0,200}") {
             prop_assert!(token(printed.as_bytes()).map_or(true, |found| printed.trim() == found.secret().expose()));
             let _ = pull_token(printed.as_bytes());
         }

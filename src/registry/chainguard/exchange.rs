@@ -71,7 +71,7 @@ impl TokenProvider<Known, Credential> for Oidc {
 
 /// Exchanges the job's token. It is sent to one fixed host only; redirects are not followed.
 fn exchange(system: &dyn System, identity: &str, proof: &AccessToken) -> Result<Credential> {
-    let endpoint = Url::parse(ENDPOINT).map_err(|_| Error::new(Kind::Internal, "the endpoint is no URL"))?;
+    let endpoint = Url::parse(ENDPOINT).map_err(|_| Error::new(Kind::Internal, "the endpoint is not a URL"))?;
     // The service reads forms only and ignores JSON.
     let request = Request::post_form(endpoint, &[("aud", AUDIENCE), ("identity", identity)])
         .header("Accept", "application/json")

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_pull_token_is_an_error_that_names_the_other_half() {
+    fn half_a_pull_token_is_an_error_that_names_the_other_half() {
         for (there, missing) in [(IDENTITY_VARIABLE, TOKEN_VARIABLE), (TOKEN_VARIABLE, IDENTITY_VARIABLE)] {
             let error =
                 PullToken.token(&FakeSystem::default().variable(there, "x-secret"), &Known::default()).unwrap_err();

@@ -189,7 +189,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
             let exchange =
                 |access: &AccessToken| api::registry_token(system, &profile.host, access, &[client_secret], hint);
             let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {
-                debug!("{error}; signing in anew");
+                debug!("{error}; signing in again");
                 None
             });
             let Some(cached) = cached else {
@@ -199,7 +199,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
             match exchange(&cached) {
                 // It may have been withdrawn before its time.
                 Err(error) if error.kind() == Kind::Rejected => {
-                    debug!("{error}; signing in anew");
+                    debug!("{error}; signing in again");
                     exchange(&sign_in()?)
                 }
                 outcome => outcome,

@@ -116,7 +116,7 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
         }
     }
     // The parser's message is left out: it may quote secrets.
-    Err(Error::new(Kind::Configuration, format!("{variable} is not the JSON that it should be"))
+    Err(Error::new(Kind::Configuration, format!("{variable} is not the expected JSON"))
         .with_hint(r#"write {"endpointCredentials":[{"endpoint":"URL","password":"TOKEN"}]}"#))
 }
 
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_a_failure_that_quotes_nothing() {
+    fn invalid_json_is_an_error_that_quotes_nothing() {
         let error = ask("x-secret", FEED).unwrap_err();
         assert!(error.message().contains(VARIABLES[0]) && !error.to_string().contains("x-secret"), "{error}");
     }

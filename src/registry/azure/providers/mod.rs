@@ -230,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_with_the_valid_ones() {
+    fn an_unknown_name_is_reported_with_the_valid_ones() {
         let error = Choice::read(&FakeSystem::default().variable(CHOICE_VARIABLE, "azure-cli")).unwrap_err();
         assert_eq!(error.kind(), Kind::Configuration);
         assert!(error.to_string().contains("azure_cli") && error.to_string().contains("azure_identity"), "{error}");
     }
 
     #[test]
-    fn unlabelled_secrets_are_told_apart() {
+    fn tokens_of_unknown_type_are_classified() {
         let is_bearer =
             |text: &str| matches!(Grant::of_unknown_sort(AccessToken::parse(text).unwrap()), Grant::Bearer(_));
         assert!(is_bearer(&token_of(&json!({"iss": "https://sts.windows.net/t/"}))));

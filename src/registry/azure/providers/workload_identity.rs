@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_github_job_without_the_permission_is_told_so() {
+    fn a_github_job_without_the_permission_is_an_error() {
         let job = || FakeSystem::default().variable("GITHUB_ACTIONS", "true");
         let error = ask(&job().variable(CLIENT_VARIABLE, "application")).unwrap_err();
         assert_eq!(error.hint(), Some(PERMISSION_HINT));

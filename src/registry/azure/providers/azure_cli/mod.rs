@@ -56,7 +56,7 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         match state::token(system, tenant) {
             Ok(token) => {
-                debug!(step = "azure_cli", outcome = "noted"; "by the token that az keeps; az need not run");
+                debug!(step = "azure_cli", outcome = "noted"; "by the token that az has cached; az need not run");
                 return Ok(Attempt::Token(Grant::Bearer(token)));
             }
             Err(why) => debug!("azure_cli: az is asked, since {why}"),

@@ -82,7 +82,7 @@ pub(in crate::registry::azure) fn token(system: &dyn System, tenant: &Tenant) ->
     // Who can write the first file chooses the account; who can read the second has its tokens already.
     let account = Account::read(&read_own(system, &profile, CAP, 0o022)?).ok_or("its default account is not clear")?;
     let content = read_own(system, plain, CAP, 0o066)?;
-    find(&content, &account, tenant, system.now()).ok_or("it keeps no token that serves")
+    find(&content, &account, tenant, system.now()).ok_or("it has no token that serves")
 }
 
 /// The account that `az` uses.
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_does_not_fit_is_left_to_az() {
+    fn tokens_that_do_not_fit_are_left_to_az() {
         for (member, value) in [
             ("home_account_id", json!("eve.home")),
             ("home_account_id", Value::Null),
@@ -295,7 +295,7 @@ mod tests {
         ] {
             let mut other = entry();
             other[member] = value.clone();
-            assert_eq!(kept(&ada(), &content(&other)), Err("it keeps no token that serves"), "{member} {value}");
+            assert_eq!(kept(&ada(), &content(&other)), Err("it has no token that serves"), "{member} {value}");
         }
         for user in [
             json!({"name": "nobody@contoso.example", "type": "user"}),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_token_says_of_itself_counts_too() {
+    fn claims_of_the_token_count_too() {
         let of = |claims: &Value| {
             let mut own = entry();
             own["secret"] = json!(crate::auth::jwt::token_of(claims));
