@@ -46,7 +46,7 @@ pub(crate) struct Status {
     /// Whether a process holds the lock now; `None` if there is no lock file, or none that can be looked at.
     pub(crate) is_locked: Option<bool>,
     /// The files that writes which were cut short left behind.
-    pub(crate) temporary_files: Vec<String>,
+    pub(crate) temporaries: Vec<String>,
     /// What is wrong or deserves attention, a sentence each.
     pub(crate) problems: Vec<String>,
 }
@@ -105,7 +105,7 @@ pub(crate) fn status(system: &dyn System) -> Result<Status> {
         agent: AgentStatus::default(),
         lock_path: lock_path(&target).display().to_string(),
         is_locked: is_locked(system, &target),
-        temporary_files: temporary_files(system, &target),
+        temporaries: temporary_files(system, &target),
         problems,
     };
     let key = if is_dangling { None } else { look_inside(system, &target, &mut status) };
@@ -217,7 +217,7 @@ fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Optio
     {
         status.problems.push("others may write to the directory of the store, and so replace it".to_owned());
     }
-    if !status.temporary_files.is_empty() {
+    if !status.temporaries.is_empty() {
         let say = "writes that were cut short left files behind; the next write removes those of ringbearer";
         status.problems.push(say.to_owned());
     }

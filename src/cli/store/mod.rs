@@ -220,7 +220,7 @@ fn for_people(status: &Status) -> String {
         let forwarded = if status.agent.looks_forwarded { ", forwarded" } else { "" };
         lines.push(("", format!("{process}{}{has}{forwarded}", counted(keys, "key"))));
     }
-    lines.extend(status.temporary_files.iter().map(|path| ("left behind", shown(path))));
+    lines.extend(status.temporaries.iter().map(|path| ("left behind", shown(path))));
     lines.extend(status.problems.iter().map(|problem| ("!", problem.clone())));
     lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect::<Vec<_>>().concat()
 }
