@@ -1,20 +1,18 @@
-//! What holds for whatever words are typed. The target in `fuzz/` looks for words for which it does not; the tests here try
-//! the seeds.
+//! Properties of the command line for arbitrary arguments. The target in `fuzz/` searches for a counterexample; the tests
+//! here run the seeds.
 
 use std::ffi::{OsStr, OsString};
 
 use memchr::memmem;
 
 use super::{
-    Command,
-    arguments::parse,
     cache,
-    keyring::arguments::{Line, OPERATIONS, Operation, read},
+    command::{Command, parse},
+    definitions::KEYRING,
+    help,
+    keyring_arguments::{KeyringArguments, OPERATIONS, Operation, read},
     setup::Tool,
-    store::{
-        Foreign,
-        arguments::{Action, Source, StoreCommand},
-    },
+    store::command::{Action, Foreign, Source, StoreCommand},
 };
 use crate::{
     error::{Error, Kind},
@@ -56,15 +54,15 @@ fn as_typed(bytes: &[u8]) -> OsString {
 }
 
 fn of_keyring(words: &[OsString]) {
-    match read(words) {
+    match read(words, &KEYRING) {
         Ok(line) => check_line(&line),
         Err(error) => check_complaint(&error),
     }
 }
 
-fn check_line(line: &Line) {
+fn check_line(line: &KeyringArguments) {
     if let Some(words) = words_of_line(line) {
-        assert!(read(&words).as_ref() == Ok(line), "{line:?} is not {words:?}");
+        assert!(read(&words, &KEYRING).as_ref() == Ok(line), "{line:?} is not {words:?}");
     }
 }
 
@@ -74,7 +72,7 @@ fn of_ringbearer(words: Vec<OsString>) {
         Err(error) => return check_complaint(&error),
     };
     let written = match &command {
-        Command::Help(text) => return assert!(text.contains("\nUsage: ") || text.contains("Usage: "), "{text}"),
+        Command::Help(command) => return assert!(help::text(command).contains("\nUsage: "), "{}", command.path),
         Command::Keyring(line) => words_of_line(line),
         command => Some(words_of(command)),
     };
@@ -92,7 +90,7 @@ fn check_complaint(error: &Error) {
 }
 
 /// The words that stand for a line, in full; `None` where one operation stands for several options.
-fn words_of_line(line: &Line) -> Option<Vec<OsString>> {
+fn words_of_line(line: &KeyringArguments) -> Option<Vec<OsString>> {
     let (name, _) = OPERATIONS.iter().find(|(_, operation)| *operation == line.operation)?;
     if !matches!(line.operation, Operation::Get | Operation::Set | Operation::Del) {
         return None;

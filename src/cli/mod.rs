@@ -12,16 +12,21 @@
 //! - `options`, `completions`, `version`, `log`, `progress`: what the commands have in common
 
 mod arguments;
+mod backend_choice;
 pub(crate) mod cache;
+mod command;
 mod completions;
+mod definitions;
 mod doctor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod help;
 pub(crate) mod keyring;
+mod keyring_arguments;
 mod log;
-mod options;
 mod progress;
+#[cfg(test)]
+mod reference;
 mod secret;
 mod setup;
 mod store;
@@ -44,9 +49,9 @@ use crate::{
 };
 
 pub(crate) use self::{
-    arguments::{Command, parse},
+    command::{Command, parse},
     log::Log,
-    store::Foreign,
+    store::command::Foreign,
 };
 
 /// Done.
@@ -141,7 +146,7 @@ pub(crate) fn end(console: &dyn Console, environment: &Environment, outcome: Res
 /// the command that asks for it.
 pub(crate) fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) -> Result<Ending> {
     let code = match command {
-        Command::Help(text) => print(world.console, text),
+        Command::Help(command) => print(world.console, &help::text(command)),
         Command::Version => print(world.console, version::TEXT),
         Command::Store(command) => store::run(world, command, foreign),
         Command::Keyring(line) => secret::run(world, line),

@@ -6,10 +6,8 @@ use zeroize::Zeroizing;
 
 use super::{
     FAILED, World,
-    keyring::{
-        arguments::{Line, Operation},
-        choice::Choice,
-    },
+    backend_choice::BackendChoice,
+    keyring_arguments::{KeyringArguments, Operation},
     print,
 };
 use crate::{
@@ -33,13 +31,13 @@ pub(super) struct Answer {
 }
 
 /// A command of `ringbearer`: it asks ringbearer's own backends and no others.
-pub(super) fn run(world: &World<'_>, line: &Line) -> Result<u8> {
-    match line.backend.as_ref().map(|_| Choice::read(world.system, &world.memory.keyring, line)) {
-        Some(Choice::Foreign { class, .. }) => {
+pub(super) fn run(world: &World<'_>, line: &KeyringArguments) -> Result<u8> {
+    match line.backend.as_ref().map(|_| BackendChoice::read(world.system, &world.memory.keyring, line)) {
+        Some(BackendChoice::Foreign { class, .. }) => {
             return Err(Error::new(Kind::Usage, format!("{class} is no backend of ringbearer's"))
                 .with_hint("`keyring -b BACKEND` asks others"));
         }
-        None | Some(Choice::None) => {}
+        None | Some(BackendChoice::None) => {}
         Some(choice) => return by_choice(world, line, &choice),
     }
     match line.operation {
@@ -53,15 +51,15 @@ pub(super) fn run(world: &World<'_>, line: &Line) -> Result<u8> {
 }
 
 /// The operation by the backend of ringbearer's that was chosen, and no other.
-pub(super) fn by_choice(world: &World<'_>, line: &Line, choice: &Choice) -> Result<u8> {
+pub(super) fn by_choice(world: &World<'_>, line: &KeyringArguments, choice: &BackendChoice) -> Result<u8> {
     match (choice, line.operation) {
-        (Choice::Store, _) => in_store(world, line),
-        (Choice::Index(class), Operation::Get) => match from_index(world, line, Some(class))? {
+        (BackendChoice::Store, _) => in_store(world, line),
+        (BackendChoice::Index(class), Operation::Get) => match from_index(world, line, Some(class))? {
             Some(found) => answer(world, line, &found),
             None => Ok(miss(world, line)),
         },
         (_, Operation::Get) => Ok(miss(world, line)),
-        (Choice::Index(class), _) => {
+        (BackendChoice::Index(class), _) => {
             Err(Error::new(Kind::Storage, format!("{class} gets its credentials from a service and stores none"))
                 .with_hint("choose a backend that stores"))
         }
@@ -70,7 +68,7 @@ pub(super) fn by_choice(world: &World<'_>, line: &Line, choice: &Choice) -> Resu
 }
 
 /// The index backend that a question is for.
-pub(super) fn claimant<'all>(world: &World<'all>, line: &Line) -> Option<(&'all dyn Backend, Service)> {
+pub(super) fn claimant<'all>(world: &World<'all>, line: &KeyringArguments) -> Option<(&'all dyn Backend, Service)> {
     let service = line.service_text().filter(|service| service.len() <= LONGEST_SERVICE)?;
     let username = line.username.as_ref().map(|name| name.to_string_lossy());
     if !line.with_username && username.is_some_and(|name| name.starts_with("pypi_token:")) {
@@ -83,7 +81,7 @@ pub(super) fn claimant<'all>(world: &World<'all>, line: &Line) -> Option<(&'all 
 
 /// The answer of the index backends, or of one of them. A failure is told, and no answer, unless RINGBEARER_STRICT
 /// asks for more.
-pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> Result<Option<Answer>> {
+pub(super) fn from_index(world: &World<'_>, line: &KeyringArguments, only: Option<&str>) -> Result<Option<Answer>> {
     let Some((backend, service)) = claimant(world, line) else { return Ok(None) };
     if only.is_some_and(|class| class != backend.class()) {
         return Ok(None);
@@ -109,7 +107,7 @@ pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> 
 }
 
 /// The operation in the store, which is made by the first `set`.
-pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
+pub(super) fn in_store(world: &World<'_>, line: &KeyringArguments) -> Result<u8> {
     let (system, store) = (world.system, &world.memory.store);
     let names = line.service.to_str().zip(line.username.as_ref().map_or(Some(""), |name| name.to_str()));
     let Some((service, username)) = names else {
@@ -173,7 +171,7 @@ fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretTe
 }
 
 /// Prints an answer as keyring does.
-pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u8> {
+pub(super) fn answer(world: &World<'_>, line: &KeyringArguments, found: &Answer) -> Result<u8> {
     let mut values = vec![("username", found.username.as_bytes()), ("password", found.password.expose())];
     if !line.with_username {
         values.remove(0);
@@ -200,7 +198,7 @@ pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u
 }
 
 /// No answer: exit code 1 and nothing on standard output. A person learns where to go on.
-fn miss(world: &World<'_>, line: &Line) -> u8 {
+fn miss(world: &World<'_>, line: &KeyringArguments) -> u8 {
     debug!("no answer");
     if world.console.is_watched() && claimant(world, line).is_some() {
         world.console.tell("ringbearer: no credential; `ringbearer doctor URL` tells why\n");

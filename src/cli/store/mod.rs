@@ -1,15 +1,12 @@
 //! The commands of the store.
 
-pub(super) mod arguments;
-pub(super) mod help;
-
-pub(crate) use self::arguments::Foreign;
+pub(super) mod command;
 
 use std::{io, path::Path};
 
 use serde_json::{Value, json};
 
-use self::arguments::{Action, Source, StoreCommand};
+use self::command::{Action, Source, StoreCommand};
 use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, print, progress::Bar, shown};
 use crate::{
     error::{Error, Kind, Result},

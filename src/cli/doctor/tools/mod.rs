@@ -16,7 +16,7 @@ use super::report::{Finding, Report, State};
 use crate::{
     cli::{
         World,
-        keyring::choice::{Choice, MODULE, NO_STORE_CLASS, STORE_CLASS, VARIABLE, configuration_file},
+        backend_choice::{BackendChoice, MODULE, NO_STORE_CLASS, STORE_CLASS, VARIABLE, configuration_file},
         tools::{
             Index,
             beside::{Beside, look},
@@ -95,16 +95,16 @@ impl Machine<'_> {
     /// Whether somebody told keyring to ask one backend and no other.
     fn choice(&self, world: &World<'_>) -> Option<Finding> {
         let name = "keyring's choice";
-        let class = match Choice::without_option(world.system, &world.memory.keyring) {
-            Choice::None => return None,
-            Choice::Foreign { class, .. } => crate::cli::shown(&class),
-            Choice::Index(class) if self.served.iter().all(|(_, _, backend)| backend.class() == class) => {
+        let class = match BackendChoice::without_option(world.system, &world.memory.keyring) {
+            BackendChoice::None => return None,
+            BackendChoice::Foreign { class, .. } => crate::cli::shown(&class),
+            BackendChoice::Index(class) if self.served.iter().all(|(_, _, backend)| backend.class() == class) => {
                 let detail = format!("keyring is told to ask {MODULE}{class} and no other");
                 return Some(Finding::new(State::Note, name, detail));
             }
-            Choice::Index(class) => format!("{MODULE}{class}"),
-            Choice::Store => format!("{MODULE}{STORE_CLASS}"),
-            Choice::NoStore => format!("{MODULE}{NO_STORE_CLASS}"),
+            BackendChoice::Index(class) => format!("{MODULE}{class}"),
+            BackendChoice::Store => format!("{MODULE}{STORE_CLASS}"),
+            BackendChoice::NoStore => format!("{MODULE}{NO_STORE_CLASS}"),
         };
         let (source, fix) = if world.system.setting(VARIABLE).is_some() {
             (VARIABLE.to_owned(), format!("unset {VARIABLE}"))
