@@ -13,61 +13,61 @@ use super::{
 };
 use crate::error::Result;
 
-/// What is asked for.
+/// A command with its arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Print the help of a command.
     Help(&'static Definition),
     /// Print the version.
     Version,
-    /// Do what `keyring` does.
+    /// `get`, `set` or `del`, as of `keyring`.
     Keyring(KeyringArguments),
-    /// Show what answers a URL, and how tools would ask.
+    /// Show what answers for a URL, and how tools would ask.
     Doctor {
         /// The URL.
         url: Option<OsString>,
-        /// Whether a program reads the answer.
+        /// Whether JSON is printed.
         json: bool,
     },
     /// Print a token, or write it to a file.
     Token {
         /// The index's URL.
         url: String,
-        /// Where it goes instead of standard output.
+        /// The file to write, instead of standard output.
         output_file: Option<OsString>,
     },
     /// Run a command with a token in its environment.
     Exec {
         /// The index's URL.
         url: Option<String>,
-        /// The variable, in place of the usual ones.
+        /// The variable to set, instead of those of the registry.
         variable: Option<String>,
         /// The command and its arguments.
         command: Vec<OsString>,
     },
-    /// Set a tool up for an index.
+    /// Print or write the settings of a tool for an index.
     Setup {
         /// The tool.
         tool: Tool,
         /// The index's URL.
         url: String,
-        /// What the index is called.
+        /// The name of the index.
         name: Option<String>,
-        /// The file, in place of the usual one.
+        /// The settings file, instead of the default one.
         file: Option<OsString>,
-        /// Whether it is written.
+        /// Whether to write the file.
         write: bool,
     },
-    /// Show or forget the tokens that are kept in this login session.
+    /// List or clear the tokens cached in this login session.
     Cache(cache::Action),
-    /// Print the completion for a shell.
+    /// Print the completions for a shell.
     Completions(Shell),
-    /// Do something with the store.
+    /// A command of the store.
     Store(StoreCommand),
 }
 
 impl Command {
-    /// The keyring that has to be read before this command can run.
+    /// The keyring that must be read before this command runs.
     #[must_use]
     pub(crate) fn foreign(&self) -> Option<&Foreign> {
         match self {

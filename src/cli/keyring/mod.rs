@@ -82,7 +82,7 @@ pub(crate) fn run(world: &World<'_>, call: &Call) -> Result<Ending> {
                 .with_hint("install that keyring, or select no backend")
         }),
         BackendChoice::None => ask_all(world, call, line),
-        choice => secret::by_choice(world, line, &choice).map(Ending::Code),
+        choice => secret::with_backend(world, line, &choice).map(Ending::Code),
     }
 }
 
@@ -111,7 +111,7 @@ fn ask_all(world: &World<'_>, call: &Call, line: &KeyringArguments) -> Result<En
 /// Replaces this process by the next keyring, with the same arguments; `None` if there is none.
 fn pass_on(world: &World<'_>, call: &Call, variables: Vec<(String, Secret)>) -> Option<Ending> {
     let next = Next::find(world.system, &call.words)?;
-    Some(Ending::Succeed(next.successor(&call.words, variables)))
+    Some(Ending::Succeed(next.exec(&call.words, variables)))
 }
 
 /// Lists the backends of ringbearer, then the others of the next keyring.

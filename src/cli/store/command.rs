@@ -9,7 +9,7 @@ use crate::{cli::arguments::Arguments, error::Result};
 pub(crate) struct StoreCommand {
     /// What to do.
     pub(in crate::cli) action: Action,
-    /// Whether a program reads the answer.
+    /// Whether JSON is printed.
     pub(in crate::cli) json: bool,
 }
 
@@ -25,19 +25,19 @@ pub(in crate::cli) enum Action {
     Import { from: Source, replace: bool },
 }
 
-/// Where records come from.
+/// The source of imported records.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Source {
     File(String),
     Keyring(Foreign),
 }
 
-/// Another keyring, and what to take from it.
+/// Another keyring, and the records to import from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Foreign {
     /// The class of the backend, with its module.
     pub(crate) backend: String,
-    /// Services and user names; none means all that it can list.
+    /// Services and user names; if empty, all records that it can list.
     pub(crate) names: Vec<(String, String)>,
 }
 
