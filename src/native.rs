@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How often a wait looks for a signal.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Which of the programs is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ fn run(work: Work, environment: Environment, signals: &Signals) -> Result<Ending
         work.run(&World { system, console: &StdConsole, memory: &memory })
     })?;
     loop {
-        match lookup.next_event(GLANCE) {
+        match lookup.next_event(POLL_INTERVAL) {
             // Whoever gave up has heard enough.
             Some(Event::Log(line)) if !signals.caught() => log.tell(&StdConsole, &line, start.elapsed()),
             Some(Event::Done(outcome)) => return outcome,

@@ -10,6 +10,7 @@
 #![allow(clippy::needless_pass_by_value, unreachable_pub)]
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -32,21 +33,22 @@ use crate::{
         lookup::{Event, LOG_ROOT, Line, LogToLookup, Lookup, SHUTDOWN_GRACE, look_up_here},
         session_cache,
     },
-    registry::Credential,
+    registry::{ALL, Credential},
     secret::SecretText,
-    service::{LONGEST_SERVICE, Service},
-    store::{Entry, Store, is_in_use},
+    service::{MAX_SERVICE, Service},
+    store::{self, Entry, Store, is_in_use},
     system::{
         CancellationToken,
         os::{Environment, LOOKUP_LIMIT, OsSystem, StdConsole},
     },
+    variable,
 };
 
 /// How often the end of what was given up is looked for.
 const PACE: Duration = Duration::from_millis(5);
 
 /// How often the waiting thread looks for Ctrl-C.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The memory of this process. A fork inherits a copy whose locks may be held by threads that it did
 /// not inherit, and connections that are its parent's: it starts anew.
@@ -101,27 +103,27 @@ fn give_up_look_ups(python: Python<'_>) {
     });
 }
 
-/// The credential of `backend` for `service`, as (user name, password); `None` if the service is not
-/// that backend's, or nothing is known for it.
+/// The credential of a registry, by its id, for `service`, as (user name, password); `None` if the service is not
+/// that registry's, or nothing is configured for it.
 ///
 /// `service` and `username` may be anything: what is no text is nobody's service, and an index backend
 /// answers every user name alike. A failure is told once as a WARNING and answered with `None`, unless
 /// RINGBEARER_STRICT asks for the exception.
 #[pyfunction]
-#[pyo3(signature = (backend, service, username=None))]
+#[pyo3(signature = (registry, service, username=None))]
 fn get_credential(
     python: Python<'_>,
-    backend: &str,
+    registry: &str,
     service: &Bound<'_, PyAny>,
     username: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<(String, String)>> {
     // The length is known before a character is read.
-    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= LONGEST_SERVICE);
+    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= MAX_SERVICE);
     let Some(raw) = Some(service).filter(is_short).and_then(text) else { return Ok(None) };
     let memory = memory(python);
     let claimed = catch_unwind(AssertUnwindSafe(|| {
         let service = Service::parse(&raw);
-        memory.keyring.claims(backend, &service).then_some(service)
+        memory.keyring.registry(registry).is_ok_and(|registry| registry.source.claims(&service)).then_some(service)
     }));
     // A name that cannot even be read is nobody's.
     let Ok(Some(service)) = claimed else { return Ok(None) };
@@ -130,11 +132,11 @@ fn get_credential(
         return Ok(None);
     }
     let is_strict = Keyring::is_strict(|name| environment.text(name).map(str::to_owned));
-    let (backend, username) = (backend.to_owned(), username.and_then(text));
+    let (registry, username) = (registry.to_owned(), username.and_then(text));
     let logger = logger(python)?;
     let outcome = look_up(python, &memory, environment, LOOKUP_LIMIT, &logger, move |memory, system| {
-        let backend = memory.keyring.named(&backend)?;
-        session_cache::get(system, backend, &service, username.as_deref(), Caching::Memory)
+        let candidate = memory.keyring.registry(&registry)?;
+        session_cache::get(system, candidate, &service, username.as_deref(), Caching::Memory)
     })?;
     match outcome {
         Ok(credential) => {
@@ -144,7 +146,7 @@ fn get_credential(
         // The interpreter ends, and this thread with it.
         Err(error) if error.kind() == Kind::Cancelled => Ok(None),
         Err(error) => {
-            let level = if memory.keyring.is_news(&error) { Level::Warn } else { Level::Debug };
+            let level = if memory.keyring.first_occurrence(&error) { Level::Warn } else { Level::Debug };
             hand_on(Line { level, target: LOG_ROOT.to_owned(), message: error.to_string(), step: None }, &logger)?;
             Ok(None)
         }
@@ -210,6 +212,19 @@ fn store_is_in_use() -> bool {
     catch_unwind(AssertUnwindSafe(|| is_in_use(&system))).unwrap_or(false)
 }
 
+/// The registries: the class in `ringbearer.backends`, the id, and the priority of each.
+#[pyfunction]
+fn registries() -> Vec<(&'static str, &'static str, f64)> {
+    ALL.iter().map(|registry| (registry.python_class, registry.id, registry.priority)).collect()
+}
+
+/// The names of the environment variables that ringbearer, and the programs that it runs, read.
+#[pyfunction]
+fn variables() -> BTreeSet<&'static str> {
+    let of_registries = ALL.iter().flat_map(|registry| registry.variables());
+    of_registries.chain(variable::COMMON).chain(store::VARIABLES).map(|variable| variable.name).collect()
+}
+
 /// Runs the command line `ringbearer` with these arguments, and answers the exit code.
 #[pyfunction]
 #[allow(clippy::disallowed_methods)] // For the times in what is printed.
@@ -234,7 +249,7 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
     let mut interruption = None;
     let outcome = loop {
         let waiting = &mut lookup;
-        match python.detach(move || waiting.next_event(GLANCE)) {
+        match python.detach(move || waiting.next_event(POLL_INTERVAL)) {
             Some(Event::Log(line)) => log.tell(&StdConsole, &line, start.elapsed()),
             Some(Event::Done(outcome)) => break outcome,
             None => {}
@@ -279,6 +294,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(get_credential, module)?)?;
     module.add_function(wrap_pyfunction!(give_up_look_ups, module)?)?;
+    module.add_function(wrap_pyfunction!(registries, module)?)?;
+    module.add_function(wrap_pyfunction!(variables, module)?)?;
     module.add_function(wrap_pyfunction!(store_get, module)?)?;
     module.add_function(wrap_pyfunction!(store_find, module)?)?;
     module.add_function(wrap_pyfunction!(store_set, module)?)?;
@@ -406,7 +423,7 @@ fn wait_for<Outcome: Send + 'static>(
 ) -> PyResult<Result<Outcome>> {
     loop {
         let waiting = &mut lookup;
-        match python.detach(move || waiting.next_event(GLANCE)) {
+        match python.detach(move || waiting.next_event(POLL_INTERVAL)) {
             Some(Event::Log(line)) => hand_on(line, logger)?,
             Some(Event::Done(outcome)) => return Ok(outcome),
             None => {}

@@ -1,4 +1,4 @@
-//! Tokens that end, and a cache in which each is made once.
+//! A cache in which each token is made once.
 
 use std::{
     collections::HashMap,
@@ -9,28 +9,11 @@ use std::{
 use crate::{
     auth::cache_mode::Caching,
     error::{Error, Result},
-    secret::Secret,
     system::{CancellationToken, System},
 };
 
-/// A token and, where it is known, when it ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Token {
-    /// The token itself.
-    pub(crate) secret: Secret,
-    /// When the service stops accepting it.
-    pub(crate) expires: Option<SystemTime>,
-}
-
-/// A moment as JSON documents write it (RFC 3339), from 1970 on.
-#[must_use]
-pub(crate) fn moment(text: &str) -> Option<SystemTime> {
-    let seconds = text.parse::<jiff::Timestamp>().ok()?.as_second();
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
-}
-
-/// How long a token of unknown end is kept. Azure's live 60 minutes or more
-/// (artifacts-keyring-nofuss 0.4 kept every token for this long).
+/// How long a token of unknown expiry is kept, unless the registry says otherwise (artifacts-keyring-nofuss 0.4 kept every
+/// token for this long).
 const UNKNOWN_LIFE: Duration = Duration::from_secs(50 * 60);
 
 /// How long before its end a token is made anew, since an install must be able to end; a tenth of its
@@ -49,7 +32,7 @@ pub(crate) fn usable_until(now: SystemTime, expires: SystemTime) -> SystemTime {
 const FAILURE_LIFE: Duration = Duration::from_secs(3);
 
 /// How often a thread that waits for another's token looks whether its own caller gave up.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Values that are expensive to make, by key. While one thread makes the value of a key, the others
 /// that ask for it wait and share the outcome.
@@ -131,15 +114,15 @@ impl<Value: Clone> TokenCache<Value> {
                 }
                 State::Making(by) if !by.is_cancelled() => {
                     system.check()?;
-                    state = slot.changed.wait_timeout(state, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
+                    state = slot.changed.wait_timeout(state, POLL_INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 _ => break,
             }
         }
-        *state = State::Making(system.cancel());
+        *state = State::Making(system.cancellation());
         drop(state);
 
-        let mut making = Making { slot: &slot, by: system.cancel(), next: State::Empty };
+        let mut making = Making { slot: &slot, by: system.cancellation(), next: State::Empty };
         let outcome = make();
         let now = system.now();
         making.next = match &outcome {
@@ -219,7 +202,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::{error::Kind, system::fake::FakeSystem};
+    use crate::{
+        error::Kind,
+        system::{Clock, fake::FakeSystem},
+    };
 
     fn count(cache: &TokenCache<u32>, system: &FakeSystem, made: &AtomicU32, life: Option<u64>) -> u32 {
         cache
@@ -302,14 +288,6 @@ mod tests {
     }
 
     #[test]
-    fn moments_before_1970_and_nonsense_are_none() {
-        assert_eq!(moment("1970-01-01T00:01:00.5Z"), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
-        for text in ["0001-01-01T00:00:00Z", "", "tomorrow", "2026-11-22"] {
-            assert_eq!(moment(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn a_caller_who_gives_up_leaves_no_failure_behind() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
         let outcome = cache.get_or_make(&system, "key", "q", || Err(Error::new(Kind::Cancelled, "gave up")));
@@ -321,7 +299,7 @@ mod tests {
     fn a_lookup_that_is_given_up_holds_nobody() {
         let (cache, given_up, system) = (TokenCache::default(), FakeSystem::default(), FakeSystem::default());
         let outcome = cache.get_or_make(&given_up, "key", "q", || {
-            given_up.cancel().cancel();
+            given_up.cancellation().cancel();
             assert_eq!(cache.get_or_make(&system, "key", "q", || Ok((2, None))), Ok(2));
             Ok((1, None))
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{DONE, World, in_ascii, print, shown};
-use crate::{error::Result, keyring::session_cache::kept, registry::Backend};
+use crate::{error::Result, keyring::session_cache::kept};
 
 /// What is done with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) const NO_PLACE: &str = if cfg!(target_os = "linux") {
 pub(super) fn run(world: &World<'_>, action: Action) -> Result<u8> {
     let system = world.system;
     if !system.can_share() {
-        world.console.tell(&format!("ringbearer: no token is kept in this session: {NO_PLACE}\n"));
+        world.console.eprint(&format!("ringbearer: no token is kept in this session: {NO_PLACE}\n"));
     }
     match action {
         Action::Clear => {
@@ -48,7 +48,7 @@ pub(super) fn run(world: &World<'_>, action: Action) -> Result<u8> {
 
 fn list(world: &World<'_>, is_for_program: bool) -> Result<u8> {
     let (now, all) = (world.system.now(), kept::all(world.system)?);
-    let title = |name: &str| world.memory.keyring.named(name).map_or("", Backend::title);
+    let title = |name: &str| world.memory.keyring.registry(name).map_or("", |candidate| candidate.registry.title);
     if is_for_program {
         let moment = |moment| jiff::Timestamp::try_from(moment).ok().map(|moment| moment.to_string());
         let tokens: Vec<_> = all
@@ -64,7 +64,7 @@ fn list(world: &World<'_>, is_for_program: bool) -> Result<u8> {
     }
     if all.is_empty() {
         if world.system.can_share() {
-            world.console.tell("ringbearer: no token is kept in this session\n");
+            world.console.eprint("ringbearer: no token is kept in this session\n");
         }
         return Ok(DONE);
     }

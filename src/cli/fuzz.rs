@@ -21,7 +21,7 @@ use crate::{
 
 /// A password in a URL, as people paste them.
 const MARK: &str = "Mq7madeupMq9";
-const URL_WITH_PASSWORD: &str = "https://ada:Mq7madeupMq9@pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/";
+const URL_WITH_PASSWORD: &str = "https://ada:Mq7madeupMq9@packages.example.com/simple/";
 
 /// Arguments of `ringbearer` and of `keyring`, one a line. What is accepted reads the same when it is written in full; the
 /// error otherwise is one line without the password of a URL.

@@ -1,6 +1,7 @@
 //! The help of a command, written from its definition.
 
 use super::definitions::Definition;
+use crate::registry::{ALL, ExecVariables};
 
 /// The width of the text, in columns.
 const WIDTH: usize = 100;
@@ -16,7 +17,9 @@ pub(super) fn text(command: &Definition) -> String {
         command.commands.iter().map(|below| (below.name().to_owned(), below.summary.to_owned())).collect();
     let options: Vec<_> = command.all_options().map(|option| (option.signature(), option.help.to_owned())).collect();
     let exit_codes: Vec<_> = exit_codes(command).map(|(code, meaning)| (code.to_owned(), meaning.to_owned())).collect();
-    for (title, rows) in [("Commands", commands), ("Options", options), ("Exit codes", exit_codes)] {
+    for (title, rows) in
+        [("Commands", commands), ("Options", options), ("Variables", variables(command)), ("Exit codes", exit_codes)]
+    {
         if !rows.is_empty() {
             sections.push(format!("{title}:\n{}", columns(&rows)));
         }
@@ -31,6 +34,19 @@ pub(super) fn exit_codes(command: &Definition) -> impl Iterator<Item = (&'static
     let common = (!command.exit_codes.is_empty()).then_some(WRONG_ARGUMENTS);
     let (before, after) = command.exit_codes.split_at(command.exit_codes.partition_point(|(code, _)| *code < "2"));
     before.iter().copied().chain(common).chain(after.iter().copied())
+}
+
+/// The variables that a command sets for each registry; none for a command that sets none.
+pub(super) fn variables(command: &Definition) -> Vec<(String, String)> {
+    let names = |variables: &ExecVariables| {
+        variables.username.into_iter().chain([variables.password]).collect::<Vec<_>>().join(" and ")
+    };
+    let registries = ALL.iter().filter(|_| command.lists_variables);
+    let row = registries.map(|registry| {
+        let alternatives: Vec<_> = registry.exec_variables.iter().map(names).collect();
+        (registry.title.to_owned(), alternatives.join(", or "))
+    });
+    row.collect()
 }
 
 /// Two columns, the second one wrapped.

@@ -22,12 +22,15 @@ fn section(command: &Definition) -> String {
         (format!("[{}](#{anchor})", below.name()), below.summary)
     });
     let options = command.all_options().map(|option| (format!("`{}`", option.signature()), option.help));
+    let variables = help::variables(command);
+    let variables = variables.iter().map(|(title, names)| (title.clone(), names.as_str()));
     let exit_codes = help::exit_codes(command).map(|(code, meaning)| (code.to_owned(), meaning));
     [
         format!("\n{level} {}\n\n{}\n", command.path, command.about.replace('\n', "\n\n")),
         format!("\n```\n{}\n```\n", command.usage()),
         table("command", commands.collect()),
         table("option", options.collect()),
+        table("registry", variables.collect()),
         table("exit code", exit_codes.collect()),
         format!("\n```sh\n{}\n```\n", command.examples.join("\n")),
     ]

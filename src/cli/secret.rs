@@ -10,12 +10,10 @@ use super::{
     print,
 };
 use crate::{
-    auth::cache_mode::Caching,
     error::{Error, Kind, Result},
-    keyring::{Keyring, session_cache},
-    registry::Backend,
+    keyring::Keyring,
     secret::SecretText,
-    service::{LONGEST_SERVICE, Service},
+    service::{MAX_SERVICE, Service},
     store::{is_in_use, longest_json_string, write_json_string},
     system::{System, agent::SOCKET_VARIABLE},
 };
@@ -31,7 +29,7 @@ pub(super) struct Answer {
 
 /// Runs a command of `ringbearer`, which asks only the backends of ringbearer.
 pub(super) fn run(world: &World<'_>, line: &KeyringArguments) -> Result<u8> {
-    match line.backend.as_ref().map(|_| BackendChoice::read(world.system, &world.memory.keyring, line)) {
+    match line.backend.as_ref().map(|_| BackendChoice::read(world.system, line)) {
         Some(BackendChoice::Foreign { class, .. }) => {
             return Err(Error::new(Kind::Usage, format!("{class} is not a backend of ringbearer"))
                 .with_hint("`keyring -b BACKEND` asks others"));
@@ -66,43 +64,37 @@ pub(super) fn with_backend(world: &World<'_>, line: &KeyringArguments, choice: &
     }
 }
 
-/// The index backend that a question is for.
-pub(super) fn claimant<'all>(world: &World<'all>, line: &KeyringArguments) -> Option<(&'all dyn Backend, Service)> {
-    let service = line.service_text().filter(|service| service.len() <= LONGEST_SERVICE)?;
+/// The service of a request that a registry claims.
+pub(super) fn index(world: &World<'_>, line: &KeyringArguments) -> Option<Service> {
+    let service = line.service_text().filter(|service| service.len() <= MAX_SERVICE)?;
     let username = line.username.as_ref().map(|name| name.to_string_lossy());
     if !line.with_username && username.is_some_and(|name| name.starts_with("pypi_token:")) {
         // flit looks up a PyPI token under this user name, and would send any answer as the user `__token__`.
         return None;
     }
     let service = Service::parse(service);
-    world.memory.keyring.claimant(&service).map(|backend| (backend, service))
+    world.memory.keyring.serves(&service).then_some(service)
 }
 
 /// The answer of the index backends, or of one of them. A failure is printed and counts as no answer, unless
 /// RINGBEARER_STRICT is set.
 pub(super) fn from_index(world: &World<'_>, line: &KeyringArguments, only: Option<&str>) -> Result<Option<Answer>> {
-    let Some((backend, service)) = claimant(world, line) else { return Ok(None) };
-    if only.is_some_and(|class| class != backend.class()) {
-        return Ok(None);
-    }
+    let Some(service) = index(world, line) else { return Ok(None) };
     let username = line.username.as_ref().and_then(|name| name.to_str());
-    match session_cache::get(world.system, backend, &service, username, Caching::Session) {
-        Ok(found) => Ok(found.map(|found| Answer {
-            username: found.username,
-            password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),
-        })),
-        Err(error) if error.ends_the_lookup() || Keyring::is_strict(|name| world.system.variable(name)) => Err(error),
-        Err(error) => {
-            // After Ctrl-C, no reason is printed.
-            if let Err(over) = world.system.check()
-                && over.kind() == Kind::Cancelled
-            {
-                return Err(over);
-            }
-            world.console.tell(&format!("ringbearer: {error}\n"));
-            Ok(None)
+    let is_strict = Keyring::is_strict(|name| world.system.variable(name));
+    let found = world.memory.keyring.get(world.system, &service, username, only, |error| {
+        if is_strict {
+            return Err(error);
         }
-    }
+        // A cancelled command says nothing more.
+        world.system.check().or_else(|over| if over.kind() == Kind::Cancelled { Err(over) } else { Ok(()) })?;
+        world.console.eprint(&format!("ringbearer: {error}\n"));
+        Ok(())
+    })?;
+    Ok(found.map(|(_, found)| Answer {
+        username: found.username,
+        password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),
+    }))
 }
 
 /// Runs the operation in the store; the first `set` creates it.
@@ -138,7 +130,7 @@ pub(super) fn in_store(world: &World<'_>, line: &KeyringArguments) -> Result<u8>
         // keyring has one exit code for all failures.
         Err(error) if error.ends_the_lookup() => Err(error),
         Err(error) => {
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             Ok(FAILED)
         }
     }
@@ -146,7 +138,7 @@ pub(super) fn in_store(world: &World<'_>, line: &KeyringArguments) -> Result<u8>
 
 /// The password for `set`: standard input without one trailing line end or, at a terminal, what is typed.
 fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretText> {
-    let (text, source) = if let Some(mut text) = world.console.piped(PASSWORD_CAP)? {
+    let (text, source) = if let Some(mut text) = world.console.read_piped(PASSWORD_CAP)? {
         if text.ends_with(b"\n") {
             text.pop();
             // Python translates CR LF on standard input to LF.
@@ -161,7 +153,7 @@ fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretTe
         (text, "on standard input")
     } else {
         let prompt = format!("Password for '{}' in '{}': ", super::shown(username), super::shown(service));
-        (world.console.ask(&prompt, &|| world.system.check())?, "that was typed")
+        (world.console.prompt_hidden(&prompt, &|| world.system.check())?, "that was typed")
     };
     if std::str::from_utf8(&text).is_err() {
         return Err(Error::new(Kind::Usage, format!("the password {source} is not UTF-8")));
@@ -199,8 +191,8 @@ pub(super) fn answer(world: &World<'_>, line: &KeyringArguments, found: &Answer)
 /// No answer: exit code 1 and no output, except for a hint at a terminal.
 fn miss(world: &World<'_>, line: &KeyringArguments) -> u8 {
     debug!("no answer");
-    if world.console.is_watched() && claimant(world, line).is_some() {
-        world.console.tell("ringbearer: no credential; `ringbearer doctor URL` shows why\n");
+    if world.console.stderr_is_terminal() && index(world, line).is_some() {
+        world.console.eprint("ringbearer: no credential; `ringbearer doctor URL` shows why\n");
     }
     FAILED
 }

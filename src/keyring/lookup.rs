@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Kind, Result},
     system::{
         CancellationToken,
-        os::{Environment, Network, OsSystem, lookup_limit, paced},
+        os::{Environment, Network, OsSystem, lookup_limit, throttled},
     },
 };
 
@@ -167,7 +167,8 @@ pub(crate) fn look_up_here<Outcome>(
     // A signal handler may look something up while another lookup of the same thread waits.
     let outer = LOG.replace(Some((level, Box::new(move |line| kept.borrow_mut().push(line)))));
     let limit = lookup_limit(&environment, usual);
-    let outcome = run(work, &OsSystem::new(environment, network, CancellationToken::by_asking(paced(gave_up)), limit));
+    let outcome =
+        run(work, &OsSystem::new(environment, network, CancellationToken::from_callback(throttled(gave_up)), limit));
     LOG.set(outer);
     wipe_stack();
     (lines.take(), outcome)
@@ -282,7 +283,7 @@ impl Log for LogToLookup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::System;
+    use crate::system::Clock;
 
     const LONG: Duration = Duration::from_secs(20);
 
@@ -305,7 +306,7 @@ mod tests {
         });
         let line = Line {
             level: Level::Info,
-            target: "ringbearer::lookup::tests".into(),
+            target: "ringbearer::keyring::lookup::tests".into(),
             message: "heard".into(),
             step: None,
         };

@@ -2,12 +2,12 @@
 //!
 //! Of several that would sign in at the same moment one goes first; the others wait, and find what it got.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use crate::{
     auth::cache_key::fingerprint,
     error::Result,
-    system::{System, files::Lock},
+    system::{System, files::Lock, places},
 };
 
 /// How long the lock is waited for: somebody may have to approve the sign-in of the one that has it.
@@ -19,7 +19,7 @@ const PACE: Duration = Duration::from_millis(10);
 /// Waits for the turn to ask the backend of a name for a token of an organisation or audience. `None` if there is no place
 /// for a lock, or no turn comes.
 pub(crate) fn take_turn(system: &dyn System, backend: &str, realm: &str) -> Result<Option<Lock>> {
-    let Some(folder) = folder(system) else { return Ok(None) };
+    let Some(folder) = places::runtime(system).map(|folder| folder.join("ringbearer")) else { return Ok(None) };
     let path = folder.join(format!("{}.lock", fingerprint(format!("{backend} {realm}").as_bytes())));
     let remaining = system.remaining();
     let last = remaining.saturating_sub(PATIENCE.min(remaining / 2));
@@ -31,20 +31,11 @@ pub(crate) fn take_turn(system: &dyn System, backend: &str, realm: &str) -> Resu
             // The folder is made by whoever comes first.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_made => {
                 is_made = true;
-                if system.make_directory(&folder, true).is_err() {
+                if system.create_directory(&folder, true).is_err() {
                     return Ok(None);
                 }
             }
             Ok(None) | Err(_) => return Ok(None),
         }
     }
-}
-
-/// Where the locks are: a folder that is the user's alone, gone with the session where there is one of that sort.
-fn folder(system: &dyn System) -> Option<PathBuf> {
-    // `sudo` and `su` may leave another user's there, which that one could not lock any more.
-    let is_own = |path: &PathBuf| path.is_absolute() && !system.details(path).is_ok_and(|found| found.is_of_others);
-    let named = |name: &str| system.setting(name).map(PathBuf::from).filter(is_own);
-    let folder = named("XDG_RUNTIME_DIR").or_else(|| named("XDG_CACHE_HOME"));
-    folder.or_else(|| Some(system.home().filter(is_own)?.join(".cache"))).map(|folder| folder.join("ringbearer"))
 }

@@ -1,4 +1,4 @@
-"""Everything the practice cloud saw."""
+"""The requests and connections that the practice cloud received."""
 
 from __future__ import annotations
 
@@ -68,6 +68,10 @@ class RequestLog:
                 if matches(request, host, path, method) and (status is None or request.status == status)
             ]
 
+    def sent_by_ringbearer(self) -> list[Request]:
+        """The requests of ringbearer itself, without those of the client that asked it."""
+        return [one for one in self.requests() if (one.header("User-Agent") or "").startswith("ringbearer/")]
+
     def connections(self, host: str | None = None, kind: str = "tunnel") -> list[Connection]:
         """The connections opened, by default those through the proxy to listed hosts."""
         with self._changed:
@@ -78,7 +82,7 @@ class RequestLog:
             ]
 
     def refused(self) -> list[str]:
-        """The hosts that the proxy refused, because nobody here answers for them."""
+        """The hosts that the proxy refused, because no site has them."""
         return [connection.host for connection in self.connections(kind="refused")]
 
     def bearers(self) -> list[tuple[str, str]]:

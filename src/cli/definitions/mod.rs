@@ -29,6 +29,8 @@ pub(crate) struct Definition {
     pub(super) options: &'static [OptionDefinition],
     /// What stands behind `--`: another command and its arguments. Empty if the command takes none.
     pub(super) command_line: &'static str,
+    /// Whether the help lists the variables that it sets.
+    pub(super) lists_variables: bool,
     /// The exit codes besides 2, which always means wrong arguments.
     pub(super) exit_codes: &'static [(&'static str, &'static str)],
     /// Shell commands.
@@ -101,6 +103,7 @@ const COMMAND: Definition = Definition {
     operands: &[],
     options: &[],
     command_line: "",
+    lists_variables: false,
     exit_codes: &[],
     examples: &[],
     synonyms: &[],

@@ -131,9 +131,8 @@ const TOKEN: Definition = Definition {
 const EXEC: Definition = Definition {
     path: "ringbearer exec",
     summary: "run a command with a token in its environment",
-    about: "Runs a command with a token in its environment, in the variables that the registry's own tools read. Without \
-            a URL, uses the one index in the user's settings of pip and uv. If there is no token, the command does not \
-            run.",
+    about: "Runs a command with a token in the environment variables of the registry. Without a URL, uses the one index \
+            in the user's settings of pip and uv. If there is no token, the command does not run.",
     operands: &[optional(URL)],
     options: &[OptionDefinition {
         long: "variable",
@@ -142,6 +141,7 @@ const EXEC: Definition = Definition {
         ..OPTION
     }],
     command_line: "COMMAND [ARGUMENT ...]",
+    lists_variables: true,
     exit_codes: &[
         ("1", "there is no token"),
         ("126", "the command cannot be run"),

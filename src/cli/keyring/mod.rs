@@ -22,6 +22,7 @@ use crate::{
     auth::cache_key::fingerprint,
     error::{Error, Kind, Result},
     keyring::ASKED_VARIABLE,
+    registry::ALL,
     secret::Secret,
     service::Service,
     system::os::LOOKUP_LIMIT,
@@ -44,7 +45,7 @@ impl Call {
 /// The time limit: the same as for this request to the Python backends.
 pub(super) fn limit(line: &KeyringArguments, memory: &Memory) -> Duration {
     let is_for_an_index = line.operation == Operation::Get
-        && line.service_text().is_some_and(|service| memory.keyring.claimant(&Service::parse(service)).is_some());
+        && line.service_text().is_some_and(|service| memory.keyring.serves(&Service::parse(service)));
     if is_for_an_index { LOOKUP_LIMIT } else { STORE_LIMIT }
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn run(world: &World<'_>, call: &Call) -> Result<Ending> {
         }
         Operation::Get | Operation::Set | Operation::Del => {}
     }
-    match BackendChoice::read(world.system, &world.memory.keyring, line) {
+    match BackendChoice::read(world.system, line) {
         BackendChoice::Foreign { class, source } => pass_on(world, call, Vec::new()).ok_or_else(|| {
             // The exit codes of keyring for a backend that cannot be loaded.
             let kind = if line.backend.is_some() { Kind::Usage } else { Kind::Configuration };
@@ -91,7 +92,7 @@ fn ask_all(world: &World<'_>, call: &Call, line: &KeyringArguments) -> Result<En
     let asked = line.service_text().map(|service| fingerprint(service.as_bytes()));
     let is_ours = line.operation == Operation::Get
         && world.system.setting(ASKED_VARIABLE) != asked
-        && secret::claimant(world, line).is_some();
+        && secret::index(world, line).is_some();
     if is_ours && let Some(found) = secret::from_index(world, line, None)? {
         return secret::answer(world, line, &found).map(Ending::Code);
     }
@@ -111,13 +112,13 @@ fn ask_all(world: &World<'_>, call: &Call, line: &KeyringArguments) -> Result<En
 /// Replaces this process by the next keyring, with the same arguments; `None` if there is none.
 fn pass_on(world: &World<'_>, call: &Call, variables: Vec<(String, Secret)>) -> Option<Ending> {
     let next = Next::find(world.system, &call.words)?;
-    Some(Ending::Succeed(next.exec(&call.words, variables)))
+    Some(Ending::Exec(next.exec(&call.words, variables)))
 }
 
 /// Lists the backends of ringbearer, then the others of the next keyring.
 fn list(world: &World<'_>) -> Result<u8> {
     let store = || (STORE_CLASS, if secret::has_store(world.system) { 2.2 } else { -1.0 });
-    let backends = world.memory.keyring.backends().map(|backend| (backend.class(), backend.priority()));
+    let backends = ALL.iter().map(|registry| (registry.python_class, registry.priority));
     let mut lines: Vec<_> = backends
         .chain(secret::has_agent(world.system).then(store))
         .chain([(NO_STORE_CLASS, 0.01)])
@@ -130,7 +131,7 @@ fn list(world: &World<'_>) -> Result<u8> {
         }
         Err(error) if error.ends_the_lookup() => return Err(error),
         Err(error) => {
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             FAILED
         }
     };

@@ -66,7 +66,7 @@ impl Next {
     pub(in crate::cli) fn exec(self, words: &[OsString], mut variables: Vec<(String, Secret)>) -> Exec {
         debug!("running {}", self.program.display());
         variables.push((PASSED_VARIABLE.to_owned(), Secret::new(self.passed)));
-        Exec { program: self.program, arguments: words.to_vec(), variables, code_of_failure: FAILED }
+        Exec { program: self.program, arguments: words.to_vec(), variables, failure_code: FAILED }
     }
 
     /// The backends that the next keyring lists; none if there is no other keyring.

@@ -9,7 +9,7 @@ use crate::{
     cli::tools::pip,
     error::{Error, Kind, Result},
     ini::Ini,
-    registry::Backend,
+    registry::Registry,
     system::System,
 };
 
@@ -19,7 +19,7 @@ const KEYRING: &str = "it runs `keyring` on PATH: `uv tool install ringbearer-cl
 /// The settings of a tool for one index.
 pub(super) struct Recipe<'all> {
     tool: Tool,
-    backend: &'all dyn Backend,
+    registry: &'static Registry,
     url: String,
     /// The URL with the user name.
     named_url: String,
@@ -27,8 +27,8 @@ pub(super) struct Recipe<'all> {
 }
 
 impl<'all> Recipe<'all> {
-    pub(super) fn new(tool: Tool, backend: &'all dyn Backend, url: &Url, named_url: &Url, name: &'all str) -> Self {
-        Self { tool, backend, url: url.to_string(), named_url: named_url.to_string(), name }
+    pub(super) fn new(tool: Tool, registry: &'static Registry, url: &Url, named_url: &Url, name: &'all str) -> Self {
+        Self { tool, registry, url: url.to_string(), named_url: named_url.to_string(), name }
     }
 
     /// The tool.
@@ -63,7 +63,7 @@ impl<'all> Recipe<'all> {
             }
             Tool::Tox => "tox installs ringbearer by `requires`, and its environments use it".to_owned(),
             Tool::GithubActions => {
-                let values = self.backend.job_settings().iter().map(|(_, value)| *value);
+                let values = self.registry.job_settings.iter().map(|(_, value)| *value);
                 format!(
                     "the settings of the repository must define {}, and the index of the project must be named {}",
                     values.collect::<Vec<_>>().join(" and "),
@@ -136,7 +136,7 @@ impl<'all> Recipe<'all> {
     /// A workflow that installs the lock file of the project.
     fn for_github_actions(&self, before: &str) -> std::result::Result<String, Refusal> {
         let variable = crate::cli::tools::uv::variable(self.name, "USERNAME");
-        let settings = self.backend.job_settings();
+        let settings = self.registry.job_settings;
         let has_identity = settings.iter().any(|(_, value)| value.contains("vars."));
         let permission = if has_identity { "\n  id-token: write # the job may ask for its identity token" } else { "" };
         let settings: Vec<_> =
@@ -159,7 +159,7 @@ jobs:
           UV_KEYRING_PROVIDER: subprocess
           {variable}: {}{}
 ",
-            self.backend.username(),
+            self.registry.username,
             settings.concat()
         );
         if before.is_empty() || before == text { Ok(text) } else { Err("it exists already".to_owned()) }

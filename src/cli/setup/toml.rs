@@ -1,6 +1,6 @@
 //! Edits of a TOML file: lines are added, and existing lines stay as they are.
 
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, TableLike, value};
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{Refusal, UNSUITABLE};
 use crate::cli::tools::toml_file::{tables, text};

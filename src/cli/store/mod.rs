@@ -11,7 +11,7 @@ use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, p
 use crate::{
     error::{Error, Kind, Result},
     store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
-    system::{System, console::Console, describe},
+    system::{System, console::Console, io_message},
 };
 
 /// The maximum size of an imported file, in bytes.
@@ -39,10 +39,10 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
         Action::Import { from: Source::File(file), replace } => {
             let content = system
                 .read_file(Path::new(file), IMPORT_CAP)
-                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", describe(&error))))?;
+                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", io_message(&error))))?;
             let entries = exchange::read(&zeroize::Zeroizing::new(content), file)?;
             let code = with.import(&entries, *replace)?;
-            console.tell(&format!("{file} contains unencrypted passwords: delete it after use\n"));
+            console.eprint(&format!("{file} contains unencrypted passwords: delete it after use\n"));
             Ok(code)
         }
         Action::Import { from: Source::Keyring(_), replace } => {
@@ -67,7 +67,7 @@ impl With<'_> {
     /// Prints JSON or text, and returns the exit code.
     fn answer(&self, code: u8, value: &Value, text: &str) -> Result<u8> {
         // After Ctrl-C, nothing more is printed.
-        if self.system.cancel().is_cancelled() {
+        if self.system.cancellation().is_cancelled() {
             return self.system.check().map(|()| code);
         }
         if self.json {
@@ -83,7 +83,7 @@ impl With<'_> {
     fn relocked(&self, done: &str, made: &Relocked) -> Result<u8> {
         let Relocked { path, fingerprint, records, dropped, stale_setting } = made;
         if let Some((source, line)) = stale_setting {
-            self.console.tell(&format!(
+            self.console.eprint(&format!(
                 "{source} names another key, which does not unlock the store: replace it by this one, or remove it:\n  {line}\n"
             ));
         }
@@ -146,11 +146,11 @@ impl With<'_> {
         self.system.check()?;
         self.system.create(Path::new(file), &text).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Error::new(Kind::Storage, format!("{file} exists, and is not overwritten")),
-            _ => Error::new(Kind::Storage, format!("{file} cannot be written: {}", describe(&error))),
+            _ => Error::new(Kind::Storage, format!("{file} cannot be written: {}", io_message(&error))),
         })?;
         self.warn_of_broken(contents.broken);
         let count = contents.entries.len();
-        self.console.tell(&format!(
+        self.console.eprint(&format!(
             "WARNING: {file} contains {}, unencrypted, that only its owner can read: delete it after use\n",
             counted(count, "password")
         ));
@@ -165,7 +165,7 @@ impl With<'_> {
         drop(bar);
         if imported.kept > 0 {
             let say = "records exist with another password and keep it; --replace replaces it";
-            self.console.tell(&format!("{} {say}\n", imported.kept));
+            self.console.eprint(&format!("{} {say}\n", imported.kept));
         }
         let text = format!(
             "{} added, {} replaced, {} the same, {} kept\n",
@@ -180,7 +180,7 @@ impl With<'_> {
     fn warn_of_broken(&self, broken: usize) {
         if broken > 0 {
             let records = counted(broken, "record");
-            self.console.tell(&format!("{records} cannot be decrypted: damaged, or tampered with\n"));
+            self.console.eprint(&format!("{records} cannot be decrypted: damaged, or tampered with\n"));
         }
     }
 }
@@ -216,7 +216,7 @@ fn status_text(status: &Status) -> String {
         let forwarded = if status.agent.looks_forwarded { ", forwarded" } else { "" };
         lines.push(("", format!("{process}{}{has}{forwarded}", counted(keys, "key"))));
     }
-    lines.extend(status.temporaries.iter().map(|path| ("temporary", shown(path))));
+    lines.extend(status.temporary_files.iter().map(|path| ("temporary", shown(path))));
     lines.extend(status.problems.iter().map(|problem| ("!", problem.clone())));
     lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect::<Vec<_>>().concat()
 }

@@ -7,7 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::kept::{hashed, share, since_1970};
-use crate::{registry::Backend, service::Service, system::System};
+use crate::{keyring::Candidate, service::Service, system::System};
 
 /// How long a question is remembered.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -26,14 +26,14 @@ pub(super) struct Question {
 impl Question {
     pub(super) fn new(
         system: &dyn System,
-        backend: &dyn Backend,
+        candidate: &Candidate,
         realm: &str,
         service: &Service,
         username: Option<&str>,
     ) -> Self {
         let url = service.url().map_or("", |url| url.as_str());
-        let key = system.caller().map(|caller| hashed(backend, &[&caller, url, username.unwrap_or_default()]));
-        Self { place: format!("ringbearer:asked:{}", hashed(backend, &[realm])), key }
+        let key = system.caller().map(|caller| hashed(candidate, &[&caller, url, username.unwrap_or_default()]));
+        Self { place: format!("ringbearer:asked:{}", hashed(candidate, &[realm])), key }
     }
 
     /// When the same caller asked this first, of late; `now` if it did not.

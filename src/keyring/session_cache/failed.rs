@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::{hashed, share, since_1970};
 use crate::{
-    auth::cache_key::Identity,
+    auth::cache_key::CacheKey,
     error::{Error, Kind},
-    registry::Backend,
+    keyring::Candidate,
     service::Service,
     system::System,
 };
@@ -33,41 +33,41 @@ struct Written<'all> {
 }
 
 /// One name for each organisation or audience, so that what is left stays little.
-fn name(backend: &dyn Backend, identity: &Identity) -> String {
-    format!("ringbearer:failed:{}", hashed(backend, &[&identity.realm]))
+fn name(candidate: &Candidate, key: &CacheKey) -> String {
+    format!("ringbearer:failed:{}", hashed(candidate, &[&key.realm]))
 }
 
-fn who(backend: &dyn Backend, identity: &Identity) -> String {
-    hashed(backend, &[&identity.key])
+fn who(candidate: &Candidate, key: &CacheKey) -> String {
+    hashed(candidate, &[&key.identity])
 }
 
 /// Leaves a failure, unless it concerns one URL or one caller alone.
-pub(super) fn leave(system: &dyn System, backend: &dyn Backend, identity: &Identity, service: &Service, error: &Error) {
+pub(super) fn leave(system: &dyn System, candidate: &Candidate, key: &CacheKey, service: &Service, error: &Error) {
     if error.ends_the_lookup() || error.concerns_one_url() || error.kind() == Kind::Timeout {
         return;
     }
     let Some(when) = since_1970(system.now()) else { return };
     let written = Written {
-        who: who(backend, identity).into(),
+        who: who(candidate, key).into(),
         when,
         host: service.host().unwrap_or_default().into(),
         message: error.message().into(),
         hint: error.hint().map(Cow::from),
     };
-    share(system, &name(backend, identity), &written, LIFE);
+    share(system, &name(candidate, key), &written, LIFE);
 }
 
 /// The failure that was left since a moment for the same identity and host.
 pub(super) fn look(
     system: &dyn System,
-    backend: &dyn Backend,
-    identity: &Identity,
+    candidate: &Candidate,
+    key: &CacheKey,
     service: &Service,
     since: SystemTime,
 ) -> Option<Error> {
-    let text = system.shared(&name(backend, identity))?;
+    let text = system.shared(&name(candidate, key))?;
     let Written { who: whose, when, host, message, hint } = serde_json::from_slice(&text).ok()?;
-    let is_meant = whose == who(backend, identity) && Some(&*host) == service.host() && since_1970(since)? <= when;
+    let is_meant = whose == who(candidate, key) && Some(&*host) == service.host() && since_1970(since)? <= when;
     let error = || Error::new(Kind::Exhausted, message);
     is_meant.then(|| match hint {
         Some(hint) => error().with_hint(hint),

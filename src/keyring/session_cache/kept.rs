@@ -12,11 +12,13 @@ use zeroize::Zeroizing;
 use crate::{
     auth::{
         cache::usable_until,
-        cache_key::{Identity, fingerprint},
+        cache_key::{CacheKey, fingerprint},
+        cache_policy::CachePolicy,
         jwt::Claims,
     },
     error::{Error, Kind, Result},
-    registry::{Backend, Credential, Keep},
+    keyring::Candidate,
+    registry::Credential,
     secret::Secret,
     system::{System, shared_memory::LONGEST_SHARED},
 };
@@ -63,55 +65,55 @@ struct Written<'all> {
 }
 
 /// Letters that tell an identity of a backend from all others and nothing of it.
-pub(super) fn hashed(backend: &dyn Backend, parts: &[&str]) -> String {
+pub(super) fn hashed(candidate: &Candidate, parts: &[&str]) -> String {
     // A zero character is in no part but the last, so that no two lists read the same.
-    fingerprint(format!("{}\0{}", backend.name(), parts.join("\0")).as_bytes())
+    fingerprint(format!("{}\0{}", candidate.registry.id, parts.join("\0")).as_bytes())
 }
 
-fn name(begin: &str, backend: &dyn Backend, identity: &Identity) -> String {
-    format!("{begin}{}", hashed(backend, &[&identity.realm, &identity.key]))
+fn name(begin: &str, candidate: &Candidate, key: &CacheKey) -> String {
+    format!("{begin}{}", hashed(candidate, &[&key.realm, &key.identity]))
 }
 
 /// Keeps a token until shortly before its end, or for those who wait for it. Where that cannot be, nobody misses it.
-pub(super) fn leave(system: &dyn System, backend: &dyn Backend, identity: &Identity, credential: &Credential) {
+pub(super) fn leave(system: &dyn System, candidate: &Candidate, key: &CacheKey, credential: &Credential) {
     let now = system.now();
     // Somebody else may have kept it for long already: its own word for its beginning counts.
     let born =
         Claims::read(&credential.password).and_then(|claims| claims.issued()).map_or(now, |issued| issued.min(now));
     let until = credential.expires.map_or_else(|| now + UNKNOWN_LIFE, |expires| usable_until(born, expires));
-    let (begin, until) = match credential.keep {
-        Keep::Nobody => return,
-        Keep::Waiting => (BEGIN_FOR_WAITING, until.min(now + LIFE_FOR_WAITING)),
-        Keep::Session => (BEGIN, until),
+    let (begin, until) = match credential.cache_policy {
+        CachePolicy::Never => return,
+        CachePolicy::Waiters => (BEGIN_FOR_WAITING, until.min(now + LIFE_FOR_WAITING)),
+        CachePolicy::Session => (BEGIN, until),
     };
     let Some(life) = until.duration_since(now).ok().filter(|life| !life.is_zero()) else { return };
     let (Some(got), Some(until_written)) = (since_1970(now), since_1970(until)) else { return };
     let written = Written {
-        backend: backend.name().into(),
-        realm: identity.realm.as_str().into(),
+        backend: candidate.registry.id.into(),
+        realm: key.realm.as_str().into(),
         made: got,
         until: until_written,
         username: credential.username.as_str().into(),
         password: credential.password.expose().into(),
         expires: credential.expires.and_then(since_1970),
         owner: credential.owner.as_deref().map(Cow::from),
-        login: hashed(backend, &[&identity.login]).into(),
+        login: hashed(candidate, &[&key.login]).into(),
     };
-    if !share(system, &name(begin, backend, identity), &written, life) {
+    if !share(system, &name(begin, candidate, key), &written, life) {
         debug!("the kernel did not take the token: it is not kept");
     }
 }
 
 /// The token for an identity, if one is kept that still serves.
 #[must_use]
-pub(crate) fn look(system: &dyn System, backend: &dyn Backend, identity: &Identity) -> Option<Kept> {
-    let (kept, login) = read(system, &name(BEGIN, backend, identity))?;
-    (login == hashed(backend, &[&identity.login])).then_some(kept)
+pub(crate) fn look(system: &dyn System, candidate: &Candidate, key: &CacheKey) -> Option<Kept> {
+    let (kept, login) = read(system, &name(BEGIN, candidate, key))?;
+    (login == hashed(candidate, &[&key.login])).then_some(kept)
 }
 
 /// The token that was left for those who waited while it was made. The caller sees to it that it did.
-pub(super) fn look_at_the_turn(system: &dyn System, backend: &dyn Backend, identity: &Identity) -> Option<Kept> {
-    Some(read(system, &name(BEGIN_FOR_WAITING, backend, identity))?.0)
+pub(super) fn look_at_the_turn(system: &dyn System, candidate: &Candidate, key: &CacheKey) -> Option<Kept> {
+    Some(read(system, &name(BEGIN_FOR_WAITING, candidate, key))?.0)
 }
 
 /// Every token that is kept, whosever it is.
@@ -149,7 +151,7 @@ fn read(system: &dyn System, name: &str) -> Option<(Kept, String)> {
         password: Secret::new(written.password.into_owned()),
         expires: written.expires.and_then(moment),
         owner: written.owner.map(Cow::into_owned),
-        keep: Keep::Session,
+        cache_policy: CachePolicy::Session,
     };
     let kept =
         Kept { backend: written.backend.into_owned(), realm: written.realm.into_owned(), made, until, credential };

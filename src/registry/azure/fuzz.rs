@@ -14,15 +14,18 @@ use super::{
     providers::azure_cli::state,
 };
 use crate::{
-    auth::jwt::token_of,
-    error::Result,
-    registry::{Backend, Credential},
-    service::Service,
+    auth::{
+        access_token::AccessToken,
+        jwt::{Claims, token_of},
+    },
+    error::{Result, single_line},
+    registry::{Credential, CredentialSource},
+    service::{MAX_SERVICE, Service},
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, gives_away, halves},
-        http::{Method, Request, Way},
+        fuzz::{check_error, leaks, responses, split_at_marker},
+        http::{Method, Request, Route},
     },
 };
 
@@ -54,6 +57,38 @@ const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
 const ARC_KEY: &str = "Kq7-lies-here-Kq9";
 const OTHER_FILE: &str = "Fq7+belongs+elsewhere+Fq9";
 
+/// A feed is of one organisation, and of the same one when its URL is read again.
+pub(crate) fn check_service(service: &Service, text: &str) {
+    let Some(feed) = Feed::from_service(service) else { return };
+    let organisation = feed.organisation();
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    assert!(Feed::claims(service) && organisation.bytes().all(is_of_name) && !organisation.is_empty());
+    let in_path = url_path(text).split('/').next() == Some(organisation);
+    assert!(in_path || text.starts_with(&format!("https://{organisation}.pkgs.")), "{organisation} of {text}");
+    assert!(text.len() > MAX_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
+    let portal = Url::parse(&feed.portal()).ok();
+    let host = portal.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let domains = ["visualstudio.com", "vsts.me"];
+    let is_of_organisation =
+        domains.iter().any(|domain| host == format!("{}.{domain}", organisation.to_ascii_lowercase()));
+    assert!(host == "dev.azure.com" || is_of_organisation, "{}", feed.portal());
+    let upper =
+        Feed::from_service(&Service::parse(&text.replacen(organisation, &organisation.to_ascii_uppercase(), 1)));
+    assert!(text.len() > MAX_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key()));
+}
+
+fn url_path(text: &str) -> &str {
+    text.splitn(4, '/').nth(3).unwrap_or_default()
+}
+
+/// What messages say of an account is one line.
+pub(crate) fn check_claims(claims: &Claims) {
+    assert!(
+        entra::account(claims).is_none_or(|account| account == single_line(&account) && account.chars().count() <= 301)
+    );
+    assert!(!entra::is_service_principal(claims) || claims.has("idtyp") || claims.has("roles"));
+}
+
 /// An anonymous answer of a feed: whatever it says, an authority that is accepted belongs to the feed's organisation, a
 /// login host is one of Microsoft's, and one bad place is enough to trust none.
 ///
@@ -61,7 +96,7 @@ const OTHER_FILE: &str = "Fq7+belongs+elsewhere+Fq9";
 ///
 /// If that does not hold.
 pub fn discovery(said: &[u8]) {
-    let Some(mut response) = answers(said).into_iter().next() else { return };
+    let Some(mut response) = responses(said).into_iter().next() else { return };
     for url in FEEDS {
         let Some(feed) = Feed::from_service(&Service::parse(url)) else { panic!("{url} is a feed") };
         match discovery::read(&response, &feed) {
@@ -113,7 +148,7 @@ pub fn session(said: &[u8]) {
     let fake = FakeSystem::default()
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var")
         .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &bearer)
-        .answers(answers(said));
+        .answers(responses(said));
     let outcome = get(&fake);
     for request in fake.requests() {
         let is_exchange = check_exchange(&request);
@@ -134,14 +169,14 @@ pub fn sign_in(said: &[u8]) {
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "client_secret")
         .variable("AZURE_CLIENT_ID", "robot")
         .variable("AZURE_CLIENT_SECRET", CLIENT_SECRET)
-        .answers(answers(said));
+        .answers(responses(said));
     let outcome = get(&fake);
     for request in fake.requests() {
         let is_exchange = check_exchange(&request);
         let host = request.url.host_str().unwrap_or_default();
         let is_sign_in = LOGIN_HOSTS.contains(&host) && request.url.path().ends_with("/oauth2/v2.0/token");
         assert!((is_sign_in && !is_exchange) || lacks(&request, CLIENT_SECRET, said), "{request:?}");
-        assert_eq!(request.way, Way::Internet);
+        assert_eq!(request.route, Route::Internet);
     }
     if let Some(found) = check_outcome(&fake, outcome, &[CLIENT_SECRET]) {
         assert!([SESSION_USERNAME, BEARER_USERNAME].contains(&found.username.as_str()));
@@ -155,7 +190,7 @@ pub fn sign_in(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn machine(said: &[u8]) {
-    let (kind, said) = halves(said, b"\n");
+    let (kind, said) = split_at_marker(said, b"\n");
     let said = said.unwrap_or_default();
     let fake = FakeSystem::default()
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "managed_identity")
@@ -164,7 +199,7 @@ pub fn machine(said: &[u8]) {
         .file("/var/opt/azcmagent/tokens/b", OTHER_FILE)
         .file("/var/opt/azcmagent/tokens/../other.key", OTHER_FILE)
         .file("/other.key", OTHER_FILE)
-        .answers(answers(said));
+        .answers(responses(said));
     let here = "http://127.0.0.1:40342/metadata";
     let fake = match kind {
         b"arc" => fake.variable("IDENTITY_ENDPOINT", here).variable("IMDS_ENDPOINT", here),
@@ -176,7 +211,7 @@ pub fn machine(said: &[u8]) {
     let outcome = get(&fake);
     for request in fake.requests() {
         check_exchange(&request);
-        let is_here = request.way == Way::Metadata;
+        let is_here = request.route == Route::Metadata;
         assert_eq!(is_here, request.url.as_str().starts_with(here), "{request:?}");
         assert!(is_here || lacks(&request, CLIENT_SECRET, said) && lacks(&request, ARC_KEY, said), "{request:?}");
         assert!(lacks(&request, OTHER_FILE, said), "{request:?}");
@@ -191,7 +226,7 @@ pub fn machine(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn azure_cli(files: &[u8]) {
-    let (profile, tokens) = halves(files, b"\n--\n");
+    let (profile, tokens) = split_at_marker(files, b"\n--\n");
     let tokens = tokens.unwrap_or_default();
     let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
     fake.write("/azure/azureProfile.json", profile);
@@ -199,13 +234,13 @@ pub fn azure_cli(files: &[u8]) {
     let Ok(tenant) = Tenant::new(TENANT) else { panic!("it is a tenant") };
     let Ok(found) = state::token(&fake, &tenant) else { return };
     let soon = fake.now() + Duration::from_secs(5 * 60);
-    assert!(found.expires.is_some_and(|end| end >= soon));
+    assert!(found.expires().is_some_and(|end| end >= soon));
     // What is passed over need not be text.
     let tokens = String::from_utf8_lossy(tokens);
     let kept: Value = serde_json::from_str(&tokens).unwrap_or_default();
     let is_it = |entry: &&Value| {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-        entry.get("secret").and_then(Value::as_str) == Some(found.secret.expose())
+        entry.get("secret").and_then(Value::as_str) == Some(found.secret().expose())
             && text("realm") == TENANT
             && text("target").contains(entra::AZURE_DEVOPS)
             && text("expires_on").parse().is_ok_and(|end| SystemTime::UNIX_EPOCH + Duration::from_secs(end) >= soon)
@@ -230,21 +265,21 @@ fn check_exchange(request: &Request) -> bool {
         let Some(feed) = Feed::from_service(&Service::parse(FEEDS[0])) else { panic!("it is a feed") };
         let Ok(place) = request.url.join("../../") else { panic!("{request:?} has no path") };
         assert!(request.method == Method::Post && is_authority(&place, &feed), "{request:?}");
-        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.way == Way::Internet);
+        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.route == Route::Internet);
     }
     has_bearer
 }
 
 /// Whether a secret is not in a request, unless it is in there because a service said it.
 fn lacks(request: &Request, secret: &str, said: &[u8]) -> bool {
-    !holds(request, secret) || gives_away(&String::from_utf8_lossy(said), secret)
+    !holds(request, secret) || leaks(&String::from_utf8_lossy(said), secret)
 }
 
 /// Whether a secret is in a request.
 fn holds(request: &Request, secret: &str) -> bool {
     let headers = request.headers.iter().map(|(_, value)| value.expose());
     let body = String::from_utf8_lossy(&request.body);
-    headers.chain([request.url.as_str(), &body]).any(|text| gives_away(text, secret))
+    headers.chain([request.url.as_str(), &body]).any(|text| leaks(text, secret))
 }
 
 /// A token of one word, which is given back, or an error without the secrets that went into the last request: nobody else
@@ -252,7 +287,10 @@ fn holds(request: &Request, secret: &str) -> bool {
 fn check_outcome(fake: &FakeSystem, outcome: Result<Option<Credential>>, secrets: &[&str]) -> Option<Credential> {
     match outcome {
         Ok(found) => {
-            assert!(found.as_ref().is_none_or(|found| found.password.is_one_word()), "the password is no token");
+            assert!(
+                found.as_ref().is_none_or(|found| AccessToken::parse(found.password.expose()).is_ok()),
+                "the password is no token"
+            );
             found
         }
         Err(error) => {
@@ -288,12 +326,12 @@ mod tests {
             let fake = FakeSystem::default()
                 .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var")
                 .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &token_of(&json!({"upn": "ada@contoso.example"})))
-                .answers(answers(seed));
+                .answers(responses(seed));
             matches!(get(&fake), Ok(Some(_)))
         };
         assert!(seeds("session").iter().any(|seed| found(seed)));
         let kept = |seed: &[u8]| {
-            let (profile, tokens) = halves(seed, b"\n--\n");
+            let (profile, tokens) = split_at_marker(seed, b"\n--\n");
             let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
             fake.write("/azure/azureProfile.json", profile);
             fake.write("/azure/msal_token_cache.json", tokens.unwrap_or_default());

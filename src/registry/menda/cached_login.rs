@@ -5,12 +5,11 @@ use std::{path::PathBuf, time::SystemTime};
 use log::debug;
 use zeroize::Zeroizing;
 
-use super::usable;
 use crate::{
+    auth::access_token::AccessToken,
     error::{Error, Kind, Result},
     ini::Ini,
-    secret::Secret,
-    system::{System, describe},
+    system::{System, io_message, places},
 };
 
 /// The most bytes that the file may have.
@@ -25,7 +24,7 @@ pub(super) struct CachedLogin(Zeroizing<Vec<u8>>);
 
 /// Where the Menda CLI keeps them.
 pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
-    Some(system.home()?.join(".menda").join("tokens").join("cache").join(".token"))
+    Some(places::home(system)?.join(".menda").join("tokens").join("cache").join(".token"))
 }
 
 impl CachedLogin {
@@ -34,7 +33,7 @@ impl CachedLogin {
         match system.read_file(&path, CAP) {
             Ok(content) => Self(Zeroizing::new(content)),
             Err(error) => {
-                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                debug!("{} cannot be read: {}", path.display(), io_message(&error));
                 Self::default()
             }
         }
@@ -46,7 +45,7 @@ impl CachedLogin {
     }
 
     /// The access token of a section, if it still serves. Without a moment and a life it does not end.
-    pub(super) fn access_token(&self, now: SystemTime, section: &str) -> Result<Option<Secret>> {
+    pub(super) fn access_token(&self, now: SystemTime, section: &str) -> Result<Option<AccessToken>> {
         let text = String::from_utf8_lossy(&self.0);
         let ini = Ini::parse(&text);
         if let (Some(cached_at), Some(expires_in)) = (ini.value(section, "cached_at"), ini.value(section, "expires_in"))
@@ -65,7 +64,7 @@ impl CachedLogin {
             }
         }
         let token = ini.value(section, "id_token").or_else(|| ini.value(section, "access_token"));
-        Ok(token.and_then(usable))
+        Ok(token.and_then(|token| AccessToken::parse(token).ok()))
     }
 }
 
@@ -74,7 +73,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::fake::FakeSystem;
+    use crate::system::{Clock, fake::FakeSystem};
 
     const NOW: f64 = 1_795_305_600.0;
 
@@ -83,7 +82,7 @@ mod tests {
             FakeSystem::default().variable("HOME", "/home/user").file("/home/user/.menda/tokens/cache/.token", content);
         CachedLogin::read(&fake)
             .access_token(fake.now(), "ci")
-            .map(|token| token.map(|token| token.expose().to_owned()))
+            .map(|token| token.map(|token| token.secret().expose().to_owned()))
     }
 
     #[test]

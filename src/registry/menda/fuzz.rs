@@ -7,13 +7,14 @@ use super::{
     profile::{Profile, Way},
 };
 use crate::{
+    auth::access_token::AccessToken,
     ini::Ini,
-    registry::Backend,
+    registry::CredentialSource,
     service::Service,
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, gives_away},
+        fuzz::{check_error, leaks, responses},
         http::{Request, is_loopback},
     },
 };
@@ -31,6 +32,12 @@ const LOGIN: &str = "Lq7madeup.login_of-the_cliLq9";
 
 /// What stands for a password in a file: it comes out of nowhere but the password.
 const MARK: &str = "Mq7madeupMq9";
+
+/// Only domains of CodeArtifact are claimed.
+pub(crate) fn check_service(service: &Service, text: &str) {
+    let is_claimed = MendaCodeArtifact::default().claims(service);
+    assert!(!is_claimed || service.host().is_some_and(|host| host.contains(".d.codeartifact.")), "{text}");
+}
 
 /// The files of the Menda CLI: a host that secrets may be sent to, a token of one word, an error; and a password in them
 /// is shown nowhere.
@@ -60,7 +67,7 @@ pub fn files(content: &[u8]) {
         Err(error) => check_error(&error, &[hidden]),
     }
     match CachedLogin::read(&home).access_token(home.now(), "default") {
-        Ok(Some(token)) => assert!(token.is_one_word() && text.contains(token.expose())),
+        Ok(Some(token)) => assert!(text.contains(token.secret().expose())),
         Ok(None) => {}
         Err(error) => check_error(&error, &[hidden]),
     }
@@ -90,7 +97,7 @@ pub fn api(said: &[u8]) {
             .variable("MENDA_CLIENT_ID", "robot")
             .variable("MENDA_CLIENT_SECRET", CLIENT_SECRET)
             .variable("MENDA_HOST", host)
-            .answers(answers(said))
+            .answers(responses(said))
     };
     check_api(&fake("https://menda.example/base"), said);
     check_api(&fake("https://menda.example").file(TOKENS, &format!("[robot]\nid_token = {LOGIN}\n")), said);
@@ -99,16 +106,16 @@ pub fn api(said: &[u8]) {
 fn check_api(fake: &FakeSystem, said: &[u8]) {
     let outcome = MendaCodeArtifact::default().get(fake, &Service::parse(SERVICE), None);
     for request in fake.requests() {
-        assert!(request.shown_url().starts_with("https://menda.example/"), "{request:?}");
+        assert!(request.display_url().starts_with("https://menda.example/"), "{request:?}");
         let is_sign_in = request.url.path().ends_with("/api/v1/auth/oauth2/token");
         assert!(is_sign_in || request.url.path().ends_with("/api/v1/auth/registry/token"), "{request:?}");
         // The sign-in takes the secret and not the login; the exchange takes what came of the sign-in.
         let other = if is_sign_in { LOGIN } else { CLIENT_SECRET };
-        assert!(!holds(&request, other) || gives_away(&String::from_utf8_lossy(said), other), "{request:?}");
-        assert!(!gives_away(&format!("{request:?} {}", request.shown_url()), CLIENT_SECRET));
+        assert!(!holds(&request, other) || leaks(&String::from_utf8_lossy(said), other), "{request:?}");
+        assert!(!leaks(&format!("{request:?} {}", request.display_url()), CLIENT_SECRET));
     }
     match outcome {
-        Ok(Some(found)) => assert!(found.password.is_one_word() && found.username == USERNAME),
+        Ok(Some(found)) => assert!(AccessToken::parse(found.password.expose()).is_ok() && found.username == USERNAME),
         Ok(None) => panic!("Menda is set up, and there is no answer"),
         Err(error) => {
             // Whoever was not sent a secret has it from elsewhere.
@@ -122,7 +129,7 @@ fn check_api(fake: &FakeSystem, said: &[u8]) {
 /// Whether a secret is in a request.
 fn holds(request: &Request, secret: &str) -> bool {
     let headers = request.headers.iter().map(|(_, value)| value.expose());
-    headers.chain([request.url.as_str()]).any(|text| gives_away(text, secret))
+    headers.chain([request.url.as_str()]).any(|text| leaks(text, secret))
 }
 
 #[cfg(test)]

@@ -19,14 +19,16 @@ use self::{
 };
 use crate::{
     auth::{
-        cache::{Token, TokenCache},
-        cache_key::{Identity, digest},
+        access_token::AccessToken,
+        cache::TokenCache,
+        cache_key::{CacheKey, Digest},
+        cache_policy::CachePolicy,
     },
     error::{Error, Kind, Result, quote},
-    registry::{Backend, Credential, Keep},
-    secret::Secret,
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::{Service, subdomain_of},
     system::System,
+    variable::{self, Variable},
 };
 
 /// The user name that CodeArtifact wants.
@@ -36,12 +38,48 @@ const USERNAME: &str = "aws";
 /// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
 const UNKNOWN_LIFE: Duration = Duration::from_secs(10 * 60);
 
-/// What the variables begin with that decide who signs in.
-const PREFIXES: [&str; 3] = ["HOME", "MENDA_", "USERPROFILE"];
+static VARIABLES: &[Variable] = &[
+    Variable::login("MENDA_CLIENT_ID", "client that signs in"),
+    Variable::login("MENDA_CLIENT_SECRET", "secret of the client"),
+    Variable::login("MENDA_CONFIG_FILE", "configuration file of the Menda CLI"),
+    Variable::login("MENDA_HOST", "address of Menda's API"),
+    Variable::login("MENDA_PROFILE_ID", "profile in the configuration file"),
+];
 
-/// The backend for Menda's registries.
+/// Menda's registries on AWS CodeArtifact.
+pub(super) static REGISTRY: Registry = Registry {
+    id: "menda",
+    title: "Menda (AWS CodeArtifact)",
+    python_class: "MendaCodeArtifactKeyring",
+    priority: 9.8,
+    username: USERNAME,
+    example: "https://NAME-ACCOUNT.d.codeartifact.REGION.amazonaws.com/pypi/REPOSITORY/simple/",
+    domains: &["amazonaws.com"],
+    variables: &[VARIABLES, variable::LOCATIONS],
+    // By the name that AWS's own documentation gives it.
+    // <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
+    exec_variables: &[ExecVariables { if_username: None, username: None, password: "CODEARTIFACT_AUTH_TOKEN" }],
+    job_settings: &[
+        ("MENDA_CLIENT_ID", "secrets.MENDA_CLIENT_ID"),
+        ("MENDA_CLIENT_SECRET", "secrets.MENDA_CLIENT_SECRET"),
+        ("MENDA_HOST", "secrets.MENDA_HOST"),
+    ],
+    advice_if_unset: "`menda auth configure` and `menda auth login`, or set MENDA_CLIENT_ID, MENDA_CLIENT_SECRET and MENDA_HOST",
+    probe: Probe {
+        headers: &[],
+        is_sign_in: |_| false,
+        advice: &[
+            (401, "the token is for another domain or account, or a policy of the repository forbids reading it"),
+            (403, "the token is for another domain or account, or a policy of the repository forbids reading it"),
+            (404, "check the name of the domain, the account, the region and the repository in the URL"),
+        ],
+    },
+    source: || Box::new(MendaCodeArtifact::default()),
+};
+
+/// The credentials of Menda's registries.
 pub(crate) struct MendaCodeArtifact {
-    tokens: TokenCache<Token>,
+    tokens: TokenCache<AccessToken>,
 }
 
 impl Default for MendaCodeArtifact {
@@ -50,70 +88,19 @@ impl Default for MendaCodeArtifact {
     }
 }
 
-impl Backend for MendaCodeArtifact {
-    fn name(&self) -> &'static str {
-        "menda"
-    }
-
-    fn class(&self) -> &'static str {
-        "MendaCodeArtifactKeyring"
-    }
-
-    fn priority(&self) -> f64 {
-        9.8
-    }
-
-    fn username(&self) -> &'static str {
-        USERNAME
-    }
-
-    fn title(&self) -> &'static str {
-        "Menda (AWS CodeArtifact)"
-    }
-
-    fn variables(&self) -> &'static [&'static str] {
-        &PREFIXES
-    }
-
+impl CredentialSource for MendaCodeArtifact {
     fn files(&self, system: &dyn System) -> Vec<PathBuf> {
         [profile::path(system), cached_login::path(system)].into_iter().flatten().collect()
     }
 
-    fn identity(&self, system: &dyn System, _service: &Service) -> Option<Identity> {
+    fn cache_key(&self, system: &dyn System, _service: &Service) -> Option<CacheKey> {
         let profile = Profile::read(system).ok()??;
-        let key = key(system, &profile, &CachedLogin::read(system));
-        Some(Identity { realm: profile.host.to_string(), key, login: String::new() })
-    }
-
-    /// By the name that AWS's own documentation gives it.
-    /// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
-    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
-        vec![("CODEARTIFACT_AUTH_TOKEN", credential.password.clone())]
-    }
-
-    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("MENDA_CLIENT_ID", "secrets.MENDA_CLIENT_ID"),
-            ("MENDA_CLIENT_SECRET", "secrets.MENDA_CLIENT_SECRET"),
-            ("MENDA_HOST", "secrets.MENDA_HOST"),
-        ]
-    }
-
-    fn advice_if_unset(&self) -> &'static str {
-        "`menda auth configure` and `menda auth login`, or set MENDA_CLIENT_ID, MENDA_CLIENT_SECRET and MENDA_HOST"
-    }
-
-    fn advice(&self, _service: &Service, status: u16) -> String {
-        match status {
-            401 | 403 => "the token is for another domain or account, or a policy of the repository forbids reading it",
-            404 => "check the name of the domain, the account, the region and the repository in the URL",
-            _ => "try again later",
-        }
-        .to_owned()
+        let identity = identity(system, &profile, &CachedLogin::read(system));
+        Some(CacheKey { realm: profile.host.to_string(), identity, login: String::new() })
     }
 
     fn claims(&self, service: &Service) -> bool {
-        service.is_https_on_the_usual_port() && service.host().is_some_and(is_code_artifact)
+        service.is_https_on_default_port() && service.host().is_some_and(is_code_artifact)
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
@@ -124,9 +111,15 @@ impl Backend for MendaCodeArtifact {
             self.token(system, &profile).map(|token| Some((token, profile.shown())))
         });
         match found {
-            Ok(Some((Token { secret, expires }, owner))) => {
-                let username = USERNAME.to_owned();
-                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner), keep: Keep::Session }))
+            Ok(Some((token, owner))) => {
+                let (username, expires, password) = (USERNAME.to_owned(), token.expires(), token.into_secret());
+                Ok(Some(Credential {
+                    username,
+                    password,
+                    expires,
+                    owner: Some(owner),
+                    cache_policy: CachePolicy::Session,
+                }))
             }
             Ok(None) => {
                 debug!(
@@ -151,25 +144,29 @@ fn named(error: Error) -> Error {
 }
 
 impl MendaCodeArtifact {
-    fn token(&self, system: &dyn System, profile: &Profile) -> Result<Token> {
+    fn token(&self, system: &dyn System, profile: &Profile) -> Result<AccessToken> {
         let login = CachedLogin::read(system);
-        self.tokens.get_or_make(system, &key(system, profile, &login), profile.host.as_str(), || {
+        self.tokens.get_or_make(system, &identity(system, profile, &login), profile.host.as_str(), || {
             let token = mint(system, profile, &login)?;
             debug!(step = "exchange", outcome = "done"; "for a token of the registry");
-            let expires = token.expires;
+            let expires = token.expires();
             Ok((token, expires))
         })
     }
 }
 
-/// Who is asked for. A login as somebody else is another identity; that the same login grows old is not.
-fn key(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
-    let identity: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
-    digest(system, &PREFIXES, &[&profile.fingerprint(), identity])
+/// The account that signs in. Another person's login is another identity; an older token of the same login is not.
+fn identity(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
+    let login: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
+    Digest::new()
+        .variables(system, REGISTRY.login_variables())
+        .field("profile", &profile.fingerprint())
+        .field("login", login)
+        .finish()
 }
 
 /// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.
-fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<Token> {
+fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<AccessToken> {
     match &profile.way {
         Way::User { id, note } => {
             let Some(access) = login.access_token(system.now(), id)? else {
@@ -189,7 +186,8 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<T
                 Ok(token)
             };
             let hint = "see whether this client may read the registry";
-            let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret], hint);
+            let exchange =
+                |access: &AccessToken| api::registry_token(system, &profile.host, access, &[client_secret], hint);
             let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {
                 debug!("{error}; signing in anew");
                 None
@@ -225,11 +223,6 @@ fn is_code_artifact(host: &str) -> bool {
     parts().is_some_and(|(name, account, region)| {
         is_label(name) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && is_label(region)
     })
-}
-
-/// A token that a service or a file gave, if it can be one.
-fn usable(token: &str) -> Option<Secret> {
-    Secret::from_trimmed(token).filter(Secret::is_one_word)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::{
         },
     },
     error::{Kind, Result},
-    registry::Backend,
+    keyring::Candidate,
     service::Service,
     store::{self, Status, is_in_use},
     system::System,
@@ -42,8 +42,8 @@ type Look<'all> = &'all dyn Fn() -> Result<Vec<Finding>>;
 struct Machine<'all> {
     system: &'all dyn System,
     keyrings: Keyrings<'all>,
-    /// The examined indexes, with their backends.
-    served: Vec<(Index, Service, &'all dyn Backend)>,
+    /// The examined indexes, with the registry that is asked first.
+    served: Vec<(Index, Service, &'all Candidate)>,
 }
 
 /// Shows how each tool would ask, and returns the number of findings that keep tools from asking.
@@ -56,8 +56,8 @@ pub(super) fn examine(
 ) -> Result<usize> {
     let served = indexes.iter().filter_map(|index| {
         let service = index.service();
-        let backend = world.memory.keyring.claimant(&service)?;
-        Some((index.clone(), service, backend))
+        let candidate = world.memory.keyring.candidates(&service).next()?;
+        Some((index.clone(), service, candidate))
     });
     let machine = Machine { system: world.system, keyrings: Keyrings::new(world.system), served: served.collect() };
     // Each finding is shown at once, since running Python takes a moment.
@@ -95,10 +95,12 @@ impl Machine<'_> {
     /// Whether keyring is configured to ask one backend only.
     fn choice(&self, world: &World<'_>) -> Option<Finding> {
         let name = "keyring's choice";
-        let class = match BackendChoice::without_option(world.system, &world.memory.keyring) {
+        let class = match BackendChoice::without_option(world.system) {
             BackendChoice::None => return None,
             BackendChoice::Foreign { class, .. } => crate::cli::shown(&class),
-            BackendChoice::Index(class) if self.served.iter().all(|(_, _, backend)| backend.class() == class) => {
+            BackendChoice::Index(class)
+                if self.served.iter().all(|(_, _, candidate)| candidate.registry.python_class == class) =>
+            {
                 let detail = format!("keyring asks only {MODULE}{class}");
                 return Some(Finding::new(State::Note, name, detail));
             }

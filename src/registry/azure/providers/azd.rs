@@ -5,17 +5,19 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
-use super::{Grant, Tenant};
+use super::{Grant, Tenant, ado_auth_helper};
 use crate::{
     auth::{
-        cache::{Token, moment},
+        access_token::AccessToken,
         cache_key::is_there,
-        chain::{Attempt, TokenProvider},
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
+        timestamp,
     },
     error::{Error, Kind, Result},
     registry::azure::entra::AZURE_DEVOPS,
     secret::Secret,
-    system::{System, process::Command},
+    system::{System, places, process::Command},
 };
 
 /// How long `azd` may take.
@@ -32,6 +34,19 @@ impl TokenProvider<Tenant, Grant> for Azd {
         "azd"
     }
 
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        if login(system).is_empty() {
+            return CachePolicy::Never;
+        }
+        // A sign-in with the helper, which has precedence, would not change the cache key.
+        let has_helper = ado_auth_helper::program(system).is_some();
+        if !has_helper && keeps_its_login(system) { CachePolicy::Session } else { CachePolicy::Waiters }
+    }
+
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(program) = system.find_program("azd") else {
             return Ok(Attempt::not_configured("no azd on PATH"));
@@ -46,9 +61,9 @@ impl TokenProvider<Tenant, Grant> for Azd {
         }
         let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
-        let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(broken)?;
-        let expires = answer.expires_on.as_deref().and_then(moment);
-        Ok(Attempt::Token(Grant::Bearer(Token { secret, expires })))
+        let token = AccessToken::parse(answer.token.expose()).map_err(|_| broken())?;
+        let expires = answer.expires_on.as_deref().and_then(timestamp::rfc3339);
+        Ok(Attempt::Token(Grant::Bearer(token.expiring(expires))))
     }
 }
 
@@ -56,7 +71,7 @@ impl TokenProvider<Tenant, Grant> for Azd {
 /// <https://github.com/Azure/azure-dev/blob/main/cli/azd/pkg/auth/manager.go>
 pub(crate) fn login(system: &dyn System) -> Vec<PathBuf> {
     let folder = system.setting("AZD_CONFIG_DIR").map(PathBuf::from);
-    let folder = folder.or_else(|| Some(system.home()?.join(".azd"))).filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| Some(places::home(system)?.join(".azd"))).filter(|folder| folder.is_absolute());
     folder.map_or_else(Vec::new, |folder| ["auth.json", "config.json"].map(|name| folder.join(name)).to_vec())
 }
 
