@@ -32,7 +32,8 @@ pub(super) fn text(command: &Definition) -> String {
 /// The exit codes in ascending order; none for a list of commands that says nothing of them.
 pub(super) fn exit_codes(command: &Definition) -> impl Iterator<Item = (&'static str, &'static str)> {
     let common = (!command.exit_codes.is_empty()).then_some(WRONG_ARGUMENTS);
-    let (before, after) = command.exit_codes.split_at(command.exit_codes.partition_point(|(code, _)| *code < "2"));
+    let is_before = |(code, _): &(&str, &str)| matches!(*code, "0" | "1");
+    let (before, after) = command.exit_codes.split_at(command.exit_codes.partition_point(is_before));
     before.iter().copied().chain(common).chain(after.iter().copied())
 }
 

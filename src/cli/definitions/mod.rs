@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_one_option_takes_the_same_choices_everywhere() {
+    fn names_are_unique_and_options_take_the_same_choices() {
         let mut choices = HashMap::new();
         for command in all() {
             for option in command.all_options() {

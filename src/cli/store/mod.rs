@@ -151,7 +151,7 @@ impl With<'_> {
         self.warn_of_broken(contents.broken);
         let count = contents.entries.len();
         self.console.eprint(&format!(
-            "WARNING: {file} contains {}, unencrypted, that only its owner can read: delete it after use\n",
+            "WARNING: {file} contains {} (unencrypted, readable by its owner only): delete it after use\n",
             counted(count, "password")
         ));
         let code = if contents.broken > 0 { CORRUPTED } else { DONE };

@@ -106,7 +106,7 @@ def test_an_export_imported_into_an_empty_home_is_the_same_store(
     filled.command("ringbearer", "store", "export", file).check()
     ended = other.command("ringbearer", "store", "import", file, "--json")
     assert counts(ended) == {"added": len(RECORDS), "replaced": 0, "same": 0, "kept": 0}
-    assert file in ended.stderr and "remove it" in ended.stderr
+    assert file in ended.stderr and "delete it" in ended.stderr
     assert contents(other) == RECORDS and len(other.content()["records"]) == len(RECORDS)
     before = Path(other.path).read_bytes()
     again = other.command("python", "-m", "ringbearer", "store", "import", file, "--json", "--replace")
