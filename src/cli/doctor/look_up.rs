@@ -15,8 +15,8 @@ use crate::{
     auth::cache_mode::Caching,
     cli::{
         World,
+        backend_choice::MODULE,
         cache::{NO_PLACE, for_people},
-        keyring::choice::MODULE,
         tools::Index,
     },
     error::{Kind, Result},

@@ -30,7 +30,7 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
         url.map(|url| url.to_str().ok_or_else(|| Error::new(Kind::Usage, "the URL is not Unicode"))).transpose()?;
     let (pip, uv) = (Pip::read(world.system), Uv::read(world.system, true));
     let indexes = match url {
-        Some(url) => vec![Index::named_by_hand(url)],
+        Some(url) => vec![Index::from_argument(url)],
         None => served(&world.memory.keyring, &pip, &uv),
     };
     // What the project in the working directory names may be anybody's: it is looked up, as uv would, but no token is
