@@ -1,6 +1,4 @@
-//! One process after the other: a lock for an organisation or audience.
-//!
-//! Of several that would sign in at the same moment one goes first; the others wait, and find what it got.
+//! One sign-in at a time per organisation or audience, across processes: the others wait for the lock and use its token.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,28 +8,27 @@ use crate::{
     system::{System, files::Lock},
 };
 
-/// How long the lock is waited for: somebody may have to approve the sign-in of the one that has it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for the lock: the sign-in of its holder may need a person's approval.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How often the lock is tried.
-const PACE: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Waits for the turn to ask the backend of a name for a token of an organisation or audience. `None` if there is no place
-/// for a lock, or no turn comes.
-pub(crate) fn take_turn(system: &dyn System, backend: &str, realm: &str) -> Result<Option<Lock>> {
-    let Some(folder) = folder(system) else { return Ok(None) };
-    let path = folder.join(format!("{}.lock", fingerprint(format!("{backend} {realm}").as_bytes())));
+/// Locks the sign-in of a backend to a realm. `None` if there is no directory for the lock file, or it stays locked for
+/// [`LOCK_TIMEOUT`] or half of the remaining time: then the caller signs in without it.
+pub(crate) fn lock(system: &dyn System, backend: &str, realm: &str) -> Result<Option<Lock>> {
+    let Some(directory) = directory(system) else { return Ok(None) };
+    let path = directory.join(format!("{}.lock", fingerprint(format!("{backend} {realm}").as_bytes())));
     let remaining = system.remaining();
-    let last = remaining.saturating_sub(PATIENCE.min(remaining / 2));
-    let mut is_made = false;
+    let end = remaining.saturating_sub(LOCK_TIMEOUT.min(remaining / 2));
+    let mut is_created = false;
     loop {
         match system.try_lock(&path) {
             Ok(Some(lock)) => return Ok(Some(lock)),
-            Ok(None) if system.remaining() > last => system.pause(PACE)?,
-            // The folder is made by whoever comes first.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_made => {
-                is_made = true;
-                if system.make_directory(&folder, true).is_err() {
+            Ok(None) if system.remaining() > end => system.pause(POLL_INTERVAL)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_created => {
+                is_created = true;
+                if system.make_directory(&directory, true).is_err() {
                     return Ok(None);
                 }
             }
@@ -40,11 +37,11 @@ pub(crate) fn take_turn(system: &dyn System, backend: &str, realm: &str) -> Resu
     }
 }
 
-/// Where the locks are: a folder that is the user's alone, gone with the session where there is one of that sort.
-fn folder(system: &dyn System) -> Option<PathBuf> {
-    // `sudo` and `su` may leave another user's there, which that one could not lock any more.
+/// The directory of the lock files: private to the user and, if possible, to the session.
+fn directory(system: &dyn System) -> Option<PathBuf> {
+    // `sudo` and `su` may leave another user's directory in the variable, who could not lock a file that root made there.
     let is_own = |path: &PathBuf| path.is_absolute() && !system.details(path).is_ok_and(|found| found.is_of_others);
     let named = |name: &str| system.setting(name).map(PathBuf::from).filter(is_own);
-    let folder = named("XDG_RUNTIME_DIR").or_else(|| named("XDG_CACHE_HOME"));
-    folder.or_else(|| Some(system.home().filter(is_own)?.join(".cache"))).map(|folder| folder.join("ringbearer"))
+    let parent = named("XDG_RUNTIME_DIR").or_else(|| named("XDG_CACHE_HOME"));
+    parent.or_else(|| Some(system.home().filter(is_own)?.join(".cache"))).map(|parent| parent.join("ringbearer"))
 }

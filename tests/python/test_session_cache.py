@@ -1,4 +1,4 @@
-"""What one process of a login session got, the later ones find: in the kernel's memory, and nobody else."""
+"""Later processes of a login session, and no others, find the token of an earlier one in kernel memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def keyring(frodo: Person, native: Client) -> NativeKeyring:
     return keyring_of(frodo, native)
 
 
-def test_a_later_process_asks_nobody(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
+def test_a_later_process_sends_no_request(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
     first = get(keyring)
     cloud.log.clear()
     assert get(keyring) == first
@@ -32,7 +32,24 @@ def test_a_later_process_asks_nobody(cloud: PracticeCloud, keyring: NativeKeyrin
     assert cloud.log.requests() == cloud.log.connections() == []
 
 
-def test_every_registry_is_kept(registry: Registry, native: Client) -> None:
+def test_a_script_that_repeats_a_request_signs_in_once(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
+    program = keyring.native.program("ringbearer")
+    script = f"'{program}' token '{SERVICE}'\n" * 3
+    ended = subprocess.run(
+        ["/bin/sh", "-c", script], env=keyring.environment(), capture_output=True, text=True, check=True
+    )
+    assert len(cloud.azure.session_tokens.issued) == 1
+    assert ended.stdout.split() == cloud.azure.session_tokens.issued * 3
+
+
+def test_the_newest_token_of_a_user_replaces_older_ones(keyring: NativeKeyring) -> None:
+    get(keyring)
+    before = len(tokens())
+    get(keyring, AZURE_CLIENT_ID="somebody-else")
+    assert len(tokens()) == before
+
+
+def test_tokens_of_every_registry_are_kept(registry: Registry, native: Client) -> None:
     kernel_keys.need_sharing()
     environment = registry.environment(native.bin)
     words = ["keyring", "get", registry.index_url, registry.user_name]
@@ -74,19 +91,19 @@ def test_another_login_finds_nothing(
     assert get(keyring, **variables) != first
 
 
-def test_a_virtual_environment_is_no_other_login(keyring: NativeKeyring, tmp_path: Path) -> None:
+def test_a_virtual_environment_does_not_change_the_login(keyring: NativeKeyring, tmp_path: Path) -> None:
     first = get(keyring)
     path = os.pathsep.join([str(tmp_path), keyring.environment()["PATH"]])
     assert get(keyring, PATH=path, VIRTUAL_ENV=str(tmp_path)) == first
 
 
-def test_what_lay_ready_is_not_kept(keyring: NativeKeyring) -> None:
+def test_a_configured_token_is_not_kept(keyring: NativeKeyring) -> None:
     before = tokens()
     assert get(keyring, AZURE_DEVOPS_EXT_PAT="a-pat") == "a-pat"
     assert tokens() == before
 
 
-def test_what_is_kept_is_in_memory_ends_by_itself_and_is_nobody_elses_to_read(
+def test_a_kept_token_is_private_in_memory_and_expires(
     keyring: NativeKeyring, home: Path
 ) -> None:
     known = {key[0] for key in keys()}
@@ -104,13 +121,13 @@ def test_what_is_kept_is_in_memory_ends_by_itself_and_is_nobody_elses_to_read(
 
 
 @pytest.mark.parametrize("cache", ["off", "memory"])
-def test_nothing_is_kept_where_that_is_asked_for(keyring: NativeKeyring, cache: str) -> None:
+def test_other_cache_modes_keep_nothing_in_the_session(keyring: NativeKeyring, cache: str) -> None:
     known = {key[0] for key in keys()}
     assert get(keyring, RINGBEARER_CACHE=cache) != get(keyring, RINGBEARER_CACHE=cache)
     assert {key[0] for key in keys()} <= known
 
 
-def test_an_unknown_cache_is_told_and_nothing_is_kept(keyring: NativeKeyring) -> None:
+def test_an_unknown_cache_mode_is_reported_and_keeps_nothing(keyring: NativeKeyring) -> None:
     answers = [keyring("get", SERVICE, "frodo", RINGBEARER_CACHE="disk").check() for _ in range(2)]
     assert answers[0].stdout != answers[1].stdout
     for answer in answers:
@@ -118,7 +135,7 @@ def test_an_unknown_cache_is_told_and_nothing_is_kept(keyring: NativeKeyring) ->
         assert 'RINGBEARER_CACHE is "disk"' in answer.stderr and "off, memory, session" in answer.stderr, answer
 
 
-def test_python_finds_what_the_native_program_got_if_it_is_told_to(
+def test_python_finds_native_tokens_in_session_mode(
     keyring: NativeKeyring, client: Client, frodo: Person
 ) -> None:
     kept = get(keyring)
@@ -130,7 +147,7 @@ def test_python_finds_what_the_native_program_got_if_it_is_told_to(
     assert (ended.stdout.strip(), ended.stderr) == (kept, "")
 
 
-def test_without_a_place_to_share_each_asks_for_itself(
+def test_each_process_signs_in_without_a_key_service(
     cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path
 ) -> None:
     forbidden = [*strace.tracing(tmp_path / "log"), "-e", "trace=keyctl,add_key"]
@@ -144,24 +161,27 @@ def test_without_a_place_to_share_each_asks_for_itself(
     first, second = ask(), ask(RINGBEARER_DEBUG="1")
     assert (first.returncode, first.stderr, second.returncode) == (0, b"", 0)
     assert first.stdout and second.stdout and first.stdout != second.stdout
-    assert b"the kernel's key service is not there, or not allowed" in second.stderr
+    assert b"the kernel's key service is missing or not allowed" in second.stderr
 
 
-def test_a_full_quota_loses_nothing(cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path) -> None:
+def test_a_used_up_quota_loses_no_answer(cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path) -> None:
     full = [*strace.tracing(tmp_path / "log"), "-e", "trace=add_key", "-e", "inject=add_key:error=EDQUOT"]
     words = [keyring.native.program("keyring"), "get", SERVICE, "frodo"]
     found = subprocess.run([*full, *words], env=keyring.environment(), capture_output=True, check=False)
     assert (found.returncode, found.stderr) == (0, b"") and found.stdout
+    environment = keyring.environment(RINGBEARER_DEBUG="1")
+    found = subprocess.run([*full, *words], env=environment, capture_output=True, check=False)
+    assert b"the token is not kept: the kernel's key quota is used up" in found.stderr
 
 
-def test_a_session_whose_name_is_longer_than_any_loses_nothing(keyring: NativeKeyring) -> None:
+def test_a_very_long_session_name_loses_no_answer(keyring: NativeKeyring) -> None:
     kernel_keys.new_session("n" * 700)
     assert get(keyring)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives folders away")
 @pytest.mark.parametrize("name", ["XDG_RUNTIME_DIR", "HOME"])
-def test_nothing_is_put_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
+def test_nothing_is_written_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
     """`sudo` may leave the caller's in place."""
     other = tmp_path / "other"
     other.mkdir()
@@ -172,7 +192,7 @@ def test_nothing_is_put_into_another_users_folder(keyring: NativeKeyring, tmp_pa
 
 
 @pytest.mark.parametrize("reads_state", [True, False], ids=["by its file", "by running it"])
-def test_a_login_with_the_real_az_signs_in_once(
+def test_a_login_of_the_real_az_signs_in_once(
     cloud: PracticeCloud, native: Client, azure_cli: Client, home: Path, reads_state: bool
 ) -> None:
     kernel_keys.need_sharing()

@@ -1,103 +1,131 @@
-//! Tokens that outlive the process that made them, in the memory of the login session: a key of the kernel's, which
-//! touches no disk and ends by itself.
+//! Tokens that outlive the process that got them, in the memory of the login session: a key of the Linux kernel, which
+//! touches no disk and expires by itself.
 //!
-//! uv starts a `keyring` for each index and run, and each would sign in again. Here one signs in, and the others find
-//! what it got: those that asked at the same moment wait for it ([`single_flight`](crate::keyring::single_flight)), and those that
-//! come later, until shortly before the token's end. Where there is no such place, all do as they would alone.
+//! uv starts a `keyring` for each index and run, and each would sign in again. With the cache one signs in and the others
+//! use its token: those that ask at the same moment wait for it ([`single_flight`](crate::keyring::single_flight)), later
+//! ones find it until shortly before it expires. Without shared memory each process signs in for itself.
 //!
-//! - [`kept`]: a token as it is kept, and by which name
-//! - `asked`: who was given what: a tool that comes back was refused
-//! - `failed`: a failure, for those who waited
+//! - [`token`]: cached tokens and their names
+//! - `failure`: a failed sign-in, shared with the processes that waited for it
 
-mod asked;
-mod failed;
-pub(crate) mod kept;
+mod failure;
+pub(crate) mod token;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use log::{debug, warn};
-
-use self::kept::Kept;
-use crate::{
-    auth::cache_mode::Caching,
-    error::Result,
-    keyring::single_flight::take_turn,
-    registry::{Backend, Credential, Keep},
-    service::Service,
-    system::System,
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime},
 };
 
-/// Whether this process said already that the cache that was asked for is not known.
-static TOLD: AtomicBool = AtomicBool::new(false);
+use log::{debug, warn};
+use serde::Serialize;
+use zeroize::Zeroizing;
 
-/// The credential of a backend for a service that it claims, as [`Backend::get`] has it, or the one that is kept;
-/// `usual` is where tokens are kept if nobody chose.
+use crate::{
+    auth::{cache_key::fingerprint, cache_mode::Caching},
+    error::Result,
+    keyring::single_flight::lock,
+    registry::{Backend, Credential, Keep},
+    service::Service,
+    system::{
+        System,
+        shared_memory::{LONGEST_SHARED, Unavailable},
+    },
+};
+
+/// Whether an invalid RINGBEARER_CACHE was reported in this process.
+static WARNED: AtomicBool = AtomicBool::new(false);
+
+/// The cached credential of a backend for a service that it claims, or what [`Backend::get`] returns. `default` is the
+/// cache mode if RINGBEARER_CACHE is unset.
 pub(crate) fn get(
     system: &dyn System,
     backend: &dyn Backend,
     service: &Service,
     username: Option<&str>,
-    usual: Caching,
+    default: Caching,
 ) -> Result<Option<Credential>> {
-    let alone = || backend.get(system, service, username);
-    let caching = Caching::read(system, usual).unwrap_or_else(|error| {
-        if !TOLD.swap(true, Ordering::Relaxed) {
+    let sign_in = || backend.get(system, service, username);
+    let mode = Caching::read(system, default).unwrap_or_else(|error| {
+        if !WARNED.swap(true, Ordering::Relaxed) {
             warn!("{error}");
         }
         Caching::Off
     });
-    if caching != Caching::Session {
-        return alone();
+    if mode != Caching::Session {
+        return sign_in();
     }
-    if !system.can_share() {
-        debug!(
-            "the kernel's key service is not there, or not allowed: tokens are kept in the memory of this process alone"
-        );
-        return alone();
+    if let Err(reason) = system.sharing() {
+        debug!("{reason}: tokens are kept in the memory of this process alone");
+        return sign_in();
     }
-    let start = system.now();
-    let ask = || backend.identity(system, service);
-    let Some(identity) = ask() else { return alone() };
-    let question = asked::Question::new(system, backend, &identity.realm, service, username);
-    let first = question.first_asked(system, start);
-    let give = |kept: Kept| {
-        question.note(system, first);
-        Ok(Some(kept.credential))
-    };
-    if let Some(kept) = kept::look(system, backend, &identity) {
-        if first == start || kept.made >= first {
-            debug!(step = "cache", outcome = "found"; "a token of this session");
-            return give(kept);
-        }
-        debug!("the one that asks was given the token of this session a moment ago, and comes back: signing in anew");
+    let (name, start) = (backend.name(), system.now());
+    let cache_key = || backend.identity(system, service);
+    let Some(key) = cache_key() else { return sign_in() };
+    if let Some(found) = token::get(system, name, &key) {
+        debug!(step = "cache", outcome = "found"; "a token of this session");
+        return Ok(Some(found.credential));
     }
-    let _lock = take_turn(system, backend.name(), &identity.realm)?;
-    // Whoever had the turn before may have signed in, and changed the files of the login by that.
-    let Some(before) = ask() else { return alone() };
-    let mut kept = [kept::look, kept::look_at_the_turn].into_iter().filter_map(|look| look(system, backend, &before));
-    if let Some(kept) = kept.find(|kept| kept.made >= start) {
+    let _lock = lock(system, name, &key.realm)?;
+    // The previous holder of the lock may have signed in, which may have changed the files of the login.
+    let Some(key) = cache_key() else { return sign_in() };
+    let for_waiters = || token::get_for_waiters(system, name, &key).filter(|token| token.created >= start);
+    if let Some(found) = token::get(system, name, &key).or_else(for_waiters) {
         debug!(step = "cache", outcome = "found"; "a token that another process has just got");
-        return give(kept);
+        return Ok(Some(found.credential));
     }
-    if let Some(error) = failed::look(system, backend, &before, service, start) {
-        debug!("another process has just failed at the same");
+    if let Some(error) = failure::get(system, name, &key, service, start) {
+        debug!("another process has just failed to sign in");
         return Err(error);
     }
-    let outcome = alone();
+    let outcome = sign_in();
     match &outcome {
         Ok(Some(credential)) if credential.keep != Keep::Nobody => {
-            // A login as somebody else meanwhile is another key.
-            if let Some(after) = ask().filter(|after| after.key == before.key) {
-                kept::leave(system, backend, &after, credential);
-                if credential.keep == Keep::Session {
-                    question.note(system, first);
-                }
+            // If the account changed during the sign-in, the token may belong to either.
+            if let Some(after) = cache_key().filter(|after| after.key == key.key) {
+                token::put(system, name, &after, credential);
             }
         }
         Ok(_) => {}
-        Err(error) => failed::leave(system, backend, &before, service, error),
+        Err(error) => failure::put(system, name, &key, service, error),
     }
     outcome
+}
+
+/// An opaque name for fields of a backend's cache key.
+fn opaque_name(backend: &str, fields: &[&str]) -> String {
+    // Only the last field may contain a zero character, so that no two lists coincide.
+    fingerprint(format!("{backend}\0{}", fields.join("\0")).as_bytes())
+}
+
+/// Shares a record as JSON. `freed` bytes of the key quota are about to be released.
+fn share(
+    system: &dyn System,
+    name: &str,
+    record: &impl Serialize,
+    life: Duration,
+    freed: u64,
+) -> std::result::Result<(), Unavailable> {
+    // The whole capacity at once: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_SHARED));
+    if serde_json::to_writer(&mut *text, record).is_err() || text.len() > LONGEST_SHARED {
+        return Err(Unavailable::TooLong);
+    }
+    if let Some(quota) = system.key_quota()
+        && !quota.has_room(quota_bytes(name, &text), freed)
+    {
+        return Err(Unavailable::HalfOfQuota(quota));
+    }
+    system.share(name, &text, life)
+}
+
+/// The bytes that a key counts against the quota: its description with a final zero, and its payload.
+fn quota_bytes(name: &str, text: &[u8]) -> u64 {
+    (name.len() + 1 + text.len()) as u64
+}
+
+/// The time since 1970, as records hold it; `None` for an earlier one.
+fn since_1970(time: SystemTime) -> Option<Duration> {
+    time.duration_since(SystemTime::UNIX_EPOCH).ok()
 }
 
 #[cfg(test)]

@@ -55,9 +55,9 @@ pub(super) fn identity(system: &dyn System, feed: &Feed, choice: &Choice) -> Ide
     let programs = programs(system, &["az", "azd"]);
     let digest = digest(system, &PREFIXES, &[accounts.as_bytes(), programs.as_bytes()]);
     let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();
-    let realm = feed.organisation_key();
+    let realm = feed.realm();
     Identity {
-        key: format!("{realm} {} {} {digest} {endpoint}", feed.scope(), choice.name()),
+        key: format!("{realm} {} {digest} {endpoint}", choice.name()),
         realm,
         login: marks(system, state::tokens(system)),
     }

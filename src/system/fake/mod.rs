@@ -17,7 +17,7 @@ use super::{
     agent::{AgentSocket, Peer},
     files::{Content, Details, FileStamp, Files, Lock, ReadAt, Snapshot},
     http, process,
-    shared_memory::SharedMemory,
+    shared_memory::{KeyQuota, SharedMemory, Unavailable},
 };
 use crate::error::{Error, Kind, Result};
 
@@ -38,6 +38,7 @@ pub(crate) struct FakeSystem {
     state: Mutex<State>,
     cancel: CancellationToken,
     since: Duration,
+    key_quota: Option<KeyQuota>,
 }
 
 #[derive(Default)]
@@ -59,6 +60,12 @@ impl FakeSystem {
     /// Sets an environment variable.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets the user's key quota.
+    pub(crate) fn key_quota(mut self, quota: KeyQuota) -> Self {
+        self.key_quota = Some(quota);
         self
     }
 
@@ -300,24 +307,24 @@ impl ReadAt for InMemory {
     }
 }
 
-/// What is shared is kept with the files.
+/// Shared secrets are files.
 impl SharedMemory for FakeSystem {
-    fn can_share(&self) -> bool {
-        true
+    fn sharing(&self) -> std::result::Result<(), Unavailable> {
+        Ok(())
     }
 
-    fn share(&self, name: &str, secret: &[u8], _life: Duration) -> bool {
+    fn share(&self, name: &str, secret: &[u8], _life: Duration) -> std::result::Result<(), Unavailable> {
         self.write(name, secret);
-        true
+        Ok(())
     }
 
     fn shared(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         self.content(name).map(Zeroizing::new)
     }
 
-    fn shared_names(&self, begin: &str) -> Option<Vec<String>> {
+    fn shared_names(&self, prefix: &str) -> Option<Vec<String>> {
         let state = self.lock();
-        let names = state.files.keys().filter_map(|path| path.to_str()).filter(|name| name.starts_with(begin));
+        let names = state.files.keys().filter_map(|path| path.to_str()).filter(|name| name.starts_with(prefix));
         Some(names.map(str::to_owned).collect())
     }
 
@@ -325,8 +332,8 @@ impl SharedMemory for FakeSystem {
         self.lock().files.remove(Path::new(name)).is_some()
     }
 
-    fn caller(&self) -> Option<String> {
-        self.variables.get("the caller").cloned()
+    fn key_quota(&self) -> Option<KeyQuota> {
+        self.key_quota
     }
 }
 
