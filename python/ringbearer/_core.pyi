@@ -2,8 +2,9 @@ from typing import Optional
 
 __all__ = [
     "__version__",
+    "cancel_lookups",
+    "exception_classes",
     "get_credential",
-    "give_up_look_ups",
     "run_command_line",
     "store_delete",
     "store_find",
@@ -13,9 +14,10 @@ __all__ = [
 ]
 
 __version__: str
+exception_classes: list[str]
 
 def get_credential(backend: str, service: object, username: Optional[object] = None) -> Optional[tuple[str, str]]: ...
-def give_up_look_ups() -> None: ...
+def cancel_lookups() -> None: ...
 def store_get(service: object, username: object) -> Optional[str]: ...
 def store_find(service: object) -> Optional[tuple[str, str]]: ...
 def store_set(service: object, username: object, password: str) -> None: ...

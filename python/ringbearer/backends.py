@@ -39,7 +39,7 @@ def _is_main_interpreter() -> bool:
 # Interpreters within the process come and go, and the look-ups of the others go on: where no other loads this module,
 # what is under way ends by its own limit.
 if _is_main_interpreter():
-    atexit.register(_core.give_up_look_ups)
+    atexit.register(_core.cancel_lookups)
 
 
 class _Properties:

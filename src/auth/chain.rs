@@ -154,9 +154,11 @@ impl Exhausted {
         let end = self.failures().last().filter(|_| self.ended);
         let kind = end.map(Error::kind).filter(|kind| *kind != Kind::NotConfigured).unwrap_or(Kind::Exhausted);
         let mut error = Error::new(kind, self.to_string()).with_hint(hint);
-        // What failed first is what somebody set up first.
-        if let Some(name) = self.failures().next().and_then(Error::name) {
-            error = error.named(name);
+        if let Some(first) = self.failures().next() {
+            error = error.with_source(first.clone());
+            if let Some(class) = first.class() {
+                error = error.with_class(class);
+            }
         }
         if end.is_some_and(Error::concerns_one_url) { error.of_one_url() } else { error }
     }

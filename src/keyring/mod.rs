@@ -1,6 +1,7 @@
 //! The list of backends, and what becomes of their failures.
 
 pub(crate) mod lookup;
+pub(crate) mod memory;
 pub(crate) mod session_cache;
 pub(crate) mod single_flight;
 
@@ -25,8 +26,8 @@ const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
 /// Every backend of this program, with what they remember.
 pub(crate) struct Keyring {
     backends: Vec<Box<dyn Backend>>,
-    /// The failures that were told already.
-    told: Mutex<HashSet<String>>,
+    /// The failures that were reported.
+    warned: Mutex<HashSet<String>>,
 }
 
 impl Default for Keyring {
@@ -36,7 +37,7 @@ impl Default for Keyring {
             Box::new(MendaCodeArtifact::default()),
             Box::new(ChainguardLibraries::default()),
         ];
-        Self { backends, told: Mutex::default() }
+        Self { backends, warned: Mutex::default() }
     }
 }
 
@@ -64,10 +65,10 @@ impl Keyring {
         self.named(name).is_ok_and(|backend| backend.claims(service))
     }
 
-    /// Whether a failed read is to be told: one WARNING a process and cause.
+    /// Whether a failure occurs for the first time in this process, and so deserves a WARNING.
     #[must_use]
-    pub(crate) fn is_news(&self, error: &Error) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(error.to_string())
+    pub(crate) fn first_occurrence(&self, error: &Error) -> bool {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(error.to_string())
     }
 
     /// The backend of this name.

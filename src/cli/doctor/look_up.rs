@@ -14,7 +14,7 @@ use crate::{
     cli::{World, cache::in_words, keyring::choice::MODULE, tools::Index},
     error::{Kind, Result},
     keyring::{
-        lookup::{Step, overhear},
+        lookup::{Step, tee},
         session_cache::token::{self, CachedToken},
     },
     registry::{Backend, Credential},
@@ -77,7 +77,7 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index,
     let mut asked = 0;
     let mut broken = None;
     let mut given = None;
-    let outcome = overhear(
+    let outcome = tee(
         || backend.get(world.system, &service, None),
         |step| {
             asked += u32::from(matches!(step.outcome.as_str(), "failed" | "skipped"));

@@ -9,7 +9,7 @@ use crate::{
         chain::{Attempt, TokenProvider},
         jwt::Claims,
     },
-    error::{Error, Kind, Result},
+    error::{Error, ExceptionClass, Kind, Result},
     registry::Credential,
     secret::Secret,
     system::{
@@ -85,7 +85,7 @@ impl TokenProvider<Known, Credential> for NewPullToken {
 
 fn program(system: &dyn System) -> Result<PathBuf> {
     system.find_program("chainctl").ok_or_else(|| {
-        Error::new(Kind::Process, "chainctl is not on PATH").named("ChainctlNotFoundError").with_hint(format!(
+        Error::new(Kind::Process, "chainctl is not on PATH").with_class(ExceptionClass::ChainctlNotFound).with_hint(format!(
             "install chainctl and {LOGIN}, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN, or \
              RINGBEARER_CHAINGUARD_IDENTITY"
         ))
@@ -95,9 +95,9 @@ fn program(system: &dyn System) -> Result<PathBuf> {
 fn run(system: &dyn System, program: PathBuf, arguments: &[&str]) -> Result<Output> {
     system.run(&Command::new(program, arguments, LIMIT)).map_err(|error| match error.kind() {
         Kind::Timeout => error
-            .named("ChainctlTimeoutError")
+            .with_class(ExceptionClass::ChainctlTimeout)
             .with_hint(format!("it may have waited for a sign-in in a browser: {LOGIN}")),
-        _ => error.named("ChainctlCommandError"),
+        _ => error.with_class(ExceptionClass::ChainctlCommand),
     })
 }
 
@@ -146,7 +146,7 @@ pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
 }
 
 fn command_error(message: String, hint: &str) -> Error {
-    Error::new(Kind::Process, message).named("ChainctlCommandError").with_hint(hint)
+    Error::new(Kind::Process, message).with_class(ExceptionClass::ChainctlCommand).with_hint(hint)
 }
 
 #[cfg(test)]
@@ -197,7 +197,7 @@ mod tests {
             (other, "not for libraries.cgr.dev"),
         ] {
             let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 0, &printed, "")).unwrap_err();
-            assert_eq!(error.name(), Some("ChainctlCommandError"));
+            assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand));
             assert!(error.message().contains(problem), "{error}");
             assert!(!error.to_string().contains("x-secret") && !error.to_string().contains(&token), "{error}");
         }
@@ -206,12 +206,12 @@ mod tests {
     #[test]
     fn failures_have_the_names_that_the_published_package_gives_them() {
         let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 1, "", "x-secret")).unwrap_err();
-        assert_eq!(error.name(), Some("ChainctlCommandError"));
+        assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand));
         assert!(
             error.to_string().contains("chainctl auth login") && !error.to_string().contains("x-secret"),
             "{error}"
         );
-        assert_eq!(ask(&FakeSystem::default()).unwrap_err().name(), Some("ChainctlNotFoundError"));
+        assert_eq!(ask(&FakeSystem::default()).unwrap_err().class(), Some(ExceptionClass::ChainctlNotFound));
     }
 
     fn pull(fake: FakeSystem) -> Result<Credential> {
@@ -254,7 +254,7 @@ mod tests {
             "Username: a\nPassword: x-secret\n",
         ] {
             let error = pull(FakeSystem::default().run("chainctl", &PULL_TOKEN, 0, printed, "")).unwrap_err();
-            assert_eq!(error.name(), Some("ChainctlCommandError"), "{printed}");
+            assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand), "{printed}");
             assert!(!error.to_string().contains("x-secret"), "{error}");
         }
     }

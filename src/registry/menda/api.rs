@@ -12,7 +12,7 @@ use crate::{
         cache::{Token, moment},
         jwt::Claims,
     },
-    error::{Error, Kind, Result, quote},
+    error::{Error, ExceptionClass, Kind, Result, quote},
     secret::Secret,
     system::{
         System,
@@ -121,7 +121,7 @@ fn refusal(response: &Response, what: &str, sent: &[&Secret], hint: &str) -> Err
     let kind = if matches!(status, 400 | 401 | 403) { Kind::Rejected } else { Kind::Protocol };
     let hint = if status == 429 || status >= 500 { "try again later" } else { hint };
     Error::new(kind, format!("{what} of {} returned HTTP {status}{said}", response.host))
-        .named("MendaCloudAPIError")
+        .with_class(ExceptionClass::MendaCloudApi)
         .with_status(status)
         .with_hint(hint)
 }
@@ -223,7 +223,7 @@ mod tests {
     fn a_refusal_has_name_status_and_the_services_words_without_what_was_sent() {
         let body = r#"{"detail":"bad secret x-se%26cret%20%25","trace":"x-trace"}"#;
         let error = sign_in(&FakeSystem::default().answer(Method::Post, OAUTH, 401, body)).unwrap_err();
-        assert_eq!((error.name(), error.status()), (Some("MendaCloudAPIError"), Some(401)));
+        assert_eq!((error.class(), error.status()), (Some(ExceptionClass::MendaCloudApi), Some(401)));
         assert_eq!(error.message(), "oauth2/token of the fake returned HTTP 401: (hidden)");
         let body = r#"{"message":"client-secret, access-secret"}"#;
         let error = exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 403, body)).unwrap_err();
