@@ -10,29 +10,17 @@ use crate::{
     auth::jwt::{Claims, token_of},
     error::{quote, single_line},
     ini::Ini,
-    keyring::Keyring,
-    registry::azure::{entra, feed::Feed},
+    keyring::{Candidate, Keyring},
     secret::Secret,
-    service::{LONGEST_SERVICE, Service},
-    system::fuzz::{gives_away, halves},
+    service::{MAX_SERVICE, Service, host_is_within},
+    system::fuzz::{leaks, split_at_marker},
 };
 
 pub use crate::{
     cli::fuzz::arguments,
-    registry::{
-        azure::fuzz::{azure_cli, discovery, machine, session, sign_in},
-        chainguard::fuzz::{exchange as chainguard_exchange, printed as chainctl},
-        menda::fuzz::{api as menda_api, files as menda_files},
-    },
+    registry::fuzz::*,
     store::fuzz::{agent_answer, exported, store_file},
 };
-
-/// The domains of which a backend may claim hosts.
-const DOMAINS: [(&str, &[&str]); 3] = [
-    ("azure", &["pkgs.dev.azure.com", "pkgs.codedev.ms", "pkgs.visualstudio.com", "pkgs.vsts.me"]),
-    ("menda", &["amazonaws.com"]),
-    ("chainguard", &["cgr.dev"]),
-];
 
 /// Stands for user information and for what follows a path.
 const MARK: &str = "Mq7madeupMq9";
@@ -52,23 +40,19 @@ pub fn service(raw: &[u8]) {
     assert!(shown == single_line(&shown), "{shown:?}");
     check_decoration(raw, &service);
     let keyring = Keyring::default();
-    let claims = |service: &Service| keyring.backends().filter(|backend| backend.claims(service)).count();
+    let claims = |service: &Service| keyring.candidates(service).count();
     let (Some(url), Some(host)) = (service.url(), service.host()) else {
         assert!(claims(&service) == 0 && service.url().is_none() && service.host().is_none());
         return;
     };
     let text = url.as_str();
-    assert!(text.len() > LONGEST_SERVICE || Service::parse(text) == service, "{text}");
+    assert!(text.len() > MAX_SERVICE || Service::parse(text) == service, "{text}");
     assert!(url.username().is_empty() && url.password().is_none() && !text.contains(['?', '#', ' ', '\\']), "{text}");
     assert!(!host.is_empty() && !host.ends_with('.') && !host.contains(char::is_uppercase), "{host}");
-    assert!(claims(&service) <= 1, "{text}");
-    for (name, domains) in DOMAINS {
-        // A bare domain is Azure's alone: tools ask for it after the whole URL.
-        let is_bare = |domain: &str| host == domain && name == "azure";
-        let is_within = |domain: &&str| is_bare(domain) || host.ends_with(&format!(".{domain}"));
-        assert!(!keyring.claims(name, &service) || domains.iter().any(is_within), "{name} claims {text}");
+    for Candidate { registry, .. } in keyring.candidates(&service) {
+        let is_within = |domain: &&str| host_is_within(host, domain);
+        assert!(registry.domains.iter().any(is_within), "{} claims {text}", registry.id);
     }
-    assert!(!keyring.claims("menda", &service) || host.contains(".d.codeartifact."), "{host}");
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     let path = rest.split_once('/').map_or("", |(_, path)| path);
     for other in [
@@ -80,7 +64,7 @@ pub fn service(raw: &[u8]) {
     ] {
         assert_eq!(claims(&Service::parse(&other)), 0, "{other}");
     }
-    check_feed(&service, text);
+    check_service(&service, text);
 }
 
 /// The same service with user information in front of its host, and with more behind its path.
@@ -89,37 +73,12 @@ fn check_decoration(raw: &str, service: &Service) {
     let (scheme, rest) = raw.split_at(begin);
     for decorated in [format!("{scheme}{MARK}:{MARK}@{rest}"), format!("{raw}?{MARK}"), format!("{raw}#{MARK}@{MARK}")]
     {
-        if decorated.len() <= LONGEST_SERVICE {
+        if decorated.len() <= MAX_SERVICE {
             let again = Service::parse(&decorated);
             assert_eq!(&again, service, "{decorated}");
             assert!(raw.contains(MARK) || !format!("{again:?}").contains(MARK));
         }
     }
-}
-
-fn check_feed(service: &Service, text: &str) {
-    let Some(feed) = Feed::from_service(service) else { return };
-    let organisation = feed.organisation();
-    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    assert!(Feed::claims(service) && organisation.bytes().all(is_of_name) && !organisation.is_empty());
-    let in_path = url_path(text).split('/').next() == Some(organisation);
-    assert!(in_path || text.starts_with(&format!("https://{organisation}.pkgs.")), "{organisation} of {text}");
-    assert!(text.len() > LONGEST_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
-    let portal = url::Url::parse(&feed.portal()).ok();
-    let host = portal.as_ref().and_then(url::Url::host_str).unwrap_or_default();
-    let domains = ["visualstudio.com", "vsts.me"];
-    let is_of_organisation =
-        domains.iter().any(|domain| host == format!("{}.{domain}", organisation.to_ascii_lowercase()));
-    assert!(host == "dev.azure.com" || is_of_organisation, "{}", feed.portal());
-    let upper =
-        Feed::from_service(&Service::parse(&text.replacen(organisation, &organisation.to_ascii_uppercase(), 1)));
-    assert!(
-        text.len() > LONGEST_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key())
-    );
-}
-
-fn url_path(text: &str) -> &str {
-    text.splitn(4, '/').nth(3).unwrap_or_default()
 }
 
 /// A JSON Web Token, or the claims of one (which begin with a brace): all of it is read or nothing, and what messages say
@@ -156,11 +115,7 @@ pub fn web_token(text: &[u8]) {
     #[allow(clippy::cast_precision_loss)] // A second more or less.
     let is_near = |seconds: u64| said.is_some_and(|said| (said - seconds as f64).abs() <= said.abs() / 1e12 + 1.0);
     assert!(seconds.is_none_or(is_near), "{seconds:?} {said:?}");
-    assert!(
-        entra::account(&claims)
-            .is_none_or(|account| account == single_line(&account) && account.chars().count() <= 301)
-    );
-    assert!(!entra::is_service_principal(&claims) || claims.has("idtyp") || claims.has("roles"));
+    check_claims(&claims);
     assert_eq!(claims.audiences().is_some(), members.get("aud").is_some_and(|aud| aud.is_string() || aud.is_array()));
 }
 
@@ -198,12 +153,12 @@ pub fn ini(text: &[u8]) {
 ///
 /// If that does not hold.
 pub fn quotation(text: &[u8]) {
-    let (secret, words) = halves(text, b"\n");
+    let (secret, words) = split_at_marker(text, b"\n");
     let (secret, words) = (String::from_utf8_lossy(secret), String::from_utf8_lossy(words.unwrap_or_default()));
     let quoted = quote(&words, &[&secret]);
     assert!(quoted == single_line(&quoted) && quoted.chars().count() <= 301, "{quoted:?}");
     // A short one may be in any word, and the sign for what is hidden is no secret.
-    let is_told = secret.len() >= 8 && gives_away(&quoted.replace("(hidden)", "\n"), &secret);
+    let is_told = secret.len() >= 8 && leaks(&quoted.replace("(hidden)", "\n"), &secret);
     assert!(!is_told, "{secret:?} in {quoted:?}");
 }
 

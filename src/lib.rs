@@ -2,7 +2,7 @@
 //!
 //! One crate in layers; imports go downward only, and `tests/layout.rs` holds every `use crate::` against this list:
 //!
-//! - values: [`error`], [`ini`], [`secret`], [`service`].
+//! - values: [`error`], [`ini`], [`secret`], [`service`], [`variable`].
 //! - [`system`]: the operating system behind small traits, real and fake.
 //! - [`auth`]: what every sign-in needs, whatever the registry: chains of providers, tokens, OAuth, caches.
 //! - [`registry`]: one folder per registry, and the list of them.
@@ -27,8 +27,11 @@ mod keyring;
 pub mod native;
 #[cfg(feature = "python")]
 mod python;
+#[cfg(test)]
+mod reference;
 mod registry;
 mod secret;
 mod service;
 mod store;
 mod system;
+mod variable;

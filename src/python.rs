@@ -8,6 +8,7 @@
 //! whenever it waits for the agent.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -31,14 +32,15 @@ use crate::{
         memory::{Memory, STORE_LIMIT, World},
         session_cache,
     },
-    registry::Credential,
+    registry::{ALL, Credential},
     secret::SecretText,
-    service::{LONGEST_SERVICE, Service},
-    store::{Entry, Store, is_in_use},
+    service::{MAX_SERVICE, Service},
+    store::{self, Entry, Store, is_in_use},
     system::{
         CancellationToken,
         os::{Environment, LOOKUP_LIMIT, OsSystem, StdConsole},
     },
+    variable,
 };
 
 /// How often [`cancel_lookups`] checks whether the lookups have ended.
@@ -95,26 +97,26 @@ fn cancel_lookups(python: Python<'_>) {
     });
 }
 
-/// The credential of `backend` for `service`, as (user name, password); `None` if the backend does not claim the service or
-/// nothing is configured for it.
+/// The credential of a registry, by its id, for `service`, as (user name, password); `None` if the registry does not claim
+/// the service or nothing is configured for it.
 ///
 /// `service` and `username` may be of any type: a service that is not text is not claimed, and index backends ignore the
 /// user name. A failure is logged once as a WARNING and returns `None`, or is raised if RINGBEARER_STRICT is set.
 #[pyfunction]
-#[pyo3(signature = (backend, service, username=None))]
+#[pyo3(signature = (registry, service, username=None))]
 fn get_credential(
     python: Python<'_>,
-    backend: &str,
+    registry: &str,
     service: &Bound<'_, PyAny>,
     username: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<(String, String)>> {
     // Checked before the text is copied.
-    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= LONGEST_SERVICE);
+    let is_short = |text: &&Bound<'_, PyAny>| text.len().is_ok_and(|length| length <= MAX_SERVICE);
     let Some(raw) = Some(service).filter(is_short).and_then(text) else { return Ok(None) };
     let memory = memory(python);
     let claimed = catch_unwind(AssertUnwindSafe(|| {
         let service = Service::parse(&raw);
-        memory.keyring.claims(backend, &service).then_some(service)
+        memory.keyring.registry(registry).is_ok_and(|registry| registry.source.claims(&service)).then_some(service)
     }));
     // A name whose parsing panics is not claimed.
     let Ok(Some(service)) = claimed else { return Ok(None) };
@@ -123,11 +125,11 @@ fn get_credential(
         return Ok(None);
     }
     let is_strict = Keyring::is_strict(|name| environment.text(name).map(str::to_owned));
-    let (backend, username) = (backend.to_owned(), username.and_then(text));
+    let (registry, username) = (registry.to_owned(), username.and_then(text));
     let logger = logger(python)?;
     let outcome = look_up(python, &memory, environment, LOOKUP_LIMIT, &logger, move |memory, system| {
-        let backend = memory.keyring.named(&backend)?;
-        session_cache::get(system, backend, &service, username.as_deref(), Caching::Memory)
+        let candidate = memory.keyring.registry(&registry)?;
+        session_cache::get(system, candidate, &service, username.as_deref(), Caching::Memory)
     })?;
     match outcome {
         Ok(credential) => {
@@ -202,6 +204,19 @@ fn store_is_in_use() -> bool {
     catch_unwind(AssertUnwindSafe(|| is_in_use(&system))).unwrap_or(false)
 }
 
+/// The registries: the class in `ringbearer.backends`, the id, and the priority of each.
+#[pyfunction]
+fn registries() -> Vec<(&'static str, &'static str, f64)> {
+    ALL.iter().map(|registry| (registry.python_class, registry.id, registry.priority)).collect()
+}
+
+/// The names of the environment variables that ringbearer, and the programs that it runs, read.
+#[pyfunction]
+fn variables() -> BTreeSet<&'static str> {
+    let of_registries = ALL.iter().flat_map(|registry| registry.variables());
+    of_registries.chain(variable::COMMON).chain(store::VARIABLES).map(|variable| variable.name).collect()
+}
+
 /// Runs the command line `ringbearer` and returns its exit code.
 #[pyfunction]
 #[expect(clippy::disallowed_methods, reason = "log lines show the elapsed time")]
@@ -257,6 +272,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("exception_classes", CLASS_NAMES)?;
     module.add_function(wrap_pyfunction!(get_credential, module)?)?;
     module.add_function(wrap_pyfunction!(cancel_lookups, module)?)?;
+    module.add_function(wrap_pyfunction!(registries, module)?)?;
+    module.add_function(wrap_pyfunction!(variables, module)?)?;
     module.add_function(wrap_pyfunction!(store_get, module)?)?;
     module.add_function(wrap_pyfunction!(store_find, module)?)?;
     module.add_function(wrap_pyfunction!(store_set, module)?)?;

@@ -56,7 +56,7 @@ impl<'de> serde::Deserialize<'de> for Secret {
     }
 }
 
-/// A secret of the store: text as Python knows it, which may hold halves of surrogate pairs. In UTF-8
+/// A secret of the store: text as Python knows it, which may hold split_at_marker of surrogate pairs. In UTF-8
 /// but for those, which have the three bytes that UTF-8 would give them (WTF-8, Python's `surrogatepass`).
 ///
 /// Wiped and hidden as [`Secret`] is, and shown by the same name.

@@ -5,7 +5,7 @@ use std::fmt;
 use url::{Host, Url};
 
 /// The longest service string that is looked at, in bytes. OsSystem index URLs are far shorter.
-pub(crate) const LONGEST_SERVICE: usize = 8 * 1024;
+pub(crate) const MAX_SERVICE: usize = 8 * 1024;
 
 /// The service that a tool asks about: usually an index, file or upload URL, sometimes a bare host,
 /// sometimes any other string.
@@ -39,7 +39,7 @@ impl Service {
 
     /// Whether the URL is https on the usual port: the only place an index credential may go to.
     #[must_use]
-    pub(crate) fn is_https_on_the_usual_port(&self) -> bool {
+    pub(crate) fn is_https_on_default_port(&self) -> bool {
         self.url.as_ref().is_some_and(|url| url.scheme() == "https" && url.port().is_none())
     }
 }
@@ -58,7 +58,7 @@ fn parse_url(raw: &str) -> Option<Url> {
     // A backslash is a slash to browsers and a host character to others, and some readers decode what
     // others take as it stands: what two readers can read differently is nobody's feed.
     let is_odd = |character: char| character == '\\' || character == ' ' || character.is_control();
-    if raw.is_empty() || raw.len() > LONGEST_SERVICE || raw.contains(is_odd) || !has_plain_host(raw) {
+    if raw.is_empty() || raw.len() > MAX_SERVICE || raw.contains(is_odd) || !has_plain_host(raw) {
         return None;
     }
     let mut url = match raw.split_once("://") {

@@ -12,14 +12,14 @@ use std::{
 /// The layers, lowest first, as `src/lib.rs` documents them. Modules of one layer do not import each other.
 const LAYERS: [&[&str]; 9] = [
     &["error"],
-    &["ini", "secret", "service"],
+    &["ini", "secret", "service", "variable"],
     &["system"],
     &["auth"],
     &["registry"],
     &["store"],
     &["keyring"],
     &["cli"],
-    &["fuzz", "native", "python"],
+    &["fuzz", "native", "python", "reference"],
 ];
 
 #[test]

@@ -15,13 +15,10 @@ from keyring.credentials import SimpleCredential
 
 from ringbearer import _core, debugging, errors
 
-__all__ = [
-    "AzureArtifactsKeyring",
-    "ChainguardLibrariesKeyring",
-    "MendaCodeArtifactKeyring",
-    "NoStoreKeyring",
-    "SSHAgentKeyring",
-]
+#: The registries of the native core: id and priority, by the name of the class.
+_REGISTRIES = {name: (registry, priority) for name, registry, priority in _core.registries()}
+
+__all__ = [*_REGISTRIES, "NoStoreKeyring", "SSHAgentKeyring"]
 
 
 def _is_main_interpreter() -> bool:
@@ -63,13 +60,20 @@ class _IndexKeyring(_Properties):
     It is no KeyringBackend itself: keyring would list it among the backends.
     """
 
-    #: The name of the backend in the native core. It is read from the class: anybody may set attributes of instances,
-    #: by `with_properties`.
-    _name: ClassVar[str] = ""
+    #: The id of the registry in the native core. It is read from the class: anybody may set attributes of instances, by
+    #: `with_properties`.
+    _registry: ClassVar[str] = ""
+    priority: ClassVar[float]
+
+    def __init_subclass__(cls) -> None:
+        """Gives a class the id and the priority of its registry; a subclass of such a class has those of its parent."""
+        super().__init_subclass__()
+        if cls.__name__ in _REGISTRIES:
+            cls._registry, cls.priority = _REGISTRIES[cls.__name__]
 
     def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
         """The user name and password for an index URL or host; None if it is not ours or nothing is known for it."""
-        found = _core.get_credential(type(self)._name, service, username)
+        found = _core.get_credential(type(self)._registry, service, username)
         return None if found is None else SimpleCredential(*found)
 
     def get_password(self, service: str, username: Optional[str]) -> Optional[str]:
@@ -77,7 +81,7 @@ class _IndexKeyring(_Properties):
         if isinstance(username, str) and username.startswith("pypi_token:"):
             # flit looks for a token of PyPI's under this name, and would send whatever it got as the user `__token__`.
             return None
-        found = _core.get_credential(type(self)._name, service, username)
+        found = _core.get_credential(type(self)._registry, service, username)
         return None if found is None else found[1]
 
     def set_password(self, service: str, username: str, password: str) -> None:
@@ -103,27 +107,13 @@ class _IndexKeyring(_Properties):
 class AzureArtifactsKeyring(_IndexKeyring, KeyringBackend):
     """Azure DevOps Artifacts: `pkgs.dev.azure.com` and `*.pkgs.visualstudio.com`."""
 
-    #: Below 10, where keyring's own chainer sits.
-    priority: ClassVar[float] = 9.9
-
-    _name: ClassVar[str] = "azure"
-
 
 class MendaCodeArtifactKeyring(_IndexKeyring, KeyringBackend):
     """Menda cloud's registries on AWS CodeArtifact: `NAME-ACCOUNT.d.codeartifact.REGION.amazonaws.com`."""
 
-    #: menda-keyring has 10, by which it ties with keyring's chainer.
-    priority: ClassVar[float] = 9.8
-
-    _name: ClassVar[str] = "menda"
-
 
 class ChainguardLibrariesKeyring(_IndexKeyring, KeyringBackend):
     """Chainguard Libraries: `libraries.cgr.dev` and the other hosts below `cgr.dev`."""
-
-    priority: ClassVar[float] = 9
-
-    _name: ClassVar[str] = "chainguard"
 
 
 class _ClassProperty:

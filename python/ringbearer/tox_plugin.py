@@ -20,6 +20,8 @@ import tempfile
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, TypeVar
 
+from ringbearer import _core
+
 if TYPE_CHECKING:
     from tox.config.sets import EnvConfigSet
     from tox.session.state import State
@@ -43,58 +45,14 @@ else:
     _hook = _impl
 
 
-#: What is passed on, as patterns of `pass_env`: what the backends, the programs that they run and keyring itself read,
-#: and tox would strip. Exact names where others have secrets under the same beginning.
+#: Patterns of `pass_env` for what the native core, the programs that it runs and keyring itself read.
 PASSED = (
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    "ACTIONS_ID_TOKEN_REQUEST_URL",
-    "ALL_PROXY",
-    "APPDATA",
-    "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",
-    "ARTIFACTS_KEYRING_NOFUSS_*",
-    "AZD_AUTH_*",
-    "AZD_CONFIG_DIR",
-    "AZURESUBSCRIPTION_*",
-    "AZURE_AUTHORITY_HOST",
-    "AZURE_CLIENT_CERTIFICATE_PATH",
-    "AZURE_CLIENT_ID",
-    "AZURE_CLIENT_SECRET",
-    "AZURE_CONFIG_DIR",
-    "AZURE_CORE_*",
-    "AZURE_DEVOPS_EXT_PAT",
-    "AZURE_FEDERATED_TOKEN_*",
-    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
-    "AZURE_TENANT_ID",
-    "CHAINCTL_*",
-    "CHAINGUARD_PYTHON_*",
-    "CURL_CA_BUNDLE",
+    *sorted(_core.variables()),
     "DBUS_SESSION_BUS_ADDRESS",
-    "GITHUB_ACTIONS",
-    "IDENTITY_ENDPOINT",
-    "IDENTITY_HEADER",
-    "IMDS_ENDPOINT",
     "KEYCHAIN_PATH",
     "KEYRING_PROPERTY_*",
-    "LOCALAPPDATA",
-    "MENDA_*",
-    "MSI_ENDPOINT",
-    "MSI_SECRET",
-    "PIP_CERT",
-    "PROGRAMDATA",
     "PYTHON_KEYRING_BACKEND",
-    "REQUESTS_CA_BUNDLE",
     "RINGBEARER_*",
-    "SSH_AGENT_KEYRING_*",
-    "SSH_AUTH_SOCK",
-    "SSL_CERT_DIR",
-    "SSL_CERT_FILE",
-    "SYSTEM_ACCESSTOKEN",
-    "SYSTEM_OIDCREQUESTURI",
-    "VSS_NUGET_*",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_RUNTIME_DIR",
 )
 
 #: Tells pip and uv to run the `keyring` program, unless somebody told them something else by these variables. (Plain

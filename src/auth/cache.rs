@@ -29,8 +29,7 @@ pub(crate) fn moment(text: &str) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
-/// How long a token without a known expiry is cached. Azure's live 60 minutes or more; artifacts-keyring-nofuss 0.4 cached
-/// every token for this long.
+/// How long a token without a known expiry is cached, as artifacts-keyring-nofuss 0.4 caches every token.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(50 * 60);
 
 /// How long before its expiry a token is renewed, so that an install with it can finish; at most a tenth of its lifetime.
@@ -132,10 +131,10 @@ impl<Value: Clone> TokenCache<Value> {
                 _ => break,
             }
         }
-        *state = State::InProgress(system.cancel());
+        *state = State::InProgress(system.cancellation());
         drop(state);
 
-        let mut making = Making { slot: &slot, by: system.cancel(), next: State::Empty };
+        let mut making = Making { slot: &slot, by: system.cancellation(), next: State::Empty };
         let outcome = make();
         let now = system.now();
         making.next = match &outcome {
@@ -212,7 +211,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::{error::Kind, system::fake::FakeSystem};
+    use crate::{
+        error::Kind,
+        system::{Clock, fake::FakeSystem},
+    };
 
     fn count(cache: &TokenCache<u32>, system: &FakeSystem, made: &AtomicU32, life: Option<u64>) -> u32 {
         cache
@@ -314,7 +316,7 @@ mod tests {
     fn a_cancelled_lookup_blocks_no_other() {
         let (cache, cancelled, system) = (TokenCache::default(), FakeSystem::default(), FakeSystem::default());
         let outcome = cache.get_or_make(&cancelled, "key", "q", || {
-            cancelled.cancel().cancel();
+            cancelled.cancellation().cancel();
             assert_eq!(cache.get_or_make(&system, "key", "q", || Ok((2, None))), Ok(2));
             Ok((1, None))
         });

@@ -1,74 +1,107 @@
-//! Who a lookup is made for: what decides it, as a digest for the key of a cache.
+//! Cache keys: which account a look-up signs in as, as a digest of explicit fields.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
 
-use crate::system::System;
+use crate::system::{System, files::FileStamp};
 
-/// Who a lookup is made for, and of whom.
+/// What a cached credential belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// The organisation or audience: what one sign-in is good for.
+pub(crate) struct CacheKey {
+    /// The organisation or audience that one sign-in serves.
     pub(crate) realm: String,
-    /// All that decides the answer: two lookups that agree in it have the same answer.
-    pub(crate) key: String,
-    /// The [`marks`] of files that a sign-in may write itself, with all that belongs to the login: a process that
-    /// comes later must find them as this one left them.
+    /// Digest of everything that decides the answer: equal identities have equal answers.
+    pub(crate) identity: String,
+    /// Digest of the files that a sign-in itself may write. A later process must find them unchanged.
     pub(crate) login: String,
 }
 
-/// What tells the present content of files from any other, without reading them. What is not there counts too.
-#[must_use]
-pub(crate) fn marks(system: &dyn System, files: impl IntoIterator<Item = PathBuf>) -> String {
-    let mark = |path: &Path| system.mark(path).ok().flatten();
-    // Of a link both count: the link, and the file that programs write through it.
-    let both = |path: PathBuf| (mark(&path), system.destination(&path).ok().and_then(|target| mark(&target)));
-    let marks: Vec<_> = files.into_iter().map(both).collect();
-    format!("{marks:?}")
+/// A SHA-256 digest of named fields. Values, secrets among them, cannot be recovered from it.
+pub(crate) struct Digest(Context);
+
+impl Digest {
+    /// An empty digest.
+    pub(crate) fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    /// Adds a field. Lengths precede name and value, so that no two lists of fields coincide.
+    #[must_use]
+    pub(crate) fn field(mut self, name: &str, value: &[u8]) -> Self {
+        for part in [name.as_bytes(), value] {
+            self.0.update(&part.len().to_le_bytes());
+            self.0.update(part);
+        }
+        self
+    }
+
+    /// Adds environment variables by exact name. Unset and empty ones differ.
+    #[must_use]
+    pub(crate) fn variables(self, system: &dyn System, names: impl IntoIterator<Item = &'static str>) -> Self {
+        let all = system.variables();
+        names.into_iter().fold(self, |digest, name| match all.iter().find(|(found, _)| found == name) {
+            Some((_, value)) => digest.field(name, value.as_encoded_bytes()),
+            None => digest,
+        })
+    }
+
+    /// Adds the paths and metadata of files, without reading them. Absence counts, and of a symbolic link both the link
+    /// and its target.
+    #[must_use]
+    pub(crate) fn files(self, system: &dyn System, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        paths.into_iter().fold(self, |digest, path| {
+            let target = system.destination(&path).ok();
+            let digest = digest.field("file", path.as_os_str().as_encoded_bytes()).stamp(system, &path);
+            target.iter().fold(digest, |digest, target| digest.stamp(system, target))
+        })
+    }
+
+    /// Adds where programs are found. This stands for PATH, which changes with every virtual environment.
+    #[must_use]
+    pub(crate) fn programs(self, system: &dyn System, names: &[&str]) -> Self {
+        names.iter().fold(self, |digest, name| {
+            let path = system.find_program(name).unwrap_or_default();
+            digest.field(name, path.as_os_str().as_encoded_bytes())
+        })
+    }
+
+    fn stamp(self, system: &dyn System, path: &Path) -> Self {
+        let Some(FileStamp { number, length, modified, changed }) = system.stamp(path).ok().flatten() else {
+            return self.field("absent", b"");
+        };
+        let modified = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
+        let numbers = [
+            u128::from(number.0),
+            u128::from(number.1),
+            u128::from(length),
+            modified.as_nanos(),
+            u128::from(changed.0.cast_unsigned()),
+            u128::from(changed.1.cast_unsigned()),
+        ];
+        self.field("stamp", numbers.map(u128::to_le_bytes).as_flattened())
+    }
+
+    /// The digest in base64url.
+    pub(crate) fn finish(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.finish())
+    }
 }
 
-/// Whether there is a file, which [`marks`] then tell from others.
+/// Whether a path exists, so that [`Digest::files`] tells its states apart.
 #[must_use]
 pub(crate) fn is_there(system: &dyn System, path: &Path) -> bool {
-    system.mark(path).is_ok_and(|mark| mark.is_some())
+    system.stamp(path).is_ok_and(|stamp| stamp.is_some())
 }
 
-/// The programs that a lookup would run, by their places. That stands for PATH, which changes with every virtual
-/// environment.
-#[must_use]
-pub(crate) fn programs(system: &dyn System, names: &[&str]) -> String {
-    let programs: Vec<_> = names.iter().map(|name| system.find_program(name)).collect();
-    format!("{programs:?}")
-}
-
-/// A few letters that stand for a text and tell nothing of it.
+/// Truncated SHA-256, base64url.
 #[must_use]
 pub(crate) fn fingerprint(text: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&ring::digest::digest(&SHA256, text).as_ref()[..18])
-}
-
-/// A digest of every variable whose name begins with one of `prefixes`, and of `more`. A change of any of them
-/// is another identity, and another identity must not get the first one's token. The values, secrets among
-/// them, do not come out of it.
-#[must_use]
-pub(crate) fn digest(system: &dyn System, prefixes: &[&str], more: &[&[u8]]) -> String {
-    let mut context = Context::new(&SHA256);
-    for (name, value) in system.variables() {
-        let name = name.as_encoded_bytes();
-        if prefixes.iter().any(|prefix| name.starts_with(prefix.as_bytes())) {
-            for part in [name, b"=", value.as_encoded_bytes(), b"\0"] {
-                context.update(part);
-            }
-        }
-    }
-    for part in more {
-        // With its length in front, no two lists read the same.
-        context.update(&part.len().to_le_bytes());
-        context.update(part);
-    }
-    URL_SAFE_NO_PAD.encode(context.finish())
 }
 
 #[cfg(test)]
@@ -77,15 +110,37 @@ mod tests {
     use crate::system::fake::FakeSystem;
 
     #[test]
-    fn another_value_of_a_variable_that_matters_is_another_identity() {
-        let of = |name: &str, value: &str| digest(&FakeSystem::default().variable(name, value), &["A_"], &[]);
-        assert_ne!(of("A_TOKEN", "1"), of("A_TOKEN", "2"));
-        assert_eq!(of("B_TOKEN", "1"), of("B_TOKEN", "2"));
+    fn fields_do_not_run_into_each_other() {
+        let digest = |fields: &[(&str, &str)]| {
+            fields.iter().fold(Digest::new(), |digest, (name, value)| digest.field(name, value.as_bytes())).finish()
+        };
+        let all = [
+            digest(&[]),
+            digest(&[("a", "")]),
+            digest(&[("", "a")]),
+            digest(&[("ab", "c")]),
+            digest(&[("a", "bc")]),
+            digest(&[("a", "b"), ("c", "")]),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(all[index + 1..].iter().all(|other| one != other), "{index}");
+        }
     }
 
     #[test]
-    fn where_one_part_ends_and_the_next_begins_matters() {
-        let of = |more: &[&[u8]]| digest(&FakeSystem::default(), &[], more);
-        assert_ne!(of(&[b"ab", b"c"]), of(&[b"a", b"bc"]));
+    fn only_the_named_variables_count() {
+        let of = |system: &FakeSystem| Digest::new().variables(system, ["A_LOGIN"]).finish();
+        let plain = FakeSystem::default();
+        let set = FakeSystem::default().variable("A_LOGIN", "x");
+        let other = FakeSystem::default().variable("A_LOGIN_TOO", "x");
+        assert_ne!(of(&plain), of(&set));
+        assert_eq!(of(&plain), of(&other));
+        assert_ne!(of(&plain), of(&FakeSystem::default().variable("A_LOGIN", "")));
+    }
+
+    #[test]
+    fn the_path_of_a_file_counts_even_if_it_is_absent() {
+        let of = |path: &str| Digest::new().files(&FakeSystem::default(), [PathBuf::from(path)]).finish();
+        assert_ne!(of("/home/ada/login"), of("/home/eve/login"));
     }
 }

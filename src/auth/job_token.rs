@@ -8,7 +8,15 @@ use crate::{
     error::{Error, Kind, Result},
     secret::Secret,
     system::{System, http::Request, retry},
+    variable::Variable,
 };
+
+/// The variables of GitHub Actions.
+pub(crate) static VARIABLES: &[Variable] = &[
+    Variable::login(GITHUB_TOKEN_VARIABLE, "bearer for the job's identity token (set by GitHub Actions)"),
+    Variable::login(GITHUB_URL_VARIABLE, "address of the job's identity token (set by GitHub Actions)"),
+    Variable::setting("GITHUB_ACTIONS", "marks a job (set by GitHub Actions)"),
+];
 
 /// Where a job on GitHub Actions asks for its token; it has a query already.
 /// <https://docs.github.com/actions/reference/security/oidc>
@@ -56,8 +64,8 @@ pub(crate) fn ask(system: &dyn System, request: &Request, issuer: &str, field: &
         let (host, status) = (&response.host, response.status);
         let refusal =
             |kind| Error::new(kind, format!("{issuer} gave this job no identity token ({host}: HTTP {status})"));
-        return Err(match response.way_out() {
-            Some(way_out) => refusal(Kind::Protocol).with_hint(way_out),
+        return Err(match response.transport_hint() {
+            Some(transport_hint) => refusal(Kind::Protocol).with_hint(transport_hint),
             None => refusal(Kind::Rejected).with_hint(hint),
         });
     }

@@ -97,8 +97,8 @@ fn refusal(response: &Response, secrets: &[&str]) -> Error {
         .unwrap_or_default();
     let kind = if (400..500).contains(&response.status) { Kind::Rejected } else { Kind::Protocol };
     let error = Error::new(kind, format!("{} answered with HTTP {}{said}", response.host, response.status));
-    match response.way_out() {
-        Some(way_out) => error.with_hint(way_out),
+    match response.transport_hint() {
+        Some(transport_hint) => error.with_hint(transport_hint),
         None => error,
     }
 }
@@ -108,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::{fake::FakeSystem, http::Method};
+    use crate::system::{Clock, Http, fake::FakeSystem, http::Method};
 
     const ENDPOINT: &str = "https://login.example/t/token";
 

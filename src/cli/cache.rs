@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{DONE, World, in_ascii, print, shown};
-use crate::{error::Result, keyring::session_cache::token, registry::Backend};
+use crate::{error::Result, keyring::session_cache::token};
 
 /// What to do with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) enum Action {
 pub(super) fn run(world: &World<'_>, action: Action) -> Result<u8> {
     let system = world.system;
     if let Err(reason) = system.sharing() {
-        world.console.tell(&format!("ringbearer: no token is kept in this session: {reason}\n"));
+        world.console.eprint(&format!("ringbearer: no token is kept in this session: {reason}\n"));
     }
     match action {
         Action::Clear => {
@@ -41,14 +41,14 @@ pub(super) fn run(world: &World<'_>, action: Action) -> Result<u8> {
 fn list(world: &World<'_>, is_json: bool) -> Result<u8> {
     let system = world.system;
     let (now, all, room) = (system.now(), token::all(system)?, token::room(system));
-    let title = |name: &str| world.memory.keyring.named(name).map_or("", Backend::title);
+    let title = |name: &str| world.memory.keyring.registry(name).map_or("", |candidate| candidate.registry.title);
     if is_json {
         let time = |time| jiff::Timestamp::try_from(time).ok().map(|time| time.to_string());
         let tokens: Vec<_> = all
             .iter()
             .map(|token| {
                 json!({
-                    "backend": title(&token.backend), "for": token.realm, "owner": token.credential.owner,
+                    "backend": title(&token.registry), "for": token.realm, "owner": token.credential.owner,
                     "made": time(token.created), "kept_until": time(token.until),
                 })
             })
@@ -58,12 +58,12 @@ fn list(world: &World<'_>, is_json: bool) -> Result<u8> {
     }
     if system.sharing().is_ok() {
         if all.is_empty() {
-            world.console.tell("ringbearer: no token is kept in this session\n");
+            world.console.eprint("ringbearer: no token is kept in this session\n");
         }
         if let Err(reason) = room {
             world
                 .console
-                .tell(&format!("ringbearer: new tokens are not kept: {reason}; `ringbearer cache clear` helps\n"));
+                .eprint(&format!("ringbearer: new tokens are not kept: {reason}; `ringbearer cache clear` helps\n"));
         }
     }
     if all.is_empty() {
@@ -76,7 +76,7 @@ fn list(world: &World<'_>, is_json: bool) -> Result<u8> {
             let age = now.duration_since(token.created).unwrap_or_default();
             let left = token.until.duration_since(now).unwrap_or_default();
             let times = format!("got {} ago, kept for {}", in_words(age), in_words(left));
-            [title(&token.backend).to_owned(), shown(&token.realm), owner, times]
+            [title(&token.registry).to_owned(), shown(&token.realm), owner, times]
         })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();

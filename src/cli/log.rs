@@ -44,6 +44,6 @@ impl Log {
         } else {
             format!("{LOG_ROOT}: {message}\n")
         };
-        console.tell(&text);
+        console.eprint(&text);
     }
 }

@@ -40,7 +40,7 @@ use crate::{
     store::Entry,
     system::{
         console::Console,
-        os::{Environment, LOOKUP_LIMIT, succeed},
+        os::{self, Environment, LOOKUP_LIMIT},
         process::Exec,
     },
 };
@@ -92,7 +92,7 @@ pub(crate) enum Ending {
     /// With an exit code.
     Code(u8),
     /// By letting another program take the place of this one.
-    Succeed(Exec),
+    Exec(Exec),
 }
 
 impl From<u8> for Ending {
@@ -105,9 +105,9 @@ impl From<u8> for Ending {
 pub(crate) fn end(console: &dyn Console, environment: &Environment, outcome: Result<Ending>) -> u8 {
     match outcome {
         Ok(Ending::Code(code)) => code,
-        Ok(Ending::Succeed(successor)) => succeed(environment, &successor).unwrap_or_else(|error| {
+        Ok(Ending::Exec(exec)) => os::exec(environment, &exec).unwrap_or_else(|error| {
             report(console, &error);
-            successor.code_of_failure
+            exec.failure_code
         }),
         Err(error) => report(console, &error),
     }
@@ -140,7 +140,7 @@ pub(crate) fn report(console: &dyn Console, error: &Error) -> u8 {
     if error.kind() == Kind::Cancelled {
         return INTERRUPTED;
     }
-    console.tell(&format!("ringbearer: {error}\n"));
+    console.eprint(&format!("ringbearer: {error}\n"));
     match error.kind() {
         Kind::Usage => USAGE,
         Kind::Locked => LOCKED,

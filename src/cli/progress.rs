@@ -21,7 +21,7 @@ pub(super) struct Bar<'all> {
 
 impl<'all> Bar<'all> {
     pub(super) fn new(system: &'all dyn System, console: &'all dyn Console, what: &'static str) -> Self {
-        let next = console.is_watched().then(|| system.now() + PATIENCE);
+        let next = console.stderr_is_terminal().then(|| system.now() + PATIENCE);
         Self { system, console, what, next, is_shown: false }
     }
 
@@ -35,14 +35,14 @@ impl<'all> Bar<'all> {
         self.is_shown = true;
         let full = (WIDTH * done).checked_div(all).unwrap_or(WIDTH).min(WIDTH);
         let bar = format!("{}{}", "#".repeat(full), ".".repeat(WIDTH - full));
-        self.console.tell(&format!("\r{} [{bar}] {done} of {all}", self.what));
+        self.console.eprint(&format!("\r{} [{bar}] {done} of {all}", self.what));
     }
 }
 
 impl Drop for Bar<'_> {
     fn drop(&mut self) {
         if self.is_shown {
-            self.console.tell("\r\u{1b}[K");
+            self.console.eprint("\r\u{1b}[K");
         }
     }
 }

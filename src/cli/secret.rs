@@ -13,12 +13,10 @@ use super::{
     print,
 };
 use crate::{
-    auth::cache_mode::Caching,
     error::{Error, Kind, Result},
-    keyring::{Keyring, session_cache},
-    registry::Backend,
+    keyring::Keyring,
     secret::SecretText,
-    service::{LONGEST_SERVICE, Service},
+    service::{MAX_SERVICE, Service},
     store::{is_in_use, longest_json_string, write_json_string},
     system::{System, agent::SOCKET_VARIABLE},
 };
@@ -34,7 +32,7 @@ pub(super) struct Answer {
 
 /// A command of `ringbearer`: it asks ringbearer's own backends and no others.
 pub(super) fn run(world: &World<'_>, line: &Line) -> Result<u8> {
-    match line.backend.as_ref().map(|_| Choice::read(world.system, &world.memory.keyring, line)) {
+    match line.backend.as_ref().map(|_| Choice::read(world.system, line)) {
         Some(Choice::Foreign { class, .. }) => {
             return Err(Error::new(Kind::Usage, format!("{class} is no backend of ringbearer's"))
                 .with_hint("`keyring -b BACKEND` asks others"));
@@ -69,43 +67,37 @@ pub(super) fn by_choice(world: &World<'_>, line: &Line, choice: &Choice) -> Resu
     }
 }
 
-/// The index backend that a question is for.
-pub(super) fn claimant<'all>(world: &World<'all>, line: &Line) -> Option<(&'all dyn Backend, Service)> {
-    let service = line.service_text().filter(|service| service.len() <= LONGEST_SERVICE)?;
+/// The service of a question that a registry claims.
+pub(super) fn index(world: &World<'_>, line: &Line) -> Option<Service> {
+    let service = line.service_text().filter(|service| service.len() <= MAX_SERVICE)?;
     let username = line.username.as_ref().map(|name| name.to_string_lossy());
     if !line.with_username && username.is_some_and(|name| name.starts_with("pypi_token:")) {
         // flit looks for a token of PyPI's under this name, and would send whatever it got as the user `__token__`.
         return None;
     }
     let service = Service::parse(service);
-    world.memory.keyring.claimant(&service).map(|backend| (backend, service))
+    world.memory.keyring.serves(&service).then_some(service)
 }
 
 /// The answer of the index backends, or of one of them. A failure is told, and no answer, unless RINGBEARER_STRICT
 /// asks for more.
 pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> Result<Option<Answer>> {
-    let Some((backend, service)) = claimant(world, line) else { return Ok(None) };
-    if only.is_some_and(|class| class != backend.class()) {
-        return Ok(None);
-    }
+    let Some(service) = index(world, line) else { return Ok(None) };
     let username = line.username.as_ref().and_then(|name| name.to_str());
-    match session_cache::get(world.system, backend, &service, username, Caching::Session) {
-        Ok(found) => Ok(found.map(|found| Answer {
-            username: found.username,
-            password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),
-        })),
-        Err(error) if error.ends_the_lookup() || Keyring::is_strict(|name| world.system.variable(name)) => Err(error),
-        Err(error) => {
-            // Whoever gave up needs no reason.
-            if let Err(over) = world.system.check()
-                && over.kind() == Kind::Cancelled
-            {
-                return Err(over);
-            }
-            world.console.tell(&format!("ringbearer: {error}\n"));
-            Ok(None)
+    let is_strict = Keyring::is_strict(|name| world.system.variable(name));
+    let found = world.memory.keyring.get(world.system, &service, username, only, |error| {
+        if is_strict {
+            return Err(error);
         }
-    }
+        // A cancelled command says nothing more.
+        world.system.check().or_else(|over| if over.kind() == Kind::Cancelled { Err(over) } else { Ok(()) })?;
+        world.console.eprint(&format!("ringbearer: {error}\n"));
+        Ok(())
+    })?;
+    Ok(found.map(|(_, found)| Answer {
+        username: found.username,
+        password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),
+    }))
 }
 
 /// The operation in the store, which is made by the first `set`.
@@ -141,7 +133,7 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
         // keyring knows one exit code for whatever fails.
         Err(error) if error.ends_the_lookup() => Err(error),
         Err(error) => {
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             Ok(FAILED)
         }
     }
@@ -149,7 +141,7 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
 
 /// The password for `set`: what comes through a pipe, without one line end, else what is typed.
 fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretText> {
-    let (text, whence) = if let Some(mut text) = world.console.piped(LONGEST_PASSWORD)? {
+    let (text, whence) = if let Some(mut text) = world.console.read_piped(LONGEST_PASSWORD)? {
         if text.ends_with(b"\n") {
             text.pop();
             // Python's standard input has one character for a line end, where the system has two.
@@ -164,7 +156,7 @@ fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretTe
         (text, "on standard input")
     } else {
         let prompt = format!("Password for '{}' in '{}': ", super::shown(username), super::shown(service));
-        (world.console.ask(&prompt, &|| world.system.check())?, "that was typed")
+        (world.console.prompt_hidden(&prompt, &|| world.system.check())?, "that was typed")
     };
     if std::str::from_utf8(&text).is_err() {
         return Err(Error::new(Kind::Usage, format!("the password {whence} is not UTF-8")));
@@ -202,8 +194,8 @@ pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u
 /// No answer: exit code 1 and nothing on standard output. A person learns where to go on.
 fn miss(world: &World<'_>, line: &Line) -> u8 {
     debug!("no answer");
-    if world.console.is_watched() && claimant(world, line).is_some() {
-        world.console.tell("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
+    if world.console.stderr_is_terminal() && index(world, line).is_some() {
+        world.console.eprint("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
     }
     FAILED
 }

@@ -12,12 +12,11 @@ use super::{
     tools::{pip::Pip, served, uv::Uv},
 };
 use crate::{
-    auth::cache_mode::Caching,
     error::{Error, Kind, Result},
-    keyring::session_cache,
-    registry::{Backend, Credential},
+    keyring::Candidate,
+    registry::{Credential, ExecVariables},
     service::Service,
-    system::{describe, process::Exec},
+    system::{io_message, process::Exec},
 };
 
 /// There is no such command, and it cannot be run: as shells have it (POSIX, section 2.8.2).
@@ -41,7 +40,7 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         if system.details(&target).is_ok_and(|details| !details.is_file) {
             return Err(std::io::Error::other("it is no regular file"));
         }
-        let expected = system.mark(&target)?;
+        let expected = system.stamp(&target)?;
         system.replace(&target, &|file| file.write_all(credential.password.expose().as_bytes()), expected.as_ref())
     };
     // Of several that write at once the last one stays.
@@ -49,7 +48,7 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         match write() {
             Ok(true) => return Ok(DONE),
             Ok(false) => system.check()?,
-            Err(error) => return Err(unwritable(&describe(&error))),
+            Err(error) => return Err(unwritable(&io_message(&error))),
         }
     }
 }
@@ -71,33 +70,38 @@ pub(super) fn exec(
     let program = match find(world, name) {
         Ok(program) => program,
         Err((code, why)) => {
-            world.console.tell(&format!("ringbearer: {}: {why}\n", shown(&name.to_string_lossy())));
+            world.console.eprint(&format!("ringbearer: {}: {why}\n", shown(&name.to_string_lossy())));
             return Ok(Ending::Code(code));
         }
     };
     let service = url.map_or_else(|| only_one(world), |url| Ok(Service::parse(url)))?;
-    let (backend, credential) = credential(world, &service)?;
+    let (candidate, credential) = credential(world, &service)?;
     let variables = match variable {
         Some(name) => vec![(name, credential.password.clone())],
-        None => backend.handed_on(&credential),
+        None => ExecVariables::of(candidate.registry, &credential),
     };
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Ok(Ending::Succeed(Exec { program, arguments: arguments.to_vec(), variables, code_of_failure: CANNOT_RUN }))
+    Ok(Ending::Exec(Exec { program, arguments: arguments.to_vec(), variables, failure_code: CANNOT_RUN }))
 }
 
-/// The credential for a URL: without one it is an error, whatever the reason.
-fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all dyn Backend, Credential)> {
+/// The credential for a URL. Without one it is an error: that of the first registry that failed, if one did.
+fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Candidate, Credential)> {
     let host = service.host().unwrap_or("this");
-    let Some(backend) = world.memory.keyring.claimant(service) else {
+    if !world.memory.keyring.serves(service) {
         return Err(Error::new(Kind::Configuration, format!("{host} is no index that ringbearer serves over https"))
             .with_hint("`ringbearer doctor URL` tells more"));
-    };
-    let found = session_cache::get(world.system, backend, service, None, Caching::Session)?;
-    let found = found.ok_or_else(|| {
-        Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is set up for it"))
-            .with_hint("`ringbearer doctor URL` shows what was looked for")
+    }
+    let mut failure = None;
+    let found = world.memory.keyring.get(world.system, service, None, None, |error| {
+        failure.get_or_insert(error);
+        Ok(())
     })?;
-    Ok((backend, found))
+    found.ok_or_else(|| {
+        failure.unwrap_or_else(|| {
+            Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is set up for it"))
+                .with_hint("`ringbearer doctor URL` shows what was looked for")
+        })
+    })
 }
 
 /// The one index that pip or uv is set up with, for this user: what the project in the working directory says does not

@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Kind, Result, causes},
     system::{
         CancellationToken,
-        os::{Environment, Network, OsSystem, lookup_limit, paced},
+        os::{Environment, Network, OsSystem, lookup_limit, throttled},
     },
 };
 
@@ -190,7 +190,7 @@ pub(crate) fn run_on_this_thread<Outcome>(
     // A signal handler may start a lookup while one of the same thread waits.
     let outer = LOG.replace(Some((level, Box::new(move |line| sink.borrow_mut().push(line)))));
     let limit = lookup_limit(&environment, default);
-    let cancellation = CancellationToken::by_asking(paced(is_cancelled));
+    let cancellation = CancellationToken::from_callback(throttled(is_cancelled));
     let outcome = run(work, &OsSystem::new(environment, network, cancellation, limit));
     LOG.set(outer);
     wipe_stack();
@@ -309,7 +309,7 @@ impl Log for LogToLookup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::System;
+    use crate::system::Clock;
 
     const LONG: Duration = Duration::from_secs(20);
 
@@ -335,8 +335,7 @@ mod tests {
             log::warn!(target: "ureq::something", "not ours");
             Ok(7)
         });
-        let line =
-            Line { level: Level::Info, target: module_path!().into(), message: "ours".into(), step: None };
+        let line = Line { level: Level::Info, target: module_path!().into(), message: "ours".into(), step: None };
         assert_eq!(next(&mut lookup), Some(Event::Log(line)));
         assert_eq!(next(&mut lookup), Some(Event::Done(Ok(7))));
     }

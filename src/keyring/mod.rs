@@ -1,4 +1,4 @@
-//! The list of backends, and what becomes of their failures.
+//! Which registry answers a question, and what becomes of failures.
 
 pub(crate) mod lookup;
 pub(crate) mod memory;
@@ -11,58 +11,95 @@ use std::{
 };
 
 use crate::{
+    auth::cache_mode::Caching,
     error::{Error, Kind, Result},
-    registry::{Backend, azure::AzureArtifacts, chainguard::ChainguardLibraries, menda::MendaCodeArtifact},
+    registry::{ALL, Credential, CredentialSource, Registry},
     service::Service,
+    system::System,
 };
 
-/// Set for a keyring that takes over from the native one after that asked the index backends about a service (the
-/// [`fingerprint`](crate::auth::cache_key::fingerprint) of it): they have no other answer.
+/// Names the service (by its [`fingerprint`](crate::auth::cache_key::fingerprint)) that the native `keyring` asked the
+/// registries about before it ran the next keyring: they have no other answer.
 pub(crate) const ASKED_VARIABLE: &str = "RINGBEARER_INDEXES_ASKED";
 
-/// Raise the error of a failed read instead of answering `None`, if it is set and not 0.
+/// Raise the error of a failed read instead of answering `None`, if set and not 0.
 const STRICT_VARIABLE: &str = "RINGBEARER_STRICT";
 
-/// Every backend of this program, with what they remember.
+/// A registry that may answer, with its source of credentials.
+pub(crate) struct Candidate {
+    /// What is known of the registry.
+    pub(crate) registry: &'static Registry,
+    /// Where its credentials come from.
+    pub(crate) source: Box<dyn CredentialSource>,
+}
+
+/// Every registry, with what its source remembers.
 pub(crate) struct Keyring {
-    backends: Vec<Box<dyn Backend>>,
+    candidates: Vec<Candidate>,
     /// The failures that were reported.
     warned: Mutex<HashSet<String>>,
 }
 
 impl Default for Keyring {
     fn default() -> Self {
-        let backends: Vec<Box<dyn Backend>> = vec![
-            Box::new(AzureArtifacts::default()),
-            Box::new(MendaCodeArtifact::default()),
-            Box::new(ChainguardLibraries::default()),
-        ];
-        Self { backends, warned: Mutex::default() }
+        Self::of(ALL)
     }
 }
 
 impl Keyring {
-    /// Whether failed reads are errors, and not just told.
+    /// A keyring of these registries, asked by descending priority.
+    pub(crate) fn of(registries: &[&'static Registry]) -> Self {
+        let mut candidates: Vec<_> =
+            registries.iter().map(|&registry| Candidate { registry, source: (registry.source)() }).collect();
+        candidates.sort_by(|one, other| other.registry.priority.total_cmp(&one.registry.priority));
+        Self { candidates, warned: Mutex::default() }
+    }
+
+    /// Whether failed reads are raised rather than reported.
     #[must_use]
     pub(crate) fn is_strict(variable: impl Fn(&str) -> Option<String>) -> bool {
         variable(STRICT_VARIABLE).is_some_and(|value| !matches!(value.trim(), "" | "0"))
     }
 
-    /// The backend that claims a service. Pure.
-    #[must_use]
-    pub(crate) fn claimant(&self, service: &Service) -> Option<&dyn Backend> {
-        self.backends().find(|backend| backend.claims(service))
+    /// The registries that claim a service, by descending priority. Pure.
+    pub(crate) fn candidates(&self, service: &Service) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().filter(|candidate| candidate.source.claims(service))
     }
 
-    /// Every backend, in the order of their priorities.
-    pub(crate) fn backends(&self) -> impl Iterator<Item = &dyn Backend> {
-        self.backends.iter().map(AsRef::as_ref)
+    /// Whether any registry claims a service. Pure.
+    #[must_use]
+    pub(crate) fn serves(&self, service: &Service) -> bool {
+        self.candidates(service).next().is_some()
     }
 
-    /// Whether the backend of this name claims the service. Pure.
-    #[must_use]
-    pub(crate) fn claims(&self, name: &str, service: &Service) -> bool {
-        self.named(name).is_ok_and(|backend| backend.claims(service))
+    /// The registry of an id.
+    pub(crate) fn registry(&self, id: &str) -> Result<&Candidate> {
+        self.candidates
+            .iter()
+            .find(|candidate| candidate.registry.id == id)
+            .ok_or_else(|| Error::new(Kind::Internal, format!("there is no registry named {id}")))
+    }
+
+    /// Asks the registries that claim a service, or the one of a class alone, until one answers. No answer moves on to the
+    /// next, and so does a failure that `report` takes; the error of `report` ends the search.
+    pub(crate) fn get(
+        &self,
+        system: &dyn System,
+        service: &Service,
+        username: Option<&str>,
+        class: Option<&str>,
+        mut report: impl FnMut(Error) -> Result<()>,
+    ) -> Result<Option<(&Candidate, Credential)>> {
+        let is_meant = |candidate: &&Candidate| class.is_none_or(|class| class == candidate.registry.python_class);
+        for candidate in self.candidates(service).filter(is_meant) {
+            match session_cache::get(system, candidate, service, username, Caching::Session) {
+                Ok(Some(credential)) => return Ok(Some((candidate, credential))),
+                Ok(None) => {}
+                Err(error) if error.ends_the_lookup() => return Err(error),
+                Err(error) => report(error)?,
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a failure occurs for the first time in this process, and so deserves a WARNING.
@@ -70,11 +107,79 @@ impl Keyring {
     pub(crate) fn first_occurrence(&self, error: &Error) -> bool {
         self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(error.to_string())
     }
+}
 
-    /// The backend of this name.
-    pub(crate) fn named(&self, name: &str) -> Result<&dyn Backend> {
-        self.backends()
-            .find(|backend| backend.name() == name)
-            .ok_or_else(|| Error::new(Kind::Internal, format!("there is no backend named {name}")))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{auth::cache_key::CacheKey, registry::Keep, secret::Secret, system::fake::FakeSystem};
+
+    /// Claims one host, and answers as its function says.
+    struct Scripted(fn() -> Result<Option<Credential>>);
+
+    impl CredentialSource for Scripted {
+        fn claims(&self, service: &Service) -> bool {
+            service.host() == Some("shared.example")
+        }
+
+        fn get(&self, _: &dyn System, _: &Service, _: Option<&str>) -> Result<Option<Credential>> {
+            (self.0)()
+        }
+
+        fn cache_key(&self, _: &dyn System, _: &Service) -> Option<CacheKey> {
+            None
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for an answer")]
+    fn password(text: &str) -> Option<Credential> {
+        let password = Secret::new(text.to_owned());
+        Some(Credential { username: "user".to_owned(), password, expires: None, owner: None, keep: Keep::Nobody })
+    }
+
+    static LOW: Registry = Registry::stub("low", 1.0, || Box::new(Scripted(|| Ok(password("low")))));
+    static SILENT: Registry = Registry::stub("silent", 3.0, || Box::new(Scripted(|| Ok(None))));
+    static BROKEN: Registry =
+        Registry::stub("broken", 2.0, || Box::new(Scripted(|| Err(Error::new(Kind::Rejected, "it broke")))));
+    static CANCELLED: Registry =
+        Registry::stub("cancelled", 2.5, || Box::new(Scripted(|| Err(Error::new(Kind::Cancelled, "cancelled")))));
+
+    fn ask(keyring: &Keyring, class: Option<&str>) -> (Result<Option<&'static str>>, Vec<String>) {
+        let (system, service) = (FakeSystem::default(), Service::parse("https://shared.example/simple/"));
+        let mut reported = Vec::new();
+        let found = keyring.get(&system, &service, None, class, |error| {
+            reported.push(error.to_string());
+            Ok(())
+        });
+        (found.map(|found| found.map(|(candidate, _)| candidate.registry.id)), reported)
+    }
+
+    #[test]
+    fn candidates_come_by_priority_however_they_are_listed() {
+        let keyring = Keyring::of(&[&LOW, &BROKEN, &SILENT]);
+        let order = |url: &str| {
+            keyring.candidates(&Service::parse(url)).map(|candidate| candidate.registry.id).collect::<Vec<_>>()
+        };
+        assert_eq!(order("https://shared.example/"), ["silent", "broken", "low"]);
+        assert!(order("https://other.example/").is_empty());
+    }
+
+    #[test]
+    fn no_answer_and_a_reported_failure_move_on_to_the_next() {
+        let (found, reported) = ask(&Keyring::of(&[&LOW, &BROKEN, &SILENT]), None);
+        assert_eq!((found.unwrap(), reported), (Some("low"), vec!["it broke".to_owned()]));
+    }
+
+    #[test]
+    fn a_class_that_is_chosen_is_asked_alone() {
+        let keyring = Keyring::of(&[&LOW, &BROKEN, &SILENT]);
+        assert_eq!(ask(&keyring, Some("silent")).0.unwrap(), None);
+        assert_eq!(ask(&keyring, Some("low")).0.unwrap(), Some("low"));
+    }
+
+    #[test]
+    fn cancellation_asks_nobody_else() {
+        let (found, reported) = ask(&Keyring::of(&[&LOW, &CANCELLED]), None);
+        assert_eq!((found.unwrap_err().kind(), reported.len()), (Kind::Cancelled, 0));
     }
 }

@@ -1,11 +1,11 @@
 //! One sign-in at a time per organisation or audience, across processes: the others wait for the lock and use its token.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use crate::{
     auth::cache_key::fingerprint,
     error::Result,
-    system::{System, files::Lock},
+    system::{System, files::Lock, places},
 };
 
 /// How long to wait for the lock: the sign-in of its holder may need a person's approval.
@@ -14,11 +14,11 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the lock is tried.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Locks the sign-in of a backend to a realm. `None` if there is no directory for the lock file, or it stays locked for
+/// Locks the sign-in to a realm of a registry. `None` if there is no directory for the lock file, or it stays locked for
 /// [`LOCK_TIMEOUT`] or half of the remaining time: then the caller signs in without it.
-pub(crate) fn lock(system: &dyn System, backend: &str, realm: &str) -> Result<Option<Lock>> {
-    let Some(directory) = directory(system) else { return Ok(None) };
-    let path = directory.join(format!("{}.lock", fingerprint(format!("{backend} {realm}").as_bytes())));
+pub(crate) fn lock(system: &dyn System, registry: &str, realm: &str) -> Result<Option<Lock>> {
+    let Some(directory) = places::runtime(system).map(|parent| parent.join("ringbearer")) else { return Ok(None) };
+    let path = directory.join(format!("{}.lock", fingerprint(format!("{registry} {realm}").as_bytes())));
     let remaining = system.remaining();
     let end = remaining.saturating_sub(LOCK_TIMEOUT.min(remaining / 2));
     let mut is_created = false;
@@ -28,20 +28,11 @@ pub(crate) fn lock(system: &dyn System, backend: &str, realm: &str) -> Result<Op
             Ok(None) if system.remaining() > end => system.pause(POLL_INTERVAL)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_created => {
                 is_created = true;
-                if system.make_directory(&directory, true).is_err() {
+                if system.create_directory(&directory, true).is_err() {
                     return Ok(None);
                 }
             }
             Ok(None) | Err(_) => return Ok(None),
         }
     }
-}
-
-/// The directory of the lock files: private to the user and, if possible, to the session.
-fn directory(system: &dyn System) -> Option<PathBuf> {
-    // `sudo` and `su` may leave another user's directory in the variable, who could not lock a file that root made there.
-    let is_own = |path: &PathBuf| path.is_absolute() && !system.details(path).is_ok_and(|found| found.is_of_others);
-    let named = |name: &str| system.setting(name).map(PathBuf::from).filter(is_own);
-    let parent = named("XDG_RUNTIME_DIR").or_else(|| named("XDG_CACHE_HOME"));
-    parent.or_else(|| Some(system.home().filter(is_own)?.join(".cache"))).map(|parent| parent.join("ringbearer"))
 }

@@ -1,12 +1,167 @@
-//! What every backend can do.
+//! The registries: one folder each, and the list from which everything else derives what it knows of them.
 
 pub(crate) mod azure;
 pub(crate) mod chainguard;
 pub(crate) mod menda;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, time::SystemTime};
 
-use crate::{auth::cache_key::Identity, error::Result, secret::Secret, service::Service, system::System};
+use url::Url;
+
+use crate::{
+    auth::cache_key::CacheKey,
+    error::Result,
+    secret::Secret,
+    service::Service,
+    system::System,
+    variable::{Role, Variable},
+};
+
+/// Every registry, by descending priority.
+pub(crate) static ALL: &[&Registry] = &[&azure::REGISTRY, &menda::REGISTRY, &chainguard::REGISTRY];
+
+/// The functions of the registries' fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz {
+    use crate::{auth::jwt::Claims, service::Service};
+
+    pub use super::{
+        azure::fuzz::{azure_cli, discovery, machine, session, sign_in},
+        chainguard::fuzz::{exchange as chainguard_exchange, printed as chainctl},
+        menda::fuzz::{api as menda_api, files as menda_files},
+    };
+
+    /// What holds for every service that a registry claims.
+    pub(crate) fn check_service(service: &Service, text: &str) {
+        super::azure::fuzz::check_service(service, text);
+        super::menda::fuzz::check_service(service, text);
+    }
+
+    /// What holds for the claims of every token.
+    pub(crate) fn check_claims(claims: &Claims) {
+        super::azure::fuzz::check_claims(claims);
+    }
+}
+
+/// What the rest of the program knows of a registry. Names are unique; none of it changes at run time.
+pub(crate) struct Registry {
+    /// Its name in cache keys and between Python and Rust.
+    pub(crate) id: &'static str,
+    /// The name that its vendor gives it.
+    pub(crate) title: &'static str,
+    /// The class in `ringbearer.backends`.
+    pub(crate) python_class: &'static str,
+    /// The priority of that class among keyring's backends, below 10, where keyring's own chainer sits.
+    pub(crate) priority: f64,
+    /// The user name that people write into index URLs.
+    pub(crate) username: &'static str,
+    /// An index URL.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the documentation"))]
+    pub(crate) example: &'static str,
+    /// The domains at or below which all hosts lie that it claims.
+    #[cfg_attr(not(any(test, feature = "fuzzing")), expect(dead_code, reason = "for tests and the documentation"))]
+    pub(crate) domains: &'static [&'static str],
+    /// Every environment variable that its sources read.
+    pub(crate) variables: &'static [&'static [Variable]],
+    /// The variables that `ringbearer exec` sets. The first entry that fits the credential counts.
+    pub(crate) exec_variables: &'static [ExecVariables],
+    /// The variables with which a GitHub Actions job signs in, each with the expression of its value.
+    pub(crate) job_settings: &'static [(&'static str, &'static str)],
+    /// What to do if nothing is configured for a URL that it claims.
+    pub(crate) advice_if_unset: &'static str,
+    /// How `ringbearer doctor` presents a credential to the registry.
+    pub(crate) probe: Probe,
+    /// Makes its source of credentials.
+    pub(crate) source: fn() -> Box<dyn CredentialSource>,
+}
+
+impl Registry {
+    /// Every environment variable that its sources read.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &'static Variable> {
+        self.variables.iter().copied().flatten()
+    }
+
+    /// A registry for tests.
+    #[cfg(test)]
+    pub(crate) const fn stub(id: &'static str, priority: f64, source: fn() -> Box<dyn CredentialSource>) -> Self {
+        Self {
+            id,
+            title: id,
+            python_class: id,
+            priority,
+            username: "user",
+            example: "",
+            domains: &[],
+            variables: &[],
+            exec_variables: &[],
+            job_settings: &[],
+            advice_if_unset: "",
+            probe: Probe { headers: &[], is_sign_in: |_| false, advice: &[] },
+            source,
+        }
+    }
+
+    /// The names of those that decide which account answers: for the cache key.
+    pub(crate) fn login_variables(&self) -> impl Iterator<Item = &'static str> {
+        self.variables().filter(|variable| variable.role == Role::Login).map(|variable| variable.name)
+    }
+}
+
+/// The variables that carry a credential to a child process.
+pub(crate) struct ExecVariables {
+    /// The credentials that they are for, by user name; `None` for any.
+    pub(crate) if_username: Option<&'static str>,
+    /// The variable of the user name, if there is one.
+    pub(crate) username: Option<&'static str>,
+    /// The variable of the password.
+    pub(crate) password: &'static str,
+}
+
+impl ExecVariables {
+    /// The variables for a credential, with their values.
+    pub(crate) fn of(registry: &Registry, credential: &Credential) -> Vec<(&'static str, Secret)> {
+        let fits = |variables: &&Self| variables.if_username.is_none_or(|name| name == credential.username);
+        let Some(variables) = registry.exec_variables.iter().find(fits) else { return Vec::new() };
+        let username = variables.username.map(|name| (name, Secret::new(credential.username.clone())));
+        username.into_iter().chain([(variables.password, credential.password.clone())]).collect()
+    }
+}
+
+/// How a registry is asked whether it accepts a credential, and what its answer means.
+pub(crate) struct Probe {
+    /// Headers besides the usual ones.
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    /// Whether a redirect leads to a page on which people sign in, rather than to a file.
+    pub(crate) is_sign_in: fn(&Url) -> bool,
+    /// What to do, by HTTP status. `{place}` stands for [`CredentialSource::place`].
+    pub(crate) advice: &'static [(u16, &'static str)],
+}
+
+/// Where the credentials of a registry come from.
+pub(crate) trait CredentialSource: Send + Sync {
+    /// Whether a service is this registry's. Pure: no I/O, about a microsecond.
+    fn claims(&self, service: &Service) -> bool;
+
+    /// The credential for a claimed service. `Ok(None)`: nothing is configured for it, and nothing is wrong.
+    fn get(&self, system: &dyn System, service: &Service, username: Option<&str>) -> Result<Option<Credential>>;
+
+    /// The key under which a credential for a claimed service may be cached; `None` if it must not be.
+    fn cache_key(&self, _system: &dyn System, _service: &Service) -> Option<CacheKey> {
+        None
+    }
+
+    /// The files that the sources may read, present or not.
+    fn files(&self, _system: &dyn System) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// The organisation's page or host, for advice.
+    fn place(&self, service: &Service) -> String {
+        service.host().unwrap_or_default().to_owned()
+    }
+}
 
 /// A user name and its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,11 +170,11 @@ pub(crate) struct Credential {
     pub(crate) username: String,
     /// The password.
     pub(crate) password: Secret,
-    /// When it ends, where that is known.
+    /// When the password expires, if known.
     pub(crate) expires: Option<SystemTime>,
-    /// Whose it is, where that is known.
+    /// The account that it belongs to, if known.
     pub(crate) owner: Option<String>,
-    /// For whom it may be kept.
+    /// Who may reuse it.
     pub(crate) keep: Keep,
 }
 
@@ -34,50 +189,4 @@ pub(crate) enum Keep {
     Waiting,
     /// For the whole session: it was made by signing in, and another login is told from that.
     Session,
-}
-
-/// A place that credentials come from.
-pub(crate) trait Backend: Send + Sync {
-    /// Its name inside this program.
-    fn name(&self) -> &'static str;
-
-    /// The name of its class in `ringbearer.backends`.
-    fn class(&self) -> &'static str;
-
-    /// The priority of its class among keyring's backends.
-    fn priority(&self) -> f64;
-
-    /// The user name that goes with most of its passwords, which users write into index URLs.
-    fn username(&self) -> &'static str;
-
-    /// The service that it is for, as people call it.
-    fn title(&self) -> &'static str;
-
-    /// What the variables begin with that it reads.
-    fn variables(&self) -> &'static [&'static str];
-
-    /// The files that it may read, whether they are there or not.
-    fn files(&self, system: &dyn System) -> Vec<PathBuf>;
-
-    /// For whom, and of which organisation or audience, a lookup would be. `None` where that cannot be told.
-    fn identity(&self, system: &dyn System, service: &Service) -> Option<Identity>;
-
-    /// The variables by which programs that this one starts find a credential of its.
-    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)>;
-
-    /// The variables that let a job of GitHub Actions sign in, each with what gives it its value there.
-    fn job_settings(&self) -> &'static [(&'static str, &'static str)];
-
-    /// What to do if nothing is known for a service that it claims.
-    fn advice_if_unset(&self) -> &'static str;
-
-    /// What to do if the registry answers with this status although it was given a credential.
-    fn advice(&self, service: &Service, status: u16) -> String;
-
-    /// Whether a service is this backend's. Pure: no input, no output, a few microseconds.
-    fn claims(&self, service: &Service) -> bool;
-
-    /// The credential for a service that it claims. `Ok(None)` means that there is none and nothing is
-    /// wrong. An index backend answers every user name alike.
-    fn get(&self, system: &dyn System, service: &Service, username: Option<&str>) -> Result<Option<Credential>>;
 }

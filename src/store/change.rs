@@ -17,8 +17,9 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     system::{
-        System, describe,
+        System,
         files::{Lock, Snapshot},
+        io_message,
     },
 };
 
@@ -121,15 +122,15 @@ pub(super) fn change<Outcome>(
                     Verdict::Write(outcome) | Verdict::Leave(outcome) => Ok(outcome),
                 };
             }
-            make_directory(system, &path)?;
+            create_directory(system, &path)?;
         }
         let before_lock = system.remaining();
         let lock = lock(system, &path)?;
         debug!("locked {} after {:.1?}", path.display(), before_lock.saturating_sub(system.remaining()));
-        let mark = system.mark(&path).map_err(|error| unreadable(&path, &error))?;
-        let is_same = mark.as_ref() == snapshot.as_ref().map(|snapshot| &snapshot.mark);
+        let stamp = system.stamp(&path).map_err(|error| unreadable(&path, &error))?;
+        let is_same = stamp.as_ref() == snapshot.as_ref().map(|snapshot| &snapshot.stamp);
         let newer = if is_same { None } else { Some(read(system, &path)?) };
-        let expected = newer.as_ref().unwrap_or(&snapshot).as_ref().map(|current| current.mark.clone());
+        let expected = newer.as_ref().unwrap_or(&snapshot).as_ref().map(|current| current.stamp.clone());
         let document = match &newer {
             None => before,
             Some(newer) => newer.as_ref().map(|newer| parse(&path, newer)).transpose()?,
@@ -172,7 +173,7 @@ pub(super) fn change<Outcome>(
 /// Fails if the store belongs to another user: what is written would be ours, and its owner could read it no
 /// more.
 pub(super) fn refuse_of_others(system: &dyn System, path: &Path) -> Result<()> {
-    if system.details(path).is_ok_and(|details| details.is_of_others) {
+    if system.details(path).is_ok_and(|details| details.is_owned_by_other) {
         return Err(Error::new(Kind::Storage, format!("the keyring store {} belongs to another user", path.display()))
             .with_hint("write to it as that user; `sudo` without `-E` and `HOME` uses root's own"));
     }
@@ -206,7 +207,7 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
                 waited += length;
                 pause = (pause * 2).min(Duration::from_millis(8));
             }
-            Err(error) => return Err(refused(format!("{}: {}", path.display(), describe(&error)))),
+            Err(error) => return Err(refused(format!("{}: {}", path.display(), io_message(&error)))),
         }
     }
 }
@@ -214,29 +215,29 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
 /// Removes what a process that was killed left behind. Whoever holds the lock is the only one to write,
 /// so that nobody needs these files any more.
 fn sweep(system: &dyn System, path: &Path) {
-    for stale in system.temporaries(path).unwrap_or_default() {
+    for stale in system.temporary_files(path).unwrap_or_default() {
         match system.remove(&stale) {
             Ok(()) => debug!("removed {}, which a write that was cut short left behind", stale.display()),
-            Err(error) => debug!("{} cannot be removed: {}", stale.display(), describe(&error)),
+            Err(error) => debug!("{} cannot be removed: {}", stale.display(), io_message(&error)),
         }
     }
 }
 
-fn make_directory(system: &dyn System, path: &Path) -> Result<()> {
+fn create_directory(system: &dyn System, path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
-    system.make_directory(folder, true).map_err(|error| {
-        Error::new(Kind::Storage, format!("the directory {} cannot be made: {}", folder.display(), describe(&error)))
+    system.create_directory(folder, true).map_err(|error| {
+        Error::new(Kind::Storage, format!("the directory {} cannot be made: {}", folder.display(), io_message(&error)))
     })
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("the keyring store {} cannot be read: {}", path.display(), describe(error)))
+    Error::new(Kind::Storage, format!("the keyring store {} cannot be read: {}", path.display(), io_message(error)))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {
     let failed = Error::new(
         Kind::Storage,
-        format!("the keyring store {} cannot be written: {}", path.display(), describe(error)),
+        format!("the keyring store {} cannot be written: {}", path.display(), io_message(error)),
     );
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

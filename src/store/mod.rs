@@ -52,7 +52,7 @@ use crate::{
 
 pub(crate) use self::{
     json_text::{escape as write_json_string, longest_escape as longest_json_string},
-    settings::is_in_use,
+    settings::{VARIABLES, is_in_use},
     status::{Status, lock_state, status},
     upkeep::{Entry, Relocked},
 };
@@ -130,7 +130,7 @@ impl Store {
         change(system, &settings, &mut self.with(system, &settings, false), |opened| {
             let Some((document, keys)) = opened else { return Err(not_found()) };
             let id = keys.record_id(service, username);
-            if !document.contains(&id) || is_of_others(document, keys, &id, service, username) {
+            if !document.contains(&id) || is_owned_by_other(document, keys, &id, service, username) {
                 return Err(not_found());
             }
             document.remove(&id);
@@ -202,7 +202,7 @@ fn put(
     password: &SecretText,
 ) -> Result<()> {
     let id = keys.record_id(service, username);
-    if is_of_others(document, keys, &id, service, username) {
+    if is_owned_by_other(document, keys, &id, service, username) {
         return Err(Error::new(
             Kind::Storage,
             "another record has the same place in the store: its service and user name run together to the same text",
@@ -236,7 +236,7 @@ fn is_of(plain: &Plain, service: &str, username: &str) -> bool {
 
 /// Whether a record belongs to other names: the format runs service and user name together with a zero
 /// character in between, so that names with zero characters can meet.
-fn is_of_others(document: &Document<'_>, keys: &Keys, id: &str, service: &str, username: &str) -> bool {
+fn is_owned_by_other(document: &Document<'_>, keys: &Keys, id: &str, service: &str, username: &str) -> bool {
     (service.contains('\0') || username.contains('\0'))
         && open(document, keys, id, "").is_ok_and(|plain| plain.is_some_and(|plain| !is_of(&plain, service, username)))
 }

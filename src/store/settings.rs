@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::public_key::{PublicKey, Unusable};
 use crate::{
     error::{Error, Kind, Result},
-    system::{System, describe},
+    system::{System, agent::SOCKET_VARIABLE, io_message, places},
+    variable::Variable,
 };
 
 /// The largest configuration or public key file that is read.
@@ -23,6 +24,15 @@ pub(super) const PUBLIC_KEY_VARIABLE: &str = "SSH_AGENT_KEYRING_PUBLIC_KEY";
 pub(super) const PUBLIC_KEY_PATH_VARIABLE: &str = "SSH_AGENT_KEYRING_PUBLIC_KEY_PATH";
 const STORE_PATH_VARIABLE: &str = "SSH_AGENT_KEYRING_STORE_PATH";
 const CACHE_VARIABLE: &str = "RINGBEARER_STORE_CACHE_SECONDS";
+
+/// The variables of the store.
+pub(crate) static VARIABLES: &[Variable] = &[
+    Variable::setting(CACHE_VARIABLE, "how long the unlocked key stays in memory, in seconds (0)"),
+    Variable::setting(PUBLIC_KEY_PATH_VARIABLE, "public key file of the store's key"),
+    Variable::setting(PUBLIC_KEY_VARIABLE, "public key of the store"),
+    Variable::setting(STORE_PATH_VARIABLE, "file of the store"),
+    Variable::setting(SOCKET_VARIABLE, "socket of the ssh-agent"),
+];
 
 /// The longest that unlocked keys are kept.
 const LONGEST_CACHE: u64 = 86_400;
@@ -78,7 +88,7 @@ impl Settings {
         let store = match (system.setting(STORE_PATH_VARIABLE), filled(file.store_path)) {
             (Some(path), _) => expand(system, &path, STORE_PATH_VARIABLE)?,
             (None, Some(path)) => expand(system, &path, &source)?,
-            (None, None) => home(system)?.join(".local/share/ssh-agent-keyring/store.json"),
+            (None, None) => default_store(system)?,
         };
         debug!(
             "the store is {}, and {}",
@@ -96,8 +106,7 @@ pub(crate) fn is_in_use(system: &dyn System) -> bool {
     let variables = [PUBLIC_KEY_VARIABLE, PUBLIC_KEY_PATH_VARIABLE, STORE_PATH_VARIABLE];
     variables.iter().any(|name| system.setting(name).is_some())
         || config_path(system).is_ok_and(|path| system.details(&path).is_ok())
-        || home(system)
-            .is_ok_and(|home| system.details(&home.join(".local/share/ssh-agent-keyring/store.json")).is_ok())
+        || default_store(system).is_ok_and(|path| system.details(&path).is_ok())
 }
 
 /// How long the keys of an unlocked store may be kept.
@@ -112,11 +121,16 @@ pub(super) fn cache_length(system: &dyn System) -> Duration {
 
 /// The configuration file.
 pub(super) fn config_path(system: &dyn System) -> Result<PathBuf> {
-    home(system).map(|home| home.join(".config/ssh-agent-keyring/config.json"))
+    known(places::default_config(system)).map(|folder| folder.join("ssh-agent-keyring").join("config.json"))
 }
 
-fn home(system: &dyn System) -> Result<PathBuf> {
-    system.home().ok_or_else(|| {
+/// The store's file, unless a setting names another.
+fn default_store(system: &dyn System) -> Result<PathBuf> {
+    known(places::default_data(system)).map(|folder| folder.join("ssh-agent-keyring").join("store.json"))
+}
+
+fn known(place: Option<PathBuf>) -> Result<PathBuf> {
+    place.ok_or_else(|| {
         Error::new(Kind::Configuration, "the home directory is not known").with_hint("set HOME to its absolute path")
     })
 }
@@ -159,7 +173,7 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
             format!(
                 "ssh-agent has no key with this fingerprint or comment, nor is it a file: {}: {}",
                 path.display(),
-                describe(&error)
+                io_message(&error)
             ),
         )
         .with_hint("`ssh-add -l` lists fingerprints and comments")
@@ -172,7 +186,7 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), describe(error)))
+    Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), io_message(error)))
 }
 
 /// An absolute path; `~` stands for the home directory. A relative path in a setting would depend on the
@@ -189,7 +203,7 @@ fn expand(system: &dyn System, path: &str, source: &str) -> Result<PathBuf> {
 /// What `~` in front of a path stands for; `None` if there is none.
 fn under_home(system: &dyn System, path: &str) -> Result<Option<PathBuf>> {
     let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    rest.map(|rest| Ok(home(system)?.join(rest.trim_start_matches('/')))).transpose()
+    rest.map(|rest| Ok(known(places::home(system))?.join(rest.trim_start_matches('/')))).transpose()
 }
 
 fn filled(value: Option<String>) -> Option<String> {

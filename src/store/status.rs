@@ -46,7 +46,7 @@ pub(crate) struct Status {
     /// Whether a process holds the lock now; `None` if there is no lock file, or none that can be looked at.
     pub(crate) is_locked: Option<bool>,
     /// The files that writes which were cut short left behind.
-    pub(crate) temporaries: Vec<String>,
+    pub(crate) temporary_files: Vec<String>,
     /// What is wrong or deserves attention, a sentence each.
     pub(crate) problems: Vec<String>,
 }
@@ -105,7 +105,7 @@ pub(crate) fn status(system: &dyn System) -> Result<Status> {
         agent: AgentStatus::default(),
         lock_path: lock_path(&target).display().to_string(),
         is_locked: is_locked(system, &target),
-        temporaries: temporaries(system, &target),
+        temporary_files: temporary_files(system, &target),
         problems,
     };
     let key = if is_dangling { None } else { look_inside(system, &target, &mut status) };
@@ -201,7 +201,7 @@ fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Optio
     {
         status.problems.push(format!("{} names another key than the store has", configured.source));
     }
-    if details.is_some_and(|details| details.is_of_others) {
+    if details.is_some_and(|details| details.is_owned_by_other) {
         status.problems.push("the store belongs to another user: it is read, but not written".to_owned());
     }
     if details.filter(|details| details.is_file).and_then(|details| details.mode).is_some_and(|mode| mode & 0o077 != 0)
@@ -217,7 +217,7 @@ fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Optio
     {
         status.problems.push("others may write to the directory of the store, and so replace it".to_owned());
     }
-    if !status.temporaries.is_empty() {
+    if !status.temporary_files.is_empty() {
         let say = "writes that were cut short left files behind; the next write removes those of ringbearer";
         status.problems.push(say.to_owned());
     }
@@ -229,8 +229,8 @@ fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Optio
 }
 
 /// The temporary files beside a store: ours, and those of the published package.
-fn temporaries(system: &dyn System, target: &Path) -> Vec<String> {
-    let mut found: Vec<PathBuf> = system.temporaries(target).unwrap_or_default();
+fn temporary_files(system: &dyn System, target: &Path) -> Vec<String> {
+    let mut found: Vec<PathBuf> = system.temporary_files(target).unwrap_or_default();
     let (begin, end) = TEMPORARIES_OF_OTHERS;
     found.extend(system.siblings(target, begin, end).unwrap_or_default());
     found.iter().map(|path| path.display().to_string()).collect()

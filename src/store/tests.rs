@@ -212,12 +212,12 @@ fn a_store_opens_with_both_forms_of_a_signature_that_begins_with_a_zero() {
 #[test]
 fn with_the_draws_of_the_vectors_the_file_is_the_same_byte_for_byte() {
     for kind in ["ed25519", "rsa2048"] {
-        let draws: Vec<String> = serde_json::from_str(&vector(&format!("{kind}/rng-log.json"))).unwrap();
+        let random_bytes: Vec<String> = serde_json::from_str(&vector(&format!("{kind}/rng-log.json"))).unwrap();
         let values = expected(&format!("{kind}/expected-fixed-rng.json"));
         let system = FakeSystem::default()
             .variable("HOME", "/home/me")
             .agent(agent_of(&values))
-            .draws(draws.iter().map(|draw| unhex(draw)));
+            .random_bytes(random_bytes.iter().map(|draw| unhex(draw)));
         for (service, username, password) in secrets() {
             Store::default().set(&system, &service, &username, &password).unwrap();
         }

@@ -11,7 +11,7 @@ pub(crate) const SOCKET_VARIABLE: &str = "SSH_AUTH_SOCK";
 
 /// The longest message that is taken. OpenSSH's agent keeps to the same limit (256 KiB, authfd.h and
 /// ssh-agent.c).
-pub(crate) const LONGEST_MESSAGE: usize = 256 * 1024;
+pub(crate) const MAX_MESSAGE: usize = 256 * 1024;
 
 /// Who is behind the agent's socket.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,18 +12,18 @@ pub(crate) trait Console: Send + Sync {
     fn print(&self, text: &str) -> io::Result<()>;
 
     /// Writes to standard error: what a person wants to know on the way. Nobody may be listening.
-    fn tell(&self, text: &str);
+    fn eprint(&self, text: &str);
 
     /// Whether a person watches standard error.
-    fn is_watched(&self) -> bool;
+    fn stderr_is_terminal(&self) -> bool;
 
     /// Whether a person watches standard output.
-    fn is_read_by_a_person(&self) -> bool;
+    fn stdout_is_terminal(&self) -> bool;
 
     /// All of standard input, at most `cap` bytes; `None` if a person would have to type it.
-    fn piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>>;
+    fn read_piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>>;
 
     /// Asks the person at the terminal for a line that is not shown. `check` is asked again and again, and its failure
     /// ends the wait.
-    fn ask(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>>;
+    fn prompt_hidden(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>>;
 }

@@ -27,7 +27,7 @@ pub(crate) struct Snapshot {
     /// All of it.
     pub(crate) content: Vec<u8>,
     /// What it was when it was read.
-    pub(crate) mark: FileStamp,
+    pub(crate) stamp: FileStamp,
     /// Keeps the file open, so that its number stays its own.
     pub(super) _pin: Option<File>,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Details {
     /// Whether it is a regular file.
     pub(crate) is_file: bool,
     /// Whether it belongs to another user than the one who runs this.
-    pub(crate) is_of_others: bool,
+    pub(crate) is_owned_by_other: bool,
 }
 
 /// Writes the content of a file, in pieces of a good size.
@@ -77,6 +77,9 @@ pub(crate) type Content<'all> = &'all dyn Fn(&mut dyn io::Write) -> io::Result<(
 
 /// Reading, locking and replacing files.
 pub(crate) trait Files {
+    /// Reads a regular file of at most `cap` bytes; a larger one is an error, never cut.
+    fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>>;
+
     /// Reads a regular file of at most `cap` bytes, through symbolic links. Anything else (a FIFO would
     /// block for ever) and anything larger is an error; [`io::ErrorKind::NotFound`] if nothing is there.
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot>;
@@ -85,7 +88,7 @@ pub(crate) trait Files {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
 
     /// What a path stands for now, without reading it; `None` if nothing is there.
-    fn mark(&self, path: &Path) -> io::Result<Option<FileStamp>>;
+    fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>>;
 
     /// Where the content of a path is: the target, if it is a symbolic link, else the path itself, which
     /// need not be there. A link to nowhere is an error.
@@ -107,9 +110,12 @@ pub(crate) trait Files {
     /// that is killed leaves it in parts, but under the name that its owner chose, and nowhere else.
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()>;
 
+    /// The canonical path, with all symbolic links resolved.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
+
     /// The temporary files that [`replace`](Self::replace) left beside a path because the process was
     /// killed, or is making right now.
-    fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    fn temporary_files(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
 
     /// The regular files beside a path whose names begin and end in this way.
     fn siblings(&self, path: &Path, begin: &str, end: &str) -> io::Result<Vec<PathBuf>>;
@@ -119,7 +125,7 @@ pub(crate) trait Files {
 
     /// Makes a directory, with those above it, for the user alone or for whom the process's mask lets in. One that is
     /// there stays as it is.
-    fn make_directory(&self, path: &Path, is_private: bool) -> io::Result<()>;
+    fn create_directory(&self, path: &Path, is_private: bool) -> io::Result<()>;
 
     /// What a path is, without following it if it is a link; [`io::ErrorKind::NotFound`] if nothing
     /// is there.

@@ -20,7 +20,7 @@ pub(crate) fn answers(text: &[u8]) -> Vec<Response> {
     let mut answers = Vec::new();
     let mut rest = text;
     loop {
-        let (one, more) = halves(rest, SEPARATOR);
+        let (one, more) = split_at_marker(rest, SEPARATOR);
         answers.push(answer(one));
         match more {
             Some(more) => rest = more,
@@ -30,7 +30,7 @@ pub(crate) fn answers(text: &[u8]) -> Vec<Response> {
 }
 
 fn answer(text: &[u8]) -> Response {
-    let (head, body) = halves(text, b"\n\n");
+    let (head, body) = split_at_marker(text, b"\n\n");
     let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.trim().parse().ok()).unwrap_or(200);
@@ -41,7 +41,7 @@ fn answer(text: &[u8]) -> Response {
 }
 
 /// What stands before a mark and, if it is there, behind it.
-pub(crate) fn halves<'text>(text: &'text [u8], mark: &[u8]) -> (&'text [u8], Option<&'text [u8]>) {
+pub(crate) fn split_at_marker<'text>(text: &'text [u8], mark: &[u8]) -> (&'text [u8], Option<&'text [u8]>) {
     match memmem::find(text, mark) {
         Some(place) => (&text[..place], Some(&text[place + mark.len()..])),
         None => (text, None),
@@ -53,12 +53,12 @@ pub(crate) fn check_error(error: &Error, secrets: &[&str]) {
     let shown = error.to_string();
     assert!(!error.message().is_empty() && shown == single_line(&shown), "{shown:?}");
     for secret in secrets {
-        assert!(!gives_away(&shown, secret), "{shown:?}");
+        assert!(!leaks(&shown, secret), "{shown:?}");
     }
 }
 
 /// Whether a part of a secret that is long enough to tell is in a text, as it is or encoded as URLs and forms are.
-pub(crate) fn gives_away(text: &str, secret: &str) -> bool {
+pub(crate) fn leaks(text: &str, secret: &str) -> bool {
     let of_form = text.contains('+').then(|| text.replace('+', " "));
     [Some(text), of_form.as_deref()].into_iter().flatten().any(|text| holds(text.as_bytes(), secret.as_bytes()))
 }
@@ -119,9 +119,9 @@ mod tests {
 
     #[test]
     fn a_part_of_a_secret_gives_it_away_and_encoding_does_not_hide_it() {
-        assert!(gives_away("so 12345678 it is", "0123456789"));
-        assert!(gives_away("%2531234567%2538", "0123456789"));
-        assert!(gives_away("x=12+45+78", "12 45 78 90"));
-        assert!(!gives_away("1234567", "0123456789"));
+        assert!(leaks("so 12345678 it is", "0123456789"));
+        assert!(leaks("%2531234567%2538", "0123456789"));
+        assert!(leaks("x=12+45+78", "12 45 78 90"));
+        assert!(!leaks("1234567", "0123456789"));
     }
 }

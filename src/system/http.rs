@@ -31,7 +31,7 @@ pub(crate) enum Method {
 
 /// Which way a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Route {
     /// Over https, through the proxy that the environment names.
     Internet,
     /// To a service of this machine or its hypervisor: http is allowed, a proxy is not.
@@ -50,7 +50,7 @@ pub(crate) struct Request {
     /// The body of a POST.
     pub(crate) body: Zeroizing<Vec<u8>>,
     /// Which way it goes.
-    pub(crate) way: Way,
+    pub(crate) route: Route,
     /// The limit for the connection.
     pub(crate) connect_limit: Duration,
     /// The limit for the whole request.
@@ -66,7 +66,7 @@ impl Request {
             url,
             headers: Vec::new(),
             body: Zeroizing::new(Vec::new()),
-            way: Way::Internet,
+            route: Route::Internet,
             connect_limit: CONNECT_LIMIT,
             limit: REQUEST_LIMIT,
         }
@@ -87,7 +87,7 @@ impl Request {
 
     /// A POST without a body.
     #[must_use]
-    pub(crate) fn post_nothing(url: Url) -> Self {
+    pub(crate) fn post_empty(url: Url) -> Self {
         Self { method: Method::Post, ..Self::get(url) }
     }
 
@@ -105,12 +105,12 @@ impl Request {
     /// The same request with a bearer token. The host must have been checked before.
     #[must_use]
     pub(crate) fn bearer(self, token: &Secret) -> Self {
-        self.bearer_in("Authorization", token)
+        self.bearer_in_header("Authorization", token)
     }
 
     /// The same request with a bearer token in a header of the service's own. The host must have been checked before.
     #[must_use]
-    pub(crate) fn bearer_in(self, header: &'static str, token: &Secret) -> Self {
+    pub(crate) fn bearer_in_header(self, header: &'static str, token: &Secret) -> Self {
         let value = Zeroizing::new(format!("Bearer {}", token.expose()));
         self.header(header, &value)
     }
@@ -118,13 +118,13 @@ impl Request {
     /// The same request to a service of this machine: no proxy, and http is allowed.
     #[must_use]
     pub(crate) fn over_metadata(mut self) -> Self {
-        self.way = Way::Metadata;
+        self.route = Route::Metadata;
         self
     }
 
     /// The same request with other limits.
     #[must_use]
-    pub(crate) fn within(mut self, connect_limit: Duration, limit: Duration) -> Self {
+    pub(crate) fn with_limits(mut self, connect_limit: Duration, limit: Duration) -> Self {
         self.connect_limit = connect_limit;
         self.limit = limit;
         self
@@ -132,7 +132,7 @@ impl Request {
 
     /// Scheme, host, port and path: what may be shown of the URL.
     #[must_use]
-    pub(crate) fn shown_url(&self) -> String {
+    pub(crate) fn display_url(&self) -> String {
         let mut url = self.url.clone();
         url.set_query(None);
         url.set_fragment(None);
@@ -151,7 +151,7 @@ impl Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Request({:?} {})", self.method, self.shown_url())
+        write!(formatter, "Request({:?} {})", self.method, self.display_url())
     }
 }
 
@@ -170,7 +170,7 @@ pub(crate) struct Response {
 impl Response {
     /// What to do if the status tells of trouble on the way, and not that somebody refused.
     #[must_use]
-    pub(crate) fn way_out(&self) -> Option<&'static str> {
+    pub(crate) fn transport_hint(&self) -> Option<&'static str> {
         match self.status {
             429 | 500.. => Some("try again later"),
             203 | 300..=399 => Some("check the network and the VPN"),
@@ -223,7 +223,13 @@ pub(crate) struct Failure {
     /// Whether the same request may well succeed a moment later.
     pub(crate) transient: bool,
     /// Whether somebody took the connection and broke it off.
-    pub(crate) broke_off: bool,
+    pub(crate) connection_lost: bool,
+}
+
+/// Sends requests.
+pub(crate) trait Http {
+    /// Sends one request once, without following redirects. A response of any status is `Ok`.
+    fn send(&self, request: &Request) -> std::result::Result<Response, Failure>;
 }
 
 /// Whether a URL names this very machine by its loopback address or as `localhost`.

@@ -1,10 +1,15 @@
 //! Child processes, as plain values.
 
-use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::{error::Result, secret::Secret};
 
 /// The most bytes that a child may print on either stream.
 pub(crate) const OUTPUT_CAP: usize = 1024 * 1024;
@@ -58,7 +63,7 @@ pub(crate) struct Exec {
     /// Variables set on top of the environment. They may be secret.
     pub(crate) variables: Vec<(String, Secret)>,
     /// The exit code if it cannot be run.
-    pub(crate) code_of_failure: u8,
+    pub(crate) failure_code: u8,
 }
 
 /// What a child left behind.
@@ -89,4 +94,22 @@ impl fmt::Debug for Output {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Output(status {:?}, {} bytes)", self.status, self.stdout.len())
     }
+}
+
+/// Finds and runs programs.
+pub(crate) trait Processes {
+    /// The first program of a name on PATH: never from the working directory, never through a relative entry.
+    fn find_program(&self, name: &str) -> Option<PathBuf>;
+
+    /// Every program of a name on PATH, in its order, by the rules of [`find_program`](Self::find_program).
+    fn programs_on_path(&self, name: &str) -> Vec<PathBuf>;
+
+    /// The program at an absolute path, if it is an executable file.
+    fn program_at(&self, path: &Path) -> Option<PathBuf>;
+
+    /// The real path of the running executable.
+    fn own_program(&self) -> Option<PathBuf>;
+
+    /// Runs a child process to its end, within its limit and the lookup's deadline.
+    fn run(&self, command: &Command) -> Result<Output>;
 }

@@ -16,19 +16,20 @@ import tempfile
 import time
 import zipfile
 
-from lab.clients import Client, Workshop
+from lab.clients import Client, ClientEnvironments
 from lab.cloud import PracticeCloud
+from lab.registries import REGISTRIES
 
 _ENVIRONMENTS = os.path.join("target", "test-environments")
 
 #: What every program does that uses keyring: find the backends.
 _FIND_BACKENDS = "import keyring; keyring.get_keyring()"
 
-_FOREIGN_LOOKUPS = """
+_FOREIGN_LOOKUPS = f"""
 import time
 from ringbearer import backends
 services = ["https://index.example/simple/", "python-poetry-check", ""]
-for name in ("AzureArtifactsKeyring", "MendaCodeArtifactKeyring", "ChainguardLibrariesKeyring"):
+for name in {[registry.backend for registry in REGISTRIES.values()]!r}:
     backend = getattr(backends, name)()
     for service in services:
         backend.get_credential(service, None)
@@ -117,7 +118,7 @@ def show_look_ups(runs: int, client: Client, without: Client) -> None:
     print(f"\na look-up against the practice cloud on loopback, medians of {runs} runs:")
     with tempfile.TemporaryDirectory() as home, PracticeCloud() as cloud:
         cloud.chainguard.write_cache(home, cloud.chainguard.token())
-        bearer = cloud.azure.directory.user_token(cloud.azure.frodo)
+        bearer = cloud.azure.directory.user_token(cloud.azure.user)
         registries = [
             ("Azure, one GET and one POST", cloud.azure.feed.url(), {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}),
             ("Menda, two POSTs", cloud.menda.plugins.url, cloud.menda.variables),
@@ -165,14 +166,14 @@ def main() -> int:
     arguments = parser.parse_args()
     if not hasattr(os, "posix_spawn"):
         raise SystemExit("this benchmark needs os.posix_spawn, which Windows lacks")
-    workshop = Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+    client_environments = ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
     wheel = os.path.abspath(arguments.wheel)
-    client = workshop.client(wheel)
+    client = client_environments.client(wheel)
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}, ", end="")
     print(f"{os.cpu_count()} processors")
-    compare(arguments.runs, client, workshop.client())
+    compare(arguments.runs, client, client_environments.client())
     if sys.platform == "linux":
-        show_look_ups(arguments.runs, client, workshop.client())
+        show_look_ups(arguments.runs, client, client_environments.client())
     show_foreign_cost(client)
     show_size(wheel)
     return 0

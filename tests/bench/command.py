@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab.clients import KEYRING, Client, Workshop
+from lab.clients import KEYRING, Client, ClientEnvironments
 from lab.cloud import PracticeCloud
 from lab.versions import PEERS
 
@@ -51,7 +51,7 @@ def compare(name: str, runs: int, sides: list[tuple[list[str], dict[str, str]]],
 def measure(runs: int, native: Client, client: Client, plain: Client, nofuss: Client) -> list[Row]:
     """Every row, against a practice cloud without latency."""
     with tempfile.TemporaryDirectory() as home, PracticeCloud() as cloud:
-        bearer = cloud.azure.directory.user_token(cloud.azure.frodo)
+        bearer = cloud.azure.directory.user_token(cloud.azure.user)
         cloud.chainguard.write_cache(home, cloud.chainguard.token())
 
         def run_in(where: Client, program: str, *words: str) -> tuple[list[str], dict[str, str]]:
@@ -102,16 +102,16 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=31, help="counted runs of each (default: %(default)s)")
     parser.add_argument("--chart", help="where to draw the times, as SVG")
     arguments = parser.parse_args()
-    workshop = Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+    client_environments = ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}, ", end="")
     print(f"{os.cpu_count()} processors")
     rows = measure(
         arguments.runs,
-        workshop.native(os.path.abspath(arguments.cli_wheel)),
+        client_environments.native(os.path.abspath(arguments.cli_wheel)),
         # Nothing but keyring and the backend, since a command looks through all that is installed.
-        workshop._client("bench-store", [KEYRING], os.path.abspath(arguments.wheel)),
-        workshop._client("bench-plain", [KEYRING]),
-        workshop._client("bench-nofuss", [KEYRING, PEERS["nofuss"]]),
+        client_environments._client("bench-store", [KEYRING], os.path.abspath(arguments.wheel)),
+        client_environments._client("bench-plain", [KEYRING]),
+        client_environments._client("bench-nofuss", [KEYRING, PEERS["nofuss"]]),
     )
     show(rows)
     if arguments.chart:

@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 from dataclasses import dataclass
 
-from lab.clients import KEYRING, Client, Workshop
+from lab.clients import KEYRING, Client, ClientEnvironments
 from lab.versions import PEERS, PIP
 
 #: Where environments are kept unless RINGBEARER_TEST_ENVIRONMENTS names another place.
@@ -39,29 +39,30 @@ class Environments:
     def __init__(self, wheel: str, cli_wheel: str) -> None:
         if "menda" not in PEERS:
             raise SystemExit("this benchmark needs Python 3.11: not all of the peers run on older ones")
-        self.workshop = Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+        self.environments = ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
         self._wheel = os.path.abspath(wheel)
-        self.tool = self.workshop.tool()
-        self.native = self.workshop.native(os.path.abspath(cli_wheel))
-        self.bare = self.workshop._client("bench-plain", [KEYRING])
-        self.ours = self.workshop._client("bench-store", [KEYRING], self._wheel)
+        self.tool = self.client_environments.tool()
+        self.native = self.client_environments.native(os.path.abspath(cli_wheel))
+        self.bare = self.client_environments._client("bench-plain", [KEYRING])
+        self.ours = self.client_environments._client("bench-store", [KEYRING], self._wheel)
         self.peers = {
-            name: self.workshop._client(f"bench-{name.replace('_', '-')}", [KEYRING, PEERS[name]]) for name in FOUR
+            name: self.client_environments._client(f"bench-{name.replace('_', '-')}", [KEYRING, PEERS[name]])
+            for name in FOUR
         }
-        self.all_four = self.workshop._client("bench-all-four", [KEYRING, *(PEERS[name] for name in FOUR)])
+        self.all_four = self.client_environments._client("bench-all-four", [KEYRING, *(PEERS[name] for name in FOUR)])
 
     def artifacts_keyring(self) -> Client | str:
         """The official one; or why it cannot be installed."""
         try:
-            return self.workshop._client("bench-artifacts-keyring", [KEYRING, ARTIFACTS_KEYRING])
+            return self.client_environments._client("bench-artifacts-keyring", [KEYRING, ARTIFACTS_KEYRING])
         except RuntimeError as error:
             return f"cannot be installed here: {str(error).splitlines()[-1].strip()}"
 
     def with_pip(self) -> tuple[Client, Client]:
         """pip that imports keyring, with ringbearer and with artifacts-keyring-nofuss beside it."""
         return (
-            self.workshop._client("bench-pip", [KEYRING, PIP], self._wheel),
-            self.workshop._client("bench-pip-nofuss", [KEYRING, PIP, PEERS["nofuss"]]),
+            self.client_environments._client("bench-pip", [KEYRING, PIP], self._wheel),
+            self.client_environments._client("bench-pip-nofuss", [KEYRING, PIP, PEERS["nofuss"]]),
         )
 
     def added(self, client: Client) -> Size:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import chainctl
-from lab.cli_stand_ins import StandIns
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.environment import TRUST_VARIABLES
+from lab.fake_programs import FakePrograms
 
 from .comparison import ALL_FOUR, NATIVE, PEER, WHEEL, Comparison
 from .environments import Environments, peer
@@ -58,17 +58,17 @@ class Desk:
         self.environments = environments
         self.cloud = cloud
         self._directory = directory
-        self._stand_ins = StandIns(directory)
+        self._fake_programs = FakePrograms(directory)
         self._token = cloud.chainguard.token()
         cloud.chainguard.write_login(directory)
         #: What programs trust: all that a usual machine trusts, and the practice cloud. Reading that takes its time.
         self.trust = dict.fromkeys(TRUST_VARIABLES, self._write_bundle())
-        bearer = cloud.azure.directory.user_token(cloud.azure.frodo)
+        bearer = cloud.azure.directory.user_token(cloud.azure.user)
         self.azure_variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}
         azure, menda, chainguard = cloud.azure.feed.url(), cloud.menda.plugins.url, cloud.chainguard.python.url
         self.registries = [
             Registry("Azure", "nofuss", azure, "VssSessionToken", self.azure_variables),
-            Registry("Chainguard", "chainguard", chainguard, "_token", path=(self._stand_ins.directory,)),
+            Registry("Chainguard", "chainguard", chainguard, "_token", path=(self._fake_programs.directory,)),
             Registry("Menda", "menda", menda, "aws", cloud.menda.variables),
         ]
 
@@ -77,7 +77,7 @@ class Desk:
         self.cloud.faults.latency = latency / 1000
         answer = chainctl.logged_in(self._token)
         answer.delay = latency / 1000
-        self._stand_ins.chainctl(answer)
+        self._fake_programs.chainctl(answer)
 
     def environment(self, registry: Registry, client: Client, **variables: str) -> dict[str, str]:
         """A user's variables; on PATH are the client's own programs, so that there is no next keyring."""

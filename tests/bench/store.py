@@ -20,7 +20,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.clients import KEYRING, Client, Workshop
+from lab.clients import KEYRING, Client, ClientEnvironments
 from lab.known_store import KnownStore
 from lab.ssh import Agent
 from lab.store import PUBLISHED, RINGBEARER, StoreUser
@@ -213,15 +213,15 @@ def main() -> int:
     parser.add_argument("--chart", help="where to draw the times, as SVG")
     parser.add_argument("--directory", help="where the stores are, which decides what fsync costs (default: target)")
     arguments = parser.parse_args()
-    workshop = Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+    client_environments = ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
     # Nothing but keyring and the backend in either, since a command looks through all that is installed.
     clients = [
-        workshop._client("bench-store", [KEYRING], os.path.abspath(arguments.wheel)),
-        workshop.ssh_agent_keyring("0.6.0"),
+        client_environments._client("bench-store", [KEYRING], os.path.abspath(arguments.wheel)),
+        client_environments.ssh_agent_keyring("0.6.0"),
     ]
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}, ", end="")
     print(f"{os.cpu_count()} processors")
-    place = arguments.directory or os.path.dirname(workshop.directory)
+    place = arguments.directory or os.path.dirname(client_environments.directory)
     agent = Agent()
     try:
         with tempfile.TemporaryDirectory(prefix="bench-store-", dir=place) as directory:

@@ -20,7 +20,7 @@ def measure_stores(environments: Environments, runs: int) -> list[Comparison]:
     """The same stores on both sides, and the same real ssh-agent."""
     rival = peer("ssh_agent")
     clients = [environments.ours, environments.peers["ssh_agent"]]
-    place = os.path.dirname(environments.workshop.directory)
+    place = os.path.dirname(environments.client_environments.directory)
     agent = Agent()
     try:
         with tempfile.TemporaryDirectory(prefix="bench-peers-", dir=place) as directory:

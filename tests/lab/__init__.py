@@ -6,13 +6,13 @@ a host that no site answers for is refused.
 
 A test writes::
 
-    def test_pip_installs(cloud, client, stand_ins, home):
-        frodo = cloud.azure.directory.user_token(cloud.azure.frodo)
-        stand_ins.az(*az_token(frodo))
-        environment = cloud.environment(home, path=[stand_ins.directory, client.bin])
+    def test_pip_installs(cloud, client, fake_programs, home):
+        user_token = cloud.azure.directory.user_token(cloud.azure.user)
+        fake_programs.az(*az_token(user_token))
+        environment = cloud.environment(home, path=[fake_programs.directory, client.bin])
         index = ["--index-url", cloud.azure.feed.url()]
         client.run(["pip", "install", *index, "hello-private"], environment).check()
-        assert cloud.log.bearers() == [("vssps.dev.azure.com", frodo)]
+        assert cloud.log.bearers() == [("vssps.dev.azure.com", user_token)]
 
 Floors (imports go downward only)::
 
@@ -24,7 +24,7 @@ Floors (imports go downward only)::
     server, sites               HTTP/1.1 over one connection; which site has which host
     faults, log                 what to break, what was seen
     matching, messages, authority, tokens, packages, environment
-    clients, cli_stand_ins      beside the cloud: the real tools, and scripted ones
+    clients, fake_programs      beside the cloud: the real tools, and scripted ones
     store*, known_store, ssh    beside the cloud: the store's user, stores from known keys, OpenSSH's agent and keys
     *_agent, ed25519_twice      agents that ask, strip zeros, cheat or hang
 """

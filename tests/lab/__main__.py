@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import signal
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from .cloud import PracticeCloud
+from .fake_programs import FakePrograms
+from .registries import REGISTRIES
 
 #: The person's own; and PIP_NO_INPUT, with which pip's keyring provider ``auto`` means none.
 NOT_SHOWN = ("HOME", "USERPROFILE", "PATH", "TMPDIR", "TEMP", "TMP", "LANG", "PIP_NO_INPUT")
@@ -36,16 +40,17 @@ def serve(port: int, watch: bool) -> None:
         environment = cloud.environment(home)
         for name in NOT_SHOWN:
             environment.pop(name, None)
-        environment.update(cloud.menda.variables)
-        environment["CHAINCTL_AUTH_TOKEN"] = cloud.chainguard.token()
-        environment["AZURE_DEVOPS_EXT_PAT"] = cloud.azure.contoso.personal_access_token("vso.packaging_write")
+        registries = [kind(cloud, FakePrograms(os.path.join(home, "bin")), Path(home)) for kind in REGISTRIES.values()]
+        for registry in registries:
+            environment.update(registry.login_by_variables()[1])
         for name, value in sorted(environment.items()):
             print(f"export {name}={shlex.quote(value)}")
-        print(f"# an index: {cloud.azure.feed.url()}")
-        print("# or:       {}".format(cloud.azure.project_feed.url("visualstudio.com")))
-        print(f"# of Chainguard's: {cloud.chainguard.python.url}, of Menda's: {cloud.menda.plugins.url}")
-        print(f"# uploads:  {cloud.azure.feed.upload_url()}")
-        print("# packages: hello-private 1.0 and 1.1, greetings 2.0; a password: $AZURE_DEVOPS_EXT_PAT")
+        for registry in registries:
+            print(
+                f"# {registry.name}: {registry.index_url}"
+                + f", uploads: {registry.upload_url}" * bool(registry.upload_url)
+            )
+        print("# packages: hello-private, greetings")
         sys.stdout.flush()
         shown = 0
         while True:

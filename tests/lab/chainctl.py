@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .cli_stand_ins import Answer
+from .fake_programs import Answer
 
 
 def logged_in(token: str) -> Answer:

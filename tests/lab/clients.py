@@ -154,7 +154,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-class Workshop:
+class ClientEnvironments:
     """Builds environments under a directory, and keeps them until what goes into them changes."""
 
     def __init__(self, directory: object) -> None:

@@ -7,15 +7,12 @@ import tempfile
 from collections.abc import Iterable
 
 from .authority import EARLY, EXPIRED, MISNAMED, UNTRUSTED, CertificateAuthority
-from .azure.entra import Entra
-from .azure.service import Azure
-from .chainguard import Chainguard
 from .environment import TRUST_VARIABLES, child_environment, programs_directory
 from .faults import Faults
 from .hostile import Hostile
 from .log import RequestLog
-from .menda import Menda
 from .proxy import Proxy
+from .registries import REGISTRIES
 from .server import Server
 from .sites import Sites
 
@@ -23,7 +20,8 @@ from .sites import Sites
 class PracticeCloud:
     """Start with ``with PracticeCloud() as cloud``; made in milliseconds, so every test has its own.
 
-    An authority may be shared by many clouds, to save its making.
+    An authority may be shared by many clouds, since it takes long to make. The site of each registry of
+    `lab.registries` is the attribute of its name: ``cloud.azure``.
     """
 
     def __init__(self, authority: CertificateAuthority | None = None, port: int = 0) -> None:
@@ -32,23 +30,23 @@ class PracticeCloud:
         self.log = RequestLog()
         self.faults = Faults()
         self.sites = Sites()
-        self._server = Server(self.log, self.faults)
+        self.server = Server(self.log, self.faults)
         self._directory = tempfile.TemporaryDirectory(prefix="lab-cloud-")
         self.programs = programs_directory(os.path.join(self._directory.name, "programs"))
-        self.azure = Azure(self.sites, self._server)
-        self.chainguard = Chainguard(self.sites)
-        self.menda = Menda(self.sites)
-        self.hostile = Hostile(self.sites)
-        self.proxy = Proxy(self._server, self.sites, self.authority, port)
+        self._registries = {name: registry.site(self) for name, registry in REGISTRIES.items()}
+        vars(self).update(self._registries)
+        lookalikes = (host for site in self._registries.values() for host in site.lookalikes)
+        self.hostile = Hostile(self.sites, lookalikes)
+        self.proxy = Proxy(self.server, self.sites, self.authority, port)
 
     @property
-    def entra(self) -> Entra:
-        """The login hosts."""
+    def entra(self):
+        """The login hosts of Azure."""
         return self.azure.entra
 
     @property
     def metadata(self):
-        """The managed identity endpoints."""
+        """The managed identity endpoints of Azure."""
         return self.azure.metadata
 
     @property
@@ -79,7 +77,7 @@ class PracticeCloud:
 
     def hang_up(self) -> None:
         """End every connection: what comes next is sent on a new one."""
-        self._server.hang_up()
+        self.server.hang_up()
 
     def environment(
         self,
@@ -92,21 +90,27 @@ class PracticeCloud:
 
         A variable given as None is left out. ``trust`` tells which variables name the authority's file.
         """
+        own: dict[str, str | None] = {}
+        loopback: dict[str, str] = {}
+        for site in self._registries.values():
+            own.update(site.environment(str(home)))
+            loopback.update(site.loopback_variables())
         return child_environment(
             str(home),
             [str(entry) for entry in path] + [self.programs],
             self.proxy.url,
             self.ca_file,
-            self.metadata.imds.url,
+            loopback,
             trust,
-            variables,
+            {**own, **variables},
         )
 
     def close(self) -> None:
         """End everything at once."""
         self.proxy.close()
-        self.azure.close()
-        self._server.close()
+        for site in self._registries.values():
+            site.close()
+        self.server.close()
         self._directory.cleanup()
         if self._own_authority:
             self.authority.close()

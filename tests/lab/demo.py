@@ -8,12 +8,13 @@ import shutil
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-from . import chainctl
-from .cli_stand_ins import StandIns, az_token
-from .clients import Client, Completed, Workshop
+from .clients import Client, ClientEnvironments, Completed
 from .cloud import PracticeCloud
+from .fake_programs import FakePrograms, az_token
 from .packages import wheel as make_wheel
+from .registries import REGISTRIES
 from .ssh import Agent, make_key
 from .store import StoreUser
 
@@ -65,23 +66,23 @@ def _last_lines(ended: Completed, count: int) -> list[str]:
 def perform(wheel: str) -> None:
     """All steps."""
     started = time.monotonic()
-    workshop = Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
-    client, tool = workshop.client(wheel), workshop.tool()
+    client_environments = ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+    client, tool = client_environments.client(wheel), client_environments.tool()
     print(f"pip, twine and keyring with {os.path.basename(wheel)}, and uv: ready", end=" ")
     print(f"after {time.monotonic() - started:.1f} s")
     with tempfile.TemporaryDirectory(prefix="ringbearer-demo-") as home, PracticeCloud() as cloud:
-        stand_ins = StandIns(os.path.join(home, "stand-ins"))
-        stand_ins.az(*az_token(cloud.azure.directory.user_token(cloud.azure.frodo)))
+        fake_programs = FakePrograms(os.path.join(home, "programs"))
+        fake_programs.az(*az_token(cloud.azure.directory.user_token(cloud.azure.user)))
         print("a practice cloud on loopback: ready. It answers for pkgs.dev.azure.com,")
         print("contoso.pkgs.visualstudio.com, vssps.dev.azure.com, login.microsoftonline.com, ...")
-        print(f"{cloud.azure.frodo.name} is logged in with a stand-in for the Azure CLI")
-        person = cloud.environment(home, path=[client.bin, stand_ins.directory])
+        print(f"{cloud.azure.user.name} is logged in by a fake Azure CLI")
+        person = cloud.environment(home, path=[client.bin, fake_programs.directory])
         _play(Stage(cloud), cloud, client, tool, person, home)
-        _play_others(Stage(cloud), cloud, client, stand_ins, home)
+        _play_others(Stage(cloud), cloud, client, fake_programs, home)
         _play_store(Stage(cloud), client, os.path.join(home, "server"))
         if cloud.log.refused():
             raise SystemExit(f"unexpected hosts: {cloud.log.refused()}")
-        stand_ins.close()
+        fake_programs.close()
     print(f"\nAll of it worked, in {time.monotonic() - started:.1f} s; nothing is left behind.")
 
 
@@ -141,32 +142,24 @@ def _play(stage: Stage, cloud: PracticeCloud, client: Client, tool: Client, pers
     )
 
 
-def _play_others(stage: Stage, cloud: PracticeCloud, client: Client, stand_ins: StandIns, home: str) -> None:
+def _play_others(stage: Stage, cloud: PracticeCloud, client: Client, fake_programs: FakePrograms, home: str) -> None:
     """The other registries."""
     print("\nOther registries, in the same way:")
-    stand_ins.chainctl(chainctl.logged_in(cloud.chainguard.token()))
-    path = [client.bin, stand_ins.directory]
-    urls = {"Chainguard Libraries": cloud.chainguard.python.url, "Menda's on AWS CodeArtifact": cloud.menda.plugins.url}
-    for number, (name, url) in enumerate(urls.items()):
-        person = cloud.environment(home, path=path, **(cloud.menda.variables if number else {}))
-        target = os.path.join(home, f"other-{number}")
-        command = [
-            "pip",
-            "install",
-            "--keyring-provider",
-            "import",
-            "--index-url",
-            url,
-            "--target",
-            target,
-            "greetings",
-        ]
-        stage.show(f"pip installs from {name}", client, command, person, lines=1)
+    path = [client.bin, fake_programs.directory]
+    for name in REGISTRIES:
+        if name == "azure":
+            continue
+        registry = REGISTRIES[name](cloud, fake_programs, Path(home))
+        registry.log_in()
+        pip_install = ["pip", "install", "--keyring-provider", "import", "--index-url", registry.index_url]
+        command = [*pip_install, "--target", os.path.join(home, f"by-{name}"), "greetings"]
+        environment = cloud.environment(home, path=path, **registry.variables)
+        stage.show(f"pip installs from {name}", client, command, environment, lines=1)
     cloud.chainguard.write_cache(home, cloud.chainguard.token())
     stage.show(
         "a token that chainctl keeps is used as it is: no program, no request",
         client,
-        ["keyring", "--mode", "creds", "get", urls["Chainguard Libraries"]],
+        ["keyring", "--mode", "creds", "get", cloud.chainguard.python.url],
         cloud.environment(home, path=[client.bin]),
         lines=0,
     )

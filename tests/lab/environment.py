@@ -65,11 +65,15 @@ def child_environment(
     path: Iterable[str],
     proxy_url: str,
     ca_file: str,
-    metadata_url: str,
+    loopback: dict[str, str],
     trust: tuple[str, ...] = TRUST_VARIABLES,
     variables: dict[str, str | None] | None = None,
 ) -> dict[str, str]:
-    """The variables a client needs to live in the practice cloud. One given as None is left out."""
+    """The variables that a client needs in the practice cloud. A variable given as None is left out.
+
+    Those of ``loopback`` lead to metadata services, and must stay on loopback whatever a test asks for: no test may
+    ever ask the metadata service of the machine.
+    """
     home = str(home)
     temporary = os.path.join(home, "tmp")
     os.makedirs(temporary, exist_ok=True)
@@ -81,8 +85,7 @@ def child_environment(
         "HTTPS_PROXY": proxy_url,
         "HTTP_PROXY": proxy_url,
         "NO_PROXY": "127.0.0.1,localhost",
-        # No test may ever ask the machine's own metadata service.
-        "AZURE_POD_IDENTITY_AUTHORITY_HOST": metadata_url,
+        **loopback,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_NO_CACHE_DIR": "1",
@@ -91,9 +94,6 @@ def child_environment(
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "XDG_CONFIG_DIRS": os.path.join(home, "no-system-configuration"),
-        "AZURE_CONFIG_DIR": os.path.join(home, ".azure"),
-        "AZURE_CORE_COLLECT_TELEMETRY": "false",
-        "AZURE_CORE_NO_COLOR": "true",
     }
     environment.update({name: ca_file for name in trust})
     if os.name == "nt":
@@ -102,6 +102,8 @@ def child_environment(
         environment["APPDATA"] = os.path.join(home, "AppData", "Roaming")
         environment["LOCALAPPDATA"] = os.path.join(home, "AppData", "Local")
     environment.update(variables or {})
-    if "//127.0.0.1" not in (environment["AZURE_POD_IDENTITY_AUTHORITY_HOST"] or ""):
-        raise ValueError("a test must not ask the machine's own metadata service")
+    for name in loopback:
+        value = environment[name] or ""
+        if not (value.partition("//")[2] or value).startswith("127.0.0.1"):
+            raise ValueError(f"{name} must lead to loopback, or the machine's own metadata service is asked")
     return {name: str(value) for name, value in environment.items() if value is not None}

@@ -13,12 +13,12 @@ import time
 # The directory of this file: what lies in it is not meant to be imported by keyring.
 del sys.path[0]
 
-import keyring  # noqa: E402
 from ringbearer import backends  # noqa: E402
 
-AZURE = ["pkgs.dev.azure.com", "contoso.pkgs.visualstudio.com", "pkgs.codedev.ms"]
-CHAINGUARD = ["libraries.cgr.dev"]
-MENDA = ["menda-058264169513.d.codeartifact.eu-west-1.amazonaws.com"]
+import keyring  # noqa: E402
+
+#: The names of the index backends, and the hosts that they claim.
+INDEX_BACKENDS, HOSTS = json.loads(sys.argv[2])
 
 #: What a host of ours must not lend its name to.
 AROUND = [
@@ -89,18 +89,13 @@ LARGE = [
     "https://" + "a." * 100_000 + "libraries.cgr.dev/",
     *("x" * 10_000_000, "://" * 100_000, "@" * 100_000, "%" * 100_000, "\u00e9" * 1_000_000),
 ]
-TEXTS = [template.format(host) for template in AROUND for host in AZURE + CHAINGUARD + MENDA]
+TEXTS = [template.format(host) for template in AROUND for host in HOSTS]
 TEXTS += [form.format(host) for host in NEARLY for form in ("https://{}/contoso/", "{}")] + NAMES + LARGE
 NO_TEXTS = [None, True, 0, 7, 1.5, b"", b"https://pkgs.dev.azure.com/contoso/", bytearray(b"x"), object(), [], {}, ()]
 NO_TEXTS += [type, ["https://libraries.cgr.dev/python/simple/"]]
 #: As Poetry, flit, hatch, PDM and nobody at all pass them.
 USERS = ["python-poetry", "__poetry_source_empty_username__", "__token__", "aws", "_token", "", None, 7, b"x", "\ud800"]
-INDEX_BACKENDS = [
-    backends.AzureArtifactsKeyring,
-    backends.MendaCodeArtifactKeyring,
-    backends.ChainguardLibrariesKeyring,
-]
-ALL = [*INDEX_BACKENDS, backends.NoStoreKeyring]
+ALL = [getattr(backends, name) for name in (*INDEX_BACKENDS, "NoStoreKeyring")]
 
 
 def _threads() -> int:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .messages import Request, Response, json_response
 from .sites import Sites
 
-#: Names that look like Azure DevOps or Entra to a careless check.
-LOOKALIKES = (
-    "evil.example",
-    "*.evil.example",
-    "evil-pkgs.dev.azure.com",
-    "notpkgs.visualstudio.com",
-    "notvssps.visualstudio.com",
-    "evilvssps.dev.azure.com",
-    "pkgs.dev.azure.com.evil.example",
-    "vssps.dev.azure.com.evil.example",
-    "login.microsoftonline.com.evil.example",
-    "evil-login.microsoftonline.com",
-)
+#: The attacker's own names; those that look like a registry's are in its module.
+EVIL = ("evil.example", "*.evil.example")
 
 
 class Hostile:
     """Answers as a token service would, so that a client which asks also believes. What it got is in the log."""
 
-    def __init__(self, sites: Sites) -> None:
-        for pattern in LOOKALIKES:
+    def __init__(self, sites: Sites, lookalikes: Iterable[str]) -> None:
+        for pattern in (*EVIL, *lookalikes):
             sites.add(pattern, self.answer)
 
     def answer(self, request: Request) -> Response:

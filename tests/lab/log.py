@@ -68,6 +68,10 @@ class RequestLog:
                 if matches(request, host, path, method) and (status is None or request.status == status)
             ]
 
+    def sent_by_ringbearer(self) -> list[Request]:
+        """The requests of ringbearer itself, without those of the client that asked it."""
+        return [one for one in self.requests() if (one.header("User-Agent") or "").startswith("ringbearer/")]
+
     def connections(self, host: str | None = None, kind: str = "tunnel") -> list[Connection]:
         """The connections opened, by default those through the proxy to listed hosts."""
         with self._changed:

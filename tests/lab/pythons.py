@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from .clients import Client, Workshop
+from .clients import Client, ClientEnvironments
 
 #: The first that the wheel is for; newer ones than there are today count too.
 OLDEST, NEWEST = 9, 20
@@ -40,16 +40,16 @@ class Python:
         return "Python " + ".".join(str(part) for part in self.version) + (" free-threaded" * self.is_free_threaded)
 
 
-class WorkshopOf(Workshop):
-    """Builds environments of another Python, beside those of a workshop."""
+class PythonEnvironments(ClientEnvironments):
+    """Builds environments of another Python, beside those of this Python."""
 
-    def __init__(self, workshop: Workshop, python: Python) -> None:
-        super().__init__(os.path.join(workshop.directory, python.name.replace(" ", "-").lower()))
+    def __init__(self, client_environments: ClientEnvironments, python: Python) -> None:
+        super().__init__(os.path.join(client_environments.directory, python.name.replace(" ", "-").lower()))
         self.python = python.executable
-        self._tool = workshop.tool
+        self._tool = client_environments.tool
 
     def tool(self) -> Client:
-        """The workshop's own: it builds for every Python."""
+        """The same uv: it builds for every Python."""
         return self._tool()
 
 

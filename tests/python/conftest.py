@@ -9,30 +9,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from asking import Asking
-from browser import Browser
-from commands import Commands
-from doctor import Doctor
-from fault_summary import pytest_terminal_summary as pytest_terminal_summary
 from lab import kernel_keys
 from lab.authority import CertificateAuthority
-from lab.azure.directory import Application
-from lab.cli_stand_ins import StandIns
-from lab.clients import Client, Workshop
+from lab.clients import Client, ClientEnvironments
 from lab.cloud import PracticeCloud
+from lab.fake_programs import FakePrograms
 from lab.known_store import KnownStore
 from lab.look_up import Lookups
-from lab.pythons import Python, WorkshopOf
+from lab.pythons import Python, PythonEnvironments
+from lab.registries import REGISTRIES
+from lab.registries.azure.directory import Application
+from lab.registry import Registry
 from lab.ssh import Agent, Key, make_key
 from lab.store import PUBLISHED, StoreUser
-from person import Person
-from registries import REGISTRIES, Registry
-from start_program import StartProgram, starting
+from support.azure_look_ups import AzureLookUps
+from support.azure_user import AzureUser
+from support.browser import Browser
+from support.doctor import Doctor
+from support.fault_summary import pytest_terminal_summary as pytest_terminal_summary
+from support.provider_programs import Commands
+from support.start_program import StartProgram, starting
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The agent of Windows' OpenSSH is a service of the machine's: no test can have one of its own there.
-collect_ignore_glob = ["test_store*.py"] if os.name == "nt" else []
+# On Windows, OpenSSH's agent is a system service: a test cannot start one of its own.
+collect_ignore = ["store"] if os.name == "nt" else []
 
 
 @pytest.fixture(autouse=True)
@@ -71,17 +72,17 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stand_ins(tmp_path: Path) -> Iterator[StandIns]:
+def fake_programs(tmp_path: Path) -> Iterator[FakePrograms]:
     """A PATH directory for scripted command-line tools, empty at first."""
-    made = StandIns(tmp_path / "stand-ins")
+    made = FakePrograms(tmp_path / "stand-ins")
     yield made
     made.close()
 
 
 @pytest.fixture(scope="session")
-def workshop() -> Workshop:
+def client_environments() -> ClientEnvironments:
     """Where the clients' environments are built and kept."""
-    return Workshop(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or ROOT / "target" / "test-environments")
+    return ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or ROOT / "target" / "test-environments")
 
 
 @pytest.fixture(scope="session")
@@ -103,21 +104,21 @@ def cli_wheel() -> str:
 
 
 @pytest.fixture(scope="session")
-def native(workshop: Workshop, cli_wheel: str) -> Client:
+def native(client_environments: ClientEnvironments, cli_wheel: str) -> Client:
     """The native programs alone: its `bin` on PATH brings a `keyring` without Python behind it."""
-    return workshop.native(cli_wheel)
+    return client_environments.native(cli_wheel)
 
 
 @pytest.fixture(scope="session")
-def caller(workshop: Workshop) -> Callable[[str], Client]:
+def caller(client_environments: ClientEnvironments) -> Callable[[str], Client]:
     """Clients that have no keyring in their own environment, by their names in `lab.versions.CALLERS`."""
-    return workshop.caller
+    return client_environments.caller
 
 
 @pytest.fixture(scope="session")
-def client(workshop: Workshop, wheel: str) -> Client:
+def client(client_environments: ClientEnvironments, wheel: str) -> Client:
     """keyring, pip and twine with ringbearer beside them."""
-    return workshop.client(wheel)
+    return client_environments.client(wheel)
 
 
 @pytest.fixture(scope="session", params=["native", "client"])
@@ -127,29 +128,29 @@ def either(request: pytest.FixtureRequest) -> Client:
 
 
 @pytest.fixture
-def look_up(cloud: PracticeCloud, client: Client, home: Path, stand_ins: StandIns) -> Lookups:
+def look_up(cloud: PracticeCloud, client: Client, home: Path, fake_programs: FakePrograms) -> Lookups:
     """Asks keyring in a process of its own, with the stand-ins on PATH."""
-    return Lookups(cloud, client, home, [stand_ins.directory])
+    return Lookups(cloud, client, home, [fake_programs.directory])
 
 
 @pytest.fixture
-def ask(cloud: PracticeCloud, look_up: Lookups) -> Asking:
+def azure_look_ups(cloud: PracticeCloud, look_up: Lookups) -> AzureLookUps:
     """Tries many settings in one process."""
-    return Asking(cloud, look_up)
+    return AzureLookUps(cloud, look_up)
 
 
 @pytest.fixture
-def frodo(cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> Person:
+def azure_user(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> AzureUser:
     """The practice cloud's user, logged in with a stand-in for `az`."""
-    return Person(cloud, stand_ins, home)
+    return AzureUser(cloud, fake_programs, home)
 
 
 @pytest.fixture
-def on(python: Python, workshop: Workshop, wheel: str) -> Client:
+def on(python: Python, client_environments: ClientEnvironments, wheel: str) -> Client:
     """keyring and ringbearer on that Python."""
     if python.is_free_threaded:
         pytest.skip("the wheel is not for Pythons without a lock")
-    return WorkshopOf(workshop, python).beside(wheel)
+    return PythonEnvironments(client_environments, python).beside(wheel)
 
 
 @pytest.fixture
@@ -159,24 +160,36 @@ def start_program() -> Iterator[StartProgram]:
         yield start
 
 
+@pytest.fixture
+def registries(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> dict[str, Registry]:
+    """All registries, by name; the user is signed in to none."""
+    return {name: kind(cloud, fake_programs, home) for name, kind in REGISTRIES.items()}
+
+
+@pytest.fixture
+def logins(registries: dict[str, Registry]) -> dict[str, str]:
+    """Variables by which the user is signed in to every registry."""
+    return {name: value for one in registries.values() for name, value in one.login_by_variables()[1].items()}
+
+
 @pytest.fixture(params=list(REGISTRIES))
-def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, stand_ins: StandIns, home: Path) -> Registry:
+def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Registry:
     """A registry that the user is logged in to."""
-    made = REGISTRIES[request.param](cloud, stand_ins, home)
+    made = REGISTRIES[request.param](cloud, fake_programs, home)
     made.log_in()
     return made
 
 
 @pytest.fixture
-def commands(look_up: Lookups, stand_ins: StandIns, home: Path) -> Commands:
+def commands(look_up: Lookups, fake_programs: FakePrograms, home: Path) -> Commands:
     """Scripts the program of a provider, and asks that provider alone."""
-    return Commands(look_up, stand_ins, home)
+    return Commands(look_up, fake_programs, home)
 
 
 @pytest.fixture
 def bearer(cloud: PracticeCloud) -> str:
     """The Entra token of the practice cloud's user."""
-    return cloud.azure.directory.user_token(cloud.azure.frodo)
+    return cloud.azure.directory.user_token(cloud.azure.user)
 
 
 @pytest.fixture
@@ -191,94 +204,99 @@ def identity(cloud: PracticeCloud) -> Application:
 
 @pytest.fixture
 def doctor(
-    cloud: PracticeCloud, native: Client, client: Client, home: Path, stand_ins: StandIns, workshop: Workshop
+    cloud: PracticeCloud,
+    native: Client,
+    client: Client,
+    home: Path,
+    fake_programs: FakePrograms,
+    client_environments: ClientEnvironments,
 ) -> Doctor:
     """Runs `ringbearer doctor` in each of the ways that there are."""
     if os.name == "nt":
         pytest.skip("what is expected has paths and programs as Unix has them")
-    return Doctor(cloud, native, client, home, stand_ins, workshop.directory)
+    return Doctor(cloud, native, client, home, fake_programs, client_environments.directory)
 
 
 @pytest.fixture(scope="session")
-def client_without(workshop: Workshop) -> Client:
+def client_without(client_environments: ClientEnvironments) -> Client:
     """The same without ringbearer."""
-    return workshop.client()
+    return client_environments.client()
 
 
 @pytest.fixture(scope="session")
-def tool(workshop: Workshop) -> Client:
+def tool(client_environments: ClientEnvironments) -> Client:
     """uv and a pip that have neither keyring nor ringbearer in their own environment."""
-    return workshop.tool()
+    return client_environments.tool()
 
 
 @pytest.fixture(scope="session")
-def pip_26_1(workshop: Workshop, wheel: str) -> Client:
+def pip_26_1(client_environments: ClientEnvironments, wheel: str) -> Client:
     """A pip that still asks with ``keyring get SERVICE USER``."""
-    return workshop.pip_26_1(wheel)
+    return client_environments.pip_26_1(wheel)
 
 
 @pytest.fixture(scope="session")
-def poetry(workshop: Workshop, wheel: str) -> Client:
+def poetry(client_environments: ClientEnvironments, wheel: str) -> Client:
     """Poetry with ringbearer beside it."""
-    return workshop.poetry(wheel)
+    return client_environments.poetry(wheel)
 
 
 @pytest.fixture(scope="session")
-def pdm(workshop: Workshop, wheel: str) -> Client:
+def pdm(client_environments: ClientEnvironments, wheel: str) -> Client:
     """PDM with ringbearer beside it."""
-    return workshop.pdm(wheel)
+    return client_environments.pdm(wheel)
 
 
 @pytest.fixture(scope="session")
-def tox(workshop: Workshop, wheel: str) -> Client:
+def tox(client_environments: ClientEnvironments, wheel: str) -> Client:
     """tox with ringbearer beside it."""
-    return workshop.tox(wheel)
+    return client_environments.tox(wheel)
 
 
 @pytest.fixture(scope="session")
-def tox_3(workshop: Workshop, wheel: str) -> Client:
+def tox_3(client_environments: ClientEnvironments, wheel: str) -> Client:
     """tox 3, with ringbearer beside it."""
-    return workshop.tox_3(wheel)
+    return client_environments.tox_3(wheel)
 
 
 @pytest.fixture(scope="session")
-def old_tox(workshop: Workshop, wheel: str) -> Client:
+def old_tox(client_environments: ClientEnvironments, wheel: str) -> Client:
     """A tox of early 2025 with ringbearer beside it."""
-    return workshop.old_tox(wheel)
+    return client_environments.old_tox(wheel)
 
 
 @pytest.fixture(scope="session")
-def tox_uv(workshop: Workshop, wheel: str) -> Client:
+def tox_uv(client_environments: ClientEnvironments, wheel: str) -> Client:
     """tox that installs with uv, and ringbearer beside it."""
-    return workshop.tox_uv(wheel)
+    return client_environments.tox_uv(wheel)
 
 
 @pytest.fixture(scope="session")
-def flit(workshop: Workshop, wheel: str) -> Client:
+def flit(client_environments: ClientEnvironments, wheel: str) -> Client:
     """flit with ringbearer beside it."""
-    return workshop.flit(wheel)
+    return client_environments.flit(wheel)
 
 
 @pytest.fixture(scope="session")
-def beside(workshop: Workshop, wheel: str) -> Callable[..., Client]:
+def beside(client_environments: ClientEnvironments, wheel: str) -> Callable[..., Client]:
     """keyring and ringbearer beside other packages with backends, which are called as in `lab.clients.PEERS`."""
-    return functools.partial(workshop.beside, wheel)
+    return functools.partial(client_environments.beside, wheel)
 
 
 @pytest.fixture(scope="session")
-def suite(workshop: Workshop, wheel: str) -> Client:
+def suite(client_environments: ClientEnvironments, wheel: str) -> Client:
     """keyring, ringbearer and pytest."""
-    return workshop.suite(wheel)
+    return client_environments.suite(wheel)
 
 
 @pytest.fixture(scope="session")
-def azure_cli(workshop: Workshop) -> Client:
+def azure_cli(client_environments: ClientEnvironments) -> Client:
     """The real Azure CLI."""
     if os.environ.get("RINGBEARER_WITHOUT_AZURE_CLI"):
         pytest.skip("RINGBEARER_WITHOUT_AZURE_CLI is set")
     if sys.version_info < (3, 10):
         pytest.skip("the Azure CLI needs Python 3.10")
-    return workshop.azure_cli()
+    return client_environments.azure_cli()
 
 
 @pytest.fixture
@@ -304,11 +322,11 @@ def store(client: Client, home: Path, agent: Agent, keys: dict[str, Key]) -> Sto
 
 
 @pytest.fixture(scope="session", params=["0.2.0", "0.6.0"])
-def published_client(request: pytest.FixtureRequest, workshop: Workshop) -> Client:
+def published_client(request: pytest.FixtureRequest, client_environments: ClientEnvironments) -> Client:
     """A published version of ssh-agent-keyring, which this store replaces."""
     if sys.version_info < (3, 10):
         pytest.skip("ssh-agent-keyring needs Python 3.10")
-    return workshop.ssh_agent_keyring(request.param)
+    return client_environments.ssh_agent_keyring(request.param)
 
 
 @pytest.fixture

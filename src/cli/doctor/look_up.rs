@@ -1,5 +1,7 @@
 //! The steps of one look-up, and what the registry says to its outcome.
 
+use std::ops::RangeInclusive;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 use url::Url;
@@ -14,42 +16,19 @@ use crate::{
     cli::{World, cache::in_words, keyring::choice::MODULE, tools::Index},
     error::{Kind, Result},
     keyring::{
+        Candidate,
         lookup::{Step, tee},
         session_cache::token::{self, CachedToken},
     },
-    registry::{Backend, Credential},
+    registry::{Credential, Probe, Registry},
     service::Service,
     store::is_in_use,
     system::{
         http::{Request, Response},
         retry,
     },
+    variable::{self, Role},
 };
-
-/// Variables that concern every request.
-const NETWORK: [&str; 17] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "PIP_CERT",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "RINGBEARER_TIMEOUT",
-    "RINGBEARER_STRICT",
-    "RINGBEARER_CACHE",
-    "RINGBEARER_DEBUG",
-    "RINGBEARER_INDEXES_ASKED",
-    "ARTIFACTS_KEYRING_NOFUSS_RETRIES",
-];
-
-/// What no setting is, although a backend looks at it.
-const PLACES: [&str; 8] =
-    ["HOME", "PATH", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PATHEXT"];
 
 /// Looks a URL up, every step shown. Answers whether there is a credential that the registry does not refuse, if it is
 /// asked.
@@ -61,24 +40,42 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index,
         return in_store(world, report, index);
     };
     let scheme = service.url().map_or("", Url::scheme);
-    let Some(backend) = world.memory.keyring.claimant(&service) else {
+    let candidates: Vec<_> = world.memory.keyring.candidates(&service).collect();
+    if candidates.is_empty() {
         report.add(&Finding::new(State::Note, "address", format!("{host} over {scheme}")))?;
         let finding = not_ours(world, &service, host);
         report.add(&finding)?;
         return in_store(world, report, index);
-    };
+    }
     let source = index.source.as_ref().map_or_else(String::new, |source| format!("; set up in {source}"));
     report.add(&Finding::new(State::Good, "address", format!("{host} over {scheme}{source}")))?;
-    report.fact("backend", json!(backend.class()));
-    report.add(&Finding::new(State::Good, "backend", format!("{} ({MODULE}{})", backend.title(), backend.class())))?;
-    add_settings(world, report, backend)?;
-    let finding = of_cache(world, backend, &service);
+    for candidate in candidates {
+        if let Some(is_accepted) = examine_candidate(world, report, candidate, &service, asks_registry)? {
+            return Ok(is_accepted);
+        }
+    }
+    Ok(false)
+}
+
+/// Asks one registry, every step shown. Answers whether it accepts the credential; `None` if there is no credential.
+fn examine_candidate(
+    world: &World<'_>,
+    report: &mut Report<'_>,
+    candidate: &Candidate,
+    service: &Service,
+    asks_registry: bool,
+) -> Result<Option<bool>> {
+    let Registry { title, python_class, advice_if_unset, .. } = *candidate.registry;
+    report.fact("backend", json!(python_class));
+    report.add(&Finding::new(State::Good, "backend", format!("{title} ({MODULE}{python_class})")))?;
+    add_settings(world, report, candidate)?;
+    let finding = of_cache(world, candidate, service);
     report.add(&finding)?;
     let mut asked = 0;
     let mut broken = None;
     let mut given = None;
     let outcome = tee(
-        || backend.get(world.system, &service, None),
+        || candidate.source.get(world.system, service, None),
         |step| {
             asked += u32::from(matches!(step.outcome.as_str(), "failed" | "skipped"));
             match step.outcome.as_str() {
@@ -97,28 +94,28 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index,
         Ok(Some(credential)) => {
             add_credential(report, &credential)?;
             if !asks_registry {
-                let fix = format!("ringbearer doctor {}", super::shown(&service));
+                let fix = format!("ringbearer doctor {}", super::shown(service));
                 let what = "not asked: it is the project in the working directory that names it";
                 report.add(&Finding::new(State::Note, "registry", what).with_fix(fix))?;
-                return Ok(true);
+                return Ok(Some(true));
             }
-            ask_registry(world, report, backend, &service, &credential, given.as_deref())
+            ask_registry(world, report, candidate, service, &credential, given.as_deref()).map(Some)
         }
         Ok(None) => {
             let what = "nothing is known for it: tools get no answer, without a word";
-            report.add(&Finding::new(State::Bad, "credential", what).with_fix(backend.advice_if_unset()))?;
-            Ok(false)
+            report.add(&Finding::new(State::Bad, "credential", what).with_fix(advice_if_unset))?;
+            Ok(None)
         }
         Err(error) if error.kind() == Kind::Cancelled => Err(error),
         // Each source has told its reason.
         Err(error) if asked > 1 && error.kind() != Kind::Timeout => {
             let finding = Finding::new(State::Bad, "credential", "none: no source served");
             report.add(&Finding { fix: error.hint().map(str::to_owned), ..finding })?;
-            Ok(false)
+            Ok(None)
         }
         Err(error) => {
             report.add(&Finding::of_error("credential", &error))?;
-            Ok(false)
+            Ok(None)
         }
     }
 }
@@ -141,18 +138,22 @@ fn of_step(step: &Step) -> Finding {
 /// Why no index backend claims a URL.
 fn not_ours(world: &World<'_>, service: &Service, host: &str) -> Finding {
     let secured = Service::parse(&format!("https://{host}/"));
-    if world.memory.keyring.claimant(&secured).is_some() && !service.is_https_on_the_usual_port() {
+    if world.memory.keyring.serves(&secured) && !service.is_https_on_default_port() {
         return Finding::new(State::Bad, "backend", "credentials for this host go over https on port 443 alone")
             .with_fix(format!("write the URL as https://{host}/..."));
     }
     Finding::new(State::Note, "backend", "no index backend of ringbearer's serves this host; the stores are asked")
 }
 
-/// What the backend finds set, by names: never a value.
-fn add_settings(world: &World<'_>, report: &mut Report<'_>, backend: &dyn Backend) -> Result<()> {
+/// The variables that are set and the files that are there, by name: never a value. Directories of the platform are no
+/// settings.
+fn add_settings(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidate) -> Result<()> {
     let is_read = |name: &str| {
-        NETWORK.contains(&name)
-            || (!PLACES.contains(&name) && backend.variables().iter().any(|prefix| name.starts_with(prefix)))
+        candidate
+            .registry
+            .variables()
+            .chain(variable::COMMON)
+            .any(|variable| variable.role != Role::Location && variable.name == name)
     };
     let variables: Vec<_> = world
         .system
@@ -161,7 +162,8 @@ fn add_settings(world: &World<'_>, report: &mut Report<'_>, backend: &dyn Backen
         .filter(|(_, value)| !value.is_empty())
         .filter_map(|(name, _)| name.into_string().ok().filter(|name| is_read(name)))
         .collect();
-    let files: Vec<_> = backend
+    let files: Vec<_> = candidate
+        .source
         .files(world.system)
         .into_iter()
         .filter(|path| world.system.details(path).is_ok())
@@ -176,7 +178,7 @@ fn add_settings(world: &World<'_>, report: &mut Report<'_>, backend: &dyn Backen
 }
 
 /// The state of the session cache. The lookup that follows bypasses it, so that every step is seen.
-fn of_cache(world: &World<'_>, backend: &dyn Backend, service: &Service) -> Finding {
+fn of_cache(world: &World<'_>, candidate: &Candidate, service: &Service) -> Finding {
     let (system, finding) = (world.system, |text: &str| Finding::new(State::Note, "cache", text));
     match Caching::read(system, Caching::Session) {
         Err(error) => return Finding { state: State::Doubtful, ..Finding::of_error("cache", &error) },
@@ -187,7 +189,8 @@ fn of_cache(world: &World<'_>, backend: &dyn Backend, service: &Service) -> Find
     if let Err(reason) = system.sharing() {
         return finding(&format!("each process signs in for itself: {reason}"));
     }
-    let found = backend.identity(system, service).and_then(|key| token::get(system, backend.name(), &key));
+    let key = candidate.source.cache_key(system, service);
+    let found = key.and_then(|key| token::get(system, candidate.registry.id, &key));
     let Some(CachedToken { created, until, credential, .. }) = found else {
         return match token::room(system) {
             Ok(()) => finding("no token is kept in this session"),
@@ -206,7 +209,7 @@ fn of_cache(world: &World<'_>, backend: &dyn Backend, service: &Service) -> Find
 fn ask_registry(
     world: &World<'_>,
     report: &mut Report<'_>,
-    backend: &dyn Backend,
+    candidate: &Candidate,
     service: &Service,
     credential: &Credential,
     given: Option<&str>,
@@ -214,10 +217,11 @@ fn ask_registry(
     let Some(url) = service.url() else { return Ok(true) };
     let pair = Zeroizing::new(format!("{}:{}", credential.username, credential.password.expose()));
     let value = Zeroizing::new(format!("Basic {}", Zeroizing::new(STANDARD.encode(pair.as_bytes())).as_str()));
+    let Probe { headers, is_sign_in, advice } = candidate.registry.probe;
     let request = Request::get(url.clone())
         .header("Authorization", &value)
-        .header("Accept", "application/vnd.pypi.simple.v1+json, text/html;q=0.5")
-        .header("X-TFS-FedAuthRedirect", "Suppress");
+        .header("Accept", "application/vnd.pypi.simple.v1+json, text/html;q=0.5");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
     let response = match retry::send(world.system, &request) {
         Ok(response) => response,
         Err(error) if error.kind() == Kind::Cancelled => return Err(error),
@@ -235,57 +239,59 @@ fn ask_registry(
     report.fact("status", json!(status));
     let who = credential.owner.as_deref().unwrap_or("this account");
     let host = service.host().unwrap_or_default();
-    let advice = || backend.advice(service, status);
-    let finding = match status {
-        401 if given.is_some() => Finding::new(
-            State::Bad,
-            "registry",
-            format!("{host} refuses {} (HTTP 401): nobody signed in, it was taken as it is", given.unwrap_or_default()),
-        )
-        .with_fix("renew it: it has ended, was withdrawn, or is for another organisation; or unset it, to sign in"),
-        401 => Finding::new(
-            State::Bad,
-            "registry",
-            format!("{host} refuses the token of {who} (HTTP 401): the sign-in worked, the account is not let in"),
-        )
-        .with_fix(advice()),
-        403 => {
-            Finding::new(State::Bad, "registry", format!("{host} knows {who}, who may not read this index (HTTP 403)"))
-                .with_fix(advice())
-        }
-        404 => {
-            Finding::new(State::Bad, "registry", format!("{host} has no such index, or hides it from {who} (HTTP 404)"))
-                .with_fix(advice())
-        }
-        405 => Finding::new(State::Note, "registry", "takes uploads here, and shows nothing (HTTP 405)"),
-        300..=399 if !leads_to_sign_in(&response) => Finding::new(
-            State::Good,
-            "registry",
-            format!("lets this credential in, to a file elsewhere (HTTP {status})"),
-        ),
-        203 | 300..=399 => Finding::new(
-            State::Bad,
-            "registry",
-            format!("{host} sends to a sign-in page in place of an answer (HTTP {status})"),
-        )
-        .with_fix("check the network and the VPN"),
-        200..=299 => Finding::new(State::Good, "registry", format!("lets this credential in (HTTP {status})")),
-        _ => Finding::new(State::Doubtful, "registry", format!("{host} is out of order (HTTP {status})"))
-            .with_fix("try again later"),
+    if status == 401
+        && let Some(given) = given
+    {
+        let what = format!("{host} refuses {given} (HTTP 401): nobody signed in, it was taken as it is");
+        let fix = "renew it: it has ended, was withdrawn, or is for another organisation; or unset it, to sign in";
+        report.add(&Finding::new(State::Bad, "registry", what).with_fix(fix))?;
+        return Ok(false);
+    }
+    let is_file_elsewhere = (300..=399).contains(&status) && target(&response).is_some_and(|url| !is_sign_in(&url));
+    let (state, what, fix) = if is_file_elsewhere {
+        (State::Good, "lets this credential in, to a file elsewhere (HTTP {status})", "")
+    } else {
+        ANSWERS
+            .iter()
+            .find(|(range, ..)| range.contains(&status))
+            .map_or((State::Doubtful, "{host} is out of order (HTTP {status})", "try again later"), |answer| {
+                (answer.1, answer.2, answer.3)
+            })
+    };
+    let what = what.replace("{host}", host).replace("{who}", who).replace("{status}", &status.to_string());
+    let advice = advice.iter().find(|(code, _)| *code == status).map_or(fix, |(_, advice)| advice);
+    let finding = Finding::new(state, "registry", what);
+    let finding = match advice {
+        "" => finding,
+        advice => finding.with_fix(advice.replace("{place}", &candidate.source.place(service))),
     };
     report.add(&finding)?;
-    Ok(finding.state != State::Bad)
+    Ok(state != State::Bad)
 }
 
-/// Whether an answer sends to a page on which people sign in, in place of the file that was asked for.
-fn leads_to_sign_in(response: &Response) -> bool {
-    let target = response.header_values("Location").next().and_then(|location| Url::parse(location).ok());
-    target.is_none_or(|url| {
-        let host = url.host_str().unwrap_or_default();
-        url.path().contains("_signin")
-            || ["login.microsoftonline.com", "login.windows.net", "login.live.com"].contains(&host)
-            || host.ends_with(".visualstudio.com") && host.contains("vssps")
-    })
+/// What an answer of the registry means, by its status, and what to do if the registry has no better advice.
+const ANSWERS: [(RangeInclusive<u16>, State, &str, &str); 8] = [
+    (200..=202, State::Good, "lets this credential in (HTTP {status})", ""),
+    (203..=203, State::Bad, SIGN_IN_PAGE, CHECK_NETWORK),
+    (204..=299, State::Good, "lets this credential in (HTTP {status})", ""),
+    (300..=399, State::Bad, SIGN_IN_PAGE, CHECK_NETWORK),
+    (
+        401..=401,
+        State::Bad,
+        "{host} refuses the token of {who} (HTTP 401): the sign-in worked, the account is not let in",
+        "",
+    ),
+    (403..=403, State::Bad, "{host} knows {who}, who may not read this index (HTTP 403)", ""),
+    (404..=404, State::Bad, "{host} has no such index, or hides it from {who} (HTTP 404)", ""),
+    (405..=405, State::Note, "takes uploads here, and shows nothing (HTTP 405)", ""),
+];
+
+const SIGN_IN_PAGE: &str = "{host} sends to a sign-in page in place of an answer (HTTP {status})";
+const CHECK_NETWORK: &str = "check the network and the VPN";
+
+/// Where a redirect leads.
+fn target(response: &Response) -> Option<Url> {
+    response.header_values("Location").next().and_then(|location| Url::parse(location).ok())
 }
 
 /// Whether the store has something for a service that no index backend claims: by the words that tools would ask with.

@@ -84,7 +84,7 @@ pub(super) struct Report<'all> {
 
 impl<'all> Report<'all> {
     pub(super) fn new(world: &'all World<'all>, json: bool) -> Self {
-        let coloured = world.console.is_read_by_a_person()
+        let coloured = world.console.stdout_is_terminal()
             && world.system.setting("NO_COLOR").is_none()
             && world.system.setting("TERM").is_none_or(|terminal| terminal != "dumb");
         Self { world, json, coloured, last: Cell::new(world.system.now()), sections: Vec::new() }

@@ -8,8 +8,8 @@ use super::arguments::Line;
 
 use crate::{
     ini::Ini,
-    keyring::Keyring,
-    system::{System, describe},
+    registry::ALL,
+    system::{System, io_message, places},
 };
 
 /// The variable that chooses a backend for every program.
@@ -47,32 +47,32 @@ pub(in crate::cli) enum Choice {
 
 impl Choice {
     /// Reads the choice, the most telling place first, as keyring does.
-    pub(in crate::cli) fn read(system: &dyn System, keyring: &Keyring, line: &Line) -> Self {
+    pub(in crate::cli) fn read(system: &dyn System, line: &Line) -> Self {
         match &line.backend {
-            Some(class) => Self::of(keyring, &class.to_string_lossy(), "the command line"),
-            None => Self::without_option(system, keyring),
+            Some(class) => Self::of(&class.to_string_lossy(), "the command line"),
+            None => Self::without_option(system),
         }
     }
 
     /// The choice for a command line that makes none. A file that cannot be read makes none either, as keyring has it.
-    pub(in crate::cli) fn without_option(system: &dyn System, keyring: &Keyring) -> Self {
+    pub(in crate::cli) fn without_option(system: &dyn System) -> Self {
         if let Some(class) = system.setting(VARIABLE) {
-            return Self::of(keyring, &class, VARIABLE);
+            return Self::of(&class, VARIABLE);
         }
         let Some(path) = configuration_file(system) else { return Self::None };
         let content = match system.read_file(&path, CAP) {
             Ok(content) => content,
             Err(error) => {
-                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                debug!("{} cannot be read: {}", path.display(), io_message(&error));
                 return Self::None;
             }
         };
         let ini = Ini::parse(&String::from_utf8_lossy(&content));
         let class = ini.value("backend", "default-keyring").map(str::trim).filter(|class| !class.is_empty());
-        class.map_or(Self::None, |class| Self::of(keyring, class, &path.display().to_string()))
+        class.map_or(Self::None, |class| Self::of(class, &path.display().to_string()))
     }
 
-    fn of(keyring: &Keyring, class: &str, source: &str) -> Self {
+    fn of(class: &str, source: &str) -> Self {
         let class = class.trim();
         if class == CHAINER {
             return Self::None;
@@ -80,22 +80,15 @@ impl Choice {
         match class.strip_prefix(MODULE) {
             Some(STORE_CLASS) => Self::Store,
             Some(NO_STORE_CLASS) => Self::NoStore,
-            ours => ours.and_then(|ours| keyring.backends().find(|backend| backend.class() == ours)).map_or_else(
+            ours => ours.and_then(|ours| ALL.iter().find(|registry| registry.python_class == ours)).map_or_else(
                 || Self::Foreign { class: class.to_owned(), source: source.to_owned() },
-                |backend| Self::Index(backend.class()),
+                |registry| Self::Index(registry.python_class),
             ),
         }
     }
 }
 
-/// keyring's configuration file. <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/util/platform_.py>
+/// keyring's configuration file.
 pub(in crate::cli) fn configuration_file(system: &dyn System) -> Option<PathBuf> {
-    let folder = if cfg!(windows) {
-        let root = system.setting("LOCALAPPDATA").or_else(|| system.setting("ProgramData"))?;
-        PathBuf::from(root).join("Python Keyring")
-    } else {
-        let root = system.setting("XDG_CONFIG_HOME").map(PathBuf::from);
-        root.or_else(|| system.home().map(|home| home.join(".config")))?.join("python_keyring")
-    };
-    Some(folder.join("keyringrc.cfg")).filter(|path| path.is_absolute())
+    Some(places::keyring_config(system)?.join("keyringrc.cfg"))
 }

@@ -24,6 +24,7 @@ use crate::{
     auth::cache_key::fingerprint,
     error::{Error, Kind, Result},
     keyring::ASKED_VARIABLE,
+    registry::ALL,
     secret::Secret,
     service::Service,
     system::os::LOOKUP_LIMIT,
@@ -46,7 +47,7 @@ impl Call {
 /// How long a command may take: as long as the same question to keyring's backends.
 pub(super) fn limit(line: &Line, memory: &Memory) -> Duration {
     let is_for_an_index = line.operation == Operation::Get
-        && line.service_text().is_some_and(|service| memory.keyring.claimant(&Service::parse(service)).is_some());
+        && line.service_text().is_some_and(|service| memory.keyring.serves(&Service::parse(service)));
     if is_for_an_index { LOOKUP_LIMIT } else { STORE_LIMIT }
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn run(world: &World<'_>, call: &Call) -> Result<Ending> {
         }
         Operation::Get | Operation::Set | Operation::Del => {}
     }
-    match Choice::read(world.system, &world.memory.keyring, line) {
+    match Choice::read(world.system, line) {
         Choice::Foreign { class, source } => pass_on(world, call, Vec::new()).ok_or_else(|| {
             // As keyring has it for a backend that cannot be loaded.
             let kind = if line.backend.is_some() { Kind::Usage } else { Kind::Configuration };
@@ -93,7 +94,7 @@ fn unchosen(world: &World<'_>, call: &Call, line: &Line) -> Result<Ending> {
     let asked = line.service_text().map(|service| fingerprint(service.as_bytes()));
     let is_ours = line.operation == Operation::Get
         && world.system.setting(ASKED_VARIABLE) != asked
-        && secret::claimant(world, line).is_some();
+        && secret::index(world, line).is_some();
     if is_ours && let Some(found) = secret::from_index(world, line, None)? {
         return secret::answer(world, line, &found).map(Ending::Code);
     }
@@ -113,13 +114,13 @@ fn unchosen(world: &World<'_>, call: &Call, line: &Line) -> Result<Ending> {
 /// Lets the next keyring take over, with the same words; `None` if there is none.
 fn pass_on(world: &World<'_>, call: &Call, variables: Vec<(String, Secret)>) -> Option<Ending> {
     let next = Next::find(world.system, &call.words)?;
-    Some(Ending::Succeed(next.successor(&call.words, variables)))
+    Some(Ending::Exec(next.exec(&call.words, variables)))
 }
 
 /// Lists ringbearer's backends, and then what the next keyring has besides.
 fn list(world: &World<'_>) -> Result<u8> {
     let store = || (STORE_CLASS, if secret::has_store(world.system) { 2.2 } else { -1.0 });
-    let backends = world.memory.keyring.backends().map(|backend| (backend.class(), backend.priority()));
+    let backends = ALL.iter().map(|registry| (registry.python_class, registry.priority));
     let mut lines: Vec<_> = backends
         .chain(secret::has_agent(world.system).then(store))
         .chain([(NO_STORE_CLASS, 0.01)])
@@ -132,7 +133,7 @@ fn list(world: &World<'_>) -> Result<u8> {
         }
         Err(error) if error.ends_the_lookup() => return Err(error),
         Err(error) => {
-            world.console.tell(&format!("ringbearer: {error}\n"));
+            world.console.eprint(&format!("ringbearer: {error}\n"));
             FAILED
         }
     };

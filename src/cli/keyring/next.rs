@@ -63,10 +63,10 @@ impl Next {
     }
 
     /// Lets it take the place of this program, with the same words. `variables` come on top of the environment.
-    pub(in crate::cli) fn successor(self, words: &[OsString], mut variables: Vec<(String, Secret)>) -> Exec {
+    pub(in crate::cli) fn exec(self, words: &[OsString], mut variables: Vec<(String, Secret)>) -> Exec {
         debug!("{} takes over", self.program.display());
         variables.push((PASSED_VARIABLE.to_owned(), Secret::new(self.passed)));
-        Exec { program: self.program, arguments: words.to_vec(), variables, code_of_failure: FAILED }
+        Exec { program: self.program, arguments: words.to_vec(), variables, failure_code: FAILED }
     }
 
     /// What the next keyring lists as its backends; nothing if there is none.

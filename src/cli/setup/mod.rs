@@ -18,7 +18,7 @@ use super::{DONE, World, print, tools::with_username};
 use crate::{
     error::{Error, Kind, Result},
     service::Service,
-    system::describe,
+    system::io_message,
 };
 
 /// What the index is called unless a name is given.
@@ -89,7 +89,8 @@ pub(super) fn run(
         return Err(Error::new(Kind::Usage, "the name of an index has letters, digits, `-`, `_` and `.`"));
     }
     let service = Service::parse(url);
-    let Some((backend, url)) = world.memory.keyring.claimant(&service).zip(service.url()) else {
+    let candidate = world.memory.keyring.candidates(&service).next();
+    let Some((candidate, url)) = candidate.zip(service.url()) else {
         return Err(Error::new(Kind::Usage, "this is no index that ringbearer serves over https")
             .with_hint("`ringbearer doctor URL` tells more"));
     };
@@ -100,7 +101,7 @@ pub(super) fn run(
         )
         .with_hint("write the index's URL without them"));
     }
-    let recipe = Recipe::new(tool, backend, url, &with_username(url, backend.username()), name);
+    let recipe = Recipe::new(tool, candidate.registry, url, &with_username(url, candidate.registry.username), name);
     let path = match file {
         Some(file) => PathBuf::from(file),
         None => recipe.file(world.system)?,
@@ -109,7 +110,7 @@ pub(super) fn run(
         return put(world, &recipe, &path);
     }
     print(world.console, &format!("# {}\n{}", super::shown(&path.display().to_string()), recipe.text()))?;
-    world.console.tell(&format!("\n{}\n", recipe.advice()));
+    world.console.eprint(&format!("\n{}\n", recipe.advice()));
     Ok(DONE)
 }
 
@@ -118,14 +119,14 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
     let system = world.system;
     let name = super::shown(&path.display().to_string());
     let failed = |why: &str| Error::new(Kind::Storage, format!("{name} cannot be changed: {why}"));
-    let target = system.destination(path).map_err(|error| failed(&describe(&error)))?;
-    let (before, mark) = match system.snapshot(&target, CAP) {
+    let target = system.destination(path).map_err(|error| failed(&io_message(&error)))?;
+    let (before, stamp) = match system.snapshot(&target, CAP) {
         Ok(snapshot) => {
             let text = String::from_utf8(snapshot.content).map_err(|_| failed("it is not UTF-8"))?;
-            (text, Some(snapshot.mark))
+            (text, Some(snapshot.stamp))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => (String::new(), None),
-        Err(error) => return Err(failed(&describe(&error))),
+        Err(error) => return Err(failed(&io_message(&error))),
     };
     let by_hand = "put these lines in by hand: the same command without --write prints them";
     if recipe.tool().is_strange_to(path) {
@@ -143,15 +144,15 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
         return print(world.console, &format!("{name}: has it all already\n"));
     }
     print(world.console, &difference::of(&name, &before, &after))?;
-    if let (None, Some(folder)) = (&mark, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
-        system.make_directory(folder, false).map_err(|error| failed(&describe(&error)))?;
+    if let (None, Some(folder)) = (&stamp, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
+        system.create_directory(folder, false).map_err(|error| failed(&io_message(&error)))?;
     }
-    match system.rewrite(&target, after.as_bytes(), mark.as_ref()) {
+    match system.rewrite(&target, after.as_bytes(), stamp.as_ref()) {
         Ok(true) => {
-            world.console.tell(&format!("wrote {name}\n{}\n", recipe.advice()));
+            world.console.eprint(&format!("wrote {name}\n{}\n", recipe.advice()));
             Ok(DONE)
         }
         Ok(false) => Err(failed("another program has just written it").with_hint("try again")),
-        Err(error) => Err(failed(&describe(&error))),
+        Err(error) => Err(failed(&io_message(&error))),
     }
 }

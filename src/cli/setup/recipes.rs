@@ -12,7 +12,7 @@ use crate::{
     cli::tools::pip,
     error::{Error, Kind, Result},
     ini::Ini,
-    registry::Backend,
+    registry::Registry,
     system::System,
 };
 
@@ -22,7 +22,7 @@ const KEYRING: &str = "`uv tool install ringbearer-cli` puts the keyring on PATH
 /// What a tool needs for one index.
 pub(super) struct Recipe<'all> {
     tool: Tool,
-    backend: &'all dyn Backend,
+    registry: &'static Registry,
     /// The index's URL, and the same with the user name.
     url: String,
     named_url: String,
@@ -30,8 +30,8 @@ pub(super) struct Recipe<'all> {
 }
 
 impl<'all> Recipe<'all> {
-    pub(super) fn new(tool: Tool, backend: &'all dyn Backend, url: &Url, named_url: &Url, name: &'all str) -> Self {
-        Self { tool, backend, url: url.to_string(), named_url: named_url.to_string(), name }
+    pub(super) fn new(tool: Tool, registry: &'static Registry, url: &Url, named_url: &Url, name: &'all str) -> Self {
+        Self { tool, registry, url: url.to_string(), named_url: named_url.to_string(), name }
     }
 
     /// Whom it is for.
@@ -64,7 +64,7 @@ impl<'all> Recipe<'all> {
             Tool::Poetry => "`pipx inject poetry ringbearer` puts ringbearer beside Poetry, where it asks".to_owned(),
             Tool::Tox => "tox gets ringbearer by `requires`, and its environments ask through it".to_owned(),
             Tool::GithubActions => {
-                let values = self.backend.job_settings().iter().map(|(_, value)| *value);
+                let values = self.registry.job_settings.iter().map(|(_, value)| *value);
                 format!(
                     "the repository's settings must have {}; the project's index must be named {}",
                     values.collect::<Vec<_>>().join(" and "),
@@ -163,7 +163,7 @@ impl<'all> Recipe<'all> {
     /// A workflow that installs what the project has in its lock file.
     fn for_github_actions(&self, before: &str) -> std::result::Result<String, Refusal> {
         let variable = crate::cli::tools::uv::variable(self.name, "USERNAME");
-        let settings = self.backend.job_settings();
+        let settings = self.registry.job_settings;
         let has_identity = settings.iter().any(|(_, value)| value.contains("vars."));
         let permission = if has_identity { "\n  id-token: write # the job may ask for its identity token" } else { "" };
         let settings: Vec<_> =
@@ -186,7 +186,7 @@ jobs:
           UV_KEYRING_PROVIDER: subprocess
           {variable}: {}{}
 ",
-            self.backend.username(),
+            self.registry.username,
             settings.concat()
         );
         if before.is_empty() || before == text { Ok(text) } else { Err("it is there already".to_owned()) }

@@ -14,7 +14,7 @@ use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, p
 use crate::{
     error::{Error, Kind, Result},
     store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
-    system::{System, console::Console, describe},
+    system::{System, console::Console, io_message},
 };
 
 /// The largest file that is imported.
@@ -42,10 +42,10 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
         Action::Import { from: Source::File(file), replace } => {
             let content = system
                 .read_file(Path::new(file), LARGEST_IMPORT)
-                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", describe(&error))))?;
+                .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", io_message(&error))))?;
             let entries = exchange::read(&zeroize::Zeroizing::new(content), file)?;
             let code = with.import(&entries, *replace)?;
-            console.tell(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
+            console.eprint(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
             Ok(code)
         }
         Action::Import { from: Source::Keyring(_), replace } => {
@@ -70,7 +70,7 @@ impl With<'_> {
     /// Prints the answer: for a program, or for a person.
     fn answer(&self, code: u8, value: &Value, text: &str) -> Result<u8> {
         // Whoever gave up does not want to read it any more.
-        if self.system.cancel().is_cancelled() {
+        if self.system.cancellation().is_cancelled() {
             return self.system.check().map(|()| code);
         }
         if self.json {
@@ -86,7 +86,7 @@ impl With<'_> {
     fn relocked(&self, done: &str, made: &Relocked) -> Result<u8> {
         let Relocked { path, fingerprint, records, dropped, stale_setting } = made;
         if let Some((source, line)) = stale_setting {
-            self.console.tell(&format!(
+            self.console.eprint(&format!(
                 "{source} names another key, with which the store does not open: put this in its place, or take it out:\n  {line}\n"
             ));
         }
@@ -150,11 +150,11 @@ impl With<'_> {
             io::ErrorKind::AlreadyExists => {
                 Error::new(Kind::Storage, format!("{file} is there already, and is not overwritten"))
             }
-            _ => Error::new(Kind::Storage, format!("{file} cannot be written: {}", describe(&error))),
+            _ => Error::new(Kind::Storage, format!("{file} cannot be written: {}", io_message(&error))),
         })?;
         self.tell_broken(contents.broken);
         let count = contents.entries.len();
-        self.console.tell(&format!(
+        self.console.eprint(&format!(
             "WARNING: {file} holds {} in the clear, for you alone to read: remove it when it has served\n",
             counted(count, "password")
         ));
@@ -169,7 +169,7 @@ impl With<'_> {
         drop(bar);
         if imported.kept > 0 {
             let say = "records are there with another password, and kept it; --replace gives them the new one";
-            self.console.tell(&format!("{} {say}\n", imported.kept));
+            self.console.eprint(&format!("{} {say}\n", imported.kept));
         }
         let text = format!(
             "{} added, {} replaced, {} the same, {} kept\n",
@@ -184,7 +184,7 @@ impl With<'_> {
     fn tell_broken(&self, broken: usize) {
         if broken > 0 {
             let records = counted(broken, "record");
-            self.console.tell(&format!("{records} will not open: damaged, or tampered with\n"));
+            self.console.eprint(&format!("{records} will not open: damaged, or tampered with\n"));
         }
     }
 }
@@ -220,7 +220,7 @@ fn for_people(status: &Status) -> String {
         let forwarded = if status.agent.looks_forwarded { ", forwarded" } else { "" };
         lines.push(("", format!("{process}{}{has}{forwarded}", counted(keys, "key"))));
     }
-    lines.extend(status.temporaries.iter().map(|path| ("left behind", shown(path))));
+    lines.extend(status.temporary_files.iter().map(|path| ("left behind", shown(path))));
     lines.extend(status.problems.iter().map(|problem| ("!", problem.clone())));
     lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect::<Vec<_>>().concat()
 }

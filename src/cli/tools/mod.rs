@@ -12,12 +12,10 @@ pub(super) mod pip;
 mod toml_file;
 pub(super) mod uv;
 
-use std::path::PathBuf;
-
 use url::Url;
 
 pub(super) use self::toml_file::{Table, parse as parse_toml, read as read_toml};
-use crate::{keyring::Keyring, service::Service, system::System};
+use crate::{keyring::Keyring, service::Service};
 
 /// The largest settings file that is read.
 pub(super) const CAP: usize = 1024 * 1024;
@@ -78,7 +76,7 @@ pub(super) fn served(keyring: &Keyring, pip: &pip::Pip, uv: &uv::Uv) -> Vec<Inde
     let mut found: Vec<Index> = Vec::new();
     for index in uv.indexes.iter().chain(&pip.indexes) {
         let service = index.service();
-        let is_served = keyring.claimant(&service).is_some();
+        let is_served = keyring.serves(&service);
         if is_served && found.len() < MOST && !found.iter().any(|known| is_same(&known.service(), &service)) {
             found.push(index.clone());
         }
@@ -109,16 +107,4 @@ pub(super) fn with_username(url: &Url, username: &str) -> Url {
     // It fails only for URLs that cannot have user information.
     let _ = url.set_username(username);
     url
-}
-
-/// A directory of settings of the user: XDG_CONFIG_HOME, or `~/.config`.
-pub(super) fn configuration_home(system: &dyn System) -> Option<PathBuf> {
-    let named = system.setting("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    named.or_else(|| Some(system.home()?.join(".config")))
-}
-
-/// The directories of settings of the machine, the most telling first.
-pub(super) fn configuration_directories(system: &dyn System) -> Vec<PathBuf> {
-    let named = system.setting("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".to_owned());
-    std::env::split_paths(&named).filter(|path| path.is_absolute()).collect()
 }

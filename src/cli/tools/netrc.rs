@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::CAP;
-use crate::system::System;
+use crate::system::{System, places};
 
 /// An entry for a host.
 pub(in crate::cli) struct Entry {
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Entry {
 /// The entry for a host, or the one for all hosts.
 pub(in crate::cli) fn entry(system: &dyn System, host: &str) -> Option<Entry> {
     let named = system.setting("NETRC").map(PathBuf::from);
-    let at_home = |name: &str| Some(system.home()?.join(name));
+    let at_home = |name: &str| Some(places::home(system)?.join(name));
     let files = named.into_iter().chain([".netrc", "_netrc"].into_iter().filter_map(at_home));
     // The first that can be read counts, and no other.
     let read = |path: PathBuf| Some((system.read_file(&path, CAP).map(Zeroizing::new).ok()?, path));

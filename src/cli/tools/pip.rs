@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CAP, Index, configuration_directories, configuration_home, is_true};
-use crate::{ini::Ini, system::System};
+use super::{CAP, Index, is_true};
+use crate::{
+    ini::Ini,
+    system::{System, places},
+};
 
 /// The variable that says by which means pip asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
@@ -62,9 +65,9 @@ impl Pip {
 /// Where `pip config --user` writes.
 pub(in crate::cli) fn user_file(system: &dyn System) -> Option<PathBuf> {
     if cfg!(windows) {
-        return Some(PathBuf::from(system.setting("APPDATA")?).join("pip").join("pip.ini"));
+        return Some(places::app_data(system)?.join("pip").join("pip.ini"));
     }
-    Some(configuration_home(system)?.join("pip").join("pip.conf"))
+    Some(places::user_config(system)?.join("pip").join("pip.conf"))
 }
 
 /// The files that pip reads, the most telling first.
@@ -78,8 +81,8 @@ fn files(system: &dyn System) -> Vec<PathBuf> {
     let mut files: Vec<_> = named.into_iter().collect();
     files.extend(system.setting("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join(name)));
     files.extend(user_file(system));
-    files.extend(system.home().map(|home| home.join(if cfg!(windows) { "pip" } else { ".pip" }).join(name)));
-    files.extend(configuration_directories(system).into_iter().map(|folder| folder.join("pip").join(name)));
+    files.extend(places::home(system).map(|home| home.join(if cfg!(windows) { "pip" } else { ".pip" }).join(name)));
+    files.extend(places::site_config(system).into_iter().map(|folder| folder.join("pip").join(name)));
     files.push(PathBuf::from("/etc/pip.conf"));
     files
 }

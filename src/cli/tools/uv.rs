@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Index, Table, configuration_directories, configuration_home, is_true, read_toml};
-use crate::system::System;
+use super::{Index, Table, is_true, read_toml};
+use crate::system::{System, places};
 
 /// The variable that says by which means uv asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "UV_KEYRING_PROVIDER";
@@ -89,9 +89,9 @@ fn files(system: &dyn System, with_project: bool) -> Vec<PathBuf> {
             .flat_map(|folder| [folder.join("uv.toml"), folder.join("pyproject.toml")])
             .find(|path| settings(system, path).is_some())
     });
-    let user = configuration_home(system).map(|folder| folder.join("uv").join("uv.toml"));
+    let user = places::user_config(system).map(|folder| folder.join("uv").join("uv.toml"));
     let mut files: Vec<_> = project.into_iter().chain(user).collect();
-    files.extend(configuration_directories(system).into_iter().map(|folder| folder.join("uv").join("uv.toml")));
+    files.extend(places::site_config(system).into_iter().map(|folder| folder.join("uv").join("uv.toml")));
     files.push(PathBuf::from("/etc/uv/uv.toml"));
     files
 }

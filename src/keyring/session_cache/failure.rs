@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{opaque_name, share, since_1970};
 use crate::{
-    auth::cache_key::Identity,
+    auth::cache_key::CacheKey,
     error::{Error, Kind},
     service::Service,
     system::System,
@@ -33,28 +33,28 @@ struct Record<'all> {
 }
 
 /// One name per realm, which bounds the number of records.
-fn name(backend: &str, key: &Identity) -> String {
-    format!("ringbearer:failed:{}", opaque_name(backend, &[&key.realm]))
+fn name(registry: &str, key: &CacheKey) -> String {
+    format!("ringbearer:failed:{}", opaque_name(registry, &[&key.realm]))
 }
 
-fn identity(backend: &str, key: &Identity) -> String {
-    opaque_name(backend, &[&key.key])
+fn identity(registry: &str, key: &CacheKey) -> String {
+    opaque_name(registry, &[&key.identity])
 }
 
 /// Shares a failure, unless another URL or a more patient caller may succeed. Best effort.
-pub(super) fn put(system: &dyn System, backend: &str, key: &Identity, service: &Service, error: &Error) {
+pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, service: &Service, error: &Error) {
     if error.ends_the_lookup() || error.concerns_one_url() || error.kind() == Kind::Timeout {
         return;
     }
     let Some(failed) = since_1970(system.now()) else { return };
     let record = Record {
-        identity: identity(backend, key).into(),
+        identity: identity(registry, key).into(),
         failed,
         host: service.host().unwrap_or_default().into(),
         message: error.message().into(),
         hint: error.hint().map(Cow::from),
     };
-    if let Err(reason) = share(system, &name(backend, key), &record, LIFETIME, 0) {
+    if let Err(reason) = share(system, &name(registry, key), &record, LIFETIME, 0) {
         debug!("the failure is not shared: {reason}");
     }
 }
@@ -62,14 +62,14 @@ pub(super) fn put(system: &dyn System, backend: &str, key: &Identity, service: &
 /// The failure of the same identity and host at or after `since`.
 pub(super) fn get(
     system: &dyn System,
-    backend: &str,
-    key: &Identity,
+    registry: &str,
+    key: &CacheKey,
     service: &Service,
     since: SystemTime,
 ) -> Option<Error> {
-    let text = system.shared(&name(backend, key))?;
+    let text = system.shared(&name(registry, key))?;
     let record: Record<'_> = serde_json::from_slice(&text).ok()?;
-    let is_same = record.identity == identity(backend, key) && Some(&*record.host) == service.host();
+    let is_same = record.identity == identity(registry, key) && Some(&*record.host) == service.host();
     if !is_same || record.failed < since_1970(since)? {
         return None;
     }

@@ -23,8 +23,8 @@ use zeroize::Zeroizing;
 use crate::{
     auth::{cache_key::fingerprint, cache_mode::Caching},
     error::Result,
-    keyring::single_flight::lock,
-    registry::{Backend, Credential, Keep},
+    keyring::{Candidate, single_flight::lock},
+    registry::{Credential, Keep},
     service::Service,
     system::{
         System,
@@ -35,16 +35,16 @@ use crate::{
 /// Whether an invalid RINGBEARER_CACHE was reported in this process.
 static WARNED: AtomicBool = AtomicBool::new(false);
 
-/// The cached credential of a backend for a service that it claims, or what [`Backend::get`] returns. `default` is the
-/// cache mode if RINGBEARER_CACHE is unset.
+/// The cached credential of a registry for a service that it claims, or what its source returns. `default` is the cache
+/// mode if RINGBEARER_CACHE is unset.
 pub(crate) fn get(
     system: &dyn System,
-    backend: &dyn Backend,
+    candidate: &Candidate,
     service: &Service,
     username: Option<&str>,
     default: Caching,
 ) -> Result<Option<Credential>> {
-    let sign_in = || backend.get(system, service, username);
+    let sign_in = || candidate.source.get(system, service, username);
     let mode = Caching::read(system, default).unwrap_or_else(|error| {
         if !WARNED.swap(true, Ordering::Relaxed) {
             warn!("{error}");
@@ -58,22 +58,22 @@ pub(crate) fn get(
         debug!("{reason}: tokens are kept in the memory of this process alone");
         return sign_in();
     }
-    let (name, start) = (backend.name(), system.now());
-    let cache_key = || backend.identity(system, service);
+    let (registry, start) = (candidate.registry.id, system.now());
+    let cache_key = || candidate.source.cache_key(system, service);
     let Some(key) = cache_key() else { return sign_in() };
-    if let Some(found) = token::get(system, name, &key) {
+    if let Some(found) = token::get(system, registry, &key) {
         debug!(step = "cache", outcome = "found"; "a token of this session");
         return Ok(Some(found.credential));
     }
-    let _lock = lock(system, name, &key.realm)?;
+    let _lock = lock(system, registry, &key.realm)?;
     // The previous holder of the lock may have signed in, which may have changed the files of the login.
     let Some(key) = cache_key() else { return sign_in() };
-    let for_waiters = || token::get_for_waiters(system, name, &key).filter(|token| token.created >= start);
-    if let Some(found) = token::get(system, name, &key).or_else(for_waiters) {
+    let for_waiters = || token::get_for_waiters(system, registry, &key).filter(|token| token.created >= start);
+    if let Some(found) = token::get(system, registry, &key).or_else(for_waiters) {
         debug!(step = "cache", outcome = "found"; "a token that another process has just got");
         return Ok(Some(found.credential));
     }
-    if let Some(error) = failure::get(system, name, &key, service, start) {
+    if let Some(error) = failure::get(system, registry, &key, service, start) {
         debug!("another process has just failed to sign in");
         return Err(error);
     }
@@ -81,20 +81,20 @@ pub(crate) fn get(
     match &outcome {
         Ok(Some(credential)) if credential.keep != Keep::Nobody => {
             // If the account changed during the sign-in, the token may belong to either.
-            if let Some(after) = cache_key().filter(|after| after.key == key.key) {
-                token::put(system, name, &after, credential);
+            if let Some(after) = cache_key().filter(|after| after.identity == key.identity) {
+                token::put(system, registry, &after, credential);
             }
         }
         Ok(_) => {}
-        Err(error) => failure::put(system, name, &key, service, error),
+        Err(error) => failure::put(system, registry, &key, service, error),
     }
     outcome
 }
 
-/// An opaque name for fields of a backend's cache key.
-fn opaque_name(backend: &str, fields: &[&str]) -> String {
+/// An opaque name for fields of a registry's cache key.
+fn opaque_name(registry: &str, fields: &[&str]) -> String {
     // Only the last field may contain a zero character, so that no two lists coincide.
-    fingerprint(format!("{backend}\0{}", fields.join("\0")).as_bytes())
+    fingerprint(format!("{registry}\0{}", fields.join("\0")).as_bytes())
 }
 
 /// Shares a record as JSON. `freed` bytes of the key quota are about to be released.

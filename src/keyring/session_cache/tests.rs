@@ -1,21 +1,25 @@
 use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering::SeqCst},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
 use super::*;
 use crate::{
-    auth::{cache_key::Identity, cache_mode::CACHE_VARIABLE},
+    auth::{cache_key::CacheKey, cache_mode::CACHE_VARIABLE},
     error::{Error, Kind},
+    registry::{CredentialSource, Registry},
     secret::Secret,
     system::{
+        Clock, Env,
         fake::FakeSystem,
         shared_memory::{KeyQuota, SharedMemory},
     },
 };
 
-/// A backend with a new token for each sign-in. The variables USER, HOST and LOGIN make up its cache key.
+/// A registry with a new token for each sign-in. The variables USER, HOST and LOGIN make up its cache key.
 struct Maker {
     made: AtomicU32,
     keep: Keep,
@@ -28,58 +32,24 @@ impl Default for Maker {
     }
 }
 
-impl Backend for Maker {
-    fn name(&self) -> &'static str {
-        "maker"
-    }
+static MAKER: Registry = Registry::stub("maker", 1.0, || Box::new(Arc::new(Maker::default())));
 
-    fn class(&self) -> &'static str {
-        "Maker"
-    }
+fn candidate(maker: &Arc<Maker>) -> Candidate {
+    Candidate { registry: &MAKER, source: Box::new(Arc::clone(maker)) }
+}
 
-    fn priority(&self) -> f64 {
-        1.0
-    }
-
-    fn username(&self) -> &'static str {
-        "user"
-    }
-
-    fn title(&self) -> &'static str {
-        "Maker"
-    }
-
-    fn variables(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn files(&self, _system: &dyn System) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
-    fn identity(&self, system: &dyn System, _service: &Service) -> Option<Identity> {
-        let setting = |name| system.setting(name).unwrap_or_default();
-        Some(Identity { realm: "contoso".into(), key: setting("USER") + &setting("HOST"), login: setting("LOGIN") })
-    }
-
-    fn handed_on(&self, _credential: &Credential) -> Vec<(&'static str, Secret)> {
-        Vec::new()
-    }
-
-    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
-    }
-
-    fn advice_if_unset(&self) -> &'static str {
-        ""
-    }
-
-    fn advice(&self, _service: &Service, _status: u16) -> String {
-        String::new()
-    }
-
+impl CredentialSource for Arc<Maker> {
     fn claims(&self, _service: &Service) -> bool {
         true
+    }
+
+    fn cache_key(&self, system: &dyn System, _service: &Service) -> Option<CacheKey> {
+        let setting = |name| system.setting(name).unwrap_or_default();
+        Some(CacheKey {
+            realm: "contoso".into(),
+            identity: setting("USER") + &setting("HOST"),
+            login: setting("LOGIN"),
+        })
     }
 
     fn get(&self, system: &dyn System, _service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
@@ -99,13 +69,13 @@ impl Backend for Maker {
 
 const URL: &str = "https://feed.example/a/";
 
-fn ask_for(fake: &FakeSystem, maker: &Maker, url: &str) -> String {
-    let found = get(fake, maker, &Service::parse(url), None, Caching::Session).unwrap().unwrap();
+fn ask_for(fake: &FakeSystem, maker: &Arc<Maker>, url: &str) -> String {
+    let found = get(fake, &candidate(maker), &Service::parse(url), None, Caching::Session).unwrap().unwrap();
     assert_eq!((found.username.as_str(), found.owner), ("user\"", fake.setting("USER")));
     found.password.expose().to_owned()
 }
 
-fn ask(fake: &FakeSystem, maker: &Maker) -> String {
+fn ask(fake: &FakeSystem, maker: &Arc<Maker>) -> String {
     ask_for(fake, maker, URL)
 }
 
@@ -120,7 +90,7 @@ fn with(fake: FakeSystem, name: &str, value: &str) -> FakeSystem {
 
 #[test]
 fn a_token_is_found_until_shortly_before_it_expires() {
-    let (fake, maker) = (session(), Maker::default());
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
     let token = ask(&fake, &maker);
     fake.advance(Duration::from_secs(3299));
     assert_eq!(ask_for(&fake, &maker, "https://feed.example/b/"), token);
@@ -130,7 +100,7 @@ fn a_token_is_found_until_shortly_before_it_expires() {
 
 #[test]
 fn a_repeated_request_finds_the_token() {
-    let (fake, maker) = (session(), Maker::default());
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
     let token = ask(&fake, &maker);
     fake.advance(Duration::from_secs(1));
     assert_eq!([ask(&fake, &maker), ask(&fake, &maker)], [token.clone(), token]);
@@ -138,7 +108,7 @@ fn a_repeated_request_finds_the_token() {
 
 #[test]
 fn another_identity_and_another_login_find_nothing() {
-    let maker = Maker::default();
+    let maker = Arc::new(Maker::default());
     let fake = session();
     let token = ask(&fake, &maker);
     let fake = with(fake, "USER", "eve");
@@ -152,7 +122,7 @@ fn another_identity_and_another_login_find_nothing() {
 
 #[test]
 fn the_newest_token_of_a_user_replaces_the_older_ones() {
-    let (fake, maker) = (session(), Maker::default());
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
     let old = ask(&fake, &maker);
     let fake = with(fake, "USER", "eve");
     let eves = ask(&fake, &maker);
@@ -173,7 +143,7 @@ fn a_token_is_not_kept_if_half_of_the_key_quota_is_in_use() {
         (KeyQuota { keys: 100, ..free }, false),
         (KeyQuota { keys: 150, bytes: 19_000, ..free }, false),
     ] {
-        let (fake, maker) = (session().key_quota(quota), Maker::default());
+        let (fake, maker) = (session().with_key_quota(quota), Arc::new(Maker::default()));
         assert_eq!(ask(&fake, &maker) == ask(&fake, &maker), is_kept, "{quota:?}");
         assert_eq!(token::room(&fake).is_ok(), is_kept, "{quota:?}");
     }
@@ -181,18 +151,18 @@ fn a_token_is_not_kept_if_half_of_the_key_quota_is_in_use() {
 
 #[test]
 fn replacing_a_token_needs_no_more_of_the_quota() {
-    let maker = Maker::default();
+    let maker = Arc::new(Maker::default());
     let fake = session();
     ask(&fake, &maker);
     let full = KeyQuota { keys: 100, max_keys: 200, bytes: 10_000, max_bytes: 20_000 };
-    let fake = with(fake.key_quota(full), "HOST", "login.example");
+    let fake = with(fake.with_key_quota(full), "HOST", "login.example");
     let token = ask(&fake, &maker);
     assert_eq!(ask(&fake, &maker), token);
 }
 
 #[test]
 fn a_token_from_the_future_is_not_used() {
-    let maker = Maker::default();
+    let maker = Arc::new(Maker::default());
     let late = session().later(Duration::from_secs(3600));
     let token = ask(&late, &maker);
     let early = late.later(Duration::ZERO);
@@ -201,17 +171,17 @@ fn a_token_from_the_future_is_not_used() {
 
 #[test]
 fn a_credential_with_the_policy_never_is_not_kept() {
-    let (fake, maker) = (session(), Maker { keep: Keep::Nobody, ..Maker::default() });
+    let (fake, maker) = (session(), Arc::new(Maker { keep: Keep::Nobody, ..Maker::default() }));
     assert_ne!(ask(&fake, &maker), ask(&fake, &maker));
     assert!(fake.shared_names("ringbearer:").unwrap().is_empty());
 }
 
 #[test]
 fn a_token_for_waiters_is_found_by_waiters_alone() {
-    let (fake, maker) = (session(), Maker { keep: Keep::Waiting, ..Maker::default() });
+    let (fake, maker) = (session(), Arc::new(Maker { keep: Keep::Waiting, ..Maker::default() }));
     let token = ask(&fake, &maker);
     assert_eq!(token::all(&fake).unwrap(), []);
-    let key = maker.identity(&fake, &Service::parse(URL)).unwrap();
+    let key = maker.cache_key(&fake, &Service::parse(URL)).unwrap();
     assert_eq!(token::get_for_waiters(&fake, "maker", &key).unwrap().credential.password.expose(), token);
     fake.advance(Duration::from_millis(1));
     assert_ne!(ask(&fake, &maker), token);
@@ -222,7 +192,7 @@ fn a_token_for_waiters_is_found_by_waiters_alone() {
 #[test]
 fn another_cache_mode_keeps_nothing_in_the_session() {
     for value in ["off", "memory", "unheard-of"] {
-        let (fake, maker) = (session().variable(CACHE_VARIABLE, value), Maker::default());
+        let (fake, maker) = (session().variable(CACHE_VARIABLE, value), Arc::new(Maker::default()));
         assert_ne!(ask(&fake, &maker), ask(&fake, &maker), "{value}");
         assert_eq!(token::all(&fake).unwrap(), [], "{value}");
     }
@@ -230,28 +200,28 @@ fn another_cache_mode_keeps_nothing_in_the_session() {
 
 #[test]
 fn a_failure_is_shared_with_the_same_identity_host_and_moment() {
-    let (fake, maker) = (session(), Maker::default());
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
     let (here, start) = (Service::parse(URL), fake.now());
-    let key = maker.identity(&fake, &here).unwrap();
+    let key = maker.cache_key(&fake, &here).unwrap();
     let error = Error::new(Kind::Rejected, "no").with_hint("do");
     failure::put(&fake, "maker", &key, &here, &error);
-    let get = |key: &Identity, service: &Service, since| failure::get(&fake, "maker", key, service, since);
+    let get = |key: &CacheKey, service: &Service, since| failure::get(&fake, "maker", key, service, since);
     assert_eq!(get(&key, &here, start).unwrap().to_string(), error.to_string());
-    assert!(get(&Identity { key: "eve".into(), ..key.clone() }, &here, start).is_none());
+    assert!(get(&CacheKey { identity: "eve".into(), ..key.clone() }, &here, start).is_none());
     assert!(get(&key, &Service::parse("https://other.example/"), start).is_none());
     assert!(get(&key, &here, start + Duration::from_secs(1)).is_none());
 }
 
 #[test]
 fn a_failure_of_one_url_or_one_caller_is_not_shared() {
-    let (maker, service) = (Maker::default(), Service::parse(URL));
+    let (maker, service) = (Arc::new(Maker::default()), Service::parse(URL));
     for error in [
         Error::new(Kind::Protocol, "no").of_one_url(),
         Error::new(Kind::Cancelled, "cancelled"),
         Error::new(Kind::Timeout, "late"),
     ] {
         let fake = session();
-        let key = maker.identity(&fake, &service).unwrap();
+        let key = maker.cache_key(&fake, &service).unwrap();
         failure::put(&fake, "maker", &key, &service, &error);
         assert!(failure::get(&fake, "maker", &key, &service, fake.now()).is_none(), "{error}");
     }
@@ -259,9 +229,9 @@ fn a_failure_of_one_url_or_one_caller_is_not_shared() {
 
 #[test]
 fn a_failure_is_not_found_by_later_processes() {
-    let (fake, maker) = (session(), Maker { fails: true, ..Maker::default() });
+    let (fake, maker) = (session(), Arc::new(Maker { fails: true, ..Maker::default() }));
     for number in 1..3 {
-        assert!(get(&fake, &maker, &Service::parse(URL), None, Caching::Session).is_err());
+        assert!(get(&fake, &candidate(&maker), &Service::parse(URL), None, Caching::Session).is_err());
         assert_eq!(maker.made.load(SeqCst), number);
         fake.advance(Duration::from_millis(1));
     }
@@ -269,13 +239,13 @@ fn a_failure_is_not_found_by_later_processes() {
 
 #[test]
 fn clearing_removes_every_token() {
-    let (fake, maker) = (session(), Maker::default());
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
     ask(&fake, &maker);
     let fake = with(fake, "USER", "eve");
     ask(&fake, &maker);
     let all = token::all(&fake).unwrap();
     assert_eq!(
-        all.iter().map(|token| (token.backend.as_str(), token.realm.as_str())).collect::<Vec<_>>(),
+        all.iter().map(|token| (token.registry.as_str(), token.realm.as_str())).collect::<Vec<_>>(),
         [("maker", "contoso"), ("maker", "contoso")]
     );
     assert_eq!(token::clear(&fake).unwrap(), 2);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{opaque_name, quota_bytes, share, since_1970};
 use crate::{
-    auth::{cache::usable_until, cache_key::Identity, jwt::Claims},
+    auth::{cache::usable_until, cache_key::CacheKey, jwt::Claims},
     error::{Error, Kind, Result},
     registry::{Credential, Keep},
     secret::Secret,
@@ -33,8 +33,8 @@ const USUAL_SIZE: u64 = 4096;
 /// A cached token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CachedToken {
-    /// The name of the backend.
-    pub(crate) backend: String,
+    /// The id of the registry.
+    pub(crate) registry: String,
     /// The organisation or audience.
     pub(crate) realm: String,
     /// When it was got.
@@ -47,8 +47,8 @@ pub(crate) struct CachedToken {
 
 impl CachedToken {
     /// Whether a token of this user for this realm replaces it.
-    fn is_superseded_by(&self, backend: &str, realm: &str, credential: &Credential) -> bool {
-        self.backend == backend
+    fn is_superseded_by(&self, registry: &str, realm: &str, credential: &Credential) -> bool {
+        self.registry == registry
             && self.realm == realm
             && self.credential.username == credential.username
             && self.credential.owner == credential.owner
@@ -58,7 +58,7 @@ impl CachedToken {
 /// A token as it is written. Times are since 1970.
 #[derive(Serialize, Deserialize)]
 struct Record<'all> {
-    backend: Cow<'all, str>,
+    registry: Cow<'all, str>,
     realm: Cow<'all, str>,
     created: Duration,
     until: Duration,
@@ -80,13 +80,13 @@ struct Stored {
     quota_bytes: u64,
 }
 
-fn name(prefix: &str, backend: &str, key: &Identity) -> String {
-    format!("{prefix}{}", opaque_name(backend, &[&key.realm, &key.key]))
+fn name(prefix: &str, registry: &str, key: &CacheKey) -> String {
+    format!("{prefix}{}", opaque_name(registry, &[&key.realm, &key.identity]))
 }
 
 /// Caches a token until shortly before it expires, or shares it with those who wait for it. It replaces older tokens of the
 /// same user for the same realm. Best effort: a failed write is logged.
-pub(super) fn put(system: &dyn System, backend: &str, key: &Identity, credential: &Credential) {
+pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, credential: &Credential) {
     let now = system.now();
     // A provider may have cached the token itself: its own `iat` counts.
     let issued =
@@ -100,7 +100,7 @@ pub(super) fn put(system: &dyn System, backend: &str, key: &Identity, credential
     let Some(life) = until.duration_since(now).ok().filter(|life| !life.is_zero()) else { return };
     let (Some(created), Some(until)) = (since_1970(now), since_1970(until)) else { return };
     let record = Record {
-        backend: backend.into(),
+        registry: registry.into(),
         realm: key.realm.as_str().into(),
         created,
         until,
@@ -108,14 +108,14 @@ pub(super) fn put(system: &dyn System, backend: &str, key: &Identity, credential
         password: credential.password.expose().into(),
         expires: credential.expires.and_then(since_1970),
         owner: credential.owner.as_deref().map(Cow::from),
-        login: opaque_name(backend, &[&key.login]).into(),
+        login: opaque_name(registry, &[&key.login]).into(),
     };
-    let name = name(prefix, backend, key);
+    let name = name(prefix, registry, key);
     let mut superseded = Vec::new();
     let mut freed = 0;
     for older in system.shared_names(prefix).unwrap_or_default() {
         let stored = read(system, &older);
-        if let Some(stored) = stored.filter(|stored| stored.token.is_superseded_by(backend, &key.realm, credential)) {
+        if let Some(stored) = stored.filter(|stored| stored.token.is_superseded_by(registry, &key.realm, credential)) {
             freed += stored.quota_bytes;
             superseded.push(older);
         }
@@ -131,20 +131,20 @@ pub(super) fn put(system: &dyn System, backend: &str, key: &Identity, credential
 
 /// The cached token of a cache key.
 #[must_use]
-pub(crate) fn get(system: &dyn System, backend: &str, key: &Identity) -> Option<CachedToken> {
-    let stored = read(system, &name(PREFIX, backend, key))?;
-    (stored.login == opaque_name(backend, &[&key.login])).then_some(stored.token)
+pub(crate) fn get(system: &dyn System, registry: &str, key: &CacheKey) -> Option<CachedToken> {
+    let stored = read(system, &name(PREFIX, registry, key))?;
+    (stored.login == opaque_name(registry, &[&key.login])).then_some(stored.token)
 }
 
 /// The token that another process shared with those who wait for it. The caller checks that it is new enough.
-pub(super) fn get_for_waiters(system: &dyn System, backend: &str, key: &Identity) -> Option<CachedToken> {
-    Some(read(system, &name(WAITERS_PREFIX, backend, key))?.token)
+pub(super) fn get_for_waiters(system: &dyn System, registry: &str, key: &CacheKey) -> Option<CachedToken> {
+    Some(read(system, &name(WAITERS_PREFIX, registry, key))?.token)
 }
 
 /// Every cached token of every user of this session.
 pub(crate) fn all(system: &dyn System) -> Result<Vec<CachedToken>> {
     let mut all: Vec<_> = names(system, PREFIX)?.iter().filter_map(|name| Some(read(system, name)?.token)).collect();
-    all.sort_by(|one, other| (&one.backend, &one.realm, one.until).cmp(&(&other.backend, &other.realm, other.until)));
+    all.sort_by(|one, other| (&one.registry, &one.realm, one.until).cmp(&(&other.registry, &other.realm, other.until)));
     Ok(all)
 }
 
@@ -189,9 +189,9 @@ fn read(system: &dyn System, name: &str) -> Option<Stored> {
         owner: record.owner.map(Cow::into_owned),
         keep: Keep::Session,
     };
-    let (backend, realm) = (record.backend.into_owned(), record.realm.into_owned());
+    let (registry, realm) = (record.registry.into_owned(), record.realm.into_owned());
     Some(Stored {
-        token: CachedToken { backend, realm, created, until, credential },
+        token: CachedToken { registry, realm, created, until, credential },
         login: record.login.into_owned(),
         quota_bytes: quota_bytes(name, &text),
     })

@@ -30,7 +30,7 @@ impl Feed {
     #[must_use]
     pub(crate) fn claims(service: &Service) -> bool {
         let hosts = HOSTS_WITH_ORGANISATION_IN_PATH.iter().chain(&HOSTS_WITH_ORGANISATION_BEFORE);
-        service.is_https_on_the_usual_port()
+        service.is_https_on_default_port()
             && service.host().is_some_and(|host| hosts.into_iter().any(|feed_host| host_is_within(host, feed_host)))
     }
 

@@ -14,15 +14,15 @@ use super::{
     providers::azure_cli::state,
 };
 use crate::{
-    auth::jwt::token_of,
-    error::Result,
-    registry::{Backend, Credential},
-    service::Service,
+    auth::jwt::{Claims, token_of},
+    error::{Result, single_line},
+    registry::{Credential, CredentialSource},
+    service::{MAX_SERVICE, Service},
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, gives_away, halves},
-        http::{Method, Request, Way},
+        fuzz::{answers, check_error, leaks, split_at_marker},
+        http::{Method, Request, Route},
     },
 };
 
@@ -53,6 +53,38 @@ const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
 /// What the key file of Azure Arc holds, and what another file holds that is none of its.
 const ARC_KEY: &str = "Kq7-lies-here-Kq9";
 const OTHER_FILE: &str = "Fq7+belongs+elsewhere+Fq9";
+
+/// A feed is of one organisation, and of the same one when its URL is read again.
+pub(crate) fn check_service(service: &Service, text: &str) {
+    let Some(feed) = Feed::from_service(service) else { return };
+    let organisation = feed.organisation();
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    assert!(Feed::claims(service) && organisation.bytes().all(is_of_name) && !organisation.is_empty());
+    let in_path = url_path(text).split('/').next() == Some(organisation);
+    assert!(in_path || text.starts_with(&format!("https://{organisation}.pkgs.")), "{organisation} of {text}");
+    assert!(text.len() > MAX_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
+    let portal = Url::parse(&feed.portal()).ok();
+    let host = portal.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let domains = ["visualstudio.com", "vsts.me"];
+    let is_of_organisation =
+        domains.iter().any(|domain| host == format!("{}.{domain}", organisation.to_ascii_lowercase()));
+    assert!(host == "dev.azure.com" || is_of_organisation, "{}", feed.portal());
+    let upper =
+        Feed::from_service(&Service::parse(&text.replacen(organisation, &organisation.to_ascii_uppercase(), 1)));
+    assert!(text.len() > MAX_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key()));
+}
+
+fn url_path(text: &str) -> &str {
+    text.splitn(4, '/').nth(3).unwrap_or_default()
+}
+
+/// What messages say of an account is one line.
+pub(crate) fn check_claims(claims: &Claims) {
+    assert!(
+        entra::account(claims).is_none_or(|account| account == single_line(&account) && account.chars().count() <= 301)
+    );
+    assert!(!entra::is_service_principal(claims) || claims.has("idtyp") || claims.has("roles"));
+}
 
 /// An anonymous answer of a feed: whatever it says, an authority that is accepted belongs to the feed's organisation, a
 /// login host is one of Microsoft's, and one bad place is enough to trust none.
@@ -141,7 +173,7 @@ pub fn sign_in(said: &[u8]) {
         let host = request.url.host_str().unwrap_or_default();
         let is_sign_in = LOGIN_HOSTS.contains(&host) && request.url.path().ends_with("/oauth2/v2.0/token");
         assert!((is_sign_in && !is_exchange) || lacks(&request, CLIENT_SECRET, said), "{request:?}");
-        assert_eq!(request.way, Way::Internet);
+        assert_eq!(request.route, Route::Internet);
     }
     if let Some(found) = check_outcome(&fake, outcome, &[CLIENT_SECRET]) {
         assert!([SESSION_USERNAME, BEARER_USERNAME].contains(&found.username.as_str()));
@@ -155,7 +187,7 @@ pub fn sign_in(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn machine(said: &[u8]) {
-    let (kind, said) = halves(said, b"\n");
+    let (kind, said) = split_at_marker(said, b"\n");
     let said = said.unwrap_or_default();
     let fake = FakeSystem::default()
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "managed_identity")
@@ -176,7 +208,7 @@ pub fn machine(said: &[u8]) {
     let outcome = get(&fake);
     for request in fake.requests() {
         check_exchange(&request);
-        let is_here = request.way == Way::Metadata;
+        let is_here = request.route == Route::Metadata;
         assert_eq!(is_here, request.url.as_str().starts_with(here), "{request:?}");
         assert!(is_here || lacks(&request, CLIENT_SECRET, said) && lacks(&request, ARC_KEY, said), "{request:?}");
         assert!(lacks(&request, OTHER_FILE, said), "{request:?}");
@@ -191,7 +223,7 @@ pub fn machine(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn azure_cli(files: &[u8]) {
-    let (profile, tokens) = halves(files, b"\n--\n");
+    let (profile, tokens) = split_at_marker(files, b"\n--\n");
     let tokens = tokens.unwrap_or_default();
     let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
     fake.write("/azure/azureProfile.json", profile);
@@ -230,21 +262,21 @@ fn check_exchange(request: &Request) -> bool {
         let Some(feed) = Feed::from_service(&Service::parse(FEEDS[0])) else { panic!("it is a feed") };
         let Ok(place) = request.url.join("../../") else { panic!("{request:?} has no path") };
         assert!(request.method == Method::Post && is_authority(&place, &feed), "{request:?}");
-        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.way == Way::Internet);
+        assert!(request.url.path().ends_with("/_apis/Token/SessionTokens") && request.route == Route::Internet);
     }
     has_bearer
 }
 
 /// Whether a secret is not in a request, unless it is in there because a service said it.
 fn lacks(request: &Request, secret: &str, said: &[u8]) -> bool {
-    !holds(request, secret) || gives_away(&String::from_utf8_lossy(said), secret)
+    !holds(request, secret) || leaks(&String::from_utf8_lossy(said), secret)
 }
 
 /// Whether a secret is in a request.
 fn holds(request: &Request, secret: &str) -> bool {
     let headers = request.headers.iter().map(|(_, value)| value.expose());
     let body = String::from_utf8_lossy(&request.body);
-    headers.chain([request.url.as_str(), &body]).any(|text| gives_away(text, secret))
+    headers.chain([request.url.as_str(), &body]).any(|text| leaks(text, secret))
 }
 
 /// A token of one word, which is given back, or an error without the secrets that went into the last request: nobody else
@@ -293,7 +325,7 @@ mod tests {
         };
         assert!(seeds("session").iter().any(|seed| found(seed)));
         let kept = |seed: &[u8]| {
-            let (profile, tokens) = halves(seed, b"\n--\n");
+            let (profile, tokens) = split_at_marker(seed, b"\n--\n");
             let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
             fake.write("/azure/azureProfile.json", profile);
             fake.write("/azure/msal_token_cache.json", tokens.unwrap_or_default());

@@ -1,31 +1,15 @@
 //! Who a lookup is made for, as a key of the caches.
 
 use super::{
+    REGISTRY,
     feed::Feed,
     providers::{Choice, ado_auth_helper, azd, azure_cli::state, env_var, feed_endpoints},
 };
 use crate::{
-    auth::cache_key::{Identity, digest, is_there, marks, programs},
+    auth::cache_key::{CacheKey, Digest, is_there},
     registry::Keep,
     system::System,
 };
-
-/// What the variables begin with that decide who a lookup is made for. A change of any of them is
-/// another identity, and another identity must not get the first one's token.
-pub(super) const PREFIXES: [&str; 12] = [
-    "ACTIONS_",
-    "ARTIFACTS_",
-    "AZD_",
-    "AZURE",
-    "HOME",
-    "IDENTITY_",
-    "IMDS_",
-    "MSI_",
-    "RINGBEARER_AZURE_",
-    "SYSTEM_",
-    "USERPROFILE",
-    "VSS_NUGET_",
-];
 
 /// For whom may be kept what a provider gave by signing in: another login is told from this one if the files are there
 /// that tell who is logged in.
@@ -44,21 +28,21 @@ pub(super) fn keep(system: &dyn System, provider: &str) -> Keep {
     if is_known { Keep::Session } else { Keep::Waiting }
 }
 
-/// One an organisation, access and identity. The values of the variables, secrets among them, go in as a digest. The
-/// logins of the Azure CLI and the Azure Developer CLI count by the files that tell who is logged in, and tokens in files
-/// by the files.
+/// The key of a feed's organisation, access and account. Logins of az and azd count by the files that name the account,
+/// and tokens in files by the files.
 ///
 /// A password of [`feed_endpoints`] belongs to its endpoint and not to the whole organisation.
-pub(super) fn identity(system: &dyn System, feed: &Feed, choice: &Choice) -> Identity {
+pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> CacheKey {
     let files = state::profile(system).into_iter().chain(azd::login(system)).chain(env_var::files(system));
-    let accounts = marks(system, files);
-    let programs = programs(system, &["az", "azd"]);
-    let digest = digest(system, &PREFIXES, &[accounts.as_bytes(), programs.as_bytes()]);
     let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();
     let realm = feed.realm();
-    Identity {
-        key: format!("{realm} {} {digest} {endpoint}", choice.name()),
-        realm,
-        login: marks(system, state::tokens(system)),
-    }
+    let identity = Digest::new()
+        .field("realm", realm.as_bytes())
+        .field("provider", choice.name().as_bytes())
+        .field("endpoint", endpoint.as_bytes())
+        .variables(system, REGISTRY.login_variables())
+        .files(system, files)
+        .programs(system, &["az", "azd"])
+        .finish();
+    CacheKey { realm, identity, login: Digest::new().files(system, state::tokens(system)).finish() }
 }

@@ -15,10 +15,12 @@ pub(crate) mod identity;
 pub(crate) mod minting;
 pub(crate) mod providers;
 pub(crate) mod session;
+mod variables;
 
 use std::{path::PathBuf, time::SystemTime};
 
 use log::debug;
+use url::Url;
 
 use self::{
     feed::Feed,
@@ -26,12 +28,13 @@ use self::{
     providers::{Choice, azd, azure_cli::state},
 };
 use crate::{
-    auth::{cache::TokenCache, cache_key::Identity, jwt::Claims},
+    auth::{cache::TokenCache, cache_key::CacheKey, job_token, jwt::Claims},
     error::{Kind, Result},
-    registry::{Backend, Credential},
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     secret::Secret,
     service::Service,
-    system::System,
+    system::{System, places},
+    variable,
 };
 
 /// The user name that goes with session tokens, and that uv users write into their index URLs.
@@ -41,77 +44,52 @@ pub(crate) const SESSION_USERNAME: &str = "VssSessionToken";
 /// The user name that goes with the bearer of a service principal, as artifacts-keyring-nofuss has it.
 pub(crate) const BEARER_USERNAME: &str = "bearer";
 
-/// The backend for Azure Artifacts feeds.
+/// Azure Artifacts.
+pub(super) static REGISTRY: Registry = Registry {
+    id: "azure",
+    title: "Azure Artifacts",
+    python_class: "AzureArtifactsKeyring",
+    priority: 9.9,
+    username: SESSION_USERNAME,
+    example: "https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
+    domains: &["pkgs.dev.azure.com", "pkgs.codedev.ms", "pkgs.visualstudio.com", "pkgs.vsts.me"],
+    variables: &[variables::VARIABLES, job_token::VARIABLES, variable::LOCATIONS],
+    exec_variables: &[ExecVariables {
+        if_username: None,
+        username: None,
+        password: providers::env_var::TOKEN_VARIABLE,
+    }],
+    job_settings: &[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")],
+    advice_if_unset: "name the whole URL of the index: https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
+    probe: Probe {
+        // Without it the service redirects to a page for people.
+        headers: &[("X-TFS-FedAuthRedirect", "Suppress")],
+        is_sign_in,
+        advice: &[
+            (401, "is this account a member of {place}? If not, sign in as one that is, or let it be added"),
+            (403, "the owner of the feed must give this account the role Reader (Feed Settings, Permissions)"),
+            (404, "look for the feed at {place}/_artifacts: its name, its project in the URL, your access"),
+        ],
+    },
+    source: || Box::new(AzureArtifacts::default()),
+};
+
+/// Whether a redirect leads to a page on which people sign in.
+fn is_sign_in(target: &Url) -> bool {
+    let host = target.host_str().unwrap_or_default();
+    target.path().contains("_signin")
+        || ["login.microsoftonline.com", "login.windows.net", "login.live.com"].contains(&host)
+        || host.ends_with(".visualstudio.com") && host.contains("vssps")
+}
+
+/// The credentials of Azure Artifacts feeds.
 #[derive(Default)]
 pub(crate) struct AzureArtifacts {
     credentials: TokenCache<Credential>,
     organisations: KnownOrganisations,
 }
 
-impl Backend for AzureArtifacts {
-    fn name(&self) -> &'static str {
-        "azure"
-    }
-
-    fn class(&self) -> &'static str {
-        "AzureArtifactsKeyring"
-    }
-
-    fn priority(&self) -> f64 {
-        9.9
-    }
-
-    fn username(&self) -> &'static str {
-        SESSION_USERNAME
-    }
-
-    fn title(&self) -> &'static str {
-        "Azure Artifacts"
-    }
-
-    fn variables(&self) -> &'static [&'static str] {
-        &identity::PREFIXES
-    }
-
-    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
-        let mut files = Choice::files(system);
-        files.extend(state::profile(system));
-        files.extend(state::tokens(system));
-        files.extend(system.home().map(|home| home.join("ado-auth-helper")));
-        files.extend(azd::login(system));
-        files
-    }
-
-    fn identity(&self, system: &dyn System, service: &Service) -> Option<Identity> {
-        let feed = Feed::from_service(service)?;
-        let choice = Choice::read(system).ok()?;
-        Some(identity::identity(system, &feed, &choice))
-    }
-
-    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
-        vec![(providers::env_var::TOKEN_VARIABLE, credential.password.clone())]
-    }
-
-    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
-        &[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")]
-    }
-
-    fn advice_if_unset(&self) -> &'static str {
-        "name the whole URL of the index: https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/"
-    }
-
-    fn advice(&self, service: &Service, status: u16) -> String {
-        let portal = Feed::from_service(service).map_or_else(String::new, |feed| feed.portal());
-        match status {
-            401 => format!("is this account a member of {portal}? If not, sign in as one that is, or let it be added"),
-            403 => {
-                "the owner of the feed must give this account the role Reader (Feed Settings, Permissions)".to_owned()
-            }
-            404 => format!("look for the feed at {portal}/_artifacts: its name, its project in the URL, your access"),
-            _ => "try again later".to_owned(),
-        }
-    }
-
+impl CredentialSource for AzureArtifacts {
     fn claims(&self, service: &Service) -> bool {
         Feed::claims(service)
     }
@@ -133,13 +111,32 @@ impl Backend for AzureArtifacts {
             Err(error) => Err(error.within(format_args!("no credential for {}", feed.shown()))),
         }
     }
+
+    fn cache_key(&self, system: &dyn System, service: &Service) -> Option<CacheKey> {
+        let feed = Feed::from_service(service)?;
+        let choice = Choice::read(system).ok()?;
+        Some(identity::cache_key(system, &feed, &choice))
+    }
+
+    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
+        let mut files = Choice::files(system);
+        files.extend(state::profile(system));
+        files.extend(state::tokens(system));
+        files.extend(places::home(system).map(|home| home.join("ado-auth-helper")));
+        files.extend(azd::login(system));
+        files
+    }
+
+    fn place(&self, service: &Service) -> String {
+        Feed::from_service(service).map_or_else(String::new, |feed| feed.portal())
+    }
 }
 
 impl AzureArtifacts {
     fn credential(&self, system: &dyn System, feed: &Feed) -> Result<Credential> {
-        // Before any request: a mistyped name should not cost a network round trip to be told.
+        // Before any request: a mistyped name costs no network round trip.
         let choice = Choice::read(system)?;
-        let key = identity::identity(system, feed, &choice).key;
+        let key = identity::cache_key(system, feed, &choice).identity;
         self.credentials.get_or_make(system, &key, feed.url().as_str(), || {
             let credential = Minting::new(system, feed, &self.organisations).credential(&choice)?;
             let expires = credential.expires;

@@ -81,8 +81,8 @@ fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&s
         status => format!("{} gave no session token for {who} (HTTP {status}){quoted}", response.host),
     };
     let error = Error::new(kind, what);
-    if let Some(way_out) = response.way_out() {
-        error.with_hint(way_out)
+    if let Some(transport_hint) = response.transport_hint() {
+        error.with_hint(transport_hint)
     } else if kind == Kind::Rejected || response.status == 403 {
         error.with_hint(format!("is {who} a member of {}? If not, sign in as somebody who is", feed.portal()))
     } else {
@@ -100,7 +100,7 @@ mod tests {
     use crate::{
         auth::jwt::token_of,
         service::Service,
-        system::{fake::FakeSystem, http::Method},
+        system::{Clock, fake::FakeSystem, http::Method},
     };
 
     const URL: &str = "https://vssps.dev.azure.com/contoso/_apis/Token/SessionTokens";

@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     registry::{Credential, Keep},
     secret::Secret,
-    system::System,
+    system::{System, places},
 };
 
 /// The most bytes that the file may have.
@@ -79,18 +79,9 @@ pub(super) fn keep(system: &dyn System) -> Keep {
     if login(system).iter().any(|path| is_there(system, path)) { Keep::Session } else { Keep::Waiting }
 }
 
-/// What chainctl keeps lies below the cache directory as Go's `os.UserCacheDir` has it.
-/// <https://pkg.go.dev/os#UserCacheDir>
+/// chainctl's directory below the cache directory. <https://pkg.go.dev/chainguard.dev/sdk/auth/token>
 fn folder(system: &dyn System) -> Option<PathBuf> {
-    let named = |variable: &str| system.setting(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let directory = if cfg!(windows) {
-        named("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        system.home().map(|home| home.join("Library").join("Caches"))
-    } else {
-        named("XDG_CACHE_HOME").or_else(|| system.home().map(|home| home.join(".cache")))
-    };
-    directory.map(|directory| directory.join("chainguard"))
+    Some(places::user_cache(system)?.join("chainguard"))
 }
 
 #[cfg(test)]

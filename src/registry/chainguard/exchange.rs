@@ -110,7 +110,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::{fake::FakeSystem, http::Method};
+    use crate::system::{Clock, fake::FakeSystem, http::Method};
 
     fn job() -> FakeSystem {
         FakeSystem::default()

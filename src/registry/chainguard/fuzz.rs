@@ -4,12 +4,12 @@
 use super::{AUDIENCE, ChainguardLibraries, TOKEN_USERNAME, cache_file, chainctl, is_for_libraries};
 use crate::{
     auth::jwt::Claims,
-    registry::Backend,
+    registry::CredentialSource,
     service::Service,
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, gives_away},
+        fuzz::{answers, check_error, leaks},
     },
 };
 
@@ -75,7 +75,7 @@ pub fn exchange(said: &[u8]) {
     let outcome = ChainguardLibraries::default().get(&fake, &Service::parse(AUDIENCE), None);
     for request in fake.requests() {
         assert_eq!(request.url.as_str(), "https://issuer.enforce.dev/sts/exchange");
-        assert!(!gives_away(&String::from_utf8_lossy(&request.body), PROOF));
+        assert!(!leaks(&String::from_utf8_lossy(&request.body), PROOF));
     }
     match outcome {
         Ok(found) => {

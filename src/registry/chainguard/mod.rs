@@ -15,15 +15,17 @@ use std::path::PathBuf;
 use crate::{
     auth::{
         cache::TokenCache,
-        cache_key::{Identity, digest, marks, programs},
+        cache_key::{CacheKey, Digest},
         chain::{TokenProvider, ask_in_turn},
+        job_token,
         jwt::Claims,
     },
     error::{Error, Kind, Result, quote},
-    registry::{Backend, Credential, Keep},
+    registry::{Credential, CredentialSource, ExecVariables, Keep, Probe, Registry},
     secret::Secret,
     service::{Service, subdomain_of},
     system::System,
+    variable::{self, Variable},
 };
 
 /// The audience of the tokens that open the libraries.
@@ -39,19 +41,50 @@ const TOKEN_USERNAME: &str = "_token";
 const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID \
                     and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY; RINGBEARER_DEBUG=1 shows every step";
 
-/// What the variables begin with that decide whose token is got.
-const PREFIXES: [&str; 10] = [
-    "ACTIONS_",
-    "APPDATA",
-    "CHAINCTL_",
-    "CHAINGUARD_",
-    "HOME",
-    "LOCALAPPDATA",
-    "RINGBEARER_CHAINGUARD_",
-    "USERPROFILE",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
+static VARIABLES: &[Variable] = &[
+    Variable::login("CHAINCTL_AUTH_TOKEN", "token that chainctl uses in place of its login"),
+    Variable::login("CHAINCTL_CONFIG", "configuration file of chainctl"),
+    Variable::login("CHAINCTL_PARENT", "organisation for which a pull token is created"),
+    Variable::login("CHAINGUARD_PYTHON_IDENTITY_ID", "user name of a pull token"),
+    Variable::login("CHAINGUARD_PYTHON_TOKEN", "password of a pull token"),
+    Variable::login("RINGBEARER_CHAINGUARD_IDENTITY", "identity that a CI job assumes"),
+    Variable::login("RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE", "file with the identity token of the job"),
 ];
+
+/// Chainguard Libraries.
+pub(super) static REGISTRY: Registry = Registry {
+    id: "chainguard",
+    title: "Chainguard Libraries",
+    python_class: "ChainguardLibrariesKeyring",
+    priority: 9.0,
+    username: TOKEN_USERNAME,
+    example: "https://libraries.cgr.dev/python/simple/",
+    domains: &[DOMAIN],
+    variables: &[VARIABLES, job_token::VARIABLES, variable::LOCATIONS],
+    exec_variables: &[
+        ExecVariables { if_username: Some(TOKEN_USERNAME), username: None, password: variables::AUTH_TOKEN_VARIABLE },
+        ExecVariables {
+            if_username: None,
+            username: Some(variables::IDENTITY_VARIABLE),
+            password: variables::TOKEN_VARIABLE,
+        },
+    ],
+    job_settings: &[("RINGBEARER_CHAINGUARD_IDENTITY", "vars.CHAINGUARD_IDENTITY")],
+    advice_if_unset: HINT,
+    probe: Probe {
+        headers: &[],
+        is_sign_in: |_| false,
+        advice: &[
+            (
+                401,
+                "the token is for another audience, or was withdrawn: `chainctl auth login --audience=libraries.cgr.dev`",
+            ),
+            (403, "this account needs a role that may pull libraries, such as libraries.python.pull"),
+            (404, "check the path: https://libraries.cgr.dev/python/simple/ is the index of all Python packages"),
+        ],
+    },
+    source: || Box::new(ChainguardLibraries::default()),
+};
 
 /// What every source may know: there is one audience, so that nothing needs to be said about what is wanted.
 pub(crate) struct Known {
@@ -60,12 +93,14 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Who is asked for. Another login with chainctl is another identity; what is in its file and does not serve is
-    /// none.
+    /// The account that signs in. A token in chainctl's file that does not serve counts as none.
     fn identity(&self, system: &dyn System) -> String {
-        let login = self.cached.as_ref().map_or("", Secret::expose);
-        let programs = programs(system, &["chainctl"]);
-        format!("{AUDIENCE} {}", digest(system, &PREFIXES, &[login.as_bytes(), programs.as_bytes()]))
+        Digest::new()
+            .field("audience", AUDIENCE.as_bytes())
+            .field("login", self.cached.as_ref().map_or("", Secret::expose).as_bytes())
+            .variables(system, REGISTRY.login_variables())
+            .programs(system, &["chainctl"])
+            .finish()
     }
 }
 
@@ -90,77 +125,25 @@ const SOURCES: [Source; 6] = [
     &chainctl::NewPullToken,
 ];
 
-/// The backend for Chainguard Libraries.
+/// The credentials of Chainguard Libraries.
 #[derive(Default)]
 pub(crate) struct ChainguardLibraries {
     credentials: TokenCache<Credential>,
 }
 
-impl Backend for ChainguardLibraries {
-    fn name(&self) -> &'static str {
-        "chainguard"
-    }
-
-    fn class(&self) -> &'static str {
-        "ChainguardLibrariesKeyring"
-    }
-
-    fn priority(&self) -> f64 {
-        9.0
-    }
-
-    fn username(&self) -> &'static str {
-        TOKEN_USERNAME
-    }
-
-    fn title(&self) -> &'static str {
-        "Chainguard Libraries"
-    }
-
-    fn variables(&self) -> &'static [&'static str] {
-        &PREFIXES
-    }
-
+impl CredentialSource for ChainguardLibraries {
     fn files(&self, system: &dyn System) -> Vec<PathBuf> {
         cache_file::path(system).into_iter().collect()
     }
 
-    fn identity(&self, system: &dyn System, _service: &Service) -> Option<Identity> {
-        let known = Known { cached: cache_file::usable(system) };
-        let key = known.identity(system);
-        Some(Identity { realm: AUDIENCE.to_owned(), key, login: marks(system, cache_file::login(system)) })
-    }
-
-    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
-        if credential.username == TOKEN_USERNAME {
-            return vec![(variables::AUTH_TOKEN_VARIABLE, credential.password.clone())];
-        }
-        vec![
-            (variables::IDENTITY_VARIABLE, Secret::new(credential.username.clone())),
-            (variables::TOKEN_VARIABLE, credential.password.clone()),
-        ]
-    }
-
-    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
-        &[("RINGBEARER_CHAINGUARD_IDENTITY", "vars.CHAINGUARD_IDENTITY")]
-    }
-
-    fn advice_if_unset(&self) -> &'static str {
-        HINT
-    }
-
-    fn advice(&self, _service: &Service, status: u16) -> String {
-        match status {
-            401 => "the token is for another audience, or was withdrawn: `chainctl auth login --audience=libraries.cgr.dev`",
-            403 => "this account needs a role that may pull libraries, such as libraries.python.pull",
-            404 => "check the path: https://libraries.cgr.dev/python/simple/ is the index of all Python packages",
-            _ => "try again later",
-        }
-        .to_owned()
+    fn cache_key(&self, system: &dyn System, _service: &Service) -> Option<CacheKey> {
+        let identity = Known { cached: cache_file::usable(system) }.identity(system);
+        let login = Digest::new().files(system, cache_file::login(system)).finish();
+        Some(CacheKey { realm: AUDIENCE.to_owned(), identity, login })
     }
 
     fn claims(&self, service: &Service) -> bool {
-        service.is_https_on_the_usual_port()
+        service.is_https_on_default_port()
             && service.host().and_then(|host| subdomain_of(host, DOMAIN)).is_some_and(|labels| !labels.is_empty())
     }
 

@@ -29,7 +29,7 @@ pub(super) fn access_token(system: &dyn System, host: &Url, client_id: &str, cli
         .append_pair("grant_type", "client_credentials")
         .append_pair("client_id", client_id)
         .append_pair("client_secret", client_secret.expose());
-    let request = Request::post_nothing(url).header("Accept", "application/json");
+    let request = Request::post_empty(url).header("Accept", "application/json");
     let response = retry::send(system, &request)?;
     if !response.is_success() {
         let hint = "check MENDA_HOST, MENDA_CLIENT_ID and MENDA_CLIENT_SECRET, or host, client_id and client_secret of the profile";
@@ -54,10 +54,10 @@ pub(super) fn registry_token(
     hint: &str,
 ) -> Result<Token> {
     let what = "registry/token";
-    let request = Request::post_nothing(endpoint(host, what)?)
+    let request = Request::post_empty(endpoint(host, what)?)
         .header("Accept", "application/json")
         .header("Content-Type", "application/json")
-        .bearer_in("authorizationToken", access);
+        .bearer_in_header("authorizationToken", access);
     let response = retry::send(system, &request)?;
     if !response.is_success() {
         return Err(refusal(&response, what, &[&[access], known].concat(), hint));
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::{
         auth::jwt::token_of,
-        system::{fake::FakeSystem, http::Method},
+        system::{Clock, fake::FakeSystem, http::Method},
     };
 
     const OAUTH: &str = "https://a.example/base/api/v1/auth/oauth2/token";
@@ -165,7 +165,7 @@ mod tests {
         let request = &fake.requests()[0];
         let query = "grant_type=client_credentials&client_id=robot&client_secret=x-se%26cret+%25";
         assert_eq!((request.url.query(), request.body.len()), (Some(query), 0));
-        assert!(!format!("{request:?} {}", request.shown_url()).contains("x-se"));
+        assert!(!format!("{request:?} {}", request.display_url()).contains("x-se"));
     }
 
     #[test]

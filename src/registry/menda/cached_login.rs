@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ExceptionClass, Kind, Result},
     ini::Ini,
     secret::Secret,
-    system::{System, describe},
+    system::{System, io_message, places},
 };
 
 /// The most bytes that the file may have.
@@ -25,7 +25,7 @@ pub(super) struct CachedLogin(Zeroizing<Vec<u8>>);
 
 /// Where the Menda CLI keeps them.
 pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
-    Some(system.home()?.join(".menda").join("tokens").join("cache").join(".token"))
+    Some(places::home(system)?.join(".menda").join("tokens").join("cache").join(".token"))
 }
 
 impl CachedLogin {
@@ -34,7 +34,7 @@ impl CachedLogin {
         match system.read_file(&path, CAP) {
             Ok(content) => Self(Zeroizing::new(content)),
             Err(error) => {
-                debug!("{} cannot be read: {}", path.display(), describe(&error));
+                debug!("{} cannot be read: {}", path.display(), io_message(&error));
                 Self::default()
             }
         }
@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::fake::FakeSystem;
+    use crate::system::{Clock, fake::FakeSystem};
 
     const NOW: f64 = 1_795_305_600.0;
 

@@ -9,12 +9,12 @@ use super::{
 use crate::{
     error::ExceptionClass,
     ini::Ini,
-    registry::Backend,
+    registry::CredentialSource,
     service::Service,
     system::{
-        System,
+        Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, gives_away},
+        fuzz::{answers, check_error, leaks},
         http::{Request, is_loopback},
     },
 };
@@ -32,6 +32,12 @@ const LOGIN: &str = "Lq7madeup.login_of-the_cliLq9";
 
 /// What stands for a password in a file: it comes out of nowhere but the password.
 const MARK: &str = "Mq7madeupMq9";
+
+/// Only domains of CodeArtifact are claimed.
+pub(crate) fn check_service(service: &Service, text: &str) {
+    let is_claimed = MendaCodeArtifact::default().claims(service);
+    assert!(!is_claimed || service.host().is_some_and(|host| host.contains(".d.codeartifact.")), "{text}");
+}
 
 /// The files of the Menda CLI: a host that secrets may be sent to, a token of one word, an error; and a password in them
 /// is shown nowhere.
@@ -100,13 +106,13 @@ pub fn api(said: &[u8]) {
 fn check_api(fake: &FakeSystem, said: &[u8]) {
     let outcome = MendaCodeArtifact::default().get(fake, &Service::parse(SERVICE), None);
     for request in fake.requests() {
-        assert!(request.shown_url().starts_with("https://menda.example/"), "{request:?}");
+        assert!(request.display_url().starts_with("https://menda.example/"), "{request:?}");
         let is_sign_in = request.url.path().ends_with("/api/v1/auth/oauth2/token");
         assert!(is_sign_in || request.url.path().ends_with("/api/v1/auth/registry/token"), "{request:?}");
         // The sign-in takes the secret and not the login; the exchange takes what came of the sign-in.
         let other = if is_sign_in { LOGIN } else { CLIENT_SECRET };
-        assert!(!holds(&request, other) || gives_away(&String::from_utf8_lossy(said), other), "{request:?}");
-        assert!(!gives_away(&format!("{request:?} {}", request.shown_url()), CLIENT_SECRET));
+        assert!(!holds(&request, other) || leaks(&String::from_utf8_lossy(said), other), "{request:?}");
+        assert!(!leaks(&format!("{request:?} {}", request.display_url()), CLIENT_SECRET));
     }
     match outcome {
         Ok(Some(found)) => assert!(found.password.is_one_word() && found.username == USERNAME),
@@ -134,7 +140,7 @@ fn check_api(fake: &FakeSystem, said: &[u8]) {
 /// Whether a secret is in a request.
 fn holds(request: &Request, secret: &str) -> bool {
     let headers = request.headers.iter().map(|(_, value)| value.expose());
-    headers.chain([request.url.as_str()]).any(|text| gives_away(text, secret))
+    headers.chain([request.url.as_str()]).any(|text| leaks(text, secret))
 }
 
 #[cfg(test)]

@@ -20,13 +20,14 @@ use self::{
 use crate::{
     auth::{
         cache::{Token, TokenCache},
-        cache_key::{Identity, digest},
+        cache_key::{CacheKey, Digest},
     },
     error::{Error, ExceptionClass, Kind, Result, quote},
-    registry::{Backend, Credential, Keep},
+    registry::{Credential, CredentialSource, ExecVariables, Keep, Probe, Registry},
     secret::Secret,
     service::{Service, subdomain_of},
     system::System,
+    variable::{self, Variable},
 };
 
 /// The user name that CodeArtifact wants.
@@ -36,10 +37,46 @@ const USERNAME: &str = "aws";
 /// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
 const UNKNOWN_LIFE: Duration = Duration::from_secs(10 * 60);
 
-/// What the variables begin with that decide who signs in.
-const PREFIXES: [&str; 3] = ["HOME", "MENDA_", "USERPROFILE"];
+static VARIABLES: &[Variable] = &[
+    Variable::login("MENDA_CLIENT_ID", "client that signs in"),
+    Variable::login("MENDA_CLIENT_SECRET", "secret of the client"),
+    Variable::login("MENDA_CONFIG_FILE", "configuration file of the Menda CLI"),
+    Variable::login("MENDA_HOST", "address of Menda's API"),
+    Variable::login("MENDA_PROFILE_ID", "profile in the configuration file"),
+];
 
-/// The backend for Menda's registries.
+/// Menda's registries on AWS CodeArtifact.
+pub(super) static REGISTRY: Registry = Registry {
+    id: "menda",
+    title: "Menda (AWS CodeArtifact)",
+    python_class: "MendaCodeArtifactKeyring",
+    priority: 9.8,
+    username: USERNAME,
+    example: "https://NAME-ACCOUNT.d.codeartifact.REGION.amazonaws.com/pypi/REPOSITORY/simple/",
+    domains: &["amazonaws.com"],
+    variables: &[VARIABLES, variable::LOCATIONS],
+    // By the name that AWS's own documentation gives it.
+    // <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
+    exec_variables: &[ExecVariables { if_username: None, username: None, password: "CODEARTIFACT_AUTH_TOKEN" }],
+    job_settings: &[
+        ("MENDA_CLIENT_ID", "secrets.MENDA_CLIENT_ID"),
+        ("MENDA_CLIENT_SECRET", "secrets.MENDA_CLIENT_SECRET"),
+        ("MENDA_HOST", "secrets.MENDA_HOST"),
+    ],
+    advice_if_unset: "`menda auth configure` and `menda auth login`, or set MENDA_CLIENT_ID, MENDA_CLIENT_SECRET and MENDA_HOST",
+    probe: Probe {
+        headers: &[],
+        is_sign_in: |_| false,
+        advice: &[
+            (401, "the token is for another domain or account, or a policy of the repository forbids reading it"),
+            (403, "the token is for another domain or account, or a policy of the repository forbids reading it"),
+            (404, "check the name of the domain, the account, the region and the repository in the URL"),
+        ],
+    },
+    source: || Box::new(MendaCodeArtifact::default()),
+};
+
+/// The credentials of Menda's registries.
 pub(crate) struct MendaCodeArtifact {
     tokens: TokenCache<Token>,
 }
@@ -50,70 +87,19 @@ impl Default for MendaCodeArtifact {
     }
 }
 
-impl Backend for MendaCodeArtifact {
-    fn name(&self) -> &'static str {
-        "menda"
-    }
-
-    fn class(&self) -> &'static str {
-        "MendaCodeArtifactKeyring"
-    }
-
-    fn priority(&self) -> f64 {
-        9.8
-    }
-
-    fn username(&self) -> &'static str {
-        USERNAME
-    }
-
-    fn title(&self) -> &'static str {
-        "Menda (AWS CodeArtifact)"
-    }
-
-    fn variables(&self) -> &'static [&'static str] {
-        &PREFIXES
-    }
-
+impl CredentialSource for MendaCodeArtifact {
     fn files(&self, system: &dyn System) -> Vec<PathBuf> {
         [profile::path(system), cached_login::path(system)].into_iter().flatten().collect()
     }
 
-    fn identity(&self, system: &dyn System, _service: &Service) -> Option<Identity> {
+    fn cache_key(&self, system: &dyn System, _service: &Service) -> Option<CacheKey> {
         let profile = Profile::read(system).ok()??;
-        let key = key(system, &profile, &CachedLogin::read(system));
-        Some(Identity { realm: profile.host.to_string(), key, login: String::new() })
-    }
-
-    /// By the name that AWS's own documentation gives it.
-    /// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
-    fn handed_on(&self, credential: &Credential) -> Vec<(&'static str, Secret)> {
-        vec![("CODEARTIFACT_AUTH_TOKEN", credential.password.clone())]
-    }
-
-    fn job_settings(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("MENDA_CLIENT_ID", "secrets.MENDA_CLIENT_ID"),
-            ("MENDA_CLIENT_SECRET", "secrets.MENDA_CLIENT_SECRET"),
-            ("MENDA_HOST", "secrets.MENDA_HOST"),
-        ]
-    }
-
-    fn advice_if_unset(&self) -> &'static str {
-        "`menda auth configure` and `menda auth login`, or set MENDA_CLIENT_ID, MENDA_CLIENT_SECRET and MENDA_HOST"
-    }
-
-    fn advice(&self, _service: &Service, status: u16) -> String {
-        match status {
-            401 | 403 => "the token is for another domain or account, or a policy of the repository forbids reading it",
-            404 => "check the name of the domain, the account, the region and the repository in the URL",
-            _ => "try again later",
-        }
-        .to_owned()
+        let identity = identity(system, &profile, &CachedLogin::read(system));
+        Some(CacheKey { realm: profile.host.to_string(), identity, login: String::new() })
     }
 
     fn claims(&self, service: &Service) -> bool {
-        service.is_https_on_the_usual_port() && service.host().is_some_and(is_code_artifact)
+        service.is_https_on_default_port() && service.host().is_some_and(is_code_artifact)
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
@@ -153,7 +139,7 @@ fn with_class(error: Error) -> Error {
 impl MendaCodeArtifact {
     fn token(&self, system: &dyn System, profile: &Profile) -> Result<Token> {
         let login = CachedLogin::read(system);
-        self.tokens.get_or_make(system, &key(system, profile, &login), profile.host.as_str(), || {
+        self.tokens.get_or_make(system, &identity(system, profile, &login), profile.host.as_str(), || {
             let token = mint(system, profile, &login)?;
             debug!(step = "exchange", outcome = "done"; "for a token of the registry");
             let expires = token.expires;
@@ -162,10 +148,14 @@ impl MendaCodeArtifact {
     }
 }
 
-/// Who is asked for. A login as somebody else is another identity; that the same login grows old is not.
-fn key(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
-    let identity: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
-    digest(system, &PREFIXES, &[&profile.fingerprint(), identity])
+/// The account that signs in. Another person's login is another identity; an older token of the same login is not.
+fn identity(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
+    let login: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
+    Digest::new()
+        .variables(system, REGISTRY.login_variables())
+        .field("profile", &profile.fingerprint())
+        .field("login", login)
+        .finish()
 }
 
 /// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ExceptionClass, Kind, Result, quote},
     ini::Ini,
     secret::Secret,
-    system::{System, describe, http::is_loopback},
+    system::{System, http::is_loopback, io_message, places},
 };
 
 const ID_VARIABLE: &str = "MENDA_CLIENT_ID";
@@ -156,7 +156,7 @@ impl Profile {
 /// Where the configuration file is.
 pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
     let named = system.setting(FILE_VARIABLE).map(PathBuf::from);
-    named.or_else(|| Some(system.home()?.join(".menda").join("mendacfg")))
+    named.or_else(|| Some(places::home(system)?.join(".menda").join("mendacfg")))
 }
 
 /// The configuration file and what it holds; `None` if there is none, and nobody said that there is one.
@@ -172,7 +172,7 @@ fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)
             Ok(None)
         }
         Err(error) => {
-            let message = format!("{} cannot be read: {}", path.display(), describe(&error));
+            let message = format!("{} cannot be read: {}", path.display(), io_message(&error));
             Err(Error::new(Kind::Configuration, message).with_hint("mend its permissions"))
         }
     }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::{Error, Kind, Result},
-    system::{console::Console, describe},
+    system::{console::Console, io_message},
 };
 
 /// How much room there is for standard input at first, in bytes.
@@ -22,20 +22,20 @@ impl Console for StdConsole {
         out.flush()
     }
 
-    fn tell(&self, text: &str) {
+    fn eprint(&self, text: &str) {
         let mut err = stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
-    fn is_watched(&self) -> bool {
+    fn stderr_is_terminal(&self) -> bool {
         stderr().is_terminal()
     }
 
-    fn is_read_by_a_person(&self) -> bool {
+    fn stdout_is_terminal(&self) -> bool {
         stdout().is_terminal()
     }
 
-    fn piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    fn read_piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let input = stdin();
         if input.is_terminal() {
             return Ok(None);
@@ -60,24 +60,24 @@ impl Console for StdConsole {
     }
 
     #[cfg(unix)]
-    fn ask(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
+    fn prompt_hidden(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
         let hidden = hidden::Input::begin().map_err(|error| unreadable(&error))?;
-        self.tell(prompt);
+        self.eprint(prompt);
         let line = hidden.line(check);
         drop(hidden);
-        self.tell("\n");
+        self.eprint("\n");
         line
     }
 
     #[cfg(not(unix))]
-    fn ask(&self, _prompt: &str, _check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
+    fn prompt_hidden(&self, _prompt: &str, _check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
         Err(Error::new(Kind::Usage, "the password must come from standard input")
             .with_hint("pipe it in, or use Python's `keyring set`, which asks for it"))
     }
 }
 
 fn unreadable(error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("standard input cannot be read: {}", describe(error)))
+    Error::new(Kind::Storage, format!("standard input cannot be read: {}", io_message(error)))
 }
 
 /// Typing that is not shown.

@@ -1,13 +1,15 @@
-//! The environment, captured at one moment.
+//! The environment, captured once per lookup.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+
+use super::OsSystem;
+use crate::system::Env;
 
 /// A copy of the process's environment.
 ///
-/// It is captured while Python's lock is held: Python's `os.environ` writes to the C environment, and
-/// reading that at the same time from another thread is a race. It also keeps one lookup consistent with
-/// itself. (What remains: ureq and the platform verifier look for settings of theirs once for each agent;
-/// what ureq finds is overruled.)
+/// It is captured while Python's interpreter lock is held: Python's `os.environ` writes to the C environment, and reading
+/// that from another thread at the same time is a race. The copy also stays the same throughout a lookup. (ureq and the
+/// platform verifier still read some settings of theirs once per agent; ureq's are overridden.)
 #[derive(Clone)]
 pub(crate) struct Environment(BTreeMap<OsString, OsString>);
 
@@ -24,12 +26,12 @@ impl Environment {
         self.0.get(&key(name))?.to_str()
     }
 
-    /// Every variable as it is.
+    /// Every variable, sorted by name.
     pub(super) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.0.iter()
     }
 
-    /// A variable as it is, for paths.
+    /// A variable that need not be UTF-8, for paths.
     pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
         self.0.get(&key(name))
     }
@@ -45,7 +47,21 @@ fn key(name: &str) -> OsString {
     canonical(OsString::from(name))
 }
 
-/// The spelling of a name by which it is found: Windows does not tell `Path` from `PATH`.
+/// The canonical spelling of a name: Windows compares names without case.
 fn canonical(name: OsString) -> OsString {
     if cfg!(windows) { name.to_ascii_uppercase() } else { name }
+}
+
+impl Env for OsSystem {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.environment.text(name).map(str::to_owned)
+    }
+
+    fn variables(&self) -> Vec<(OsString, OsString)> {
+        self.environment.all().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    fn working_directory(&self) -> Option<PathBuf> {
+        std::env::current_dir().ok()
+    }
 }

@@ -8,8 +8,8 @@ use std::{
 
 use super::OsSystem;
 use crate::system::{
-    describe,
     files::{Content, Details, FileStamp, Files, Lock, ReadAt, Snapshot},
+    io_message,
 };
 
 /// What stands between a file's name and the random letters of a temporary file that is to replace it.
@@ -57,7 +57,7 @@ fn read_open(file: &mut File, metadata: &Metadata, cap: usize) -> io::Result<Vec
     if content.len() > cap { Err(too_large()) } else { Ok(content) }
 }
 
-fn mark(metadata: &Metadata) -> FileStamp {
+fn stamp(metadata: &Metadata) -> FileStamp {
     #[cfg(unix)]
     let (number, changed) = {
         use std::os::unix::fs::MetadataExt;
@@ -90,7 +90,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
             return Err(io::Error::other(format!(
                 "it has the new content, which may not outlast a power cut: its directory cannot be synced: {}",
-                describe(&error)
+                io_message(&error)
             )));
         }
         _ => {}
@@ -100,9 +100,9 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn mark_of(path: &Path) -> io::Result<Option<FileStamp>> {
+fn stamp_of(path: &Path) -> io::Result<Option<FileStamp>> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(mark(&metadata))),
+        Ok(metadata) => Ok(Some(stamp(&metadata))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -127,14 +127,14 @@ fn replace(
     let mut temporary = builder.tempfile_in(folder)?;
     content(temporary.as_file_mut())?;
     temporary.as_file().sync_all()?;
-    if mark_of(path)?.as_ref() != expected {
+    if stamp_of(path)?.as_ref() != expected {
         return Ok(false);
     }
     if expected.is_some() {
         temporary.persist(path).map_err(|failure| failure.error)?;
     } else if let Err(failure) = temporary.persist_noclobber(path) {
         // Not every file system can place a file only where there is none. Then a second look has to do.
-        if failure.error.kind() == io::ErrorKind::AlreadyExists || mark_of(path)?.is_some() {
+        if failure.error.kind() == io::ErrorKind::AlreadyExists || stamp_of(path)?.is_some() {
             return Ok(false);
         }
         failure.file.persist(path).map_err(|failure| failure.error)?;
@@ -163,10 +163,14 @@ impl ReadAt for Opened {
 }
 
 impl Files for OsSystem {
+    fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
+        read(path, cap)
+    }
+
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
         let (mut file, metadata) = open(path)?;
         let content = read_open(&mut file, &metadata, cap)?;
-        Ok(Snapshot { content, mark: mark(&metadata), _pin: Some(file) })
+        Ok(Snapshot { content, stamp: stamp(&metadata), _pin: Some(file) })
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
@@ -174,8 +178,8 @@ impl Files for OsSystem {
         Ok(Box::new(Opened { file, length: metadata.len() }))
     }
 
-    fn mark(&self, path: &Path) -> io::Result<Option<FileStamp>> {
-        mark_of(path)
+    fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>> {
+        stamp_of(path)
     }
 
     fn destination(&self, path: &Path) -> io::Result<PathBuf> {
@@ -208,8 +212,8 @@ impl Files for OsSystem {
             Err(TryLockError::Error(error)) => return Err(error),
         };
         // Somebody may have removed the file meanwhile, and another have made and locked a new one.
-        let locked = lock.file.as_ref().map(File::metadata).transpose()?.map(|metadata| mark(&metadata).number);
-        let is_the_one = mark_of(path)?.map(|mark| mark.number) == locked;
+        let locked = lock.file.as_ref().map(File::metadata).transpose()?.map(|metadata| stamp(&metadata).number);
+        let is_the_one = stamp_of(path)?.map(|stamp| stamp.number) == locked;
         Ok(is_the_one.then_some(lock))
     }
 
@@ -246,7 +250,11 @@ impl Files for OsSystem {
         written
     }
 
-    fn temporaries(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
+
+    fn temporary_files(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         self.siblings(path, &temporary_prefix(path)?, "")
     }
 
@@ -268,7 +276,7 @@ impl Files for OsSystem {
         fs::remove_file(path)
     }
 
-    fn make_directory(&self, path: &Path, is_private: bool) -> io::Result<()> {
+    fn create_directory(&self, path: &Path, is_private: bool) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -289,15 +297,15 @@ impl Files for OsSystem {
         #[cfg(not(unix))]
         let mode = None;
         #[cfg(unix)]
-        let is_of_others = std::os::unix::fs::MetadataExt::uid(&metadata) != rustix::process::geteuid().as_raw();
+        let is_owned_by_other = std::os::unix::fs::MetadataExt::uid(&metadata) != rustix::process::geteuid().as_raw();
         #[cfg(not(unix))]
-        let is_of_others = false;
+        let is_owned_by_other = false;
         Ok(Details {
             length: metadata.len(),
             mode,
             is_link: metadata.is_symlink(),
             is_file: metadata.is_file(),
-            is_of_others,
+            is_owned_by_other,
         })
     }
 }
@@ -322,11 +330,11 @@ mod tests {
         assert!(!real().replace(&path, &|to| to.write_all(b"two"), None).unwrap());
         let snapshot = real().snapshot(&path, 10).unwrap();
         assert_eq!(snapshot.content, b"one");
-        assert!(real().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.mark)).unwrap());
-        assert!(!real().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.mark)).unwrap());
+        assert!(real().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.stamp)).unwrap());
+        assert!(!real().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.stamp)).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(real().details(&path).unwrap().mode, Some(0o600));
-        assert!(real().temporaries(&path).unwrap().is_empty());
+        assert!(real().temporary_files(&path).unwrap().is_empty());
     }
 
     #[test]

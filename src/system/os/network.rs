@@ -15,10 +15,13 @@ use rustls::CertificateError;
 use ureq::{Agent, AsSendBody, Body, Proxy, Timeout, config::Config, http, tls::TlsConfig};
 use zeroize::Zeroizing;
 
-use super::{Environment, proxy, trust};
+use super::{Environment, OsSystem, proxy, trust};
 use crate::{
     error::{Error, Kind, Result, quote},
-    system::http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Way, is_loopback},
+    system::{
+        Clock, Http,
+        http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Route, is_loopback},
+    },
 };
 
 /// What this program calls itself to servers.
@@ -42,14 +45,14 @@ pub(crate) struct Network {
 
 impl Network {
     /// Sends one request once.
-    pub(super) fn send(
+    fn send(
         &self,
         environment: &Environment,
         request: &Request,
         remaining: Duration,
     ) -> std::result::Result<Response, Failure> {
-        let lasting = |error| Failure { error, transient: false, broke_off: false };
-        check_way(request).map_err(lasting)?;
+        let lasting = |error| Failure { error, transient: false, connection_lost: false };
+        check_route(request).map_err(lasting)?;
         let trust = trust::Choice::from_environment(environment);
         let wider = trust.wider();
         // Once it took more, it takes more for all.
@@ -72,14 +75,14 @@ impl Network {
             Ok(response) => debug!(
                 "{} {} answered {} in {} ms",
                 name(request.method),
-                request.shown_url(),
+                request.display_url(),
                 response.status,
                 start.elapsed().as_millis()
             ),
             Err(failure) => debug!(
                 "{} {} failed after {} ms: {}",
                 name(request.method),
-                request.shown_url(),
+                request.display_url(),
                 start.elapsed().as_millis(),
                 failure.error.message()
             ),
@@ -88,10 +91,10 @@ impl Network {
     }
 
     fn agent(&self, environment: &Environment, request: &Request, trust: trust::Choice) -> Result<Agent> {
-        let proxy = match request.way {
+        let proxy = match request.route {
             // A proxy has a loopback of its own, and what goes there over http would pass it in the clear.
-            Way::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
-            Way::Internet | Way::Metadata => None,
+            Route::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
+            Route::Internet | Route::Metadata => None,
         };
         let key = (proxy.as_ref().map(|(_, url)| url.clone()), trust);
         let agents = || self.agents.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,10 +117,16 @@ impl Network {
     }
 }
 
+impl Http for OsSystem {
+    fn send(&self, request: &Request) -> std::result::Result<Response, Failure> {
+        self.network.send(&self.environment, request, self.remaining())
+    }
+}
+
 /// Plain http is for this machine's metadata services alone.
-fn check_way(request: &Request) -> Result<()> {
+fn check_route(request: &Request) -> Result<()> {
     let allowed = request.url.scheme() == "https"
-        || (request.url.scheme() == "http" && (request.way == Way::Metadata || is_loopback(&request.url)));
+        || (request.url.scheme() == "http" && (request.route == Route::Metadata || is_loopback(&request.url)));
     if allowed {
         Ok(())
     } else {
@@ -243,7 +252,7 @@ fn explain(error: ureq::Error, request: &Request) -> Failure {
         ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), WAY, false),
         _ => (Kind::Network, format!("the request to {host} failed"), WAY, false),
     };
-    Failure { error: Error::new(kind, message).with_hint(hint), transient, broke_off: false }
+    Failure { error: Error::new(kind, message).with_hint(hint), transient, connection_lost: false }
 }
 
 fn explain_io(error: &io::Error, host: &str) -> Failure {
@@ -259,14 +268,14 @@ fn explain_io(error: &io::Error, host: &str) -> Failure {
         }
         other => (Kind::Network, format!("the connection to {host} broke: {other}")),
     };
-    let broke_off = matches!(
+    let connection_lost = matches!(
         error.kind(),
         io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof
     );
-    Failure { error: Error::new(kind, message).with_hint(WAY), transient: true, broke_off }
+    Failure { error: Error::new(kind, message).with_hint(WAY), transient: true, connection_lost }
 }
 
 fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
@@ -286,5 +295,5 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
         ),
         other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), WAY),
     };
-    Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false, broke_off: false }
+    Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false, connection_lost: false }
 }

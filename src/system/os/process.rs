@@ -12,19 +12,42 @@ use std::{
 use log::debug;
 use zeroize::Zeroizing;
 
-use super::{Environment, GLANCE};
+use super::{Environment, OsSystem, clock::POLL_INTERVAL};
 use crate::{
     error::{Error, Kind, Result},
-    system::{CancellationToken, describe, process as child},
+    system::{CancellationToken, Clock, Processes, io_message, process as child},
 };
 
 /// How long, after the child itself has ended, its output may stay open in the hands of a process
 /// that it left behind.
 const GRACE: Duration = Duration::from_millis(300);
 
+impl Processes for OsSystem {
+    fn find_program(&self, name: &str) -> Option<PathBuf> {
+        on_path(&self.environment, name).next()
+    }
+
+    fn programs_on_path(&self, name: &str) -> Vec<PathBuf> {
+        on_path(&self.environment, name).collect()
+    }
+
+    fn program_at(&self, path: &Path) -> Option<PathBuf> {
+        (path.is_absolute() && is_executable(path)).then(|| path.to_owned())
+    }
+
+    fn own_program(&self) -> Option<PathBuf> {
+        std::fs::canonicalize(std::env::current_exe().ok()?).ok()
+    }
+
+    fn run(&self, command: &child::Command) -> Result<child::Output> {
+        self.check()?;
+        run(&self.environment, command, self.deadline_within(command.limit), &self.cancellation)
+    }
+}
+
 /// The programs of a name on PATH, in its order. Empty and relative entries stand for the working directory or
 /// something below it, which is not trusted.
-pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
+fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
     let folders = environment.raw("PATH").map(std::env::split_paths).into_iter().flatten();
     folders
         .filter(|folder| folder.is_absolute())
@@ -33,13 +56,13 @@ pub(super) fn on_path(environment: &Environment, name: &str) -> impl Iterator<It
 }
 
 /// Puts a program in the place of this one.
-pub(super) fn succeed(environment: &Environment, successor: &child::Exec) -> Result<u8> {
-    let child::Exec { program, arguments, variables, .. } = successor;
+pub(crate) fn exec(environment: &Environment, exec: &child::Exec) -> Result<u8> {
+    let child::Exec { program, arguments, variables, .. } = exec;
     let mut builder = Command::new(program);
     builder.args(arguments).env_clear().envs(environment.all());
     builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
     let failed = |error: &std::io::Error| {
-        Error::new(Kind::Process, format!("{} cannot be run: {}", program.display(), describe(error)))
+        Error::new(Kind::Process, format!("{} cannot be run: {}", program.display(), io_message(error)))
     };
     #[cfg(unix)]
     return Err(failed(&std::os::unix::process::CommandExt::exec(&mut builder)));
@@ -66,7 +89,7 @@ fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
 }
 
 /// Whether a path is a file that may be run.
-pub(super) fn is_executable(path: &Path) -> bool {
+fn is_executable(path: &Path) -> bool {
     let Ok(metadata) = std::fs::metadata(path) else {
         return false;
     };
@@ -79,7 +102,7 @@ pub(super) fn is_executable(path: &Path) -> bool {
 
 /// Runs a child to its end. At `end`, or when the caller gives up, the child and everything it
 /// started (on Unix: its process group) is killed.
-pub(super) fn run(
+fn run(
     environment: &Environment,
     command: &child::Command,
     end: Instant,
@@ -139,7 +162,7 @@ fn spawn(builder: &mut Command) -> std::io::Result<Child> {
         match builder.spawn() {
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < TRIES => {
                 tries += 1;
-                thread::sleep(GLANCE);
+                thread::sleep(POLL_INTERVAL);
             }
             outcome => return outcome,
         }
@@ -190,7 +213,7 @@ impl Running {
     fn wait(&mut self, name: &str, end: Instant, cancel: &CancellationToken) -> Result<ExitStatus> {
         let mut open = self.captures.len();
         loop {
-            match self.ended.recv_timeout(if open == 0 { Duration::from_millis(1) } else { GLANCE }) {
+            match self.ended.recv_timeout(if open == 0 { Duration::from_millis(1) } else { POLL_INTERVAL }) {
                 Ok(true) => open -= 1,
                 Ok(false) => {
                     return Err(Error::new(

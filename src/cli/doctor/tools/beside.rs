@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use super::{Finding, Machine, State};
 use crate::{
-    cli::tools::{CAP, configuration_home, is_true, read_toml},
+    cli::tools::{CAP, is_true, read_toml},
     error::Result,
     ini::Ini,
     service::Service,
+    system::places,
 };
 
 impl Machine<'_> {
@@ -28,14 +29,14 @@ impl Machine<'_> {
 
     /// The file with twine's repositories, if one of them has a password for an organisation in question.
     fn pypirc(&self) -> Option<PathBuf> {
-        let path = self.system.home()?.join(".pypirc");
+        let path = places::home(self.system)?.join(".pypirc");
         let content = self.system.read_file(&path, CAP).ok()?;
         let ini = Ini::parse(&String::from_utf8_lossy(&content));
         let has_password = |section: &str| {
             let Some(repository) = ini.value(section, "repository").map(Service::parse) else { return false };
-            let is_in_question = self.served.iter().any(|(_, service, backend)| {
-                let realm = |service: &Service| Some(backend.identity(self.system, service)?.realm);
-                backend.claims(&repository)
+            let is_in_question = self.served.iter().any(|(_, service, candidate)| {
+                let realm = |service: &Service| Some(candidate.source.cache_key(self.system, service)?.realm);
+                candidate.source.claims(&repository)
                     && repository.host() == service.host()
                     && realm(&repository) == realm(service)
             });
@@ -51,7 +52,7 @@ impl Machine<'_> {
         };
         if self.system.find_program("poetry").is_some() {
             let variable = "POETRY_KEYRING_ENABLED";
-            let file = configuration_home(self.system).map(|folder| folder.join("pypoetry").join("config.toml"));
+            let file = places::user_config(self.system).map(|folder| folder.join("pypoetry").join("config.toml"));
             let in_file = |path: &PathBuf| {
                 let table = read_toml(self.system, path);
                 table.is_some_and(|table| {

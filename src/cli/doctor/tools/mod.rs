@@ -26,7 +26,7 @@ use crate::{
         },
     },
     error::{Kind, Result},
-    registry::Backend,
+    keyring::Candidate,
     service::Service,
     store::{self, Status, is_in_use},
     system::System,
@@ -42,8 +42,8 @@ type Look<'all> = &'all dyn Fn() -> Result<Vec<Finding>>;
 struct Machine<'all> {
     system: &'all dyn System,
     keyrings: Keyrings<'all>,
-    /// The indexes in question, with their backends.
-    served: Vec<(Index, Service, &'all dyn Backend)>,
+    /// The indexes in question, with the registry that is asked first.
+    served: Vec<(Index, Service, &'all Candidate)>,
 }
 
 /// Shows how each tool would ask. Answers how many things keep tools from asking.
@@ -56,8 +56,8 @@ pub(super) fn examine(
 ) -> Result<usize> {
     let served = indexes.iter().filter_map(|index| {
         let service = index.service();
-        let backend = world.memory.keyring.claimant(&service)?;
-        Some((index.clone(), service, backend))
+        let candidate = world.memory.keyring.candidates(&service).next()?;
+        Some((index.clone(), service, candidate))
     });
     let machine = Machine { system: world.system, keyrings: Keyrings::new(world.system), served: served.collect() };
     // Each is told as soon as it is known: to ask a Python what it has takes a moment.
@@ -95,10 +95,12 @@ impl Machine<'_> {
     /// Whether somebody told keyring to ask one backend and no other.
     fn choice(&self, world: &World<'_>) -> Option<Finding> {
         let name = "keyring's choice";
-        let class = match Choice::without_option(world.system, &world.memory.keyring) {
+        let class = match Choice::without_option(world.system) {
             Choice::None => return None,
             Choice::Foreign { class, .. } => crate::cli::shown(&class),
-            Choice::Index(class) if self.served.iter().all(|(_, _, backend)| backend.class() == class) => {
+            Choice::Index(class)
+                if self.served.iter().all(|(_, _, candidate)| candidate.registry.python_class == class) =>
+            {
                 let detail = format!("keyring is told to ask {MODULE}{class} and no other");
                 return Some(Finding::new(State::Note, name, detail));
             }

@@ -90,8 +90,8 @@ impl Machine<'_> {
         }
         let nameless = self.served.iter().find(|(index, _, _)| set_up(&pip.indexes, index).username().is_none());
         let is_old = beside.pip.is_some_and(|version| version < ASKS_WITHOUT_USERNAME);
-        if let (true, Some((_, service, backend))) = (is_old, nameless) {
-            let url = service.url().map(|url| with_username(url, backend.username()));
+        if let (true, Some((_, service, candidate))) = (is_old, nameless) {
+            let url = service.url().map(|url| with_username(url, candidate.registry.username));
             let url = url.map_or_else(String::new, |url| url.to_string());
             let what = "asks the keyring on PATH, but up to 26.1 only if the URL has a user name";
             return Ok(Finding::new(State::Bad, "pip", what).with_fix(format!("--index-url {url}, or a newer pip")));

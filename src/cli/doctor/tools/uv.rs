@@ -8,7 +8,7 @@ use crate::{
         with_username,
     },
     error::Result,
-    registry::Backend,
+    keyring::Candidate,
     service::Service,
 };
 
@@ -40,12 +40,12 @@ impl Machine<'_> {
             let what = "asks the keyring on PATH for indexes with a user name";
             return Ok(vec![Finding::new(State::Good, "uv", what)]);
         }
-        Ok(self.served.iter().map(|(index, service, backend)| self.uv_for(uv, index, service, *backend)).collect())
+        Ok(self.served.iter().map(|(index, service, candidate)| self.uv_for(uv, index, service, candidate)).collect())
     }
 
     /// Whether uv asks for one index. Without a user name it does not; by `authenticate = "always"` it does for the
     /// index, but not for files that lie under another path.
-    fn uv_for(&self, uv: &Uv, named: &Index, service: &Service, backend: &dyn Backend) -> Finding {
+    fn uv_for(&self, uv: &Uv, named: &Index, service: &Service, candidate: &Candidate) -> Finding {
         let index = set_up(&uv.indexes, named);
         let label = index.name.as_deref().map_or_else(|| "the index".to_owned(), |name| format!("index {name}"));
         let bad = |what: String, fix: String| Finding::new(State::Bad, "uv", what).with_fix(fix);
@@ -75,10 +75,12 @@ impl Machine<'_> {
         if username.is_some() {
             return Finding::new(State::Good, "uv", format!("asks the keyring on PATH for {label}"));
         }
-        let url = service.url().map(|url| with_username(url, backend.username()));
+        let url = service.url().map(|url| with_username(url, candidate.registry.username));
         let line = url.map_or_else(String::new, |url| format!("url = \"{url}\""));
         let fix = match &index.name {
-            Some(name) => format!("{line}, or export {}={}", uv::variable(name, "USERNAME"), backend.username()),
+            Some(name) => {
+                format!("{line}, or export {}={}", uv::variable(name, "USERNAME"), candidate.registry.username)
+            }
             None => line,
         };
         if index.authenticate.as_deref() == Some("always") {

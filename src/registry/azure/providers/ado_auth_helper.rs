@@ -8,7 +8,7 @@ use crate::{
     auth::chain::{Attempt, TokenProvider},
     error::{Error, Kind, Result},
     secret::Secret,
-    system::{System, process::Command},
+    system::{System, places, process::Command},
 };
 
 /// How long the helper may take.
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Where the helper is, if it is there.
 pub(crate) fn program(system: &dyn System) -> Option<PathBuf> {
-    system.program_at(&system.home()?.join("ado-auth-helper"))
+    system.program_at(&places::home(system)?.join("ado-auth-helper"))
 }
 
 /// The provider.

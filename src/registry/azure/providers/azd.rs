@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Kind, Result},
     registry::azure::entra::AZURE_DEVOPS,
     secret::Secret,
-    system::{System, process::Command},
+    system::{System, places, process::Command},
 };
 
 /// How long `azd` may take.
@@ -56,7 +56,7 @@ impl TokenProvider<Tenant, Grant> for Azd {
 /// <https://github.com/Azure/azure-dev/blob/main/cli/azd/pkg/auth/manager.go>
 pub(crate) fn login(system: &dyn System) -> Vec<PathBuf> {
     let folder = system.setting("AZD_CONFIG_DIR").map(PathBuf::from);
-    let folder = folder.or_else(|| Some(system.home()?.join(".azd"))).filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| Some(places::home(system)?.join(".azd"))).filter(|folder| folder.is_absolute());
     folder.map_or_else(Vec::new, |folder| ["auth.json", "config.json"].map(|name| folder.join(name)).to_vec())
 }
 

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Kind, Result},
     ini::Ini,
     secret::Secret,
-    system::System,
+    system::{System, places},
 };
 
 /// What a provider gives.
@@ -143,11 +143,10 @@ impl Choice {
     /// The files that may hold the choice.
     #[must_use]
     pub(crate) fn files(system: &dyn System) -> Vec<PathBuf> {
-        let folders = [
-            system.home().map(|home| home.join(".config")),
-            system.setting("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute()),
-        ];
-        folders.into_iter().flatten().map(|folder| folder.join("python_keyring").join("keyringrc.cfg")).collect()
+        let folders = [places::default_config(system), places::user_config(system)];
+        let mut files: Vec<_> = folders.into_iter().flatten().map(|folder| folder.join("python_keyring")).collect();
+        files.dedup();
+        files.into_iter().map(|folder| folder.join("keyringrc.cfg")).collect()
     }
 
     /// The name that was chosen, or an empty one.

@@ -7,13 +7,13 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{GLANCE, OsSystem};
+use super::{OsSystem, clock::POLL_INTERVAL};
 use crate::{
     error::{Error, Kind, Result},
     system::{
-        System,
-        agent::{AgentSocket, LONGEST_MESSAGE, Peer, SOCKET_VARIABLE},
-        describe,
+        Clock, Env,
+        agent::{AgentSocket, MAX_MESSAGE, Peer, SOCKET_VARIABLE},
+        io_message,
     },
 };
 
@@ -75,11 +75,11 @@ impl<'system> Wait<'system> {
     fn stretch(&self) -> std::result::Result<Duration, Failure> {
         let left = self.end.saturating_duration_since(Instant::now());
         // First, since it says who was waited for: the lookup may well be over at the same moment.
-        if left.is_zero() && !self.system.cancel.is_cancelled() {
+        if left.is_zero() && !self.system.cancellation.is_cancelled() {
             return Err(Failure::Slow(self.length, self.is_cut));
         }
         self.system.check()?;
-        Ok(left.min(GLANCE))
+        Ok(left.min(POLL_INTERVAL))
     }
 }
 
@@ -115,7 +115,7 @@ impl OsSystem {
 fn explain(socket: &str, failure: Failure) -> Error {
     match failure {
         Failure::Unreachable(error) => {
-            Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", describe(&error)))
+            Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", io_message(&error)))
                 .with_hint("SSH_AUTH_SOCK may be left from a session that has ended: log in again, or start an agent")
         }
         Failure::Slow(length, is_cut) => {
@@ -146,7 +146,7 @@ fn exchange(
     let mut length = [0; 4];
     stream.receive(&mut length, wait)?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if length == 0 || length > LONGEST_MESSAGE {
+    if length == 0 || length > MAX_MESSAGE {
         return Err(Failure::Broken("announced a message that is empty or far too long"));
     }
     let mut answer = Zeroizing::new(vec![0; length]);

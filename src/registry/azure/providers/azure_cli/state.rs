@@ -23,7 +23,7 @@ use crate::{
         is_guid,
     },
     secret::Secret,
-    system::System,
+    system::{System, places},
 };
 
 /// `off` runs `az` each time.
@@ -48,10 +48,10 @@ fn folder(system: &dyn System) -> Option<PathBuf> {
     let folder = match system.setting("AZURE_CONFIG_DIR") {
         // As az has it. (It would find a relative one from the working directory, which is never looked at here.)
         Some(named) if named == "~" || named.starts_with("~/") => {
-            system.home()?.join(named.trim_start_matches('~').trim_start_matches('/'))
+            places::home(system)?.join(named.trim_start_matches('~').trim_start_matches('/'))
         }
         Some(named) => PathBuf::from(named),
-        None => system.home()?.join(".azure"),
+        None => places::home(system)?.join(".azure"),
     };
     folder.is_absolute().then_some(folder)
 }
@@ -89,7 +89,7 @@ pub(in crate::registry::azure) fn token(system: &dyn System, tenant: &Tenant) ->
 /// Reads a file that is the user's own and that others may not touch in these ways.
 fn read(system: &dyn System, path: &Path, forbidden: u32) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     let details = system.details(path).map_err(|_| "it keeps no login here")?;
-    if !details.is_file || details.is_of_others || details.mode.is_some_and(|mode| mode & forbidden != 0) {
+    if !details.is_file || details.is_owned_by_other || details.mode.is_some_and(|mode| mode & forbidden != 0) {
         return Err("others may touch its files");
     }
     system.read_file(path, CAP).map(Zeroizing::new).map_err(|_| "its files cannot be read")

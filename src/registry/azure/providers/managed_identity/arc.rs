@@ -19,7 +19,7 @@ use crate::{
     system::{
         System,
         http::{Request, Response, is_loopback},
-        retry,
+        places, retry,
     },
 };
 
@@ -79,8 +79,7 @@ fn key(system: &dyn System, challenge: &Response) -> Result<Secret> {
 
 fn agent_folder(system: &dyn System) -> PathBuf {
     if cfg!(windows) {
-        let data = system.setting("ProgramData").unwrap_or_else(|| "C:\\ProgramData".to_owned());
-        Path::new(&data).join("AzureConnectedMachineAgent").join("Tokens")
+        places::program_data(system).join("AzureConnectedMachineAgent").join("Tokens")
     } else {
         PathBuf::from(AGENT_FOLDER)
     }

@@ -46,12 +46,12 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
         .join("/metadata/identity/oauth2/token")
         .map_err(|_| Error::new(Kind::Configuration, format!("{ADDRESS_VARIABLE} cannot have a path below it")))?;
     let url = with_query(&endpoint, "2018-02-01", client_id(system).map(|id| ("client_id", id)));
-    let request = Request::get(url).header("Metadata", "true").over_metadata().within(PROBE_LIMIT, LIMIT);
+    let request = Request::get(url).header("Metadata", "true").over_metadata().with_limits(PROBE_LIMIT, LIMIT);
 
     // The probe is the request itself: if somebody answers, it has been made already.
     system.check()?;
     let first = system.send(&request).or_else(|failure| {
-        if !failure.broke_off || system.pause(PAUSE).is_err() {
+        if !failure.connection_lost || system.pause(PAUSE).is_err() {
             return Err(failure);
         }
         debug!("managed_identity: {}, asking again", failure.error.message());

@@ -1,0 +1,142 @@
+//! Files in memory.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{FakeSystem, lock};
+use crate::system::files::{Content, Details, FileStamp, Files, Lock, ReadAt, Snapshot};
+
+#[derive(Default)]
+pub(super) struct State {
+    /// The content of each file, and the number of the write that put it there.
+    files: BTreeMap<PathBuf, (Vec<u8>, u64)>,
+    writes: u64,
+}
+
+impl FakeSystem {
+    /// Adds a file.
+    pub(crate) fn file(self, path: &str, content: &str) -> Self {
+        self.write(path, content.as_bytes());
+        self
+    }
+
+    /// Adds or replaces a file.
+    pub(crate) fn write(&self, path: &str, content: &[u8]) {
+        let mut state = lock(&self.files);
+        state.writes += 1;
+        let written = (content.to_vec(), state.writes);
+        state.files.insert(PathBuf::from(path), written);
+    }
+
+    /// The content of a file.
+    pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
+        lock(&self.files).files.get(Path::new(path)).map(|(content, _)| content.clone())
+    }
+
+    /// The paths that begin with `prefix`.
+    pub(super) fn paths(&self, prefix: &str) -> Vec<String> {
+        let state = lock(&self.files);
+        let paths = state.files.keys().filter_map(|path| path.to_str()).filter(|path| path.starts_with(prefix));
+        paths.map(str::to_owned).collect()
+    }
+}
+
+/// An open file.
+struct InMemory(Vec<u8>);
+
+impl ReadAt for InMemory {
+    fn length(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
+        let begin = usize::try_from(place).unwrap_or(usize::MAX).min(self.0.len());
+        Ok(self.0[begin..].iter().take(length).copied().collect())
+    }
+}
+
+impl Files for FakeSystem {
+    fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
+        let content = lock(&self.files).files.get(path).map(|(content, _)| content.clone());
+        let content = content.ok_or(io::ErrorKind::NotFound)?;
+        if content.len() > cap { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content) }
+    }
+
+    fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
+        let content = self.read_file(path, cap)?;
+        let stamp = self.stamp(path)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Snapshot { content, stamp, _pin: None })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
+        Ok(Box::new(InMemory(self.read_file(path, usize::MAX)?)))
+    }
+
+    fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>> {
+        let state = lock(&self.files);
+        let Some((content, write)) = state.files.get(path) else { return Ok(None) };
+        let length = content.len() as u64;
+        Ok(Some(FileStamp { number: (0, *write), length, modified: None, changed: (0, 0) }))
+    }
+
+    fn destination(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn try_lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
+        Ok(Some(Lock { file: None }))
+    }
+
+    fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool> {
+        let is_expected = self.stamp(path)?.as_ref() == expected;
+        if is_expected {
+            let mut text = Vec::new();
+            content(&mut text)?;
+            self.write(&path.to_string_lossy(), &text);
+        }
+        Ok(is_expected)
+    }
+
+    fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&FileStamp>) -> io::Result<bool> {
+        self.replace(path, &|out| out.write_all(content), expected)
+    }
+
+    fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let is_new = self.replace(path, &|to| to.write_all(content), None)?;
+        if is_new { Ok(()) } else { Err(io::ErrorKind::AlreadyExists.into()) }
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn temporary_files(&self, _path: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    fn siblings(&self, _path: &Path, _prefix: &str, _suffix: &str) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        lock(&self.files).files.remove(path).map(drop).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn create_directory(&self, _path: &Path, _is_private: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn details(&self, path: &Path) -> io::Result<Details> {
+        let content = self.read_file(path, usize::MAX)?;
+        Ok(Details {
+            length: content.len() as u64,
+            mode: Some(0o600),
+            is_link: false,
+            is_file: true,
+            is_owned_by_other: false,
+        })
+    }
+}

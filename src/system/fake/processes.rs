@@ -1,0 +1,78 @@
+//! Expected processes and their output.
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use zeroize::Zeroizing;
+
+use super::{FakeSystem, lock};
+use crate::{
+    error::Result,
+    system::process::{Command, Output, Processes},
+};
+
+#[derive(Default)]
+pub(super) struct State {
+    programs: Vec<String>,
+    /// The expected arguments, and the output.
+    expected: VecDeque<(Vec<String>, Output)>,
+    limits: Vec<Duration>,
+}
+
+impl State {
+    pub(super) fn assert_done(&self) {
+        assert!(self.expected.is_empty(), "not run: {:?}", self.expected.front().map(|(arguments, _)| arguments));
+    }
+}
+
+impl FakeSystem {
+    /// Puts a program on PATH and expects one run of it.
+    pub(crate) fn run(self, name: &str, arguments: &[&str], status: i32, stdout: &str, stderr: &str) -> Self {
+        let output = Output {
+            status: Some(status),
+            stdout: Zeroizing::new(stdout.as_bytes().to_vec()),
+            stderr: Zeroizing::new(stderr.as_bytes().to_vec()),
+        };
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let mut state = lock(&self.processes);
+        state.programs.push(name.to_owned());
+        state.expected.push_back((arguments, output));
+        drop(state);
+        self
+    }
+
+    /// The limit of each process that was run.
+    pub(crate) fn limits(&self) -> Vec<Duration> {
+        lock(&self.processes).limits.clone()
+    }
+}
+
+impl Processes for FakeSystem {
+    fn find_program(&self, name: &str) -> Option<PathBuf> {
+        lock(&self.processes).programs.iter().any(|program| program == name).then(|| Path::new("/bin").join(name))
+    }
+
+    fn programs_on_path(&self, name: &str) -> Vec<PathBuf> {
+        self.find_program(name).into_iter().collect()
+    }
+
+    fn program_at(&self, path: &Path) -> Option<PathBuf> {
+        self.find_program(path.file_name()?.to_str()?).map(|_| path.to_owned())
+    }
+
+    fn own_program(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn run(&self, command: &Command) -> Result<Output> {
+        let mut state = lock(&self.processes);
+        let expected = state.expected.pop_front();
+        let (arguments, output) = expected.unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
+        assert_eq!(command.arguments, arguments);
+        state.limits.push(command.limit);
+        Ok(output)
+    }
+}

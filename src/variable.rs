@@ -1,0 +1,75 @@
+//! Environment variables that are read here: each by its exact name, with what it decides and what it means.
+
+/// An environment variable that is read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// Its exact name.
+    pub(crate) name: &'static str,
+    /// What it decides.
+    pub(crate) role: Role,
+    /// What it means, in one line.
+    pub(crate) meaning: &'static str,
+}
+
+/// What a variable decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Which account answers. Its value is a part of the cache key.
+    Login,
+    /// How ringbearer, or a program that it runs, behaves.
+    Setting,
+    /// Where a platform keeps files. It reaches the cache key through the paths of the files that are read.
+    Location,
+    /// How requests travel.
+    Network,
+}
+
+impl Variable {
+    pub(crate) const fn login(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, role: Role::Login, meaning }
+    }
+
+    pub(crate) const fn setting(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, role: Role::Setting, meaning }
+    }
+
+    pub(crate) const fn location(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, role: Role::Location, meaning }
+    }
+
+    pub(crate) const fn network(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, role: Role::Network, meaning }
+    }
+}
+
+/// Where the platforms keep files of the user.
+pub(crate) static LOCATIONS: &[Variable] = &[
+    Variable::location("APPDATA", "configuration directory on Windows"),
+    Variable::location("HOME", "home directory"),
+    Variable::location("LOCALAPPDATA", "cache and data directory on Windows"),
+    Variable::location("PROGRAMDATA", "data directory of services on Windows"),
+    Variable::location("USERPROFILE", "home directory on Windows"),
+    Variable::location("XDG_CACHE_HOME", "cache directory"),
+    Variable::location("XDG_CONFIG_HOME", "configuration directory"),
+    Variable::location("XDG_DATA_HOME", "data directory"),
+    Variable::location("XDG_RUNTIME_DIR", "directory of the login session"),
+];
+
+/// What every registry and the store have in common.
+pub(crate) static COMMON: &[Variable] = &[
+    Variable::network("ALL_PROXY", "proxy for every scheme"),
+    Variable::network("all_proxy", "proxy for every scheme"),
+    Variable::network("CURL_CA_BUNDLE", "CA bundle in place of the platform's trust store"),
+    Variable::network("HTTPS_PROXY", "proxy for https"),
+    Variable::network("https_proxy", "proxy for https"),
+    Variable::network("NO_PROXY", "hosts that no proxy serves"),
+    Variable::network("no_proxy", "hosts that no proxy serves"),
+    Variable::network("PIP_CERT", "CA bundle in place of the platform's trust store"),
+    Variable::network("REQUESTS_CA_BUNDLE", "CA bundle in place of the platform's trust store"),
+    Variable::network("SSL_CERT_DIR", "directories with CA certificates in place of the platform's trust store"),
+    Variable::network("SSL_CERT_FILE", "CA bundle in place of the platform's trust store"),
+    Variable::setting("RINGBEARER_CACHE", "where tokens are cached: off, memory or session"),
+    Variable::setting("RINGBEARER_DEBUG", "1 prints every step on standard error"),
+    Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed look-up instead of answering None"),
+    Variable::setting("RINGBEARER_TIMEOUT", "limit of a look-up in seconds (120)"),
+];

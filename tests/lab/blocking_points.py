@@ -1,0 +1,189 @@
+"""Every wait of a look-up, made from what the look-ups of the practice cloud do: its requests, each in all of its
+stages, and its programs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+from . import chainctl, faults
+from .cloud import PracticeCloud
+from .fake_programs import Answer, FakePrograms, az_token
+from .faults import Fault
+from .interruptible import eventually
+from .messages import CLOSE, Request, Response
+from .registries.azure.directory import Directory
+from .registries.azure.oidc import GITHUB_ISSUER
+
+PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
+
+
+@dataclass
+class Flow:
+    """A way to a credential. Each time it is for another organisation, or another user."""
+
+    name: str
+    variables: dict[str, str] = field(default_factory=dict)
+    #: The index; an organisation of Azure's, made for the purpose, if there is none.
+    service: str | None = None
+
+
+@dataclass
+class BlockingPoint:
+    """Something that a look-up waits for."""
+
+    name: str
+    service: str
+    variables: dict[str, str]
+    #: Makes it happen. Returns what tells whether the look-up waits by now.
+    begin: Callable[[], Callable[[], object]]
+
+
+class BlockingPoints:
+    """The waits, one after the other; whatever one of them broke is mended before the next."""
+
+    def __init__(self, cloud: PracticeCloud, fake_programs: FakePrograms, directory: Path, home: Path) -> None:
+        self.cloud = cloud
+        self._fake_programs = fake_programs
+        self._directory = directory
+        self._home = home
+        self._numbers = itertools.count()
+        self._over = threading.Event()
+        self._seen: set[tuple[object, ...]] = set()
+
+    def close(self) -> None:
+        """Let go of the connections that were kept waiting."""
+        self._over.set()
+
+    def flows(self) -> list[Flow]:
+        """Every flow that sends requests, with all that it needs to succeed."""
+        azure, chainguard, metadata = self.cloud.azure, self.cloud.chainguard, self.cloud.metadata
+        directory: Directory = azure.directory
+        self._fake_programs.az(*az_token(directory.user_token(azure.user)))
+        application = directory.application("waiting", azure.tenant, secret="its-secret")
+        machine = directory.managed_identity("machine", azure.tenant)
+        for endpoint in (metadata.imds, metadata.app_service, metadata.azure_ml, metadata.cloud_shell):
+            endpoint.system_assigned = machine
+        job = azure.github_actions.job()
+        application.trust(GITHUB_ISSUER, job.subject)
+        chainguard.trust("https://gitlab.example", "project:ring")
+        proof = self._directory / "proof"
+        proof.write_text(chainguard.proof())
+        secret = {"AZURE_CLIENT_ID": application.client_id, "AZURE_CLIENT_SECRET": "its-secret"}
+        managed = {PROVIDER: "managed_identity"}
+        oidc = {
+            "RINGBEARER_CHAINGUARD_IDENTITY": chainguard.identity,
+            "RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE": str(proof),
+        }
+        return [
+            Flow("azure_cli", {PROVIDER: "azure_cli"}),
+            Flow("client_secret", {PROVIDER: "client_secret", **secret}),
+            Flow("github", {PROVIDER: "workload_identity", "AZURE_CLIENT_ID": application.client_id, **job.variables}),
+            Flow("virtual machine", managed),
+            Flow("app service", {**managed, **metadata.app_service.variables}),
+            Flow("cloud shell", {**managed, **metadata.cloud_shell.variables}),
+            Flow("chainguard", oidc, chainguard.python.url),
+            Flow("menda", self.cloud.menda.variables, self.cloud.menda.plugins.url),
+        ]
+
+    def of_requests(self, flow: Flow, requests: list[Request]) -> Iterator[BlockingPoint]:
+        """Every stage of every request that a flow was seen to send, and no flow before it."""
+        stages: dict[str, Fault] = {
+            "the header": faults.silence(),
+            "the body": self._stalled_body,
+            "the pause before it is sent again": faults.status(429, {"Retry-After": "60"}),
+        }
+        of_tunnels: dict[str, Fault] = {"the proxy": faults.silence(), "the handshake": self._stalled_handshake}
+        seen: dict[tuple[str, str], int] = {}
+        for request in requests:
+            sort = (request.host, request.method)
+            after = seen[sort] = seen.get(sort, -1) + 1
+            tunnel = request.method == "CONNECT"
+            if (*sort, after) in self._seen:
+                continue
+            self._seen.add((*sort, after))
+            for stage, fault in (of_tunnels if tunnel else stages).items():
+                name = f"{flow.name}: {request.method} {request.host} ({after + 1}), {stage}"
+                yield self._wait(
+                    name, flow, lambda fault=fault, sort=sort, after=after: self._break(fault, sort, after)
+                )
+
+    def of_connecting(self, flow: Flow) -> Iterator[BlockingPoint]:
+        """Hosts and proxies that answer no attempt to connect."""
+        hole = self.cloud.metadata.black_hole
+        names = {"virtual machine": "AZURE_POD_IDENTITY_AUTHORITY_HOST"}
+        # That it waits cannot be seen from outside.
+        for name in ("HTTPS_PROXY", names.get(flow.name)):
+            if name and (flow.service, name) not in self._seen:
+                self._seen.add((flow.service, name))
+                wait = self._wait(f"{flow.name}: connecting to {name}", flow, lambda: lambda: not _pause(0.2))
+                wait.variables[name] = hole
+                yield wait
+
+    def of_programs(self) -> Iterator[BlockingPoint]:
+        """Every program that a look-up runs, and a child of it."""
+        index = self.cloud.chainguard.python.url
+        programs = [
+            Flow("az", {PROVIDER: "azure_cli"}),
+            Flow("azd", {PROVIDER: "azd"}),
+            Flow("ado-auth-helper", {PROVIDER: "ado_auth_helper"}),
+            Flow("chainctl auth token", {}, index),
+            Flow("chainctl auth pull-token", {"CHAINCTL_PARENT": "contoso"}, index),
+        ]
+        for flow, hang in itertools.product(programs, (True, "child")):
+            yield self._wait(
+                f"{flow.name}, {'a child' if hang == 'child' else 'itself'}", flow, self._hanging(flow, hang)
+            )
+
+    def _hanging(self, flow: Flow, hang: bool | str) -> Callable[[], Callable[[], object]]:
+        program, _, words = flow.name.partition(" ")
+
+        def begin() -> Callable[[], object]:
+            earlier = set(self._fake_programs.running())
+            answers = [Answer(hang=hang, when=(words,) if words else ())]
+            if program == "ado-auth-helper":
+                self._fake_programs.ado_auth_helper(self._home, *answers)
+            else:
+                self._fake_programs.program(program, *answers, chainctl.not_logged_in())
+            return lambda: set(self._fake_programs.running()) - earlier
+
+        return begin
+
+    def _wait(self, name: str, flow: Flow, begin: Callable[[], Callable[[], object]]) -> BlockingPoint:
+        return BlockingPoint(name, *self.fresh(flow), begin)
+
+    def fresh(self, flow: Flow) -> tuple[str, dict[str, str]]:
+        """Service and variables of a flow, for which nothing is remembered."""
+        number = str(next(self._numbers))
+        variables = {**flow.variables, "AZURE_CASE": number, "CHAINGUARD_CASE": number, "MENDA_CASE": number}
+        azure = self.cloud.azure
+        return flow.service or azure.organisation(f"waiting-{number}", azure.tenant).feed("tools").url(), variables
+
+    def _break(self, fault: Fault, sort: tuple[str, str], after: int) -> Callable[[], object]:
+        self.cloud.faults.clear()
+        # Those that were kept would need neither the proxy nor a handshake.
+        self.cloud.hang_up()
+        host, method = sort
+        rule = self.cloud.faults.add(fault, host=host, method=method, after=after)
+        return lambda: rule.met and not _pause(0.02)
+
+    def _stalled_body(self, request: Request, answer: faults.Answer) -> Response:
+        true = answer(request)
+        headers = [pair for pair in true.headers if pair[0].lower() != "content-length"]
+        return Response(true.status, [*headers, ("Content-Length", "1000")], self._stalled(b"{"), CLOSE)
+
+    def _stalled_handshake(self, request: Request, answer: faults.Answer) -> Response:
+        return Response(200, [], self._stalled(b""), CLOSE)
+
+    def _stalled(self, begin: bytes) -> Iterator[bytes]:
+        yield begin
+        self._over.wait(30)
+
+
+def _pause(seconds: float) -> bool:
+    return eventually(lambda: False, seconds)

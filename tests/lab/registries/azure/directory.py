@@ -1,0 +1,172 @@
+"""Who exists in Entra: tenants, users, applications, managed identities, and the tokens they are given."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from dataclasses import dataclass, field
+
+from ... import tokens
+from .certificates import ClientCertificate
+
+#: Azure DevOps as a resource, the same GUID in every tenant.
+AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
+#: The client id of the Azure CLI, as its tokens carry it.
+AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+TOKEN_EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
+_NAMESPACE = uuid.UUID("5f4b2a0e-7f5c-4d09-9f0e-1c2d3e4f5a6b")
+
+
+def identifier(name: str) -> str:
+    """A GUID that a name always gets, so that a failing test reads the same twice."""
+    return str(uuid.uuid5(_NAMESPACE, name))
+
+
+@dataclass(eq=False)
+class Tenant:
+    """One Entra tenant."""
+
+    domain: str
+    id: str
+
+    def __str__(self) -> str:
+        return self.id
+
+
+@dataclass(eq=False)
+class User:
+    """A person. ``refuse`` is an AADSTS code that every token request of theirs meets, such as ``"50076"``."""
+
+    name: str
+    tenants: list[Tenant]
+    object_id: str
+    refuse: str | None = None
+
+    @property
+    def home(self) -> Tenant:
+        """The tenant the account lives in; in the others it is a guest."""
+        return self.tenants[0]
+
+
+@dataclass
+class FederatedCredential:
+    """Whose tokens count as an application's own (workload identity federation)."""
+
+    issuer: str
+    subject: str
+    audience: str = TOKEN_EXCHANGE_AUDIENCE
+
+
+@dataclass(eq=False)
+class Application:
+    """An app registration with its service principal, or a managed identity (which has no credentials to show)."""
+
+    client_id: str
+    tenant: Tenant
+    object_id: str
+    secrets: set[str] = field(default_factory=set)
+    certificates: list[ClientCertificate] = field(default_factory=list)
+    federated: list[FederatedCredential] = field(default_factory=list)
+    refuse: str | None = None
+    managed: bool = False
+
+    def trust(self, issuer: str, subject: str, audience: str = TOKEN_EXCHANGE_AUDIENCE) -> FederatedCredential:
+        """Accept an issuer's tokens for a subject."""
+        credential = FederatedCredential(issuer, subject, audience)
+        self.federated.append(credential)
+        return credential
+
+    def certificate(self) -> ClientCertificate:
+        """Register a new certificate."""
+        made = ClientCertificate()
+        self.certificates.append(made)
+        return made
+
+
+class Directory:
+    """All tenants and what is in them."""
+
+    def __init__(self) -> None:
+        self.tenants: list[Tenant] = []
+        self.users: list[User] = []
+        self.applications: list[Application] = []
+        self._secret_numbers = itertools.count(1)
+
+    def tenant(self, domain: str) -> Tenant:
+        """The tenant of a domain, made on first use."""
+        found = self.find_tenant(domain)
+        if found is None:
+            found = Tenant(domain, identifier("tenant " + domain))
+            self.tenants.append(found)
+        return found
+
+    def find_tenant(self, text: str) -> Tenant | None:
+        """By id or domain."""
+        wanted = text.lower()
+        return next((tenant for tenant in self.tenants if wanted in (tenant.id, tenant.domain)), None)
+
+    def user(self, name: str, *tenants: Tenant) -> User:
+        """Add a person: home tenant first, then those they are a guest in."""
+        user = User(name, list(tenants), identifier("user " + name))
+        self.users.append(user)
+        return user
+
+    def application(self, name: str, tenant: Tenant, secret: str | None = None) -> Application:
+        """Add an app registration, with a secret if one is given."""
+        application = Application(identifier("application " + name), tenant, identifier("service principal " + name))
+        if secret is not None:
+            application.secrets.add(secret)
+        self.applications.append(application)
+        return application
+
+    def managed_identity(self, name: str, tenant: Tenant) -> Application:
+        """Add a managed identity."""
+        identity = self.application(name, tenant)
+        identity.managed = True
+        return identity
+
+    def user_token(
+        self,
+        user: User,
+        tenant: Tenant | None = None,
+        audience: str = AZURE_DEVOPS,
+        lifetime: float = 3600,
+        **claims: object,
+    ) -> str:
+        """A token on behalf of a person. A claim given as None is left out."""
+        common = {
+            "idtyp": "user",
+            "scp": "user_impersonation",
+            "upn": user.name,
+            "unique_name": user.name,
+            "oid": user.object_id,
+            "sub": identifier("sub " + user.name),
+            "appid": AZURE_CLI,
+        }
+        return _mint(common, tenant or user.home, audience, lifetime, claims)
+
+    def application_token(
+        self, application: Application, audience: str = AZURE_DEVOPS, lifetime: float = 3600, **claims: object
+    ) -> str:
+        """A token of an application itself. A claim given as None is left out."""
+        common = {
+            "idtyp": "app",
+            "oid": application.object_id,
+            "sub": application.object_id,
+            "appid": application.client_id,
+            "appidacr": "2",
+        }
+        return _mint(common, application.tenant, audience, lifetime, claims)
+
+
+def _mint(common: dict[str, str], tenant: Tenant, audience: str, lifetime: float, changes: dict) -> str:
+    claims = {
+        "aud": audience,
+        "iss": f"https://sts.windows.net/{tenant.id}/",
+        "tid": tenant.id,
+        "ver": "1.0",
+        "uti": uuid.uuid4().hex[:22],
+    }
+    claims.update(common)
+    claims.update(changes)
+    return tokens.mint({name: value for name, value in claims.items() if value is not None}, lifetime)

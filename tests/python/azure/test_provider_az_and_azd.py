@@ -1,0 +1,154 @@
+"""How each program is asked and how its own answers are understood: az, azd and ado-auth-helper, as stand-ins."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from lab.cloud import PracticeCloud
+from lab.environment import home_variables
+from lab.fake_programs import (
+    Answer,
+    az_error,
+    az_not_logged_in,
+    az_refuses_tenant,
+    az_token,
+    azd_not_logged_in,
+    azd_token,
+    helper_token,
+)
+from lab.look_up import LookUp
+from lab.registries.azure.directory import AZURE_DEVOPS
+from support.provider_programs import PROVIDER, Commands, token_answers
+
+# -- azure_cli
+
+
+def test_az_is_asked_for_the_tenant_of_the_feed(cloud: PracticeCloud, commands: Commands, bearer: str) -> None:
+    commands.script("azure_cli", *az_token(bearer, tenant=cloud.azure.tenant.id))
+    assert commands.ask("azure_cli").served == "azure_cli"
+    (call,) = commands.fake_programs.invocations("az")
+    assert call.arguments[:2] == ["account", "get-access-token"]
+    assert call.option("--resource") == AZURE_DEVOPS
+    assert call.option("--tenant") == cloud.azure.tenant.id
+    assert call.option("--subscription") is None
+    assert call.environment["AZURE_CORE_NO_COLOR"] == "true"
+
+
+@pytest.mark.parametrize("kind", ["managed identity", "Cloud Shell"])
+def test_a_login_that_refuses_the_tenant_is_asked_without_it(
+    cloud: PracticeCloud, commands: Commands, kind: str
+) -> None:
+    identity = cloud.azure.directory.managed_identity("machine", cloud.azure.tenant)
+    token = cloud.azure.directory.application_token(identity)
+    commands.script("azure_cli", *az_refuses_tenant(token, kind))
+    assert commands.ask("azure_cli").credential == ("bearer", token)
+    tenants = [call.option("--tenant") for call in commands.fake_programs.invocations("az")]
+    assert tenants == [cloud.azure.tenant.id, None]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("50076", "multi-factor"), ("53003", "Conditional Access"), ("50097", "device"), ("70043", "tenant")],
+)
+def test_a_login_that_entra_refuses_is_explained(
+    cloud: PracticeCloud, commands: Commands, code: str, told: str
+) -> None:
+    commands.script("azure_cli", az_error(code, cloud.azure.tenant.id))
+    answer = commands.ask("azure_cli")
+    assert answer.credential is None
+    assert "azure_cli failed" in answer.warning
+    assert told in answer.warning
+    assert f"`az login --tenant {cloud.azure.tenant}`" in answer.warning
+    assert "Trace ID" not in answer.warning
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        az_not_logged_in().stderr,
+        "ERROR: Please run 'az login' to setup account.\r\nWARNING: \xff",
+        'ERROR: No subscription found. Run "az account set" to select a subscription.\n',
+    ],
+    ids=["az login", "with noise", "az account set"],
+)
+def test_az_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, commands: Commands, stderr: str) -> None:
+    commands.script("azure_cli", Answer(stderr=stderr, code=1))
+    answer = commands.ask("azure_cli")
+    assert answer.credential is None
+    assert "azure_cli failed (az is not logged in)" in answer.warning
+    assert f"`az login --tenant {cloud.azure.tenant}`" in answer.warning
+
+
+# -- ado_auth_helper
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGCHLD")
+def test_a_program_that_ignores_the_end_of_its_children_gets_the_token_of_az_all_the_same(
+    cloud: PracticeCloud, commands: Commands, bearer: str
+) -> None:
+    commands.script("azure_cli", *token_answers("azure_cli", bearer))
+    ignoring = ["/bin/sh", "-c", 'trap "" CHLD; exec "$@"', "sh"]
+    (answer,) = commands.look_up.all([LookUp(cloud.azure.feed.url())], before=ignoring)
+    assert answer.served == "azure_cli"
+
+
+def test_a_helper_that_is_not_signed_in_is_reported(commands: Commands) -> None:
+    commands.script("ado_auth_helper", Answer(stderr="planted", code=1))
+    answer = commands.ask("ado_auth_helper")
+    assert "ado_auth_helper failed" in answer.warning and "sign in" in answer.warning
+    (call,) = commands.fake_programs.invocations("ado-auth-helper")
+    assert call.arguments == ["get-access-token"]
+
+
+def test_a_helper_on_path_or_in_the_working_directory_is_not_the_one_of_the_home(
+    cloud: PracticeCloud, commands: Commands, bearer: str, tmp_path: Path
+) -> None:
+    commands.fake_programs.program("ado-auth-helper", helper_token(bearer))
+    commands.fake_programs.program("ado-auth-helper", helper_token(bearer), directory=str(tmp_path))
+    answers = commands.look_up.all(
+        [LookUp(cloud.azure.feed.url(), environment=home_variables(home)) for home in (str(commands.home), ".", "")],
+        directory=tmp_path,
+        **{PROVIDER: "ado_auth_helper"},
+    )
+    assert [answer.credential for answer in answers] == [None] * 3
+    assert commands.fake_programs.invocations() == []
+
+
+# -- azd
+
+
+def test_azd_is_asked_without_prompts_for_the_tenant_of_the_feed(
+    cloud: PracticeCloud, commands: Commands, bearer: str
+) -> None:
+    commands.script("azd", azd_token(bearer))
+    assert commands.ask("azd").served == "azd"
+    (call,) = commands.fake_programs.invocations("azd")
+    assert call.arguments[:2] == ["auth", "token"]
+    assert "--no-prompt" in call.arguments
+    assert call.option("--output") == "json"
+    assert call.option("--scope") == AZURE_DEVOPS + "/.default"
+    assert call.option("--tenant-id") == cloud.azure.tenant.id
+
+
+def test_azd_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, commands: Commands) -> None:
+    commands.script("azd", azd_not_logged_in())
+    answer = commands.ask("azd")
+    assert answer.credential is None
+    assert "azd failed" in answer.warning
+    assert f"`azd auth login --tenant-id {cloud.azure.tenant}`" in answer.warning
+
+
+def test_the_object_of_azd_is_read_as_a_whole(cloud: PracticeCloud, commands: Commands, bearer: str) -> None:
+    for whole, serves in (
+        ({"token": bearer, "expiresOn": "2099-01-01T00:00:00Z", "more": {}}, True),
+        ({"token": bearer}, True),
+        ({"token": bearer, "expiresOn": "soon"}, True),
+        ({"token": None, "expiresOn": "2099-01-01T00:00:00Z"}, False),
+        ({"expiresOn": "2099-01-01T00:00:00Z"}, False),
+        ([bearer], False),
+    ):
+        commands.script("azd", Answer(json.dumps(whole)))
+        assert (commands.ask("azd").credential is not None) is serves, whole

@@ -1,0 +1,219 @@
+"""The proof of a CI job: from GitHub Actions, or from a file that the CI system writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from lab import faults, tokens
+from lab.cloud import PracticeCloud
+from lab.faults import Fault
+from lab.look_up import Lookups
+from lab.registries.azure.oidc import GITHUB_ISSUER, WorkflowJob
+from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, ask_each, told
+
+GITHUB = "pipelines.actions.githubusercontent.com"
+URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
+REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+AUDIENCE = "https://issuer.enforce.dev"
+
+
+@pytest.fixture
+def job(cloud: PracticeCloud) -> WorkflowJob:
+    """A job whose repository the identity trusts."""
+    made = cloud.azure.github_actions.job()
+    cloud.chainguard.trust(GITHUB_ISSUER, made.subject)
+    return made
+
+
+@pytest.fixture
+def variables(cloud: PracticeCloud, job: WorkflowJob) -> dict[str, str]:
+    """What it has in its environment."""
+    return {IDENTITY: cloud.chainguard.identity, **job.variables}
+
+
+def body(content: bytes) -> Fault:
+    """This, in the place of GitHub's answer."""
+    return faults.status(200, {"Content-Type": "application/json"}, content)
+
+
+# -- GitHub Actions
+
+
+def test_a_job_on_github_gets_a_token_for_the_issuer_and_exchanges_it(
+    cloud: PracticeCloud, look_up: Lookups, job: WorkflowJob, variables: dict[str, str]
+) -> None:
+    answer = look_up(INDEX, **variables)
+    assert answer.credential == ("_token", cloud.chainguard.issued[0]) and answer.served == "oidc"
+    github, exchange = cloud.log.requests()
+    # The address has a query already.
+    assert (github.method, github.url) == ("GET", job.url + "&audience=https%3A%2F%2Fissuer.enforce.dev")
+    assert github.parameters["audience"] == AUDIENCE
+    assert (tokens.read(exchange.bearer) or {})["aud"] == AUDIENCE
+    assert cloud.log.hosts_that_saw(job.request_token) == [GITHUB]
+    assert cloud.log.hosts_that_saw(exchange.bearer) == [ISSUER]
+    assert cloud.log.hosts_that_saw(cloud.chainguard.issued[0]) == []
+    secrets = [job.request_token, exchange.bearer, cloud.chainguard.issued[0], "refresh-"]
+    assert [secret for secret in secrets if secret in answer.text] == []
+
+
+def test_without_an_identity_github_is_not_asked(
+    cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
+) -> None:
+    answer = look_up(INDEX, **{**variables, IDENTITY: ""})
+    assert f"oidc (no {IDENTITY})" in told(answer)
+    assert cloud.log.connections() == []
+
+
+def test_a_token_file_is_taken_before_github(
+    cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str], tmp_path: Path
+) -> None:
+    cloud.chainguard.trust(*GITLAB)
+    (tmp_path / "proof").write_text(cloud.chainguard.proof(*GITLAB))
+    assert look_up(INDEX, **variables, **{TOKEN_FILE: str(tmp_path / "proof")}).served == "oidc"
+    assert cloud.log.requests(GITHUB) == []
+
+
+def test_a_job_that_may_not_ask_for_its_token_is_told_which_permission_it_needs(
+    cloud: PracticeCloud, look_up: Lookups, job: WorkflowJob
+) -> None:
+    # Without `id-token: write` the runner sets neither variable.
+    answer = look_up(INDEX, GITHUB_ACTIONS="true", **{IDENTITY: cloud.chainguard.identity})
+    assert "oidc failed (this job may not ask GitHub for its identity token)" in told(answer)
+    assert answer.warning.endswith("; give the job `permissions: id-token: write`")
+    elsewhere, half = ask_each(look_up, {}, {URL: job.url}, **{IDENTITY: cloud.chainguard.identity})
+    assert f"oidc (no {TOKEN_FILE}, no {URL})" in told(elsewhere)
+    assert f"oidc (no {TOKEN_FILE}, no {REQUEST_TOKEN})" in told(half)
+    assert cloud.log.connections() == []
+
+
+def test_an_identity_that_the_job_may_not_assume_is_told_with_what_to_check(
+    cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
+) -> None:
+    cloud.chainguard.trust(GITHUB_ISSUER, "repo:contoso/another:ref:refs/heads/main")
+    answer = look_up(INDEX, **variables)
+    assert f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP 403)" in told(answer)
+    assert "issuer, subject, and the audience https://issuer.enforce.dev" in answer.warning
+
+
+def test_what_github_refuses_or_answers_wrongly_is_told_and_nothing_is_exchanged(
+    cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
+) -> None:
+    wrong: list[tuple[Fault, str]] = [
+        (faults.status(401), f"GitHub gave this job no identity token ({GITHUB}: HTTP 401)"),
+        (faults.status(403), f"GitHub gave this job no identity token ({GITHUB}: HTTP 403)"),
+        (faults.html(), f"{GITHUB} was expected to answer with JSON and sent a web page"),
+        (faults.garbage_json(), f"{GITHUB} was expected to answer with JSON and sent something else"),
+        (faults.huge(None), f"{GITHUB} sent more than 1024 KiB"),
+        (body(b"[]"), f"{GITHUB} was expected to answer with JSON and sent something else"),
+        (body(b"{}"), "GitHub answered without an identity token"),
+        (body(b'{"value": null, "planted": "planted"}'), "GitHub answered without an identity token"),
+        (body(b'{"value": ["planted"]}'), "GitHub answered without an identity token"),
+        (body(b'{"value": " "}'), "GitHub answered without an identity token"),
+    ]
+    places = ["https://evil.example/x", "https://issuer.enforce.dev/sts/exchange", "http://" + GITHUB]
+    for code, place in zip((301, 302, 307, 308), [*places, "/other"]):
+        refusal = f"GitHub gave this job no identity token ({GITHUB}: HTTP {code})"
+        wrong.append((faults.sign_in_redirect(place, code), refusal))
+    for fault, _ in wrong:
+        cloud.faults.add(fault, host=GITHUB, times=1)
+    answers = ask_each(look_up, *[variables] * len(wrong))
+    assert [(problem, told(one)) for (_, problem), one in zip(wrong, answers) if problem not in told(one)] == []
+    assert all("oidc failed (" in told(one) and "planted" not in one.text for one in answers)
+    assert cloud.log.hosts_that_saw(variables[REQUEST_TOKEN]) == [GITHUB]
+    assert cloud.log.requests(ISSUER) == [] and cloud.log.refused() == []
+
+
+def test_a_passing_failure_of_github_is_tried_again(
+    cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
+) -> None:
+    cloud.faults.add(faults.status(503), host=GITHUB, times=2)
+    assert look_up(INDEX, **variables).served == "oidc"
+    assert [request.status for request in cloud.log.requests(GITHUB)] == [503, 503, 200]
+
+
+def test_the_request_token_is_never_sent_in_the_clear_or_shown(
+    cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
+) -> None:
+    url = variables[URL]
+    addresses = [url.replace("https:", "http:"), "planted", "planted://planted", "https://", "file:///planted"]
+    answers = ask_each(look_up, *({**variables, URL: address} for address in addresses))
+    assert f"{GITHUB} must be asked over https" in told(answers[0])
+    assert all("oidc failed (" in told(one) for one in answers)
+    assert all(variables[REQUEST_TOKEN] not in one.text for one in answers)
+    assert cloud.log.connections() == cloud.log.refused() == []
+
+
+# -- a token file
+
+
+def test_a_token_file_that_cannot_be_used_is_named_with_what_is_wrong(
+    cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
+) -> None:
+    for name, content in {"empty": b"", "blank": b" \n\t\n", "binary": b"\xff\xfe", "large": b"A" * 262145}.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "directory").mkdir()
+    problems = {
+        "missing": "cannot be read: ",
+        "empty": "is empty or not text",
+        "blank": "is empty or not text",
+        "binary": "is empty or not text",
+        "large": "cannot be read: larger than 262144 bytes",
+        "directory": "cannot be read: not a regular file",
+    }
+    cases = [{IDENTITY: cloud.chainguard.identity, TOKEN_FILE: str(tmp_path / name)} for name in problems]
+    for answer, (name, problem) in zip(ask_each(look_up, *cases), problems.items()):
+        assert f"oidc failed ({TOKEN_FILE} names {tmp_path / name}, which {problem}" in told(answer)
+        assert f"; correct or unset {TOKEN_FILE}" in told(answer)
+    assert cloud.log.connections() == []
+
+
+def test_a_token_in_the_place_of_its_file_and_a_relative_path_are_told_without_showing_them(
+    cloud: PracticeCloud, look_up: Lookups, home: Path
+) -> None:
+    proof = cloud.chainguard.proof()
+    (home / "planted").write_text(proof)
+    values = [proof, "/" + proof, f"/a\n{proof}", "planted", "./planted", "~/planted", "$HOME/planted"]
+    answers = ask_each(look_up, *({IDENTITY: cloud.chainguard.identity, TOKEN_FILE: value} for value in values))
+    for answer in answers:
+        assert f"oidc failed ({TOKEN_FILE} does not hold the absolute path of a file)" in told(answer)
+        assert "; name the file by its absolute path" in told(answer)
+        assert proof not in answer.text and "planted" not in answer.text
+    assert cloud.log.connections() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs")
+def test_a_token_file_that_never_ends_holds_nobody_up(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    paths = [str(tmp_path / "fifo"), "/dev/zero", "/dev/null"]
+    answers = ask_each(look_up, *({IDENTITY: "i", TOKEN_FILE: path} for path in paths))
+    assert all("which cannot be read: not a regular file" in told(one) for one in answers)
+    assert max(one.seconds for one in answers) < 2
+
+
+def test_a_proof_that_fits_into_no_header_is_told_as_what_it_is_and_sent_nowhere(
+    cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
+) -> None:
+    proof = cloud.chainguard.proof()
+    contents = [f"{proof}\n{proof}\n", f"{proof} {proof}", f"a\r\n{proof}", f"{proof}\x01", f"t\u00f6ken.{proof}"]
+    cases = []
+    for number, content in enumerate(contents):
+        (tmp_path / str(number)).write_text(content, encoding="utf-8")
+        cases.append({IDENTITY: cloud.chainguard.identity, TOKEN_FILE: str(tmp_path / str(number))})
+    answers = ask_each(look_up, *cases)
+    wrong = [told(one) for one in answers if f"oidc failed ({TOKEN_FILE} names {tmp_path}" not in told(one)]
+    assert wrong == []
+    assert all(proof not in one.text for one in answers)
+    assert cloud.log.connections() == []
+
+
+def test_a_proof_of_github_that_fits_into_no_header_is_told_as_githubs_fault(
+    cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
+) -> None:
+    for value in ("planted planted", "planted\\nplanted", "pl\\u00e4nted"):
+        cloud.faults.add(body(f'{{"value": "{value}"}}'.encode()), host=GITHUB, times=1)
+    answers = ask_each(look_up, *[variables] * 3)
+    assert ["oidc failed (GitHub answered " in told(one) for one in answers] == [True] * 3
+    assert all("planted" not in one.text for one in answers)
+    assert cloud.log.connections(ISSUER) == []

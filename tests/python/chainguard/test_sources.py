@@ -1,0 +1,257 @@
+"""Where a token for Chainguard Libraries comes from: every source, set up, not set up and broken, and their order."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from lab.chainctl import logged_in
+from lab.cloud import PracticeCloud
+from lab.environment import home_variables
+from lab.fake_programs import FakePrograms
+from lab.look_up import LookUp, Lookups
+from lab.registries.chainguard import AUDIENCE, CONSOLE
+from support.chainguard_user import (
+    AUTH_TOKEN,
+    CACHE,
+    IDENTITY,
+    INDEX,
+    LOGIN,
+    PARENT,
+    PULL_IDENTITY,
+    PULL_TOKEN,
+    SOURCES,
+    TOKEN_FILE,
+    User,
+    ask_each,
+    passwords,
+    told,
+)
+
+
+@pytest.fixture
+def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> User:
+    """Somebody who could have a token from each of the sources."""
+    return User(cloud, fake_programs, tmp_path)
+
+
+# -- the order
+
+
+def test_the_sources_are_asked_in_this_order_and_none_after_the_one_that_serves(look_up: Lookups, user: User) -> None:
+    answers = ask_each(look_up, *(user.with_sources(*SOURCES[first:]) for first in range(len(SOURCES))))
+    assert [answer.served for answer in answers] == SOURCES
+    assert [answer.asked for answer in answers] == [SOURCES[: count + 1] for count in range(len(SOURCES))]
+    expected = {**user.credentials, "oidc": user.issued()}
+    assert [answer.credential for answer in answers] == [expected[source] for source in SOURCES]
+    assert [answer.warnings for answer in answers] == [[]] * len(SOURCES)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_each_source_serves_where_it_is_the_only_one(look_up: Lookups, user: User, source: str) -> None:
+    answer = look_up(INDEX, **user.with_sources(source))
+    assert answer.served == source
+    assert answer.credential == (user.credentials.get(source) or user.issued())
+    assert answer.warnings == []
+
+
+def test_a_source_that_is_broken_is_noted_and_the_next_one_is_asked(
+    cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
+) -> None:
+    cloud.chainguard.write_cache(tmp_path / "broken", "x")
+    broken = {
+        "pull_token": {PULL_TOKEN: "x"},
+        "token_variable": {AUTH_TOKEN: "x"},
+        "chainctl_cache": cloud.chainguard.cache_of(tmp_path / "broken"),
+        "oidc": {IDENTITY: "somebody-else", TOKEN_FILE: user.settings["oidc"][TOKEN_FILE]},
+        "chainctl": {},
+    }
+    everything = {name: value for source in broken for name, value in broken[source].items()}
+    cases = [{**user.with_sources(following), **broken[source]} for source, following in zip(SOURCES, SOURCES[1:])]
+    *answers, last = ask_each(look_up, *cases, {**user.with_sources("new_pull_token"), **everything})
+    assert [answer.served for answer in answers] == SOURCES[1:]
+    assert last.served == "new_pull_token" and last.asked == SOURCES
+    # Somebody served: what failed on the way is told to those who look for it.
+    assert [answer.warnings for answer in [*answers, last]] == [[]] * len(SOURCES)
+    failed = {line.message.partition(":")[0] for line in last.log if ": failed, " in line.message}
+    assert failed == {"pull_token", "token_variable", "oidc", "chainctl"}
+
+
+# -- nothing set up
+
+
+def test_if_nothing_is_set_up_one_warning_names_host_sources_and_what_to_do(
+    cloud: PracticeCloud, look_up: Lookups, home: Path
+) -> None:
+    path = cloud.chainguard.write_cache(home, "")
+    os.remove(path)
+    first, again = look_up.all([LookUp(INDEX), LookUp("libraries.cgr.dev")])
+    assert first.credential is again.credential is None
+    assert first.warning.startswith("no credential for libraries.cgr.dev: chainctl failed (chainctl is not on PATH)")
+    for part in (
+        f"pull_token (no {PULL_TOKEN})",
+        f"token_variable (no {AUTH_TOKEN})",
+        f"chainctl_cache ({path} is not there)",
+        f"oidc (no {IDENTITY})",
+        f"new_pull_token (no {PARENT})",
+        f"; install chainctl and run {LOGIN}, or in CI set ",
+    ):
+        assert part in first.warning
+    assert "\n" not in first.warning
+    assert again.warnings == []
+
+
+def test_a_setting_that_is_empty_or_blank_is_no_setting(look_up: Lookups) -> None:
+    names = [PULL_IDENTITY, PULL_TOKEN, AUTH_TOKEN, IDENTITY, TOKEN_FILE, PARENT, CACHE]
+    answers = ask_each(look_up, *(dict.fromkeys(names, value) for value in ("", " ", "\t\n")))
+    assert [told(answer).count(" failed (") for answer in answers] == [1] * 3
+    assert all("pull_token (no " in told(answer) and "oidc (no " in told(answer) for answer in answers)
+
+
+# -- pull_token
+
+
+def test_half_of_a_pull_token_is_told_with_the_other_half(look_up: Lookups) -> None:
+    cases = [{PULL_IDENTITY: "planted/name"}, {PULL_TOKEN: "planted"}]
+    for answer, missing in zip(ask_each(look_up, *cases), (PULL_TOKEN, PULL_IDENTITY)):
+        assert "pull_token failed (" in answer.warning and f"set {missing} too" in answer.warning
+        assert "planted" not in answer.text
+
+
+def test_a_pull_token_is_taken_as_it_is_and_blanks_around_it_do_not_count(look_up: Lookups, user: User) -> None:
+    identity, token = user.credentials["pull_token"]
+    padded, opaque = ask_each(
+        look_up, {PULL_IDENTITY: f" {identity}\n", PULL_TOKEN: f"\t{token}\r\n"}, {PULL_IDENTITY: "i", PULL_TOKEN: "o"}
+    )
+    assert padded.credential == (identity, token)
+    assert opaque.credential == ("i", "o")
+
+
+def test_what_is_no_pull_token_or_has_expired_leaves_the_turn_to_the_next(
+    cloud: PracticeCloud, look_up: Lookups, user: User
+) -> None:
+    identity, token = user.credentials["pull_token"]
+    broken = [(identity, f"{token}\n{token}"), (identity, "a b"), (identity, "a\x1bb"), ("i\x1bd", token)]
+    broken.append(cloud.chainguard.pull_token(lifetime=-1))
+    cases = [{PULL_IDENTITY: name, PULL_TOKEN: password} for name, password in broken]
+    served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
+    assert [answer.served for answer in served] == ["chainctl"] * len(cases)
+    *odd, expired = ask_each(look_up, *cases)
+    assert all("pull_token failed (it gives something with blanks or several lines" in told(one) for one in odd)
+    assert "pull_token failed (its token has expired)" in expired.warning
+
+
+# -- token_variable
+
+
+def test_chainctls_variable_is_taken_if_its_audience_fits(cloud: PracticeCloud, look_up: Lookups) -> None:
+    audiences = [AUDIENCE, [AUDIENCE], [CONSOLE, AUDIENCE], f"https://{AUDIENCE}", f"https://{AUDIENCE}/"]
+    tokens = [cloud.chainguard.token(audience) for audience in audiences]
+    tokens.append(cloud.chainguard.token(exp=None))
+    answers = ask_each(look_up, *({AUTH_TOKEN: f" {token}\n"} for token in tokens))
+    assert passwords(answers) == tokens
+    assert {answer.served for answer in answers} == {"token_variable"}
+
+
+def test_chainctls_variable_for_anybody_else_is_passed_over(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
+    audiences = [CONSOLE, [CONSOLE], [], None, 7, "cgr.dev", "xlibraries.cgr.dev", f"http://{AUDIENCE}", AUDIENCE + "."]
+    cases = [{AUTH_TOKEN: cloud.chainguard.token(audience)} for audience in audiences]
+    served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
+    assert [answer.served for answer in served] == ["chainctl"] * len(cases)
+    for answer in ask_each(look_up, *cases):
+        assert f"token_variable ({AUTH_TOKEN} is not for {AUDIENCE})" in told(answer)
+
+
+def test_chainctls_variable_that_holds_no_token_or_an_old_one_is_told(cloud: PracticeCloud, look_up: Lookups) -> None:
+    expired = cloud.chainguard.token(lifetime=-1)
+    for value in ("planted", "planted.planted.planted", "e30.e30", "a b", "{}"):
+        answer = look_up(INDEX, **{AUTH_TOKEN: value})
+        assert f"token_variable failed ({AUTH_TOKEN} does not hold a token)" in answer.warning
+        assert "unset it" in answer.warning and "planted" not in answer.text
+    answer = look_up(INDEX, **{AUTH_TOKEN: expired})
+    assert "token_variable failed (its token has expired)" in answer.warning
+    assert expired not in answer.text
+
+
+# -- chainctl_cache
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a variable has the cache directory")
+def test_the_token_that_chainctl_keeps_is_found_below_home_and_below_the_cache_directory(
+    cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, home: Path, tmp_path: Path
+) -> None:
+    below_home, elsewhere = (cloud.chainguard.token(subject=subject) for subject in ("home", "elsewhere"))
+    fake_programs.chainctl(logged_in(cloud.chainguard.token()))
+    cloud.chainguard.write_cache(home, below_home)
+    cloud.chainguard.write_cache(tmp_path / "other", elsewhere + "\n")
+    (tmp_path / "empty").mkdir()
+    answers = ask_each(
+        look_up,
+        {},
+        {CACHE: str(tmp_path / "other" / ".cache")},
+        home_variables(tmp_path / "other"),
+        # As Go has it, a relative path is no cache directory.
+        {CACHE: ".cache"},
+        {CACHE: ""},
+        {CACHE: str(tmp_path / "empty")},
+        home_variables(tmp_path),
+    )
+    assert passwords(answers)[:5] == [below_home, elsewhere, elsewhere, below_home, below_home]
+    assert [answer.served for answer in answers] == ["chainctl_cache"] * 5 + ["chainctl"] * 2
+    assert len(fake_programs.invocations()) == 2
+
+
+def test_a_kept_token_that_is_old_for_others_or_none_at_all_leaves_the_turn_to_chainctl(
+    cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
+) -> None:
+    token = cloud.chainguard.token
+    later = time.time() + 3600
+    contents: list[tuple[str, str]] = [
+        (token(lifetime=-3600), "has expired, or is about to"),
+        (token(lifetime=240), "has expired, or is about to"),
+        (token(exp=0), "has expired, or is about to"),
+        (token(exp=None), "does not say when it expires"),
+        (token(exp=str(int(later))), "does not say when it expires"),
+        (token(exp=-later), "does not say when it expires"),
+        (token(exp=1e300), "does not say when it expires"),
+        (token(CONSOLE), "is for another audience"),
+        (token([]), "is for another audience"),
+        (token(None), "is for another audience"),
+        ("", "holds no token"),
+        ("\n", "holds no token"),
+        ("planted", "holds no token"),
+        (token() + "\n" + token(), "holds no token"),
+        ("\0" * 100, "holds no token"),
+        ("A" * 65537, "cannot be read"),
+    ]
+    cases = []
+    for number, (content, _) in enumerate(contents):
+        cloud.chainguard.write_cache(tmp_path / str(number), content)
+        cases.append(cloud.chainguard.cache_of(tmp_path / str(number)))
+    served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
+    assert [answer.served for answer in served] == ["chainctl"] * len(cases)
+    for answer, (_, why) in zip(ask_each(look_up, *cases), contents):
+        assert f"oidc-token {why})" in told(answer)
+        assert "chainctl_cache failed" not in answer.text and "planted" not in answer.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs, and other permissions")
+def test_a_kept_token_that_is_no_file_does_not_hold_anybody_up(
+    cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
+) -> None:
+    homes = [tmp_path / name for name in ("fifo", "directory", "loop", "link")]
+    paths = [Path(cloud.chainguard.write_cache(home, "")) for home in homes]
+    for path in paths:
+        path.unlink()
+    os.mkfifo(paths[0])
+    paths[1].mkdir()
+    paths[2].symlink_to(paths[2])
+    # A link is as good as the file.
+    paths[3].symlink_to(user.file("kept", user.credentials["chainctl_cache"][1]))
+    cases = [{**cloud.chainguard.cache_of(home), **user.with_sources("chainctl")} for home in homes]
+    answers = ask_each(look_up, *cases)
+    assert [answer.served for answer in answers] == ["chainctl"] * 3 + ["chainctl_cache"]
+    assert max(answer.seconds for answer in answers) < 2

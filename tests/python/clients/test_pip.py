@@ -1,0 +1,133 @@
+"""The real pip installs from private feeds, in each way that it can ask keyring."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from lab.clients import Client
+from lab.cloud import PracticeCloud
+from lab.messages import Request, Response
+from lab.packages import wheel as make_wheel
+from lab.registries.azure.organisations import READ
+from support.azure_user import FORMS, AzureUser, for_keyring_command, with_user_name
+
+
+def install(*options: object) -> list[object]:
+    """An installation into HOME."""
+    return ["pip", "install", "--target", "packages", *options]
+
+
+def installed(home: Path) -> set[str]:
+    """The modules that were."""
+    return {path.stem for path in (home / "packages").glob("*.py")}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("feed", ["feed", "project_feed"])
+def test_pip_installs_with_the_keyring_of_its_own_environment(
+    cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path, form: str, feed: str
+) -> None:
+    url = getattr(cloud.azure, feed).url(form)
+    command = install("--keyring-provider", "import", "--index-url", url, "greetings")
+    client.run(command, azure_user.environment()).check()
+    assert installed(home) == {"greetings", "hello_private"}
+    azure_user.assert_look_ups(READ)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("pip", ["tool", "pip_26_1"])
+def test_pip_installs_with_the_keyring_command_of_another_environment(
+    cloud: PracticeCloud,
+    client: Client,
+    azure_user: AzureUser,
+    home: Path,
+    form: str,
+    pip: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    # pip 26.1 runs `keyring get URL USER`; 26.3 asks for user name and password in one, in JSON.
+    url = cloud.azure.project_feed.url(form)
+    url = with_user_name(url) if pip == "pip_26_1" else for_keyring_command(url)
+    command = install("--keyring-provider", "subprocess", "--index-url", url, "greetings")
+    request.getfixturevalue(pip).run(command, azure_user.environment(client.bin)).check()
+    assert installed(home) == {"greetings", "hello_private"}
+    azure_user.assert_look_ups(READ)
+
+
+@pytest.mark.parametrize("pip", ["client", "tool"], ids=["by import", "by command"])
+def test_pip_finds_keyring_unless_it_is_told_not_to_ask(
+    cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path, pip: str, request: pytest.FixtureRequest
+) -> None:
+    # Without an option the provider is `auto`, which `--no-input` would switch off.
+    environment = azure_user.environment(client.bin, PIP_NO_INPUT=None)
+    command = install("--index-url", for_keyring_command(cloud.azure.feed.url()), "greetings")
+    request.getfixturevalue(pip).run(command, environment).check()
+    assert installed(home) == {"greetings", "hello_private"}
+    azure_user.assert_look_ups(READ)
+
+
+@pytest.mark.parametrize("user", ["VssSessionToken", "frodo%40contoso.example", "bearer"])
+def test_pip_installs_with_a_user_name_in_the_url_whatever_it_is(
+    cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path, user: str
+) -> None:
+    url = with_user_name(cloud.azure.feed.url(), user)
+    command = install("--keyring-provider", "import", "--index-url", url, "greetings")
+    client.run(command, azure_user.environment()).check()
+    assert installed(home) == {"greetings", "hello_private"}
+    azure_user.assert_look_ups(READ)
+
+
+@pytest.mark.parametrize("second_form", FORMS)
+def test_two_feeds_of_one_organisation_cost_one_exchange(
+    cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path, second_form: str
+) -> None:
+    # In the second form pip meets another host and asks again; the answer is there already.
+    second = cloud.azure.project_feed
+    second.add(make_wheel("rare", requires=["greetings"]))
+    urls = ["--index-url", cloud.azure.feed.url(), "--extra-index-url", second.url(second_form)]
+    client.run(install("--keyring-provider", "import", *urls, "rare"), azure_user.environment()).check()
+    assert installed(home) == {"rare", "greetings", "hello_private"}
+    azure_user.assert_look_ups(READ)
+
+
+def test_a_registry_that_fails_does_not_keep_pip_from_another(
+    cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path
+) -> None:
+    broken = cloud.azure.organisation("fabrikam", cloud.azure.tenant).feed("broken")
+    broken.add(make_wheel("greetings", "9.0"))
+    host = "fabrikam.pkgs.visualstudio.com"
+    cloud.faults.add(fail_for_ringbearer, host=host)
+    urls = ["--index-url", broken.url("visualstudio.com"), "--extra-index-url", cloud.azure.feed.url()]
+    command = install("--keyring-provider", "import", *urls, "greetings")
+    ended = client.run(command, azure_user.environment()).check()
+    assert installed(home) == {"greetings", "hello_private"}
+    assert len([line for line in ended.stderr.splitlines() if host in line and "HTTP 500" in line]) == 1, ended
+    # An exception would have made pip give keyring up.
+    assert "Keyring is skipped" not in ended.output
+    assert cloud.log.hosts_that_saw(azure_user.bearer) == ["vssps.dev.azure.com"]
+    assert len(cloud.log.requests("vssps.dev.azure.com")) == 1
+
+
+def fail_for_ringbearer(request: Request, answer) -> Response:
+    """A service that asks for credentials and then does not say whose they should be."""
+    return Response(500) if request.header("User-Agent", "").startswith("ringbearer/") else answer(request)
+
+
+def test_pip_says_what_to_do_when_nobody_is_logged_in(cloud: PracticeCloud, client: Client, home: Path) -> None:
+    command = install("--keyring-provider", "import", "--index-url", cloud.azure.feed.url(), "greetings")
+    ended = client.run(command, cloud.environment(home))
+    assert ended.code != 0
+    lines = [line for line in ended.stderr.splitlines() if "pkgs.dev.azure.com/contoso" in line]
+    assert len(lines) == 1 and f"az login --tenant {cloud.azure.tenant}" in lines[0], ended
+    assert cloud.log.bearers() == []
+
+
+def test_stdout_of_pip_holds_the_answer_and_nothing_of_ringbearers(
+    cloud: PracticeCloud, client: Client, azure_user: AzureUser
+) -> None:
+    source = ["--keyring-provider", "import", "--index-url", cloud.azure.feed.url()]
+    ended = client.run(["pip", "index", "versions", "--json", *source, "greetings"], azure_user.environment()).check()
+    assert json.loads(ended.stdout)["versions"] == ["2.0"]
+    assert [request.method for request in cloud.log.sent_by_ringbearer()] == ["GET", "POST"]

@@ -1,0 +1,134 @@
+"""Several registries in one run, of which some fail: the others work, and what fails is told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lab.clients import Client, Completed
+from lab.registries import REGISTRIES
+from lab.registry import Failure, Registry, environment_of
+
+#: The registry, and how its look-ups fail.
+FAILURES = {id: (name, one) for name, registry in REGISTRIES.items() for id, one in registry.failures.items()}
+every_failure = pytest.mark.parametrize(("name", "failure"), FAILURES.values(), ids=list(FAILURES))
+
+
+def broken_and_working(registries: dict[str, Registry], name: str, failure: Failure) -> tuple[Registry, Registry]:
+    """The registry that fails, and another one that the user is signed in to."""
+    names = list(registries)
+    working = registries[names[names.index(name) - 1]]
+    working.log_in()
+    failure.cause(registries[name])
+    return registries[name], working
+
+
+def warnings(ended: Completed, registry: Registry) -> list[str]:
+    """What is said of a registry's host."""
+    said = [line.partition("WARNING: ")[2] or line for line in ended.stderr.splitlines()]
+    return [line for line in said if line.startswith(f"no credential for {registry.host}")]
+
+
+def assert_installed(home: Path, ended: Completed) -> None:
+    """The package and what it requires are there, and keyring was used to the end."""
+    assert {path.stem for path in (home / "packages").glob("*.py")} == {"greetings", "hello_private"}
+    assert "Keyring is skipped" not in ended.output, ended
+
+
+def pip_install(provider: str, *urls: str) -> list[str]:
+    """The first URL is the index, the others are extra ones."""
+    indexes = [word for url in urls[1:] for word in ("--extra-index-url", url)]
+    command = ["pip", "install", "--target", "packages", "--keyring-provider", provider]
+    return [*command, "--index-url", urls[0], *indexes, "greetings"]
+
+
+@every_failure
+@pytest.mark.parametrize("order", [1, -1], ids=["broken-first", "broken-last"])
+def test_a_broken_registry_is_one_warning_and_pip_installs_from_the_other(
+    registries: dict[str, Registry], client: Client, home: Path, name: str, failure: Failure, order: int
+) -> None:
+    broken, working = broken_and_working(registries, name, failure)
+    urls = [broken.index_url, working.index_url][::order]
+    environment = environment_of(broken, working, ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
+    ended = client.run(pip_install("import", *urls), environment).check()
+    assert_installed(home, ended)
+    [warning] = warnings(ended, broken)
+    assert failure.message in warning
+    working.assert_made(1)
+
+
+@every_failure
+def test_a_broken_registry_does_not_keep_the_newest_pip_from_asking_the_command_for_the_other(
+    registries: dict[str, Registry], client: Client, tool: Client, home: Path, name: str, failure: Failure
+) -> None:
+    # This pip hides what the command says.
+    broken, working = broken_and_working(registries, name, failure)
+    urls = [broken.url_for_keyring_command, working.url_for_keyring_command]
+    environment = environment_of(broken, working, path=(client.bin,), ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
+    ended = tool.run(pip_install("subprocess", *urls), environment).check()
+    assert_installed(home, ended)
+    working.assert_made(1)
+
+
+@every_failure
+def test_a_broken_registry_does_not_keep_pip_26_1_from_asking_the_command_for_the_other(
+    registries: dict[str, Registry], client: Client, pip_26_1: Client, home: Path, name: str, failure: Failure
+) -> None:
+    broken, working = broken_and_working(registries, name, failure)
+    urls = [broken.url_with_user_name, working.url_with_user_name]
+    environment = environment_of(broken, working, path=(client.bin,), ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
+    ended = pip_26_1.run(pip_install("subprocess", *urls), environment).check()
+    assert_installed(home, ended)
+    # Once a process: for each package it asks for the URL, and then for the host.
+    said = warnings(ended, broken)
+    assert len(set(said)) == 1 and failure.message in said[0] and len(said) <= 4, ended
+    working.assert_made(1)
+
+
+@every_failure
+def test_a_broken_registry_does_not_keep_uv_from_the_other(
+    registries: dict[str, Registry], client: Client, tool: Client, home: Path, name: str, failure: Failure
+) -> None:
+    broken, working = broken_and_working(registries, name, failure)
+    # Without the last line uv stops at an index that answers 401.
+    lines = ["[[index]]", f'url = "{working.url_with_user_name}"', "default = true"]
+    lines += ["[[index]]", f'url = "{broken.url_with_user_name}"', 'name = "broken"', "ignore-error-codes = [401]"]
+    (home / "uv.toml").write_text("\n".join(lines))
+    variables = {"UV_KEYRING_PROVIDER": "subprocess", "UV_PYTHON": tool.python, "ARTIFACTS_KEYRING_NOFUSS_RETRIES": "1"}
+    command = ["uv", "pip", "install", "--config-file", "uv.toml", "--target", "packages", "greetings"]
+    ended = tool.run(command, environment_of(broken, working, path=(client.bin,), **variables)).check()
+    assert_installed(home, ended)
+    said = warnings(ended, broken)
+    assert len(set(said)) == 1 and failure.message in said[0] and len(said) <= 2, ended
+    working.assert_made(1)
+
+
+@pytest.mark.parametrize("name", list(REGISTRIES))
+def test_two_broken_registries_are_two_warnings_and_pip_installs_from_the_third(
+    registries: dict[str, Registry], client: Client, home: Path, name: str
+) -> None:
+    broken = [registry for registry in registries.values() if registry.name != name]
+    for registry in broken:
+        list(registry.failures.values())[-1].cause(registry)
+    registries[name].log_in()
+    urls = [registry.index_url for registry in registries.values()]
+    environment = environment_of(*registries.values(), ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
+    ended = client.run(pip_install("import", *urls), environment).check()
+    assert_installed(home, ended)
+    assert [len(warnings(ended, registry)) for registry in registries.values()] == [
+        int(registry in broken) for registry in registries.values()
+    ]
+    registries[name].assert_made(1)
+
+
+def test_three_registries_that_work_are_asked_once_each(
+    registries: dict[str, Registry], client: Client, home: Path
+) -> None:
+    for registry in registries.values():
+        registry.log_in()
+    command = pip_install("import", *(registry.index_url for registry in registries.values()))
+    ended = client.run(command, environment_of(*registries.values())).check()
+    assert_installed(home, ended)
+    for registry in registries.values():
+        registry.assert_made(1)
+        registry.assert_hidden(ended)

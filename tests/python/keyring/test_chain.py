@@ -1,0 +1,131 @@
+"""The backends of the wheel in one chain: all are found, the chainer is chosen, and none spoils it for the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lab.clients import Client, ClientEnvironments
+from lab.cloud import PracticeCloud
+from lab.registry import Registry
+from support.azure_look_ups import TOKEN
+from support.backend_list import CHAINER, OURS, STORE, error_of, listing, where_keyring_has_no_store
+
+#: The order of a set of classes changes from one process to the next, and that of a set of texts with the seed.
+SEEDS = ["0", "1", "2", "4294967295"]
+
+
+@pytest.fixture(scope="module")
+def oldest(client_environments: ClientEnvironments, wheel: str) -> Client:
+    """The oldest keyring that ringbearer asks for."""
+    return client_environments.oldest_keyring(wheel)
+
+
+def assert_listed(client: Client, cloud: PracticeCloud, home: Path) -> None:
+    for agent, expected in ((None, OURS), ("/nowhere", sorted([*OURS, f"{STORE} (priority: -1)"]))):
+        environment = cloud.environment(home, SSH_AUTH_SOCK=agent)
+        found = [listing(client, {**environment, "PYTHONHASHSEED": seed}) for seed in SEEDS]
+        assert [one.ours for one in found] == [expected] * len(SEEDS)
+        assert {tuple(one.lines) for one in found} == {tuple(found[0].lines)}
+        assert {one.chosen for one in found} == {CHAINER}
+        assert {one.stderr for one in found} == {""}
+    assert cloud.log.requests() == cloud.log.connections() == []
+
+
+@where_keyring_has_no_store
+def test_on_every_run_all_backends_are_listed_and_the_chainer_is_chosen(
+    cloud: PracticeCloud, client: Client, home: Path
+) -> None:
+    assert_listed(client, cloud, home)
+
+
+@where_keyring_has_no_store
+def test_with_the_oldest_keyring_all_backends_are_listed_and_the_chainer_is_chosen(
+    cloud: PracticeCloud, oldest: Client, home: Path
+) -> None:
+    assert_listed(oldest, cloud, home)
+
+
+@where_keyring_has_no_store
+def test_with_the_oldest_keyring_what_nothing_can_store_is_an_error(
+    cloud: PracticeCloud, oldest: Client, home: Path
+) -> None:
+    for words in (["set", "svc", "alice"], ["del", "svc", "alice"]):
+        ended = oldest.run(["keyring", *words], cloud.environment(home), stdin="the-password\n")
+        assert ended.code == 1 and error_of(ended.stderr).startswith("ringbearer.errors.NoStoreError: "), ended
+
+
+@pytest.mark.parametrize("options", [["-W", "error"], ["-OO"], ["-I"]], ids=["-W error", "-OO", "-I"])
+def test_the_backends_are_found_whatever_python_is_told(
+    cloud: PracticeCloud, client: Client, home: Path, options: list[str]
+) -> None:
+    found = listing(client, cloud.environment(home, SSH_AUTH_SOCK="/nowhere"), *options)
+    assert len(found.ours) == len(OURS) + 1
+    assert (found.chosen, found.stderr) == (CHAINER, "")
+
+
+_LOADING = """
+import importlib.metadata, logging, sys
+logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(name)s %(levelname)s %(message)s")
+import keyring.backend
+keyring.backend.get_all_keyring()
+logging.disable(logging.CRITICAL)
+for entry in importlib.metadata.distribution("ringbearer").entry_points:
+    if entry.group == "keyring.backends":
+        print("entry", entry.name, entry.load().__name__)
+"""
+
+
+def test_keyring_loads_every_entry_point_without_a_word_of_trouble(
+    cloud: PracticeCloud, client: Client, home: Path
+) -> None:
+    ended = client.run(["python", "-c", _LOADING], cloud.environment(home)).check()
+    lines = ended.stdout.splitlines()
+    assert "keyring.backend DEBUG Loading ringbearer" in lines
+    assert [line for line in lines if line.startswith("entry")] == ["entry ringbearer ringbearer.backends"]
+    # Nothing above DEBUG, and nothing at all of ours.
+    assert [line for line in lines if " DEBUG " not in line and not line.startswith("entry")] == []
+    assert [line for line in lines if line.startswith("ringbearer")] == []
+    assert ended.stderr == ""
+
+
+_CHANGING = """
+import os, sys
+import keyring
+for value in ("/nowhere", None, "/elsewhere", "", None):
+    if value is None:
+        os.environ.pop("SSH_AUTH_SOCK", None)
+    else:
+        os.environ["SSH_AUTH_SOCK"] = value
+    found = keyring.get_credential(sys.argv[1], None)
+    print(found.username, keyring.get_credential("foreign", "alice"), keyring.get_keyring())
+"""
+
+
+def test_an_agent_that_comes_and_goes_while_a_program_runs_does_not_end_the_chain(
+    cloud: PracticeCloud, client: Client, home: Path
+) -> None:
+    environment = cloud.environment(home, SSH_AUTH_SOCK="/nowhere", **{TOKEN: "token"})
+    ended = client.run(["python", "-c", _CHANGING, cloud.azure.feed.url()], environment).check()
+    assert ended.stdout.splitlines() == [f"VssSessionToken None {CHAINER}"] * 5
+    assert ended.stderr == ""
+
+
+def test_a_registry_that_fails_leaves_the_others_alone(
+    cloud: PracticeCloud, client: Client, home: Path, registries: dict[str, Registry]
+) -> None:
+    program = """
+import sys, keyring
+print([found and found.username for found in (keyring.get_credential(url, None) for url in sys.argv[1:])])
+"""
+    urls = [registry.index_url for registry in registries.values()]
+    logins = {name: registry.login_by_variables() for name, registry in registries.items()}
+    for name, broken in registries.items():
+        broken.break_login()
+        working = [login for other, (_, login) in logins.items() if other != name]
+        variables = {variable: value for login in (*working, broken.variables) for variable, value in login.items()}
+        environment = cloud.environment(home, path=[broken.fake_programs.directory], **variables)
+        ended = client.run(["python", "-c", program, *urls], environment).check()
+        expected = [None if name == other else user for other, (user, _) in logins.items()]
+        assert ended.stdout.splitlines() == [str(expected)], name
+        assert len(ended.stderr.splitlines()) == 1, ended

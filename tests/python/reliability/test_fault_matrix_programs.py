@@ -1,0 +1,68 @@
+"""Every program that is asked for a token, and everything that can go wrong with one: made, not written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab.authority import CertificateAuthority
+from lab.clients import Client
+from lab.interruptible import eventually
+from support.fault_cells import Cell, run
+from support.fault_flows import Situation
+from support.fault_pool import Pool, assert_right, pool
+from support.fault_programs import PROGRAMS, PROMISED, TROUBLES, Program, Trouble, cell_of, prepare
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins' troubles are those of Unix")
+
+BY_NAME = {program.name: program for program in PROGRAMS}
+
+
+def cell(
+    authority: CertificateAuthority, native: Client, directory: Path, program: Program, trouble: Trouble, debug: bool
+) -> Cell:
+    """How one look-up goes with one program in one kind of trouble."""
+    made = Situation(authority, directory)
+    try:
+        prepare(made, program, trouble)
+        gone = run(cell_of(program, trouble, trouble.name), made, native, trouble.limit, debug)
+        # What was left behind on purpose holds nothing of ours.
+        if "grandchild" not in trouble.name and not eventually(lambda: not made.fake_programs.running(), 3):
+            gone.wrong.append("the program lives on")
+        return gone
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def matrix(authority: CertificateAuthority, native: Client) -> Iterator[Pool]:
+    """All cases, under way."""
+    with pool() as made:
+        for number, program in enumerate(PROGRAMS):
+            for place, trouble in enumerate(TROUBLES):
+
+                def case(directory: Path, program=program, trouble=trouble, debug=(number + place) % 2 == 1) -> Cell:
+                    return cell(authority, native, directory, program, trouble, debug)
+
+                made.start(program.name, case)
+        yield made
+
+
+@pytest.mark.parametrize("name", list(BY_NAME))
+def test_a_program_that_goes_wrong_gives_the_right_token_or_one_warning_in_time_and_no_secret_away(
+    matrix: Pool, name: str, record_property
+) -> None:
+    cells = matrix.cells(name)
+    assert [one.name for one in cells] == [trouble.name for trouble in TROUBLES]
+    usual = cells[0]
+    assert usual.name == "nothing" and usual.password and "no token" not in usual.password, usual
+    assert_right(cells, usual, record_property)
+
+
+def test_nothing_that_was_promised_is_left_out() -> None:
+    names = [trouble.name for trouble in TROUBLES]
+    assert [name for name in PROMISED if name not in names] == []
+    assert len(names) == len(set(names))
+    assert len(PROGRAMS) * len(TROUBLES) >= 140

@@ -1,0 +1,145 @@
+"""The steps by which a store is replaced, one by one: their order, and what is left when one of them fails, the process
+is killed there, or somebody who does not lock writes at that moment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from lab import strace
+from lab.clients import ClientEnvironments
+from lab.interruptible import eventually
+from lab.known_store import KnownStore
+from lab.store import PUBLISHED
+from lab.store_session import StoreSession, is_locked, temporaries
+
+pytestmark = pytest.mark.skipif(strace.MISSING is not None, reason=f"nothing else sees system calls: {strace.MISSING}")
+
+OLD = {("service", f"user-{number}"): f"secret-{number}" for number in range(20)}
+NEW = {**OLD, ("service", "new"): "new"}
+RENAMES = strace.RENAMING
+
+
+@pytest.fixture
+def filled(known_store: KnownStore) -> KnownStore:
+    """A store with a few records."""
+    known_store.fill((*name, password) for name, password in OLD.items())
+    return known_store
+
+
+@pytest.mark.parametrize("method", ["set_password", "delete_password"])
+def test_what_is_written_is_synced_before_it_gets_its_name_and_the_directory_after(
+    filled: KnownStore, tmp_path: Path, method: str
+) -> None:
+    log = tmp_path / "log"
+    with StoreSession(filled, strace.tracing(log)) as session:
+        session.call(method, "service", "user-0", *(["new"] if method == "set_password" else []))
+    (first, [temporary]), (second, [source, target]), (third, [directory]) = strace.calls(log)
+    assert [first, second, third] == ["sync", "rename", "sync"]
+    assert os.path.basename(temporary).startswith(".store.json.ringbearer-")
+    assert (source, target) == (temporary, filled.path)
+    assert os.path.dirname(temporary) == directory == os.path.dirname(filled.path)
+
+
+def test_the_first_write_syncs_the_directories_that_it_makes(known_store: KnownStore, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with StoreSession(known_store, strace.tracing(log)) as session:
+        session.set("service", "user", "secret")
+    synced = {path for what, paths in strace.calls(log) if what == "sync" for path in paths}
+    # A new directory is an entry of the one above it, and lasts only with that.
+    made = os.path.dirname(known_store.path)
+    assert made in synced
+    missing = []
+    while made != known_store.home:
+        made = os.path.dirname(made)
+        missing += [] if made in synced else [os.path.relpath(made, known_store.home)]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [("EIO", "input/output error"), ("ENOSPC", "no space left"), ("EDQUOT", "quota exceeded")],
+)
+def test_a_write_that_does_not_reach_the_disk_is_an_error_that_says_why_and_changes_nothing(
+    filled: KnownStore, tmp_path: Path, failure: str, words: str
+) -> None:
+    with StoreSession(filled, strace.tracing(tmp_path / "log", f"fsync:error={failure}:when=1")) as session:
+        error = session.fails("set_password", "service", "new", "new")
+    assert filled.entries() == OLD and temporaries(filled) == []
+    assert "keyring.errors.PasswordSetError" in error.bases
+    assert filled.path in error.message and words in error.message.lower()
+    filled.set("service", "new", "new")
+    assert filled.entries() == NEW
+
+
+@pytest.mark.parametrize("name", RENAMES.split(","))
+def test_a_rename_that_fails_changes_nothing(filled: KnownStore, tmp_path: Path, name: str) -> None:
+    injections = f"{name}:error=EIO:when=1"
+    with StoreSession(filled, strace.tracing(tmp_path / "log", injections)) as session:
+        answer = session.ask("set_password", "service", "new", "new")
+    # Which of the calls it uses is its own affair; the others are not disturbed.
+    if answer.error is None:
+        assert filled.entries() == NEW
+    else:
+        assert "keyring.errors.PasswordSetError" in answer.error.bases
+        assert filled.entries() == OLD
+        assert "(INJECTED)" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert temporaries(filled) == []
+
+
+def test_a_directory_that_is_not_synced_is_an_error_that_does_not_say_the_store_is_as_it_was(
+    filled: KnownStore, tmp_path: Path
+) -> None:
+    with StoreSession(filled, strace.tracing(tmp_path / "log", "fsync:error=EIO:when=2")) as session:
+        error = session.fails("set_password", "service", "new", "new")
+    assert "keyring.errors.PasswordSetError" in error.bases
+    # The new file is in place, though it may not last.
+    assert filled.entries() == NEW and temporaries(filled) == []
+    assert not any(words in error.message for words in ("nothing was changed", "as it was"))
+
+
+@pytest.mark.parametrize(
+    ("place", "left"),
+    [("fsync:signal=KILL:when=1", 1), (f"{RENAMES}:signal=KILL:when=1", None), ("fsync:signal=KILL:when=2", 0)],
+    ids=["while-the-file-is-synced", "while-it-is-renamed", "while-the-directory-is-synced"],
+)
+def test_a_process_that_is_killed_at_a_step_leaves_the_old_store_or_the_new_one(
+    filled: KnownStore, tmp_path: Path, place: str, left: int | None
+) -> None:
+    with StoreSession(filled, strace.tracing(tmp_path / "log", place)) as session:
+        session.send("set_password", "service", "new", "new")
+        assert session.process.stdout.readline() == b""
+    found = filled.entries()
+    assert found == (NEW if left == 0 else OLD) or (left is None and found == NEW)
+    assert len(temporaries(filled)) == left or (left is None and len(temporaries(filled)) == (found == OLD))
+    assert not is_locked(filled)
+    filled.set("service", "new", "new")
+    assert filled.entries() == NEW and temporaries(filled) == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="ssh-agent-keyring needs Python 3.10")
+def test_what_the_published_package_writes_between_our_reading_and_our_rename_is_noticed_and_kept(
+    filled: KnownStore, client_environments: ClientEnvironments, tmp_path: Path
+) -> None:
+    published = filled.with_client(client_environments.ssh_agent_keyring("0.6.0"), PUBLISHED)
+    # Each time that we sync, there is time for the other to write.
+    slowly = strace.tracing(tmp_path / "log", "fsync:delay_enter=400000:when=1..3")
+    with StoreSession(published) as other, StoreSession(filled, slowly) as session:
+        session.send("set_password", "service", "new", "new")
+        seen: set[str] = set()
+        for number in range(2):
+            assert eventually(lambda: set(temporaries(filled)) - seen)
+            seen.update(temporaries(filled))
+            if number == 0:
+                other.set("theirs", "one", "1")
+            else:
+                other.call("delete_password", "service", "user-0")
+        assert session.answer().error is None
+    expected = {**NEW, ("theirs", "one"): "1"}
+    del expected["service", "user-0"]
+    assert filled.entries() == expected and temporaries(filled) == []
+    # Two attempts were in vain.
+    assert len(strace.calls(tmp_path / "log")) == 5

@@ -1,0 +1,121 @@
+"""A user of Chainguard Libraries: the variables that say who it is, and every source of tokens that there is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lab.chainctl import logged_in, makes_pull_tokens, not_logged_in
+from lab.cloud import PracticeCloud
+from lab.fake_programs import FakePrograms
+from lab.look_up import Answer, Lookups
+
+PULL_IDENTITY = "CHAINGUARD_PYTHON_IDENTITY_ID"
+PULL_TOKEN = "CHAINGUARD_PYTHON_TOKEN"
+AUTH_TOKEN = "CHAINCTL_AUTH_TOKEN"
+IDENTITY = "RINGBEARER_CHAINGUARD_IDENTITY"
+TOKEN_FILE = "RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE"
+PARENT = "CHAINCTL_PARENT"
+CACHE = "XDG_CACHE_HOME"
+
+#: The sources in the order in which they are asked.
+SOURCES = ["pull_token", "token_variable", "chainctl_cache", "oidc", "chainctl", "new_pull_token"]
+
+INDEX = "https://libraries.cgr.dev/python/simple/"
+ISSUER = "issuer.enforce.dev"
+LOGIN = "`chainctl auth login --audience=libraries.cgr.dev`"
+
+#: Who signs the proofs of the practice cloud's `proof`, and whom they speak of.
+GITLAB = ("https://gitlab.example", "project:ring")
+
+
+def ask_each(look_up: Lookups, *cases: dict[str, str], **variables: str | None) -> list[Answer]:
+    """One look-up of the index for each case, in one process; none is answered from the memory of another."""
+    numbered = [{**case, "CHAINGUARD_CASE": str(number)} for number, case in enumerate(cases)]
+    return look_up.each(*numbered, service=INDEX, **variables)
+
+
+def passwords(answers: list[Answer]) -> list[str | None]:
+    """What each look-up gave; the user name must be the one that goes with tokens."""
+    found = [answer.credential for answer in answers]
+    assert all(one is None or one[0] == "_token" for one in found), found
+    return [one and one[1] for one in found]
+
+
+def told(answer: Answer) -> str:
+    """What a look-up that came to nothing said of it: a warning, or a line at DEBUG if it had been said before."""
+    assert answer.credential is None
+    (line,) = [line for line in answer.log if line.logger == "ringbearer"]
+    return line.message
+
+
+def files_below(directory: Path) -> dict[str, bytes]:
+    """Every file below a directory, with what is in it."""
+    found = {}
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            path = Path(folder, name)
+            found[str(path)] = path.read_bytes()
+    return found
+
+
+class User:
+    """Somebody who could have a token from each of the sources.
+
+    Without any of `settings` there is a chainctl on PATH in which nobody is logged in.
+    """
+
+    def __init__(self, cloud: PracticeCloud, fake_programs: FakePrograms, directory: Path) -> None:
+        chainguard = cloud.chainguard
+        self.cloud = cloud
+        self._fake_programs = fake_programs
+        self._directory = directory
+        pull_identity, pull_token = chainguard.pull_token()
+        _, new_token = chainguard.pull_token()
+        #: What each source gives. What the exchange gives is made by it: see `issued`.
+        self.credentials = {
+            "pull_token": (pull_identity, pull_token),
+            "token_variable": ("_token", chainguard.token(subject="variable")),
+            "chainctl_cache": ("_token", chainguard.token(subject="cache")),
+            "chainctl": ("_token", chainguard.token(subject="login")),
+            "new_pull_token": (chainguard.identity, new_token),
+        }
+        chainguard.trust(*GITLAB)
+        self.proof = chainguard.proof(*GITLAB)
+        pulls = makes_pull_tokens(chainguard.identity, new_token)
+        fake_programs.chainctl(not_logged_in(), pulls)
+        #: The directory of the chainctl in which somebody is logged in.
+        self.logged_in = self._tool("logged-in", logged_in(self.credentials["chainctl"][1]), pulls)
+        chainguard.write_cache(directory / "cached", self.credentials["chainctl_cache"][1])
+        #: What sets each source up.
+        self.settings = {
+            "pull_token": {PULL_IDENTITY: pull_identity, PULL_TOKEN: pull_token},
+            "token_variable": {AUTH_TOKEN: self.credentials["token_variable"][1]},
+            "chainctl_cache": chainguard.cache_of(directory / "cached"),
+            "oidc": {IDENTITY: chainguard.identity, TOKEN_FILE: self.file("proof", self.proof + "\n")},
+            "chainctl": {"PATH": self.path(self.logged_in)},
+            "new_pull_token": {PARENT: "contoso"},
+        }
+
+    def _tool(self, name: str, *answers: object) -> str:
+        made = FakePrograms(self._directory / name)
+        made.chainctl(*answers)
+        return made.directory
+
+    def path(self, *directories: str) -> str:
+        """PATH with these directories in front of the few programs of the system."""
+        return os.pathsep.join([*directories, self.cloud.programs])
+
+    def file(self, name: str, content: str | bytes) -> str:
+        """Write a file. Returns its path."""
+        path = self._directory / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    def with_sources(self, *sources: str) -> dict[str, str]:
+        """The variables that set these sources up."""
+        return {name: value for source in sources for name, value in self.settings[source].items()}
+
+    def issued(self) -> tuple[str, str]:
+        """What the last exchange gave."""
+        return "_token", self.cloud.chainguard.issued[-1]

@@ -1,0 +1,151 @@
+"""`ringbearer doctor` of the practice cloud's user: the native program, the wheel's, and the wheel's module."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.clients import Client, Completed
+from lab.cloud import PracticeCloud
+from lab.fake_programs import FakePrograms
+from support.snapshots import UPDATE, assert_snapshot
+
+#: Both tools are told to ask the keyring on PATH.
+SET_UP = {"UV_KEYRING_PROVIDER": "subprocess", "PIP_KEYRING_PROVIDER": "subprocess"}
+
+#: The title of the section that tells of the tools.
+TOOLS = "tools on this machine"
+
+#: The shape of a finding's line: state, name, time, detail.
+LINE = re.compile(r"^  (ok|FAIL|warn|skip|-) +(\S.*?) +(?:(\d+) ms)? +(\S.*)$")
+
+#: Where the details begin, as a column.
+DETAIL = 38
+
+
+@dataclass
+class Finding:
+    """One of the lines, as it is told to programs."""
+
+    name: str
+    state: str
+    detail: str
+    fix: str | None
+    milliseconds: int
+
+
+@dataclass
+class Examination:
+    """What the doctor found, as it tells it to programs."""
+
+    completed: Completed
+    document: dict = field(repr=False)
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return self.completed.code
+
+    @property
+    def titles(self) -> list[str]:
+        """The URLs that were examined."""
+        return [section["title"] for section in self.document["sections"] if section["title"] != TOOLS]
+
+    def findings(self, name: str | None = None) -> list[Finding]:
+        """All findings, or those of a name."""
+        listed = [Finding(**one) for section in self.document["sections"] for one in section["findings"]]
+        return [one for one in listed if name in (None, one.name)]
+
+    def finding(self, name: str) -> Finding:
+        """The only finding of a name."""
+        found = self.findings(name)
+        assert len(found) == 1, (name, self.document)
+        return found[0]
+
+    def fix(self, name: str) -> str:
+        """What is to be done about the one finding of a name that is not as it should be."""
+        [found] = [one for one in self.findings(name) if one.fix is not None]
+        return found.fix
+
+
+class Doctor:
+    """Runs it, with ``az`` and its like on PATH."""
+
+    def __init__(
+        self,
+        cloud: PracticeCloud,
+        native: Client,
+        client: Client,
+        home: Path,
+        fake_programs: FakePrograms,
+        environments: object,
+    ) -> None:
+        self.cloud = cloud
+        self.home = home
+        self.fake_programs = fake_programs
+        self.native = native
+        #: Whose program, and the words that run it.
+        self.programs: dict[str, tuple[Client, list[str]]] = {
+            "native": (native, ["ringbearer"]),
+            "console script": (client, ["ringbearer"]),
+            "module": (client, ["python", "-m", "ringbearer"]),
+        }
+        self._environments = re.compile(re.escape(str(environments)) + r"/([\w.-]+?)-[0-9a-f]{12}\b")
+
+    def environment(self, path: Iterable[object] = (), **variables: str | None) -> dict[str, str]:
+        """What it is run with: ``path`` comes first."""
+        return self.cloud.environment(self.home, path=[*path, self.fake_programs.directory], **variables)
+
+    def __call__(
+        self,
+        *words: object,
+        path: Iterable[object] = (),
+        directory: object | None = None,
+        program: str = "native",
+        **variables: str | None,
+    ) -> Completed:
+        """How it ends, within a few seconds."""
+        client, command = self.programs[program]
+        environment = self.environment(path, **variables)
+        return client.run([*command, "doctor", *words], environment, 20, directory=directory)
+
+    def examine(self, *words: object, **more: object) -> Examination:
+        """What it tells to programs."""
+        ended = self(*words, "--json", **more)
+        assert ended.stderr == "", ended
+        return Examination(ended, json.loads(ended.stdout))
+
+    def assert_shows(self, name: str, *words: object, section: str = "", **more: object) -> None:
+        """The three programs print what the snapshot says, exit code and all; of what stands before the title of a
+        section, nothing is compared.
+        """
+        for program in self.programs:
+            ended = self(*words, program=program, **more)
+            shown = " ".join(["$ ringbearer doctor", *map(str, words)])
+            part = ended.output[ended.output.index(section) :]
+            text = f"{shown}\n{part}exit code {ended.code}\n"
+            assert_snapshot(name, self.normalised(text), UPDATE and program == "native")
+
+    def normalised(self, text: str) -> str:
+        """Without what differs from run to run and from machine to machine."""
+        folder = str(self.home.parent)
+        places = {os.path.realpath(self.home): "~", str(self.home): "~"}
+        places.update({os.path.realpath(folder): "/tmp/test", folder: "/tmp/test"})
+        for place, known in places.items():
+            text = text.replace(place, known)
+        text = self._environments.sub(r"/environments/\1", text)
+        text = text.replace("Library/Caches", ".cache")
+        text = re.sub(r"\b127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
+        # Where nothing can be kept, as in many containers.
+        text = re.sub(r"(?m)^(  -     cache .* ms  )[^a].*$", r"\1no token is kept in this session", text)
+        text = re.sub(r"\bends in (a minute|\d+ \w+)", "ends in N minutes", text)
+        return "".join(map(_without_time, text.splitlines(keepends=True)))
+
+
+def _without_time(line: str) -> str:
+    """A finding that took no whole millisecond has no time; the next time it may."""
+    return f"{line[: DETAIL - 10]}    N ms  {line[DETAIL:]}" if LINE.match(line) else line

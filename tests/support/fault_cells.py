@@ -1,0 +1,159 @@
+"""One case of the fault matrix: a look-up in a situation of its own, and everything that is wrong with how it went."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+from lab import tokens
+from lab.clients import Client
+from lab.cloud import PracticeCloud
+from lab.messages import Request
+from support.fault_flows import Situation
+
+#: What is to come of it: a credential; nothing, with one warning; nothing, and nothing to say of it.
+SERVED, TOLD, SILENT = "served", "told", "silent"
+#: Seconds in which whatever passes has passed, three attempts and their pauses included.
+LONGEST = 5.0
+#: What a busy machine is granted beyond the limit of the look-up.
+GRACE = 5.0
+#: What every token of the practice cloud that is no JSON Web Token begins with.
+_OPAQUE = re.compile(r"(menda-access-|refresh-|1\.practice-refresh-token-)[\w-]{8,}")
+_TOKEN = re.compile(r"eyJ[\w-]{6,}(\.[\w-]+)*")
+_PIECE_NAME = "no token"
+#: Any piece of one is too much.
+_PIECE = re.compile(r"eyJ[\w-]{6,}|" + _OPAQUE.pattern)
+
+#: (what it is, the host, the path, the place in the request)
+Sighting = tuple[str, str, str, str]
+
+
+@dataclass
+class Cell:
+    """How one case went."""
+
+    name: str
+    expected: str
+    #: What a warning must name: any of these.
+    blamed: tuple[str, ...]
+    #: What it must say is to be done: any of these.
+    advice: tuple[str, ...] = ("; ",)
+    #: All that is wrong, in words.
+    wrong: list[str] = field(default_factory=list)
+    #: What the password is, if there is one.
+    password: str = ""
+    sightings: set[Sighting] = field(default_factory=set)
+    #: Who was asked at all.
+    hosts: set[str] = field(default_factory=set)
+    seconds: float = 0
+
+    def compare(self, usual: Cell) -> None:
+        """Whatever goes wrong, the right token is the usual one, and no secret is seen where it usually is not."""
+        if self.password and self.password != usual.password:
+            self.wrong.append(f"gave {self.password} in place of {usual.password}")
+        # A piece of a token, or one that was changed, may go where the whole one goes.
+        places = {one[1:] for one in usual.sightings}
+        astray = [
+            one for one in sorted(self.sightings - usual.sightings) if one[0] != _PIECE_NAME or one[1:] not in places
+        ]
+        if astray:
+            self.wrong.append(f"sent {astray}")
+        # Who failed to sign in may have a machine's identity, which needs no secret.
+        if not self.hosts <= usual.hosts | {"imds"}:
+            self.wrong.append(f"asked {self.hosts - usual.hosts}")
+
+
+def run(cell: Cell, made: Situation, native: Client, limit: str, debug: bool) -> Cell:
+    """Ask the native `keyring`, and judge."""
+    variables = {"RINGBEARER_TIMEOUT": limit, "RINGBEARER_DEBUG": "1" if debug else None}
+    command = [*made.before, native.program("keyring"), "--mode", "creds", "get", made.service]
+    ended = native.run(command, made.environment(**variables), timeout=60)
+    cell.seconds = ended.duration
+    lines = ended.stderr.splitlines()
+    warnings = [line for line in lines if not debug or " WARNING " in line or line.startswith("ringbearer: ")]
+    judge(cell, ended.code, ended.stdout, warnings)
+    look_around(cell, made, ended.stdout, ended.stderr, limit)
+    return cell
+
+
+def look_around(cell: Cell, made: Situation, stdout: str, shown: str, limit: str) -> None:
+    """Note what was given and who saw what, and judge the time it took and what it shows."""
+    if cell.seconds > min(float(limit), LONGEST) + GRACE:
+        cell.wrong.append(f"took {cell.seconds:.1f} s")
+    if made.cloud.faults.unmet:
+        cell.wrong.append("did not meet the trouble")
+    cell.wrong += [f"shows {secret}" for secret in leaks(made.secrets, shown)]
+    cell.password = kind_of(made.cloud, stdout)
+    cell.sightings = sightings(made.cloud, made.secrets)
+    cell.hosts = {one.host for one in everything(made.cloud)}
+
+
+def judge(cell: Cell, code: int, stdout: str, warnings: list[str]) -> None:
+    """Whether the outcome is the expected one and is told as it should be."""
+    served = code == 0 and stdout != ""
+    if served != (cell.expected == SERVED) or (not served and (code, stdout) != (1, "")):
+        # What it printed is not shown: it may be a token.
+        cell.wrong.append(f"exit code {code}, {len(stdout)} characters, said {warnings}")
+    if len(warnings) != (cell.expected == TOLD):
+        cell.wrong.append(f"said {warnings}")
+    for line in warnings[:1]:
+        if not any(one in line for one in cell.advice):
+            cell.wrong.append(f"names no next step, or a wrong one: {line}")
+        if not any(re.search(r"(?<![\w.-])" + re.escape(one), line) for one in cell.blamed):
+            cell.wrong.append(f"blames nobody: {line}")
+        if len(line) > 1500:
+            cell.wrong.append(f"says {len(line)} characters")
+
+
+def leaks(secrets: dict[str, str], shown: str) -> list[str]:
+    """The secrets in what was printed."""
+    found = [name for name, secret in secrets.items() if any(form in shown for form in forms(secret))]
+    return found + (["a token, or a piece of one"] if _PIECE.search(shown) else [])
+
+
+def forms(secret: str) -> set[str]:
+    """How a secret may be spelled."""
+    return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
+
+
+def kind_of(cloud: PracticeCloud, stdout: str) -> str:
+    """What was given: the user name, and whose token it is. Of a token that was cut or changed that cannot be said."""
+    if not stdout:
+        return ""
+    user, _, password = stdout.rstrip("\n").partition("\n")
+    return f"{user} with {_sort(cloud, password)}"
+
+
+def _sort(cloud: PracticeCloud, secret: str) -> str:
+    if secret in cloud.menda.registry_tokens:
+        return "a registry's token"
+    if secret in cloud.menda.access_tokens:
+        return "an access token of Menda's"
+    claims = tokens.read_genuine(secret)
+    if claims is None:
+        # The assertion that a client signs with its own certificate has another key.
+        claims = tokens.read(secret)
+        return f"a token by {claims.get('iss')}" if claims and claims.get("iss") == claims.get("sub") else _PIECE_NAME
+    return " ".join(f"{name}={claims[name]}" for name in ("iss", "aud", "sub", "scp", "oid") if name in claims)
+
+
+def everything(cloud: PracticeCloud) -> list[Request]:
+    """All requests, those to the proxy too."""
+    return [*cloud.log.requests(), *cloud.log.requests(method="CONNECT")]
+
+
+def sightings(cloud: PracticeCloud, secrets: dict[str, str]) -> set[Sighting]:
+    """Which secrets were sent, where, and in what place of the request."""
+    found: set[Sighting] = set()
+    for request in everything(cloud):
+        body = request.body.decode("utf-8", "replace")
+        places = {"address": request.target, "body": body}
+        places.update({f"header {name.lower()}": value for name, value in request.headers})
+        for place, text in places.items():
+            readings = (text, unquote(text), unquote_plus(text))
+            names = {name for name, secret in secrets.items() if any(secret in reading for reading in readings)}
+            for pattern in (_TOKEN, _OPAQUE):
+                names |= {_sort(cloud, match.group()) for match in pattern.finditer(unquote(text))}
+            found |= {(name, request.host, request.path, place) for name in names}
+    return found

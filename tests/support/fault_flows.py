@@ -1,0 +1,268 @@
+"""Every flow that makes requests, and its requests, one by one: where the fault matrix lets something go wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+from lab import namespace, tokens
+from lab.authority import CertificateAuthority
+from lab.cloud import PracticeCloud
+from lab.fake_programs import FakePrograms, az_token
+from lab.messages import CLOSE, Response
+from lab.registries.azure.directory import TOKEN_EXCHANGE_AUDIENCE, Application
+from lab.registries.azure.oidc import GITHUB_ISSUER
+from lab.registries.menda import EXCHANGE, SIGN_IN
+from support import chainguard_user
+from support.menda_machines import API, INDEX, profile
+
+PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
+FEEDS, LOGIN, AUTHORITY = "pkgs.dev.azure.com", "login.microsoftonline.com", "vssps.dev.azure.com"
+GITHUB, PIPELINES = "pipelines.actions.githubusercontent.com", "dev.azure.com"
+AGENT_KEY = "/var/opt/azcmagent/tokens/practice.key"
+
+
+class Situation:
+    """A cloud, a home and programs of one look-up's own: nothing that goes wrong here is seen by another."""
+
+    def __init__(self, authority: CertificateAuthority, directory: Path) -> None:
+        self.cloud = PracticeCloud(authority)
+        self.home = directory / "home"
+        self.home.mkdir(parents=True)
+        self._directory = directory
+        self._fake_programs: FakePrograms | None = None
+        self.service = self.cloud.azure.feed.url()
+        #: Variables of the look-up.
+        self.variables: dict[str, str | None] = {}
+        #: What must stay hidden and is no JSON Web Token, by names.
+        self.secrets: dict[str, str] = {}
+        #: A command that starts the look-up.
+        self.before: list[str] = []
+
+    @property
+    def fake_programs(self) -> FakePrograms:
+        """Programs on PATH, if there are to be any."""
+        if self._fake_programs is None:
+            self._fake_programs = FakePrograms(self._directory / "stand-ins")
+        return self._fake_programs
+
+    def file(self, name: str, text: str) -> str:
+        """Write a file into the home. Returns its path."""
+        path = self.home / name
+        path.write_text(text)
+        return str(path)
+
+    def environment(self, **variables: str | None) -> dict[str, str]:
+        """Of the look-up. Nothing is kept for another."""
+        merged = {"RINGBEARER_CACHE": "off", **self.variables, **variables}
+        path = [self._fake_programs.directory] if self._fake_programs else []
+        return self.cloud.environment(self.home, path=path, **merged)
+
+    def close(self) -> None:
+        """End the cloud and all programs."""
+        if self._fake_programs is not None:
+            self._fake_programs.close()
+        self.cloud.close()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request of a flow."""
+
+    flow: str
+    name: str
+    #: By which the requests are found in the log; without TLS, the name of the service on loopback.
+    host: str
+    #: What a warning says of whom it was: any of these.
+    blamed: tuple[str, ...]
+    path: str | None = None
+    #: The request before it goes to the same host.
+    follows: str | None = None
+    #: How many requests to this very address come before it.
+    after: int = 0
+    #: The variable that says where the service on loopback is.
+    address: str | None = None
+
+    @property
+    def label(self) -> str:
+        """As it is called in the test's name."""
+        return f"{self.flow}: {self.name}"
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether it goes through the proxy."""
+        return self.address is None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How somebody gets a credential."""
+
+    name: str
+    prepare: Callable[[Situation], None]
+    steps: list[Step] = field(default_factory=list)
+
+    def step(self, name: str, host: str, *blamed: str, **more: object) -> Flow:
+        """The same with one more request."""
+        made = Step(self.name, name, host, blamed or (host,), **more)  # type: ignore[arg-type]
+        return dataclasses.replace(self, steps=[*self.steps, made])
+
+
+def _application(made: Situation, **more: object) -> Application:
+    azure = made.cloud.azure
+    application = azure.directory.application("builder", azure.tenant, **more)  # type: ignore[arg-type]
+    made.variables["AZURE_CLIENT_ID"] = application.client_id
+    return application
+
+
+def _client_secret(made: Situation) -> None:
+    made.secrets["client secret"] = "mellon & more=+%"
+    _application(made, secret=made.secrets["client secret"])
+    made.variables["AZURE_CLIENT_SECRET"] = made.secrets["client secret"]
+
+
+def _client_certificate(made: Situation) -> None:
+    certificate = _application(made).certificate()
+    made.variables["AZURE_CLIENT_CERTIFICATE_PATH"] = made.file("certificate.pem", certificate.pem)
+    made.secrets["private key"] = certificate.key_pem.splitlines()[3]
+
+
+def _workload_file(made: Situation) -> None:
+    _application(made).trust("https://oidc.example/", "system:serviceaccount:ci:builder")
+    claims = {"iss": "https://oidc.example/", "sub": "system:serviceaccount:ci:builder"}
+    proof = tokens.mint({**claims, "aud": TOKEN_EXCHANGE_AUDIENCE})
+    made.variables["AZURE_FEDERATED_TOKEN_FILE"] = made.file("proof", proof + "\n")
+
+
+def _workload_github(made: Situation) -> None:
+    job = made.cloud.azure.github_actions.job()
+    _application(made).trust(GITHUB_ISSUER, job.subject)
+    made.variables.update(job.variables)
+
+
+def _pipelines(made: Situation) -> None:
+    azure = made.cloud.azure
+    access = azure.contoso.pipeline_token()
+    job = azure.pipelines.job("contoso", access)
+    application = azure.directory.application("builder", azure.tenant)
+    application.trust(job.issuer, job.subject)
+    made.variables.update(
+        {
+            "SYSTEM_OIDCREQUESTURI": job.url,
+            "SYSTEM_ACCESSTOKEN": access,
+            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": job.connection_id,
+            "AZURESUBSCRIPTION_CLIENT_ID": application.client_id,
+            "AZURESUBSCRIPTION_TENANT_ID": azure.tenant.id,
+            PROVIDER: "azure_pipelines",
+        }
+    )
+
+
+def _managed(name: str) -> Callable[[Situation], None]:
+    def prepare(made: Situation) -> None:
+        cloud = made.cloud
+        endpoint = getattr(cloud.metadata, name)
+        endpoint.lifetime = 3600
+        endpoint.system_assigned = cloud.azure.directory.managed_identity("machine", cloud.azure.tenant)
+        made.variables.update(getattr(endpoint, "variables", {}))
+        if hasattr(endpoint, "secret"):
+            made.secrets["endpoint's secret"] = endpoint.secret
+        if name == "cloud_shell":
+            endpoint.user = cloud.azure.user
+        if name == "arc":
+            endpoint.key_content = made.secrets["content of the key file"] = "arc-key-content"
+            endpoint.realm = AGENT_KEY
+            made.before = namespace.with_files({AGENT_KEY: endpoint.key_content})
+
+    return prepare
+
+
+def _person(made: Situation) -> None:
+    azure = made.cloud.azure
+    made.fake_programs.az(*az_token(azure.directory.user_token(azure.user)))
+
+
+def _chainguard(made: Situation) -> None:
+    chainguard = made.cloud.chainguard
+    job = made.cloud.azure.github_actions.job()
+    chainguard.trust(GITHUB_ISSUER, job.subject)
+    made.service = chainguard_user.INDEX
+    made.variables.update({chainguard_user.IDENTITY: chainguard.identity, **job.variables})
+
+
+def _menda(made: Situation) -> None:
+    menda = made.cloud.menda
+    made.service = INDEX
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    menda.more = {"expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _menda_machine(made: Situation) -> None:
+    _menda(made)
+    made.variables.update(made.cloud.menda.variables)
+    made.secrets["client secret"] = made.cloud.menda.client_secret
+
+
+def _menda_login(made: Situation) -> None:
+    _menda(made)
+    menda = made.cloud.menda
+    menda.write_profile(made.home, profile())
+    menda.write_login(made.home, menda.log_in())
+
+
+_ON_LOOPBACK = ("127.0.0.1", "managed_identity failed")
+_OF_GITHUB = (GITHUB, "GitHub")
+
+FLOWS = [
+    Flow("client_secret", _client_secret).step("discovery", FEEDS).step("token", LOGIN, path="*/token"),
+    Flow("client_certificate", _client_certificate).step("token", LOGIN, path="*/token"),
+    Flow("workload_identity by a file", _workload_file).step("token", LOGIN, path="*/token"),
+    Flow("workload_identity on GitHub", _workload_github)
+    .step("job token", GITHUB, *_OF_GITHUB)
+    .step("token", LOGIN, path="*/token"),
+    Flow("azure_pipelines", _pipelines)
+    .step("job token", PIPELINES, PIPELINES, "Azure Pipelines")
+    .step("token", LOGIN, path="*/token"),
+    Flow("virtual machine", _managed("imds")).step(
+        "token", "imds", *_ON_LOOPBACK, "no metadata service here", address="AZURE_POD_IDENTITY_AUTHORITY_HOST"
+    ),
+    Flow("App Service", _managed("app_service")).step(
+        "token", "app-service", *_ON_LOOPBACK, address="IDENTITY_ENDPOINT"
+    ),
+    Flow("Azure ML", _managed("azure_ml")).step("token", "azure-ml", *_ON_LOOPBACK, address="MSI_ENDPOINT"),
+    Flow("Cloud Shell", _managed("cloud_shell"))
+    .step("token", "cloud-shell", *_ON_LOOPBACK, address="MSI_ENDPOINT")
+    .step("exchange", AUTHORITY),
+    Flow("az", _person).step("discovery", FEEDS).step("exchange", AUTHORITY),
+    Flow("Chainguard", _chainguard).step("job token", GITHUB, *_OF_GITHUB).step("exchange", chainguard_user.ISSUER),
+    Flow("Menda's machine", _menda_machine)
+    .step("sign-in", API, path="*" + SIGN_IN)
+    .step("exchange", API, path="*" + EXCHANGE, follows="*" + SIGN_IN),
+    Flow("Menda's login", _menda_login).step("exchange", API, path="*" + EXCHANGE),
+]
+
+if namespace.AVAILABLE and os.name != "nt":
+    FLOWS.append(
+        Flow("Azure Arc", _managed("arc"))
+        .step("challenge", "arc", *_ON_LOOPBACK, address="IDENTITY_ENDPOINT")
+        .step("token", "arc", *_ON_LOOPBACK, address="IDENTITY_ENDPOINT", after=1)
+    )
+
+
+def close_before(made: Situation, step: Step, then: Callable[[], None]) -> None:
+    """Let the connection end after the request before this one, where that goes to the same host, and then something be
+    done: what this request meets while it connects would else never be met."""
+    if step.follows is None:
+        then()
+        return
+
+    def respond(request, answer) -> Response:
+        response = answer(request)
+        then()
+        return dataclasses.replace(response, ending=CLOSE)
+
+    made.cloud.faults.add(respond, host=step.host, path=step.follows)

@@ -1,0 +1,172 @@
+"""What can go wrong with a request, and what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable
+
+from lab import broken_wire, faults
+from lab.faults import Fault
+from support.fault_cells import SERVED, SILENT, TOLD, Cell
+from support.fault_flows import Situation, Step, close_before
+
+#: Seconds that a look-up may take, where it is to wait in vain; and where it is to succeed on however busy a machine.
+SHORT, LONG = "2.5", "30"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Something that goes wrong."""
+
+    name: str
+    apply: Callable[[Situation, Step], None]
+    outcome: str = TOLD
+    #: Seconds that the look-up may take, as RINGBEARER_TIMEOUT has them.
+    limit: str = SHORT
+    #: Only what goes over TLS, through the proxy, can meet it.
+    needs_tls: bool = False
+    #: What the warning says before the name of the host, where only one cause can be meant.
+    says: str = ""
+    #: What it says is to be done: one of these.
+    advice: tuple[str, ...] = ("; ",)
+
+
+def answers(
+    name: str, *met: Fault, outcome: str = TOLD, lasting: bool = False, advice: tuple[str, ...] = ("; ",)
+) -> Kind:
+    """The first requests are answered so, each in its way, and the others truly; or all of them, if it is lasting."""
+
+    def apply(made: Situation, step: Step) -> None:
+        for fault in met:
+            times = None if lasting else 1
+            made.cloud.faults.add(fault, host=step.host, path=step.path, times=times, after=step.after)
+
+    return Kind(name, apply, outcome, LONG if outcome == SERVED else SHORT, advice=advice)
+
+
+def _refused(times: int | None) -> Callable[[Situation, Step], None]:
+    """As a host that takes no connection: a proxy says so with 502."""
+
+    def apply(made: Situation, step: Step) -> None:
+        if not step.has_tls:
+            # Nobody listens there.
+            assert step.address
+            known = made.variables.get(step.address) or ""
+            path = "/" + known.partition("//")[2].partition("/")[2]
+            made.variables[step.address] = made.cloud.metadata.nowhere + path
+            return
+        refuse = faults.status(502)
+        close_before(
+            made, step, lambda: made.cloud.faults.add(refuse, host=step.host, method="CONNECT", times=times) and None
+        )
+
+    return apply
+
+
+def _certificate(name: str, method: str) -> Kind:
+    def apply(made: Situation, step: Step) -> None:
+        close_before(made, step, lambda: getattr(made.cloud, method)(step.host))
+
+    return Kind(name, apply, needs_tls=True, says="the certificate of ")
+
+
+LATER = {"Retry-After": "1"}
+MUCH_LATER = {"Retry-After": "3600"}
+#: What there is to do about a service that is out of order.
+WAIT = ("try again later", "RINGBEARER_TIMEOUT=SECONDS gives it more time")
+
+KINDS: list[Kind] = [
+    Kind("nothing", lambda made, step: None, SERVED, LONG),
+    Kind("refused", _refused(None)),
+    Kind("refused once", _refused(1), SERVED, LONG, needs_tls=True),
+    answers("reset before the header", faults.reset(), lasting=True),
+    answers("reset mid-header", broken_wire.breaks_off_in_head(), lasting=True),
+    answers("reset mid-header once", broken_wire.breaks_off_in_head(), outcome=SERVED),
+    answers("reset mid-body", broken_wire.breaks_off_in_body(), lasting=True),
+    answers("reset mid-body once", broken_wire.breaks_off_in_body(), outcome=SERVED),
+    answers("stall", faults.silence(), lasting=True),
+    answers("stall mid-body", broken_wire.stalls_in_body(), lasting=True),
+    answers("slow drip", broken_wire.trickles(), lasting=True),
+    _certificate("wrong TLS name", "misname"),
+    _certificate("untrusted CA", "distrust"),
+    _certificate("expired certificate", "expire"),
+    _certificate("certificate of a clock hours ahead", "postdate"),
+    answers("302", faults.sign_in_redirect("https://evil.example/steal"), lasting=True),
+    answers("302 to its own host", faults.sign_in_redirect("/elsewhere"), lasting=True),
+    answers("429 with Retry-After", faults.status(429, LATER), outcome=SERVED),
+    answers("429 with a Retry-After of an hour", faults.status(429, MUCH_LATER), lasting=True, advice=WAIT),
+    answers("500s then success", faults.status(500), faults.status(503), outcome=SERVED),
+    answers("500s without end", faults.status(500), lasting=True, advice=WAIT),
+    answers("HTML", faults.html(200), lasting=True),
+    answers("truncated JSON", broken_wire.cut(), lasting=True),
+    answers("huge body", faults.huge(2 * 1024 * 1024), lasting=True),
+    answers("endless body", faults.huge(None), lasting=True),
+    answers("bad UTF-8", broken_wire.not_utf_8(), lasting=True),
+    answers("wrong content type", broken_wire.of_type("text/html; charset=utf-16"), outcome=SERVED, lasting=True),
+    answers("clock hours behind", broken_wire.clock_off(-5), lasting=True),
+    answers("clock hours ahead", broken_wire.clock_off(5), outcome=SERVED, lasting=True),
+]
+
+#: The kinds that the suite must never be without.
+PROMISED = [
+    "refused", "reset mid-header", "reset mid-body", "stall", "slow drip", "wrong TLS name", "untrusted CA",
+    "expired certificate", "302", "429 with Retry-After", "500s then success", "HTML", "truncated JSON", "huge body",
+    "bad UTF-8", "wrong content type", "clock hours behind", "clock hours ahead",
+]  # fmt: skip
+
+#: Where something else comes of it than in general, by what the request is for.
+OTHERWISE: dict[tuple[str, str], str] = {
+    # Only the header counts, and nobody can tell a page with 200 from a feed that is open to everybody.
+    ("discovery", "HTML"): SILENT,
+    ("discovery", "truncated JSON"): SERVED,
+    ("discovery", "bad UTF-8"): SERVED,
+    ("discovery", "clock hours behind"): SERVED,
+    # The services' clocks count, where they tell a life in seconds or the token is not for us to read.
+    ("client_secret: token", "clock hours behind"): SERVED,
+    ("client_certificate: token", "clock hours behind"): SERVED,
+    ("workload_identity by a file: token", "clock hours behind"): SERVED,
+    ("workload_identity on GitHub: token", "clock hours behind"): SERVED,
+    ("azure_pipelines: token", "clock hours behind"): SERVED,
+    ("az: exchange", "clock hours behind"): SERVED,
+    ("Cloud Shell: exchange", "clock hours behind"): SERVED,
+    ("sign-in", "clock hours behind"): SERVED,
+    ("Menda's machine: exchange", "clock hours behind"): SERVED,
+    ("Menda's login: exchange", "clock hours behind"): SERVED,
+}
+
+#: Who is named in place of the one that was asked: whoever was shown the token notices that it is over.
+BLAMED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("workload_identity on GitHub: job token", "clock hours behind"): ("login.microsoftonline.com",),
+    ("azure_pipelines: job token", "clock hours behind"): ("login.microsoftonline.com",),
+    ("Chainguard: job token", "clock hours behind"): ("issuer.enforce.dev exchanged no token",),
+    ("Chainguard: exchange", "clock hours behind"): ("oidc failed (its token has expired)",),
+}
+
+
+def kinds_of(step: Step) -> list[Kind]:
+    """What can go wrong with this request."""
+    return [kind for kind in KINDS if step.has_tls or not kind.needs_tls]
+
+
+def expected(step: Step, kind: Kind) -> str:
+    """What must come of it."""
+    usual = OTHERWISE.get((step.name, kind.name), kind.outcome)
+    return OTHERWISE.get((step.label, kind.name), usual)
+
+
+def blamed(step: Step, kind: Kind) -> tuple[str, ...]:
+    """Whom the warning must name: any of these."""
+    if kind.says:
+        return (kind.says + step.host,)
+    return BLAMED.get((step.label, kind.name), step.blamed)
+
+
+def cell_of(step: Step, kind: Kind, name: str) -> Cell:
+    """What is expected of the case."""
+    return Cell(name, expected(step, kind), blamed(step, kind), kind.advice)
+
+
+def count(steps: Sequence[Step]) -> int:
+    """How many cases there are."""
+    return sum(len(kinds_of(step)) for step in steps)

@@ -1,0 +1,203 @@
+"""The programs that are asked for tokens, and what can go wrong with a program."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Callable
+
+from lab.broken_wire import token_of_other_clock
+from lab.chainctl import logged_in, makes_pull_tokens, not_logged_in
+from lab.fake_programs import Answer, az_token, azd_token, helper_token
+from lab.faults import SIGN_IN_PAGE
+from support import chainguard_user
+from support.fault_cells import SERVED, TOLD, Cell
+from support.fault_flows import Situation
+from support.fault_kinds import LONG, SHORT
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program, and how it prints a token."""
+
+    name: str
+    program: str
+    #: A token as somebody who is logged in gets one.
+    mint: Callable[[Situation], str]
+    #: What it prints then.
+    answers: Callable[[Situation, str], list[Answer]]
+    #: What a warning says of it: any of these.
+    blamed: tuple[str, ...]
+    #: How it answers other calls.
+    others: tuple[Answer, ...] = ()
+    in_home: bool = False
+    service: str | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+def _bearer(made: Situation) -> str:
+    return made.cloud.azure.directory.user_token(made.cloud.azure.user)
+
+
+def _login(made: Situation) -> str:
+    return made.cloud.chainguard.token()
+
+
+def _pull_token(made: Situation) -> str:
+    return made.cloud.chainguard.pull_token()[1]
+
+
+PROGRAMS = [
+    Program(
+        "az",
+        "az",
+        _bearer,
+        lambda made, token: az_token(token)[1:2],
+        ("azure_cli failed", "no az on PATH"),
+    ),
+    Program("azd", "azd", _bearer, lambda made, token: [azd_token(token)], ("azd failed", "no azd on PATH")),
+    Program(
+        "ado-auth-helper",
+        "ado-auth-helper",
+        _bearer,
+        lambda made, token: [helper_token(token)],
+        ("ado_auth_helper failed", "no ~/ado-auth-helper"),
+        in_home=True,
+    ),
+    Program(
+        "chainctl auth token",
+        "chainctl",
+        _login,
+        lambda made, token: [logged_in(token)],
+        ("chainctl failed",),
+        service=chainguard_user.INDEX,
+    ),
+    Program(
+        "chainctl auth pull-token",
+        "chainctl",
+        _pull_token,
+        lambda made, token: [makes_pull_tokens(made.cloud.chainguard.identity, token)],
+        ("new_pull_token failed", "chainctl is not on PATH"),
+        others=(not_logged_in(),),
+        service=chainguard_user.INDEX,
+        variables=((chainguard_user.PARENT, "contoso"),),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that goes wrong with a program."""
+
+    name: str
+    #: How the true answer changes.
+    change: Callable[[Answer], Answer] = lambda answer: answer
+    outcome: str = TOLD
+    limit: str = SHORT
+    #: Done to the program's file.
+    spoil: Callable[[str], None] | None = None
+    #: How many hours the clock of its issuer is ahead.
+    clock: float = 0
+
+
+def _replaced(**members: object) -> Callable[[Answer], Answer]:
+    def change(answer: Answer) -> Answer:
+        return Answer(**{**vars(answer), **members})  # type: ignore[arg-type]
+
+    return change
+
+
+def _printed(change: Callable[[bytes], bytes]) -> Callable[[Answer], Answer]:
+    def changed(answer: Answer) -> Answer:
+        text = answer.stdout if isinstance(answer.stdout, bytes) else answer.stdout.encode()
+        return _replaced(stdout=change(text))(answer)
+
+    return changed
+
+
+def _middle(text: bytes) -> int:
+    start = text.index(b"eyJ")
+    return start + 100
+
+
+def _write(content: str) -> Callable[[str], None]:
+    def spoil(path: str) -> None:
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(content)
+
+    return spoil
+
+
+def _into_directory(path: str) -> None:
+    os.remove(path)
+    os.mkdir(path)
+
+
+BANNER = b"A new version is available: run `upgrade`\n"
+
+TROUBLES = [
+    Trouble("nothing", outcome=SERVED, limit=LONG),
+    Trouble("not there", spoil=os.remove),
+    Trouble("not executable", spoil=lambda path: os.chmod(path, 0o644)),
+    Trouble("a directory", spoil=_into_directory),
+    Trouble("no interpreter", spoil=_write("#!/no/such/interpreter\n")),
+    Trouble("no program", spoil=_write("\x7fELF\x00\x00\x00\x00")),
+    Trouble("ends with 1", _replaced(stdout="", stderr="ERROR: something\n", code=1)),
+    Trouble("ends with 1 and prints a token", _replaced(code=1)),
+    Trouble("killed by a signal", _replaced(killed_by="KILL")),
+    Trouble("stalls", _replaced(hang=True)),
+    Trouble("stalls in a child", _replaced(hang="child")),
+    Trouble("drips slowly", _replaced(drip=0.2)),
+    Trouble("prints HTML", _replaced(stdout=SIGN_IN_PAGE)),
+    Trouble("prints truncated JSON", _printed(lambda text: text[: _middle(text)])),
+    Trouble("prints other JSON", _replaced(stdout=json.dumps({"error": "none"}))),
+    Trouble("prints nothing", _replaced(stdout="")),
+    Trouble("huge output", _printed(lambda text: text + b"A" * 2 * 1024 * 1024)),
+    Trouble("huge errors", _replaced(stderr="E" * 2 * 1024 * 1024)),
+    Trouble("endless output", _replaced(endless=True)),
+    Trouble("bad UTF-8", _printed(lambda text: text[: _middle(text)] + b"\xff" + text[_middle(text) :])),
+    Trouble("a banner and a token", _printed(lambda text: BANNER + text)),
+    Trouble("a token and a remark", _printed(lambda text: text + BANNER)),
+    Trouble("a token, and errors", _replaced(stderr=BANNER), SERVED, LONG),
+    Trouble("reads its input", _replaced(read_stdin=True), SERVED, LONG),
+    Trouble("late", _replaced(delay=0.5), SERVED, LONG),
+    Trouble("leaves a grandchild that holds the pipe", _replaced(leave_grandchild=True), SERVED, LONG),
+    Trouble("token expired hours ago", clock=-12),
+    Trouble("token of a clock hours ahead", outcome=SERVED, limit=LONG, clock=5),
+]
+
+#: Where something else comes of it than in general.
+OTHERWISE = {
+    # Its lines are found among others.
+    ("chainctl auth pull-token", "a banner and a token"): SERVED,
+    ("chainctl auth pull-token", "a token and a remark"): SERVED,
+}
+
+PROMISED = [
+    "not there", "not executable", "ends with 1", "killed by a signal", "stalls", "drips slowly", "prints HTML",
+    "prints truncated JSON", "prints nothing", "huge output", "bad UTF-8", "a banner and a token",
+    "leaves a grandchild that holds the pipe", "token expired hours ago",
+]  # fmt: skip
+
+
+def expected(program: Program, trouble: Trouble) -> str:
+    """What must come of it."""
+    return OTHERWISE.get((program.name, trouble.name), trouble.outcome)
+
+
+def cell_of(program: Program, trouble: Trouble, name: str) -> Cell:
+    """What is expected of the case."""
+    return Cell(name, expected(program, trouble), program.blamed)
+
+
+def prepare(made: Situation, program: Program, trouble: Trouble) -> None:
+    """Put the program there, and let something be wrong with it."""
+    made.service = program.service or made.service
+    made.variables.update(program.variables)
+    token = token_of_other_clock(program.mint(made), trouble.clock)
+    answers = [trouble.change(answer) for answer in program.answers(made, token)]
+    where = str(made.home) if program.in_home else None
+    path = made.fake_programs.program(program.program, *answers, *program.others, directory=where)
+    if trouble.spoil is not None:
+        trouble.spoil(path)
