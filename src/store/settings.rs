@@ -187,6 +187,7 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), io_message(error)))
+        .with_source(error)
 }
 
 /// An absolute path; `~` stands for the home directory. A relative path in a setting would depend on the

@@ -173,7 +173,7 @@ fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)
         }
         Err(error) => {
             let message = format!("{} cannot be read: {}", path.display(), io_message(&error));
-            Err(Error::new(Kind::Configuration, message).with_hint("mend its permissions"))
+            Err(Error::new(Kind::Configuration, message).with_hint("correct its permissions").with_source(&error))
         }
     }
 }
