@@ -32,8 +32,8 @@ def _is_main_interpreter() -> bool:
     return bool(interpreters.get_current() == interpreters.get_main())
 
 
-# Daemon threads that wait for a look-up never resume, and its child processes must end. Only for the main interpreter: when a
-# subinterpreter exits, the look-ups of the others go on.
+# Daemon threads that wait for a look-up never resume, and its child processes must end. Only for the main interpreter:
+# when a subinterpreter exits, the look-ups of the others go on.
 if _is_main_interpreter():
     atexit.register(_core.cancel_lookups)
 

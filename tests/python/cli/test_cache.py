@@ -65,7 +65,9 @@ def test_a_cleared_token_is_not_found(
     assert native.run(words, azure_user.environment(native.bin)).check().stdout.strip() != kept
 
 
-def test_doctor_reports_the_token_and_signs_in_again(ringbearer, cloud: PracticeCloud, azure_user: AzureUser, kept: str) -> None:
+def test_doctor_reports_the_token_and_signs_in_again(
+    ringbearer, cloud: PracticeCloud, azure_user: AzureUser, kept: str
+) -> None:
     url = cloud.azure.feed.url()
     assert "a minute ago, is kept in this session for 5" in ringbearer("doctor", url).stdout
     assert len(cloud.azure.session_tokens.issued) == 2
@@ -82,9 +84,7 @@ def test_doctor_reports_the_token_and_signs_in_again(ringbearer, cloud: Practice
 
 @pytest.mark.parametrize("action", ["list", "clear"])
 @pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
-def test_a_masked_list_of_keys_is_an_error(
-    native: Client, azure_user: AzureUser, kept: str, action: str
-) -> None:
+def test_a_masked_list_of_keys_is_an_error(native: Client, azure_user: AzureUser, kept: str, action: str) -> None:
     command = [*namespace.without("/proc/keys"), native.program("ringbearer"), "cache", action]
     environment = azure_user.environment(native.bin)
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -138,9 +138,10 @@ def test_half_of_the_key_quota_stays_free(native: Client, azure_user: AzureUser,
     assert first.stdout and second.stdout and first.stdout != second.stdout
     assert first.stderr == second.stderr == ""
     why = "half of the kernel's key quota to others: 9 of 200 keys and 9990 of 20000 bytes are in use"
-    assert f"the token is not kept: the session cache leaves {why}" in run(
-        "keyring", "get", url, "frodo", RINGBEARER_DEBUG="1"
-    ).stderr
+    assert (
+        f"the token is not kept: the session cache leaves {why}"
+        in run("keyring", "get", url, "frodo", RINGBEARER_DEBUG="1").stderr
+    )
     listed = run("ringbearer", "cache", "list")
     assert "new tokens are not kept" in listed.stderr and why in listed.stderr and listed.returncode == 0
     assert why in json.loads(run("ringbearer", "cache", "list", "--json").stdout)["not_kept"]

@@ -103,9 +103,7 @@ def test_a_configured_token_is_not_kept(keyring: NativeKeyring) -> None:
     assert tokens() == before
 
 
-def test_a_kept_token_is_private_in_memory_and_expires(
-    keyring: NativeKeyring, home: Path
-) -> None:
+def test_a_kept_token_is_private_in_memory_and_expires(keyring: NativeKeyring, home: Path) -> None:
     known = {key[0] for key in keys()}
     password = get(keyring)
     for path in home.rglob("*"):
@@ -196,7 +194,7 @@ def test_a_login_of_the_real_az_signs_in_once(
     cloud: PracticeCloud, native: Client, azure_cli: Client, home: Path, reads_state: bool
 ) -> None:
     kernel_keys.need_sharing()
-    cloud.entra.device_user = cloud.azure.frodo
+    cloud.entra.device_user = cloud.azure.user
     variables = {} if reads_state else {"RINGBEARER_AZURE_CLI_CACHE": "off"}
     environment = cloud.environment(home, path=[native.bin, azure_cli.bin], **variables)
     azure_cli.run(["az", "login", "--use-device-code", "--output", "none"], environment).check()
