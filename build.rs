@@ -1,7 +1,6 @@
-//! Tells the program what it is built from, for `ringbearer --version`.
+//! Sets the build information that `ringbearer --version` prints.
 
-// A build script runs on the builder's machine, and may look at it.
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, reason = "a build script reads the source tree and runs git")]
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -16,17 +15,17 @@ fn main() {
     println!("cargo::rustc-env=RINGBEARER_TARGET={}", env::var("TARGET").unwrap_or_default());
 }
 
-/// The commit: what a packager says it is, else what git says of this very directory. (Sources without a repository may
-/// lie in somebody else's.)
+/// The commit: RINGBEARER_COMMIT, which a packager may set, else the commit of this directory's own git repository. (Sources
+/// without one may be inside another project's.)
 fn commit(root: &Path) -> Option<String> {
-    if let Ok(said) = env::var("RINGBEARER_COMMIT") {
-        return Some(said);
+    if let Ok(commit) = env::var("RINGBEARER_COMMIT") {
+        return Some(commit);
     }
     let repository = root.join(".git");
     if !repository.exists() {
         return None;
     }
-    // It grows with every commit and checkout.
+    // Git appends to this file on every commit and checkout.
     let log = repository.join("logs").join("HEAD");
     if log.exists() {
         println!("cargo::rerun-if-changed={}", log.display());
@@ -36,7 +35,7 @@ fn commit(root: &Path) -> Option<String> {
     Some(text.trim().to_owned()).filter(|commit| output.status.success() && !commit.is_empty())
 }
 
-/// The libraries that speak TLS, with the versions in the lock file.
+/// The TLS libraries, with their versions from the lock file.
 fn tls(root: &Path) -> String {
     let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
     let version = |name: &str| {

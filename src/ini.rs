@@ -1,15 +1,14 @@
-//! Reading the `.ini` files that Python's configparser writes.
+//! Parser for the `.ini` files of Python's configparser.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Sections and their keys, as read from a file.
+/// The sections and keys of a file.
 ///
-/// The grammar is the part of configparser's that such files use: `[section]`, `key = value` or
-/// `key: value`, `#` and `;` at the start of a line for comments, keys without regard to case,
-/// sections with regard to it, further lines of a value indented deeper than its key. A line that fits nothing is passed
-/// over, and a later key replaces an earlier one: a file that another program owns should not stop us.
+/// The grammar is the common part of configparser's: `[section]`, `key = value` or `key: value`, comment lines that start
+/// with `#` or `;`, case-insensitive keys, case-sensitive sections, and continuation lines indented deeper than their key.
+/// Other lines are skipped and a later key replaces an earlier one, since another program owns the file.
 /// <https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ini {
@@ -32,14 +31,14 @@ impl fmt::Debug for Entry {
 }
 
 impl Ini {
-    /// Reads a whole file.
+    /// Parses the text of a file.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Self {
         let mut sections = Vec::new();
         let mut entries: Vec<Entry> = Vec::new();
         let mut section = None;
         let mut continues = false;
-        // How deep the last heading or key stood.
+        // The indentation of the last heading or key.
         let mut depth = 0;
         for line in text.trim_start_matches('\u{feff}').lines() {
             let trimmed = line.trim();
@@ -68,23 +67,23 @@ impl Ini {
         Self { sections, entries }
     }
 
-    /// Whether there is a section of this name with a key in it, or only its heading.
+    /// Whether a section has a heading, with or without keys.
     #[must_use]
     pub(crate) fn has_section(&self, name: &str) -> bool {
         self.sections.iter().any(|section| section == name)
     }
 
-    /// The headings, in the order of the file.
+    /// The headings, in file order.
     pub(crate) fn sections(&self) -> impl Iterator<Item = &str> {
         self.sections.iter().map(String::as_str)
     }
 
-    /// Every key with its section and its value as it stands, in the order of the file.
+    /// Section, key and untrimmed value of every key, in file order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.entries.iter().map(|entry| (entry.section.as_str(), entry.key.as_str(), entry.value.as_str()))
     }
 
-    /// The value of a key, without the blanks around it; `None` if it is not there or blank.
+    /// The value of a key, without surrounding white space; `None` if missing or blank.
     #[must_use]
     pub(crate) fn value(&self, section: &str, key: &str) -> Option<&str> {
         let entry =
@@ -101,12 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_keyringrc_reads_as_configparser_reads_it() {
+    fn a_file_is_read_as_configparser_reads_it() {
         let ini = Ini::parse(
-            "\u{feff}# comment\nstray = 1\n[backend]\ndefault-keyring=a.B\n\n[artifacts_keyring_nofuss]\r\n; note\r\n\
-             Provider : azure_cli \r\n[list]\nnames = one\n  two\n\tthree\n",
+            "\u{feff}# comment\nstray = 1\n[backend]\ndefault-keyring=a.B\n\n[some_backend]\r\n; note\r\n\
+             Provider : some_cli \r\n[list]\nnames = one\n  two\n\tthree\n",
         );
-        assert_eq!(ini.value("artifacts_keyring_nofuss", "provider"), Some("azure_cli"));
+        assert_eq!(ini.value("some_backend", "provider"), Some("some_cli"));
         assert_eq!(ini.value("backend", "default-keyring"), Some("a.B"));
         assert_eq!(ini.value("list", "names"), Some("one\ntwo\nthree"));
         let indented = Ini::parse(" [a]\n  b = 1\n  c = 2\n    3\n d = 4\n");
@@ -123,12 +122,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_never_fails(text in "[\\[\\]=:;# \ta-z\n\r\u{feff}]{0,200}") {
+        fn parsing_never_panics(text in "[\\[\\]=:;# \ta-z\n\r\u{feff}]{0,200}") {
             let _ = Ini::parse(&text).value("a", "b");
         }
 
         #[test]
-        fn what_is_written_is_read(section in "[a-z_]{1,12}", key in "[a-z_]{1,12}", value in "[a-zA-Z0-9=:/%. -]{0,30}[a-z]") {
+        fn a_written_value_is_read_back(section in "[a-z_]{1,12}", key in "[a-z_]{1,12}", value in "[a-zA-Z0-9=:/%. -]{0,30}[a-z]") {
             let ini = Ini::parse(&format!("[{section}]\n{key} = {value}\n"));
             prop_assert_eq!(ini.value(&section, &key), Some(value.trim()));
         }

@@ -1,4 +1,4 @@
-//! Strings that must not be seen.
+//! Strings that must not be shown.
 
 use std::fmt;
 
@@ -6,35 +6,28 @@ use zeroize::Zeroizing;
 
 /// A password, token or key: wiped from memory when dropped, hidden from `Debug`, without `Display`.
 ///
-/// There is one way to its bytes, [`Secret::expose`], so that every place that lets a secret out can
-/// be found by that name.
+/// Only [`Secret::expose`] returns its content, so that a search for that name finds every use.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the string over; it is wiped when the secret is dropped.
+    /// Takes ownership of the string, which is wiped when the secret is dropped.
     #[must_use]
     pub(crate) fn new(value: String) -> Self {
         Self(Zeroizing::new(value))
     }
 
-    /// The secret from bytes, without the blanks around it; `None` if they are not UTF-8 or blank.
+    /// A secret from bytes, without surrounding white space; `None` if they are blank or not UTF-8.
     #[must_use]
     pub(crate) fn from_utf8_trimmed(bytes: &[u8]) -> Option<Self> {
         Self::from_trimmed(std::str::from_utf8(bytes).ok()?)
     }
 
-    /// The secret without the blanks around it; `None` if nothing is left.
+    /// A secret without surrounding white space; `None` if it is blank.
     #[must_use]
     pub(crate) fn from_trimmed(value: &str) -> Option<Self> {
         let value = value.trim();
         (!value.is_empty()).then(|| Self::new(value.to_owned()))
-    }
-
-    /// Whether it is one word that a header can carry, as every token is: printable ASCII without blanks.
-    #[must_use]
-    pub(crate) fn is_one_word(&self) -> bool {
-        !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
     }
 
     /// The secret itself.
@@ -56,15 +49,15 @@ impl<'de> serde::Deserialize<'de> for Secret {
     }
 }
 
-/// A secret of the store: text as Python knows it, which may hold split_at_marker of surrogate pairs. In UTF-8
-/// but for those, which have the three bytes that UTF-8 would give them (WTF-8, Python's `surrogatepass`).
+/// A secret of the store, in WTF-8: UTF-8 that may also encode unpaired surrogates, which Python strings may hold
+/// (Python's `surrogatepass`). <https://simonsapin.github.io/wtf-8/>
 ///
-/// Wiped and hidden as [`Secret`] is, and shown by the same name.
+/// Wiped and hidden like [`Secret`].
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct SecretText(Zeroizing<Vec<u8>>);
 
 impl SecretText {
-    /// Takes the bytes over; they are wiped when the secret is dropped.
+    /// Takes ownership of the bytes, which are wiped when the secret is dropped.
     #[must_use]
     pub(crate) fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self(bytes)
@@ -94,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_around_a_secret_do_not_count() {
+    fn white_space_around_a_secret_is_removed() {
         assert_eq!(Secret::from_trimmed(" \n"), None);
         assert_eq!(Secret::from_trimmed(" a b \r\n"), Some(Secret::new("a b".into())));
         assert_eq!(Secret::from_utf8_trimmed(&[0xff]), None);

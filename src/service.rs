@@ -1,25 +1,24 @@
-//! What a tool passed as the name of a service, parsed once.
+//! The service that a tool asks about, parsed once.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The longest service string that is looked at, in bytes. OsSystem index URLs are far shorter.
+/// The longest service string parsed, in bytes. Index URLs are far shorter.
 pub(crate) const MAX_SERVICE: usize = 8 * 1024;
 
-/// The service that a tool asks about: usually an index, file or upload URL, sometimes a bare host,
-/// sometimes any other string.
+/// The service that a tool asks about: usually an index, file or upload URL, sometimes a bare host, sometimes any other
+/// string.
 ///
-/// User information, query and fragment are gone: a URL given here is safe to show and to request.
+/// Its URL has no user information, query or fragment, and is safe to show and to request.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Service {
     url: Option<Url>,
 }
 
 impl Service {
-    /// Reads a service string. A string without a scheme is taken as a host, with `https` in front,
-    /// as pip and uv ask for bare hosts. What is no http(s) URL with a host name has no
-    /// [`url`](Self::url), and no index backend claims it.
+    /// Parses a service string. Without a scheme it is a host, as pip and uv ask for bare hosts, and gets `https`. A string
+    /// that is not an http(s) URL with a host name has no [`url`](Self::url), and no registry claims it.
     #[must_use]
     pub(crate) fn parse(raw: &str) -> Self {
         Self { url: parse_url(raw) }
@@ -37,7 +36,7 @@ impl Service {
         self.url.as_ref().and_then(Url::host_str)
     }
 
-    /// Whether the URL is https on the usual port: the only place an index credential may go to.
+    /// Whether the URL is https on the default port. Credentials go nowhere else.
     #[must_use]
     pub(crate) fn is_https_on_default_port(&self) -> bool {
         self.url.as_ref().is_some_and(|url| url.scheme() == "https" && url.port().is_none())
@@ -55,14 +54,14 @@ impl fmt::Debug for Service {
 
 fn parse_url(raw: &str) -> Option<Url> {
     let raw = raw.trim();
-    // A backslash is a slash to browsers and a host character to others, and some readers decode what
-    // others take as it stands: what two readers can read differently is nobody's feed.
+    // URL parsers disagree on backslashes, and on percent signs and non-ASCII characters in hosts: reject what two parsers
+    // may read differently.
     let is_odd = |character: char| character == '\\' || character == ' ' || character.is_control();
     if raw.is_empty() || raw.len() > MAX_SERVICE || raw.contains(is_odd) || !has_plain_host(raw) {
         return None;
     }
     let mut url = match raw.split_once("://") {
-        // In `https:https://user:password@host` the reader of URLs would take the user for a part of the path.
+        // `https:https://user:password@host` would parse with the user information in the path.
         Some((scheme, _)) if !["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => return None,
         Some(_) => Url::parse(raw),
         None => Url::parse(&format!("https://{raw}")),
@@ -80,7 +79,7 @@ fn parse_url(raw: &str) -> Option<Url> {
     Some(url)
 }
 
-/// Whether the host is where it should be, written in ASCII, without percent signs and without empty labels.
+/// Whether the host is ASCII without percent signs or empty labels.
 fn has_plain_host(raw: &str) -> bool {
     let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -88,15 +87,15 @@ fn has_plain_host(raw: &str) -> bool {
     !host.is_empty() && host.is_ascii() && !host.contains('%') && !host.starts_with('.') && !host.contains("..")
 }
 
-/// Whether `host` is `domain` or a subdomain of it, compared on label boundaries and without regard
-/// to case: `a.example.com` is within `example.com`, `badexample.com` is not.
+/// Whether `host` is `domain` or a subdomain of it, compared on label boundaries and case-insensitively: `a.example.com` is
+/// within `example.com`, `badexample.com` is not.
 #[must_use]
 pub(crate) fn host_is_within(host: &str, domain: &str) -> bool {
     subdomain_of(host, domain).is_some()
 }
 
-/// What stands before `domain` in `host`: `""` for the domain itself, `"a.b"` for `a.b.{domain}`,
-/// and `None` if the host lies elsewhere.
+/// The labels of `host` before `domain`: `""` for the domain itself, `"a.b"` for `a.b.{domain}`, `None` for another
+/// domain.
 #[must_use]
 pub(crate) fn subdomain_of<'host>(host: &'host str, domain: &str) -> Option<&'host str> {
     let start = host.len().checked_sub(domain.len())?;
@@ -118,8 +117,8 @@ mod tests {
 
     #[test]
     fn a_bare_host_gets_https() {
-        assert_eq!(url("pkgs.dev.azure.com").as_deref(), Some("https://pkgs.dev.azure.com/"));
-        assert_eq!(url("pkgs.dev.azure.com:443").as_deref(), Some("https://pkgs.dev.azure.com/"));
+        assert_eq!(url("pkgs.example.com").as_deref(), Some("https://pkgs.example.com/"));
+        assert_eq!(url("pkgs.example.com:443").as_deref(), Some("https://pkgs.example.com/"));
     }
 
     #[test]
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_url_has_no_url() {
+    fn strings_other_than_http_urls_have_no_url() {
         for raw in [
             "",
             " ",
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_never_shows_what_was_passed() {
+    fn debug_shows_no_user_information() {
         let shown = format!("{:?}", Service::parse("https://user:hunter2@feed.example/"));
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(!format!("{:?}", Service::parse("hun ter2")).contains("ter2"));
@@ -175,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_never_fails_and_never_keeps_user_information(raw in "\\PC*") {
+        fn parsing_never_panics_nor_keeps_user_information(raw in "\\PC*") {
             let service = Service::parse(&raw);
             if let Some(url) = service.url() {
                 prop_assert_eq!(url.username(), "");

@@ -9,25 +9,8 @@ use std::{
 use crate::{
     auth::cache_mode::Caching,
     error::{Error, Result},
-    secret::Secret,
     system::{CancellationToken, System},
 };
-
-/// A token and its expiry, if known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Token {
-    /// The token itself.
-    pub(crate) secret: Secret,
-    /// When it expires.
-    pub(crate) expires: Option<SystemTime>,
-}
-
-/// Parses an RFC 3339 timestamp at or after 1970.
-#[must_use]
-pub(crate) fn moment(text: &str) -> Option<SystemTime> {
-    let seconds = text.parse::<jiff::Timestamp>().ok()?.as_second();
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
-}
 
 /// How long a token without a known expiry is cached, as artifacts-keyring-nofuss 0.4 caches every token.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(50 * 60);
@@ -294,14 +277,6 @@ mod tests {
         let mut keys: Vec<_> = lock(&cache.slots).keys().cloned().collect();
         keys.sort();
         assert_eq!(keys, ["other", "third"]);
-    }
-
-    #[test]
-    fn timestamps_before_1970_and_invalid_ones_are_none() {
-        assert_eq!(moment("1970-01-01T00:01:00.5Z"), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
-        for text in ["0001-01-01T00:00:00Z", "", "tomorrow", "2026-11-22"] {
-            assert_eq!(moment(text), None, "{text}");
-        }
     }
 
     #[test]

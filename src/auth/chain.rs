@@ -1,99 +1,137 @@
-//! Sources of tokens, and the chain in which they are asked.
+//! Providers of tokens, and the chain that asks them in turn.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use log::debug;
 
 use crate::{
+    auth::{cache_policy::CachePolicy, warning},
     error::{Error, Kind, Result},
     system::System,
 };
 
-/// What came of asking a provider that did not fail.
+/// The outcome of a provider that did not fail.
 #[derive(Debug)]
 pub(crate) enum Attempt<Grant> {
-    /// It has something to offer.
+    /// A token, or whatever the provider grants.
     Token(Grant),
-    /// It is not configured for this; why, in a clause such as "no AZURE_CLIENT_ID".
+    /// Not configured; the reason is a clause such as "no CLIENT_ID".
     NotConfigured(String),
 }
 
 impl<Grant> Attempt<Grant> {
-    /// Not configured, and why.
+    /// Not configured, for this reason.
     pub(crate) fn not_configured(why: impl Into<String>) -> Self {
         Self::NotConfigured(why.into())
     }
 }
 
-/// A source of tokens. `Wanted` says what for, `Grant` is what it gives.
-///
-/// "Not configured" is [`Attempt::NotConfigured`]; "configured and broken" is an error. Both go on to the next
-/// provider, and both are told when none served.
+/// Why a provider is asked, which decides what its failure means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Configured on purpose: this variable or file holds or names a token, a secret, a certificate or a token file. Its
+    /// failure stops the chain, or another identity would answer in its place.
+    Explicit(Cow<'static, str>),
+    /// A login that happens to be here: a program's, the identity service of a CI system or of a machine. Its failure moves
+    /// on to the next provider.
+    Found,
+}
+
+/// A source of tokens for `Wanted`. `Grant` is what it returns.
 pub(crate) trait TokenProvider<Wanted, Grant>: Send + Sync {
     /// The name that users choose it by.
     fn name(&self) -> &'static str;
 
-    /// Asks it.
+    /// Why it is asked. Matters only if it is configured.
+    fn origin(&self, system: &dyn System) -> Origin;
+
+    /// Where a credential that a sign-in with its token obtains may be cached.
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Never
+    }
+
+    /// Asks for a token. An error means that the provider is configured and failed.
     fn token(&self, system: &dyn System, wanted: &Wanted) -> Result<Attempt<Grant>>;
 }
 
-/// Asks each provider in turn until `accept` takes what one of them gives.
+/// Asks each provider in turn until `accept` takes a grant. `service` is the host, for messages.
 ///
-/// - A provider that skips or fails is noted and the next one is asked.
-/// - A grant that `accept` refuses with [`Kind::Rejected`] is noted and the next provider is asked;
-///   any other failure of `accept` ends the chain.
-/// - The end of the lookup (the caller gave up, the time is over) ends the chain at once.
+/// - A provider that is not configured moves on.
+/// - A failure, or a grant that `accept` refuses with [`Kind::Rejected`], stops the chain if the provider is
+///   [explicit](Origin::Explicit). Otherwise it moves on, with one warning if a later provider serves.
+/// - Any other failure of `accept`, and the end of the lookup, stop the chain.
 pub(crate) fn ask_in_turn<Wanted, Grant, Accepted>(
     system: &dyn System,
     providers: &[&dyn TokenProvider<Wanted, Grant>],
     wanted: &Wanted,
-    mut accept: impl FnMut(&'static str, Grant) -> Result<Accepted>,
+    service: &str,
+    mut accept: impl FnMut(&dyn TokenProvider<Wanted, Grant>, Grant) -> Result<Accepted>,
 ) -> std::result::Result<Accepted, Exhausted> {
     let mut exhausted = Exhausted::default();
-    for provider in providers {
+    for &provider in providers {
         let name = provider.name();
         if let Err(error) = system.check() {
             exhausted.attempts.push((name, Outcome::NotAsked(error)));
-            exhausted.ended = true;
+            exhausted.stopped = true;
             break;
         }
-        match provider.token(system, wanted) {
+        let (error, stops) = match provider.token(system, wanted) {
             Ok(Attempt::NotConfigured(why)) => {
                 debug!(step = name, outcome = "skipped"; "{why}");
-                exhausted.note(name, Outcome::Skipped(why));
+                exhausted.attempts.push((name, Outcome::Skipped(why)));
+                continue;
             }
-            Err(error) => {
-                debug!(step = name, outcome = "failed"; "{error}");
-                if error.ends_the_lookup() {
-                    exhausted.end(name, error);
-                    break;
-                }
-                exhausted.note(name, Outcome::Failed(error));
-            }
-            Ok(Attempt::Token(grant)) => match accept(name, grant) {
+            Ok(Attempt::Token(grant)) => match accept(provider, grant) {
                 Ok(accepted) => {
                     debug!(step = name, outcome = "served"; "");
+                    exhausted.warn(name, service);
                     return Ok(accepted);
                 }
                 Err(error) => {
                     debug!(step = name, outcome = "failed"; "its token was not accepted, {error}");
-                    if error.kind() != Kind::Rejected {
-                        exhausted.end(name, error);
-                        break;
-                    }
-                    exhausted.note(name, Outcome::Failed(error));
+                    let stops = error.kind() != Kind::Rejected;
+                    (error, stops)
                 }
             },
+            Err(error) => {
+                debug!(step = name, outcome = "failed"; "{error}");
+                let stops = error.ends_the_lookup();
+                (error, stops)
+            }
+        };
+        let origin = provider.origin(system);
+        exhausted.stopped = stops || origin != Origin::Found;
+        exhausted.attempts.push((name, Outcome::Failed(origin.explain(error))));
+        if exhausted.stopped {
+            break;
         }
     }
     Err(exhausted)
 }
 
-/// Every attempt of a chain that came to nothing, in order.
+impl Origin {
+    /// Adds what to renew or unset, unless the error says so itself or is not about the configured value.
+    fn explain(&self, error: Error) -> Error {
+        let Self::Explicit(source) = self else { return error };
+        if !matches!(error.kind(), Kind::Rejected | Kind::Configuration) {
+            return error;
+        }
+        let verb = if source.starts_with('/') { "remove" } else { "unset" };
+        let hint = match error.hint() {
+            Some(hint) if hint.contains(&**source) && hint.contains(verb) => return error,
+            Some(hint) => format!("{hint}, or {verb} {source}"),
+            None => format!("renew or {verb} {source}"),
+        };
+        error.with_hint(hint)
+    }
+}
+
+/// The attempts of a chain in which no provider served, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Exhausted {
     attempts: Vec<(&'static str, Outcome)>,
-    ended: bool,
+    /// Whether the last attempt stopped the chain.
+    stopped: bool,
 }
 
 #[derive(Debug)]
@@ -104,41 +142,40 @@ enum Outcome {
     NotAsked(Error),
 }
 
+/// The maximum number of characters that a message quotes of all failures together.
+const QUOTED: usize = 200;
+
 impl Exhausted {
-    fn note(&mut self, name: &'static str, outcome: Outcome) {
-        self.attempts.push((name, outcome));
-    }
-
-    /// Notes the failure that ends the chain.
-    pub(crate) fn end(&mut self, name: &'static str, error: Error) {
-        self.note(name, Outcome::Failed(error));
-        self.ended = true;
-    }
-
     /// Whether no other provider may be asked.
     #[must_use]
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// The attempts of this chain and then those of another.
     #[must_use]
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.attempts.extend(other.attempts);
-        Self { attempts: self.attempts, ended: self.ended || other.ended }
+        Self { attempts: self.attempts, stopped: self.stopped || other.stopped }
     }
 
-    /// The failures, in order.
-    pub(crate) fn failures(&self) -> impl Iterator<Item = &Error> {
+    fn failures(&self) -> impl Iterator<Item = &Error> {
         self.attempts.iter().filter_map(|(_, outcome)| match outcome {
             Outcome::Failed(error) | Outcome::NotAsked(error) => Some(error),
             Outcome::Skipped(_) => None,
         })
     }
 
-    /// One error for the whole chain, of the kind of the failure that ended it, if one did. The end of the
-    /// lookup, and a service of which nothing is known, stay what they are. `hint` is what to do if no
-    /// attempt knows better.
+    /// Warns of the failures before the provider that served.
+    fn warn(&self, served: &str, service: &str) {
+        if let Some(error) = self.failures().next() {
+            let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            warning::once(&format!("{service}: {}, and {served} served instead{hint}", self.failed().join("; ")));
+        }
+    }
+
+    /// One error for the whole chain, of the kind of the failure that stopped it, if one did. The end of the lookup, and a
+    /// service of which nothing is known, stay what they are. `hint` says what to do if no failure does.
     #[must_use]
     pub(crate) fn into_error(self, hint: &str) -> Error {
         if let Some(over) = self.failures().find(|error| error.ends_the_lookup()) {
@@ -150,10 +187,13 @@ impl Exhausted {
         {
             return only.clone();
         }
-        let hint = self.failures().find_map(Error::hint).unwrap_or(hint).to_owned();
-        let end = self.failures().last().filter(|_| self.ended);
+        let end = self.failures().last().filter(|_| self.stopped);
         let kind = end.map(Error::kind).filter(|kind| *kind != Kind::NotConfigured).unwrap_or(Kind::Exhausted);
-        let mut error = Error::new(kind, self.to_string()).with_hint(hint);
+        let hint = end.and_then(Error::hint).or_else(|| self.failures().find_map(Error::hint)).unwrap_or(hint);
+        let list =
+            if self.skipped().count() > 1 && !self.stopped { "; `ringbearer doctor URL` lists them" } else { "" };
+        let mut error = Error::new(kind, self.to_string()).with_hint(format!("{hint}{list}"));
+        // The first failure is that of the provider with the highest precedence.
         if let Some(first) = self.failures().next() {
             error = error.with_source(first.clone());
             if let Some(class) = first.class() {
@@ -162,26 +202,51 @@ impl Exhausted {
         }
         if end.is_some_and(Error::concerns_one_url) { error.of_one_url() } else { error }
     }
+
+    fn skipped(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.attempts.iter().filter_map(|(name, outcome)| match outcome {
+            Outcome::Skipped(why) => Some((*name, why.as_str())),
+            Outcome::Failed(_) | Outcome::NotAsked(_) => None,
+        })
+    }
+
+    /// Each failure as a clause, cut so that all of them fit into one message.
+    fn failed(&self) -> Vec<String> {
+        let limit = QUOTED / self.failures().count().max(1);
+        let clause = |(name, outcome): &(&'static str, Outcome)| match outcome {
+            Outcome::NotAsked(error) => Some(format!("{name} was not asked ({})", cut(error.message(), limit))),
+            Outcome::Failed(error) => Some(format!("{name} failed ({})", cut(error.message(), limit))),
+            Outcome::Skipped(_) => None,
+        };
+        self.attempts.iter().filter_map(clause).collect()
+    }
 }
 
+fn cut(message: &str, limit: usize) -> Cow<'_, str> {
+    match message.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &message[..end]).into(),
+        None => message.into(),
+    }
+}
+
+/// Names the providers that failed, and counts those that are not set up: the reader can do something about the former.
 impl fmt::Display for Exhausted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Failures first: they are what the reader has to mend.
-        let mut failed = Vec::new();
-        let mut skipped = Vec::new();
-        for (name, outcome) in &self.attempts {
-            match outcome {
-                Outcome::NotAsked(error) => failed.push(format!("{name} was not asked ({})", error.message())),
-                Outcome::Failed(error) => failed.push(format!("{name} failed ({})", error.message())),
-                Outcome::Skipped(why) => skipped.push(format!("{name} ({why})")),
+        let failed = self.failed();
+        let mut skipped = self.skipped();
+        let first = skipped.next();
+        let count = skipped.count() + usize::from(first.is_some());
+        match (failed.is_empty(), first) {
+            (true, Some((name, why))) if count == 1 => write!(formatter, "{name} is not set up ({why})"),
+            (true, _) => write!(formatter, "none of the {count} sources is set up"),
+            (false, Some(_)) if !self.stopped && count == 1 => {
+                write!(formatter, "{}; 1 other source is not set up", failed.join("; "))
             }
+            (false, Some(_)) if !self.stopped => {
+                write!(formatter, "{}; {count} other sources are not set up", failed.join("; "))
+            }
+            (false, _) => formatter.write_str(&failed.join("; ")),
         }
-        formatter.write_str(&failed.join("; "))?;
-        if !skipped.is_empty() {
-            let separator = if failed.is_empty() { "" } else { "; " };
-            write!(formatter, "{separator}not set up: {}", skipped.join(", "))?;
-        }
-        Ok(())
     }
 }
 
@@ -190,54 +255,101 @@ mod tests {
     use super::*;
     use crate::system::fake::FakeSystem;
 
-    struct Scripted(&'static str, fn() -> Result<Attempt<u32>>);
+    struct Scripted(&'static str, Origin, fn() -> Result<Attempt<u32>>);
 
     impl TokenProvider<(), u32> for Scripted {
         fn name(&self) -> &'static str {
             self.0
         }
 
+        fn origin(&self, _: &dyn System) -> Origin {
+            self.1.clone()
+        }
+
         fn token(&self, _: &dyn System, (): &()) -> Result<Attempt<u32>> {
-            (self.1)()
+            (self.2)()
         }
     }
 
-    const SKIPS: Scripted = Scripted("skips", || Ok(Attempt::not_configured("no NAME")));
-    const BREAKS: Scripted = Scripted("breaks", || Err(Error::new(Kind::Process, "it broke").with_hint("mend it")));
-    const ENDS: Scripted = Scripted("ends", || Err(Error::new(Kind::Cancelled, "gave up")));
-    const GIVES: Scripted = Scripted("gives", || Ok(Attempt::Token(7)));
+    const EXPLICIT: Origin = Origin::Explicit(Cow::Borrowed("SECRET"));
+    const SKIPS: Scripted = Scripted("skips", EXPLICIT, || Ok(Attempt::not_configured("no NAME")));
+    const BREAKS: Scripted =
+        Scripted("breaks", Origin::Found, || Err(Error::new(Kind::Process, "it broke").with_hint("repair it")));
+    const ENDS: Scripted = Scripted("ends", Origin::Found, || Err(Error::new(Kind::Cancelled, "gave up")));
+    const GIVES: Scripted = Scripted("gives", Origin::Found, || Ok(Attempt::Token(7)));
+    const OTHER: Scripted = Scripted("other", Origin::Found, || Ok(Attempt::Token(8)));
+    const CONFIGURED: Scripted = Scripted("configured", EXPLICIT, || Ok(Attempt::Token(9)));
 
-    fn ask(
-        providers: &[&dyn TokenProvider<(), u32>],
-        accept: impl FnMut(&'static str, u32) -> Result<u32>,
-    ) -> std::result::Result<u32, Error> {
-        ask_in_turn(&FakeSystem::default(), providers, &(), accept).map_err(|exhausted| exhausted.into_error("do this"))
+    type Providers<'all> = &'all [&'all dyn TokenProvider<(), u32>];
+
+    fn ask(providers: Providers<'_>, mut accept: impl FnMut(&'static str, u32) -> Result<u32>) -> Result<u32> {
+        ask_in_turn(&FakeSystem::default(), providers, &(), "a.example", |provider, grant| {
+            accept(provider.name(), grant)
+        })
+        .map_err(|exhausted| exhausted.into_error("do this"))
     }
 
     #[test]
-    fn the_chain_goes_on_past_skips_and_failures() {
+    fn the_chain_moves_on_past_skips_and_found_logins_that_fail() {
         assert_eq!(ask(&[&SKIPS, &BREAKS, &GIVES], |_, grant| Ok(grant)), Ok(7));
     }
 
     #[test]
-    fn exhaustion_names_every_attempt_and_what_to_do() {
-        let error = ask(&[&SKIPS, &BREAKS], |_, grant| Ok(grant)).unwrap_err();
-        assert_eq!(error.to_string(), "breaks failed (it broke); not set up: skips (no NAME); mend it");
+    fn an_explicit_provider_that_fails_stops_the_chain() {
+        for (failure, hint) in [
+            (Error::new(Kind::Rejected, "401"), "renew or unset SECRET"),
+            (Error::new(Kind::Configuration, "x").with_hint("correct or unset SECRET"), "correct or unset SECRET"),
+            (Error::new(Kind::Configuration, "x").with_hint("set ID"), "set ID, or unset SECRET"),
+            (Error::new(Kind::Network, "x").with_hint("check the proxy"), "check the proxy"),
+        ] {
+            let kind = failure.kind();
+            let refuse = |name: &'static str, grant: u32| match name {
+                "configured" => Err(failure.clone()),
+                _ => Ok(grant),
+            };
+            let error = ask(&[&SKIPS, &CONFIGURED, &GIVES], refuse).unwrap_err();
+            assert_eq!((error.kind(), error.hint()), (kind, Some(hint)));
+            assert!(error.message().starts_with("configured failed ("), "{error}");
+        }
     }
 
     #[test]
-    fn a_rejected_grant_goes_on_and_another_failure_ends() {
+    fn the_message_names_failures_and_counts_what_is_not_set_up() {
+        let error = ask(&[&SKIPS, &SKIPS, &BREAKS], |_, grant| Ok(grant)).unwrap_err();
+        let list = "`ringbearer doctor URL` lists them";
+        assert_eq!(
+            error.to_string(),
+            format!("breaks failed (it broke); 2 other sources are not set up; repair it; {list}")
+        );
+        let error = ask(&[&SKIPS, &SKIPS], |_, grant| Ok(grant)).unwrap_err();
+        assert_eq!(error.to_string(), format!("none of the 2 sources is set up; do this; {list}"));
+        assert_eq!(
+            ask(&[&SKIPS], |_, grant| Ok(grant)).unwrap_err().to_string(),
+            "skips is not set up (no NAME); do this"
+        );
+    }
+
+    #[test]
+    fn several_long_failures_are_cut_to_one_readable_message() {
+        const LONG: Scripted =
+            Scripted("long", Origin::Found, || Err(Error::new(Kind::Process, "x".repeat(400)).with_hint("repair it")));
+        let error = ask(&[&LONG, &SKIPS, &LONG, &LONG, &SKIPS], |_, grant| Ok(grant)).unwrap_err();
+        assert!(error.to_string().chars().count() < 330, "{error}");
+    }
+
+    #[test]
+    fn a_rejected_grant_moves_on_and_another_failure_stops() {
         let reject = |name: &'static str, grant: u32| match name {
             "gives" => Err(Error::new(Kind::Rejected, "401")),
             _ => Ok(grant),
         };
-        assert_eq!(ask(&[&GIVES, &Scripted("other", || Ok(Attempt::Token(8)))], reject), Ok(8));
+        assert_eq!(ask(&[&GIVES, &OTHER], reject), Ok(8));
         let refuse = |_: &'static str, _: u32| Err(Error::new(Kind::Protocol, "500"));
         assert!(ask(&[&GIVES, &BREAKS], refuse).is_err_and(|error| !error.message().contains("it broke")));
     }
 
     #[test]
-    fn the_end_of_the_lookup_ends_the_chain() {
+    fn the_end_of_the_lookup_stops_the_chain() {
         assert_eq!(ask(&[&ENDS, &GIVES], |_, grant| Ok(grant)).unwrap_err().kind(), Kind::Cancelled);
     }
 }

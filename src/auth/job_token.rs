@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::{
-    auth::{chain::Attempt, private_file},
+    auth::{access_token::AccessToken, chain::Attempt, private_file},
     error::{Error, Kind, Result},
-    secret::Secret,
     system::{System, http::Request, retry},
     variable::Variable,
 };
@@ -31,13 +31,9 @@ pub(crate) const PERMISSION_HINT: &str = "give the job `permissions: id-token: w
 /// The token of the job that this is, for an audience: from the file that `file_variable` names, which is read anew
 /// each time because it is renewed while we live; else from GitHub Actions. A job of GitHub's that lacks the permission
 /// is an error: GitHub sets its variables only for those that have it.
-pub(crate) fn of_this_job(system: &dyn System, file_variable: &str, audience: &str) -> Result<Attempt<Secret>> {
+pub(crate) fn of_this_job(system: &dyn System, file_variable: &str, audience: &str) -> Result<Attempt<AccessToken>> {
     if let Some(path) = system.setting(file_variable) {
-        let token = private_file::read_token(system, file_variable, &path)?;
-        if !token.is_one_word() {
-            return Err(private_file::broken(file_variable, &path, "holds more than a token"));
-        }
-        return Ok(Attempt::Token(token));
+        return private_file::read_token(system, file_variable, &path).map(Attempt::Token);
     }
     let (url, bearer) = match (system.setting(GITHUB_URL_VARIABLE), system.secret_setting(GITHUB_TOKEN_VARIABLE)) {
         (Some(url), Some(bearer)) => (url, bearer),
@@ -58,7 +54,13 @@ pub(crate) fn of_this_job(system: &dyn System, file_variable: &str, audience: &s
 }
 
 /// Asks `issuer` for a token, which it answers in the JSON field `field`. `hint` is what to do if it refuses.
-pub(crate) fn ask(system: &dyn System, request: &Request, issuer: &str, field: &str, hint: &str) -> Result<Secret> {
+pub(crate) fn ask(
+    system: &dyn System,
+    request: &Request,
+    issuer: &str,
+    field: &str,
+    hint: &str,
+) -> Result<AccessToken> {
     let response = retry::send(system, request)?;
     if !response.is_success() {
         let (host, status) = (&response.host, response.status);
@@ -71,10 +73,9 @@ pub(crate) fn ask(system: &dyn System, request: &Request, issuer: &str, field: &
     }
     let mut answer: Map<String, Value> = response.json()?;
     let token = match answer.remove(field) {
-        Some(Value::String(token)) => Secret::from_trimmed(Secret::new(token).expose()),
+        Some(Value::String(token)) => AccessToken::parse(Zeroizing::new(token).as_bytes()).ok(),
         _ => None,
     };
-    let token = token.filter(Secret::is_one_word);
     token.ok_or_else(|| Error::new(Kind::Protocol, format!("{issuer} answered without an identity token")))
 }
 
@@ -85,7 +86,7 @@ mod tests {
 
     const FILE_VARIABLE: &str = "JOB_TOKEN_FILE";
 
-    fn ask(fake: &FakeSystem) -> Result<Attempt<Secret>> {
+    fn ask(fake: &FakeSystem) -> Result<Attempt<AccessToken>> {
         of_this_job(fake, FILE_VARIABLE, "https://a.example")
     }
 
@@ -96,7 +97,7 @@ mod tests {
             .variable(GITHUB_TOKEN_VARIABLE, "bearer")
             .answer(Method::Get, "https://github.example/token", 200, r#"{"value":" token\n"}"#);
         let Attempt::Token(token) = ask(&fake).unwrap() else { panic!("no token") };
-        assert_eq!(token.expose(), "token");
+        assert_eq!(token.secret().expose(), "token");
         assert_eq!(fake.requests()[0].url.query(), Some("api-version=2.0&audience=https%3A%2F%2Fa.example"));
     }
 
@@ -117,10 +118,15 @@ mod tests {
     fn a_file_comes_first_and_must_hold_one_token() {
         let file =
             |content: &str| FakeSystem::default().variable(FILE_VARIABLE, "/run/token").file("/run/token", content);
-        assert!(matches!(ask(&file("token\n")), Ok(Attempt::Token(token)) if token.expose() == "token"));
-        for content in ["two\nlines", "two words", "t\u{f6}ken", "x-secret\u{7}"] {
+        assert!(matches!(ask(&file("token\n")), Ok(Attempt::Token(token)) if token.secret().expose() == "token"));
+        for (content, held) in [
+            ("two\nlines", "more than a token"),
+            ("two words", "more than a token"),
+            ("t\u{f6}ken", "something that is not a token"),
+            ("x-secret\u{7}", "something that is not a token"),
+        ] {
             let error = ask(&file(content)).unwrap_err();
-            assert_eq!(error.message(), "JOB_TOKEN_FILE names /run/token, which holds more than a token");
+            assert_eq!(error.message(), format!("JOB_TOKEN_FILE names /run/token, which holds {held}"));
         }
     }
 }

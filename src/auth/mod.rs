@@ -1,10 +1,14 @@
 //! What every sign-in needs, whatever the registry.
 
+pub(crate) mod access_token;
 pub(crate) mod cache;
 pub(crate) mod cache_key;
 pub(crate) mod cache_mode;
+pub(crate) mod cache_policy;
 pub(crate) mod chain;
 pub(crate) mod job_token;
 pub(crate) mod jwt;
 pub(crate) mod oauth;
 pub(crate) mod private_file;
+pub(crate) mod timestamp;
+pub(crate) mod warning;

@@ -1,12 +1,12 @@
 //! The OAuth 2.0 token endpoint (RFC 6749, sections 3.2 and 5).
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    auth::cache::Token,
+    auth::{access_token::AccessToken, timestamp},
     error::{Error, Kind, Result, quote},
     secret::Secret,
     system::{
@@ -21,9 +21,15 @@ const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
 
 /// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
 ///
-/// A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
-pub(crate) fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str, &str)]) -> Result<Token> {
-    let request = Request::post_form(endpoint.clone(), fields).header("Accept", "application/json");
+/// A transient failure is retried, up to `attempts` requests. A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
+pub(crate) fn request_token(
+    system: &dyn System,
+    endpoint: &Url,
+    fields: &[(&str, &str)],
+    attempts: u32,
+) -> Result<AccessToken> {
+    let request =
+        Request::post_form(endpoint.clone(), fields).header("Accept", "application/json").with_attempts(attempts);
     let secrets: Vec<_> =
         fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| *value).collect();
     read_token(system, &retry::send(system, &request)?, &secrets)
@@ -31,29 +37,25 @@ pub(crate) fn request_token(system: &dyn System, endpoint: &Url, fields: &[(&str
 
 /// Reads the answer of a token endpoint, or of a metadata service that answers in the same form.
 /// `secrets` went into the request and are not repeated in an error.
-pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) -> Result<Token> {
+pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) -> Result<AccessToken> {
     if !response.is_success() {
         return Err(refusal(response, secrets));
     }
     let answer: Answer = response.json()?;
-    let secret = Secret::from_trimmed(answer.access_token.expose())
-        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered with an empty token", response.host)))?;
-    let expires = answer
-        .expires_on
-        .and_then(|seconds| seconds.number())
-        .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
-        .or_else(|| {
-            let seconds = answer.expires_in.and_then(|seconds| seconds.number())?;
-            system.now().checked_add(Duration::from_secs(seconds))
-        });
-    Ok(Token { secret, expires })
+    let token = AccessToken::parse(answer.access_token.expose())
+        .map_err(|malformed| Error::new(Kind::Protocol, format!("{} answered with {malformed}", response.host)))?;
+    let expires = answer.expires_on.and_then(|seconds| seconds.number()).and_then(timestamp::unix).or_else(|| {
+        let seconds = answer.expires_in.and_then(|seconds| seconds.number())?;
+        system.now().checked_add(Duration::from_secs(seconds))
+    });
+    Ok(token.expiring(expires))
 }
 
 #[derive(Deserialize)]
 struct Answer {
     access_token: Secret,
     expires_in: Option<Seconds>,
-    /// Seconds since 1970: not in the RFC, but what Azure's metadata services send.
+    /// Seconds since 1970: not in the RFC, but what metadata services send.
     expires_on: Option<Seconds>,
 }
 
@@ -112,8 +114,8 @@ mod tests {
 
     const ENDPOINT: &str = "https://login.example/t/token";
 
-    fn ask(fake: &FakeSystem) -> Result<Token> {
-        request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")])
+    fn ask(fake: &FakeSystem) -> Result<AccessToken> {
+        request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")], 3)
     }
 
     #[test]
@@ -121,8 +123,8 @@ mod tests {
         let fake =
             FakeSystem::default().answer(Method::Post, ENDPOINT, 200, r#"{"access_token":"t","expires_in":"60"}"#);
         let token = ask(&fake).unwrap();
-        assert_eq!(token.secret.expose(), "t");
-        assert_eq!(token.expires, Some(fake.now() + Duration::from_secs(60)));
+        assert_eq!(token.secret().expose(), "t");
+        assert_eq!(token.expires(), Some(fake.now() + Duration::from_secs(60)));
         assert_eq!(&fake.requests()[0].body[..], b"client_secret=a%26b");
     }
 

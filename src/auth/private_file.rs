@@ -5,9 +5,9 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::{
+    auth::access_token::AccessToken,
     error::{Error, Kind, Result},
-    secret::Secret,
-    system::System,
+    system::{System, io_message},
 };
 
 /// The most bytes that such a file may have.
@@ -31,9 +31,19 @@ pub(crate) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Ze
 }
 
 /// Reads a file with one token in it.
-pub(crate) fn read_token(system: &dyn System, variable: &str, path: &str) -> Result<Secret> {
-    Secret::from_utf8_trimmed(&read(system, variable, path)?)
-        .ok_or_else(|| broken(variable, path, "is empty or not text"))
+pub(crate) fn read_token(system: &dyn System, variable: &str, path: &str) -> Result<AccessToken> {
+    AccessToken::parse(&*read(system, variable, path)?)
+        .map_err(|malformed| broken(variable, path, &format!("holds {malformed}")))
+}
+
+/// Reads the token in a file that a container runtime mounts at a fixed path.
+pub(crate) fn read_mounted_token(system: &dyn System, path: &str) -> Result<AccessToken> {
+    let broken = |why: String| {
+        Error::new(Kind::Configuration, format!("{path} {why}")).with_hint(format!("correct or remove {path}"))
+    };
+    let content = system.read_file(Path::new(path), CAP).map(Zeroizing::new);
+    let content = content.map_err(|error| broken(format!("cannot be read: {}", io_message(&error))))?;
+    AccessToken::parse(&*content).map_err(|malformed| broken(format!("holds {malformed}")))
 }
 
 /// What is wrong with a file that [`read`] has read, so that its path may be shown.
@@ -69,6 +79,6 @@ mod tests {
             "VARIABLE names /run/token, which cannot be read: entity not found; correct or unset VARIABLE"
         );
         let error = read_token(&FakeSystem::default().file("/run/token", " \n"), "VARIABLE", "/run/token").unwrap_err();
-        assert!(error.message().ends_with("which is empty or not text"));
+        assert!(error.message().ends_with("which holds nothing"));
     }
 }

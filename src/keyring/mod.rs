@@ -112,7 +112,11 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{auth::cache_key::CacheKey, registry::Keep, secret::Secret, system::fake::FakeSystem};
+    use crate::{
+        auth::{cache_key::CacheKey, cache_policy::CachePolicy},
+        secret::Secret,
+        system::fake::FakeSystem,
+    };
 
     /// Claims one host, and answers as its function says.
     struct Scripted(fn() -> Result<Option<Credential>>);
@@ -134,7 +138,13 @@ mod tests {
     #[expect(clippy::unnecessary_wraps, reason = "it stands for an answer")]
     fn password(text: &str) -> Option<Credential> {
         let password = Secret::new(text.to_owned());
-        Some(Credential { username: "user".to_owned(), password, expires: None, owner: None, keep: Keep::Nobody })
+        Some(Credential {
+            username: "user".to_owned(),
+            password,
+            expires: None,
+            owner: None,
+            cache_policy: CachePolicy::Never,
+        })
     }
 
     static LOW: Registry = Registry::stub("low", 1.0, || Box::new(Scripted(|| Ok(password("low")))));

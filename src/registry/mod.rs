@@ -11,7 +11,7 @@ use std::{path::PathBuf, time::SystemTime};
 use url::Url;
 
 use crate::{
-    auth::cache_key::CacheKey,
+    auth::{cache_key::CacheKey, cache_policy::CachePolicy},
     error::Result,
     secret::Secret,
     service::Service,
@@ -174,19 +174,6 @@ pub(crate) struct Credential {
     pub(crate) expires: Option<SystemTime>,
     /// The account that it belongs to, if known.
     pub(crate) owner: Option<String>,
-    /// Who may reuse it.
-    pub(crate) keep: Keep,
-}
-
-/// For whom a credential may be kept, beyond the process that it was got for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// For nobody: it lay ready, in a variable or a file, and is not put anywhere else; or the next one may have another
-    /// login.
-    Nobody,
-    /// For those who asked for the same before it was there. It was made by signing in, with a login that cannot be told
-    /// from the next one.
-    Waiting,
-    /// For the whole session: it was made by signing in, and another login is told from that.
-    Session,
+    /// Where it may be cached.
+    pub(crate) cache_policy: CachePolicy,
 }

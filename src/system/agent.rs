@@ -9,28 +9,26 @@ use crate::error::Result;
 /// The environment variable that names the agent's socket.
 pub(crate) const SOCKET_VARIABLE: &str = "SSH_AUTH_SOCK";
 
-/// The longest message that is taken. OpenSSH's agent keeps to the same limit (256 KiB, authfd.h and
-/// ssh-agent.c).
+/// The longest message accepted, in bytes: the limit of OpenSSH's agent (256 KiB, authfd.h and ssh-agent.c).
 pub(crate) const MAX_MESSAGE: usize = 256 * 1024;
 
-/// Who is behind the agent's socket.
+/// The process that serves the agent's socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
-    /// Where the socket is.
+    /// The path of the socket.
     pub(crate) socket: String,
-    /// The name of the process that listens there; `None` where the system does not tell.
+    /// The name of the process; `None` where the platform does not report it.
     pub(crate) process: Option<String>,
 }
 
-/// The way to the ssh-agent.
+/// The connection to the ssh-agent.
 pub(crate) trait AgentSocket {
-    /// Sends one message and returns the answer to it, both without the length in front, over a
-    /// connection of its own: nothing is shared between threads, or with a fork.
+    /// Sends one message and returns the response, both without their length prefix. Each message has a connection of its
+    /// own, so that threads and forks share none.
     ///
-    /// Fails with [`Kind::Locked`](crate::error::Kind::Locked) if there is no agent, or none that answers
-    /// within `limit`.
+    /// Fails with [`Kind::Locked`](crate::error::Kind::Locked) if no agent responds within `limit`.
     fn ask_agent(&self, message: &[u8], limit: Duration) -> Result<Zeroizing<Vec<u8>>>;
 
-    /// Who would be asked. Fails as [`ask_agent`](Self::ask_agent) does.
+    /// The process that [`ask_agent`](Self::ask_agent) would reach. Fails as [`ask_agent`](Self::ask_agent) does.
     fn agent_peer(&self) -> Result<Peer>;
 }

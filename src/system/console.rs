@@ -1,4 +1,4 @@
-//! The terminal, or whatever the program's input comes from and its output goes to.
+//! Standard input, standard output and standard error, which may be a terminal.
 
 use std::io;
 
@@ -6,24 +6,23 @@ use zeroize::Zeroizing;
 
 use crate::error::Result;
 
-/// Where a command prints, and what it is told.
+/// The standard streams of a command.
 pub(crate) trait Console: Send + Sync {
-    /// Writes to standard output: what was asked for.
+    /// Writes to standard output: the command's result.
     fn print(&self, text: &str) -> io::Result<()>;
 
-    /// Writes to standard error: what a person wants to know on the way. Nobody may be listening.
+    /// Writes to standard error: progress, warnings and errors. Best effort: a failed write is ignored.
     fn eprint(&self, text: &str);
 
-    /// Whether a person watches standard error.
+    /// Whether standard error is a terminal.
     fn stderr_is_terminal(&self) -> bool;
 
-    /// Whether a person watches standard output.
+    /// Whether standard output is a terminal.
     fn stdout_is_terminal(&self) -> bool;
 
-    /// All of standard input, at most `cap` bytes; `None` if a person would have to type it.
+    /// Reads standard input to its end, at most `cap` bytes; `None` if it is a terminal.
     fn read_piped(&self, cap: usize) -> Result<Option<Zeroizing<Vec<u8>>>>;
 
-    /// Asks the person at the terminal for a line that is not shown. `check` is asked again and again, and its failure
-    /// ends the wait.
+    /// Prompts for a line on the terminal, without echo. `check` is polled, and its error ends the prompt.
     fn prompt_hidden(&self, prompt: &str, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>>;
 }

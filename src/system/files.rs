@@ -1,4 +1,4 @@
-//! Files that are replaced as a whole: read with what tells them apart, locked, swapped in one step.
+//! Files: capped reads, locks, and atomic replacement guarded by metadata.
 
 use std::{
     fs::File,
@@ -7,48 +7,48 @@ use std::{
     time::SystemTime,
 };
 
-/// What a file's directory entry stood for when it was looked at. Two equal marks mean the same content,
-/// as long as the file behind the first is kept open: only then can its number not be given to another.
+/// Metadata that changes with a file's content. Two equal stamps mean the same content while the first file is kept open:
+/// only then can its inode number not be reused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileStamp {
-    /// The file system and the number of the file in it (0 and 0 where there are none).
+    /// Device and inode number (0 and 0 where there are none).
     pub(crate) number: (u64, u64),
-    /// Bytes.
+    /// The size in bytes.
     pub(crate) length: u64,
-    /// The last change of the content.
+    /// The modification time.
     pub(crate) modified: Option<SystemTime>,
-    /// The last change of content or attributes, in seconds and nanoseconds (0 and 0 where there is none).
+    /// The time of the last change of content or attributes (ctime), in seconds and nanoseconds (0 and 0 where there is
+    /// none).
     pub(crate) changed: (i64, i64),
 }
 
-/// A regular file as it was read.
+/// The content and the stamp of a regular file.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    /// All of it.
+    /// The whole content.
     pub(crate) content: Vec<u8>,
-    /// What it was when it was read.
+    /// The stamp when it was read.
     pub(crate) stamp: FileStamp,
-    /// Keeps the file open, so that its number stays its own.
+    /// Keeps the file open, so that its inode number is not reused.
     pub(super) _pin: Option<File>,
 }
 
-/// A regular file that is read piece by piece.
+/// An open file, read at any offset.
 pub(crate) trait ReadAt {
-    /// Bytes, when it was opened.
+    /// The size in bytes when the file was opened.
     fn length(&self) -> u64;
 
-    /// Reads `length` bytes from a place on, or as many as there are.
-    fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>>;
+    /// Reads `length` bytes at an offset, fewer at the end of the file.
+    fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>>;
 }
 
-/// An advisory lock on a file, let go when dropped, and by the operating system when the process ends.
+/// An advisory lock on a file, released when dropped and when the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
     pub(super) file: Option<File>,
 }
 
-/// Says so explicitly: a lock belongs to every copy of the open file, and a fork has one, so that closing it
-/// here would leave the lock with the child for as long as that lives.
+/// Unlocks explicitly: a forked child inherits the open file, and closing it here alone would leave the child the lock.
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Some(file) = &self.file {
@@ -57,10 +57,10 @@ impl Drop for Lock {
     }
 }
 
-/// What `status` tells of a file.
+/// The attributes of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Details {
-    /// Bytes.
+    /// The size in bytes.
     pub(crate) length: u64,
     /// The permission bits, such as 0o600; `None` where there are none.
     pub(crate) mode: Option<u32>,
@@ -68,11 +68,11 @@ pub(crate) struct Details {
     pub(crate) is_link: bool,
     /// Whether it is a regular file.
     pub(crate) is_file: bool,
-    /// Whether it belongs to another user than the one who runs this.
+    /// Whether another user owns it.
     pub(crate) is_owned_by_other: bool,
 }
 
-/// Writes the content of a file, in pieces of a good size.
+/// Writes the content of a file in large pieces.
 pub(crate) type Content<'all> = &'all dyn Fn(&mut dyn io::Write) -> io::Result<()>;
 
 /// Reading, locking and replacing files.
@@ -80,54 +80,50 @@ pub(crate) trait Files {
     /// Reads a regular file of at most `cap` bytes; a larger one is an error, never cut.
     fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>>;
 
-    /// Reads a regular file of at most `cap` bytes, through symbolic links. Anything else (a FIFO would
-    /// block for ever) and anything larger is an error; [`io::ErrorKind::NotFound`] if nothing is there.
+    /// Reads a regular file of at most `cap` bytes, through symbolic links. A larger file and any other kind of file (a
+    /// FIFO would block) are errors; [`io::ErrorKind::NotFound`] if the path does not exist.
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot>;
 
-    /// Opens a regular file, as [`snapshot`](Self::snapshot) does, to read little of it.
+    /// Opens a regular file by the rules of [`snapshot`](Self::snapshot), to read parts of it.
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
 
-    /// What a path stands for now, without reading it; `None` if nothing is there.
+    /// The stamp of a path, without reading the file; `None` if the path does not exist.
     fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>>;
 
-    /// Where the content of a path is: the target, if it is a symbolic link, else the path itself, which
-    /// need not be there. A link to nowhere is an error.
+    /// The target of a symbolic link, else the path itself, which need not exist. A dangling link is an error.
     fn destination(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Takes the lock on a file, which is created if it is not there; `None` if another holds it.
+    /// Locks a file, created if missing; `None` if another process or thread holds the lock.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
-    /// Puts `content` in the place of a file, in one step and for good: a temporary file beside it
-    /// (0600), synced, renamed over it, the directory synced. Answers `false`, and changes nothing,
-    /// if the file is no longer what `expected` says (`None`: that there is none).
+    /// Replaces a file atomically and durably: writes a temporary file beside it (0600), syncs, renames, and syncs the
+    /// directory. Returns `false`, and changes nothing, if the file's stamp is no longer `expected` (`None`: no file).
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool>;
 
-    /// The same for a file that is not for its owner alone: it keeps its permissions, and a new one has those of any new
-    /// file.
+    /// Replaces a file as [`replace`](Self::replace) does, but keeps its permissions; a new file has the usual ones.
     fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&FileStamp>) -> io::Result<bool>;
 
-    /// Writes a new file (0600), synced. Fails with [`io::ErrorKind::AlreadyExists`] if there is one. A process
-    /// that is killed leaves it in parts, but under the name that its owner chose, and nowhere else.
+    /// Creates a file (0600) and syncs it. Fails with [`io::ErrorKind::AlreadyExists`] if the path exists. A killed process
+    /// may leave it incomplete, but no copy elsewhere.
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()>;
 
     /// The canonical path, with all symbolic links resolved.
     fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// The temporary files that [`replace`](Self::replace) left beside a path because the process was
-    /// killed, or is making right now.
+    /// The temporary files of [`replace`](Self::replace) beside a path: left by a killed process, or in use.
     fn temporary_files(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
 
-    /// The regular files beside a path whose names begin and end in this way.
-    fn siblings(&self, path: &Path, begin: &str, end: &str) -> io::Result<Vec<PathBuf>>;
+    /// The regular files beside a path with this prefix and suffix in their names.
+    fn siblings(&self, path: &Path, prefix: &str, suffix: &str) -> io::Result<Vec<PathBuf>>;
 
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes a directory, with those above it, for the user alone or for whom the process's mask lets in. One that is
-    /// there stays as it is.
+    /// Creates a directory and its parents, with mode 0700 if private, else 0777 less the umask. An existing one is left
+    /// alone.
     fn create_directory(&self, path: &Path, is_private: bool) -> io::Result<()>;
 
-    /// What a path is, without following it if it is a link; [`io::ErrorKind::NotFound`] if nothing
-    /// is there.
+    /// The attributes of a path, of a symbolic link those of the link itself; [`io::ErrorKind::NotFound`] if the path does
+    /// not exist.
     fn details(&self, path: &Path) -> io::Result<Details>;
 }

@@ -1,4 +1,4 @@
-//! What the hooks for fuzzing have in common: answers of a service, written as text, and what an error must not hold.
+//! Shared by the fuzzing hooks: a service's responses written as text, and checks that errors leak no secrets.
 
 use std::borrow::Cow;
 
@@ -9,27 +9,27 @@ use zeroize::Zeroizing;
 use super::http::Response;
 use crate::error::{Error, single_line};
 
-/// What stands between two answers.
+/// Separates two responses.
 const SEPARATOR: &[u8] = b"\n--\n";
 
-/// How many bytes of a secret in a row give it away.
-const TELLING_PART: usize = 8;
+/// The length of a part of a secret that counts as a leak, in bytes.
+const LEAK_LENGTH: usize = 8;
 
-/// The answers in a text, in turn: the status, a line for each header, an empty line, the body.
-pub(crate) fn answers(text: &[u8]) -> Vec<Response> {
-    let mut answers = Vec::new();
+/// Reads the responses in a text, in order: the status, a line per header, an empty line, the body.
+pub(crate) fn responses(text: &[u8]) -> Vec<Response> {
+    let mut responses = Vec::new();
     let mut rest = text;
     loop {
         let (one, more) = split_at_marker(rest, SEPARATOR);
-        answers.push(answer(one));
+        responses.push(response(one));
         match more {
             Some(more) => rest = more,
-            None => return answers,
+            None => return responses,
         }
     }
 }
 
-fn answer(text: &[u8]) -> Response {
+fn response(text: &[u8]) -> Response {
     let (head, body) = split_at_marker(text, b"\n\n");
     let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
@@ -40,15 +40,15 @@ fn answer(text: &[u8]) -> Response {
     Response { status, headers, body, host: "service.example".to_owned() }
 }
 
-/// What stands before a mark and, if it is there, behind it.
-pub(crate) fn split_at_marker<'text>(text: &'text [u8], mark: &[u8]) -> (&'text [u8], Option<&'text [u8]>) {
-    match memmem::find(text, mark) {
-        Some(place) => (&text[..place], Some(&text[place + mark.len()..])),
+/// The text before a marker and, if the marker is present, after it.
+pub(crate) fn split_at_marker<'text>(text: &'text [u8], marker: &[u8]) -> (&'text [u8], Option<&'text [u8]>) {
+    match memmem::find(text, marker) {
+        Some(start) => (&text[..start], Some(&text[start + marker.len()..])),
         None => (text, None),
     }
 }
 
-/// An error is one line that can be shown, of a kind of length that can be read, and none of the secrets are in it.
+/// Asserts that an error is one printable line and leaks none of the secrets.
 pub(crate) fn check_error(error: &Error, secrets: &[&str]) {
     let shown = error.to_string();
     assert!(!error.message().is_empty() && shown == single_line(&shown), "{shown:?}");
@@ -57,30 +57,30 @@ pub(crate) fn check_error(error: &Error, secrets: &[&str]) {
     }
 }
 
-/// Whether a part of a secret that is long enough to tell is in a text, as it is or encoded as URLs and forms are.
+/// Whether a text holds part of a secret, as it is or in the encoding of URLs or forms.
 pub(crate) fn leaks(text: &str, secret: &str) -> bool {
-    let of_form = text.contains('+').then(|| text.replace('+', " "));
-    [Some(text), of_form.as_deref()].into_iter().flatten().any(|text| holds(text.as_bytes(), secret.as_bytes()))
+    let decoded = text.contains('+').then(|| text.replace('+', " "));
+    [Some(text), decoded.as_deref()].into_iter().flatten().any(|text| contains_part(text.as_bytes(), secret.as_bytes()))
 }
 
-fn holds(text: &[u8], secret: &[u8]) -> bool {
-    let mut written = Cow::Borrowed(text);
+fn contains_part(text: &[u8], secret: &[u8]) -> bool {
+    let mut text = Cow::Borrowed(text);
     for _ in 0..3 {
-        let mut parts = secret.windows(TELLING_PART.min(secret.len()));
-        if parts.any(|part| memmem::find(&written, part).is_some()) {
+        let mut parts = secret.windows(LEAK_LENGTH.min(secret.len()));
+        if parts.any(|part| memmem::find(&text, part).is_some()) {
             return true;
         }
-        if !written.contains(&b'%') {
+        if !text.contains(&b'%') {
             return false;
         }
-        written = Cow::Owned(percent_decode(&written).collect());
+        text = Cow::Owned(percent_decode(&text).collect());
     }
     false
 }
 
-/// The seeds of a target, which are not empty.
+/// The seeds of a target, at least one.
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // They are files of the project.
+#[expect(clippy::disallowed_methods, reason = "a test reads the corpus of the project")]
 pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
     let files = corpus(target).read_dir().unwrap();
     let seeds: Vec<_> = files.map(|file| content(&file.unwrap().path())).collect();
@@ -88,7 +88,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// The seed of a name: one that was written, not found.
+/// A seed that was written by hand, by its name.
 #[cfg(test)]
 pub(crate) fn seed(target: &str, name: &str) -> Vec<u8> {
     content(&corpus(target).join(name))
@@ -100,7 +100,7 @@ fn corpus(target: &str) -> std::path::PathBuf {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)] // They are files of the project.
+#[expect(clippy::disallowed_methods, reason = "a test reads the corpus of the project")]
 fn content(path: &std::path::Path) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
@@ -110,15 +110,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read_one_after_the_other() {
-        let read = answers(b"401\nA: b: c\nNo header\na:  d \n\n\xffbody\n\nmore\n--\n\n--\n503\n\n");
+    fn responses_are_read_in_order() {
+        let read = responses(b"401\nA: b: c\nNo header\na:  d \n\n\xffbody\n\nmore\n--\n\n--\n503\n\n");
         let shown: Vec<_> = read.iter().map(|one| (one.status, one.headers.len(), &one.body[..])).collect();
         assert_eq!(shown, [(401, 2, &b"\xffbody\n\nmore"[..]), (200, 0, b""), (503, 0, b"")]);
         assert_eq!(read[0].header_values("a").collect::<Vec<_>>(), ["b: c", "d"]);
     }
 
     #[test]
-    fn a_part_of_a_secret_gives_it_away_and_encoding_does_not_hide_it() {
+    fn part_of_a_secret_is_a_leak_even_if_encoded() {
         assert!(leaks("so 12345678 it is", "0123456789"));
         assert!(leaks("%2531234567%2538", "0123456789"));
         assert!(leaks("x=12+45+78", "12 45 78 90"));

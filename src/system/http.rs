@@ -1,4 +1,4 @@
-//! Requests and responses, as plain values.
+//! HTTP requests and responses.
 
 use std::{fmt, time::Duration};
 
@@ -11,50 +11,55 @@ use crate::{
     secret::Secret,
 };
 
-/// How long a connection may take to be made, the name resolved and TLS agreed upon.
+/// The limit for name resolution, connection and TLS handshake.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long one request may take from the first byte to the last.
+/// The limit for a whole request.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
-/// The most bytes a body may have. The largest real answer here, a token, has a few thousand.
+/// How many times a request is sent if it fails for a transient reason, the first included.
+pub(crate) const ATTEMPTS: u32 = 3;
+
+/// The largest response body accepted, in bytes. The largest expected one, a token, has a few thousand.
 pub(crate) const BODY_CAP: usize = 1024 * 1024;
 
-/// GET or POST: nothing else is ever sent.
+/// The methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
-    /// GET
+    /// `GET`.
     Get,
-    /// POST
+    /// `POST`.
     Post,
 }
 
-/// Which way a request goes.
+/// The route of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Over https, through the proxy that the environment names.
+    /// Over https, through the configured proxy.
     Internet,
-    /// To a service of this machine or its hypervisor: http is allowed, a proxy is not.
+    /// To a metadata service of this machine or its hypervisor: http is allowed, and no proxy is used.
     Metadata,
 }
 
 /// One request.
 #[derive(Clone)]
 pub(crate) struct Request {
-    /// GET or POST.
+    /// The method.
     pub(crate) method: Method,
-    /// Where it goes. Its query may hold what must not be logged.
+    /// The URL. Its query may hold secrets.
     pub(crate) url: Url,
-    /// Names and values, in order. Any value may be secret.
+    /// Header names and values, in order. Any value may be secret.
     pub(crate) headers: Vec<(&'static str, Secret)>,
     /// The body of a POST.
     pub(crate) body: Zeroizing<Vec<u8>>,
-    /// Which way it goes.
+    /// The route.
     pub(crate) route: Route,
-    /// The limit for the connection.
+    /// The limit for the connection, at most [`CONNECT_LIMIT`].
     pub(crate) connect_limit: Duration,
-    /// The limit for the whole request.
+    /// The limit for the whole request, at most [`REQUEST_LIMIT`].
     pub(crate) limit: Duration,
+    /// How many times [`retry`](super::retry) sends it, the first included.
+    pub(crate) attempts: u32,
 }
 
 impl Request {
@@ -69,6 +74,7 @@ impl Request {
             route: Route::Internet,
             connect_limit: CONNECT_LIMIT,
             limit: REQUEST_LIMIT,
+            attempts: ATTEMPTS,
         }
     }
 
@@ -95,34 +101,34 @@ impl Request {
         Self { method: Method::Post, body: Zeroizing::new(body), ..Self::get(url) }.header("Content-Type", content_type)
     }
 
-    /// The same request with one more header.
+    /// Adds a header.
     #[must_use]
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, Secret::new(value.to_owned())));
         self
     }
 
-    /// The same request with a bearer token. The host must have been checked before.
+    /// Adds a bearer token. The host must have been checked.
     #[must_use]
     pub(crate) fn bearer(self, token: &Secret) -> Self {
         self.bearer_in_header("Authorization", token)
     }
 
-    /// The same request with a bearer token in a header of the service's own. The host must have been checked before.
+    /// Adds a bearer token in another header. The host must have been checked.
     #[must_use]
     pub(crate) fn bearer_in_header(self, header: &'static str, token: &Secret) -> Self {
         let value = Zeroizing::new(format!("Bearer {}", token.expose()));
         self.header(header, &value)
     }
 
-    /// The same request to a service of this machine: no proxy, and http is allowed.
+    /// Sends it over [`Route::Metadata`].
     #[must_use]
     pub(crate) fn over_metadata(mut self) -> Self {
         self.route = Route::Metadata;
         self
     }
 
-    /// The same request with other limits.
+    /// Sets the limits for the connection and for the whole request.
     #[must_use]
     pub(crate) fn with_limits(mut self, connect_limit: Duration, limit: Duration) -> Self {
         self.connect_limit = connect_limit;
@@ -130,13 +136,20 @@ impl Request {
         self
     }
 
-    /// Scheme, host, port and path: what may be shown of the URL.
+    /// Sets the number of attempts.
+    #[must_use]
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// The URL without user information, query and fragment, which may hold secrets.
     #[must_use]
     pub(crate) fn display_url(&self) -> String {
         let mut url = self.url.clone();
         url.set_query(None);
         url.set_fragment(None);
-        // Both fail only for URLs that cannot have user information.
+        // These fail only for URLs that cannot have user information.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.into()
@@ -145,7 +158,7 @@ impl Request {
     /// The host, for messages.
     #[must_use]
     pub(crate) fn host(&self) -> &str {
-        self.url.host_str().unwrap_or("a host without a name")
+        self.url.host_str().unwrap_or("an unnamed host")
     }
 }
 
@@ -155,20 +168,20 @@ impl fmt::Debug for Request {
     }
 }
 
-/// One answer, its body read whole.
+/// A response with its whole body.
 pub(crate) struct Response {
     /// The status code.
     pub(crate) status: u16,
-    /// Names and values in the order they came; one name may come more than once.
+    /// Header names and values in order; a name may repeat.
     pub(crate) headers: Vec<(String, String)>,
     /// The body.
     pub(crate) body: Zeroizing<Vec<u8>>,
-    /// The host that answered, for messages.
+    /// The host of the request, for messages.
     pub(crate) host: String,
 }
 
 impl Response {
-    /// What to do if the status tells of trouble on the way, and not that somebody refused.
+    /// Advice if the status means an overloaded server or an intercepting proxy rather than a refusal.
     #[must_use]
     pub(crate) fn transport_hint(&self) -> Option<&'static str> {
         match self.status {
@@ -178,7 +191,7 @@ impl Response {
         }
     }
 
-    /// The values of a header, in the order they came.
+    /// The values of a header, in order.
     pub(crate) fn header_values<'response>(
         &'response self,
         name: &'response str,
@@ -192,19 +205,15 @@ impl Response {
         (200..300).contains(&self.status)
     }
 
-    /// The body read as a JSON object. The error names the host and never quotes the body.
+    /// Parses the body as a JSON object. The error names the host and does not quote the body.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let body = self.body.trim_ascii_start();
-        // Every answer here is an object; a list would be read as one, its members by their places.
+        // Serde would read an array as a struct too, its elements in the order of the fields.
         let object = Some(body).filter(|body| body.starts_with(b"{"));
         object.and_then(|body| serde_json::from_slice(body).ok()).ok_or_else(|| {
-            let html = body.starts_with(b"<");
-            let what = if html { "a web page" } else { "something else" };
-            Error::new(
-                Kind::Protocol,
-                format!("{} was expected to answer with JSON and sent {what} (HTTP {})", self.host, self.status),
-            )
-            .with_hint("a captive portal or a proxy that rewrites answers may stand in between")
+            let what = if body.starts_with(b"<") { "a web page" } else { "something else" };
+            let message = format!("{} sent {what} instead of JSON (HTTP {})", self.host, self.status);
+            Error::new(Kind::Protocol, message).with_hint("a captive portal or a proxy may answer for the host")
         })
     }
 }
@@ -215,14 +224,14 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Why there is no answer.
+/// Why a request got no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// What to tell the reader.
+    /// The error for the user.
     pub(crate) error: Error,
-    /// Whether the same request may well succeed a moment later.
+    /// Whether the same request may succeed a moment later.
     pub(crate) transient: bool,
-    /// Whether somebody took the connection and broke it off.
+    /// Whether a connection was made and lost.
     pub(crate) connection_lost: bool,
 }
 
@@ -232,7 +241,7 @@ pub(crate) trait Http {
     fn send(&self, request: &Request) -> std::result::Result<Response, Failure>;
 }
 
-/// Whether a URL names this very machine by its loopback address or as `localhost`.
+/// Whether the host of a URL is a loopback address or `localhost`.
 #[must_use]
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -1,4 +1,4 @@
-//! Child processes, as plain values.
+//! Child processes.
 
 use std::{
     ffi::OsString,
@@ -11,25 +11,25 @@ use zeroize::Zeroizing;
 
 use crate::{error::Result, secret::Secret};
 
-/// The most bytes that a child may print on either stream.
+/// The largest output accepted on either stream, in bytes.
 pub(crate) const OUTPUT_CAP: usize = 1024 * 1024;
 
-/// A program to run: an argument list, never a shell; standard input is null; the working directory
-/// is the root of the file system, so that nothing is picked up from where the user happens to be.
+/// A program to run: an argument list, never a shell. Standard input is null, and the working directory is the root of
+/// the file system, so that the program reads no configuration from the user's working directory.
 #[derive(Clone)]
 pub(crate) struct Command {
     /// The program, by its absolute path.
     pub(crate) program: PathBuf,
-    /// Its arguments. They are visible to everyone on the machine: never a secret.
+    /// The arguments, never a secret: every user of the machine can read them.
     pub(crate) arguments: Vec<String>,
-    /// Variables set on top of the environment.
+    /// Variables added to the environment.
     pub(crate) variables: Vec<(&'static str, String)>,
-    /// How long it may take.
+    /// The time limit.
     pub(crate) limit: Duration,
 }
 
 impl Command {
-    /// The program with these arguments and a limit.
+    /// A command with these arguments and a time limit.
     #[must_use]
     pub(crate) fn new(program: PathBuf, arguments: &[&str], limit: Duration) -> Self {
         Self {
@@ -40,50 +40,51 @@ impl Command {
         }
     }
 
-    /// The same command with a variable set.
+    /// Adds an environment variable.
     #[must_use]
     pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
         self
     }
 
-    /// The name of the program without its folder, for messages.
+    /// The name of the program without directory and extension, for messages.
     #[must_use]
     pub(crate) fn name(&self) -> String {
         self.program.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 }
 
-/// A program that takes the place of this one: it has the standard streams, the working directory and the environment.
+/// A program to replace this one, by `exec(2)`. It inherits the standard streams, the working directory and the
+/// environment.
 pub(crate) struct Exec {
     /// The program.
     pub(crate) program: PathBuf,
-    /// Its arguments.
+    /// The arguments.
     pub(crate) arguments: Vec<OsString>,
-    /// Variables set on top of the environment. They may be secret.
+    /// Variables added to the environment. They may be secret.
     pub(crate) variables: Vec<(String, Secret)>,
-    /// The exit code if it cannot be run.
+    /// The exit code if the program cannot be run.
     pub(crate) failure_code: u8,
 }
 
-/// What a child left behind.
+/// The result of a child process.
 pub(crate) struct Output {
-    /// Its exit status; `None` if a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub(crate) status: Option<i32>,
-    /// What it printed on standard output. It may be a secret.
+    /// The standard output. It may be a secret.
     pub(crate) stdout: Zeroizing<Vec<u8>>,
-    /// What it printed on standard error.
+    /// The standard error.
     pub(crate) stderr: Zeroizing<Vec<u8>>,
 }
 
 impl Output {
-    /// Whether the exit status is 0.
+    /// Whether the exit code is 0.
     #[must_use]
     pub(crate) fn is_success(&self) -> bool {
         self.status == Some(0)
     }
 
-    /// StdConsole error as text, for searching. Quote from it only what is known to be harmless.
+    /// The standard error as text, to search. Quote only what is known to be harmless.
     #[must_use]
     pub(crate) fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()

@@ -58,7 +58,7 @@ def measure(runs: int, native: Client, client: Client, plain: Client, nofuss: Cl
             # Every run is a first one: what ringbearer keeps between processes is for `bench.peers`.
             variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer, "RINGBEARER_CACHE": "off", **cloud.menda.variables}
             environment = cloud.environment(home, **variables)
-            # Its own programs and nothing else: there is no next keyring.
+            # Only its own programs, so that there is no next keyring.
             return [where.program(program), *words], {**environment, "PATH": where.bin}
 
         def get(where: Client, service: str, program: str = "keyring") -> tuple[list[str], dict[str, str]]:

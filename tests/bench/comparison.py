@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 NATIVE, WHEEL, PEER, ALL_FOUR = "ringbearer, native", "ringbearer, wheel", "the peer", "all four peers"
 #: Those that are ringbearer's.
 OURS = (NATIVE, WHEEL)
-#: A ratio from here to 1 is not told from 1.
+#: Ratios between this and 1 are noise.
 EVEN = 0.97
 
 

@@ -52,7 +52,7 @@ class Registry:
 
 
 class Desk:
-    """A practice cloud, a home directory, and the commands that somebody there could run."""
+    """A practice cloud, a home directory, and the commands to measure."""
 
     def __init__(self, environments: Environments, cloud: PracticeCloud, directory: str) -> None:
         self.environments = environments
@@ -80,7 +80,7 @@ class Desk:
         self._fake_programs.chainctl(answer)
 
     def environment(self, registry: Registry, client: Client, **variables: str) -> dict[str, str]:
-        """A user's variables; on PATH are the client's own programs, so that there is no next keyring."""
+        """The variables of a user. PATH has only the client's programs, so that there is no next keyring."""
         path = [client.bin, *registry.path]
         return self.cloud.environment(self._directory, path=path, **self.trust, **registry.variables, **variables)
 

@@ -11,7 +11,7 @@ from .environments import Size
 from .imports import OURS as RINGBEARER
 from .imports import Presence
 
-#: Differences of an import's time that are not told from none.
+#: Differences in import time below this are noise.
 NOISE_IN_MS = 1.5
 
 

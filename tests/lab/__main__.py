@@ -46,10 +46,9 @@ def serve(port: int, watch: bool) -> None:
         for name, value in sorted(environment.items()):
             print(f"export {name}={shlex.quote(value)}")
         for registry in registries:
-            print(
-                f"# {registry.name}: {registry.index_url}"
-                + f", uploads: {registry.upload_url}" * bool(registry.upload_url)
-            )
+            print(f"# {registry.name}: {registry.index_url}")
+            if registry.upload_url:
+                print(f"# {registry.name}, uploads: {registry.upload_url}")
         print("# packages: hello-private, greetings")
         sys.stdout.flush()
         shown = 0

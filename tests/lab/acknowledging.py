@@ -1,4 +1,4 @@
-"""Processes that set passwords without end and say of each when it is stored; to be killed while they do."""
+"""Processes that set passwords in a loop and acknowledge each one, until they are killed."""
 
 from __future__ import annotations
 

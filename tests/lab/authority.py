@@ -25,14 +25,14 @@ _DAY = datetime.timedelta(days=1)
 
 
 class CertificateAuthority:
-    """Issues leaf certificates for host names. `ca_file` is what clients are told to trust."""
+    """Issues leaf certificates for host names. Clients trust `ca_file`."""
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="lab-authority-")
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
-        self._issuers = {TRUSTED: _Issuer("Practice cloud authority"), UNTRUSTED: _Issuer("Nobody's authority")}
+        self._issuers = {TRUSTED: _Issuer("Practice cloud authority"), UNTRUSTED: _Issuer("Untrusted authority")}
         self.ca_file = os.path.join(self._directory.name, "authority.pem")
         with open(self.ca_file, "wb") as stream:
             stream.write(_pem(self._issuers[TRUSTED].certificate))

@@ -1,5 +1,6 @@
-"""Every wait of a look-up, made from what the look-ups of the practice cloud do: its requests, each in all of its
-stages, and its programs.
+"""The points at which a look-up blocks: every stage of each request, and each program.
+
+They are derived from the requests that a successful look-up sends.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
 
 @dataclass
 class Flow:
-    """A way to a credential. Each time it is for another organisation, or another user."""
+    """A way to get a credential, each time for another organisation or user."""
 
     name: str
     variables: dict[str, str] = field(default_factory=dict)
@@ -35,17 +36,17 @@ class Flow:
 
 @dataclass
 class BlockingPoint:
-    """Something that a look-up waits for."""
+    """A point at which a look-up blocks."""
 
     name: str
     service: str
     variables: dict[str, str]
-    #: Makes it happen. Returns what tells whether the look-up waits by now.
+    #: Breaks the request or program. Returns a function that tells whether the look-up is blocked.
     begin: Callable[[], Callable[[], object]]
 
 
 class BlockingPoints:
-    """The waits, one after the other; whatever one of them broke is mended before the next."""
+    """The blocking points, one after the other; each is repaired before the next."""
 
     def __init__(self, cloud: PracticeCloud, fake_programs: FakePrograms, directory: Path, home: Path) -> None:
         self.cloud = cloud
@@ -57,7 +58,7 @@ class BlockingPoints:
         self._seen: set[tuple[object, ...]] = set()
 
     def close(self) -> None:
-        """Let go of the connections that were kept waiting."""
+        """Release the connections that are kept waiting."""
         self._over.set()
 
     def flows(self) -> list[Flow]:

@@ -1,4 +1,4 @@
-"""The practice cloud, put together."""
+"""The practice cloud: proxy, servers and sites."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class PracticeCloud:
         return self.authority.ca_file
 
     def distrust(self, host: str) -> None:
-        """Let a host show a certificate of an authority that nobody trusts."""
+        """Let a host show a certificate of an untrusted authority."""
         self.proxy.show_certificate(host, UNTRUSTED)
 
     def expire(self, host: str) -> None:

@@ -1,4 +1,4 @@
-"""An ssh-agent whose questions are counted, and keys with certificates."""
+"""An ssh-agent that asks for confirmation and counts how often, and keys with certificates."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _play(stage: Stage, cloud: PracticeCloud, client: Client, tool: Client, pers
         lines=1,
     )
     stage.show(
-        "in GitHub Actions nobody is logged in: uv, by the job's own OIDC token",
+        "in GitHub Actions without a login: uv, by the job's own OIDC token",
         tool,
         [
             *[*uv_install, "--default-index", _with_user_name(feed.url())],
@@ -134,7 +134,7 @@ def _play(stage: Stage, cloud: PracticeCloud, client: Client, tool: Client, pers
         lines=2,
     )
     stage.show(
-        "nobody is logged in anywhere: one line says why, and what to do",
+        "without any login: one line says why, and what to do",
         client,
         ["keyring", "get", feed.url(), "VssSessionToken"],
         cloud.environment(os.path.join(home, "runner"), path=[client.bin]),
@@ -181,7 +181,7 @@ def _play_store(stage: Stage, client: Client, home: str) -> None:
         stage.show("and comes out", client, ["keyring", "get", "example.com", "frodo"], user)
         stage.show("what is in it, without the passwords", client, ["ringbearer", "store", "list"], user)
         stage.show("where it is, and what the agent says", client, ["ringbearer", "store", "status"], user, lines=9)
-        stage.show("new keys inside, in case somebody saw the old", client, ["ringbearer", "store", "rotate"], user)
+        stage.show("new keys inside, in case the old ones leaked", client, ["ringbearer", "store", "rotate"], user)
     finally:
         agent.close()
 

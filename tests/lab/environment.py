@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable
 
-#: What scripts of clients and stand-ins call. No ``az`` or ``keyring`` of the machine can slip in.
+#: Programs that scripts of clients and fake programs call. The machine's own ``az`` and ``keyring`` stay out.
 _PROGRAMS = [
     "sh",
     "bash",
@@ -53,7 +53,7 @@ def link_program(name: str, directory: str) -> None:
 
 
 def home_variables(home: object) -> dict[str, str]:
-    """What tells a program where its home directory is."""
+    """The variables of the home directory."""
     variables = {"HOME": str(home)}
     if os.name == "nt":
         variables["USERPROFILE"] = str(home)

@@ -16,7 +16,7 @@ def watching(log: object) -> list[str]:
 def programs(log: object) -> list[str]:
     """The paths of the programs that were begun, in order; the watched one is the first.
 
-    A call that another thread than the first makes is not seen to end: that thread is no more.
+    The end of a call by any other thread than the first is not seen, since that thread has gone.
     """
     lines = Path(str(log)).read_text(encoding="utf-8", errors="replace").splitlines()
     begun = (re.match(r'(?:\d+ +)?execve\("([^"]*)".*(?: = 0|\.\.\.>)$', line) for line in lines)

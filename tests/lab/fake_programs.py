@@ -1,4 +1,4 @@
-"""Stand-ins for command-line tools: small executables that answer as scripted and note how they were called.
+"""Fake command-line tools: small executables that give scripted answers and record their calls.
 
 They are sh scripts, because those start in a millisecond. On Windows, a batch file runs the same script with Python.
 """
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass
 class Invocation:
-    """One call of a stand-in."""
+    """One call of a fake program."""
 
     name: str
     arguments: list[str]
@@ -101,7 +101,7 @@ class FakePrograms:
         return self.program("ado-auth-helper", *answers, directory=str(home))
 
     def program(self, name: str, *answers: Answer, directory: str | None = None) -> str:
-        """Write any program, or write it anew."""
+        """Write a program, or replace it."""
         where = directory or self.directory
         if os.name == "nt":
             return self._write_batch_file(name, answers, where)
@@ -133,7 +133,7 @@ class FakePrograms:
         return found
 
     def running(self) -> list[int]:
-        """Process ids of hanging stand-ins and of those left behind, as far as they still live."""
+        """Process ids of the fake programs and their children that are still running."""
         numbers = []
         for entry in os.scandir(self._processes):
             with open(entry.path, encoding="ascii") as stream:
@@ -233,7 +233,7 @@ sys.exit(2)
 
 
 def az_token(token: str, tenant: str | None = None, expires_on: float | None = None) -> list[Answer]:
-    """`az account get-access-token` of somebody who is logged in, for every form of output that callers ask for.
+    """`az account get-access-token` of a logged-in user, for every form of output that callers ask for.
 
     With a tenant, only calls that name it get the token.
     """
@@ -269,7 +269,7 @@ def az_profile(home: object, name: str) -> None:
 
 
 def az_not_logged_in() -> Answer:
-    """Nobody has run `az login`."""
+    """`az` before `az login`."""
     return Answer(stderr="ERROR: Please run 'az login' to setup account.\n", code=1)
 
 
@@ -310,14 +310,14 @@ def az_error(code: str, tenant: str) -> Answer:
 
 
 def azd_token(token: str, expires_on: float | None = None) -> Answer:
-    """`azd auth token --output json` of somebody who is logged in."""
+    """`azd auth token --output json` of a logged-in user."""
     expiry = expires_on or (tokens.read(token) or {}).get("exp") or time.time() + 3600
     moment = datetime.datetime.fromtimestamp(expiry, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Answer(json.dumps({"token": token, "expiresOn": moment}) + "\n", when=("auth token",))
 
 
 def azd_not_logged_in() -> Answer:
-    """Nobody has run `azd auth login`; azd reports in JSON on stdout."""
+    """azd before `azd auth login`: it reports in JSON on stdout."""
     message = "\nERROR: not logged in, run `azd auth login` to login\n"
     event = {"type": "consoleMessage", "timestamp": "2026-01-01T00:00:00Z", "data": {"message": message}}
     return Answer(json.dumps(event) + "\n", stderr=message.lstrip(), code=1)

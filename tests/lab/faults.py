@@ -1,4 +1,4 @@
-"""What can go wrong on the wire, on demand.
+"""Faults of the network and of services, on demand.
 
 A fault is a function of the request and of the answer it would otherwise get. `Faults` chooses which requests meet
 which fault, and how often.

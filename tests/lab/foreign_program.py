@@ -1,4 +1,4 @@
-"""Runs in the client's environment, as a process of its own: asks for names that are nobody's, each backend and the
+"""Runs in the client's environment, as a process of its own: asks for foreign services, each backend and the
 chain, and prints what came of it as JSON. With ``traced`` it asks each once, between two marks that strace sees.
 """
 
@@ -93,7 +93,7 @@ TEXTS = [template.format(host) for template in AROUND for host in HOSTS]
 TEXTS += [form.format(host) for host in NEARLY for form in ("https://{}/contoso/", "{}")] + NAMES + LARGE
 NO_TEXTS = [None, True, 0, 7, 1.5, b"", b"https://pkgs.dev.azure.com/contoso/", bytearray(b"x"), object(), [], {}, ()]
 NO_TEXTS += [type, ["https://libraries.cgr.dev/python/simple/"]]
-#: As Poetry, flit, hatch, PDM and nobody at all pass them.
+#: As Poetry, flit, hatch and PDM pass them, and odd ones.
 USERS = ["python-poetry", "__poetry_source_empty_username__", "__token__", "aws", "_token", "", None, 7, b"x", "\ud800"]
 ALL = [getattr(backends, name) for name in (*INDEX_BACKENDS, "NoStoreKeyring")]
 

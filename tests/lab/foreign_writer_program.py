@@ -45,7 +45,7 @@ def main(path: str, times: int) -> None:
         store["records"].update({name: value for name, value in rescued.items() if name not in store["records"]})
         name = f"{len(mine):064x}"
         store["records"][name] = {"ciphertext": "AAAA" * 30, "nonce": "AAAAAAAAAAAAAAAA"}
-        # What was swapped out may still be read by somebody who opened it as the store: it is not written into.
+        # Another process may still read the replaced file as the store: it is not written to.
         with contextlib.suppress(FileNotFoundError):
             os.remove(path + ".foreign")
         with open(path + ".foreign", "x", encoding="utf-8") as stream:

@@ -19,7 +19,7 @@ listener = socket.socket(socket.AF_UNIX)
 listener.bind(path)
 listener.listen()
 if is_orphaned == "yes" and os.fork():
-    # The socket stays the one of the process that made it, which is no more.
+    # The socket still belongs to the process that created it, which has ended.
     os._exit(0)
 print(os.getpid(), flush=True)
 
@@ -37,7 +37,7 @@ while True:
 
 
 class ForwardedSocket:
-    """A socket that leads to an agent. Linux only: elsewhere nobody tells who listens."""
+    """A socket that leads to an agent. Linux only: elsewhere the listener cannot be identified."""
 
     def __init__(self, agent: str, process: str, socket: str = "s", is_orphaned: bool = False) -> None:
         # A socket's path may have 107 bytes, which the directories of tests exceed.

@@ -1,4 +1,4 @@
-"""Hosts that want what is not theirs: they answer everything and note what they were given."""
+"""Hosts of an attacker: they answer every request as a token service would."""
 
 from __future__ import annotations
 

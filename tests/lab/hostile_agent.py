@@ -1,4 +1,4 @@
-"""An ssh-agent that misbehaves as it is told to: RFC 9987 over a Unix socket, with a real key.
+"""An ssh-agent that misbehaves as scripted: RFC 9987 over a Unix socket, with a real key.
 
 With a key of `lab.ssh` a test writes::
 
@@ -235,7 +235,7 @@ def hang(after: int = 0) -> Fault:
 
 
 def hang_once() -> Fault:
-    """Silence, then honest answers to those who ask anew."""
+    """Silence on the first connection, then honest answers on new ones."""
     return lambda request: Reply(frame(request.honest)) if request.earlier else Reply(hang=True)
 
 

@@ -1,4 +1,4 @@
-"""Processes to interrupt, and waiting for what can only be looked at."""
+"""Processes to interrupt, and polling for a condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command at a terminal of its own, and a person who types."""
+"""A command on its own terminal, and simulated typing."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def cases(options: Options, feed: str, service_names: list[str], user_names: lis
         words: list[Part] = ["get", "example.com", "alice"]
         found += [[*words[:place], "--", *words[place:]], [next(mode), *words[:place], "--", *words[place:]]]
     found += [["get", "--", "--mode", "-x"], ["get", "--", "--mode", "creds"], ["get", "example.com", "--", "--mode"]]
-    # What is no option, in every spelling that comes near one, at every place.
+    # Words that resemble options, at every position.
     unknown = [
         "--unknown",
         "--unknown=x",

@@ -1,4 +1,4 @@
-"""Everything the practice cloud saw."""
+"""The requests and connections that the practice cloud received."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class RequestLog:
             ]
 
     def refused(self) -> list[str]:
-        """The hosts that the proxy refused, because nobody here answers for them."""
+        """The hosts that the proxy refused, because no site has them."""
         return [connection.host for connection in self.connections(kind="refused")]
 
     def bearers(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Waiting for a file to be opened by somebody, as a process does again and again that waits for a lock. Linux only."""
+"""Waits until a process opens a file, as one does repeatedly while it waits for a lock. Linux only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Opened:
         assert library.inotify_add_watch(self._watch, os.fsencode(path), _IN_OPEN) >= 0, os.strerror(ctypes.get_errno())
 
     def wait(self, timeout: float = 30) -> bool:
-        """Whether somebody opens it in time."""
+        """Whether a process opens it in time."""
         return bool(select.select([self._watch], [], [], timeout)[0])
 
     def __enter__(self) -> Opened:

@@ -78,7 +78,7 @@ def sdist(name: str, version: str = "1.0", build_requires: Sequence[str] = ()) -
     return Package(name, version, directory + ".tar.gz", stream.getvalue(), made.metadata)
 
 
-#: The build is no more than a copy of the wheel that the archive has inside.
+#: The build only copies the wheel inside the archive.
 _BACKEND = """
 import glob
 import shutil

@@ -85,9 +85,9 @@ def _describe(program: str, variables: dict[str, str]) -> Python | None:
     environment = {**os.environ, **variables}
     ended = subprocess.run([path, "-c", _DESCRIBE], capture_output=True, text=True, env=environment, check=False)
     try:
-        told = json.loads(ended.stdout)
+        found = json.loads(ended.stdout)
     except ValueError:
         return None
-    if told["implementation"] != "cpython":
+    if found["implementation"] != "cpython":
         return None
-    return Python(told["executable"], tuple(told["version"]), told["is_free_threaded"])
+    return Python(found["executable"], tuple(found["version"]), found["is_free_threaded"])

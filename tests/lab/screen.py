@@ -1,4 +1,4 @@
-"""A command whose standard output is a terminal, as a person sees it."""
+"""A command whose standard output is a terminal."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def seen(command: Sequence[object], environment: dict[str, str], directory: obje
                 continue
             try:
                 part = os.read(terminal, 65536)
-            except OSError:  # Linux says so when nobody has the other end any more.
+            except OSError:  # Linux reports the closed other end as an error.
                 part = b""
             if not part:
                 return Seen(process.wait(patience), shown.decode().replace("\r\n", "\n"))

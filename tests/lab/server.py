@@ -90,7 +90,7 @@ class Server:
                         break
                     self.log.add(request)
                     response = self.faults.answer(request, _guarded(answer))
-                    # Logged before it is sent: whoever has the answer in hand finds it in the log.
+                    # Logged before it is sent, so that a client that has the response finds it in the log.
                     self.log.answered(request, response.status or response.ending)
                     ending = send(stream, request, response)
                     if ending == SILENCE:
@@ -232,8 +232,7 @@ def _guarded(answer: Answer) -> Answer:
         try:
             return answer(request)
         except Exception:
-            # A mistake in the lab itself, of whatever kind: visible to whoever reads the
-            # answer, and to pytest on stderr.
+            # An error in the lab itself: shown in the response, and by pytest on stderr.
             traceback.print_exc()
             return Response(500, [("Content-Type", "text/plain")], traceback.format_exc().encode())
 

@@ -1,4 +1,4 @@
-"""What somebody holds who once got a signature for a store, and the keys in it: that of `lab.known_store`."""
+"""The keys that an attacker has after one signature for the store of `lab.known_store`."""
 
 from __future__ import annotations
 

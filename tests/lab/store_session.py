@@ -71,7 +71,7 @@ class StoreSession:
         self.process.stdin.flush()
 
     def answer(self) -> Measured:
-        """The answer to the oldest request that has none yet."""
+        """The answer to the oldest unanswered request."""
         answer = json.loads(self._line())
         error = answer["error"]
         failure = Failure(**error) if error else None
@@ -110,7 +110,7 @@ class StoreSession:
 
 @contextmanager
 def held_lock(store: StoreUser) -> Iterator[None]:
-    """Nobody can change the store meanwhile: those who try wait, and then go off all at once."""
+    """Holds the lock of the store, so that all writers wait and then start at once."""
     import fcntl
 
     os.makedirs(os.path.dirname(store.path), mode=0o700, exist_ok=True)
@@ -120,7 +120,7 @@ def held_lock(store: StoreUser) -> Iterator[None]:
 
 
 def is_locked(store: StoreUser) -> bool:
-    """Whether somebody has the lock of the store."""
+    """Whether a process holds the lock of the store."""
     import fcntl
 
     with open(store.path + ".lock", "a", encoding="ascii") as stream:

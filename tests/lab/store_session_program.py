@@ -14,7 +14,7 @@ del sys.path[0]
 
 
 def _reset_peak() -> None:
-    """Begin anew to look for the most memory that is in use (Linux)."""
+    """Reset the peak of the memory in use (Linux)."""
     with open("/proc/self/clear_refs", "w", encoding="ascii") as stream:
         stream.write("5")
 

@@ -54,7 +54,7 @@ class Watching:
         while True:
             try:
                 part = os.read(self._terminal, 65536)
-            except OSError:  # Linux says so when nobody has the other end any more.
+            except OSError:  # Linux reports the closed other end as an error.
                 return shown
             if not part:
                 return shown

@@ -51,7 +51,7 @@ def mint(claims: dict, lifetime: float = 3600) -> str:
 
 
 def read(token: str) -> dict | None:
-    """The claims of whatever token, not verified; None when it is no JWT."""
+    """The claims of a token, not verified; None if it is not a JWT."""
     try:
         return json.loads(decode_segment(token.split(".")[1]))
     except (ValueError, IndexError):

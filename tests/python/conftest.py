@@ -27,7 +27,7 @@ from support.azure_user import AzureUser
 from support.browser import Browser
 from support.doctor import Doctor
 from support.fault_summary import pytest_terminal_summary as pytest_terminal_summary
-from support.provider_programs import Commands
+from support.provider_programs import ProviderPrograms
 from support.start_program import StartProgram, starting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,8 +37,8 @@ collect_ignore = ["store"] if os.name == "nt" else []
 
 
 @pytest.fixture(autouse=True)
-def session_of_its_own() -> None:
-    """What ringbearer keeps in a login session is not seen by other tests, nor by the developer's own programs."""
+def own_login_session() -> None:
+    """Each test has its own login session: cached tokens reach no other test, nor the developer's programs."""
     kernel_keys.new_session()
 
 
@@ -52,7 +52,7 @@ def authority() -> Iterator[CertificateAuthority]:
 
 @pytest.fixture
 def cloud(authority: CertificateAuthority) -> Iterator[PracticeCloud]:
-    """A practice cloud of the test's own."""
+    """A new practice cloud."""
     with PracticeCloud(authority) as made:
         yield made
 
@@ -74,14 +74,14 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def fake_programs(tmp_path: Path) -> Iterator[FakePrograms]:
     """A PATH directory for scripted command-line tools, empty at first."""
-    made = FakePrograms(tmp_path / "stand-ins")
+    made = FakePrograms(tmp_path / "programs")
     yield made
     made.close()
 
 
 @pytest.fixture(scope="session")
 def client_environments() -> ClientEnvironments:
-    """Where the clients' environments are built and kept."""
+    """Builds and keeps the environments of the clients."""
     return ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or ROOT / "target" / "test-environments")
 
 
@@ -129,19 +129,19 @@ def either(request: pytest.FixtureRequest) -> Client:
 
 @pytest.fixture
 def look_up(cloud: PracticeCloud, client: Client, home: Path, fake_programs: FakePrograms) -> Lookups:
-    """Asks keyring in a process of its own, with the stand-ins on PATH."""
+    """Asks keyring in a separate process, with the fake programs on PATH."""
     return Lookups(cloud, client, home, [fake_programs.directory])
 
 
 @pytest.fixture
 def azure_look_ups(cloud: PracticeCloud, look_up: Lookups) -> AzureLookUps:
-    """Tries many settings in one process."""
+    """Azure look-ups with different settings, in one process."""
     return AzureLookUps(cloud, look_up)
 
 
 @pytest.fixture
 def azure_user(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> AzureUser:
-    """The practice cloud's user, logged in with a stand-in for `az`."""
+    """The practice cloud's user, logged in with a fake `az`."""
     return AzureUser(cloud, fake_programs, home)
 
 
@@ -155,7 +155,7 @@ def on(python: Python, client_environments: ClientEnvironments, wheel: str) -> C
 
 @pytest.fixture
 def start_program() -> Iterator[StartProgram]:
-    """Starts a program that the test looks at while it runs."""
+    """Starts a program that the test inspects while it runs."""
     with starting() as start:
         yield start
 
@@ -174,16 +174,16 @@ def logins(registries: dict[str, Registry]) -> dict[str, str]:
 
 @pytest.fixture(params=list(REGISTRIES))
 def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Registry:
-    """A registry that the user is logged in to."""
+    """Each registry in turn, with the user signed in."""
     made = REGISTRIES[request.param](cloud, fake_programs, home)
     made.log_in()
     return made
 
 
 @pytest.fixture
-def commands(look_up: Lookups, fake_programs: FakePrograms, home: Path) -> Commands:
-    """Scripts the program of a provider, and asks that provider alone."""
-    return Commands(look_up, fake_programs, home)
+def provider_programs(look_up: Lookups, fake_programs: FakePrograms, home: Path) -> ProviderPrograms:
+    """Scripts the program of a provider, and asks only that provider."""
+    return ProviderPrograms(look_up, fake_programs, home)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def bearer(cloud: PracticeCloud) -> str:
 
 @pytest.fixture
 def identity(cloud: PracticeCloud) -> Application:
-    """A managed identity that every endpoint hands out but that of virtual machines."""
+    """A managed identity that every endpoint but IMDS hands out."""
     made = cloud.azure.directory.managed_identity("service", cloud.azure.tenant)
     metadata = cloud.metadata
     for endpoint in (metadata.app_service, metadata.arc, metadata.azure_ml, metadata.cloud_shell):
@@ -211,9 +211,9 @@ def doctor(
     fake_programs: FakePrograms,
     client_environments: ClientEnvironments,
 ) -> Doctor:
-    """Runs `ringbearer doctor` in each of the ways that there are."""
+    """Runs `ringbearer doctor` as each of the three programs."""
     if os.name == "nt":
-        pytest.skip("what is expected has paths and programs as Unix has them")
+        pytest.skip("the expected output has Unix paths and programs")
     return Doctor(cloud, native, client, home, fake_programs, client_environments.directory)
 
 
@@ -301,7 +301,7 @@ def azure_cli(client_environments: ClientEnvironments) -> Client:
 
 @pytest.fixture
 def agent() -> Iterator[Agent]:
-    """An ssh-agent of the test's own, empty at first."""
+    """A new ssh-agent without keys."""
     made = Agent()
     yield made
     made.close()
@@ -316,7 +316,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Key]:
 
 @pytest.fixture
 def store(client: Client, home: Path, agent: Agent, keys: dict[str, Key]) -> StoreUser:
-    """A user with an ed25519 key in an agent, and no store yet."""
+    """A user with an ed25519 key in an agent; the store does not exist yet."""
     agent.add(keys["ed25519"])
     return StoreUser(client, home, agent.socket)
 
@@ -337,5 +337,5 @@ def published(store: StoreUser, published_client: Client) -> StoreUser:
 
 @pytest.fixture
 def known_store(client: Client, home: Path, agent: Agent) -> KnownStore:
-    """A user whose store's keys the test knows, and no store yet."""
+    """A user whose store has known keys; the store does not exist yet."""
     return KnownStore(client, home, agent)

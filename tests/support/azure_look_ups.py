@@ -1,4 +1,4 @@
-"""Many settings tried in one process."""
+"""Azure look-ups with different settings, in one process."""
 
 from __future__ import annotations
 

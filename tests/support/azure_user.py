@@ -1,4 +1,4 @@
-"""A person who is logged in to Azure, and what the cloud's log must say of the look-ups made for them."""
+"""A user who is logged in to Azure, and the expected requests of look-ups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AUTHORITY = "vssps.dev.azure.com"
 
 
 class AzureUser:
-    """The practice cloud's user, logged in with a stand-in for the Azure CLI."""
+    """The practice cloud's user, logged in with a fake Azure CLI."""
 
     def __init__(self, cloud: PracticeCloud, fake_programs: FakePrograms, home: object) -> None:
         self.cloud = cloud
@@ -23,14 +23,14 @@ class AzureUser:
         az_profile(home, cloud.azure.user.name)
 
     def environment(self, *path: object, **variables: str | None) -> dict[str, str]:
-        """The environment of the person's programs: ``path`` and then `az`."""
+        """The environment of the user's programs: ``path`` and then `az`."""
         return self.cloud.environment(self.home, path=[*path, self._fake_programs.directory], **variables)
 
     def assert_look_ups(self, *scopes: str) -> None:
-        """So many look-ups were made, each in a process of its own, for these scopes.
+        """One look-up for each of the scopes was made, each in its own process.
 
-        Each took one GET of the feed, one run of `az` and one exchange, each on a connection of its own. The person's
-        bearer went to the token authority and nowhere else, the session tokens to the feeds alone.
+        Each took one GET of the feed, one run of `az` and one exchange, each on a connection of its own. The user's
+        bearer went to the token authority only, the session tokens to the feeds only.
         """
         log, count = self.cloud.log, len(scopes)
         assert [request.json()["scope"] for request in log.requests(AUTHORITY)] == list(scopes), log

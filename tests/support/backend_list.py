@@ -1,4 +1,4 @@
-"""keyring's chain: the backends that keyring finds, and the one that it chooses."""
+"""The backends that keyring finds, and the one that it chooses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = sorted(
 STORE = "ringbearer.backends.SSHAgentKeyring"
 CHAINER = "keyring.backends.chainer.ChainerBackend (priority: 10)"
 
-#: Somewhere else, nothing of keyring's own stores passwords in an environment as bare as a test's.
+#: Elsewhere keyring's own backends store nothing in the bare environment of a test.
 where_keyring_has_no_store = pytest.mark.skipif(
     sys.platform in ("win32", "darwin"), reason="the operating system's own store is always in keyring's chain"
 )
@@ -36,7 +36,7 @@ print(keyring.get_keyring())
 
 @dataclass
 class Listing:
-    """What one process says."""
+    """The output of one process."""
 
     #: The lines of `keyring --list-backends`, sorted: keyring has them in the order of a set.
     lines: list[str]
@@ -58,5 +58,5 @@ def listing(client: Client, environment: dict[str, str], *options: str) -> Listi
 
 
 def error_of(stderr: str) -> str:
-    """The last line of what a command said, where Python has the exception."""
+    """The last line of standard error, where Python shows the exception."""
     return (stderr.splitlines() or [""])[-1]

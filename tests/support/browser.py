@@ -1,4 +1,4 @@
-"""A plain client of the practice cloud, and what its requests are made of."""
+"""A plain HTTP client of the practice cloud."""
 
 from __future__ import annotations
 

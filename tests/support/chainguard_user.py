@@ -1,4 +1,4 @@
-"""A user of Chainguard Libraries: the variables that say who it is, and every source of tokens that there is."""
+"""A user of Chainguard Libraries with every source of tokens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INDEX = "https://libraries.cgr.dev/python/simple/"
 ISSUER = "issuer.enforce.dev"
 LOGIN = "`chainctl auth login --audience=libraries.cgr.dev`"
 
-#: Who signs the proofs of the practice cloud's `proof`, and whom they speak of.
+#: Issuer and subject of the practice cloud's `proof`.
 GITLAB = ("https://gitlab.example", "project:ring")
 
 
@@ -36,14 +36,14 @@ def ask_each(look_up: Lookups, *cases: dict[str, str], **variables: str | None) 
 
 
 def passwords(answers: list[Answer]) -> list[str | None]:
-    """What each look-up gave; the user name must be the one that goes with tokens."""
+    """The password of each look-up; the user name must be the one for tokens."""
     found = [answer.credential for answer in answers]
     assert all(one is None or one[0] == "_token" for one in found), found
     return [one and one[1] for one in found]
 
 
-def told(answer: Answer) -> str:
-    """What a look-up that came to nothing said of it: a warning, or a line at DEBUG if it had been said before."""
+def reported(answer: Answer) -> str:
+    """The message of a failed look-up: a warning, or a line at DEBUG if it is a repetition."""
     assert answer.credential is None
     (line,) = [line for line in answer.log if line.logger == "ringbearer"]
     return line.message
@@ -60,9 +60,9 @@ def files_below(directory: Path) -> dict[str, bytes]:
 
 
 class User:
-    """Somebody who could have a token from each of the sources.
+    """A user who can get a token from each source.
 
-    Without any of `settings` there is a chainctl on PATH in which nobody is logged in.
+    Without any of `settings` there is only a chainctl without a login on PATH.
     """
 
     def __init__(self, cloud: PracticeCloud, fake_programs: FakePrograms, directory: Path) -> None:
@@ -72,7 +72,7 @@ class User:
         self._directory = directory
         pull_identity, pull_token = chainguard.pull_token()
         _, new_token = chainguard.pull_token()
-        #: What each source gives. What the exchange gives is made by it: see `issued`.
+        #: The credential of each source; for that of the exchange see `issued`.
         self.credentials = {
             "pull_token": (pull_identity, pull_token),
             "token_variable": ("_token", chainguard.token(subject="variable")),
@@ -84,10 +84,10 @@ class User:
         self.proof = chainguard.proof(*GITLAB)
         pulls = makes_pull_tokens(chainguard.identity, new_token)
         fake_programs.chainctl(not_logged_in(), pulls)
-        #: The directory of the chainctl in which somebody is logged in.
+        #: The directory of a chainctl with a login.
         self.logged_in = self._tool("logged-in", logged_in(self.credentials["chainctl"][1]), pulls)
         chainguard.write_cache(directory / "cached", self.credentials["chainctl_cache"][1])
-        #: What sets each source up.
+        #: The variables that configure each source.
         self.settings = {
             "pull_token": {PULL_IDENTITY: pull_identity, PULL_TOKEN: pull_token},
             "token_variable": {AUTH_TOKEN: self.credentials["token_variable"][1]},
@@ -117,5 +117,5 @@ class User:
         return {name: value for source in sources for name, value in self.settings[source].items()}
 
     def issued(self) -> tuple[str, str]:
-        """What the last exchange gave."""
+        """The credential of the last exchange."""
         return "_token", self.cloud.chainguard.issued[-1]

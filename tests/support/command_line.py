@@ -1,4 +1,4 @@
-"""The command `ringbearer` of somebody who uses a registry, and what its complaints look like."""
+"""The command `ringbearer` for a user of a registry, and its error messages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.log import RequestLog
 
-#: The variable with a token that is taken as it is, without a request.
+#: The variable of a token that is used unchanged, without a request.
 GIVEN = "ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 
 
 class CommandLine:
-    """Runs `ringbearer`, the native program or the wheel's, for somebody with `az` and its like on PATH."""
+    """Runs `ringbearer`, native or from the wheel, with the fake programs on PATH."""
 
     def __init__(self, program: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> None:
         self.program = program
@@ -38,7 +38,7 @@ class CommandLine:
         directory: object | None = None,
         **variables: str | None,
     ) -> Completed:
-        """How it ends, within a few seconds. ``before`` is a command that starts it."""
+        """Run it, for a few seconds at most. ``before`` is a command that starts it."""
         command = [*before, self.program.program("ringbearer"), *words]
         return self.program.run(command, self.environment(**variables), 20, stdin, directory)
 
@@ -51,14 +51,14 @@ class CommandLine:
         """What the cloud saw."""
         return self.cloud.log
 
-    def assert_nobody_was_asked(self) -> None:
-        """No request was sent, and no program was run for a token."""
+    def assert_no_sign_in(self) -> None:
+        """No request was sent, and no login program was run."""
         assert self.log.requests() == [] and self.log.requests(method="CONNECT") == [], self.log
         assert self.fake_programs.invocations() == []
 
 
 def assert_complaint(ended: Completed, *parts: str, code: int = 1) -> None:
-    """It failed, printed nothing on standard output, and said why in a line."""
+    """It failed with one line on standard error and nothing on standard output."""
     assert (ended.code, ended.stdout) == (code, ""), ended
     assert ended.stderr.startswith("ringbearer: ") and ended.stderr.count("\n") == 1, ended
     for part in parts:

@@ -1,4 +1,4 @@
-"""`ringbearer doctor` of the practice cloud's user: the native program, the wheel's, and the wheel's module."""
+"""`ringbearer doctor`: the native program, the wheel's program and the wheel's module."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from support.snapshots import UPDATE, assert_snapshot
 
-#: Both tools are told to ask the keyring on PATH.
+#: Both tools use the keyring on PATH.
 SET_UP = {"UV_KEYRING_PROVIDER": "subprocess", "PIP_KEYRING_PROVIDER": "subprocess"}
 
-#: The title of the section that tells of the tools.
+#: The title of the section about the tools.
 TOOLS = "tools on this machine"
 
 #: The shape of a finding's line: state, name, time, detail.
@@ -29,7 +29,7 @@ DETAIL = 38
 
 @dataclass
 class Finding:
-    """One of the lines, as it is told to programs."""
+    """One finding of the JSON output."""
 
     name: str
     state: str
@@ -40,7 +40,7 @@ class Finding:
 
 @dataclass
 class Examination:
-    """What the doctor found, as it tells it to programs."""
+    """The JSON output of the doctor."""
 
     completed: Completed
     document: dict = field(repr=False)
@@ -67,7 +67,7 @@ class Examination:
         return found[0]
 
     def fix(self, name: str) -> str:
-        """What is to be done about the one finding of a name that is not as it should be."""
+        """The fix of the only bad finding of a name."""
         [found] = [one for one in self.findings(name) if one.fix is not None]
         return found.fix
 
@@ -108,13 +108,13 @@ class Doctor:
         program: str = "native",
         **variables: str | None,
     ) -> Completed:
-        """How it ends, within a few seconds."""
+        """Run it, for a few seconds at most."""
         client, command = self.programs[program]
         environment = self.environment(path, **variables)
         return client.run([*command, "doctor", *words], environment, 20, directory=directory)
 
     def examine(self, *words: object, **more: object) -> Examination:
-        """What it tells to programs."""
+        """The JSON output."""
         ended = self(*words, "--json", **more)
         assert ended.stderr == "", ended
         return Examination(ended, json.loads(ended.stdout))

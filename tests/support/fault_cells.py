@@ -1,4 +1,4 @@
-"""One case of the fault matrix: a look-up in a situation of its own, and everything that is wrong with how it went."""
+"""One case of the fault matrix: a look-up in its own situation, and everything that is wrong with the outcome."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from lab.cloud import PracticeCloud
 from lab.messages import Request
 from support.fault_flows import Situation
 
-#: What is to come of it: a credential; nothing, with one warning; nothing, and nothing to say of it.
-SERVED, TOLD, SILENT = "served", "told", "silent"
+#: The outcomes: a credential; none, with one warning; none, silently.
+SERVED, WARNED, SILENT = "served", "warned", "silent"
 #: Seconds in which whatever passes has passed, three attempts and their pauses included.
 LONGEST = 5.0
 #: What a busy machine is granted beyond the limit of the look-up.
 GRACE = 5.0
-#: What every token of the practice cloud that is no JSON Web Token begins with.
+#: The prefixes of the practice cloud's tokens that are not JSON Web Tokens.
 _OPAQUE = re.compile(r"(menda-access-|refresh-|1\.practice-refresh-token-)[\w-]{8,}")
 _TOKEN = re.compile(r"eyJ[\w-]{6,}(\.[\w-]+)*")
 _PIECE_NAME = "no token"
@@ -90,18 +90,18 @@ def look_around(cell: Cell, made: Situation, stdout: str, shown: str, limit: str
 
 
 def judge(cell: Cell, code: int, stdout: str, warnings: list[str]) -> None:
-    """Whether the outcome is the expected one and is told as it should be."""
+    """Compare outcome and warnings with the expected ones."""
     served = code == 0 and stdout != ""
     if served != (cell.expected == SERVED) or (not served and (code, stdout) != (1, "")):
         # What it printed is not shown: it may be a token.
         cell.wrong.append(f"exit code {code}, {len(stdout)} characters, said {warnings}")
-    if len(warnings) != (cell.expected == TOLD):
+    if len(warnings) != (cell.expected == WARNED):
         cell.wrong.append(f"said {warnings}")
     for line in warnings[:1]:
         if not any(one in line for one in cell.advice):
             cell.wrong.append(f"names no next step, or a wrong one: {line}")
         if not any(re.search(r"(?<![\w.-])" + re.escape(one), line) for one in cell.blamed):
-            cell.wrong.append(f"blames nobody: {line}")
+            cell.wrong.append(f"names no culprit: {line}")
         if len(line) > 1500:
             cell.wrong.append(f"says {len(line)} characters")
 

@@ -1,4 +1,4 @@
-"""Every flow that makes requests, and its requests, one by one: where the fault matrix lets something go wrong."""
+"""The flows and their requests, into which the fault matrix injects faults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Situation:
         self.service = self.cloud.azure.feed.url()
         #: Variables of the look-up.
         self.variables: dict[str, str | None] = {}
-        #: What must stay hidden and is no JSON Web Token, by names.
+        #: Secrets other than JSON Web Tokens, by name.
         self.secrets: dict[str, str] = {}
         #: A command that starts the look-up.
         self.before: list[str] = []
@@ -47,7 +47,7 @@ class Situation:
     def fake_programs(self) -> FakePrograms:
         """Programs on PATH, if there are to be any."""
         if self._fake_programs is None:
-            self._fake_programs = FakePrograms(self._directory / "stand-ins")
+            self._fake_programs = FakePrograms(self._directory / "programs")
         return self._fake_programs
 
     def file(self, name: str, text: str) -> str:
@@ -100,7 +100,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Flow:
-    """How somebody gets a credential."""
+    """A way to get a credential."""
 
     name: str
     prepare: Callable[[Situation], None]

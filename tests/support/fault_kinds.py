@@ -1,4 +1,4 @@
-"""What can go wrong with a request, and what must come of it."""
+"""The faults of requests, and the expected outcome of each."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Callable
 
 from lab import broken_wire, faults
 from lab.faults import Fault
-from support.fault_cells import SERVED, SILENT, TOLD, Cell
+from support.fault_cells import SERVED, SILENT, WARNED, Cell
 from support.fault_flows import Situation, Step, close_before
 
-#: Seconds that a look-up may take, where it is to wait in vain; and where it is to succeed on however busy a machine.
+#: The time limit of a look-up that is to fail, and of one that is to succeed on a busy machine, in seconds.
 SHORT, LONG = "2.5", "30"
 
 
@@ -21,7 +21,7 @@ class Kind:
 
     name: str
     apply: Callable[[Situation, Step], None]
-    outcome: str = TOLD
+    outcome: str = WARNED
     #: Seconds that the look-up may take, as RINGBEARER_TIMEOUT has them.
     limit: str = SHORT
     #: Only what goes over TLS, through the proxy, can meet it.
@@ -33,7 +33,7 @@ class Kind:
 
 
 def answers(
-    name: str, *met: Fault, outcome: str = TOLD, lasting: bool = False, advice: tuple[str, ...] = ("; ",)
+    name: str, *met: Fault, outcome: str = WARNED, lasting: bool = False, advice: tuple[str, ...] = ("; ",)
 ) -> Kind:
     """The first requests are answered so, each in its way, and the others truly; or all of them, if it is lasting."""
 
@@ -50,7 +50,7 @@ def _refused(times: int | None) -> Callable[[Situation, Step], None]:
 
     def apply(made: Situation, step: Step) -> None:
         if not step.has_tls:
-            # Nobody listens there.
+            # No process listens there.
             assert step.address
             known = made.variables.get(step.address) or ""
             path = "/" + known.partition("//")[2].partition("/")[2]
@@ -117,7 +117,7 @@ PROMISED = [
 
 #: Where something else comes of it than in general, by what the request is for.
 OTHERWISE: dict[tuple[str, str], str] = {
-    # Only the header counts, and nobody can tell a page with 200 from a feed that is open to everybody.
+    # Only the header counts: a page with 200 cannot be told from a public feed.
     ("discovery", "HTML"): SILENT,
     ("discovery", "truncated JSON"): SERVED,
     ("discovery", "bad UTF-8"): SERVED,
@@ -135,7 +135,7 @@ OTHERWISE: dict[tuple[str, str], str] = {
     ("Menda's login: exchange", "clock hours behind"): SERVED,
 }
 
-#: Who is named in place of the one that was asked: whoever was shown the token notices that it is over.
+#: The host that a warning names instead: the one that rejects the expired token.
 BLAMED: dict[tuple[str, str], tuple[str, ...]] = {
     ("workload_identity on GitHub: job token", "clock hours behind"): ("login.microsoftonline.com",),
     ("azure_pipelines: job token", "clock hours behind"): ("login.microsoftonline.com",),

@@ -1,4 +1,4 @@
-"""Many cases at a time: most of them do nothing but wait."""
+"""Runs many cases in parallel, since most of them only wait."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable
 
-from support.fault_cells import SERVED, SILENT, TOLD, Cell
+from support.fault_cells import SERVED, SILENT, WARNED, Cell
 
 WORKERS = 24
 
 #: What may come of a case, in the order of the line at the end.
-OUTCOMES = (SERVED, TOLD, SILENT)
+OUTCOMES = (SERVED, WARNED, SILENT)
 
 #: What becomes one line at the end of the run.
 PROPERTY = "fault matrix"

@@ -1,4 +1,4 @@
-"""The programs that are asked for tokens, and what can go wrong with a program."""
+"""The login programs, and their faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.chainctl import logged_in, makes_pull_tokens, not_logged_in
 from lab.fake_programs import Answer, az_token, azd_token, helper_token
 from lab.faults import SIGN_IN_PAGE
 from support import chainguard_user
-from support.fault_cells import SERVED, TOLD, Cell
+from support.fault_cells import SERVED, WARNED, Cell
 from support.fault_flows import Situation
 from support.fault_kinds import LONG, SHORT
 
@@ -23,7 +23,7 @@ class Program:
 
     name: str
     program: str
-    #: A token as somebody who is logged in gets one.
+    #: Makes a token of a logged-in user.
     mint: Callable[[Situation], str]
     #: What it prints then.
     answers: Callable[[Situation, str], list[Answer]]
@@ -93,7 +93,7 @@ class Trouble:
     name: str
     #: How the true answer changes.
     change: Callable[[Answer], Answer] = lambda answer: answer
-    outcome: str = TOLD
+    outcome: str = WARNED
     limit: str = SHORT
     #: Done to the program's file.
     spoil: Callable[[str], None] | None = None

@@ -1,4 +1,4 @@
-"""Asking the store with an agent that misbehaves, and what that must not do."""
+"""Store calls with an agent that misbehaves, and the expected errors."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def ask_at_once(
         return {name: answer for found in pool.map(ask, sockets.items()) for name, answer in found.items()}
 
 
-def is_told(error: Failure | None, method: str) -> bool:
+def is_proper_error(error: Failure | None, method: str) -> bool:
     """Whether an error is of the right type, in one line, about the agent, and says what to do next."""
     return (
         error is not None
@@ -80,11 +80,11 @@ def is_told(error: Failure | None, method: str) -> bool:
     )
 
 
-def wrongly_told(answers: dict[str, Answer]) -> dict[str, object]:
+def improper_errors(answers: dict[str, Answer]) -> dict[str, object]:
     """The calls that did not fail as they should."""
     wrong = {}
     for name, answer in answers.items():
-        if not is_told(answer.error, name.rpartition(": ")[2]):
+        if not is_proper_error(answer.error, name.rpartition(": ")[2]):
             wrong[name] = f"{answer.error.type}: {answer.error.message}" if answer.error else answer.result
     return wrong
 

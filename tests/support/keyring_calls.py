@@ -1,4 +1,4 @@
-"""What clients call the `keyring` on PATH with, and a `keyring` that notes it."""
+"""The arguments with which clients call `keyring`, and a `keyring` that records them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALLS = {
     "PDM with a user name": ["--mode=creds", "get", "USER@URL", "USER"],
 }
 
-#: What each of them calls it with besides, if there was no answer.
+#: The further calls of each client after a miss.
 SECOND_CALLS = {
     "pip": [["--mode=creds", "--output=json", "get", "HOST"]],
     "pip with a user name": [["--mode=creds", "--output=json", "get", "HOST", "USER"]],
@@ -80,7 +80,7 @@ def answer(call: Sequence[str], user: str, password: str) -> str:
 
 
 class Recorder:
-    """A `keyring` that notes what it is called with, and lets the native one answer."""
+    """A `keyring` that records its arguments, and lets the native one answer."""
 
     def __init__(self, directory: Path, native: Client) -> None:
         self._log = directory / "calls"
@@ -88,7 +88,7 @@ class Recorder:
         self.bin = directory / "recorder"
         self.bin.mkdir()
         program = self.bin / "keyring"
-        # Without its own folder on PATH: it is no next keyring for the native one.
+        # Without its own directory on PATH, so that the native one does not find it as the next keyring.
         lines = ["#!/bin/sh", "{ printf '%s\\037' \"$@\"; echo; } >>'" + str(self._log) + "'"]
         lines += ["PATH=${PATH#*:} exec '" + native.program("keyring") + '\' "$@"', ""]
         program.write_text("\n".join(lines))

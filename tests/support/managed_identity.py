@@ -1,4 +1,4 @@
-"""Whose bearer it is that a managed identity's look-up gave."""
+"""The application that owns the bearer of a managed identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking for Menda's registries: many machines in one process, and what the log says of the requests made for them."""
+"""Look-ups for Menda registries: many machines in one process, and their requests in the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.registries.menda import EXCHANGE, HOST, REGISTRY_HOST, SIGN_IN
 INDEX = f"https://{REGISTRY_HOST}/pypi/plugins/simple/"
 API = HOST.partition("//")[2]
 
-#: The requests of a machine that signs in, and of whoever has a login.
+#: The requests of a machine that signs in, and of a user with a login.
 COLD, WITH_LOGIN = [SIGN_IN, EXCHANGE], [EXCHANGE]
 
 

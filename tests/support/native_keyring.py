@@ -1,4 +1,4 @@
-"""The native `keyring` of the practice cloud's user, and other programs of that name behind it on PATH."""
+"""The native `keyring`, and other programs of that name behind it on PATH."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NativeKeyring:
     def __call__(
         self, *words: str, stdin: str | bytes | None = None, directory: object | None = None, **variables: str | None
     ) -> Completed:
-        """How it ends, within a few seconds."""
+        """Run it, for a few seconds at most."""
         return self.native.run(["keyring", *words], self.environment(**variables), 10, stdin, directory)
 
 
@@ -42,7 +42,7 @@ def keyring_script(directory: Path, *lines: str) -> Path:
 
 
 def assert_complaint(ended: Completed, *parts: str, code: int = 1) -> None:
-    """It failed, said so in a line, and printed nothing."""
+    """It failed with one line on standard error and nothing on standard output."""
     assert (ended.code, ended.stdout) == (code, ""), ended
     assert ended.stderr.startswith("ringbearer: ") and ended.stderr.count("\n") == 1, ended
     for part in parts:
@@ -50,5 +50,5 @@ def assert_complaint(ended: Completed, *parts: str, code: int = 1) -> None:
 
 
 def assert_miss(ended: Completed) -> None:
-    """There is no such password, and nothing more to say."""
+    """It found no password, and printed nothing."""
     assert (ended.code, ended.output) == (1, ""), ended

@@ -1,4 +1,4 @@
-"""What is installed with the native `keyring` alone, and what is then true."""
+"""The private packages that clients install, and what must hold afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.registry import Registry
 
 
 def assert_installed(directory: Path) -> None:
-    """The private packages are there, with what they hold."""
+    """The private packages are installed with their content."""
     for name in ("greetings", "hello-private"):
         assert f"hello from {name} " in (directory / (name.replace("-", "_") + ".py")).read_text()
 

@@ -1,4 +1,4 @@
-"""The programs behind three providers, as stand-ins."""
+"""Fake programs of the three providers that run one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROGRAMS = {"azure_cli": "az", "ado_auth_helper": "ado-auth-helper", "azd": "azd
 every_program = pytest.mark.parametrize("provider", list(PROGRAMS))
 
 
-class Commands:
+class ProviderPrograms:
     """Scripts the program of a provider, and asks that provider alone."""
 
     def __init__(self, look_up: Lookups, fake_programs: FakePrograms, home: Path) -> None:

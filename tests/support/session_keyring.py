@@ -1,4 +1,4 @@
-"""Frodo, who is logged in with `az` and asks the native keyring; the kernel keeps tokens for the login session."""
+"""The native keyring of a user who is logged in with `az`, in a login session that caches tokens in the kernel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SERVICE = "https://pkgs.dev.azure.com/contoso/_packaging/tools/pypi/simple/"
 
 
 def keyring_of(azure_user: AzureUser, native: Client) -> NativeKeyring:
-    """The native one; the test is skipped where the kernel keeps nothing."""
+    """The native keyring; the test is skipped if the kernel caches nothing."""
     kernel_keys.need_sharing()
     made = NativeKeyring(azure_user.cloud, native, azure_user.home)
     made.environment = lambda **variables: azure_user.environment(native.bin, **variables)
@@ -36,7 +36,7 @@ def from_another_tool(
     directory: object | None = None,
     **variables: str | None,
 ) -> Completed:
-    """A command of a process that ran none before, which the command ``within`` starts."""
+    """A command in a new process, which the command ``within`` starts."""
     shell = [*within, "/bin/sh", "-c", '"$@"; exit $?', "sh", keyring.native.program(words[0]), *words[1:]]
     environment = keyring.environment(**variables)
     done = subprocess.run(shell, env=environment, cwd=directory, capture_output=True, text=True, check=False)

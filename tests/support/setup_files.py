@@ -1,4 +1,4 @@
-"""Settings files that `ringbearer setup` changes, and what must be true of the change that it shows."""
+"""Settings files that `ringbearer setup` edits, and the expected difference."""
 
 from __future__ import annotations
 

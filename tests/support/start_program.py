@@ -1,4 +1,4 @@
-"""Programs that a test starts and looks at while they run."""
+"""Programs that a test inspects while they run."""
 
 from __future__ import annotations
 

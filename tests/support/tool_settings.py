@@ -1,4 +1,4 @@
-"""How uv, pip and twine are set up: the files, and folders for PATH."""
+"""Settings files of uv, pip and twine, and directories for PATH."""
 
 from __future__ import annotations
 

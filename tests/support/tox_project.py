@@ -1,4 +1,4 @@
-"""A project that tox runs, and what its environments saw."""
+"""A project for tox, which records the environment of its commands."""
 
 from __future__ import annotations
 

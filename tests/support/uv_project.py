@@ -41,7 +41,7 @@ class Project:
 
 
 def locked_project(directory: Path, cloud: PracticeCloud, tool: Client, url: str) -> Project:
-    """A project that somebody else locked, who had a password; of that nothing stays but the lock file."""
+    """A project that another user locked, with a password that only that user had."""
     project = Project(directory, url)
     environment = cloud.environment(
         directory.parent / "elsewhere",

@@ -21,10 +21,10 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::{cache_key::fingerprint, cache_mode::Caching},
+    auth::{cache_key::fingerprint, cache_mode::Caching, cache_policy::CachePolicy},
     error::Result,
     keyring::{Candidate, single_flight::lock},
-    registry::{Credential, Keep},
+    registry::Credential,
     service::Service,
     system::{
         System,
@@ -79,7 +79,7 @@ pub(crate) fn get(
     }
     let outcome = sign_in();
     match &outcome {
-        Ok(Some(credential)) if credential.keep != Keep::Nobody => {
+        Ok(Some(credential)) if credential.cache_policy != CachePolicy::Never => {
             // If the account changed during the sign-in, the token may belong to either.
             if let Some(after) = cache_key().filter(|after| after.identity == key.identity) {
                 token::put(system, registry, &after, credential);

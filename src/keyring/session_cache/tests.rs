@@ -22,13 +22,13 @@ use crate::{
 /// A registry with a new token for each sign-in. The variables USER, HOST and LOGIN make up its cache key.
 struct Maker {
     made: AtomicU32,
-    keep: Keep,
+    cache_policy: CachePolicy,
     fails: bool,
 }
 
 impl Default for Maker {
     fn default() -> Self {
-        Self { made: AtomicU32::new(0), keep: Keep::Session, fails: false }
+        Self { made: AtomicU32::new(0), cache_policy: CachePolicy::Session, fails: false }
     }
 }
 
@@ -62,7 +62,7 @@ impl CredentialSource for Arc<Maker> {
             password: Secret::new(format!("t\\\u{e9}{number}")),
             expires: Some(system.now() + Duration::from_secs(3600)),
             owner: system.setting("USER"),
-            keep: self.keep,
+            cache_policy: self.cache_policy,
         }))
     }
 }
@@ -171,14 +171,14 @@ fn a_token_from_the_future_is_not_used() {
 
 #[test]
 fn a_credential_with_the_policy_never_is_not_kept() {
-    let (fake, maker) = (session(), Arc::new(Maker { keep: Keep::Nobody, ..Maker::default() }));
+    let (fake, maker) = (session(), Arc::new(Maker { cache_policy: CachePolicy::Never, ..Maker::default() }));
     assert_ne!(ask(&fake, &maker), ask(&fake, &maker));
     assert!(fake.shared_names("ringbearer:").unwrap().is_empty());
 }
 
 #[test]
 fn a_token_for_waiters_is_found_by_waiters_alone() {
-    let (fake, maker) = (session(), Arc::new(Maker { keep: Keep::Waiting, ..Maker::default() }));
+    let (fake, maker) = (session(), Arc::new(Maker { cache_policy: CachePolicy::Waiters, ..Maker::default() }));
     let token = ask(&fake, &maker);
     assert_eq!(token::all(&fake).unwrap(), []);
     let key = maker.cache_key(&fake, &Service::parse(URL)).unwrap();

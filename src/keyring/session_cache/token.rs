@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{opaque_name, quota_bytes, share, since_1970};
 use crate::{
-    auth::{cache::usable_until, cache_key::CacheKey, jwt::Claims},
+    auth::{cache::usable_until, cache_key::CacheKey, cache_policy::CachePolicy, jwt::Claims},
     error::{Error, Kind, Result},
-    registry::{Credential, Keep},
+    registry::Credential,
     secret::Secret,
     system::{System, shared_memory::Unavailable},
 };
@@ -92,10 +92,10 @@ pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, credentia
     let issued =
         Claims::read(&credential.password).and_then(|claims| claims.issued()).map_or(now, |issued| issued.min(now));
     let until = credential.expires.map_or_else(|| now + UNKNOWN_LIFETIME, |expires| usable_until(issued, expires));
-    let (prefix, until) = match credential.keep {
-        Keep::Nobody => return,
-        Keep::Waiting => (WAITERS_PREFIX, until.min(now + WAITERS_LIFETIME)),
-        Keep::Session => (PREFIX, until),
+    let (prefix, until) = match credential.cache_policy {
+        CachePolicy::Never => return,
+        CachePolicy::Waiters => (WAITERS_PREFIX, until.min(now + WAITERS_LIFETIME)),
+        CachePolicy::Session => (PREFIX, until),
     };
     let Some(life) = until.duration_since(now).ok().filter(|life| !life.is_zero()) else { return };
     let (Some(created), Some(until)) = (since_1970(now), since_1970(until)) else { return };
@@ -187,7 +187,7 @@ fn read(system: &dyn System, name: &str) -> Option<Stored> {
         password: Secret::new(record.password.into_owned()),
         expires: record.expires.and_then(time),
         owner: record.owner.map(Cow::into_owned),
-        keep: Keep::Session,
+        cache_policy: CachePolicy::Session,
     };
     let (registry, realm) = (record.registry.into_owned(), record.realm.into_owned());
     Some(Stored {

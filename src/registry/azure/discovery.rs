@@ -6,6 +6,7 @@ use url::Url;
 use super::{
     entra::{ANY_ORGANISATION, Tenant, is_clean_origin},
     feed::Feed,
+    retries::attempts,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -58,7 +59,7 @@ pub(crate) fn discover(system: &dyn System, feed: &Feed) -> Result<Option<Discov
 
 /// GET, since some deployments of the service fail on HEAD.
 fn ask(system: &dyn System, url: &Url) -> Result<Response> {
-    let request = Request::get(url.clone()).header("X-TFS-FedAuthRedirect", "Suppress");
+    let request = Request::get(url.clone()).header("X-TFS-FedAuthRedirect", "Suppress").with_attempts(attempts(system));
     retry::send(system, &request)
 }
 

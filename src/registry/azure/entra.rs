@@ -2,9 +2,9 @@
 
 use url::Url;
 
-use super::is_guid;
+use super::{is_guid, retries::attempts};
 use crate::{
-    auth::{cache::Token, jwt::Claims, oauth},
+    auth::{access_token::AccessToken, jwt::Claims, oauth},
     error::{Error, Kind, Result, quote},
     system::System,
 };
@@ -150,11 +150,11 @@ pub(crate) fn request_application_token(
     tenant: &Tenant,
     client_id: &str,
     proof: &[(&str, &str)],
-) -> Result<Token> {
+) -> Result<AccessToken> {
     let scope = format!("{AZURE_DEVOPS}/.default");
     let mut fields = vec![("grant_type", "client_credentials"), ("client_id", client_id), ("scope", &scope)];
     fields.extend_from_slice(proof);
-    oauth::request_token(system, &tenant.token_endpoint()?, &fields).map_err(explain)
+    oauth::request_token(system, &tenant.token_endpoint()?, &fields, attempts(system)).map_err(explain)
 }
 
 /// Asks for a token as an application that proves itself with a signed assertion.
@@ -164,7 +164,7 @@ pub(crate) fn request_token_by_assertion(
     tenant: &Tenant,
     client_id: &str,
     assertion: &str,
-) -> Result<Token> {
+) -> Result<AccessToken> {
     let proof = [
         ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ("client_assertion", assertion),

@@ -14,14 +14,17 @@ use super::{
     providers::azure_cli::state,
 };
 use crate::{
-    auth::jwt::{Claims, token_of},
+    auth::{
+        access_token::AccessToken,
+        jwt::{Claims, token_of},
+    },
     error::{Result, single_line},
     registry::{Credential, CredentialSource},
     service::{MAX_SERVICE, Service},
     system::{
         Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, leaks, split_at_marker},
+        fuzz::{check_error, leaks, responses, split_at_marker},
         http::{Method, Request, Route},
     },
 };
@@ -93,7 +96,7 @@ pub(crate) fn check_claims(claims: &Claims) {
 ///
 /// If that does not hold.
 pub fn discovery(said: &[u8]) {
-    let Some(mut response) = answers(said).into_iter().next() else { return };
+    let Some(mut response) = responses(said).into_iter().next() else { return };
     for url in FEEDS {
         let Some(feed) = Feed::from_service(&Service::parse(url)) else { panic!("{url} is a feed") };
         match discovery::read(&response, &feed) {
@@ -145,7 +148,7 @@ pub fn session(said: &[u8]) {
     let fake = FakeSystem::default()
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var")
         .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &bearer)
-        .answers(answers(said));
+        .answers(responses(said));
     let outcome = get(&fake);
     for request in fake.requests() {
         let is_exchange = check_exchange(&request);
@@ -166,7 +169,7 @@ pub fn sign_in(said: &[u8]) {
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "client_secret")
         .variable("AZURE_CLIENT_ID", "robot")
         .variable("AZURE_CLIENT_SECRET", CLIENT_SECRET)
-        .answers(answers(said));
+        .answers(responses(said));
     let outcome = get(&fake);
     for request in fake.requests() {
         let is_exchange = check_exchange(&request);
@@ -196,7 +199,7 @@ pub fn machine(said: &[u8]) {
         .file("/var/opt/azcmagent/tokens/b", OTHER_FILE)
         .file("/var/opt/azcmagent/tokens/../other.key", OTHER_FILE)
         .file("/other.key", OTHER_FILE)
-        .answers(answers(said));
+        .answers(responses(said));
     let here = "http://127.0.0.1:40342/metadata";
     let fake = match kind {
         b"arc" => fake.variable("IDENTITY_ENDPOINT", here).variable("IMDS_ENDPOINT", here),
@@ -231,13 +234,13 @@ pub fn azure_cli(files: &[u8]) {
     let Ok(tenant) = Tenant::new(TENANT) else { panic!("it is a tenant") };
     let Ok(found) = state::token(&fake, &tenant) else { return };
     let soon = fake.now() + Duration::from_secs(5 * 60);
-    assert!(found.expires.is_some_and(|end| end >= soon));
+    assert!(found.expires().is_some_and(|end| end >= soon));
     // What is passed over need not be text.
     let tokens = String::from_utf8_lossy(tokens);
     let kept: Value = serde_json::from_str(&tokens).unwrap_or_default();
     let is_it = |entry: &&Value| {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-        entry.get("secret").and_then(Value::as_str) == Some(found.secret.expose())
+        entry.get("secret").and_then(Value::as_str) == Some(found.secret().expose())
             && text("realm") == TENANT
             && text("target").contains(entra::AZURE_DEVOPS)
             && text("expires_on").parse().is_ok_and(|end| SystemTime::UNIX_EPOCH + Duration::from_secs(end) >= soon)
@@ -284,7 +287,10 @@ fn holds(request: &Request, secret: &str) -> bool {
 fn check_outcome(fake: &FakeSystem, outcome: Result<Option<Credential>>, secrets: &[&str]) -> Option<Credential> {
     match outcome {
         Ok(found) => {
-            assert!(found.as_ref().is_none_or(|found| found.password.is_one_word()), "the password is no token");
+            assert!(
+                found.as_ref().is_none_or(|found| AccessToken::parse(found.password.expose()).is_ok()),
+                "the password is no token"
+            );
             found
         }
         Err(error) => {
@@ -320,7 +326,7 @@ mod tests {
             let fake = FakeSystem::default()
                 .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var")
                 .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &token_of(&json!({"upn": "ada@contoso.example"})))
-                .answers(answers(seed));
+                .answers(responses(seed));
             matches!(get(&fake), Ok(Some(_)))
         };
         assert!(seeds("session").iter().any(|seed| found(seed)));

@@ -15,17 +15,16 @@ use super::{
     discovery::{self, Discovery},
     entra,
     feed::Feed,
-    identity::keep,
     providers::{Choice, Grant, env_var, pat},
     session,
 };
 use crate::{
     auth::{
-        chain::{Exhausted, ask_in_turn},
-        jwt::Claims,
+        cache_policy::CachePolicy,
+        chain::{Exhausted, TokenProvider, ask_in_turn},
     },
     error::{Error, Kind, Result},
-    registry::{Credential, Keep},
+    registry::Credential,
     system::System,
 };
 
@@ -56,28 +55,23 @@ impl<'lookup> Minting<'lookup> {
     /// Asks the chosen providers: first those that need no request, then, once the feed has said whose
     /// it is, those that sign in there.
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
-        let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, |name, grant| {
-            self.accept(name, grant, false)
+        let shown = self.feed.shown();
+        let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant| {
+            self.accept(provider, grant, false)
         });
-        let mut refused = match local {
+        let refused = match local {
             Ok(credential) => return Ok(credential),
             Err(refused) => refused,
         };
         let entra_providers = choice.entra_providers();
-        if refused.has_ended() || entra_providers.is_empty() {
+        if refused.has_stopped() || entra_providers.is_empty() {
             return Err(exhausted(refused, None));
         }
-        let tenant = match self.discovery().and_then(|discovery| discovery.tenant.at_configured_login_host(self.system))
-        {
-            Ok(tenant) => tenant,
-            Err(error) if refused.failures().next().is_none() => return Err(error),
-            Err(error) => {
-                refused.end("discovery", error);
-                return Err(exhausted(refused, None));
-            }
-        };
-        ask_in_turn(self.system, &entra_providers, &tenant, |name, grant| self.accept(name, grant, true))
-            .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
+        let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
+        ask_in_turn(self.system, &entra_providers, &tenant, &shown, |provider, grant| {
+            self.accept(provider, grant, true)
+        })
+        .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
 
     /// What the feed says of itself, asked once, and only when somebody wants to know.
@@ -108,41 +102,45 @@ impl<'lookup> Minting<'lookup> {
 
     /// Makes a credential of what a provider gave, which signs in or has it ready. A user's bearer is exchanged;
     /// everything else is a password as it is.
-    fn accept(&self, provider: &'static str, grant: Grant, signs_in: bool) -> Result<Credential> {
-        if grant.secret().expose().contains(char::is_control) {
-            return Err(Error::new(Kind::Rejected, "it gives something of several lines, which is no token"));
-        }
+    fn accept<Wanted>(
+        &self,
+        provider: &dyn TokenProvider<Wanted, Grant>,
+        grant: Grant,
+        signs_in: bool,
+    ) -> Result<Credential> {
+        let step = provider.name();
         let token = match grant {
-            Grant::Password { username, password } => {
-                debug!(step = provider, outcome = "gives"; "a password, which is used as it is");
-                let expires = super::expiry(None, &password);
-                return Ok(Credential { username, password, expires, owner: None, keep: Keep::Nobody });
+            Grant::Password { username, token } => {
+                debug!(step = step, outcome = "gives"; "a password, which is used as it is");
+                let (expires, password) = (token.expires(), token.into_secret());
+                return Ok(Credential { username, password, expires, owner: None, cache_policy: CachePolicy::Never });
             }
             Grant::Bearer(token) => token,
         };
-        let claims = Claims::read(&token.secret);
-        let expires = token.expires.or_else(|| claims.as_ref()?.expires());
+        let (claims, expires) = (token.claims(), token.expires());
         self.check_end(expires)?;
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
-        let keep = keep(self.system, provider);
+        let cache_policy = provider.cache_policy(self.system);
         if claims.as_ref().is_some_and(entra::is_service_principal) {
             debug!(
-                step = provider, outcome = "gives";
+                step = step, outcome = "gives";
                 "the token of {shown_account}, a service principal, which is used as it is"
             );
-            let (username, keep) = (BEARER_USERNAME.to_owned(), if signs_in { keep } else { Keep::Nobody });
-            return Ok(Credential { username, password: token.secret, expires, owner: account, keep });
+            let cache_policy = if signs_in { cache_policy } else { CachePolicy::Never };
+            let username = BEARER_USERNAME.to_owned();
+            return Ok(Credential { username, password: token.into_secret(), expires, owner: account, cache_policy });
         }
-        debug!(step = provider, outcome = "gives"; "the token of {shown_account}");
+        debug!(step = step, outcome = "gives"; "the token of {shown_account}");
         let authority = self.discovery()?.authority;
-        let session = session::exchange(self.system, &authority, self.feed, &token.secret, account.as_deref())?;
+        let session = session::exchange(self.system, &authority, self.feed, token.secret(), account.as_deref())?;
         debug!(
             step = "exchange", outcome = "done";
             "for a token of {} that {}", self.feed.shown(), self.feed.access()
         );
         let username = SESSION_USERNAME.to_owned();
-        Ok(Credential { username, password: session.secret, expires: session.expires, owner: account, keep })
+        let expires = session.expires();
+        Ok(Credential { username, password: session.into_secret(), expires, owner: account, cache_policy })
     }
 
     /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that
@@ -161,9 +159,5 @@ fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
         Some(tenant) => format!("run `az login --tenant {tenant}`"),
         None => "run `az login`".to_owned(),
     };
-    exhausted.into_error(&format!(
-        "{sign_in}, or in CI set {} or {}; RINGBEARER_DEBUG=1 shows every step",
-        env_var::TOKEN_VARIABLE,
-        pat::PAT_VARIABLE
-    ))
+    exhausted.into_error(&format!("{sign_in}, or in CI set {} or {}", env_var::TOKEN_VARIABLE, pat::PAT_VARIABLE))
 }

@@ -14,10 +14,11 @@ pub(crate) mod fuzz;
 pub(crate) mod identity;
 pub(crate) mod minting;
 pub(crate) mod providers;
+mod retries;
 pub(crate) mod session;
 mod variables;
 
-use std::{path::PathBuf, time::SystemTime};
+use std::path::PathBuf;
 
 use log::debug;
 use url::Url;
@@ -28,10 +29,9 @@ use self::{
     providers::{Choice, azd, azure_cli::state},
 };
 use crate::{
-    auth::{cache::TokenCache, cache_key::CacheKey, job_token, jwt::Claims},
+    auth::{cache::TokenCache, cache_key::CacheKey, job_token},
     error::{Kind, Result},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
-    secret::Secret,
     service::Service,
     system::{System, places},
     variable,
@@ -148,9 +148,4 @@ impl AzureArtifacts {
 /// Whether a text has the form of a GUID, as Azure writes tenants, projects and feeds.
 fn is_guid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
-/// The end of a token: as the service says, or as the token itself does.
-fn expiry(said: Option<SystemTime>, token: &Secret) -> Option<SystemTime> {
-    said.or_else(|| Claims::read(token)?.expires())
 }

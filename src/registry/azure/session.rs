@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::{expiry, feed::Feed};
+use super::{feed::Feed, retries::attempts};
 use crate::{
-    auth::cache::{Token, moment},
+    auth::{access_token::AccessToken, timestamp},
     error::{Error, Kind, Result, quote},
     secret::Secret,
     system::{
@@ -30,7 +30,7 @@ pub(crate) fn exchange(
     feed: &Feed,
     bearer: &Secret,
     account: Option<&str>,
-) -> Result<Token> {
+) -> Result<AccessToken> {
     let mut url = authority
         .join("_apis/Token/SessionTokens")
         .map_err(|_| Error::new(Kind::Internal, "the token authority cannot be joined with a path"))?;
@@ -40,17 +40,16 @@ pub(crate) fn exchange(
         .header("Accept", "application/json")
         // Without it the service redirects to a page for people.
         .header("X-TFS-FedAuthRedirect", "Suppress")
-        .bearer(bearer);
+        .bearer(bearer)
+        .with_attempts(attempts(system));
     let response = retry::send(system, &request)?;
     if response.status != 200 {
         return Err(refusal(&response, feed, bearer, account));
     }
     let answer: Answer = response.json()?;
-    let secret = Secret::from_trimmed(answer.token.expose())
-        .filter(Secret::is_one_word)
-        .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered without a token", response.host)))?;
-    let said = answer.valid_to.as_deref().and_then(moment);
-    Ok(Token { expires: expiry(said, &secret), secret })
+    let token = AccessToken::parse(answer.token.expose())
+        .map_err(|_| Error::new(Kind::Protocol, format!("{} answered without a token", response.host)))?;
+    Ok(token.expiring(answer.valid_to.as_deref().and_then(timestamp::rfc3339)))
 }
 
 #[derive(Deserialize)]
@@ -105,7 +104,7 @@ mod tests {
 
     const URL: &str = "https://vssps.dev.azure.com/contoso/_apis/Token/SessionTokens";
 
-    fn ask(fake: &FakeSystem, service: &str) -> Result<Token> {
+    fn ask(fake: &FakeSystem, service: &str) -> Result<AccessToken> {
         let feed = Feed::from_service(&Service::parse(service)).unwrap();
         let authority = Url::parse("https://vssps.dev.azure.com/contoso/").unwrap();
         exchange(fake, &authority, &feed, &Secret::new("bearer-secret".into()), Some("ada@contoso.example"))
@@ -120,7 +119,7 @@ mod tests {
             r#"{"token":"t","validTo":"2026-11-22T01:00:00.1234567Z"}"#,
         );
         let token = ask(&fake, "https://pkgs.dev.azure.com/contoso/_packaging/f/pypi/simple/").unwrap();
-        let life = token.expires.unwrap().duration_since(fake.now()).unwrap();
+        let life = token.expires().unwrap().duration_since(fake.now()).unwrap();
         assert_eq!(life.as_secs(), 3600);
         let request = &fake.requests()[0];
         let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
@@ -146,7 +145,7 @@ mod tests {
         let session = token_of(&json!({"exp": 1_800_000_000_u64}));
         let fake = FakeSystem::default().answer(Method::Post, URL, 200, &json!({ "token": session }).to_string());
         let token = ask(&fake, "https://pkgs.dev.azure.com/contoso/").unwrap();
-        let end = token.expires.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let end = token.expires().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(end.as_secs(), 1_800_000_000);
     }
 

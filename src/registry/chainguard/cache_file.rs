@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
     auth::{
+        access_token::AccessToken,
         cache_key::is_there,
-        chain::{Attempt, TokenProvider},
-        jwt::Claims,
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::Result,
-    registry::{Credential, Keep},
-    secret::Secret,
+    registry::Credential,
     system::{System, places},
 };
 
@@ -31,6 +31,10 @@ impl TokenProvider<Known, Credential> for CacheFile {
         "chainctl_cache"
     }
 
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
     /// Never an error: the file is chainctl's, which mends what is wrong with it when it is asked.
     fn token(&self, _system: &dyn System, known: &Known) -> Result<Attempt<Credential>> {
         Ok(match &known.cached {
@@ -41,19 +45,19 @@ impl TokenProvider<Known, Credential> for CacheFile {
 }
 
 /// The token in the file, or why it does not serve.
-pub(super) fn usable(system: &dyn System) -> std::result::Result<Secret, String> {
+pub(super) fn usable(system: &dyn System) -> std::result::Result<AccessToken, String> {
     let path = path(system).ok_or("no cache directory is known")?;
     let skip = |why: &str| format!("{} {why}", path.display());
     let content = system.read_file(&path, CAP).map(Zeroizing::new).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => skip("is not there"),
         _ => skip("cannot be read"),
     })?;
-    let token = Secret::from_utf8_trimmed(&content).ok_or_else(|| skip("holds no token"))?;
-    let claims = Claims::read(&token).ok_or_else(|| skip("holds no token"))?;
+    let token = AccessToken::parse(&*content).map_err(|_| skip("holds no token"))?;
+    let claims = token.claims().ok_or_else(|| skip("holds no token"))?;
     if is_for_libraries(&claims) != Some(true) {
         return Err(skip("is for another audience"));
     }
-    match claims.expires() {
+    match token.expires() {
         Some(end) if end > system.now() + MARGIN => Ok(token),
         Some(_) => Err(skip("has expired, or is about to")),
         None => Err(skip("does not say when it expires")),
@@ -74,9 +78,9 @@ pub(super) fn login(system: &dyn System) -> Vec<PathBuf> {
     [files(AUDIENCE), files("https:--console-api.enforce.dev")].concat()
 }
 
-/// For whom a token of chainctl's may be kept: another login is told from this one if chainctl keeps it here.
-pub(super) fn keep(system: &dyn System) -> Keep {
-    if login(system).iter().any(|path| is_there(system, path)) { Keep::Session } else { Keep::Waiting }
+/// Where a token of chainctl's may be cached: another login changes the cache key if chainctl keeps its login here.
+pub(super) fn cache_policy(system: &dyn System) -> CachePolicy {
+    if login(system).iter().any(|path| is_there(system, path)) { CachePolicy::Session } else { CachePolicy::Waiters }
 }
 
 /// chainctl's directory below the cache directory. <https://pkg.go.dev/chainguard.dev/sdk/auth/token>

@@ -6,12 +6,12 @@ use std::{path::PathBuf, time::Duration};
 use super::{AUDIENCE, Known, cache_file, credential, is_for_libraries};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
-        jwt::Claims,
+        access_token::{AccessToken, Malformed},
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, ExceptionClass, Kind, Result},
     registry::Credential,
-    secret::Secret,
     system::{
         System,
         process::{Command, Output},
@@ -38,19 +38,27 @@ impl TokenProvider<Known, Credential> for AuthToken {
         "chainctl"
     }
 
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        cache_file::cache_policy(system)
+    }
+
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let audience = format!("--audience={AUDIENCE}");
         let program = program(system)?;
         let output = run(system, program, &["auth", "token", &audience])?;
         let output = succeeded(output)?;
-        let (token, claims) = token(&output.stdout)?;
-        if is_for_libraries(&claims) == Some(false) {
+        let token = token(&output.stdout)?;
+        if token.claims().is_some_and(|claims| is_for_libraries(&claims) == Some(false)) {
             return Err(command_error(format!("chainctl printed a token that is not for {AUDIENCE}"), LOGIN));
         }
-        if claims.expires().is_some_and(|end| end <= system.now()) {
+        if token.expires().is_some_and(|end| end <= system.now()) {
             return Err(command_error("chainctl printed a token that has expired".to_owned(), LOGIN));
         }
-        Ok(Attempt::Token(Credential { keep: cache_file::keep(system), ..credential(token) }))
+        Ok(Attempt::Token(credential(token)))
     }
 }
 
@@ -60,6 +68,14 @@ pub(crate) struct NewPullToken;
 impl TokenProvider<Known, Credential> for NewPullToken {
     fn name(&self) -> &'static str {
         "new_pull_token"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        cache_file::cache_policy(system)
     }
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
@@ -78,8 +94,7 @@ impl TokenProvider<Known, Credential> for NewPullToken {
             output = ask("--library-ecosystem=python")?;
         }
         let output = succeeded(output)?;
-        let credential = pull_token(&output.stdout)?;
-        Ok(Attempt::Token(Credential { keep: cache_file::keep(system), ..credential }))
+        pull_token(&output.stdout).map(Attempt::Token)
     }
 }
 
@@ -112,23 +127,15 @@ fn succeeded(output: Output) -> Result<Output> {
 
 /// The token that chainctl printed: one line in the compact form of a JSON Web Token and nothing else. A banner or a
 /// warning in front of it must not become part of a password, and is not guessed away.
-pub(super) fn token(printed: &[u8]) -> Result<(Secret, Claims)> {
-    let problem = |what: &str| {
+pub(super) fn token(printed: &[u8]) -> Result<AccessToken> {
+    let problem = |what: Malformed| {
         command_error(
             format!("chainctl printed {what}"),
             "run `chainctl auth token --audience=libraries.cgr.dev` to see",
         )
     };
-    let token = Secret::from_utf8_trimmed(printed).ok_or_else(|| {
-        problem(if printed.trim_ascii().is_empty() { "nothing" } else { "something that is no text" })
-    })?;
-    if token.expose().contains(char::is_whitespace) {
-        return Err(problem("more than a token"));
-    }
-    match Claims::read(&token) {
-        Some(claims) => Ok((token, claims)),
-        None => Err(problem("something that is not a token")),
-    }
+    let token = AccessToken::parse(printed).map_err(problem)?;
+    if token.claims().is_none() { Err(problem(Malformed::NotAToken)) } else { Ok(token) }
 }
 
 /// The pull token in the lines `Username: ...` and `Password: ...`, among whatever others.
@@ -141,7 +148,7 @@ pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
         found.next().filter(|_| found.next().is_none())
     };
     let username = value("Username:").map(str::trim).filter(|name| !name.is_empty()).ok_or_else(problem)?;
-    let (token, _) = token(value("Password:").ok_or_else(problem)?.as_bytes())?;
+    let token = token(value("Password:").ok_or_else(problem)?.as_bytes())?;
     Ok(Credential { username: username.to_owned(), ..credential(token) })
 }
 
@@ -262,7 +269,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_chainctl_prints_is_one_token_or_an_error(printed in "\\PC{0,200}") {
-            prop_assert!(token(printed.as_bytes()).map_or(true, |(found, _)| found.is_one_word()));
+            prop_assert!(token(printed.as_bytes()).map_or(true, |found| printed.trim() == found.secret().expose()));
             let _ = pull_token(printed.as_bytes());
         }
     }

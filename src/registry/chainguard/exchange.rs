@@ -7,13 +7,13 @@ use url::Url;
 use super::{AUDIENCE, Known, credential};
 use crate::{
     auth::{
-        cache::moment,
-        chain::{Attempt, TokenProvider},
-        job_token,
-        jwt::Claims,
+        access_token::AccessToken,
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
+        job_token, timestamp,
     },
     error::{Error, Kind, Result, quote},
-    registry::{Credential, Keep},
+    registry::Credential,
     secret::Secret,
     system::{
         System,
@@ -43,6 +43,18 @@ impl TokenProvider<Known, Credential> for Oidc {
         "oidc"
     }
 
+    fn origin(&self, system: &dyn System) -> Origin {
+        match system.setting(FILE_VARIABLE) {
+            Some(_) => Origin::Explicit(FILE_VARIABLE.into()),
+            // The identity service of the CI system: the identity that the job may assume is no credential.
+            None => Origin::Found,
+        }
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
+    }
+
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
             return Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}")));
@@ -55,23 +67,21 @@ impl TokenProvider<Known, Credential> for Oidc {
 }
 
 /// Exchanges the job's token. It goes to one fixed host, and nowhere else: redirects are not followed.
-fn exchange(system: &dyn System, identity: &str, proof: &Secret) -> Result<Credential> {
+fn exchange(system: &dyn System, identity: &str, proof: &AccessToken) -> Result<Credential> {
     let endpoint = Url::parse(ENDPOINT).map_err(|_| Error::new(Kind::Internal, "the endpoint is no URL"))?;
     // The service reads forms alone: JSON is passed over.
     let request = Request::post_form(endpoint, &[("aud", AUDIENCE), ("identity", identity)])
         .header("Accept", "application/json")
-        .bearer(proof);
+        .bearer(proof.secret());
     let response = retry::send(system, &request)?;
     if !response.is_success() {
-        return Err(refusal(&response, proof));
+        return Err(refusal(&response, proof.secret()));
     }
     let answer: Answer = response.json()?;
     let unusable = || Error::new(Kind::Protocol, format!("{} answered without a token", response.host));
-    let token = answer.token.as_ref().and_then(|token| Secret::from_trimmed(token.expose())).ok_or_else(unusable)?;
-    // The earlier of the two ends, if they differ.
-    let ends = [answer.expiry.as_deref().and_then(moment), Claims::read(&token).and_then(|claims| claims.expires())];
-    let expires = ends.into_iter().flatten().min();
-    Ok(Credential { expires, keep: Keep::Session, ..credential(token) })
+    let token = answer.token.as_ref().and_then(|token| AccessToken::parse(token.expose()).ok()).ok_or_else(unusable)?;
+    let token = token.expiring(answer.expiry.as_deref().and_then(timestamp::rfc3339));
+    Ok(credential(token))
 }
 
 /// The answer. Its refresh token is not asked for: what is not read cannot leak.

@@ -14,15 +14,16 @@ use std::path::PathBuf;
 
 use crate::{
     auth::{
+        access_token::AccessToken,
         cache::TokenCache,
         cache_key::{CacheKey, Digest},
+        cache_policy::CachePolicy,
         chain::{TokenProvider, ask_in_turn},
         job_token,
         jwt::Claims,
     },
     error::{Error, Kind, Result, quote},
-    registry::{Credential, CredentialSource, ExecVariables, Keep, Probe, Registry},
-    secret::Secret,
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::{Service, subdomain_of},
     system::System,
     variable::{self, Variable},
@@ -39,7 +40,7 @@ const TOKEN_USERNAME: &str = "_token";
 
 /// What to do if no source knows better.
 const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID \
-                    and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY; RINGBEARER_DEBUG=1 shows every step";
+                    and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY";
 
 static VARIABLES: &[Variable] = &[
     Variable::login("CHAINCTL_AUTH_TOKEN", "token that chainctl uses in place of its login"),
@@ -89,7 +90,7 @@ pub(super) static REGISTRY: Registry = Registry {
 /// What every source may know: there is one audience, so that nothing needs to be said about what is wanted.
 pub(crate) struct Known {
     /// The token that chainctl keeps, or why it does not serve.
-    pub(crate) cached: std::result::Result<Secret, String>,
+    pub(crate) cached: std::result::Result<AccessToken, String>,
 }
 
 impl Known {
@@ -97,7 +98,7 @@ impl Known {
     fn identity(&self, system: &dyn System) -> String {
         Digest::new()
             .field("audience", AUDIENCE.as_bytes())
-            .field("login", self.cached.as_ref().map_or("", Secret::expose).as_bytes())
+            .field("login", self.cached.as_ref().map_or("", |token| token.secret().expose()).as_bytes())
             .variables(system, REGISTRY.login_variables())
             .programs(system, &["chainctl"])
             .finish()
@@ -150,33 +151,41 @@ impl CredentialSource for ChainguardLibraries {
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         let known = Known { cached: cache_file::usable(system) };
         let key = known.identity(system);
+        let shown = service.host().unwrap_or(DOMAIN);
         let make = || {
-            let credential = ask_in_turn(system, &SOURCES, &known, |_, credential| check(system, credential))
-                .map_err(|exhausted| exhausted.into_error(HINT))?;
+            let credential = ask_in_turn(system, &SOURCES, &known, shown, |source, found| {
+                check(system, Credential { cache_policy: source.cache_policy(system), ..found })
+            })
+            .map_err(|exhausted| exhausted.into_error(HINT))?;
             let expires = credential.expires;
             Ok((credential, expires))
         };
         let credential = self
             .credentials
             .get_or_make(system, &key, AUDIENCE, make)
-            .map_err(|error| error.within(format_args!("no credential for {}", service.host().unwrap_or(DOMAIN))))?;
+            .map_err(|error| error.within(format_args!("no credential for {shown}")))?;
         Ok(Some(credential))
     }
 }
 
 /// A token with the user name that goes with tokens.
-fn credential(token: Secret) -> Credential {
-    let claims = Claims::read(&token);
-    let expires = claims.as_ref().and_then(Claims::expires);
+fn credential(token: AccessToken) -> Credential {
+    let (claims, expires) = (token.claims(), token.expires());
     let owner = claims.as_ref().and_then(|claims| claims.text("email").or_else(|| claims.text("sub")));
     let owner = owner.map(|owner| quote(owner, &[]));
-    Credential { username: TOKEN_USERNAME.to_owned(), password: token, expires, owner, keep: Keep::Nobody }
+    Credential {
+        username: TOKEN_USERNAME.to_owned(),
+        password: token.into_secret(),
+        expires,
+        owner,
+        cache_policy: CachePolicy::Never,
+    }
 }
 
 /// Whatever the source: what is no password, or has expired, leaves the turn to the next one.
 fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
-    if !credential.password.is_one_word() || credential.username.contains(char::is_control) {
-        return Err(Error::new(Kind::Rejected, "it gives something with blanks or several lines, which is no token"));
+    if credential.username.contains(char::is_control) {
+        return Err(Error::new(Kind::Rejected, "its user name has several lines"));
     }
     if credential.expires.is_some_and(|end| end <= system.now()) {
         return Err(Error::new(Kind::Rejected, "its token has expired"));
@@ -268,7 +277,10 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.class(), Some(ExceptionClass::ChainctlNotFound));
         let shown = error.to_string();
-        for part in ["no credential for libraries.cgr.dev: ", "not set up: pull_token (no CHAINGUARD_PYTHON_TOKEN)"] {
+        for part in [
+            "no credential for libraries.cgr.dev: ",
+            "chainctl failed (chainctl is not on PATH); 5 other sources are not set up",
+        ] {
             assert!(shown.contains(part), "{shown}");
         }
     }

@@ -3,8 +3,8 @@
 use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
-        jwt::Claims,
+        access_token::AccessToken,
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
     registry::Credential,
@@ -29,13 +29,18 @@ impl TokenProvider<Known, Credential> for PullToken {
         "pull_token"
     }
 
+    fn origin(&self, system: &dyn System) -> Origin {
+        let has_token = system.setting(TOKEN_VARIABLE).is_some();
+        Origin::Explicit(if has_token { TOKEN_VARIABLE } else { IDENTITY_VARIABLE }.into())
+    }
+
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let missing = |there: &str, missing: &str| {
             Err(Error::new(Kind::Configuration, format!("{there} is set and {missing} is not")).with_hint(format!(
                 "set {missing} too: `chainctl auth pull-token create --repository=python --output=env` prints both"
             )))
         };
-        match (system.setting(IDENTITY_VARIABLE), system.secret_setting(TOKEN_VARIABLE)) {
+        match (system.setting(IDENTITY_VARIABLE), AccessToken::from_variable(system, TOKEN_VARIABLE)?) {
             (Some(username), Some(token)) => Ok(Attempt::Token(Credential { username, ..credential(token) })),
             (Some(_), None) => missing(IDENTITY_VARIABLE, TOKEN_VARIABLE),
             (None, Some(_)) => missing(TOKEN_VARIABLE, IDENTITY_VARIABLE),
@@ -52,11 +57,15 @@ impl TokenProvider<Known, Credential> for AuthToken {
         "token_variable"
     }
 
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Explicit(AUTH_TOKEN_VARIABLE.into())
+    }
+
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
-        let Some(token) = system.secret_setting(AUTH_TOKEN_VARIABLE) else {
+        let Some(token) = AccessToken::from_variable(system, AUTH_TOKEN_VARIABLE)? else {
             return Ok(Attempt::not_configured(format!("no {AUTH_TOKEN_VARIABLE}")));
         };
-        let claims = Claims::read(&token).ok_or_else(|| {
+        let claims = token.claims().ok_or_else(|| {
             Error::new(Kind::Configuration, format!("{AUTH_TOKEN_VARIABLE} does not hold a token"))
                 .with_hint(format!("set it to what `chainctl auth token --audience={AUDIENCE}` prints, or unset it"))
         })?;

@@ -6,12 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::usable;
 use crate::{
-    auth::{
-        cache::{Token, moment},
-        jwt::Claims,
-    },
+    auth::{access_token::AccessToken, timestamp},
     error::{Error, ExceptionClass, Kind, Result, quote},
     secret::Secret,
     system::{
@@ -22,7 +18,12 @@ use crate::{
 };
 
 /// Signs a machine in. The service wants the secret in the query, so that this URL is never shown.
-pub(super) fn access_token(system: &dyn System, host: &Url, client_id: &str, client_secret: &Secret) -> Result<Secret> {
+pub(super) fn access_token(
+    system: &dyn System,
+    host: &Url,
+    client_id: &str,
+    client_secret: &Secret,
+) -> Result<AccessToken> {
     let what = "oauth2/token";
     let mut url = endpoint(host, what)?;
     url.query_pairs_mut()
@@ -36,7 +37,10 @@ pub(super) fn access_token(system: &dyn System, host: &Url, client_id: &str, cli
         return Err(refusal(&response, what, &[client_secret], hint));
     }
     let answer: AccessAnswer = response.json()?;
-    answer.access_token.as_ref().and_then(|token| usable(token.expose())).ok_or_else(|| without_token(&response, what))
+    answer
+        .access_token
+        .and_then(|token| AccessToken::parse(token.expose()).ok())
+        .ok_or_else(|| without_token(&response, what))
 }
 
 #[derive(Deserialize)]
@@ -49,27 +53,24 @@ struct AccessAnswer {
 pub(super) fn registry_token(
     system: &dyn System,
     host: &Url,
-    access: &Secret,
+    access: &AccessToken,
     known: &[&Secret],
     hint: &str,
-) -> Result<Token> {
+) -> Result<AccessToken> {
     let what = "registry/token";
     let request = Request::post_empty(endpoint(host, what)?)
         .header("Accept", "application/json")
         .header("Content-Type", "application/json")
-        .bearer_in_header("authorizationToken", access);
+        .bearer_in_header("authorizationToken", access.secret());
     let response = retry::send(system, &request)?;
     if !response.is_success() {
-        return Err(refusal(&response, what, &[&[access], known].concat(), hint));
+        return Err(refusal(&response, what, &[&[access.secret()], known].concat(), hint));
     }
     let answer: RegistryAnswer = response.json()?;
-    let token = answer.token.as_ref().and_then(|token| usable(token.expose()));
-    let secret = token.ok_or_else(|| without_token(&response, what))?;
-    // The earlier of the two ends, if they differ. One that is past is not remembered, and given out all the same: of
-    // two clocks the registry's counts.
-    let ends = [answer.expires(system), Claims::read(&secret).and_then(|claims| claims.expires())];
-    let expires = ends.into_iter().flatten().min();
-    Ok(Token { secret, expires })
+    let token = answer.token.as_ref().and_then(|token| AccessToken::parse(token.expose()).ok());
+    let token = token.ok_or_else(|| without_token(&response, what))?;
+    // A token that has expired by this machine's clock is not cached, but served: the registry's clock decides.
+    Ok(token.expiring(answer.expires(system)))
 }
 
 /// The answer. What is documented is `token`; the end, where one is given, is read in the forms that are usual,
@@ -94,7 +95,7 @@ impl RegistryAnswer {
         let end = self.expiration.as_ref().or(self.expires_at.as_ref()).or(self.expiry.as_ref())?;
         match number(end) {
             Some(end) => SystemTime::UNIX_EPOCH.checked_add(seconds(end)?),
-            None => moment(end.as_str()?),
+            None => timestamp::rfc3339(end.as_str()?),
         }
     }
 }
@@ -144,15 +145,15 @@ mod tests {
         Url::parse("https://a.example/base/").unwrap()
     }
 
-    fn sign_in(fake: &FakeSystem) -> Result<Secret> {
+    fn sign_in(fake: &FakeSystem) -> Result<AccessToken> {
         access_token(fake, &host(), "robot", &Secret::new("x-se&cret %".into()))
     }
 
-    fn exchange(fake: &FakeSystem) -> Result<Token> {
+    fn exchange(fake: &FakeSystem) -> Result<AccessToken> {
         registry_token(
             fake,
             &host(),
-            &Secret::new("access-secret".into()),
+            &AccessToken::parse("access-secret").unwrap(),
             &[&Secret::new("client-secret".into())],
             "hint",
         )
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn the_credentials_are_escaped_in_the_query_and_the_request_hides_it() {
         let fake = FakeSystem::default().answer(Method::Post, OAUTH, 200, r#"{"access_token":"t"}"#);
-        assert_eq!(sign_in(&fake).unwrap().expose(), "t");
+        assert_eq!(sign_in(&fake).unwrap().secret().expose(), "t");
         let request = &fake.requests()[0];
         let query = "grant_type=client_credentials&client_id=robot&client_secret=x-se%26cret+%25";
         assert_eq!((request.url.query(), request.body.len()), (Some(query), 0));
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn the_exchange_has_a_header_of_its_own() {
         let fake = FakeSystem::default().answer(Method::Post, REGISTRY, 200, r#"{"token":"r"}"#);
-        assert_eq!(exchange(&fake).unwrap(), Token { secret: Secret::new("r".into()), expires: None });
+        assert_eq!(exchange(&fake).unwrap(), AccessToken::parse("r").unwrap());
         let headers = &fake.requests()[0].headers;
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.expose());
         assert_eq!(value("authorizationToken"), Some("Bearer access-secret"));
@@ -190,7 +191,7 @@ mod tests {
         ] {
             let fake =
                 FakeSystem::default().answer(Method::Post, REGISTRY, 200, &format!(r#"{{"token":"r",{given}}}"#));
-            let life = exchange(&fake).unwrap().expires.unwrap().duration_since(fake.now()).unwrap();
+            let life = exchange(&fake).unwrap().expires().unwrap().duration_since(fake.now()).unwrap();
             assert_eq!(life.as_secs(), 3600, "{given}");
         }
     }
@@ -200,7 +201,7 @@ mod tests {
         let end = |end: u64, life: u64| {
             let token = token_of(&json!({"exp": 1_795_305_600 + end}));
             let body = json!({"token": token, "expires_in": life}).to_string();
-            exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 200, &body)).unwrap().expires
+            exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 200, &body)).unwrap().expires()
         };
         assert_eq!(end(60, 3600), end(3600, 60));
         assert_eq!(end(60, 3600), Some(FakeSystem::default().now() + Duration::from_secs(60)));

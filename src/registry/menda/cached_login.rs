@@ -5,11 +5,10 @@ use std::{path::PathBuf, time::SystemTime};
 use log::debug;
 use zeroize::Zeroizing;
 
-use super::usable;
 use crate::{
+    auth::access_token::AccessToken,
     error::{Error, ExceptionClass, Kind, Result},
     ini::Ini,
-    secret::Secret,
     system::{System, io_message, places},
 };
 
@@ -46,7 +45,7 @@ impl CachedLogin {
     }
 
     /// The access token of a section, if it still serves. Without a moment and a life it does not end.
-    pub(super) fn access_token(&self, now: SystemTime, section: &str) -> Result<Option<Secret>> {
+    pub(super) fn access_token(&self, now: SystemTime, section: &str) -> Result<Option<AccessToken>> {
         let text = String::from_utf8_lossy(&self.0);
         let ini = Ini::parse(&text);
         if let (Some(cached_at), Some(expires_in)) = (ini.value(section, "cached_at"), ini.value(section, "expires_in"))
@@ -65,7 +64,7 @@ impl CachedLogin {
             }
         }
         let token = ini.value(section, "id_token").or_else(|| ini.value(section, "access_token"));
-        Ok(token.and_then(usable))
+        Ok(token.and_then(|token| AccessToken::parse(token).ok()))
     }
 }
 
@@ -83,7 +82,7 @@ mod tests {
             FakeSystem::default().variable("HOME", "/home/user").file("/home/user/.menda/tokens/cache/.token", content);
         CachedLogin::read(&fake)
             .access_token(fake.now(), "ci")
-            .map(|token| token.map(|token| token.expose().to_owned()))
+            .map(|token| token.map(|token| token.secret().expose().to_owned()))
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{
     profile::{Profile, Way},
 };
 use crate::{
+    auth::access_token::AccessToken,
     error::ExceptionClass,
     ini::Ini,
     registry::CredentialSource,
@@ -14,7 +15,7 @@ use crate::{
     system::{
         Clock,
         fake::FakeSystem,
-        fuzz::{answers, check_error, leaks},
+        fuzz::{check_error, leaks, responses},
         http::{Request, is_loopback},
     },
 };
@@ -67,7 +68,7 @@ pub fn files(content: &[u8]) {
         Err(error) => check_error(&error, &[hidden]),
     }
     match CachedLogin::read(&home).access_token(home.now(), "default") {
-        Ok(Some(token)) => assert!(token.is_one_word() && text.contains(token.expose())),
+        Ok(Some(token)) => assert!(text.contains(token.secret().expose())),
         Ok(None) => {}
         Err(error) => check_error(&error, &[hidden]),
     }
@@ -97,7 +98,7 @@ pub fn api(said: &[u8]) {
             .variable("MENDA_CLIENT_ID", "robot")
             .variable("MENDA_CLIENT_SECRET", CLIENT_SECRET)
             .variable("MENDA_HOST", host)
-            .answers(answers(said))
+            .answers(responses(said))
     };
     check_api(&fake("https://menda.example/base"), said);
     check_api(&fake("https://menda.example").file(TOKENS, &format!("[robot]\nid_token = {LOGIN}\n")), said);
@@ -115,7 +116,7 @@ fn check_api(fake: &FakeSystem, said: &[u8]) {
         assert!(!leaks(&format!("{request:?} {}", request.display_url()), CLIENT_SECRET));
     }
     match outcome {
-        Ok(Some(found)) => assert!(found.password.is_one_word() && found.username == USERNAME),
+        Ok(Some(found)) => assert!(AccessToken::parse(found.password.expose()).is_ok() && found.username == USERNAME),
         Ok(None) => panic!("Menda is set up, and there is no answer"),
         Err(error) => {
             // Whoever was not sent a secret has it from elsewhere.

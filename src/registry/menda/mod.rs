@@ -19,12 +19,13 @@ use self::{
 };
 use crate::{
     auth::{
-        cache::{Token, TokenCache},
+        access_token::AccessToken,
+        cache::TokenCache,
         cache_key::{CacheKey, Digest},
+        cache_policy::CachePolicy,
     },
     error::{Error, ExceptionClass, Kind, Result, quote},
-    registry::{Credential, CredentialSource, ExecVariables, Keep, Probe, Registry},
-    secret::Secret,
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::{Service, subdomain_of},
     system::System,
     variable::{self, Variable},
@@ -78,7 +79,7 @@ pub(super) static REGISTRY: Registry = Registry {
 
 /// The credentials of Menda's registries.
 pub(crate) struct MendaCodeArtifact {
-    tokens: TokenCache<Token>,
+    tokens: TokenCache<AccessToken>,
 }
 
 impl Default for MendaCodeArtifact {
@@ -110,9 +111,15 @@ impl CredentialSource for MendaCodeArtifact {
             self.token(system, &profile).map(|token| Some((token, profile.shown())))
         });
         match found {
-            Ok(Some((Token { secret, expires }, owner))) => {
-                let username = USERNAME.to_owned();
-                Ok(Some(Credential { username, password: secret, expires, owner: Some(owner), keep: Keep::Session }))
+            Ok(Some((token, owner))) => {
+                let (username, expires, password) = (USERNAME.to_owned(), token.expires(), token.into_secret());
+                Ok(Some(Credential {
+                    username,
+                    password,
+                    expires,
+                    owner: Some(owner),
+                    cache_policy: CachePolicy::Session,
+                }))
             }
             Ok(None) => {
                 debug!(
@@ -137,12 +144,12 @@ fn with_class(error: Error) -> Error {
 }
 
 impl MendaCodeArtifact {
-    fn token(&self, system: &dyn System, profile: &Profile) -> Result<Token> {
+    fn token(&self, system: &dyn System, profile: &Profile) -> Result<AccessToken> {
         let login = CachedLogin::read(system);
         self.tokens.get_or_make(system, &identity(system, profile, &login), profile.host.as_str(), || {
             let token = mint(system, profile, &login)?;
             debug!(step = "exchange", outcome = "done"; "for a token of the registry");
-            let expires = token.expires;
+            let expires = token.expires();
             Ok((token, expires))
         })
     }
@@ -159,7 +166,7 @@ fn identity(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Stri
 }
 
 /// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.
-fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<Token> {
+fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<AccessToken> {
     match &profile.way {
         Way::User { id, note } => {
             let Some(access) = login.access_token(system.now(), id)? else {
@@ -179,7 +186,8 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<T
                 Ok(token)
             };
             let hint = "see whether this client may read the registry";
-            let exchange = |access: &Secret| api::registry_token(system, &profile.host, access, &[client_secret], hint);
+            let exchange =
+                |access: &AccessToken| api::registry_token(system, &profile.host, access, &[client_secret], hint);
             let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {
                 debug!("{error}; signing in anew");
                 None
@@ -215,11 +223,6 @@ fn is_code_artifact(host: &str) -> bool {
     parts().is_some_and(|(name, account, region)| {
         is_label(name) && account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && is_label(region)
     })
-}
-
-/// A token that a service or a file gave, if it can be one.
-fn usable(token: &str) -> Option<Secret> {
-    Secret::from_trimmed(token).filter(Secret::is_one_word)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Clock for FakeSystem {
 
     fn check(&self) -> Result<()> {
         if self.cancellation().is_cancelled() {
-            return Err(Error::new(Kind::Cancelled, "the caller gave up"));
+            return Err(Error::new(Kind::Cancelled, "the lookup was cancelled"));
         }
         if self.remaining().is_zero() { Err(Error::new(Kind::Timeout, "the lookup took too long")) } else { Ok(()) }
     }

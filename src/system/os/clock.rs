@@ -73,7 +73,7 @@ impl Clock for OsSystem {
 
     fn check(&self) -> Result<()> {
         if self.cancellation.is_cancelled() {
-            return Err(Error::new(Kind::Cancelled, "the caller gave up"));
+            return Err(Error::new(Kind::Cancelled, "the lookup was cancelled"));
         }
         if self.remaining().is_zero() {
             return Err(deadline_passed());

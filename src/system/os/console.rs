@@ -1,4 +1,4 @@
-//! StdConsole input, standard output and standard error.
+//! Standard input, standard output and standard error.
 
 use std::io::{self, IsTerminal, Read, Write, stderr, stdin, stdout};
 
@@ -9,8 +9,8 @@ use crate::{
     system::{console::Console, io_message},
 };
 
-/// How much room there is for standard input at first, in bytes.
-const FIRST_PIECE: usize = 16 * 1024;
+/// The initial capacity for standard input, in bytes.
+const INITIAL_CAPACITY: usize = 16 * 1024;
 
 /// The console of this process.
 pub(crate) struct StdConsole;
@@ -41,7 +41,7 @@ impl Console for StdConsole {
             return Ok(None);
         }
         let mut input = input.lock();
-        let mut content = Zeroizing::new(Vec::with_capacity(FIRST_PIECE));
+        let mut content = Zeroizing::new(Vec::with_capacity(INITIAL_CAPACITY));
         loop {
             let room = content.capacity() - content.len();
             let read =
@@ -52,7 +52,7 @@ impl Console for StdConsole {
             if read < room {
                 return Ok(Some(content));
             }
-            // A vector that grows by itself leaves what it held behind.
+            // Copied by hand: a vector that reallocates leaves its old content unwiped.
             let mut larger = Zeroizing::new(Vec::with_capacity(2 * content.capacity()));
             larger.extend_from_slice(&content);
             content = larger;
@@ -80,7 +80,7 @@ fn unreadable(error: &io::Error) -> Error {
     Error::new(Kind::Storage, format!("standard input cannot be read: {}", io_message(error))).with_source(error)
 }
 
-/// Typing that is not shown.
+/// A prompt without echo.
 #[cfg(unix)]
 mod hidden {
     use std::io::{self, Stdin, stdin};
@@ -91,8 +91,8 @@ mod hidden {
     use super::unreadable;
     use crate::error::{Error, Kind, Result};
 
-    /// The longest line that is taken, in bytes.
-    const LONGEST: usize = 64 * 1024;
+    /// The longest line accepted, in bytes.
+    const MAX_LINE: usize = 64 * 1024;
 
     const CTRL_C: u8 = 3;
     const CTRL_D: u8 = 4;
@@ -100,8 +100,8 @@ mod hidden {
     const CTRL_U: u8 = 21;
     const DELETE: u8 = 127;
 
-    /// The terminal while it shows nothing. Ctrl-C comes as a character: as a signal it would end the process and leave
-    /// the terminal as it is.
+    /// The terminal in raw mode, restored when dropped. Ctrl-C arrives as a character: as a signal it would end the process
+    /// without restoring the terminal.
     pub(super) struct Input {
         terminal: Stdin,
         before: Termios,
@@ -113,7 +113,7 @@ mod hidden {
             let before = tcgetattr(&terminal)?;
             let mut silent = before.clone();
             silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
-            // A read answers after a tenth of a second, also with nothing.
+            // A read returns after at most a tenth of a second.
             silent.special_codes[SpecialCodeIndex::VMIN] = 0;
             silent.special_codes[SpecialCodeIndex::VTIME] = 1;
             tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
@@ -121,14 +121,14 @@ mod hidden {
         }
 
         pub(super) fn line(&self, check: &dyn Fn() -> Result<()>) -> Result<Zeroizing<Vec<u8>>> {
-            let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+            let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE));
             let mut key = Zeroizing::new([0_u8]);
             loop {
                 check()?;
                 match rustix::io::read(&self.terminal, &mut *key) {
                     Ok(1) => {}
                     Ok(_) | Err(rustix::io::Errno::INTR) => {
-                        // A terminal that is gone answers at once, over and over.
+                        // A read from a closed terminal returns immediately: avoid a busy loop.
                         std::thread::sleep(std::time::Duration::from_millis(10));
                         continue;
                     }
@@ -136,13 +136,13 @@ mod hidden {
                 }
                 match key[0] {
                     b'\n' | b'\r' => return Ok(line),
-                    CTRL_C => return Err(Error::new(Kind::Cancelled, "the caller gave up")),
+                    CTRL_C => return Err(Error::new(Kind::Cancelled, "the lookup was cancelled")),
                     CTRL_D if line.is_empty() => return Err(Error::new(Kind::Usage, "no password was typed")),
                     CTRL_D => return Ok(line),
-                    // It takes a whole character, which may have several bytes.
+                    // Removes a whole UTF-8 character.
                     BACKSPACE | DELETE => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
                     CTRL_U => line.clear(),
-                    byte if line.len() < LONGEST => line.push(byte),
+                    byte if line.len() < MAX_LINE => line.push(byte),
                     _ => return Err(Error::new(Kind::Usage, "the line is too long")),
                 }
             }

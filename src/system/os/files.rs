@@ -1,4 +1,4 @@
-//! Reading, locking and replacing files.
+//! Files of the operating system.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
@@ -12,22 +12,22 @@ use crate::system::{
     io_message,
 };
 
-/// What stands between a file's name and the random letters of a temporary file that is to replace it.
-const TEMPORARY_MARK: &str = ".ringbearer-";
+/// Separates the file's name from the random characters in the name of a temporary file.
+const TEMPORARY_INFIX: &str = ".ringbearer-";
 
-/// Reads a regular file of at most `cap` bytes. Anything else (a FIFO would block for ever, a device
-/// never ends) and anything larger is an error.
+/// Reads a regular file of at most `cap` bytes. A larger file and any other kind of file (a FIFO would block, a device
+/// never ends) are errors.
 pub(super) fn read(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
     open(path).and_then(|(mut file, metadata)| read_open(&mut file, &metadata, cap))
 }
 
-/// Opens a regular file, without waiting for the other end if it turns out to be something else.
+/// Opens a regular file, without blocking on a FIFO.
 fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nonblocking());
-    // What cannot be opened is told by what it is, where that is the reason: a socket, a directory.
+    // Prefer "not a regular file" to the errno of opening a socket or a directory.
     let file = options.open(path).map_err(|error| match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => not_regular(),
         _ => error,
@@ -51,7 +51,7 @@ fn read_open(file: &mut File, metadata: &Metadata, cap: usize) -> io::Result<Vec
     if length > cap {
         return Err(too_large());
     }
-    // Files under /proc say that they are empty; room for one byte more shows the end of the others.
+    // Files under /proc report length 0, and one more byte of capacity lets others reach their end in one read.
     let mut content = Vec::with_capacity(length + 1);
     file.take(cap as u64 + 1).read_to_end(&mut content)?;
     if content.len() > cap { Err(too_large()) } else { Ok(content) }
@@ -68,28 +68,27 @@ fn stamp(metadata: &Metadata) -> FileStamp {
     FileStamp { number, length: metadata.len(), modified: metadata.modified().ok(), changed }
 }
 
-/// The directory of a file: for a bare name the working directory, which whoever typed it means.
+/// Parent directory; "." for a bare name.
 fn directory(path: &Path) -> io::Result<&Path> {
     let parent =
         path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a directory"))?;
     Ok(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
-/// What the names of the temporary files of a path begin with: a dot and the name itself.
+/// The prefix of the names of a path's temporary files: a dot and the file's name.
 fn temporary_prefix(path: &Path) -> io::Result<String> {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.map(|name| format!(".{name}{TEMPORARY_MARK}"))
+    name.map(|name| format!(".{name}{TEMPORARY_INFIX}"))
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a readable file name"))
 }
 
-/// Makes what happened to the entries of a directory last. Windows has no such call, and some file systems
-/// of networks refuse it: they do so by themselves.
+/// Syncs the entries of a directory. Windows has no such call, and some network file systems do not support it.
 fn sync_directory(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     match File::open(path).and_then(|folder| folder.sync_all()) {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
             return Err(io::Error::other(format!(
-                "it has the new content, which may not outlast a power cut: its directory cannot be synced: {}",
+                "the new content is in place but may not survive a power failure, since its directory cannot be synced: {}",
                 io_message(&error)
             )));
         }
@@ -108,8 +107,7 @@ fn stamp_of(path: &Path) -> io::Result<Option<FileStamp>> {
     }
 }
 
-/// Puts content in the place of a file, in one step and for good. A new file has these permissions, less the process's
-/// mask; without them it is its owner's alone.
+/// Replaces a file atomically and durably. A new file has these permissions less the umask, or 0600 without them.
 fn replace(
     path: &Path,
     content: &dyn Fn(&mut File) -> io::Result<()>,
@@ -123,7 +121,7 @@ fn replace(
     if let Some(permissions) = permissions {
         builder.permissions(permissions);
     }
-    // It removes itself when it is dropped, whatever goes wrong here.
+    // Removed when dropped, on every error.
     let mut temporary = builder.tempfile_in(folder)?;
     content(temporary.as_file_mut())?;
     temporary.as_file().sync_all()?;
@@ -133,7 +131,7 @@ fn replace(
     if expected.is_some() {
         temporary.persist(path).map_err(|failure| failure.error)?;
     } else if let Err(failure) = temporary.persist_noclobber(path) {
-        // Not every file system can place a file only where there is none. Then a second look has to do.
+        // Not every file system can rename without replacing; there, check again and rename.
         if failure.error.kind() == io::ErrorKind::AlreadyExists || stamp_of(path)?.is_some() {
             return Ok(false);
         }
@@ -154,11 +152,11 @@ impl ReadAt for Opened {
         self.length
     }
 
-    fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
-        let mut piece = Vec::with_capacity(length.min(usize::try_from(self.length).unwrap_or(usize::MAX)));
-        (&self.file).seek(io::SeekFrom::Start(place))?;
-        (&self.file).take(length as u64).read_to_end(&mut piece)?;
-        Ok(piece)
+    fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut content = Vec::with_capacity(length.min(usize::try_from(self.length).unwrap_or(usize::MAX)));
+        (&self.file).seek(io::SeekFrom::Start(offset))?;
+        (&self.file).take(length as u64).read_to_end(&mut content)?;
+        Ok(content)
     }
 }
 
@@ -185,7 +183,7 @@ impl Files for OsSystem {
     fn destination(&self, path: &Path) -> io::Result<PathBuf> {
         match fs::symlink_metadata(path) {
             Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => io::Error::other("a symbolic link to nowhere"),
+                io::ErrorKind::NotFound => io::Error::other("a dangling symbolic link"),
                 _ => error,
             }),
             Ok(_) => Ok(path.to_owned()),
@@ -211,10 +209,10 @@ impl Files for OsSystem {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         };
-        // Somebody may have removed the file meanwhile, and another have made and locked a new one.
+        // The file may have been removed and created again between open and lock.
         let locked = lock.file.as_ref().map(File::metadata).transpose()?.map(|metadata| stamp(&metadata).number);
-        let is_the_one = stamp_of(path)?.map(|stamp| stamp.number) == locked;
-        Ok(is_the_one.then_some(lock))
+        let is_current = stamp_of(path)?.map(|stamp| stamp.number) == locked;
+        Ok(is_current.then_some(lock))
     }
 
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool> {
@@ -222,14 +220,14 @@ impl Files for OsSystem {
     }
 
     fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&FileStamp>) -> io::Result<bool> {
-        let there = fs::metadata(path).ok().map(|metadata| metadata.permissions());
+        let existing = fs::metadata(path).ok().map(|metadata| metadata.permissions());
         #[cfg(unix)]
         let new = Some(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         #[cfg(not(unix))]
         let new = None;
         let write = |file: &mut File| {
-            // The process's mask is for new files.
-            there.as_ref().map_or(Ok(()), |permissions| file.set_permissions(permissions.clone()))?;
+            // Set explicitly: the umask applies to new files only.
+            existing.as_ref().map_or(Ok(()), |permissions| file.set_permissions(permissions.clone()))?;
             file.write_all(content)
         };
         replace(path, &write, expected, new)
@@ -243,10 +241,10 @@ impl Files for OsSystem {
         let mut file = options.open(path)?;
         let written = file.write_all(content).and_then(|()| file.sync_all());
         if written.is_err() {
-            // It is ours, and holds part of something at the most.
+            // Created here, and incomplete.
             let _ = fs::remove_file(path);
         }
-        // An entry that a power cut takes away is no loss here: the records are where they were.
+        // The directory is not synced: losing the file loses no records.
         written
     }
 
@@ -258,13 +256,13 @@ impl Files for OsSystem {
         self.siblings(path, &temporary_prefix(path)?, "")
     }
 
-    fn siblings(&self, path: &Path, begin: &str, end: &str) -> io::Result<Vec<PathBuf>> {
+    fn siblings(&self, path: &Path, prefix: &str, suffix: &str) -> io::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(directory(path)?)? {
             let entry = entry?;
             let name = entry.file_name();
-            let is_meant = name.to_str().is_some_and(|name| name.starts_with(begin) && name.ends_with(end));
-            if is_meant && entry.file_type()?.is_file() {
+            let matches = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
+            if matches && entry.file_type()?.is_file() {
                 found.push(entry.path());
             }
         }
@@ -283,11 +281,10 @@ impl Files for OsSystem {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, if is_private { 0o700 } else { 0o777 });
         #[cfg(not(unix))]
         let _ = is_private;
-        let made: Vec<_> =
+        let created: Vec<_> =
             path.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).collect();
         builder.create(path)?;
-        // The entry of a directory is in the one above it.
-        made.into_iter().try_for_each(|made| sync_directory(directory(made)?))
+        created.into_iter().try_for_each(|created| sync_directory(directory(created)?))
     }
 
     fn details(&self, path: &Path) -> io::Result<Details> {
@@ -318,61 +315,61 @@ mod tests {
     use super::*;
     use crate::system::{CancellationToken, os::LOOKUP_LIMIT};
 
-    fn real() -> OsSystem {
+    fn system() -> OsSystem {
         OsSystem::new(std::iter::empty().collect(), Arc::default(), CancellationToken::default(), LOOKUP_LIMIT)
     }
 
     #[test]
-    fn a_file_is_replaced_only_while_it_is_what_it_was() {
+    fn a_file_is_replaced_only_while_its_stamp_is_the_expected_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.json");
-        assert!(real().replace(&path, &|to| to.write_all(b"one"), None).unwrap());
-        assert!(!real().replace(&path, &|to| to.write_all(b"two"), None).unwrap());
-        let snapshot = real().snapshot(&path, 10).unwrap();
+        assert!(system().replace(&path, &|to| to.write_all(b"one"), None).unwrap());
+        assert!(!system().replace(&path, &|to| to.write_all(b"two"), None).unwrap());
+        let snapshot = system().snapshot(&path, 10).unwrap();
         assert_eq!(snapshot.content, b"one");
-        assert!(real().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.stamp)).unwrap());
-        assert!(!real().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.stamp)).unwrap());
+        assert!(system().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.stamp)).unwrap());
+        assert!(!system().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.stamp)).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(real().details(&path).unwrap().mode, Some(0o600));
-        assert!(real().temporary_files(&path).unwrap().is_empty());
+        assert_eq!(system().details(&path).unwrap().mode, Some(0o600));
+        assert!(system().temporary_files(&path).unwrap().is_empty());
     }
 
     #[test]
-    fn a_lock_is_held_by_one_and_let_go_when_dropped() {
+    fn a_lock_has_one_holder_and_is_released_when_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let held = real().try_lock(&path).unwrap();
+        let held = system().try_lock(&path).unwrap();
         assert!(held.is_some());
-        assert!(real().try_lock(&path).unwrap().is_none());
+        assert!(system().try_lock(&path).unwrap().is_none());
         drop(held);
-        assert!(real().try_lock(&path).unwrap().is_some());
+        assert!(system().try_lock(&path).unwrap().is_some());
     }
 
     #[test]
-    fn what_is_no_regular_file_is_an_error_at_once() {
+    fn a_file_that_is_not_regular_is_an_error_without_blocking() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
         for path in [fifo.as_path(), folder.path(), Path::new("/dev/zero")] {
-            let error = real().snapshot(path, 10).unwrap_err();
+            let error = system().snapshot(path, 10).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{}", path.display());
         }
-        assert_eq!(real().try_lock(&fifo).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(system().try_lock(&fifo).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]
-    fn a_link_leads_to_its_target_and_a_dangling_one_nowhere() {
+    fn the_destination_of_a_link_is_its_target() {
         let folder = tempfile::tempdir().unwrap();
         let (target, link) = (folder.path().join("target"), folder.path().join("link"));
         symlink(&target, &link).unwrap();
-        assert!(real().destination(&link).is_err());
+        assert!(system().destination(&link).is_err());
         fs::write(&target, "x").unwrap();
-        assert_eq!(real().destination(&link).unwrap(), fs::canonicalize(&target).unwrap());
-        assert_eq!(real().destination(&target).unwrap(), target);
+        assert_eq!(system().destination(&link).unwrap(), fs::canonicalize(&target).unwrap());
+        assert_eq!(system().destination(&target).unwrap(), target);
     }
 
     #[test]
-    fn a_file_larger_than_the_cap_is_an_error_and_not_cut() {
+    fn a_file_larger_than_the_cap_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "12345").unwrap();

@@ -15,7 +15,7 @@ use rustls::CertificateError;
 use ureq::{Agent, AsSendBody, Body, Proxy, Timeout, config::Config, http, tls::TlsConfig};
 use zeroize::Zeroizing;
 
-use super::{Environment, OsSystem, proxy, trust};
+use super::{Environment, OsSystem, proxy, trust::TrustStore};
 use crate::{
     error::{Error, Kind, Result, quote},
     system::{
@@ -24,22 +24,21 @@ use crate::{
     },
 };
 
-/// What this program calls itself to servers.
+/// The User-Agent header.
 const USER_AGENT: &str = concat!("ringbearer/", env!("CARGO_PKG_VERSION"));
 
-/// How much of a message is held at once, in each direction. ureq zeroes these buffers for every connection, and its usual
-/// ones took a fifth of a look-up; a header with a bearer must fit, and they have up to some 16 KiB.
+/// The size of each of a connection's two buffers. ureq zeroes them for every connection, and its default size took a
+/// fifth of a lookup; a header with a bearer token, up to about 16 KiB, must fit.
 const BUFFER: usize = 32 * 1024;
 
-/// The longest header of an answer, with room for it in the buffer.
-const LONGEST_HEADER: usize = 24 * 1024;
+/// The largest response header accepted; it must fit in the buffer.
+const MAX_HEADER: usize = 24 * 1024;
 
-/// The agents of the process and their open connections: one for each combination of proxy and trust
-/// that was asked for, made when it is first needed.
+/// The connection pools of the process: an agent per combination of proxy and trust store, created on first use.
 #[derive(Default)]
 pub(crate) struct Network {
-    agents: Mutex<HashMap<(Option<String>, trust::Choice), Agent>>,
-    /// Whether the system's bundle did not suffice.
+    agents: Mutex<HashMap<(Option<String>, TrustStore), Agent>>,
+    /// Set once the platform verifier succeeded where the CA bundle failed.
     is_wide: AtomicBool,
 }
 
@@ -53,19 +52,18 @@ impl Network {
     ) -> std::result::Result<Response, Failure> {
         let lasting = |error| Failure { error, transient: false, connection_lost: false };
         check_route(request).map_err(lasting)?;
-        let trust = trust::Choice::from_environment(environment);
+        let trust = TrustStore::from_environment(environment);
         let wider = trust.wider();
-        // Once it took more, it takes more for all.
         let is_wide = wider.is_some() && self.is_wide.load(Ordering::Relaxed);
-        let trust = if is_wide { trust::Choice::Platform } else { trust };
+        let trust = if is_wide { TrustStore::Platform } else { trust };
         let agent = self.agent(environment, request, trust).map_err(lasting)?;
         let start = Instant::now();
         let mut result = send_with(&agent, request, remaining);
-        // Nothing of the request has left by then.
+        // Certificates are checked before the request is sent, so that it can be sent again.
         if let (Err(error), Some(wider), false) = (&result, wider, is_wide)
-            && is_of_certificate(error)
+            && is_certificate_error(error)
         {
-            debug!("the system's bundle does not suffice for the certificate of {}", request.host());
+            debug!("the system's CA bundle does not cover the certificate of {}", request.host());
             let agent = self.agent(environment, request, wider).map_err(lasting)?;
             result = send_with(&agent, request, remaining.saturating_sub(start.elapsed()));
             self.is_wide.fetch_or(result.is_ok(), Ordering::Relaxed);
@@ -90,9 +88,9 @@ impl Network {
         result
     }
 
-    fn agent(&self, environment: &Environment, request: &Request, trust: trust::Choice) -> Result<Agent> {
+    fn agent(&self, environment: &Environment, request: &Request, trust: TrustStore) -> Result<Agent> {
         let proxy = match request.route {
-            // A proxy has a loopback of its own, and what goes there over http would pass it in the clear.
+            // A proxy would connect to its own loopback address, and see http in the clear.
             Route::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
             Route::Internet | Route::Metadata => None,
         };
@@ -110,8 +108,7 @@ impl Network {
                 })
             })
             .transpose()?;
-        // Not under the lock: files may be slow. Of two threads that get here at once the first one's
-        // agent stays.
+        // Loaded without the lock, since files may be slow. If two threads get here at once, the first agent stays.
         let agent = new_agent(proxy, key.1.load()?);
         Ok(agents().entry(key).or_insert(agent).clone())
     }
@@ -123,14 +120,14 @@ impl Http for OsSystem {
     }
 }
 
-/// Plain http is for this machine's metadata services alone.
+/// Allows plain http only to this machine and its metadata services.
 fn check_route(request: &Request) -> Result<()> {
     let allowed = request.url.scheme() == "https"
         || (request.url.scheme() == "http" && (request.route == Route::Metadata || is_loopback(&request.url)));
     if allowed {
         Ok(())
     } else {
-        Err(Error::new(Kind::Configuration, format!("{} must be asked over https", request.host())))
+        Err(Error::new(Kind::Configuration, format!("requests to {} must use https", request.host())))
     }
 }
 
@@ -151,13 +148,13 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
         .timeout_global(Some(REQUEST_LIMIT))
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
-        .max_response_header_size(LONGEST_HEADER)
+        .max_response_header_size(MAX_HEADER)
         .build()
         .new_agent()
 }
 
-/// Whether it is the certificate that was refused.
-fn is_of_certificate(error: &ureq::Error) -> bool {
+/// Whether a certificate was rejected.
+fn is_certificate_error(error: &ureq::Error) -> bool {
     let error = match error {
         ureq::Error::Rustls(error) => Some(error),
         ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
@@ -187,8 +184,8 @@ fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::resu
     })
 }
 
-/// Runs a request within its limits. The agent's own are left alone where they fit: ureq builds the TLS
-/// settings anew for every request that brings settings of its own.
+/// Runs a request within its limits. The agent's limits serve where they fit, because ureq rebuilds the TLS settings for
+/// every request with settings of its own.
 fn run(
     agent: &Agent,
     message: http::Request<impl AsSendBody>,
@@ -216,41 +213,45 @@ fn name(method: Method) -> &'static str {
     }
 }
 
-/// What to do where the network is at fault.
-const WAY: &str = "HTTPS_PROXY and NO_PROXY choose the way; is there a firewall or a VPN in between?";
+/// Advice for a failure of the network.
+const CHECK_NETWORK: &str = "check HTTPS_PROXY, NO_PROXY, the firewall and the VPN";
 
-/// What to do where an answer is at fault.
-const AGAIN: &str = "try again later; a proxy or a captive portal in between may answer for the host";
+/// Advice for an invalid response.
+const TRY_AGAIN: &str = "try again later; a captive portal or a proxy may answer for the host";
 
-/// Says what failed in the words of someone who has to mend it.
+/// Turns ureq's error into one for the user.
 fn explain(error: ureq::Error, request: &Request) -> Failure {
     let host = request.host();
     let (kind, message, hint, transient) = match error {
         ureq::Error::Io(error) => return explain_io(&error, host),
         ureq::Error::Rustls(error) => return explain_tls(&error, host),
         ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-            (Kind::Timeout, format!("connecting to {host} took too long"), WAY, true)
+            (Kind::Timeout, format!("connecting to {host} took too long"), CHECK_NETWORK, true)
         }
-        ureq::Error::Timeout(_) => (Kind::Timeout, format!("{host} did not answer in time"), AGAIN, true),
+        ureq::Error::Timeout(_) => (Kind::Timeout, format!("{host} did not answer in time"), TRY_AGAIN, true),
         ureq::Error::HostNotFound => {
-            (Kind::Network, format!("the name {host}, or that of its proxy, cannot be resolved"), WAY, true)
+            (Kind::Network, format!("the name {host}, or that of its proxy, cannot be resolved"), CHECK_NETWORK, true)
         }
-        ureq::Error::ConnectionFailed => (Kind::Network, format!("cannot connect to {host}"), WAY, true),
+        ureq::Error::ConnectionFailed => (Kind::Network, format!("cannot connect to {host}"), CHECK_NETWORK, true),
         ureq::Error::ConnectProxyFailed(status) => (
             Kind::Network,
             format!("the proxy refused to connect to {host} ({})", quote(&status, &[])),
-            if status.contains("407") { "check HTTPS_PROXY, and the user name and password in it" } else { WAY },
-            ["502", "503", "504"].iter().any(|passing| status.contains(passing)),
+            if status.contains("407") {
+                "check HTTPS_PROXY, and the user name and password in it"
+            } else {
+                CHECK_NETWORK
+            },
+            ["502", "503", "504"].iter().any(|transient| status.contains(transient)),
         ),
         ureq::Error::BodyExceedsLimit(_) => {
-            (Kind::Protocol, format!("{host} sent more than {} KiB", BODY_CAP / 1024), AGAIN, false)
+            (Kind::Protocol, format!("{host} sent more than {} KiB", BODY_CAP / 1024), TRY_AGAIN, false)
         }
         ureq::Error::LargeResponseHeader(..) => {
-            (Kind::Protocol, format!("{host} sent a header of more than {} KiB", LONGEST_HEADER / 1024), AGAIN, false)
+            (Kind::Protocol, format!("{host} sent a header of more than {} KiB", MAX_HEADER / 1024), TRY_AGAIN, false)
         }
-        ureq::Error::Protocol(_) => (Kind::Protocol, format!("{host} does not speak HTTP as it should"), AGAIN, true),
-        ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), WAY, false),
-        _ => (Kind::Network, format!("the request to {host} failed"), WAY, false),
+        ureq::Error::Protocol(_) => (Kind::Protocol, format!("{host} sent an invalid HTTP response"), TRY_AGAIN, true),
+        ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), CHECK_NETWORK, false),
+        _ => (Kind::Network, format!("the request to {host} failed"), CHECK_NETWORK, false),
     };
     Failure { error: Error::new(kind, message).with_hint(hint), transient, connection_lost: false }
 }
@@ -275,7 +276,7 @@ fn explain_io(error: &io::Error, host: &str) -> Failure {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof
     );
-    Failure { error: Error::new(kind, message).with_hint(WAY), transient: true, connection_lost }
+    Failure { error: Error::new(kind, message).with_hint(CHECK_NETWORK), transient: true, connection_lost }
 }
 
 fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
@@ -286,14 +287,14 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. },
         ) => (
-            format!("the certificate of {host} is not valid at this moment"),
-            "is this machine's clock right? If it is, somebody must renew the certificate: the host's, or a proxy's",
+            format!("the certificate of {host} has expired or is not yet valid"),
+            "check this machine's clock; if it is right, the certificate of the host or of a proxy must be renewed",
         ),
         rustls::Error::InvalidCertificate(reason) => (
             format!("the certificate of {host} is not trusted: {}", quote(&reason.to_string(), &[])),
             "behind a proxy that inspects TLS, name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE",
         ),
-        other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), WAY),
+        other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), CHECK_NETWORK),
     };
     Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false, connection_lost: false }
 }

@@ -1,4 +1,4 @@
-//! Child processes that cannot outstay their welcome.
+//! Child processes with deadlines.
 
 use std::{
     io::Read,
@@ -18,9 +18,8 @@ use crate::{
     system::{CancellationToken, Clock, Processes, io_message, process as child},
 };
 
-/// How long, after the child itself has ended, its output may stay open in the hands of a process
-/// that it left behind.
-const GRACE: Duration = Duration::from_millis(300);
+/// How long to read on after the child has exited, while a process that it started keeps its output open.
+const OUTPUT_GRACE: Duration = Duration::from_millis(300);
 
 impl Processes for OsSystem {
     fn find_program(&self, name: &str) -> Option<PathBuf> {
@@ -45,8 +44,8 @@ impl Processes for OsSystem {
     }
 }
 
-/// The programs of a name on PATH, in its order. Empty and relative entries stand for the working directory or
-/// something below it, which is not trusted.
+/// The programs of a name on PATH, in its order. Empty and relative entries are skipped: they mean the working directory,
+/// which is not trusted.
 fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBuf> {
     let folders = environment.raw("PATH").map(std::env::split_paths).into_iter().flatten();
     folders
@@ -55,7 +54,8 @@ fn on_path(environment: &Environment, name: &str) -> impl Iterator<Item = PathBu
         .filter(|path| is_executable(path))
 }
 
-/// Puts a program in the place of this one.
+/// Replaces this program by `exec(2)`, with the captured environment; returns only on failure. On Windows spawns, waits and
+/// returns the exit code.
 pub(crate) fn exec(environment: &Environment, exec: &child::Exec) -> Result<u8> {
     let child::Exec { program, arguments, variables, .. } = exec;
     let mut builder = Command::new(program);
@@ -89,7 +89,7 @@ fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
     vec![folder.join(name)]
 }
 
-/// Whether a path is a file that may be run.
+/// Whether a path is an executable file.
 fn is_executable(path: &Path) -> bool {
     let Ok(metadata) = std::fs::metadata(path) else {
         return false;
@@ -101,18 +101,17 @@ fn is_executable(path: &Path) -> bool {
     metadata.is_file() && runnable
 }
 
-/// Runs a child to its end. At `end`, or when the caller gives up, the child and everything it
-/// started (on Unix: its process group) is killed.
+/// Runs a child to its end. At the deadline or on cancellation, kills the child and, on Unix, its process group.
 fn run(
     environment: &Environment,
     command: &child::Command,
-    end: Instant,
-    cancel: &CancellationToken,
+    deadline: Instant,
+    cancellation: &CancellationToken,
 ) -> Result<child::Output> {
     let name = command.name();
     let start = Instant::now();
     let mut running = Running::start(environment, command)?;
-    let status = running.wait(&name, end, cancel);
+    let status = running.wait(&name, deadline, cancellation);
     if status.is_err() {
         running.kill();
     }
@@ -122,7 +121,7 @@ fn run(
     Ok(child::Output { status: status.code(), stdout, stderr })
 }
 
-/// What one stream has given so far, shared with the thread that reads it.
+/// The output of one stream so far, shared with the thread that reads it.
 #[derive(Clone, Default)]
 struct Capture(Arc<Mutex<Zeroizing<Vec<u8>>>>);
 
@@ -131,12 +130,12 @@ impl Capture {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads a stream to its end in a thread of its own, and says then whether it kept to the cap.
+    /// Reads a stream to its end in a thread, then sends whether the output is within the cap.
     fn read(&self, mut stream: impl Read + Send + 'static, ended: mpsc::Sender<bool>) -> std::io::Result<()> {
         let buffer = Arc::clone(&self.0);
         thread::Builder::new().name("ringbearer-output".to_owned()).spawn(move || {
             let mut chunk = Zeroizing::new([0_u8; 4096]);
-            let kept = loop {
+            let is_within_cap = loop {
                 let Ok(length @ 1..) = stream.read(&mut *chunk) else {
                     break true;
                 };
@@ -146,23 +145,23 @@ impl Capture {
                 }
                 buffer.extend_from_slice(&chunk[..length]);
             };
-            // Nobody listens any more if the child was given up.
-            let _ = ended.send(kept);
+            // The receiver is gone if the child was killed.
+            let _ = ended.send(is_within_cap);
         })?;
         Ok(())
     }
 }
 
-/// How often a program is tried that somebody is writing.
-const TRIES: u32 = 5;
+/// The attempts on ETXTBSY.
+const SPAWN_ATTEMPTS: u32 = 5;
 
-/// Starts a child. A program that is being replaced at this moment cannot be run, and a moment later it can.
+/// Starts a child; retries on ETXTBSY, while another process is still writing the program.
 fn spawn(builder: &mut Command) -> std::io::Result<Child> {
-    let mut tries = 1;
+    let mut attempt = 1;
     loop {
         match builder.spawn() {
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < TRIES => {
-                tries += 1;
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && attempt < SPAWN_ATTEMPTS => {
+                attempt += 1;
                 thread::sleep(POLL_INTERVAL);
             }
             outcome => return outcome,
@@ -211,7 +210,7 @@ impl Running {
         Ok(running)
     }
 
-    fn wait(&mut self, name: &str, end: Instant, cancel: &CancellationToken) -> Result<ExitStatus> {
+    fn wait(&mut self, name: &str, deadline: Instant, cancellation: &CancellationToken) -> Result<ExitStatus> {
         let mut open = self.captures.len();
         loop {
             match self.ended.recv_timeout(if open == 0 { Duration::from_millis(1) } else { POLL_INTERVAL }) {
@@ -222,27 +221,27 @@ impl Running {
                         format!("{name} printed more than {} KiB", child::OUTPUT_CAP / 1024),
                     ));
                 }
-                // Both readers are done and gone, and an empty channel returns at once.
+                // Both readers have ended, so that `recv_timeout` returns immediately.
                 Err(mpsc::RecvTimeoutError::Disconnected) => thread::sleep(Duration::from_millis(1)),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
             if self.exited.is_none() {
                 let status = match self.child.try_wait() {
-                    Err(error) if is_reaped_by_others(&error) => Some(ExitStatus::default()),
+                    Err(error) if is_reaped_elsewhere(&error) => Some(ExitStatus::default()),
                     status => status
                         .map_err(|error| Error::new(Kind::Process, format!("{name} cannot be waited for: {error}")))?,
                 };
                 self.exited = status.map(|status| (status, Instant::now()));
             }
             if let Some((status, since)) = self.exited
-                && (open == 0 || since.elapsed() > GRACE)
+                && (open == 0 || since.elapsed() > OUTPUT_GRACE)
             {
                 return Ok(status);
             }
-            if cancel.is_cancelled() {
-                return Err(Error::new(Kind::Cancelled, "the caller gave up"));
+            if cancellation.is_cancelled() {
+                return Err(Error::new(Kind::Cancelled, "the lookup was cancelled"));
             }
-            if Instant::now() >= end {
+            if Instant::now() >= deadline {
                 return Err(Error::new(Kind::Timeout, format!("{name} did not end in time")));
             }
         }
@@ -250,7 +249,7 @@ impl Running {
 
     fn kill(&mut self) {
         if self.exited.is_some() {
-            // Already reaped: its number may belong to somebody else by now.
+            // Already reaped: the process id may belong to another process.
             return;
         }
         #[cfg(unix)]
@@ -262,16 +261,16 @@ impl Running {
     }
 }
 
-/// Whether a child has ended without leaving its status to us: so it is where SIGCHLD is ignored, which
-/// programs inherit from those that start them. What the child printed has to decide then.
-fn is_reaped_by_others(error: &std::io::Error) -> bool {
+/// Whether the kernel reaped a child whose exit status is lost (ECHILD), as it does where SIGCHLD is ignored, a setting
+/// that programs inherit. Then the output alone decides.
+fn is_reaped_elsewhere(error: &std::io::Error) -> bool {
     #[cfg(unix)]
     return error.raw_os_error() == Some(rustix::io::Errno::CHILD.raw_os_error());
     #[cfg(not(unix))]
     return false;
 }
 
-/// A directory that holds nothing a program would pick up by accident.
+/// A working directory without configuration files that a program could read.
 fn neutral_directory(environment: &Environment) -> PathBuf {
     if cfg!(windows) {
         environment.raw("SystemRoot").map_or_else(|| PathBuf::from("C:\\"), PathBuf::from)
@@ -285,18 +284,18 @@ fn neutral_directory(environment: &Environment) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, limit: Duration, cancel: &CancellationToken) -> Result<child::Output> {
+    fn shell(script: &str, limit: Duration, cancellation: &CancellationToken) -> Result<child::Output> {
         let environment =
             [("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "given".into())].into_iter().collect();
         let program = on_path(&environment, "sh").next().unwrap();
         let command = child::Command::new(program, &["-c", script], limit).variable("ADDED", "added");
-        run(&environment, &command, Instant::now() + limit, cancel)
+        run(&environment, &command, Instant::now() + limit, cancellation)
     }
 
     const LONG: Duration = Duration::from_secs(20);
 
     #[test]
-    fn a_child_has_its_environment_a_neutral_directory_and_no_input() {
+    fn a_child_has_its_environment_a_neutral_directory_and_no_stdin() {
         let output =
             shell("echo $GIVEN $ADDED $HOME; pwd; cat; echo oops >&2; exit 3", LONG, &CancellationToken::default())
                 .unwrap();
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_sleeps_is_killed_with_what_it_started() {
+    fn a_child_is_killed_with_its_process_group_at_the_deadline() {
         let start = Instant::now();
         let error =
             shell("sleep 60 & sleep 60", Duration::from_millis(200), &CancellationToken::default()).unwrap_err();
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grandchild_that_keeps_the_pipe_does_not_keep_us() {
+    fn a_grandchild_that_keeps_the_pipe_open_is_not_waited_for() {
         let start = Instant::now();
         let output = shell("echo token; sleep 60 &", LONG, &CancellationToken::default()).unwrap();
         assert_eq!(&output.stdout[..], b"token\n");
@@ -322,12 +321,12 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_who_gives_up_ends_the_child() {
-        let cancel = CancellationToken::default();
+    fn cancellation_kills_the_child() {
+        let cancellation = CancellationToken::default();
         let error = thread::scope(|scope| {
-            let running = scope.spawn(|| shell("sleep 60", LONG, &cancel));
+            let running = scope.spawn(|| shell("sleep 60", LONG, &cancellation));
             thread::sleep(Duration::from_millis(100));
-            cancel.cancel();
+            cancellation.cancel();
             running.join().unwrap().unwrap_err()
         });
         assert_eq!(error.kind(), Kind::Cancelled);
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_not_found_through_relative_or_empty_entries() {
+    fn relative_and_empty_entries_of_path_are_skipped() {
         for path in ["", ".", "::", "bin", "./bin:"] {
             let environment = [("PATH".into(), path.into())].into_iter().collect();
             assert_eq!(on_path(&environment, "sh").next(), None, "{path:?}");

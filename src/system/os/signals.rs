@@ -1,4 +1,4 @@
-//! The signals by which a person or a system ends a program.
+//! Signals that end the program.
 
 #[cfg(unix)]
 use std::{
@@ -12,40 +12,40 @@ use std::{
 #[cfg(unix)]
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Ctrl-C and the request to end, held back until the work has tidied up: child processes have process groups of their
-/// own, which a signal to this one does not reach.
+/// Catches SIGINT, SIGTERM and SIGHUP until child processes are killed: these have process groups of their own, which a
+/// signal to this one does not reach.
 #[cfg(unix)]
 pub(crate) struct Signals(Vec<(i32, Arc<AtomicBool>)>);
 
 #[cfg(unix)]
 impl Signals {
-    /// Holds the signals back from now on.
+    /// Starts catching signals.
     #[must_use]
     pub(crate) fn watch() -> Self {
         let mut watched = Vec::new();
         let ignored = ignored();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // `nohup`, and a shell for what it starts in the background, have some ignored, and it stays so. Where the
-            // system does not tell, a lost terminal ends the program as it would without this.
+            // A signal that the parent set to ignored stays ignored, as `nohup` and shells' background jobs expect. If
+            // that is unknown, SIGHUP keeps its default action.
             let is_ignored = ignored.map_or(signal == SIGHUP, |ignored| ignored >> (signal - 1) & 1 == 1);
             if is_ignored {
                 continue;
             }
             let flag = Arc::default();
-            // What cannot be held back ends the program, as it would without this.
+            // A signal that cannot be caught keeps its default action.
             let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
             watched.push((signal, flag));
         }
         Self(watched)
     }
 
-    /// Whether one has come.
+    /// Whether a signal has arrived.
     #[must_use]
     pub(crate) fn caught(&self) -> bool {
         self.first().is_some()
     }
 
-    /// Ends the program by the signal that has come, so that whoever started it sees what ended it.
+    /// Ends the program by the signal that arrived, so that its parent sees the signal in the exit status.
     pub(crate) fn raise(&self) {
         if let Some(signal) = self.first() {
             let _ = signal_hook::low_level::emulate_default_handler(signal);
@@ -57,7 +57,7 @@ impl Signals {
     }
 }
 
-/// The signals that whoever started this program has it ignore, a bit each; `None` where the system does not tell.
+/// The bit mask of the signals that the parent set to ignored; `None` where the platform does not report it.
 /// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
 #[cfg(unix)]
 fn ignored() -> Option<u64> {
@@ -67,24 +67,24 @@ fn ignored() -> Option<u64> {
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
-/// Elsewhere Ctrl-C ends the processes of a console all together.
+/// On other platforms Ctrl-C ends all processes of a console.
 #[cfg(not(unix))]
 pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Nothing is held back.
+    /// Catches nothing.
     #[must_use]
     pub(crate) fn watch() -> Self {
         Self
     }
 
-    /// None has come.
+    /// Always false.
     #[must_use]
     pub(crate) fn caught(&self) -> bool {
         false
     }
 
-    /// There is nothing to do.
+    /// Does nothing.
     pub(crate) fn raise(&self) {}
 }

@@ -1,4 +1,4 @@
-//! Which certificate authorities are trusted.
+//! The trusted certificate authorities.
 
 use std::{
     ffi::OsString,
@@ -13,21 +13,21 @@ use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 use super::{Environment, files};
 use crate::error::{Error, Kind, Result};
 
-/// Where a bundle is named, most telling first: what pip's and uv's users set already. The first one
-/// that is set replaces the platform's trust store, as it does for those tools.
+/// The variables that name a CA bundle, highest priority first: those of pip, uv and curl. The first one that is set
+/// replaces the platform's trust store, as it does for those tools.
 const BUNDLE_VARIABLES: [&str; 5] =
     ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", DIRECTORIES_VARIABLE];
 
-/// The variable that may name several directories.
+/// The variable that may hold a list of directories.
 const DIRECTORIES_VARIABLE: &str = "SSL_CERT_DIR";
 
-/// The most bytes a bundle may have. Mozilla's whole list in PEM has about 220 KiB.
+/// The largest CA bundle accepted, in bytes. Mozilla's whole list in PEM has about 220 KiB.
 const BUNDLE_CAP: usize = 16 * 1024 * 1024;
 
-/// The most files of a directory that are read.
+/// The most files read from a directory.
 const DIRECTORY_CAP: usize = 4096;
 
-/// Where Linux distributions keep the whole of what the system trusts in one file, in the order of OpenSSL's `probe`s.
+/// The system's CA bundle in Linux distributions, in the order of the crate `openssl-probe`.
 /// <https://docs.rs/openssl-probe>
 const SYSTEM_BUNDLES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -37,19 +37,19 @@ const SYSTEM_BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Which trust is asked for.
+/// A source of trusted certificates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Choice {
-    /// A bundle, by the variable and the path.
+pub(super) enum TrustStore {
+    /// A CA bundle: the variable that names it, and its path.
     Named(&'static str, OsString),
-    /// The system's bundle: on Linux the platform's verifier reads it too, and then each of its certificates once more,
-    /// a file each, which takes longer than all the rest of a look-up.
+    /// The system's CA bundle on Linux. The platform verifier reads it too, and then a file per certificate, which takes
+    /// longer than the rest of a lookup.
     SystemBundle,
-    /// What the platform trusts.
+    /// The platform verifier.
     Platform,
 }
 
-impl Choice {
+impl TrustStore {
     pub(super) fn from_environment(environment: &Environment) -> Self {
         let named = BUNDLE_VARIABLES.iter().find_map(|&variable| {
             let path = environment.raw(variable)?;
@@ -58,12 +58,13 @@ impl Choice {
         named.unwrap_or(if cfg!(target_os = "linux") { Self::SystemBundle } else { Self::Platform })
     }
 
-    /// What trusts more than this does, if that did not suffice: somebody may have put a certificate beside the bundle.
+    /// The larger trust store to try if this one rejects a certificate: the system may trust certificates beside its
+    /// bundle.
     pub(super) fn wider(&self) -> Option<Self> {
         (*self == Self::SystemBundle).then_some(Self::Platform)
     }
 
-    /// Loads what was chosen. The error names the variable and the file.
+    /// Loads the certificates. The error names the variable and the file.
     pub(super) fn load(&self) -> Result<RootCerts> {
         let (variable, value) = match self {
             Self::Named(variable, value) => (variable, value),
@@ -81,17 +82,17 @@ impl Choice {
                 Err(why) => broken = Some(format!("{variable} names {}, which {why}", path.display())),
             }
         }
-        // In a list of directories, OpenSSL passes over those that are not there.
+        // OpenSSL skips missing directories of a list.
         if certificates.is_empty() {
             let message = broken.unwrap_or_else(|| format!("{variable} names no directory"));
             return Err(Error::new(Kind::Configuration, message)
-                .with_hint(format!("correct {variable}, or unset it to trust what the system trusts")));
+                .with_hint(format!("correct {variable}, or unset it to use the system's trust store")));
         }
         Ok(RootCerts::Specific(Arc::new(certificates)))
     }
 }
 
-/// SSL_CERT_DIR may be a list of directories, as OpenSSL has it; the others name one file or directory.
+/// The paths in a variable: SSL_CERT_DIR may be a list, as in OpenSSL; the others name one file or directory.
 fn paths(variable: &str, value: &OsString) -> Vec<PathBuf> {
     if variable == DIRECTORIES_VARIABLE {
         std::env::split_paths(value).filter(|path| !path.as_os_str().is_empty()).collect()
@@ -100,13 +101,13 @@ fn paths(variable: &str, value: &OsString) -> Vec<PathBuf> {
     }
 }
 
-/// The certificates of a file or directory, or what is wrong with it.
+/// Reads the certificates of a file or directory. The error completes a sentence whose subject is the path.
 fn read(path: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
     let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut certificates = Vec::new();
     if metadata.is_dir() {
         for file in directory_files(path).map_err(|error| format!("cannot be listed: {error}"))? {
-            // A directory of trust holds other things too; only a file that was named must be whole.
+            // A directory may hold other files too; only a file that is named must be valid.
             if let Ok(content) = files::read(&file, BUNDLE_CAP) {
                 certificates.extend(parse_pem(&content).filter_map(|item| certificate(item.ok()?)));
             }
@@ -117,8 +118,7 @@ fn read(path: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
             certificates.extend(certificate(item.map_err(|_| "is not valid PEM")?));
         }
     }
-    // The verifier passes in silence over what it cannot read (an old list may hold some of it), so that
-    // something must be left for it.
+    // The verifier silently skips certificates that it cannot parse, as old bundles may hold, so at least one must parse.
     let is_readable = |certificate: &Certificate<'_>| RootCertStore::empty().add(certificate.der().into()).is_ok();
     if certificates.iter().any(is_readable) {
         Ok(certificates)

@@ -23,13 +23,13 @@ ISSUER_HOST = "issuer.enforce.dev"
 ISSUER = "https://issuer.enforce.dev"
 STORAGE = "9236a389bd48b984df91adc1bc924620.r2.cloudflarestorage.com"
 
-#: Where programs keep what they can do without, below the home directory, as Go's os.UserCacheDir has it.
+#: The cache directory below the home directory, as in Go's os.UserCacheDir.
 _CACHES = {"darwin": "Library/Caches", "win32": "AppData/Local"}
 
 
 class ChainguardSite(Site):
     """From the start there are the index `python` with hello-private 1.0 and greetings 2.0, which requires it, and the
-    index `remediated`; and the identity `identity`, which nobody may assume until `trust` says so.
+    index `remediated`; and the identity `identity`, which no job may assume before `trust`.
     """
 
     def __init__(self, cloud: PracticeCloud) -> None:
@@ -41,7 +41,7 @@ class ChainguardSite(Site):
         self.issued: list[str] = []
         #: How long they live, in seconds.
         self.lifetime: float = 3600
-        #: A subject that is known and may not read.
+        #: Subjects that are known and may not read.
         self.unentitled: set[str] = set()
         self._trusted: dict[str, tuple[str, str]] = {}
         cloud.sites.add("*.cgr.dev", self._serve)
@@ -61,26 +61,26 @@ class ChainguardSite(Site):
         return self.identity, self.token(lifetime=lifetime, subject=self.identity)
 
     def trust(self, issuer: str, subject: str) -> None:
-        """Let whom this issuer calls so assume `identity`."""
+        """Let this subject of an issuer assume `identity`."""
         self._trusted[self.identity] = (issuer, subject)
 
     def proof(
         self, issuer: str = "https://gitlab.example", subject: str = "project:ring", audience: str = ISSUER
     ) -> str:
-        """A job's identity token."""
+        """The identity token of a job."""
         return tokens.mint({"iss": issuer, "sub": subject, "aud": audience}, 300)
 
     def write_cache(self, home: object, token: str) -> str:
-        """Put a token where chainctl keeps it. Returns the file."""
+        """Write the token cache of chainctl. Returns the path."""
         return _write(home, AUDIENCE, "oidc-token", token)
 
     def write_login(self, home: object) -> str:
-        """Put a person's login, of which chainctl makes tokens, where it keeps that. Returns the file."""
+        """Write the login from which chainctl gets tokens. Returns the path."""
         return _write(home, "https:--console-api.enforce.dev", "refresh-token", "a-refresh-token")
 
     @staticmethod
     def cache_of(home: object) -> dict[str, str]:
-        """The variable that leads chainctl to the cache of this home directory, if it is not that of the user."""
+        """The variable that points chainctl to the cache of another home directory."""
         names = {"darwin": "HOME", "win32": "LOCALAPPDATA"}
         below = "" if sys.platform == "darwin" else _CACHES.get(sys.platform, ".cache")
         return {names.get(sys.platform, "XDG_CACHE_HOME"): os.path.join(str(home), below)}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..cloud import PracticeCloud
 
 HOST = "https://api.example.menda.cloud"
-#: Where the API answers, below whatever base.
+#: Paths of the API, below any base.
 SIGN_IN = "/api/v1/auth/oauth2/token"
 EXCHANGE = "/api/v1/auth/registry/token"
 REGISTRY_HOST = "menda-private-058264169513.d.codeartifact.eu-west-1.amazonaws.com"
@@ -36,7 +36,7 @@ class MendaSite(Site):
     """From the start there are the machine `client_id` with `client_secret`, and the registry's index `plugins` with
     hello-private 1.0 and greetings 2.0, which requires it.
 
-    The API lies below whatever path its users like: https://api.example.menda.cloud/base is as good as the host alone.
+    The API has any base path: https://api.example.menda.cloud/base works like the host alone.
     """
 
     def __init__(self, cloud: PracticeCloud) -> None:
@@ -62,11 +62,11 @@ class MendaSite(Site):
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a machine has in its environment."""
+        """The variables of the machine."""
         return {"MENDA_CLIENT_ID": self.client_id, "MENDA_CLIENT_SECRET": self.client_secret, "MENDA_HOST": HOST}
 
     def machine(self, client_id: str, client_secret: str, host: str = HOST) -> dict[str, str]:
-        """One more machine. Returns what it has in its environment."""
+        """Add a machine. Returns its variables."""
         self.machines[client_id] = client_secret
         return {"MENDA_CLIENT_ID": client_id, "MENDA_CLIENT_SECRET": client_secret, "MENDA_HOST": host}
 
@@ -76,18 +76,18 @@ class MendaSite(Site):
         return self.access_tokens[-1]
 
     def write_profile(self, home: object, text: str, name: str = "mendacfg") -> str:
-        """Put a configuration file there. Returns its path."""
+        """Write a configuration file. Returns its path."""
         return _write(os.path.join(str(home), ".menda", name), text)
 
     def write_login(
         self, home: object, token: str, section: str = "default", age: float = 0, life: object = 3600
     ) -> str:
-        """Put a token where the Menda CLI keeps it. Returns the file."""
+        """Write a token to the token cache of the Menda CLI. Returns the path."""
         lines = [f"[{section}]", f"id_token = {token}", f"expires_in = {life}", f"cached_at = {time.time() - age}"]
         return self.write_cache(home, "\n".join(lines) + "\n")
 
     def write_cache(self, home: object, text: str) -> str:
-        """Put the file there in which the Menda CLI keeps its tokens. Returns its path."""
+        """Write the token cache of the Menda CLI. Returns its path."""
         return _write(os.path.join(str(home), ".menda", "tokens", "cache", ".token"), text)
 
     @contextmanager

@@ -20,7 +20,7 @@ def with_az(look_up: Lookups, azure_cli: Client) -> Lookups:
     return look_up
 
 
-def test_a_service_principal_that_az_logged_in_gives_its_bearer_unexchanged(
+def test_az_service_principal_gets_its_bearer_without_exchange(
     cloud: PracticeCloud, azure_cli: Client, with_az: Lookups, home: Path
 ) -> None:
     tenant = cloud.azure.tenant
@@ -40,7 +40,7 @@ def test_a_service_principal_that_az_logged_in_gives_its_bearer_unexchanged(
     assert cloud.log.refused() == []
 
 
-def test_a_person_who_logged_in_by_device_code_gets_a_session_token(
+def test_az_device_code_login_gets_a_session_token(
     cloud: PracticeCloud, azure_cli: Client, with_az: Lookups, home: Path
 ) -> None:
     cloud.entra.device_user = cloud.azure.user
@@ -70,7 +70,7 @@ def test_a_person_who_logged_in_by_device_code_gets_a_session_token(
     assert f"`az login --tenant {cloud.azure.tenant}`" in refused.warning
 
 
-def test_az_that_nobody_logged_in_gives_a_warning_with_what_to_run(cloud: PracticeCloud, with_az: Lookups) -> None:
+def test_az_without_login_warns_with_the_command_to_run(cloud: PracticeCloud, with_az: Lookups) -> None:
     answer = with_az()
     assert answer.credential is None
     assert "azure_cli failed (az is not logged in)" in answer.warning

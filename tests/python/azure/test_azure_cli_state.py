@@ -1,4 +1,4 @@
-"""The token that az keeps is taken from its file, if it is the one that az would hand out; else az is run."""
+"""The token cache of az: a valid token is read from its file, otherwise az is run."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_whatever_is_not_as_it_should_be_is_left_to_az(
     assert len(az.invocations()) == 1
 
 
-def test_a_token_that_is_refused_leaves_the_turn_to_the_next_provider(
+def test_rejected_cached_token_moves_on_to_the_next_provider(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: State
 ) -> None:
     state.token["secret"] = cloud.azure.directory.user_token(cloud.azure.user, aud="https://elsewhere.example")
@@ -146,7 +146,7 @@ def test_a_token_that_is_refused_leaves_the_turn_to_the_next_provider(
     assert "azure_cli failed (" in answer.warning and "rejected the token" in answer.warning
 
 
-def test_what_the_real_az_keeps_is_taken_and_az_need_not_run(
+def test_cached_token_of_the_real_az_is_used_without_running_az(
     cloud: PracticeCloud, look_up: Lookups, azure_cli: Client, home: Path
 ) -> None:
     cloud.entra.device_user = cloud.azure.user
@@ -159,7 +159,7 @@ def test_what_the_real_az_keeps_is_taken_and_az_need_not_run(
     assert_taken(cloud, look_up(), kept)
 
 
-def test_what_the_real_az_keeps_for_a_service_principal_is_taken_too(
+def test_cached_service_principal_token_of_the_real_az_is_used(
     cloud: PracticeCloud, look_up: Lookups, azure_cli: Client, home: Path
 ) -> None:
     tenant = cloud.azure.tenant

@@ -1,4 +1,4 @@
-"""What is remembered, for whom and for how long. The memory lives in the process: look-ups of a call share it."""
+"""The token cache of one process: its keys and its expiry."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def session_token_with(**members: object) -> faults.Fault:
     return faults.replaced(change)
 
 
-def test_a_cold_look_up_is_one_get_one_program_and_one_post_and_a_warm_one_is_nothing(
+def test_cold_look_up_is_get_program_post_and_warm_one_nothing(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms
 ) -> None:
     feed = LookUp(cloud.azure.feed.url())
@@ -92,7 +92,7 @@ def test_a_bare_host_of_an_organisation_is_enough(cloud: PracticeCloud, look_up:
     assert look_up("contoso.pkgs.visualstudio.com").credential[0] == "VssSessionToken"
 
 
-def test_an_upload_gets_a_token_of_its_own_that_may_write(
+def test_upload_gets_a_separate_token_with_write_scope(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms
 ) -> None:
     azure = cloud.azure
@@ -113,7 +113,7 @@ def test_organisations_do_not_share_a_token(cloud: PracticeCloud, look_up: Looku
     assert first == third and first != second
 
 
-def test_eight_threads_cause_one_discovery_one_mint_and_one_exchange(
+def test_eight_threads_share_one_discovery_login_and_exchange(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms
 ) -> None:
     cloud.faults.latency = 0.2
@@ -135,7 +135,7 @@ def test_eight_threads_share_one_failure_and_one_warning(
     assert len(fake_programs.invocations()) == 1
 
 
-def test_a_token_is_renewed_before_it_ends_and_kept_if_it_lives_long(
+def test_session_token_is_renewed_before_expiry_and_else_kept(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms
 ) -> None:
     azure = cloud.azure
@@ -163,7 +163,7 @@ def test_a_token_is_renewed_before_it_ends_and_kept_if_it_lives_long(
     }
 
 
-def test_the_token_of_a_service_principal_is_renewed_when_it_ends(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_service_principal_token_is_renewed_at_expiry(cloud: PracticeCloud, look_up: Lookups) -> None:
     azure = cloud.azure
     identity = azure.directory.managed_identity("machine", azure.tenant)
     cloud.metadata.imds.system_assigned = identity
@@ -176,7 +176,7 @@ def test_the_token_of_a_service_principal_is_renewed_when_it_ends(cloud: Practic
     assert len(cloud.log.requests(host="imds")) == 2
 
 
-def test_a_login_that_was_mended_works_in_the_same_process(
+def test_repaired_login_works_in_the_same_process(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, tmp_path
 ) -> None:
     fake_programs.az(az_not_logged_in())
@@ -227,7 +227,7 @@ def test_another_identity_in_the_same_process_gets_another_token(cloud: Practice
 
 
 @pytest.mark.parametrize(("status", "warnings"), [(404, 1), (200, 0)])
-def test_a_url_that_is_wrong_or_says_nothing_does_not_keep_another_of_its_organisation_from_being_served(
+def test_wrong_url_does_not_break_others_of_its_organisation(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, status: int, warnings: int
 ) -> None:
     cloud.faults.add(faults.status(status), path="*/other/*")
@@ -240,7 +240,7 @@ def test_a_url_that_is_wrong_or_says_nothing_does_not_keep_another_of_its_organi
     assert again.credential == second.credential
 
 
-def test_a_failure_that_concerns_the_organisation_is_shared_by_all_its_urls(
+def test_organisation_failure_is_shared_by_all_its_urls(
     cloud: PracticeCloud, look_up: Lookups, az: FakePrograms
 ) -> None:
     cloud.faults.add(faults.status(403), host="vssps.dev.azure.com")

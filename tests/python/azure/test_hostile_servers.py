@@ -1,4 +1,4 @@
-"""What a feed, or whoever sits between it and us, may try. The log of the practice cloud tells who saw a bearer.
+"""Attacks by a feed or by a man in the middle. The log of the practice cloud shows who saw a bearer.
 
 All look-ups of a test are made in one process, each for an organisation of its own.
 """
@@ -125,7 +125,7 @@ def test_no_bearer_goes_to_a_place_that_the_feed_should_not_name(cloud: Practice
     assert_each_is_one_warning(targets, answers)
 
 
-def test_a_bearer_goes_to_every_form_of_the_organisations_own_authority(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_bearer_goes_to_every_form_of_its_own_authority(cloud: PracticeCloud, look_up: Lookups) -> None:
     targets = Targets(cloud)
     forms = [
         "https://vssps.dev.azure.com/{org}",
@@ -198,7 +198,7 @@ def test_a_page_with_200_in_place_of_the_feed_gets_no_bearer(cloud: PracticeClou
     assert cloud.log.bearers() == []
 
 
-def test_what_breaks_once_is_asked_again(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_transient_failure_is_retried(cloud: PracticeCloud, look_up: Lookups) -> None:
     targets = Targets(cloud)
     passing = [fault for fault, passes in BROKEN if passes]
     for fault in passing:
@@ -219,7 +219,7 @@ def test_what_breaks_once_is_asked_again(cloud: PracticeCloud, look_up: Lookups)
 
 
 @pytest.mark.parametrize("kind", ["distrust", "expire", "misname"])
-def test_a_certificate_that_cannot_be_trusted_is_one_warning_and_one_attempt(
+def test_untrusted_certificate_is_one_warning_and_one_attempt(
     cloud: PracticeCloud, look_up: Lookups, kind: str
 ) -> None:
     targets = Targets(cloud)
@@ -240,7 +240,7 @@ def test_a_certificate_that_cannot_be_trusted_is_one_warning_and_one_attempt(
     assert_each_is_one_warning(targets, answers)
 
 
-def test_strict_raises_what_the_network_or_the_time_is_to_blame_for(
+def test_strict_mode_raises_network_errors_and_timeouts(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(Scripted(hang=True))

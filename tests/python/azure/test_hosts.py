@@ -1,4 +1,4 @@
-"""Every host of Azure Artifacts is recognised in every spelling, and its feeds in every shape of challenge."""
+"""Hosts and feeds of Azure Artifacts: every spelling of a host, every form of challenge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BARE = [
 ]
 
 
-def test_a_bare_host_without_an_organisation_is_a_quiet_none(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_bare_host_without_an_organisation_is_silently_none(cloud: PracticeCloud, look_up: Lookups) -> None:
     answers = look_up.all([LookUp(service) for service in BARE], RINGBEARER_STRICT="1", **{TOKEN: "token"})
     assert [answer.credential for answer in answers] == [None] * len(BARE)
     assert [answer.warnings for answer in answers] == [[]] * len(BARE)
@@ -44,15 +44,15 @@ def test_every_host_of_azure_artifacts_is_ours(cloud: PracticeCloud, look_up: Lo
 
 
 @pytest.fixture
-def azure_user(cloud: PracticeCloud, fake_programs: FakePrograms) -> str:
+def user_token(cloud: PracticeCloud, fake_programs: FakePrograms) -> str:
     """Logged in with the Azure CLI."""
     token = cloud.azure.directory.user_token(cloud.azure.user)
     fake_programs.az(*az_token(token))
     return token
 
 
-def test_a_public_feed_says_whose_it_is_when_asked_for_what_it_does_not_hold(
-    cloud: PracticeCloud, look_up: Lookups, azure_user: str
+def test_public_feed_reveals_its_tenant_for_a_missing_package(
+    cloud: PracticeCloud, look_up: Lookups, user_token: str
 ) -> None:
     feed = cloud.azure.contoso.feed("open", public=True)
     for url in (feed.url(), feed.url("visualstudio.com")):
@@ -62,8 +62,8 @@ def test_a_public_feed_says_whose_it_is_when_asked_for_what_it_does_not_hold(
         assert [request.status for request in cloud.log.requests(method="GET")] == [200, 401]
 
 
-def test_a_public_feed_of_which_nothing_is_known_is_a_quiet_none(
-    cloud: PracticeCloud, look_up: Lookups, azure_user: str
+def test_public_feed_of_an_unknown_tenant_is_silently_none(
+    cloud: PracticeCloud, look_up: Lookups, user_token: str
 ) -> None:
     feed = cloud.azure.contoso.feed("open", public=True)
     cloud.faults.add(faults.status(200), host="pkgs.dev.azure.com")
@@ -73,17 +73,15 @@ def test_a_public_feed_of_which_nothing_is_known_is_a_quiet_none(
     assert cloud.log.bearers() == []
 
 
-def test_a_broken_setting_is_told_beside_a_public_feed_that_says_nothing(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_broken_setting_is_reported_for_a_silent_public_feed(cloud: PracticeCloud, look_up: Lookups) -> None:
     cloud.faults.add(faults.status(200), host="pkgs.dev.azure.com")
     answer = look_up(ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE="/nowhere/token")
     assert answer.credential is None
     assert "ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE names /nowhere/token" in answer.warning
 
 
-def test_a_public_feed_is_served_by_what_its_organisation_said_last(
-    cloud: PracticeCloud, look_up: Lookups, azure_user: str
+def test_public_feed_uses_the_last_tenant_of_its_organisation(
+    cloud: PracticeCloud, look_up: Lookups, user_token: str
 ) -> None:
     feed = cloud.azure.contoso.feed("open", public=True)
     cloud.faults.add(faults.status(200), path="*/open/*")
@@ -141,7 +139,7 @@ def test_the_challenge_is_understood_in_every_shape(
     assert {call.option("--tenant") for call in fake_programs.invocations("az")} == {tenant}
 
 
-def test_a_feed_that_lacks_a_header_is_one_warning(cloud: PracticeCloud, look_up: Lookups, azure_user: str) -> None:
+def test_a_feed_that_lacks_a_header_is_one_warning(cloud: PracticeCloud, look_up: Lookups, user_token: str) -> None:
     azure = cloud.azure
     look_ups = []
     for number, lacks in enumerate(["x-vss-authorizationendpoint", "www-authenticate", "all"]):
@@ -157,7 +155,7 @@ def test_a_feed_that_lacks_a_header_is_one_warning(cloud: PracticeCloud, look_up
     assert cloud.log.bearers() == []
 
 
-def test_discovery_never_uses_head(cloud: PracticeCloud, look_up: Lookups, azure_user: str) -> None:
+def test_discovery_never_uses_head(cloud: PracticeCloud, look_up: Lookups, user_token: str) -> None:
     cloud.azure.feeds.head_status = 500
     assert look_up().credential is not None
     assert cloud.log.requests(method="HEAD") == []

@@ -34,7 +34,7 @@ def private_pem(key, encryption: serialization.KeySerializationEncryption, tradi
 # -- client_secret
 
 
-def test_a_secret_buys_a_bearer_that_is_the_password_and_is_sent_nowhere_else(
+def test_client_secret_gets_a_bearer_and_goes_nowhere_else(
     cloud: PracticeCloud, look_up: Lookups, application: Application
 ) -> None:
     answer = look_up(**with_secret(application))
@@ -74,7 +74,7 @@ def test_a_secret_and_an_application_are_each_missed_by_name(look_up: Lookups) -
         ("53003", "Conditional Access"),
     ],
 )
-def test_a_refusal_of_entra_is_quoted_with_what_to_do(
+def test_entra_refusal_is_quoted_with_advice(
     cloud: PracticeCloud, look_up: Lookups, application: Application, code: str, told: str
 ) -> None:
     variables = with_secret(application)
@@ -104,7 +104,7 @@ def test_a_passing_failure_of_entra_is_tried_again(
     assert [request.status for request in cloud.log.requests(LOGIN)] == [503, "reset", 200]
 
 
-def test_a_sign_in_page_from_the_token_endpoint_is_no_token(
+def test_sign_in_page_from_the_token_endpoint_is_rejected(
     cloud: PracticeCloud, look_up: Lookups, application: Application
 ) -> None:
     cloud.faults.add(faults.html(200), host=LOGIN, times=1)
@@ -136,7 +136,7 @@ def test_the_tenant_of_the_environment_beats_that_of_the_feed(cloud: PracticeClo
         assert (tokens.read(answer.credential[1]) or {})["tid"] == elsewhere.id
 
 
-def test_a_tenant_that_is_no_tenant_goes_into_no_address(
+def test_invalid_tenant_is_never_part_of_a_url(
     cloud: PracticeCloud, look_up: Lookups, application: Application
 ) -> None:
     names = ["../common", "a/b", "a?b", "a#b", "@evil.example", "--help", "a b"]
@@ -187,7 +187,7 @@ def test_an_authority_host_that_is_not_known_gets_nothing(
 # -- client_certificate
 
 
-def test_a_certificate_signs_for_the_application_in_every_usual_form(
+def test_certificate_signs_in_every_common_file_format(
     cloud: PracticeCloud, look_up: Lookups, application: Application, tmp_path: Path
 ) -> None:
     certificate, chain = application.certificate(), ClientCertificate(1)
@@ -217,7 +217,7 @@ def test_a_certificate_signs_for_the_application_in_every_usual_form(
         assert claim["exp"] - claim["nbf"] == 600
 
 
-def test_a_certificate_that_is_not_registered_is_told_from_a_wrong_secret(
+def test_unregistered_certificate_differs_from_wrong_secret(
     cloud: PracticeCloud, look_up: Lookups, application: Application, tmp_path: Path
 ) -> None:
     application.certificate()
@@ -232,7 +232,7 @@ def test_a_certificate_that_is_not_registered_is_told_from_a_wrong_secret(
     assert "AADSTS700027" in answer.warning and "AZURE_CLIENT_CERTIFICATE_PATH" in answer.warning
 
 
-def test_a_certificate_file_that_cannot_be_used_is_named_with_what_is_wrong(
+def test_unusable_certificate_file_is_named_with_the_cause(
     cloud: PracticeCloud, look_up: Lookups, application: Application, tmp_path: Path
 ) -> None:
     certificate = application.certificate()
@@ -267,7 +267,7 @@ def test_a_certificate_file_that_cannot_be_used_is_named_with_what_is_wrong(
     assert cloud.log.requests(LOGIN) == []
 
 
-def test_a_certificate_and_its_application_are_each_missed_by_name(look_up: Lookups) -> None:
+def test_missing_certificate_or_client_id_is_named(look_up: Lookups) -> None:
     broken, absent = look_up.each(
         {"AZURE_CLIENT_CERTIFICATE_PATH": "/nowhere.pem"},
         {"AZURE_CLIENT_ID": "some-client"},

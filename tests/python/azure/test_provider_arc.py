@@ -1,4 +1,4 @@
-"""The provider managed_identity on a machine that Azure Arc manages: which file is read, and where it is sent."""
+"""The provider managed_identity on Azure Arc: the key file that is read, and where its content is sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROVIDER = {"ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "managed_identity"}
 AGENT_DIRECTORY = "/var/opt/azcmagent/tokens"
 
 
-def test_arc_never_reads_a_file_outside_the_directory_of_its_agent(
+def test_arc_reads_no_file_outside_its_agent_directory(
     cloud: PracticeCloud, look_up: Lookups, identity: Application, tmp_path: Path
 ) -> None:
     arc = cloud.metadata.arc

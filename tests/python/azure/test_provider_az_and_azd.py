@@ -1,4 +1,4 @@
-"""How each program is asked and how its own answers are understood: az, azd and ado-auth-helper, as stand-ins."""
+"""Arguments and output of az, azd and ado-auth-helper."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from lab.fake_programs import (
 )
 from lab.look_up import LookUp
 from lab.registries.azure.directory import AZURE_DEVOPS
-from support.provider_programs import PROVIDER, Commands, token_answers
+from support.provider_programs import PROVIDER, ProviderPrograms, token_answers
 
 # -- azure_cli
 
 
-def test_az_is_asked_for_the_tenant_of_the_feed(cloud: PracticeCloud, commands: Commands, bearer: str) -> None:
-    commands.script("azure_cli", *az_token(bearer, tenant=cloud.azure.tenant.id))
-    assert commands.ask("azure_cli").served == "azure_cli"
-    (call,) = commands.fake_programs.invocations("az")
+def test_az_is_asked_for_the_tenant_of_the_feed(
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, bearer: str
+) -> None:
+    provider_programs.script("azure_cli", *az_token(bearer, tenant=cloud.azure.tenant.id))
+    assert provider_programs.ask("azure_cli").served == "azure_cli"
+    (call,) = provider_programs.fake_programs.invocations("az")
     assert call.arguments[:2] == ["account", "get-access-token"]
     assert call.option("--resource") == AZURE_DEVOPS
     assert call.option("--tenant") == cloud.azure.tenant.id
@@ -39,13 +41,13 @@ def test_az_is_asked_for_the_tenant_of_the_feed(cloud: PracticeCloud, commands: 
 
 @pytest.mark.parametrize("kind", ["managed identity", "Cloud Shell"])
 def test_a_login_that_refuses_the_tenant_is_asked_without_it(
-    cloud: PracticeCloud, commands: Commands, kind: str
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, kind: str
 ) -> None:
     identity = cloud.azure.directory.managed_identity("machine", cloud.azure.tenant)
     token = cloud.azure.directory.application_token(identity)
-    commands.script("azure_cli", *az_refuses_tenant(token, kind))
-    assert commands.ask("azure_cli").credential == ("bearer", token)
-    tenants = [call.option("--tenant") for call in commands.fake_programs.invocations("az")]
+    provider_programs.script("azure_cli", *az_refuses_tenant(token, kind))
+    assert provider_programs.ask("azure_cli").credential == ("bearer", token)
+    tenants = [call.option("--tenant") for call in provider_programs.fake_programs.invocations("az")]
     assert tenants == [cloud.azure.tenant.id, None]
 
 
@@ -54,10 +56,10 @@ def test_a_login_that_refuses_the_tenant_is_asked_without_it(
     [("50076", "multi-factor"), ("53003", "Conditional Access"), ("50097", "device"), ("70043", "tenant")],
 )
 def test_a_login_that_entra_refuses_is_explained(
-    cloud: PracticeCloud, commands: Commands, code: str, told: str
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, code: str, told: str
 ) -> None:
-    commands.script("azure_cli", az_error(code, cloud.azure.tenant.id))
-    answer = commands.ask("azure_cli")
+    provider_programs.script("azure_cli", az_error(code, cloud.azure.tenant.id))
+    answer = provider_programs.ask("azure_cli")
     assert answer.credential is None
     assert "azure_cli failed" in answer.warning
     assert told in answer.warning
@@ -74,9 +76,11 @@ def test_a_login_that_entra_refuses_is_explained(
     ],
     ids=["az login", "with noise", "az account set"],
 )
-def test_az_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, commands: Commands, stderr: str) -> None:
-    commands.script("azure_cli", Answer(stderr=stderr, code=1))
-    answer = commands.ask("azure_cli")
+def test_az_without_login_reports_the_command_to_run(
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, stderr: str
+) -> None:
+    provider_programs.script("azure_cli", Answer(stderr=stderr, code=1))
+    answer = provider_programs.ask("azure_cli")
     assert answer.credential is None
     assert "azure_cli failed (az is not logged in)" in answer.warning
     assert f"`az login --tenant {cloud.azure.tenant}`" in answer.warning
@@ -86,46 +90,49 @@ def test_az_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, command
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGCHLD")
-def test_a_program_that_ignores_the_end_of_its_children_gets_the_token_of_az_all_the_same(
-    cloud: PracticeCloud, commands: Commands, bearer: str
+def test_az_token_is_read_though_the_caller_ignores_sigchld(
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, bearer: str
 ) -> None:
-    commands.script("azure_cli", *token_answers("azure_cli", bearer))
+    provider_programs.script("azure_cli", *token_answers("azure_cli", bearer))
     ignoring = ["/bin/sh", "-c", 'trap "" CHLD; exec "$@"', "sh"]
-    (answer,) = commands.look_up.all([LookUp(cloud.azure.feed.url())], before=ignoring)
+    (answer,) = provider_programs.look_up.all([LookUp(cloud.azure.feed.url())], before=ignoring)
     assert answer.served == "azure_cli"
 
 
-def test_a_helper_that_is_not_signed_in_is_reported(commands: Commands) -> None:
-    commands.script("ado_auth_helper", Answer(stderr="planted", code=1))
-    answer = commands.ask("ado_auth_helper")
+def test_a_helper_that_is_not_signed_in_is_reported(provider_programs: ProviderPrograms) -> None:
+    provider_programs.script("ado_auth_helper", Answer(stderr="planted", code=1))
+    answer = provider_programs.ask("ado_auth_helper")
     assert "ado_auth_helper failed" in answer.warning and "sign in" in answer.warning
-    (call,) = commands.fake_programs.invocations("ado-auth-helper")
+    (call,) = provider_programs.fake_programs.invocations("ado-auth-helper")
     assert call.arguments == ["get-access-token"]
 
 
-def test_a_helper_on_path_or_in_the_working_directory_is_not_the_one_of_the_home(
-    cloud: PracticeCloud, commands: Commands, bearer: str, tmp_path: Path
+def test_ado_auth_helper_runs_from_the_home_directory_only(
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, bearer: str, tmp_path: Path
 ) -> None:
-    commands.fake_programs.program("ado-auth-helper", helper_token(bearer))
-    commands.fake_programs.program("ado-auth-helper", helper_token(bearer), directory=str(tmp_path))
-    answers = commands.look_up.all(
-        [LookUp(cloud.azure.feed.url(), environment=home_variables(home)) for home in (str(commands.home), ".", "")],
+    provider_programs.fake_programs.program("ado-auth-helper", helper_token(bearer))
+    provider_programs.fake_programs.program("ado-auth-helper", helper_token(bearer), directory=str(tmp_path))
+    answers = provider_programs.look_up.all(
+        [
+            LookUp(cloud.azure.feed.url(), environment=home_variables(home))
+            for home in (str(provider_programs.home), ".", "")
+        ],
         directory=tmp_path,
         **{PROVIDER: "ado_auth_helper"},
     )
     assert [answer.credential for answer in answers] == [None] * 3
-    assert commands.fake_programs.invocations() == []
+    assert provider_programs.fake_programs.invocations() == []
 
 
 # -- azd
 
 
 def test_azd_is_asked_without_prompts_for_the_tenant_of_the_feed(
-    cloud: PracticeCloud, commands: Commands, bearer: str
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, bearer: str
 ) -> None:
-    commands.script("azd", azd_token(bearer))
-    assert commands.ask("azd").served == "azd"
-    (call,) = commands.fake_programs.invocations("azd")
+    provider_programs.script("azd", azd_token(bearer))
+    assert provider_programs.ask("azd").served == "azd"
+    (call,) = provider_programs.fake_programs.invocations("azd")
     assert call.arguments[:2] == ["auth", "token"]
     assert "--no-prompt" in call.arguments
     assert call.option("--output") == "json"
@@ -133,15 +140,19 @@ def test_azd_is_asked_without_prompts_for_the_tenant_of_the_feed(
     assert call.option("--tenant-id") == cloud.azure.tenant.id
 
 
-def test_azd_that_is_not_logged_in_says_what_to_run(cloud: PracticeCloud, commands: Commands) -> None:
-    commands.script("azd", azd_not_logged_in())
-    answer = commands.ask("azd")
+def test_azd_without_login_reports_the_command_to_run(
+    cloud: PracticeCloud, provider_programs: ProviderPrograms
+) -> None:
+    provider_programs.script("azd", azd_not_logged_in())
+    answer = provider_programs.ask("azd")
     assert answer.credential is None
     assert "azd failed" in answer.warning
     assert f"`azd auth login --tenant-id {cloud.azure.tenant}`" in answer.warning
 
 
-def test_the_object_of_azd_is_read_as_a_whole(cloud: PracticeCloud, commands: Commands, bearer: str) -> None:
+def test_azd_token_is_read_with_or_without_an_expiry(
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, bearer: str
+) -> None:
     for whole, serves in (
         ({"token": bearer, "expiresOn": "2099-01-01T00:00:00Z", "more": {}}, True),
         ({"token": bearer}, True),
@@ -150,5 +161,5 @@ def test_the_object_of_azd_is_read_as_a_whole(cloud: PracticeCloud, commands: Co
         ({"expiresOn": "2099-01-01T00:00:00Z"}, False),
         ([bearer], False),
     ):
-        commands.script("azd", Answer(json.dumps(whole)))
-        assert (commands.ask("azd").credential is not None) is serves, whole
+        provider_programs.script("azd", Answer(json.dumps(whole)))
+        assert (provider_programs.ask("azd").credential is not None) is serves, whole

@@ -1,4 +1,4 @@
-"""Which providers are asked, in which order, and what is said when none serves."""
+"""The order of the providers, and the warning if none serves."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_variable_forces_one_provider(cloud: PracticeCloud, look_up: Lookups, 
     assert fake_programs.invocations("az") == []
 
 
-def test_the_configuration_file_of_keyring_forces_one_provider_unless_the_variable_does(
+def test_keyringrc_selects_the_provider_unless_a_variable_does(
     cloud: PracticeCloud, look_up: Lookups, home: Path, tmp_path: Path
 ) -> None:
     write_configuration(home / ".config", "pat")
@@ -111,7 +111,7 @@ def test_the_configuration_file_of_keyring_forces_one_provider_unless_the_variab
     assert (by_xdg.asked, by_xdg.credential) == (["env_var"], ("VssSessionToken", "of-the-variable"))
 
 
-def test_a_configuration_file_in_the_working_directory_is_not_read(
+def test_config_file_in_the_working_directory_is_not_read(
     cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
 ) -> None:
     folder = tmp_path / "project"
@@ -123,7 +123,7 @@ def test_a_configuration_file_in_the_working_directory_is_not_read(
 
 
 @pytest.mark.parametrize("by", ["variable", "file"])
-def test_an_unknown_provider_is_reported_with_the_valid_ones_before_any_network_call(
+def test_unknown_provider_is_an_error_without_any_request(
     cloud: PracticeCloud, look_up: Lookups, home: Path, by: str
 ) -> None:
     variables, source = {CHOICE: "azure-cli"}, CHOICE
@@ -145,9 +145,7 @@ def test_azure_identity_means_the_four_providers_of_that_library(cloud: Practice
     assert answer.served == "managed_identity"
 
 
-def test_nothing_set_up_gives_one_warning_that_names_every_provider_and_what_to_run(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_unconfigured_warning_names_providers_and_what_to_run(cloud: PracticeCloud, look_up: Lookups) -> None:
     url = cloud.azure.feed.url()
     first, second = look_up.all([LookUp(url), LookUp(url, "somebody")])
     assert first.credential is second.credential is None
@@ -159,7 +157,7 @@ def test_nothing_set_up_gives_one_warning_that_names_every_provider_and_what_to_
     assert (first.stdout, first.stderr) == ("", "")
 
 
-def test_what_is_set_up_and_broken_is_kept_and_the_next_provider_serves(
+def test_broken_provider_is_reported_and_the_next_one_serves(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     application = cloud.azure.directory.application("builder", cloud.azure.tenant, secret="mellon")
@@ -186,7 +184,7 @@ def test_not_logged_in_says_to_log_in_to_the_tenant_of_the_feed(
     assert "not logged in" in answer.warning
 
 
-def test_a_bearer_that_the_exchange_rejects_leads_to_the_next_provider(
+def test_bearer_rejected_by_the_exchange_leads_to_the_next(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     directory = cloud.azure.directory
@@ -202,7 +200,7 @@ def test_a_bearer_that_the_exchange_rejects_leads_to_the_next_provider(
     assert answer.warnings == []
 
 
-def test_a_bearer_that_has_expired_is_not_given_out_and_one_of_the_last_minutes_is_left_to_the_service(
+def test_expired_bearer_is_skipped_and_a_nearly_expired_one_sent(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     directory = cloud.azure.directory
@@ -219,7 +217,7 @@ def test_a_bearer_that_has_expired_is_not_given_out_and_one_of_the_last_minutes_
     assert alone.credential is None and "expired" in alone.warning
 
 
-def test_none_when_every_bearer_is_rejected_and_strict_raises(
+def test_rejected_bearers_are_none_and_strict_mode_raises(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     cloud.azure.contoso.exchange.refuse = "unauthorized"

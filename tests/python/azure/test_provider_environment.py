@@ -27,9 +27,7 @@ def endpoints(*entries: tuple[str, str], username: str | None = None) -> str:
 # -- env_var
 
 
-def test_the_token_comes_from_the_file_then_the_variable_then_the_other_variable(
-    cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
-) -> None:
+def test_token_file_precedes_the_two_token_variables(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
     full, blank = tmp_path / "full", tmp_path / "blank"
     full.write_text("  from-the-file\r\n")
     blank.write_text(" \n")
@@ -57,13 +55,13 @@ def test_the_token_comes_from_the_file_then_the_variable_then_the_other_variable
     assert cloud.log.connections() == []
 
 
-def test_a_blank_token_is_as_good_as_none(look_up: Lookups) -> None:
+def test_blank_token_counts_as_unset(look_up: Lookups) -> None:
     (answer,) = look_up.each({TOKEN: " \n", OTHER: "", PROVIDER: "env_var"})
     assert answer.credential is None
     assert f"env_var (no {TOKEN})" in answer.warning
 
 
-def test_a_token_of_several_lines_is_refused_and_the_next_provider_is_asked(look_up: Lookups) -> None:
+def test_token_of_several_lines_is_refused_and_next_is_asked(look_up: Lookups) -> None:
     several = {TOKEN: "planted-one\nplanted-two"}
     alone, followed = look_up.each({**several, PROVIDER: "env_var"}, {**several, "AZURE_DEVOPS_EXT_PAT": "personal"})
     assert alone.credential is None
@@ -73,7 +71,7 @@ def test_a_token_of_several_lines_is_refused_and_the_next_provider_is_asked(look
     assert "planted" not in alone.text + followed.text
 
 
-def test_a_token_file_that_cannot_be_used_is_named_when_nothing_else_serves(look_up: Lookups, tmp_path: Path) -> None:
+def test_unusable_token_file_is_named_if_nothing_serves(look_up: Lookups, tmp_path: Path) -> None:
     paths = {name: tmp_path / name for name in ("missing", "empty", "binary", "huge", "folder")}
     paths["empty"].write_text("")
     paths["binary"].write_bytes(b"\xff\xfe\x00planted")
@@ -103,7 +101,7 @@ def test_a_token_in_the_variable_is_used_as_its_sort_demands(cloud: PracticeClou
 
 
 @pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace of its own")
-def test_secrets_that_buildkit_mounts_are_found_after_the_variables(look_up: Lookups, cloud: PracticeCloud) -> None:
+def test_buildkit_secrets_are_found_after_the_variables(look_up: Lookups, cloud: PracticeCloud) -> None:
     url = cloud.azure.feed.url()
     with_both = namespace.with_files(
         {"/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN": "first\n", "/run/secrets/ado_token": "second\n"}
@@ -156,7 +154,7 @@ def test_the_most_specific_endpoint_of_both_variables_wins(cloud: PracticeCloud,
     ]
 
 
-def test_the_endpoint_of_another_organisation_or_host_never_serves(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_feed_endpoint_of_another_organisation_never_serves(cloud: PracticeCloud, look_up: Lookups) -> None:
     names = [
         "https://pkgs.dev.azure.com/contos/",
         "https://pkgs.dev.azure.com/contoso2/",
@@ -183,7 +181,7 @@ def test_single_quotes_are_tolerated_with_exactly_one_warning(cloud: PracticeClo
     assert "planted" not in first.text
 
 
-def test_endpoints_that_are_no_json_are_reported_without_a_quotation(look_up: Lookups) -> None:
+def test_feed_endpoints_that_are_not_json_are_never_quoted(look_up: Lookups) -> None:
     values = ["planted", '{"endpointCredentials": "planted"}', '["planted"', '{"planted": []}']
     answers = look_up.each(*({ENDPOINTS: value} for value in values), **{PROVIDER: "feed_endpoints"})
     assert [answer.credential for answer in answers] == [None] * 4
@@ -194,7 +192,7 @@ def test_endpoints_that_are_no_json_are_reported_without_a_quotation(look_up: Lo
     assert next_one.credential == ("VssSessionToken", "personal")
 
 
-def test_endpoints_for_other_feeds_are_no_failure(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_endpoints_for_other_feeds_are_not_a_failure(cloud: PracticeCloud, look_up: Lookups) -> None:
     value = endpoints(("https://pkgs.dev.azure.com/fabrikam/_packaging/x/pypi/simple/", "p"))
     (answer,) = look_up.each({ENDPOINTS: value}, **{PROVIDER: "feed_endpoints"})
     assert answer.credential is None
@@ -204,9 +202,7 @@ def test_endpoints_for_other_feeds_are_no_failure(cloud: PracticeCloud, look_up:
 # -- pat
 
 
-def test_a_personal_access_token_beats_the_token_of_the_pipeline_and_both_are_sent_nowhere(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_pat_precedes_the_pipeline_token_and_neither_is_sent(cloud: PracticeCloud, look_up: Lookups) -> None:
     pipeline = cloud.azure.contoso.pipeline_token()
     answers = look_up.each(
         {"AZURE_DEVOPS_EXT_PAT": " personal\n", "SYSTEM_ACCESSTOKEN": pipeline},
@@ -221,7 +217,7 @@ def test_a_personal_access_token_beats_the_token_of_the_pipeline_and_both_are_se
     assert cloud.log.bearers() == []
 
 
-def test_neither_token_set_is_told_with_both_names(look_up: Lookups) -> None:
+def test_missing_tokens_are_reported_with_both_names(look_up: Lookups) -> None:
     (answer,) = look_up.each({}, **{PROVIDER: "pat"})
     assert answer.credential is None
     assert "AZURE_DEVOPS_EXT_PAT" in answer.warning and "SYSTEM_ACCESSTOKEN" in answer.warning

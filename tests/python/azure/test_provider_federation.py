@@ -1,4 +1,4 @@
-"""The providers that show somebody else's token for an application: workload_identity and azure_pipelines."""
+"""The providers that exchange a token of another issuer: workload_identity and azure_pipelines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def assertion(subject: str = KUBERNETES["subject"]) -> str:
 # -- workload_identity by a file
 
 
-def test_the_assertion_of_a_file_is_read_anew_each_time(
+def test_token_file_is_read_for_each_exchange(
     cloud: PracticeCloud, look_up: Lookups, application: Application, tmp_path: Path
 ) -> None:
     application.trust(**KUBERNETES)
@@ -50,7 +50,7 @@ def test_the_assertion_of_a_file_is_read_anew_each_time(
         assert first not in answer.text and second not in answer.text
 
 
-def test_a_token_file_beats_github_and_works_with_the_tenant_of_the_environment(
+def test_token_file_precedes_github_and_uses_the_tenant_variable(
     cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
 ) -> None:
     elsewhere = cloud.azure.directory.tenant("fabrikam.example")
@@ -68,7 +68,7 @@ def test_a_token_file_beats_github_and_works_with_the_tenant_of_the_environment(
     assert cloud.log.requests(GITHUB) == []
 
 
-def test_missing_pieces_of_a_workload_identity_are_told_by_their_names(look_up: Lookups, tmp_path: Path) -> None:
+def test_missing_workload_identity_settings_are_named(look_up: Lookups, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(assertion())
     nothing, no_client, no_token = look_up.each(
@@ -149,7 +149,7 @@ def test_the_audience_can_be_another(cloud: PracticeCloud, look_up: Lookups, app
     assert cloud.log.requests(GITHUB)[0].parameters["audience"] == "api://my audience&more"
 
 
-def test_what_github_refuses_is_reported_with_the_permission_to_add(
+def test_github_refusal_names_the_permission_to_add(
     cloud: PracticeCloud, look_up: Lookups, application: Application
 ) -> None:
     job = cloud.azure.github_actions.job()
@@ -211,7 +211,7 @@ def pipeline(cloud: PracticeCloud, application: Application) -> dict[str, str]:
     }
 
 
-def test_a_service_connection_buys_a_bearer_with_the_token_of_the_job(
+def test_service_connection_gets_a_bearer_for_the_job_token(
     cloud: PracticeCloud, look_up: Lookups, pipeline: dict[str, str]
 ) -> None:
     (answer,) = look_up.each(pipeline, **{PROVIDER: "azure_pipelines"})
@@ -236,7 +236,7 @@ def test_the_tenant_of_the_connection_is_where_it_signs_in(
     assert cloud.log.requests(LOGIN)[0].path == f"/{elsewhere.id}/oauth2/v2.0/token"
 
 
-def test_missing_pieces_of_a_service_connection_are_told_by_their_names(
+def test_missing_service_connection_settings_are_named(
     cloud: PracticeCloud, look_up: Lookups, pipeline: dict[str, str]
 ) -> None:
     names = [name for name in pipeline if name != "AZURESUBSCRIPTION_TENANT_ID"]
@@ -249,7 +249,7 @@ def test_missing_pieces_of_a_service_connection_are_told_by_their_names(
     assert cloud.log.requests("dev.azure.com") == []
 
 
-def test_a_service_connection_that_the_job_may_not_use_is_reported(
+def test_service_connection_denied_to_the_job_is_reported(
     cloud: PracticeCloud, look_up: Lookups, pipeline: dict[str, str]
 ) -> None:
     unknown, expired = look_up.each(

@@ -1,4 +1,4 @@
-"""The provider managed_identity where a service hands the identity out: App Service, Azure ML, Cloud Shell, Arc."""
+"""The provider managed_identity on App Service, Azure ML, Cloud Shell and Arc."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def endpoint_of(cloud: PracticeCloud, name: str):
     return getattr(cloud.metadata, name.replace("-", "_"))
 
 
-def test_app_service_is_asked_with_its_header_and_the_chosen_identity(
+def test_app_service_request_has_its_header_and_the_identity(
     cloud: PracticeCloud, look_up: Lookups, identity: Application, another: Application
 ) -> None:
     service = cloud.metadata.app_service
@@ -41,7 +41,7 @@ def test_app_service_is_asked_with_its_header_and_the_chosen_identity(
     assert service.secret not in usual.text + unknown.text
 
 
-def test_azure_ml_is_asked_with_its_secret_and_the_chosen_identity(
+def test_azure_ml_request_has_its_secret_and_the_identity(
     cloud: PracticeCloud, look_up: Lookups, identity: Application, another: Application
 ) -> None:
     service = cloud.metadata.azure_ml
@@ -54,9 +54,7 @@ def test_azure_ml_is_asked_with_its_secret_and_the_chosen_identity(
     assert cloud.log.hosts_that_saw(service.secret) == ["azure-ml"]
 
 
-def test_the_cloud_shell_gives_the_bearer_of_a_person_which_is_exchanged(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_cloud_shell_bearer_of_a_user_is_exchanged(cloud: PracticeCloud, look_up: Lookups) -> None:
     cloud.metadata.cloud_shell.user = cloud.azure.user
     answer = look_up(**cloud.metadata.cloud_shell.variables, **PROVIDER)
     assert answer.credential == ("VssSessionToken", cloud.azure.session_tokens.issued[0])
@@ -66,7 +64,7 @@ def test_the_cloud_shell_gives_the_bearer_of_a_person_which_is_exchanged(
     assert [host for host, _ in cloud.log.bearers()] == ["vssps.dev.azure.com"]
 
 
-def test_the_endpoints_have_an_order_and_the_metadata_service_is_the_last(
+def test_endpoints_are_tried_in_order_and_imds_last(
     cloud: PracticeCloud, look_up: Lookups, identity: Application
 ) -> None:
     metadata = cloud.metadata
@@ -88,7 +86,7 @@ def test_the_endpoints_have_an_order_and_the_metadata_service_is_the_last(
 
 
 @pytest.mark.parametrize("name", ["app-service", "azure-ml", "cloud-shell", "arc"])
-def test_an_endpoint_that_fails_is_reported_and_never_asked_through_the_proxy(
+def test_failing_endpoint_is_reported_and_never_proxied(
     cloud: PracticeCloud, look_up: Lookups, identity: Application, name: str
 ) -> None:
     endpoint = endpoint_of(cloud, name)
@@ -111,7 +109,7 @@ def test_an_endpoint_that_fails_is_reported_and_never_asked_through_the_proxy(
     assert cloud.log.refused() == []
 
 
-def test_the_secret_of_a_service_goes_to_no_distant_host_over_http(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_endpoint_secret_is_not_sent_to_a_remote_http_host(cloud: PracticeCloud, look_up: Lookups) -> None:
     distant = "http://198.51.100.7/msi/token"
     service, learning = cloud.metadata.app_service, cloud.metadata.azure_ml
     answers = look_up.each(

@@ -59,7 +59,7 @@ def test_a_machine_without_metadata_service_is_not_set_up(cloud: PracticeCloud, 
     assert "failed" not in answer.warning
 
 
-def test_an_address_that_swallows_everything_is_given_up_soon(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_unreachable_metadata_service_is_abandoned_soon(cloud: PracticeCloud, look_up: Lookups) -> None:
     answer = look_up(AZURE_POD_IDENTITY_AUTHORITY_HOST=cloud.metadata.black_hole, **PROVIDER)
     assert answer.credential is None
     assert "no metadata service here" in answer.warning
@@ -67,9 +67,7 @@ def test_an_address_that_swallows_everything_is_given_up_soon(cloud: PracticeClo
     assert answer.seconds < 5
 
 
-def test_a_service_that_takes_the_connection_and_says_nothing_is_given_up(
-    cloud: PracticeCloud, look_up: Lookups, machine: Application
-) -> None:
+def test_silent_metadata_service_is_abandoned(cloud: PracticeCloud, look_up: Lookups, machine: Application) -> None:
     cloud.faults.add(faults.silence(), host="imds")
     answer = look_up(RINGBEARER_TIMEOUT="2", **PROVIDER)
     assert answer.credential is None
@@ -89,7 +87,7 @@ def test_docker_desktop_that_forbids_is_not_set_up(
 
 
 @pytest.mark.parametrize("status", [404, 410, 429, 500, 503])
-def test_a_service_that_is_about_to_come_is_asked_again(
+def test_starting_metadata_service_is_retried(
     cloud: PracticeCloud, look_up: Lookups, machine: Application, status: int
 ) -> None:
     cloud.faults.add(faults.status(status), host="imds", times=2)
@@ -105,7 +103,7 @@ def test_a_service_that_asks_for_time_is_given_it(cloud: PracticeCloud, look_up:
     assert second.time - first.time >= 1.9
 
 
-def test_an_answer_that_is_no_token_is_reported(cloud: PracticeCloud, look_up: Lookups, machine: Application) -> None:
+def test_response_without_a_token_is_reported(cloud: PracticeCloud, look_up: Lookups, machine: Application) -> None:
     fault = cloud.faults.add(faults.garbage_json(b'{"access_token": "plant'), host="imds")
     garbage = look_up(**PROVIDER)
     fault.fault = faults.html(200)
@@ -130,7 +128,7 @@ def test_a_redirect_of_the_service_is_not_followed(
     assert cloud.log.requests("evil.example") == []
 
 
-def test_an_address_that_is_none_is_reported(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_invalid_metadata_url_is_reported(cloud: PracticeCloud, look_up: Lookups) -> None:
     # Unlike the lab's usual check this must name no loopback address; nothing is ever sent to it.
     environment = cloud.environment(look_up.home, **PROVIDER)
     for value in ("not a url", "file:///127.0.0.1/x", "127.0.0.1:80"):
@@ -142,7 +140,7 @@ def test_an_address_that_is_none_is_reported(cloud: PracticeCloud, look_up: Look
         assert "AZURE_POD_IDENTITY_AUTHORITY_HOST" in answer.warning
 
 
-def test_a_service_that_asks_for_more_time_than_there_is_is_given_up_at_once(
+def test_retry_after_beyond_the_deadline_ends_at_once(
     cloud: PracticeCloud, look_up: Lookups, machine: Application
 ) -> None:
     fault = cloud.faults.add(faults.status(429), host="imds")

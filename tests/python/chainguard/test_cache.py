@@ -1,4 +1,4 @@
-"""What is remembered of a token for Chainguard Libraries, and for whom: one serves every address until its end."""
+"""The cache of tokens for Chainguard Libraries: one token serves every URL until it expires."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def script(directory: Path, *answers: object) -> str:
 # -- one for all
 
 
-def test_one_run_of_chainctl_serves_every_address_host_and_thread(
+def test_one_chainctl_run_serves_every_url_host_and_thread(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     answer = logged_in(cloud.chainguard.token())
@@ -86,7 +86,7 @@ def test_eight_threads_share_one_failure_and_one_warning(look_up: Lookups, fake_
 # -- until its end
 
 
-def test_a_token_of_chainctl_is_got_anew_when_it_ends(
+def test_chainctl_token_is_renewed_at_expiry(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, tmp_path: Path
 ) -> None:
     first, second = cloud.chainguard.token(lifetime=4), cloud.chainguard.token()
@@ -97,7 +97,7 @@ def test_a_token_of_chainctl_is_got_anew_when_it_ends(
     assert [answer.asked != [] for answer in answers] == [True, False, True, False]
 
 
-def test_an_exchanged_token_is_got_anew_when_it_ends(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
+def test_exchanged_token_is_renewed_at_expiry(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     cloud.chainguard.lifetime = 2
     look_ups = [LookUp(INDEX), LookUp("libraries.cgr.dev"), LookUp(INDEX, pause=2)]
     found = passwords(look_up.all(look_ups, **user.with_sources("oidc")))
@@ -123,7 +123,7 @@ def test_an_end_beyond_all_calendars_does_no_harm(
     assert passwords(look_up.all([LookUp(INDEX, environment=one) for one in environments])) == tokens
 
 
-def test_what_has_expired_leaves_the_turn_to_the_next_whatever_the_source(
+def test_expired_token_of_any_source_moves_on_to_the_next(
     cloud: PracticeCloud, look_up: Lookups, user: User, fake_programs: FakePrograms, tmp_path: Path
 ) -> None:
     chainguard = cloud.chainguard
@@ -166,7 +166,7 @@ def test_another_identity_in_the_same_process_gets_another_token(
     assert len(cloud.chainguard.issued) == 1
 
 
-def test_a_variable_that_decides_nothing_does_not_cost_another_run(
+def test_unrelated_variable_does_not_cause_another_run(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     fake_programs.chainctl(logged_in(cloud.chainguard.token()))
@@ -179,7 +179,7 @@ def test_a_variable_that_decides_nothing_does_not_cost_another_run(
 # -- failures
 
 
-def test_a_login_that_was_mended_works_in_the_same_process_after_a_few_seconds(
+def test_repaired_login_works_in_the_process_after_seconds(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, tmp_path: Path
 ) -> None:
     token = cloud.chainguard.token()
@@ -192,7 +192,7 @@ def test_a_login_that_was_mended_works_in_the_same_process_after_a_few_seconds(
     assert len(fake_programs.invocations()) == 1
 
 
-def test_an_exchange_that_failed_is_not_tried_again_for_every_address_and_works_a_few_seconds_later(
+def test_failed_exchange_is_shared_by_urls_and_retried_later(
     cloud: PracticeCloud, look_up: Lookups, user: User
 ) -> None:
     cloud.faults.add(faults.status(403), host=ISSUER, times=1)

@@ -1,4 +1,4 @@
-"""How chainctl is asked, and what becomes of what it prints. It is a stand-in, since the real one needs an account."""
+"""Arguments and output of chainctl, which is a fake program: the real one needs an account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.fake_programs import Answer, FakePrograms
 from lab.look_up import Answer as Outcome
 from lab.look_up import LookUp, Lookups
 from lab.registries.chainguard import AUDIENCE, CONSOLE
-from support.chainguard_user import AUTH_TOKEN, INDEX, LOGIN, ask_each, told
+from support.chainguard_user import AUTH_TOKEN, INDEX, LOGIN, ask_each, reported
 
 AUTH_TOKEN_ARGUMENTS = ["auth", "token", "--audience=libraries.cgr.dev"]
 STRICT = {"RINGBEARER_STRICT": "1"}
@@ -43,7 +43,7 @@ def ask_twice(look_up: Lookups, **variables: str) -> tuple[Outcome, Outcome]:
 # -- asking
 
 
-def test_chainctl_gets_these_arguments_a_closed_stdin_and_the_environment(
+def test_chainctl_gets_arguments_closed_stdin_and_environment(
     look_up: Lookups, fake_programs: FakePrograms, token: str
 ) -> None:
     fake_programs.chainctl(Answer(token + "\n", "Opening browser to https://example\n", read_stdin=True))
@@ -57,7 +57,7 @@ def test_chainctl_gets_these_arguments_a_closed_stdin_and_the_environment(
     assert call.directory == "/" or os.name == "nt"
 
 
-def test_a_chainctl_in_the_working_directory_or_under_a_relative_entry_of_path_is_not_run(
+def test_chainctl_on_a_relative_path_is_not_run(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, token: str, tmp_path: Path
 ) -> None:
     (tmp_path / "tools").mkdir()
@@ -65,7 +65,7 @@ def test_a_chainctl_in_the_working_directory_or_under_a_relative_entry_of_path_i
         fake_programs.program("chainctl", logged_in(token), directory=str(directory))
     paths = [f"tools:{cloud.programs}", f".:{cloud.programs}", f":{cloud.programs}:", ""]
     answers = look_up.all([LookUp(INDEX, environment={"PATH": path}) for path in paths], directory=tmp_path)
-    assert all("chainctl failed (chainctl is not on PATH)" in told(answer) for answer in answers)
+    assert all("chainctl failed (chainctl is not on PATH)" in reported(answer) for answer in answers)
     assert fake_programs.invocations() == []
 
 
@@ -100,7 +100,7 @@ def printed(cloud: PracticeCloud, text: str | bytes) -> str | bytes:
 
 
 @pytest.mark.parametrize(("text", "problem"), PRINTED, ids=range(len(PRINTED)))
-def test_what_is_printed_and_is_no_token_never_becomes_a_password(
+def test_output_that_is_not_a_token_never_becomes_a_password(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, text: str | bytes, problem: str
 ) -> None:
     content = printed(cloud, text)
@@ -116,7 +116,7 @@ def test_what_is_printed_and_is_no_token_never_becomes_a_password(
 
 
 @pytest.mark.parametrize("form", ['"{}"', "'{}'", '{}"', "token={}", "Bearer:{}", "\ufeff{}", "{},", "({})"])
-def test_what_is_stuck_to_a_token_does_not_become_a_part_of_the_password(
+def test_text_attached_to_a_token_is_not_part_of_the_password(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, token: str, tmp_path: Path, form: str
 ) -> None:
     stuck = form.format(token)
@@ -127,7 +127,7 @@ def test_what_is_stuck_to_a_token_does_not_become_a_part_of_the_password(
     assert [one.credential for one in answers if one.credential not in (None, ("_token", token))] == []
 
 
-def test_colours_around_a_token_do_not_become_a_part_of_the_password(
+def test_colours_around_a_token_are_not_part_of_the_password(
     look_up: Lookups, fake_programs: FakePrograms, token: str
 ) -> None:
     fake_programs.chainctl(logged_in(f"\x1b[32m{token}\x1b[0m"))
@@ -137,7 +137,7 @@ def test_colours_around_a_token_do_not_become_a_part_of_the_password(
     assert token not in answer.text
 
 
-def test_blanks_around_a_token_do_not_count_and_a_token_need_not_say_whom_it_is_for(
+def test_token_is_trimmed_and_needs_no_audience(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, token: str
 ) -> None:
     fake_programs.chainctl(logged_in(f"\r\n  {token}\t\r\n\n"))
@@ -147,7 +147,7 @@ def test_blanks_around_a_token_do_not_count_and_a_token_need_not_say_whom_it_is_
     assert look_up(INDEX).credential == ("_token", silent)
 
 
-def test_a_token_that_chainctl_prints_and_that_has_expired_is_not_given_out(
+def test_expired_token_that_chainctl_prints_is_not_used(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     expired = cloud.chainguard.token(lifetime=-1)
@@ -173,14 +173,14 @@ def test_output_beyond_reason_is_cut_off_and_chainctl_ended(
 # -- failures
 
 
-def test_without_chainctl_the_warning_and_the_error_say_what_to_install_or_to_set(look_up: Lookups) -> None:
+def test_missing_chainctl_is_reported_with_what_to_install(look_up: Lookups) -> None:
     first, strict = ask_twice(look_up)
     assert strict.error.type == "ChainctlNotFoundError" and "ProcessError" in strict.error.bases
     assert "chainctl is not on PATH" in first.warning and f"install chainctl and run {LOGIN}" in first.warning
 
 
 @pytest.mark.parametrize("code", [1, 2, 127, 255])
-def test_a_chainctl_that_fails_is_told_with_its_status_and_none_of_its_words(
+def test_failing_chainctl_is_reported_by_status_without_output(
     look_up: Lookups, fake_programs: FakePrograms, token: str, code: int
 ) -> None:
     # Even a token does not count if the status says that it failed.
@@ -193,9 +193,7 @@ def test_a_chainctl_that_fails_is_told_with_its_status_and_none_of_its_words(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
-def test_a_chainctl_that_a_signal_ends_or_that_cannot_start_is_told(
-    look_up: Lookups, fake_programs: FakePrograms
-) -> None:
+def test_killed_or_unstartable_chainctl_is_reported(look_up: Lookups, fake_programs: FakePrograms) -> None:
     path = Path(fake_programs.chainctl())
     path.write_text("#!/bin/sh\nkill -9 $$\n")
     killed, strict = ask_twice(look_up)
@@ -208,7 +206,7 @@ def test_a_chainctl_that_a_signal_ends_or_that_cannot_start_is_told(
 
 
 @pytest.mark.parametrize("hang", [True, "child"], ids=["itself", "in a child that holds the pipe"])
-def test_a_chainctl_that_does_not_end_is_ended_with_its_children_and_told(
+def test_hanging_chainctl_and_its_children_are_killed(
     look_up: Lookups, fake_programs: FakePrograms, hang: bool | str
 ) -> None:
     fake_programs.chainctl(Answer("planted\n", hang=hang))
@@ -222,17 +220,15 @@ def test_a_chainctl_that_does_not_end_is_ended_with_its_children_and_told(
     assert fake_programs.running() == []
 
 
-def test_a_source_for_which_no_time_is_left_is_not_said_to_have_failed(
-    look_up: Lookups, fake_programs: FakePrograms
-) -> None:
+def test_source_without_time_left_is_not_reported_as_failed(look_up: Lookups, fake_programs: FakePrograms) -> None:
     fake_programs.chainctl(Answer(hang=True))
     answer = look_up(INDEX, RINGBEARER_TIMEOUT="1")
-    assert "chainctl did not end in time" in told(answer)
+    assert "chainctl did not end in time" in reported(answer)
     # Without CHAINCTL_PARENT it is not even set up.
     assert "new_pull_token" not in answer.asked and "new_pull_token failed" not in answer.warning
 
 
-def test_a_browser_that_chainctl_leaves_behind_does_not_delay_the_token(
+def test_browser_left_by_chainctl_does_not_delay_the_token(
     look_up: Lookups, fake_programs: FakePrograms, token: str
 ) -> None:
     fake_programs.chainctl(Answer(token + "\n", leave_grandchild=True))

@@ -1,4 +1,4 @@
-"""What the first look-up in a process costs where chainctl has kept a fresh token: one file, and nothing else."""
+"""The cost of the first look-up with a fresh token in the cache of chainctl: one file."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def watched(look_up: Lookups, user: User, tmp_path: Path):
     return watched
 
 
-def test_a_look_up_with_a_fresh_cache_file_starts_no_process_opens_no_socket_and_reads_one_file(
+def test_fresh_cache_file_needs_no_process_and_no_socket(
     cloud: PracticeCloud, user: User, fake_programs: FakePrograms, watched
 ) -> None:
     credential, seen = watched(INDEX, "chainctl_cache")
@@ -79,7 +79,7 @@ def test_a_look_up_with_a_fresh_cache_file_starts_no_process_opens_no_socket_and
     assert cloud.log.connections() == cloud.log.refused() == []
 
 
-def test_a_foreign_look_up_does_nothing_that_the_system_could_see(watched) -> None:
+def test_foreign_look_up_opens_and_starts_nothing(watched) -> None:
     for service in ("https://index.example/simple/", "https://cgr.dev/", "http://libraries.cgr.dev/", "https://[bad"):
         credential, seen = watched(service, "chainctl_cache")
         assert credential is None
@@ -87,7 +87,7 @@ def test_a_foreign_look_up_does_nothing_that_the_system_could_see(watched) -> No
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_each_source_starts_the_programs_and_opens_the_sockets_that_it_needs(
+def test_each_source_starts_and_connects_only_what_it_needs(
     cloud: PracticeCloud, user: User, watched, source: str
 ) -> None:
     # It proves as well that the tests above would see what they say is not there.

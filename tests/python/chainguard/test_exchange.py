@@ -1,4 +1,4 @@
-"""A job's proof of who it is, exchanged at issuer.enforce.dev: the request, and what may go wrong with it."""
+"""The exchange of a job's identity token at issuer.enforce.dev: the request and its failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.faults import Fault
 from lab.look_up import LookUp, Lookups
 from lab.messages import Response, json_response
 from lab.registries.chainguard import AUDIENCE
-from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, User, ask_each, passwords, told
+from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, User, ask_each, passwords, reported
 
 
 @pytest.fixture
@@ -42,9 +42,7 @@ def body(content: bytes, code: int = 200) -> Fault:
 # -- the request
 
 
-def test_the_exchange_is_one_post_of_a_form_with_the_proof_as_bearer(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_exchange_posts_a_form_with_the_proof_as_bearer(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     answer = look_up(INDEX, **user.with_sources("oidc"))
     assert answer.credential == user.issued() and answer.served == "oidc"
     (request,) = cloud.log.requests()
@@ -61,10 +59,10 @@ def test_an_identity_is_sent_as_it_is_written(cloud: PracticeCloud, look_up: Loo
     names = ["a/b", "a b&aud=x", "%2F+%", "ü", "=;?#"]
     answers = ask_each(look_up, *({IDENTITY: name} for name in names), **{TOKEN_FILE: user.file("p", user.proof)})
     assert [request.form for request in cloud.log.requests()] == [{"aud": AUDIENCE, "identity": one} for one in names]
-    assert all("(HTTP 403): the identity may not be assumed by this token" in told(answer) for answer in answers)
+    assert all("(HTTP 403): the identity may not be assumed by this token" in reported(answer) for answer in answers)
 
 
-def test_pip_installs_with_an_exchanged_token_that_no_host_sees_but_the_index(
+def test_pip_installs_with_a_token_that_only_the_index_sees(
     cloud: PracticeCloud, client: Client, home: Path, user: User
 ) -> None:
     command = ["pip", "install", "--target", "packages", "--keyring-provider", "import", "--index-url", INDEX]
@@ -77,7 +75,7 @@ def test_pip_installs_with_an_exchanged_token_that_no_host_sees_but_the_index(
     assert len(cloud.log.requests(ISSUER)) == 1
 
 
-def test_the_file_is_read_anew_for_each_exchange(
+def test_token_file_is_read_for_each_exchange(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
     proofs = [cloud.chainguard.proof(*GITLAB) for _ in range(2)]
@@ -95,7 +93,7 @@ def test_the_file_is_read_anew_for_each_exchange(
 
 
 @pytest.mark.parametrize("status", [502, 503])
-def test_a_passing_failure_is_tried_again_and_the_third_one_is_told(
+def test_transient_failure_is_retried_and_the_third_reported(
     cloud: PracticeCloud, look_up: Lookups, user: User, status: int
 ) -> None:
     cloud.faults.add(faults.status(status, body=b'{"message": "planted"}'), times=5)
@@ -107,9 +105,7 @@ def test_a_passing_failure_is_tried_again_and_the_third_one_is_told(
     assert [request.status for request in cloud.log.requests()] == [status] * 5 + [200]
 
 
-def test_a_dropped_or_reset_connection_and_a_cut_answer_are_tried_again(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_dropped_connection_and_cut_response_are_retried(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     for fault in (faults.drop(), faults.reset(), faults.drop(), faults.truncated()):
         cloud.faults.add(fault, times=1)
     first, second = ask_each(look_up, *[user.with_sources("oidc")] * 2)
@@ -123,7 +119,7 @@ def test_a_dropped_or_reset_connection_and_a_cut_answer_are_tried_again(
     [faults.silence(), faults.drip(), faults.status(503, {"Retry-After": "60"})],
     ids=["silent", "dripping", "asking for patience"],
 )
-def test_an_issuer_that_does_not_end_holds_nobody_up(
+def test_endless_response_of_the_issuer_is_abandoned(
     cloud: PracticeCloud, look_up: Lookups, user: User, fault: Fault
 ) -> None:
     cloud.faults.add(fault, host=ISSUER)
@@ -136,14 +132,14 @@ def test_an_issuer_that_does_not_end_holds_nobody_up(
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_the_proof_goes_nowhere_else(
-    cloud: PracticeCloud, look_up: Lookups, user: User, code: int
-) -> None:
+def test_redirect_is_not_followed_with_the_proof(cloud: PracticeCloud, look_up: Lookups, user: User, code: int) -> None:
     places = ["https://evil.example/sts/exchange", "https://other.enforce.dev/", "http://issuer.enforce.dev/", "/other"]
     for place in places:
         cloud.faults.add(faults.sign_in_redirect(place, code), host=ISSUER, times=1)
     answers = ask_each(look_up, *[user.with_sources("oidc")] * len(places))
-    assert all(f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP {code})" in told(one) for one in answers)
+    assert all(
+        f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP {code})" in reported(one) for one in answers
+    )
     assert [request.url for request in cloud.log.requests()] == [f"https://{ISSUER}/sts/exchange"] * len(places)
     assert cloud.log.hosts_that_saw(user.proof) == [ISSUER]
     assert cloud.log.refused() == []
@@ -156,7 +152,7 @@ def test_an_issuer_with_a_wrong_certificate_gets_no_proof(
     getattr(cloud, wrong)(ISSUER)
     answer = look_up(INDEX, **user.with_sources("oidc"))
     assert answer.credential is None
-    problem = "is not valid at this moment" if wrong == "expire" else "is not trusted"
+    problem = "has expired or is not yet valid" if wrong == "expire" else "is not trusted"
     assert f"oidc failed (the certificate of {ISSUER} {problem}" in answer.warning
     assert cloud.log.hosts_that_saw(user.proof) == []
 
@@ -164,11 +160,11 @@ def test_an_issuer_with_a_wrong_certificate_gets_no_proof(
 # -- hostile answers
 
 NO_TOKEN = f"{ISSUER} answered without a token"
-NO_JSON = f"{ISSUER} was expected to answer with JSON and sent something else (HTTP 200)"
+NO_JSON = f"{ISSUER} sent something else instead of JSON (HTTP 200)"
 BLANKS = "it gives something with blanks or several lines, which is no token"
 
 HOSTILE: list[tuple[Fault, str]] = [
-    (faults.html(), f"{ISSUER} was expected to answer with JSON and sent a web page (HTTP 200)"),
+    (faults.html(), f"{ISSUER} sent a web page instead of JSON (HTTP 200)"),
     (faults.html(403), f"{ISSUER} exchanged no token for {IDENTITY} (HTTP 403)"),
     (faults.huge(), f"{ISSUER} sent more than 1024 KiB"),
     (faults.huge(None), f"{ISSUER} sent more than 1024 KiB"),
@@ -199,14 +195,12 @@ HOSTILE: list[tuple[Fault, str]] = [
 ]
 
 
-def test_a_hostile_answer_is_told_in_one_clear_line_and_never_becomes_a_password(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_hostile_response_is_one_clear_line_and_no_password(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     for fault, _ in HOSTILE:
         cloud.faults.add(fault, host=ISSUER, times=1)
     answers = ask_each(look_up, *[user.with_sources("oidc")] * len(HOSTILE))
     assert [one.credential for one in answers] == [None] * len(HOSTILE)
-    said = [told(one) for one in answers]
+    said = [reported(one) for one in answers]
     wrong = [(problem, one) for (_, problem), one in zip(HOSTILE, said) if problem not in one]
     assert wrong == []
     assert all(" oidc failed (" in one and len(one) < 1500 and one.isprintable() for one in said)
@@ -215,9 +209,9 @@ def test_a_hostile_answer_is_told_in_one_clear_line_and_never_becomes_a_password
     assert len(cloud.log.requests()) == len(HOSTILE)
 
 
-def test_an_answer_that_is_a_list_is_no_answer(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
+def test_response_that_is_a_list_is_rejected(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     cloud.faults.add(body(b'["planted", null]'), host=ISSUER)
-    assert NO_JSON in told(look_up(INDEX, **user.with_sources("oidc")))
+    assert NO_JSON in reported(look_up(INDEX, **user.with_sources("oidc")))
 
 
 def test_a_long_refusal_is_cut_and_a_proof_in_it_is_hidden(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
@@ -225,7 +219,7 @@ def test_a_long_refusal_is_cut_and_a_proof_in_it_is_hidden(cloud: PracticeCloud,
         cloud.faults.add(body(json.dumps({"message": said}).encode(), 403), host=ISSUER, times=1)
     long, *hidden = ask_each(look_up, *[user.with_sources("oidc")] * 4)
     assert "no no no" in long.warning and len(long.warning) < 1500
-    assert all("(hidden)" in told(one) and user.proof not in one.text for one in hidden)
+    assert all("(hidden)" in reported(one) and user.proof not in one.text for one in hidden)
     assert all(user.proof.rpartition(".")[2] not in one.text for one in hidden)
 
 
@@ -241,11 +235,9 @@ def test_of_two_ends_the_earlier_counts(cloud: PracticeCloud, look_up: Lookups, 
     assert found[2:] == cloud.chainguard.issued[2:]
 
 
-def test_an_exchanged_token_that_says_it_has_expired_is_not_given_out(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_expired_token_of_the_exchange_is_not_used(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     cloud.chainguard.lifetime = -1
     cloud.faults.add(answering(expiry="2099-01-01T00:00:00Z"), times=1)
     cloud.faults.add(answering(expiry=None), times=1)
     answers = ask_each(look_up, *[user.with_sources("oidc")] * 3)
-    assert ["oidc failed (its token has expired)" in told(one) for one in answers] == [True] * 3
+    assert ["oidc failed (its token has expired)" in reported(one) for one in answers] == [True] * 3

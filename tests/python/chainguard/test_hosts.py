@@ -1,4 +1,4 @@
-"""Which services are Chainguard's: every host below cgr.dev, over https on the usual port, and nothing else."""
+"""Services of Chainguard: every host below cgr.dev, over https on the default port."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_user_name_that_is_asked_for_does_not_matter(look_up: Lookups, token
     assert found == [["_token", token]] * 16 + [token] * 14
 
 
-def test_whatever_is_not_chainguards_is_none_without_an_error_a_word_a_process_or_a_connection(
+def test_foreign_service_is_none_without_log_process_or_request(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, token: str
 ) -> None:
     fake_programs.chainctl(logged_in(token))
@@ -126,7 +126,7 @@ def test_whatever_is_not_chainguards_is_none_without_an_error_a_word_a_process_o
     assert cloud.log.connections() == cloud.log.refused() == []
 
 
-def test_an_address_in_which_some_readers_find_no_host_is_nobodys(look_up: Lookups, token: str) -> None:
+def test_url_with_an_ambiguous_host_is_not_claimed(look_up: Lookups, token: str) -> None:
     services = ["https:///libraries.cgr.dev/", "https:////libraries.cgr.dev/", "https:///libraries%2ecgr.dev/"]
     services += ["//libraries%2ecgr.dev/", "https:///x\u3002cgr.dev/", "https:////x%00.cgr.dev/"]
     answers = look_up.all([LookUp(service) for service in services], **{AUTH_TOKEN: token})

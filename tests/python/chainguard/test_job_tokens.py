@@ -1,4 +1,4 @@
-"""The proof of a CI job: from GitHub Actions, or from a file that the CI system writes."""
+"""The identity token of a CI job: from GitHub Actions, or from a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.cloud import PracticeCloud
 from lab.faults import Fault
 from lab.look_up import Lookups
 from lab.registries.azure.oidc import GITHUB_ISSUER, WorkflowJob
-from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, ask_each, told
+from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE, ask_each, reported
 
 GITHUB = "pipelines.actions.githubusercontent.com"
 URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
@@ -41,7 +41,7 @@ def body(content: bytes) -> Fault:
 # -- GitHub Actions
 
 
-def test_a_job_on_github_gets_a_token_for_the_issuer_and_exchanges_it(
+def test_github_job_exchanges_a_token_for_the_issuer(
     cloud: PracticeCloud, look_up: Lookups, job: WorkflowJob, variables: dict[str, str]
 ) -> None:
     answer = look_up(INDEX, **variables)
@@ -62,7 +62,7 @@ def test_without_an_identity_github_is_not_asked(
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     answer = look_up(INDEX, **{**variables, IDENTITY: ""})
-    assert f"oidc (no {IDENTITY})" in told(answer)
+    assert f"oidc (no {IDENTITY})" in reported(answer)
     assert cloud.log.connections() == []
 
 
@@ -75,38 +75,38 @@ def test_a_token_file_is_taken_before_github(
     assert cloud.log.requests(GITHUB) == []
 
 
-def test_a_job_that_may_not_ask_for_its_token_is_told_which_permission_it_needs(
+def test_github_job_without_permission_learns_which_to_add(
     cloud: PracticeCloud, look_up: Lookups, job: WorkflowJob
 ) -> None:
     # Without `id-token: write` the runner sets neither variable.
     answer = look_up(INDEX, GITHUB_ACTIONS="true", **{IDENTITY: cloud.chainguard.identity})
-    assert "oidc failed (this job may not ask GitHub for its identity token)" in told(answer)
+    assert "oidc failed (this job may not ask GitHub for its identity token)" in reported(answer)
     assert answer.warning.endswith("; give the job `permissions: id-token: write`")
     elsewhere, half = ask_each(look_up, {}, {URL: job.url}, **{IDENTITY: cloud.chainguard.identity})
-    assert f"oidc (no {TOKEN_FILE}, no {URL})" in told(elsewhere)
-    assert f"oidc (no {TOKEN_FILE}, no {REQUEST_TOKEN})" in told(half)
+    assert f"oidc (no {TOKEN_FILE}, no {URL})" in reported(elsewhere)
+    assert f"oidc (no {TOKEN_FILE}, no {REQUEST_TOKEN})" in reported(half)
     assert cloud.log.connections() == []
 
 
-def test_an_identity_that_the_job_may_not_assume_is_told_with_what_to_check(
+def test_identity_denied_to_the_job_is_reported_with_advice(
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     cloud.chainguard.trust(GITHUB_ISSUER, "repo:contoso/another:ref:refs/heads/main")
     answer = look_up(INDEX, **variables)
-    assert f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP 403)" in told(answer)
+    assert f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP 403)" in reported(answer)
     assert "issuer, subject, and the audience https://issuer.enforce.dev" in answer.warning
 
 
-def test_what_github_refuses_or_answers_wrongly_is_told_and_nothing_is_exchanged(
+def test_github_failure_is_reported_and_nothing_exchanged(
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     wrong: list[tuple[Fault, str]] = [
         (faults.status(401), f"GitHub gave this job no identity token ({GITHUB}: HTTP 401)"),
         (faults.status(403), f"GitHub gave this job no identity token ({GITHUB}: HTTP 403)"),
-        (faults.html(), f"{GITHUB} was expected to answer with JSON and sent a web page"),
-        (faults.garbage_json(), f"{GITHUB} was expected to answer with JSON and sent something else"),
+        (faults.html(), f"{GITHUB} sent a web page instead of JSON"),
+        (faults.garbage_json(), f"{GITHUB} sent something else instead of JSON"),
         (faults.huge(None), f"{GITHUB} sent more than 1024 KiB"),
-        (body(b"[]"), f"{GITHUB} was expected to answer with JSON and sent something else"),
+        (body(b"[]"), f"{GITHUB} sent something else instead of JSON"),
         (body(b"{}"), "GitHub answered without an identity token"),
         (body(b'{"value": null, "planted": "planted"}'), "GitHub answered without an identity token"),
         (body(b'{"value": ["planted"]}'), "GitHub answered without an identity token"),
@@ -119,8 +119,8 @@ def test_what_github_refuses_or_answers_wrongly_is_told_and_nothing_is_exchanged
     for fault, _ in wrong:
         cloud.faults.add(fault, host=GITHUB, times=1)
     answers = ask_each(look_up, *[variables] * len(wrong))
-    assert [(problem, told(one)) for (_, problem), one in zip(wrong, answers) if problem not in told(one)] == []
-    assert all("oidc failed (" in told(one) and "planted" not in one.text for one in answers)
+    assert [(problem, reported(one)) for (_, problem), one in zip(wrong, answers) if problem not in reported(one)] == []
+    assert all("oidc failed (" in reported(one) and "planted" not in one.text for one in answers)
     assert cloud.log.hosts_that_saw(variables[REQUEST_TOKEN]) == [GITHUB]
     assert cloud.log.requests(ISSUER) == [] and cloud.log.refused() == []
 
@@ -139,8 +139,8 @@ def test_the_request_token_is_never_sent_in_the_clear_or_shown(
     url = variables[URL]
     addresses = [url.replace("https:", "http:"), "planted", "planted://planted", "https://", "file:///planted"]
     answers = ask_each(look_up, *({**variables, URL: address} for address in addresses))
-    assert f"{GITHUB} must be asked over https" in told(answers[0])
-    assert all("oidc failed (" in told(one) for one in answers)
+    assert f"requests to {GITHUB} must use https" in reported(answers[0])
+    assert all("oidc failed (" in reported(one) for one in answers)
     assert all(variables[REQUEST_TOKEN] not in one.text for one in answers)
     assert cloud.log.connections() == cloud.log.refused() == []
 
@@ -148,9 +148,7 @@ def test_the_request_token_is_never_sent_in_the_clear_or_shown(
 # -- a token file
 
 
-def test_a_token_file_that_cannot_be_used_is_named_with_what_is_wrong(
-    cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
-) -> None:
+def test_unusable_token_file_is_named_with_the_cause(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
     for name, content in {"empty": b"", "blank": b" \n\t\n", "binary": b"\xff\xfe", "large": b"A" * 262145}.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "directory").mkdir()
@@ -164,12 +162,12 @@ def test_a_token_file_that_cannot_be_used_is_named_with_what_is_wrong(
     }
     cases = [{IDENTITY: cloud.chainguard.identity, TOKEN_FILE: str(tmp_path / name)} for name in problems]
     for answer, (name, problem) in zip(ask_each(look_up, *cases), problems.items()):
-        assert f"oidc failed ({TOKEN_FILE} names {tmp_path / name}, which {problem}" in told(answer)
-        assert f"; correct or unset {TOKEN_FILE}" in told(answer)
+        assert f"oidc failed ({TOKEN_FILE} names {tmp_path / name}, which {problem}" in reported(answer)
+        assert f"; correct or unset {TOKEN_FILE}" in reported(answer)
     assert cloud.log.connections() == []
 
 
-def test_a_token_in_the_place_of_its_file_and_a_relative_path_are_told_without_showing_them(
+def test_token_file_that_is_a_token_or_relative_is_not_quoted(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     proof = cloud.chainguard.proof()
@@ -177,22 +175,22 @@ def test_a_token_in_the_place_of_its_file_and_a_relative_path_are_told_without_s
     values = [proof, "/" + proof, f"/a\n{proof}", "planted", "./planted", "~/planted", "$HOME/planted"]
     answers = ask_each(look_up, *({IDENTITY: cloud.chainguard.identity, TOKEN_FILE: value} for value in values))
     for answer in answers:
-        assert f"oidc failed ({TOKEN_FILE} does not hold the absolute path of a file)" in told(answer)
-        assert "; name the file by its absolute path" in told(answer)
+        assert f"oidc failed ({TOKEN_FILE} does not hold the absolute path of a file)" in reported(answer)
+        assert "; name the file by its absolute path" in reported(answer)
         assert proof not in answer.text and "planted" not in answer.text
     assert cloud.log.connections() == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs")
-def test_a_token_file_that_never_ends_holds_nobody_up(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
+def test_endless_token_file_does_not_block(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     paths = [str(tmp_path / "fifo"), "/dev/zero", "/dev/null"]
     answers = ask_each(look_up, *({IDENTITY: "i", TOKEN_FILE: path} for path in paths))
-    assert all("which cannot be read: not a regular file" in told(one) for one in answers)
+    assert all("which cannot be read: not a regular file" in reported(one) for one in answers)
     assert max(one.seconds for one in answers) < 2
 
 
-def test_a_proof_that_fits_into_no_header_is_told_as_what_it_is_and_sent_nowhere(
+def test_job_token_unfit_for_a_header_is_reported_and_not_sent(
     cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
 ) -> None:
     proof = cloud.chainguard.proof()
@@ -202,18 +200,18 @@ def test_a_proof_that_fits_into_no_header_is_told_as_what_it_is_and_sent_nowhere
         (tmp_path / str(number)).write_text(content, encoding="utf-8")
         cases.append({IDENTITY: cloud.chainguard.identity, TOKEN_FILE: str(tmp_path / str(number))})
     answers = ask_each(look_up, *cases)
-    wrong = [told(one) for one in answers if f"oidc failed ({TOKEN_FILE} names {tmp_path}" not in told(one)]
+    wrong = [reported(one) for one in answers if f"oidc failed ({TOKEN_FILE} names {tmp_path}" not in reported(one)]
     assert wrong == []
     assert all(proof not in one.text for one in answers)
     assert cloud.log.connections() == []
 
 
-def test_a_proof_of_github_that_fits_into_no_header_is_told_as_githubs_fault(
+def test_github_token_unfit_for_a_header_is_blamed_on_github(
     cloud: PracticeCloud, look_up: Lookups, variables: dict[str, str]
 ) -> None:
     for value in ("planted planted", "planted\\nplanted", "pl\\u00e4nted"):
         cloud.faults.add(body(f'{{"value": "{value}"}}'.encode()), host=GITHUB, times=1)
     answers = ask_each(look_up, *[variables] * 3)
-    assert ["oidc failed (GitHub answered " in told(one) for one in answers] == [True] * 3
+    assert ["oidc failed (GitHub answered " in reported(one) for one in answers] == [True] * 3
     assert all("planted" not in one.text for one in answers)
     assert cloud.log.connections(ISSUER) == []

@@ -1,4 +1,4 @@
-"""Pull tokens that chainctl makes: only where CHAINCTL_PARENT is set, as each leaves an identity behind."""
+"""Pull tokens that chainctl creates: only if CHAINCTL_PARENT is set, since each one leaves an identity behind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lab.chainctl import logged_in, makes_pull_tokens, not_logged_in
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms
 from lab.look_up import LookUp, Lookups
-from support.chainguard_user import INDEX, LOGIN, PARENT, told
+from support.chainguard_user import INDEX, LOGIN, PARENT, reported
 
 AUTH_TOKEN_ARGUMENTS = ["auth", "token", "--audience=libraries.cgr.dev"]
 ARGUMENTS = ["auth", "pull-token", "--repository=python", "--parent=contoso", "--ttl=8h"]
@@ -19,7 +19,7 @@ def arguments(fake_programs: FakePrograms) -> list[list[str]]:
     return [call.arguments for call in fake_programs.invocations()]
 
 
-def test_a_pull_token_is_made_where_a_parent_is_set_and_nothing_else_serves(
+def test_pull_token_is_created_with_a_parent_as_the_last_source(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     identity, token = cloud.chainguard.pull_token()
@@ -30,7 +30,7 @@ def test_a_pull_token_is_made_where_a_parent_is_set_and_nothing_else_serves(
     assert arguments(fake_programs) == [AUTH_TOKEN_ARGUMENTS, AUTH_TOKEN_ARGUMENTS, ARGUMENTS]
 
 
-def test_no_pull_token_is_made_where_somebody_is_logged_in(
+def test_pull_token_is_not_created_for_a_logged_in_user(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     token = cloud.chainguard.token()
@@ -39,7 +39,7 @@ def test_no_pull_token_is_made_where_somebody_is_logged_in(
     assert arguments(fake_programs) == [AUTH_TOKEN_ARGUMENTS]
 
 
-def test_an_older_chainctl_is_asked_in_its_own_words(
+def test_older_chainctl_gets_its_own_options(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     identity, token = cloud.chainguard.pull_token()
@@ -62,9 +62,9 @@ def test_one_pull_token_serves_every_address_and_eight_threads(
     assert arguments(fake_programs) == [AUTH_TOKEN_ARGUMENTS, ARGUMENTS]
 
 
-def test_a_parent_without_chainctl_is_told_as_chainctl_that_is_missing(look_up: Lookups) -> None:
+def test_parent_without_chainctl_reports_missing_chainctl(look_up: Lookups) -> None:
     answer = look_up(INDEX, **{PARENT: "contoso"})
-    assert "chainctl failed (chainctl is not on PATH)" in told(answer)
+    assert "chainctl failed (chainctl is not on PATH)" in reported(answer)
     assert "new_pull_token (no chainctl on PATH)" in answer.warning
 
 
@@ -88,7 +88,7 @@ def test_a_parent_without_chainctl_is_told_as_chainctl_that_is_missing(look_up: 
     ],
     ids=range(14),
 )
-def test_lines_that_say_too_little_or_too_much_are_no_pull_token(
+def test_incomplete_or_ambiguous_output_is_not_a_pull_token(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, printed: str | bytes
 ) -> None:
     tokens = {"TOKEN": cloud.chainguard.token(), "OLD": cloud.chainguard.token(lifetime=-1)}
@@ -96,7 +96,7 @@ def test_lines_that_say_too_little_or_too_much_are_no_pull_token(
         printed = printed if isinstance(printed, bytes) else printed.replace(name, token)
     fake_programs.chainctl(not_logged_in(), Answer(printed, when=("pull-token",)))
     answer = look_up(INDEX, **{PARENT: "contoso"})
-    assert "chainctl failed (chainctl ended with status 1); new_pull_token failed (" in told(answer)
+    assert "chainctl failed (chainctl ended with status 1); new_pull_token failed (" in reported(answer)
     assert LOGIN in answer.warning
     assert all(hidden not in answer.text for hidden in ("planted", *tokens.values()))
 
@@ -110,7 +110,7 @@ def test_lines_that_say_too_little_or_too_much_are_no_pull_token(
     ],
     ids=["status", "endless", "hanging"],
 )
-def test_a_pull_token_that_cannot_be_made_is_told_beside_the_login_that_is_missing(
+def test_failed_pull_token_is_reported_with_the_missing_login(
     look_up: Lookups, fake_programs: FakePrograms, answer: Answer, problem: str
 ) -> None:
     fake_programs.chainctl(not_logged_in(), answer)

@@ -1,6 +1,4 @@
-"""Recognisable secrets are planted in every source of tokens for Chainguard Libraries, and all that is said, written
-or handed to a program is searched for them.
-"""
+"""Secrets are planted in every source of tokens for Chainguard Libraries, and searched for in every output."""
 
 from __future__ import annotations
 
@@ -212,9 +210,7 @@ print(pickle.dumps(backend))
 """
 
 
-def test_no_secret_is_in_the_repr_or_the_attributes_of_what_is_ours(
-    cloud: PracticeCloud, client: Client, home: Path, user: User
-) -> None:
+def test_secrets_are_in_no_repr_and_no_attribute(cloud: PracticeCloud, client: Client, home: Path, user: User) -> None:
     service = INDEX.replace("://", f"://user:{planted()}@")
     ended = client.run(["python", "-c", PROGRAM, service], cloud.environment(home, **user.with_sources("oidc"))).check()
     assert "ChainguardLibrariesKeyring" in ended.stdout
@@ -222,7 +218,7 @@ def test_no_secret_is_in_the_repr_or_the_attributes_of_what_is_ours(
     assert [form for form in {*hidden, "planted"} if form in ended.output] == []
 
 
-def test_nothing_is_written_below_home_or_into_the_cache_of_chainctl(
+def test_nothing_is_written_to_home_or_the_chainctl_cache(
     cloud: PracticeCloud, look_up: Lookups, home: Path, tmp_path: Path, user: User
 ) -> None:
     cloud.environment(home)

@@ -1,4 +1,4 @@
-"""Where a token for Chainguard Libraries comes from: every source, set up, not set up and broken, and their order."""
+"""Sources of tokens for Chainguard Libraries: configured, not configured, broken, and their order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from support.chainguard_user import (
     User,
     ask_each,
     passwords,
-    told,
+    reported,
 )
 
 
@@ -41,7 +41,7 @@ def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> U
 # -- the order
 
 
-def test_the_sources_are_asked_in_this_order_and_none_after_the_one_that_serves(look_up: Lookups, user: User) -> None:
+def test_sources_are_asked_in_order_until_one_serves(look_up: Lookups, user: User) -> None:
     answers = ask_each(look_up, *(user.with_sources(*SOURCES[first:]) for first in range(len(SOURCES))))
     assert [answer.served for answer in answers] == SOURCES
     assert [answer.asked for answer in answers] == [SOURCES[: count + 1] for count in range(len(SOURCES))]
@@ -58,7 +58,7 @@ def test_each_source_serves_where_it_is_the_only_one(look_up: Lookups, user: Use
     assert answer.warnings == []
 
 
-def test_a_source_that_is_broken_is_noted_and_the_next_one_is_asked(
+def test_broken_source_is_reported_and_the_next_one_asked(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
     cloud.chainguard.write_cache(tmp_path / "broken", "x")
@@ -83,7 +83,7 @@ def test_a_source_that_is_broken_is_noted_and_the_next_one_is_asked(
 # -- nothing set up
 
 
-def test_if_nothing_is_set_up_one_warning_names_host_sources_and_what_to_do(
+def test_unconfigured_warning_names_host_sources_and_next_step(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     path = cloud.chainguard.write_cache(home, "")
@@ -104,24 +104,24 @@ def test_if_nothing_is_set_up_one_warning_names_host_sources_and_what_to_do(
     assert again.warnings == []
 
 
-def test_a_setting_that_is_empty_or_blank_is_no_setting(look_up: Lookups) -> None:
+def test_empty_or_blank_setting_counts_as_unset(look_up: Lookups) -> None:
     names = [PULL_IDENTITY, PULL_TOKEN, AUTH_TOKEN, IDENTITY, TOKEN_FILE, PARENT, CACHE]
     answers = ask_each(look_up, *(dict.fromkeys(names, value) for value in ("", " ", "\t\n")))
-    assert [told(answer).count(" failed (") for answer in answers] == [1] * 3
-    assert all("pull_token (no " in told(answer) and "oidc (no " in told(answer) for answer in answers)
+    assert [reported(answer).count(" failed (") for answer in answers] == [1] * 3
+    assert all("pull_token (no " in reported(answer) and "oidc (no " in reported(answer) for answer in answers)
 
 
 # -- pull_token
 
 
-def test_half_of_a_pull_token_is_told_with_the_other_half(look_up: Lookups) -> None:
+def test_half_a_pull_token_reports_the_missing_variable(look_up: Lookups) -> None:
     cases = [{PULL_IDENTITY: "planted/name"}, {PULL_TOKEN: "planted"}]
     for answer, missing in zip(ask_each(look_up, *cases), (PULL_TOKEN, PULL_IDENTITY)):
         assert "pull_token failed (" in answer.warning and f"set {missing} too" in answer.warning
         assert "planted" not in answer.text
 
 
-def test_a_pull_token_is_taken_as_it_is_and_blanks_around_it_do_not_count(look_up: Lookups, user: User) -> None:
+def test_pull_token_is_used_unchanged_except_for_blanks(look_up: Lookups, user: User) -> None:
     identity, token = user.credentials["pull_token"]
     padded, opaque = ask_each(
         look_up, {PULL_IDENTITY: f" {identity}\n", PULL_TOKEN: f"\t{token}\r\n"}, {PULL_IDENTITY: "i", PULL_TOKEN: "o"}
@@ -130,9 +130,7 @@ def test_a_pull_token_is_taken_as_it_is_and_blanks_around_it_do_not_count(look_u
     assert opaque.credential == ("i", "o")
 
 
-def test_what_is_no_pull_token_or_has_expired_leaves_the_turn_to_the_next(
-    cloud: PracticeCloud, look_up: Lookups, user: User
-) -> None:
+def test_invalid_or_expired_pull_token_moves_on_to_the_next(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     identity, token = user.credentials["pull_token"]
     broken = [(identity, f"{token}\n{token}"), (identity, "a b"), (identity, "a\x1bb"), ("i\x1bd", token)]
     broken.append(cloud.chainguard.pull_token(lifetime=-1))
@@ -140,7 +138,7 @@ def test_what_is_no_pull_token_or_has_expired_leaves_the_turn_to_the_next(
     served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
     assert [answer.served for answer in served] == ["chainctl"] * len(cases)
     *odd, expired = ask_each(look_up, *cases)
-    assert all("pull_token failed (it gives something with blanks or several lines" in told(one) for one in odd)
+    assert all("pull_token failed (it gives something with blanks or several lines" in reported(one) for one in odd)
     assert "pull_token failed (its token has expired)" in expired.warning
 
 
@@ -162,10 +160,10 @@ def test_chainctls_variable_for_anybody_else_is_passed_over(cloud: PracticeCloud
     served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
     assert [answer.served for answer in served] == ["chainctl"] * len(cases)
     for answer in ask_each(look_up, *cases):
-        assert f"token_variable ({AUTH_TOKEN} is not for {AUDIENCE})" in told(answer)
+        assert f"token_variable ({AUTH_TOKEN} is not for {AUDIENCE})" in reported(answer)
 
 
-def test_chainctls_variable_that_holds_no_token_or_an_old_one_is_told(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_invalid_or_expired_token_variable_is_reported(cloud: PracticeCloud, look_up: Lookups) -> None:
     expired = cloud.chainguard.token(lifetime=-1)
     for value in ("planted", "planted.planted.planted", "e30.e30", "a b", "{}"):
         answer = look_up(INDEX, **{AUTH_TOKEN: value})
@@ -180,7 +178,7 @@ def test_chainctls_variable_that_holds_no_token_or_an_old_one_is_told(cloud: Pra
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a variable has the cache directory")
-def test_the_token_that_chainctl_keeps_is_found_below_home_and_below_the_cache_directory(
+def test_cached_token_is_found_in_home_and_in_xdg_cache_home(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, home: Path, tmp_path: Path
 ) -> None:
     below_home, elsewhere = (cloud.chainguard.token(subject=subject) for subject in ("home", "elsewhere"))
@@ -204,7 +202,7 @@ def test_the_token_that_chainctl_keeps_is_found_below_home_and_below_the_cache_d
     assert len(fake_programs.invocations()) == 2
 
 
-def test_a_kept_token_that_is_old_for_others_or_none_at_all_leaves_the_turn_to_chainctl(
+def test_unusable_cached_token_leads_to_chainctl(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
     token = cloud.chainguard.token
@@ -234,12 +232,12 @@ def test_a_kept_token_that_is_old_for_others_or_none_at_all_leaves_the_turn_to_c
     served = ask_each(look_up, *({**case, **user.with_sources("chainctl")} for case in cases))
     assert [answer.served for answer in served] == ["chainctl"] * len(cases)
     for answer, (_, why) in zip(ask_each(look_up, *cases), contents):
-        assert f"oidc-token {why})" in told(answer)
+        assert f"oidc-token {why})" in reported(answer)
         assert "chainctl_cache failed" not in answer.text and "planted" not in answer.text
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs, and other permissions")
-def test_a_kept_token_that_is_no_file_does_not_hold_anybody_up(
+def test_cached_token_that_is_not_a_file_does_not_block(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
     homes = [tmp_path / name for name in ("fifo", "directory", "loop", "link")]

@@ -1,4 +1,4 @@
-"""`ringbearer cache` lists and clears the tokens of this login session, and shows no secret."""
+"""`ringbearer cache`: lists and clears the tokens of the login session, and shows none."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of_frodo(ended: Completed) -> list[str]:
     return [line for line in ended.stdout.splitlines() if "frodo" in line]
 
 
-def test_the_list_names_owner_and_age_and_shows_no_token(ringbearer, kept: str) -> None:
+def test_list_shows_owner_and_expiry_and_no_token(ringbearer, kept: str) -> None:
     ended = ringbearer("cache", "list").check()
     assert any(
         re.fullmatch(r"Azure Artifacts +contoso +frodo@\S+ +got a minute ago, kept for 5\d minutes", line.strip())
@@ -44,7 +44,7 @@ def test_the_list_names_owner_and_age_and_shows_no_token(ringbearer, kept: str) 
     assert ended.stderr == "" and kept not in ended.output
 
 
-def test_the_list_is_available_as_json(ringbearer, kept: str) -> None:
+def test_list_is_available_as_json(ringbearer, kept: str) -> None:
     ended = ringbearer("cache", "list", "--json").check()
     tokens = json.loads(ended.stdout)["tokens"]
     mine = [token for token in tokens if "frodo" in (token["owner"] or "")]
@@ -53,7 +53,7 @@ def test_the_list_is_available_as_json(ringbearer, kept: str) -> None:
     assert kept not in ended.output
 
 
-def test_a_cleared_token_is_not_found(
+def test_cleared_tokens_are_found_by_no_process(
     ringbearer, cloud: PracticeCloud, native: Client, azure_user: AzureUser, kept: str
 ) -> None:
     ended = ringbearer("cache", "clear").check()
@@ -65,7 +65,7 @@ def test_a_cleared_token_is_not_found(
     assert native.run(words, azure_user.environment(native.bin)).check().stdout.strip() != kept
 
 
-def test_doctor_reports_the_token_and_signs_in_again(
+def test_doctor_reports_the_cached_token_and_signs_in_again(
     ringbearer, cloud: PracticeCloud, azure_user: AzureUser, kept: str
 ) -> None:
     url = cloud.azure.feed.url()
@@ -84,7 +84,9 @@ def test_doctor_reports_the_token_and_signs_in_again(
 
 @pytest.mark.parametrize("action", ["list", "clear"])
 @pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
-def test_a_masked_list_of_keys_is_an_error(native: Client, azure_user: AzureUser, kept: str, action: str) -> None:
+def test_list_fails_where_the_kernel_hides_its_keys(
+    native: Client, azure_user: AzureUser, kept: str, action: str
+) -> None:
     command = [*namespace.without("/proc/keys"), native.program("ringbearer"), "cache", action]
     environment = azure_user.environment(native.bin)
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -92,7 +94,7 @@ def test_a_masked_list_of_keys_is_an_error(native: Client, azure_user: AzureUser
     assert "/proc/keys, cannot be read" in ended.stderr and "RINGBEARER_CACHE=off" in ended.stderr
 
 
-def test_a_running_process_does_not_use_a_cleared_token(
+def test_process_with_a_cleared_token_gets_a_new_one(
     ringbearer, cloud: PracticeCloud, client: Client, native: Client, azure_user: AzureUser
 ) -> None:
     program = """
@@ -111,7 +113,7 @@ ask()
     assert first and second and first != second
 
 
-def test_a_missing_key_service_is_reported(native: Client, azure_user: AzureUser, tmp_path: Path) -> None:
+def test_list_says_why_no_token_can_be_cached(native: Client, azure_user: AzureUser, tmp_path: Path) -> None:
     kernel_keys.need_sharing()
     forbidden = [*strace.tracing(tmp_path / "log"), "-e", "trace=keyctl", "-e", "inject=keyctl:error=EPERM"]
     command = [*forbidden, native.program("ringbearer"), "cache", "list"]

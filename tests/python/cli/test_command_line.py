@@ -1,4 +1,4 @@
-"""The command line explains itself: help, examples that work, and complaints that say what would."""
+"""The command line: help, its examples, and error messages with advice."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_help_is_a_command_too(ringbearer: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["store"]], ids=["(none)", "store"])
-def test_without_a_command_there_is_help(ringbearer: CommandLine, words: list[str]) -> None:
+def test_help_is_shown_without_a_command(ringbearer: CommandLine, words: list[str]) -> None:
     assert ringbearer(*words).check().stdout == ringbearer(*words, "--help").check().stdout
 
 
@@ -89,7 +89,7 @@ def test_every_example_of_the_help_is_understood(ringbearer: CommandLine, words:
             assert ended.code in (0, 1, 3, 5, 127) or "`python -m ringbearer" in ended.stderr, ended
 
 
-def test_the_version_says_what_it_was_built_from(ringbearer: CommandLine, client: Client) -> None:
+def test_version_shows_commit_tls_and_platform(ringbearer: CommandLine, client: Client) -> None:
     version = client.run(["python", "-c", "import ringbearer; print(ringbearer.__version__)"], ringbearer.environment())
     locked = (ROOT / "Cargo.lock").read_text(encoding="utf-8")
     rustls, ring = (re.search(rf'name = "{name}"\nversion = "([^"]+)"', locked)[1] for name in ("rustls", "ring"))
@@ -120,9 +120,7 @@ def test_the_commit_is_one_of_this_repositorys(ringbearer: CommandLine) -> None:
         *(("delete", "del"), ("remove", "del"), ("mint-token", "token")),
     ],
 )
-def test_an_unknown_command_is_answered_with_what_may_have_been_meant(
-    ringbearer: CommandLine, word: str, meant: str
-) -> None:
+def test_unknown_command_is_answered_with_a_suggestion(ringbearer: CommandLine, word: str, meant: str) -> None:
     assert_usage_error(ringbearer(word), f'no command "{word}"', f"`{meant}`", "--help")
     assert_usage_error(ringbearer(word, "https://example.com/", "--json"), f'no command "{word}"')
 
@@ -132,7 +130,7 @@ def test_a_command_like_no_other_is_answered_with_the_known_ones(ringbearer: Com
         assert_usage_error(ringbearer(word), *COMMANDS)
 
 
-def test_an_unknown_command_of_the_store_is_answered_with_the_known_ones(ringbearer: CommandLine) -> None:
+def test_unknown_store_command_is_answered_with_the_known_ones(ringbearer: CommandLine) -> None:
     assert_usage_error(ringbearer("store", "rotte"), "rotte", *STORE_COMMANDS)
 
 
@@ -142,14 +140,12 @@ def test_an_option_before_the_command_is_answered_with_the_usage(ringbearer: Com
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_unknown_option_is_answered_with_the_usage_of_the_command(ringbearer: CommandLine, command: str) -> None:
+def test_unknown_option_is_answered_with_the_usage(ringbearer: CommandLine, command: str) -> None:
     assert_usage_error(ringbearer(command, "--jsno"), "--jsno", f"ringbearer {command}")
 
 
 @pytest.mark.parametrize("command", STORE_COMMANDS)
-def test_an_unknown_option_is_answered_with_the_usage_of_the_stores_command(
-    ringbearer: CommandLine, command: str
-) -> None:
+def test_unknown_store_option_is_answered_with_the_usage(ringbearer: CommandLine, command: str) -> None:
     assert_usage_error(ringbearer("store", command, "--jsno"), "--jsno", f"ringbearer store {command}")
     assert_usage_error(ringbearer("store", command, "a", "b"), f"ringbearer store {command}")
 
@@ -173,11 +169,11 @@ def test_an_unknown_option_is_answered_with_the_usage_of_the_stores_command(
         ("status --drop-broken", "--json"),
     ],
 )
-def test_what_is_missing_or_does_not_belong_is_told(ringbearer: CommandLine, words: str, known: str) -> None:
+def test_missing_and_surplus_arguments_are_reported(ringbearer: CommandLine, words: str, known: str) -> None:
     assert_usage_error(ringbearer("store", *words.split()), "usage: ", known)
 
 
-def test_an_argument_that_is_no_text_is_an_error_and_no_traceback(ringbearer: CommandLine) -> None:
+def test_argument_that_is_not_unicode_is_an_error(ringbearer: CommandLine) -> None:
     odd = "\udcff"
     commands = (
         [],
@@ -196,7 +192,7 @@ def test_an_argument_that_is_no_text_is_an_error_and_no_traceback(ringbearer: Co
         assert ended.stdout == "" or words == ["doctor"], ended
 
 
-def test_what_was_typed_does_not_reach_the_terminal_raw(ringbearer: CommandLine) -> None:
+def test_arguments_are_escaped_in_messages(ringbearer: CommandLine) -> None:
     odd = "\x1b[31m"
     commands = ([], ["store"], ["store", "list"], ["help"], ["token"], ["exec"], ["setup"], ["setup", "uv"])
     for words in (*commands, ["completions"], ["exec", "--"], ["exec", "URL", "--variable"], ["doctor", "a"]):

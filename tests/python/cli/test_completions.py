@@ -1,4 +1,4 @@
-"""`ringbearer completions`: what the shells offer is what the helps say."""
+"""`ringbearer completions`: the shells offer what the help lists."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def bash(ringbearer: CommandLine, tmp_path: Path) -> Bash:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_script_is_one_that_its_shell_can_read(ringbearer: CommandLine, shell: str) -> None:
+def test_every_script_is_parsed_by_its_shell(ringbearer: CommandLine, shell: str) -> None:
     text = script(ringbearer, shell)
     assert text.isascii() and text.endswith("\n") and text.splitlines()[-1].strip()
     program = shutil.which(shell)
@@ -108,7 +108,7 @@ def test_every_script_is_one_that_its_shell_can_read(ringbearer: CommandLine, sh
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_script_knows_every_command_with_its_options_and_words(ringbearer: CommandLine, shell: str) -> None:
+def test_every_script_has_all_commands_options_and_operands(ringbearer: CommandLine, shell: str) -> None:
     text = script(ringbearer, shell)
     known = helps(ringbearer)
     words = {*listed(ringbearer("--help").stdout), *listed(known["store"]), *TOOLS, *SHELLS}
@@ -152,7 +152,7 @@ def test_bash_completes_words(bash: Bash, ringbearer: CommandLine) -> None:
 
 
 @needs_bash
-def test_bash_completes_what_follows_an_option(bash: Bash) -> None:
+def test_bash_completes_values_of_options(bash: Bash) -> None:
     lines = [f"{command} URL {option} " for command, option in VALUES]
     assert bash.offers(*lines) == list(VALUES.values())
     assert bash.offers("get --mode c", "get URL --output p") == [{"creds"}, {"plain"}]
@@ -162,12 +162,12 @@ def test_bash_completes_what_follows_an_option(bash: Bash) -> None:
 
 
 @needs_bash
-def test_behind_two_hyphens_the_words_are_those_of_another_program(bash: Bash) -> None:
+def test_words_after_two_hyphens_are_not_completed(bash: Bash) -> None:
     assert bash.offers("exec URL -- docker --", "exec -- docker ") == [set(), set()]
 
 
 @needs_bash
-def test_bash_runs_nothing_of_what_was_typed(bash: Bash) -> None:
+def test_bash_runs_nothing_from_the_command_line(bash: Bash) -> None:
     before = names_in(bash.directory)
     typed = ["$(touch\tran)", "`touch\tran`", "*", "--mode;touch\tran", "a'b", "~", "$HOME", "${x:=y}"]
     assert bash.offers(*typed, *(f"get {one}" for one in typed)) == [set()] * 2 * len(typed)
@@ -191,7 +191,7 @@ def test_fish_completes_the_same(ringbearer: CommandLine, tmp_path: Path) -> Non
         assert (command, long_options(text) - offers(f"{command} URL --")) == (command, set())
 
 
-def test_of_other_shells_it_says_which_there_are(ringbearer: CommandLine) -> None:
+def test_unknown_shell_lists_the_supported_ones(ringbearer: CommandLine) -> None:
     assert_complaint(ringbearer("completions", "csh"), '"csh"', "bash|zsh|fish", code=2)
     assert_complaint(ringbearer("completions"), "for which shell? bash, zsh or fish", code=2)
     assert_complaint(ringbearer("completions", "bash", "zsh"), '"zsh"', code=2)

@@ -1,4 +1,4 @@
-"""`ringbearer exec`: a command runs with a token in its environment, and is in everything else as if run by itself."""
+"""`ringbearer exec`: a command runs with a token in its environment, otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def environment_of(ended: Completed) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("own", [None, "UV_INDEX_CORP_PASSWORD"], ids=["usual name", "own name"])
-def test_the_command_has_the_token_and_the_environment_as_it_was(
+def test_command_gets_the_token_and_the_same_environment(
     ringbearer: CommandLine, registry: Registry, own: str | None
 ) -> None:
     # The last two are none that a shell could have made.
@@ -54,7 +54,7 @@ def test_the_command_has_the_token_and_the_environment_as_it_was(
     registry.assert_ways(1)
 
 
-def test_a_pull_token_comes_in_the_two_variables_of_its_own(ringbearer: CommandLine, cloud: PracticeCloud) -> None:
+def test_pull_token_is_in_two_variables(ringbearer: CommandLine, cloud: PracticeCloud) -> None:
     identity, token = cloud.chainguard.pull_token()
     given = {PULL_IDENTITY: f" {identity}\n", PULL_TOKEN: f" {token} "}
     url = cloud.chainguard.python.url
@@ -64,7 +64,7 @@ def test_a_pull_token_comes_in_the_two_variables_of_its_own(ringbearer: CommandL
     assert seen["ONE"] == token
 
 
-def test_a_variable_that_is_there_is_replaced(ringbearer: CommandLine, azure_user: AzureUser) -> None:
+def test_existing_variable_is_replaced(ringbearer: CommandLine, azure_user: AzureUser) -> None:
     words = ["exec", ringbearer.url, "--variable", "CORP", "--", "env", "-0"]
     ended = ringbearer(*words, CORP="old").check()
     [token] = ringbearer.cloud.azure.session_tokens.issued
@@ -72,10 +72,10 @@ def test_a_variable_that_is_there_is_replaced(ringbearer: CommandLine, azure_use
 
 
 @pytest.mark.parametrize("name", ["", "1st", "a=b", "a b", "a-b", "é", "a\nb"])
-def test_what_is_no_name_of_a_variable_is_refused(ringbearer: CommandLine, name: str) -> None:
+def test_invalid_variable_name_is_refused(ringbearer: CommandLine, name: str) -> None:
     ended = ringbearer("exec", ringbearer.url, "--variable", name, "--", "true")
     assert_complaint(ended, "no name of a variable", code=2)
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 def test_it_ends_as_the_command_ends(ringbearer: CommandLine) -> None:
@@ -94,7 +94,7 @@ def test_a_signal_reaches_the_command(ringbearer: CommandLine) -> None:
     assert process.returncode == -signal.SIGTERM
 
 
-def test_whoever_gives_up_while_it_asks_has_not_run_the_command(
+def test_ctrl_c_during_the_sign_in_does_not_run_the_command(
     ringbearer: CommandLine, azure_user: AzureUser, home: Path
 ) -> None:
     ringbearer.cloud.faults.add(silence(), host="pkgs.dev.azure.com")
@@ -179,7 +179,7 @@ def test_the_command_runs_by_the_name_it_has_or_by_a_path(ringbearer: CommandLin
     assert found.stdout.strip().endswith("/link")
 
 
-def test_a_name_in_the_working_directory_is_no_command(ringbearer: CommandLine, tmp_path: Path) -> None:
+def test_program_in_the_working_directory_is_not_run(ringbearer: CommandLine, tmp_path: Path) -> None:
     script = tmp_path / "only-here"
     script.write_text("#!/bin/sh\necho ran\n")
     script.chmod(0o755)
@@ -188,7 +188,7 @@ def test_a_name_in_the_working_directory_is_no_command(ringbearer: CommandLine, 
         assert_complaint(ended, "only-here: there is no such command on PATH", code=127)
 
 
-def test_a_command_that_cannot_run_is_told_as_shells_do_and_costs_no_token(
+def test_command_that_cannot_run_exits_like_in_a_shell(
     ringbearer: CommandLine, azure_user: AzureUser, tmp_path: Path
 ) -> None:
     (tmp_path / "text").write_text("no program")
@@ -202,7 +202,7 @@ def test_a_command_that_cannot_run_is_told_as_shells_do_and_costs_no_token(
         codes[name] = ended.code
         assert_complaint(ended, f"{name}: ", code=ended.code)
     assert codes == cases
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 def test_a_command_that_the_system_refuses_is_126_too(ringbearer: CommandLine, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_without_a_token_the_command_does_not_run(
 
 
 @pytest.mark.parametrize("words", ["", "--", "URL", "URL --", "URL sh", "URL URL -- true", "URL --json -- true"])
-def test_wrong_words_are_met_with_the_usage(ringbearer: CommandLine, words: str) -> None:
+def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, words: str) -> None:
     ended = ringbearer.with_token("exec", *(ringbearer.url if word == "URL" else word for word in words.split()))
     assert_complaint(ended, "usage: ringbearer exec [URL]", code=2)
 

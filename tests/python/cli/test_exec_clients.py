@@ -1,4 +1,4 @@
-"""What `ringbearer exec` starts finds the credential: pip with a ringbearer beside it, and uv without any keyring."""
+"""`ringbearer exec` with pip and a ringbearer beside it, and with uv without any keyring."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ringbearer(either: Client, cloud: PracticeCloud, home: Path, fake_programs: 
 
 
 @pytest.mark.parametrize("name", ["azure", "chainguard"])
-def test_a_ringbearer_beside_pip_takes_the_token_and_asks_nobody(
+def test_pip_with_ringbearer_beside_it_uses_the_token(
     ringbearer: CommandLine, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path, client: Client, name: str
 ) -> None:
     registry = REGISTRIES[name](cloud, fake_programs, home)

@@ -1,4 +1,4 @@
-"""`ringbearer exec` without a URL: for the one index that its user set pip or uv up with, and for no other."""
+"""`ringbearer exec` without a URL: for the only index of pip and uv."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_one_index_that_several_know_is_one(ringbearer: CommandLine, run: Run, h
     assert ended.stdout == ringbearer.token + "\n"
 
 
-def test_one_index_written_with_and_without_a_slash_at_its_end_is_one(ringbearer: CommandLine, run: Run) -> None:
+def test_trailing_slash_does_not_make_a_second_index(ringbearer: CommandLine, run: Run) -> None:
     ended = run(PIP_INDEX_URL=ringbearer.url, UV_DEFAULT_INDEX=ringbearer.url.rstrip("/")).check()
     assert ended.stdout == ringbearer.token + "\n"
 
@@ -85,20 +85,18 @@ def test_one_index_written_with_and_without_a_slash_at_its_end_is_one(ringbearer
 def test_without_an_index_it_asks_for_one(ringbearer: CommandLine, run: Run) -> None:
     for variables in ({}, {"PIP_INDEX_URL": FOREIGN}, {"PIP_INDEX_URL": ringbearer.url.replace("https:", "http:")}):
         assert_complaint(run(**variables), "which index?", "ringbearer exec URL -- COMMAND", code=2)
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
-def test_of_several_indexes_it_takes_none_and_lists_them(
-    ringbearer: CommandLine, run: Run, cloud: PracticeCloud
-) -> None:
+def test_several_indexes_are_listed_and_none_is_used(ringbearer: CommandLine, run: Run, cloud: PracticeCloud) -> None:
     first, second = cloud.azure.project_feed.url(), cloud.chainguard.python.url
     ended = run(PIP_INDEX_URL=first.replace("//", "//somebody:s3cr3t@"), UV_INDEX=second, UV_DEFAULT_INDEX=FOREIGN)
     assert_complaint(ended, "which index?", first, second, "ringbearer exec URL -- COMMAND", code=2)
     assert "s3cr3t" not in ended.stderr and FOREIGN not in ended.stderr
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
-def test_the_project_in_the_working_directory_does_not_say_whose_token_it_gets(
+def test_project_in_working_directory_does_not_choose_the_token(
     ringbearer: CommandLine, run: Run, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
@@ -112,7 +110,7 @@ def test_the_project_in_the_working_directory_does_not_say_whose_token_it_gets(
     assert ended.stdout == ringbearer.token + "\n"
 
 
-def test_files_that_pip_and_uv_are_told_not_to_read_do_not_count(ringbearer: CommandLine, run: Run, home: Path) -> None:
+def test_files_that_pip_and_uv_must_not_read_are_ignored(ringbearer: CommandLine, run: Run, home: Path) -> None:
     write(home / ".config/pip/pip.conf", f"[global]\nindex-url = {ringbearer.url}\n")
     write(home / ".config/uv/uv.toml", f'[[index]]\nurl = "{ringbearer.url}"\n')
     ended = run(PIP_CONFIG_FILE="/dev/null", UV_NO_CONFIG="1")
@@ -123,7 +121,7 @@ def test_files_that_pip_and_uv_are_told_not_to_read_do_not_count(ringbearer: Com
     assert ended.stdout == ringbearer.token + "\n"
 
 
-def test_files_that_are_broken_are_none(ringbearer: CommandLine, run: Run, home: Path) -> None:
+def test_broken_files_are_ignored(ringbearer: CommandLine, run: Run, home: Path) -> None:
     write(home / ".config/uv/uv.toml", '[[index]]\nurl = "')
     (home / ".config/pip/pip.conf").mkdir(parents=True)
     assert_complaint(run(), "which index?", code=2)

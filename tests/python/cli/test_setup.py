@@ -1,4 +1,4 @@
-"""`ringbearer setup`: what it prints for each tool and URL, where it writes, and what it does not touch."""
+"""`ringbearer setup`: its output for each tool and URL, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def test_what_is_printed_is_all_that_the_tool_needs_and_nothing_is_written(
+def test_printed_settings_suffice_and_nothing_is_written(
     ringbearer: CommandLine, registry: Registry, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
@@ -70,7 +70,7 @@ def test_what_is_printed_is_all_that_the_tool_needs_and_nothing_is_written(
         "testenv": {"set_env": f"\nPIP_INDEX_URL = {registry.url_with_user_name}"},
     }
     assert names_in(project) == [] and set(names_in(ringbearer.home)) <= {"tmp"}
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -85,7 +85,7 @@ def test_it_writes_where_the_tool_looks(ringbearer: CommandLine, tmp_path: Path,
     assert f"wrote {path if tool == 'pip' else Path(place)}\n" in ended.stderr
     again = ringbearer("setup", tool, ringbearer.url, "--write", directory=project).check()
     assert again.stdout.endswith(": has it all already\n") and again.stderr == ""
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 @where_files_have_modes
@@ -127,7 +127,7 @@ def test_a_new_file_and_its_folders_have_the_permissions_of_any(ringbearer: Comm
 
 
 @where_files_have_modes
-def test_a_link_stays_one_and_the_file_behind_it_changes(setup: Setup, tmp_path: Path) -> None:
+def test_symlink_is_kept_and_its_target_changes(setup: Setup, tmp_path: Path) -> None:
     target, link = tmp_path / "dotfiles" / "pip.conf", tmp_path / "pip.conf"
     target.parent.mkdir()
     target.write_text("[global]\n")
@@ -138,7 +138,7 @@ def test_a_link_stays_one_and_the_file_behind_it_changes(setup: Setup, tmp_path:
 
 
 @where_files_have_modes
-def test_what_is_no_file_is_left_alone(setup: Setup, tmp_path: Path) -> None:
+def test_anything_but_a_regular_file_is_refused(setup: Setup, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "nowhere").symlink_to("not-there")
     (tmp_path / "text").write_text("")
@@ -152,7 +152,7 @@ def test_what_is_no_file_is_left_alone(setup: Setup, tmp_path: Path) -> None:
 
 
 @where_files_have_modes
-def test_a_folder_that_may_not_be_written_is_told(ringbearer: CommandLine, tmp_path: Path) -> None:
+def test_read_only_directory_is_reported(ringbearer: CommandLine, tmp_path: Path) -> None:
     before: tuple[str, ...] = ()
     if os.geteuid() == 0:
         setpriv = shutil.which("setpriv") or pytest.skip("root writes everywhere, and there is no setpriv")
@@ -178,10 +178,10 @@ def test_an_index_that_is_not_served_is_refused(setup: Setup) -> None:
         for words in ([], ["--write"]):
             ended = setup.ringbearer("setup", TOOLS[number % len(TOOLS)], url, *words)
             assert_complaint(ended, "no index that ringbearer serves", "ringbearer doctor URL", code=2)
-    setup.ringbearer.assert_nobody_was_asked()
+    setup.ringbearer.assert_no_sign_in()
 
 
-def test_of_a_url_nothing_is_taken_but_what_the_index_is(setup: Setup) -> None:
+def test_url_is_written_without_credentials_and_query(setup: Setup) -> None:
     plain = setup.printed("uv"), setup.printed("poetry")
     setup.url = setup.url.replace("https://pkgs", "HTTPS://somebody:s3cr3t@PKGS") + "?query=s3cr3t#fragment"
     assert (setup.printed("uv"), setup.printed("poetry")) == plain
@@ -222,7 +222,7 @@ def test_a_name_that_a_file_would_say_otherwise_is_refused(setup: Setup) -> None
         assert_complaint(setup.ringbearer("setup", "uv", setup.url, "--name", name), "the name of an index", code=2)
 
 
-def test_wrong_words_are_met_with_the_usage(ringbearer: CommandLine, tmp_path: Path) -> None:
+def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, tmp_path: Path) -> None:
     for words in ("", "uv", "URL", "conda URL", "uv URL URL", "uv URL --json", "uv URL --name", "UV URL", "uv URL -w"):
         given = [ringbearer.url if word == "URL" else word for word in words.split()]
         ended = ringbearer("setup", *given, directory=tmp_path)
@@ -230,7 +230,7 @@ def test_wrong_words_are_met_with_the_usage(ringbearer: CommandLine, tmp_path: P
 
 
 @pytest.mark.parametrize(("tool", "name"), [("uv", "uv.toml"), ("tox", "tox.toml"), ("tox", "pyproject.toml")])
-def test_a_file_in_another_format_than_the_lines_stays_readable(setup: Setup, tool: str, name: str) -> None:
+def test_file_in_another_format_stays_readable(setup: Setup, tool: str, name: str) -> None:
     # uv reads `uv.toml` without `tool.uv`; tox has settings in TOML too.
     before = 'no-cache = true\n[[index]]\nname = "a"\nurl = "https://a.example/"\n' if tool == "uv" else "[tox]\n"
     change = setup(tool, before, name=name)

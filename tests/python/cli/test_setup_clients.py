@@ -1,4 +1,4 @@
-"""What `ringbearer setup` writes makes the real tool ask for the index, and install from it."""
+"""`ringbearer setup` with the real tools, which then install from the index."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class User:
         """Let the settings be written."""
         words = ["setup", tool, self.registry.index_url, "--write", *options]
         ended = self.ringbearer(*words, directory=self.shop, **variables).check()
-        self.ringbearer.assert_nobody_was_asked()
+        self.ringbearer.assert_no_sign_in()
         return ended
 
     def assert_installed(self, below: Path, *ended: Completed, count: int = 1) -> None:
@@ -96,9 +96,7 @@ def test_uv_installs(user: User, native: Client, tool: Client) -> None:
 
 
 @of("azure")
-def test_uv_installs_what_an_index_that_is_there_without_a_user_name_has(
-    user: User, native: Client, tool: Client
-) -> None:
+def test_setup_of_uv_handles_an_index_without_a_user_name(user: User, native: Client, tool: Client) -> None:
     # What a project has whose users wrote the URL as the registry shows it: uv would not ask.
     text = f'{PROJECT}\n[[tool.uv.index]]\nname = "corp"\nurl = "{user.registry.index_url}"\n'
     (user.shop / "pyproject.toml").write_text(text)

@@ -1,4 +1,4 @@
-"""`ringbearer setup --write` puts lines into files that somebody else wrote, and keeps what is there."""
+"""`ringbearer setup --write`: adds lines to existing files and keeps the rest."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def each(table: dict[str, dict]) -> list:
 
 
 @pytest.mark.parametrize(("tool", "what"), each(FILES))
-def test_what_is_there_stays_and_a_second_time_there_is_nothing_to_do(setup: Setup, tool: str, what: str) -> None:
+def test_edit_keeps_existing_text_and_is_idempotent(setup: Setup, tool: str, what: str) -> None:
     before = FILES[tool][what]
     change = setup(tool, before).assert_made()
     CHECKS[tool](change.after, before)
@@ -186,20 +186,20 @@ def test_what_is_there_stays_and_a_second_time_there_is_nothing_to_do(setup: Set
 
 
 @pytest.mark.parametrize(("tool", "what"), each(REFUSED))
-def test_where_it_cannot_be_done_it_is_said_and_the_file_stays(setup: Setup, tool: str, what: str) -> None:
+def test_impossible_edit_is_refused_and_the_file_is_unchanged(setup: Setup, tool: str, what: str) -> None:
     before, reason = REFUSED[tool][what]
     setup(tool, before).assert_refused(reason)
 
 
 @pytest.mark.parametrize("tool", list(FILES))
-def test_a_file_that_is_not_there_is_what_would_have_been_printed(setup: Setup, tool: str) -> None:
+def test_missing_file_gets_exactly_the_printed_settings(setup: Setup, tool: str) -> None:
     change = setup(tool, None).assert_made()
     CHECKS[tool](change.after, "")
     assert change.after == "".join(setup.printed(tool).splitlines(keepends=True)[1:])
 
 
 @pytest.mark.parametrize("tool", list(FILES))
-def test_new_lines_end_as_those_of_the_file(setup: Setup, tool: str) -> None:
+def test_new_lines_have_the_line_endings_of_the_file(setup: Setup, tool: str) -> None:
     begin = {"uv": PROJECT, "poetry": PROJECT, "pip": "[global]\n", "tox": "[tox]\n[testenv]\n"}[tool]
     content = begin.replace("\n", "\r\n").encode()
     change = setup(tool, content).assert_made()
@@ -217,7 +217,7 @@ def test_new_lines_end_as_those_of_the_file(setup: Setup, tool: str) -> None:
         ("tox", "[tox]\n  requires =\n      tox>=4\n  env_list = py\n"),
     ],
 )
-def test_keys_that_are_indented_or_empty_are_kept_or_it_cannot_be_done(setup: Setup, tool: str, before: str) -> None:
+def test_indented_or_empty_keys_are_kept_or_the_edit_is_refused(setup: Setup, tool: str, before: str) -> None:
     change = setup(tool, before)
     if change.ended.code:
         change.assert_refused()

@@ -1,4 +1,4 @@
-"""`ringbearer setup github-actions`: a workflow that is valid, and whose settings let the real uv install."""
+"""`ringbearer setup github-actions`: a valid workflow with which the real uv installs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def permissions(text: str) -> dict[str, str]:
     return dict(re.findall(r"^  ([a-z-]+): (\w+)", block, re.MULTILINE))
 
 
-def test_the_workflow_is_valid(ringbearer: CommandLine, registry: Registry, tmp_path: Path) -> None:
+def test_workflow_is_valid(ringbearer: CommandLine, registry: Registry, tmp_path: Path) -> None:
     path = tmp_path / "workflow.yml"
     for write in (True, False):
         words = ["setup", "github-actions", registry.index_url, "--name", "a-b.c"]
@@ -60,7 +60,7 @@ def test_the_workflow_is_valid(ringbearer: CommandLine, registry: Registry, tmp_
 
 
 @pytest.mark.parametrize("registry", WITH_RECIPE, indirect=True)
-def test_its_settings_are_those_of_the_readme(ringbearer: CommandLine, registry: Registry) -> None:
+def test_workflow_has_the_settings_of_the_readme(ringbearer: CommandLine, registry: Registry) -> None:
     heading, name = registry.workflow_recipe
     section = README.split(f"\n{heading}\n")[1]
     recipe = next(block for block in re.findall(r"```yaml\n(.*?)```", section, re.DOTALL) if "uv sync" in block)
@@ -71,7 +71,7 @@ def test_its_settings_are_those_of_the_readme(ringbearer: CommandLine, registry:
     assert uses.findall(text) == uses.findall(recipe)
 
 
-def test_who_sets_it_up_is_told_what_the_repository_must_know(ringbearer: CommandLine, registry: Registry) -> None:
+def test_workflow_comes_with_the_list_of_repository_settings(ringbearer: CommandLine, registry: Registry) -> None:
     ended = ringbearer("setup", "github-actions", registry.index_url).check()
     named = re.findall(r"\$\{\{ (?:vars|secrets)\.(\w+) \}\}", ended.stdout)
     assert named and [name for name in named if not re.search(rf"\b(?<!_){name}\b", ended.stderr)] == []
@@ -80,7 +80,7 @@ def test_who_sets_it_up_is_told_what_the_repository_must_know(ringbearer: Comman
 
 
 @pytest.mark.parametrize("name", WITH_IDENTITY_TOKEN)
-def test_with_its_settings_uv_installs_in_a_job(
+def test_workflow_lets_uv_install_in_a_job(
     ringbearer: CommandLine, cloud: PracticeCloud, native: Client, tool: Client, tmp_path: Path, name: str
 ) -> None:
     registry = REGISTRIES[name](cloud, ringbearer.fake_programs, ringbearer.home)
@@ -97,7 +97,7 @@ def test_with_its_settings_uv_installs_in_a_job(
     assert project.has_installed("greetings", "hello_private")
 
 
-def test_a_workflow_that_is_there_stays(ringbearer: CommandLine, tmp_path: Path) -> None:
+def test_existing_workflow_is_not_overwritten(ringbearer: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "workflow.yml"
     path.write_text("name: ours\n")
     words = ["setup", "github-actions", ringbearer.url, "--write", "--file", path]

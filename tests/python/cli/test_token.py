@@ -1,4 +1,4 @@
-"""`ringbearer token`: the token for an index URL on standard output, or in a file for its owner alone."""
+"""`ringbearer token`: the token for an index URL, on standard output or in a private file."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_token_is_printed_and_nothing_else(ringbearer: CommandLine, registry
     assert all(set(ringbearer.log.hosts_that_saw(login)) <= set(registry.api_hosts[-1:]) for login in registry.logins())
 
 
-def test_a_file_has_the_token_to_the_letter_and_standard_output_nothing(
+def test_output_file_has_exactly_the_token_and_stdout_nothing(
     ringbearer: CommandLine, registry: Registry, folder: Path
 ) -> None:
     ended = ringbearer("token", "--output-file", folder / "token", registry.index_url, **registry.variables).check()
@@ -87,9 +87,7 @@ def test_the_file_is_its_owners_alone_whatever_the_mask(ringbearer: CommandLine,
 
 @where_files_have_modes
 @pytest.mark.parametrize("before", [0o400, 0o644, 0o666, 0o4755], ids=oct)
-def test_a_file_that_others_could_read_is_replaced_and_not_filled(
-    ringbearer: CommandLine, folder: Path, before: int
-) -> None:
+def test_output_file_that_others_can_read_is_replaced(ringbearer: CommandLine, folder: Path, before: int) -> None:
     path = folder / "token"
     path.write_text("something that is longer than a token" * 40)
     path.chmod(before)
@@ -102,7 +100,7 @@ def test_a_file_that_others_could_read_is_replaced_and_not_filled(
 
 
 @where_files_have_modes
-def test_another_name_of_the_same_file_keeps_what_was_there(ringbearer: CommandLine, folder: Path) -> None:
+def test_hard_link_of_the_output_file_keeps_its_content(ringbearer: CommandLine, folder: Path) -> None:
     path, other = folder / "token", folder / "other"
     path.write_text("old")
     os.link(path, other)
@@ -111,7 +109,7 @@ def test_another_name_of_the_same_file_keeps_what_was_there(ringbearer: CommandL
 
 
 @where_files_have_modes
-def test_a_link_stays_one_and_leads_to_the_token(ringbearer: CommandLine, folder: Path) -> None:
+def test_symlink_is_kept_and_leads_to_the_token(ringbearer: CommandLine, folder: Path) -> None:
     target, link = folder / "target", folder / "link"
     target.write_text("old")
     target.chmod(0o644)
@@ -122,7 +120,7 @@ def test_a_link_stays_one_and_leads_to_the_token(ringbearer: CommandLine, folder
 
 
 @where_files_have_modes
-def test_what_is_no_file_is_left_alone(ringbearer: CommandLine, folder: Path) -> None:
+def test_anything_but_a_regular_file_is_refused(ringbearer: CommandLine, folder: Path) -> None:
     os.mkfifo(folder / "fifo")
     (folder / "directory").mkdir()
     (folder / "nowhere").symlink_to("not-there")
@@ -176,7 +174,7 @@ def test_several_that_write_at_once_all_succeed(ringbearer: CommandLine, folder:
 @where_calls_are_seen
 @pytest.mark.parametrize("there", [True, False], ids=["replaced", "new"])
 @pytest.mark.parametrize("failure", ["fsync:error=EIO:when=1", f"{strace.RENAMING},linkat,link:error=ENOSPC"])
-def test_a_disk_that_fails_leaves_what_was_there_and_nothing_else(
+def test_failing_disk_leaves_the_old_file_and_nothing_else(
     ringbearer: CommandLine, home: Path, folder: Path, tmp_path: Path, failure: str, there: bool
 ) -> None:
     # Of what is synced, the file comes first.
@@ -215,12 +213,10 @@ def test_without_a_token_it_fails_and_touches_no_file(
         "",
     ],
 )
-def test_where_no_token_may_go_none_is_asked_for(
-    ringbearer: CommandLine, azure: Registry, folder: Path, url: str
-) -> None:
+def test_refused_output_file_costs_no_sign_in(ringbearer: CommandLine, azure: Registry, folder: Path, url: str) -> None:
     path = folder / "token"
     assert_complaint(ringbearer("token", url, "--output-file", path), "no index that ringbearer serves over https")
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
     assert not path.exists()
 
 
@@ -234,10 +230,10 @@ def test_a_password_in_the_url_is_not_shown(ringbearer: CommandLine) -> None:
 @pytest.mark.parametrize(
     "words", ["", "URL URL", "URL --json", "URL --output-file", "--output-file token", "URL --write"]
 )
-def test_wrong_words_are_met_with_the_usage(ringbearer: CommandLine, words: str) -> None:
+def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, words: str) -> None:
     ended = ringbearer.with_token("token", *(ringbearer.url if word == "URL" else word for word in words.split()))
     assert_complaint(ended, "usage: ringbearer token URL", code=2)
-    ringbearer.assert_nobody_was_asked()
+    ringbearer.assert_no_sign_in()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
@@ -249,7 +245,7 @@ def test_standard_output_that_takes_nothing_is_a_failure(ringbearer: CommandLine
 
 
 @where_calls_are_seen
-def test_with_standard_output_closed_the_token_is_written_nowhere(
+def test_closed_stdout_means_the_token_is_written_nowhere(
     ringbearer: CommandLine, azure: Registry, tmp_path: Path
 ) -> None:
     # The next file or connection that a program opens gets the number of standard output.

@@ -1,4 +1,4 @@
-"""flit uploads to private registries. It asks keyring for passwords alone, by user names of its own making."""
+"""flit uploads to private registries. It asks keyring only for passwords, by user names that it makes up."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_flit_publishes_to_a_private_registry(
     assert cloud.log.refused() == []
 
 
-def test_flit_without_a_login_says_what_to_run(
+def test_flit_without_login_shows_the_command_to_run(
     cloud: PracticeCloud, flit: Client, fake_programs: FakePrograms, project: Path
 ) -> None:
     variables = {"FLIT_INDEX_URL": cloud.azure.feed.upload_url(), "FLIT_USERNAME": "anybody"}

@@ -1,4 +1,4 @@
-"""uv sync in a job of GitHub Actions: no `az`, nobody logged in, a lock file whose file URLs lie under GUIDs.
+"""uv sync in a job of GitHub Actions: without `az` and login, with a lock file whose URLs have GUIDs.
 
 This is the case of uv's issue 8840. The user name makes uv ask keyring; that it is `VssSessionToken` is a custom.
 """
@@ -53,7 +53,7 @@ def test_uv_sync_needs_only_the_jobs_own_identity(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_uv_sync_takes_a_personal_access_token_and_asks_nobody(
+def test_uv_sync_uses_a_pat_without_a_request(
     cloud: PracticeCloud, client: Client, tool: Client, home: Path, tmp_path: Path, form: str
 ) -> None:
     token = cloud.azure.contoso.personal_access_token()
@@ -66,7 +66,7 @@ def test_uv_sync_takes_a_personal_access_token_and_asks_nobody(
     assert_only_feeds_saw(cloud, token)
 
 
-def test_a_job_that_lacks_its_identity_is_told_so(
+def test_job_without_an_identity_is_reported(
     cloud: PracticeCloud, client: Client, tool: Client, home: Path, tmp_path: Path
 ) -> None:
     # Without `permissions: id-token: write` the runner sets none of the variables.

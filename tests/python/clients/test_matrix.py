@@ -1,4 +1,4 @@
-"""Each tool with each registry: it installs a private package, and nobody else learns of it."""
+"""Each tool with each registry: it installs a private package, and no other host sees the password."""
 
 from __future__ import annotations
 

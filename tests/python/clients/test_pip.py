@@ -38,7 +38,7 @@ def test_pip_installs_with_the_keyring_of_its_own_environment(
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("pip", ["tool", "pip_26_1"])
-def test_pip_installs_with_the_keyring_command_of_another_environment(
+def test_pip_installs_with_the_keyring_of_another_environment(
     cloud: PracticeCloud,
     client: Client,
     azure_user: AzureUser,
@@ -57,7 +57,7 @@ def test_pip_installs_with_the_keyring_command_of_another_environment(
 
 
 @pytest.mark.parametrize("pip", ["client", "tool"], ids=["by import", "by command"])
-def test_pip_finds_keyring_unless_it_is_told_not_to_ask(
+def test_pip_finds_keyring_unless_disabled(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path, pip: str, request: pytest.FixtureRequest
 ) -> None:
     # Without an option the provider is `auto`, which `--no-input` would switch off.
@@ -115,7 +115,7 @@ def fail_for_ringbearer(request: Request, answer) -> Response:
     return Response(500) if request.header("User-Agent", "").startswith("ringbearer/") else answer(request)
 
 
-def test_pip_says_what_to_do_when_nobody_is_logged_in(cloud: PracticeCloud, client: Client, home: Path) -> None:
+def test_pip_shows_what_to_run_without_a_login(cloud: PracticeCloud, client: Client, home: Path) -> None:
     command = install("--keyring-provider", "import", "--index-url", cloud.azure.feed.url(), "greetings")
     ended = client.run(command, cloud.environment(home))
     assert ended.code != 0
@@ -124,9 +124,7 @@ def test_pip_says_what_to_do_when_nobody_is_logged_in(cloud: PracticeCloud, clie
     assert cloud.log.bearers() == []
 
 
-def test_stdout_of_pip_holds_the_answer_and_nothing_of_ringbearers(
-    cloud: PracticeCloud, client: Client, azure_user: AzureUser
-) -> None:
+def test_pip_stdout_has_nothing_from_ringbearer(cloud: PracticeCloud, client: Client, azure_user: AzureUser) -> None:
     source = ["--keyring-provider", "import", "--index-url", cloud.azure.feed.url()]
     ended = client.run(["pip", "index", "versions", "--json", *source, "greetings"], azure_user.environment()).check()
     assert json.loads(ended.stdout)["versions"] == ["2.0"]

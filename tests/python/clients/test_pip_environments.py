@@ -1,4 +1,4 @@
-"""pip where it changes the environment that it runs in, and where it builds in an environment of its own."""
+"""pip that changes its own environment, and pip that builds in an isolated one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def own_pip(tmp_path: Path, client: Client, tool: Client, home: Path, cloud: Pra
     return made
 
 
-def test_pip_installs_again_over_what_it_runs_in(cloud: PracticeCloud, own_pip: Client, azure_user: AzureUser) -> None:
+def test_pip_reinstalls_its_own_environment(cloud: PracticeCloud, own_pip: Client, azure_user: AzureUser) -> None:
     source = ["--keyring-provider", "import", "--index-url", cloud.azure.feed.url()]
     for options in (["hello-private==1.0"], ["--force-reinstall", "greetings"]):
         ended = own_pip.run(["python", "-m", "pip", "install", *source, *options], azure_user.environment()).check()
@@ -75,7 +75,7 @@ def test_nothing_is_imported_once_keyring_has_its_backends(
 
 
 @pytest.mark.parametrize("provider", ["import", "subprocess"])
-def test_pip_fetches_what_a_build_needs(
+def test_pip_installs_build_requirements(
     cloud: PracticeCloud, client: Client, tool: Client, azure_user: AzureUser, home: Path, provider: str
 ) -> None:
     # A build has an environment of its own, which inherits variables but no options.

@@ -1,4 +1,4 @@
-"""`poetry config http-basic`: Poetry keeps a password in keyring, and fails at once if nothing there can keep it."""
+"""`poetry config http-basic`: Poetry stores a password in keyring, and fails if nothing there can store it."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def files_with(user: StoreUser, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("words", [HTTP_BASIC, ["pypi-token.contoso", PASSWORD]], ids=["http-basic", "pypi-token"])
-def test_where_nothing_can_store_poetry_fails_aloud_and_writes_the_password_nowhere(
-    user: StoreUser, config: Config, words: list[str]
-) -> None:
+def test_poetry_fails_without_a_store_and_writes_no_password(user: StoreUser, config: Config, words: list[str]) -> None:
     ended = config(*words)
     assert ended.code == 1
     message = " ".join(ended.stderr.split())
@@ -57,7 +55,7 @@ def test_where_nothing_can_store_poetry_fails_aloud_and_writes_the_password_nowh
     assert files_with(user, PASSWORD) == [] == files_with(user, "alice")
 
 
-def test_without_keyring_poetry_writes_its_own_file_and_clears_it(user: StoreUser, config: Config) -> None:
+def test_poetry_without_keyring_writes_and_clears_its_file(user: StoreUser, config: Config) -> None:
     ended = config(*HTTP_BASIC, POETRY_KEYRING_ENABLED="false").check()
     assert "Using a plaintext file to store credentials" in ended.output
     assert files_with(user, PASSWORD) == ["auth.toml"]
@@ -65,7 +63,7 @@ def test_without_keyring_poetry_writes_its_own_file_and_clears_it(user: StoreUse
     assert files_with(user, PASSWORD) == []
 
 
-def test_with_a_store_the_password_is_kept_there_until_it_is_unset(user: StoreUser, config: Config) -> None:
+def test_poetry_keeps_the_password_in_a_store_until_unset(user: StoreUser, config: Config) -> None:
     user.command("ringbearer", "store", "init").check()
     ended = config(*HTTP_BASIC).check()
     assert ended.output.strip() == ""
@@ -84,9 +82,7 @@ def test_an_empty_user_name_is_kept_and_unset_too(user: StoreUser, config: Confi
     assert files_with(user, PASSWORD) == []
 
 
-def test_a_locked_store_is_no_keyring_to_poetry_which_says_that_it_writes_the_password_down(
-    user: StoreUser, config: Config, agent: Agent
-) -> None:
+def test_poetry_treats_a_locked_store_as_no_keyring_and_says_so(user: StoreUser, config: Config, agent: Agent) -> None:
     user.command("ringbearer", "store", "init").check()
     agent.lock("of-a-test")
     # Poetry probes keyring, and does without one that raises. Its store is as it was.

@@ -1,4 +1,4 @@
-"""The plugin for tox: what the real tox installs and runs gets the credentials of the keyring beside tox."""
+"""The tox plugin: the real tox gets the credentials of the keyring beside it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def project(menda: Menda, tox: Client, home: Path) -> ToxProject:
 
 
 @pytest.mark.parametrize("which", ["tox", "old_tox"])
-def test_dependencies_and_commands_install_from_a_private_index_again_and_again(
+def test_tox_installs_dependencies_and_in_commands_repeatedly(
     project: ToxProject, menda: Menda, cloud: PracticeCloud, which: str, request: pytest.FixtureRequest
 ) -> None:
     cloud.menda.plugins.add(make_wheel("rare", requires=["hello-private"]))
@@ -63,9 +63,7 @@ def test_dependencies_and_commands_install_from_a_private_index_again_and_again(
     assert "Keyring is skipped" not in first.output + second.output
 
 
-def test_without_the_plugin_an_environment_is_as_tox_makes_it(
-    project: ToxProject, menda: Menda, cloud: PracticeCloud
-) -> None:
+def test_environment_without_the_plugin_is_unchanged(project: ToxProject, menda: Menda, cloud: PracticeCloud) -> None:
     lines = ["ringbearer = false", "[testenv:install]", "deps = greetings", "[testenv:look]"]
     project.configure(*lines, f"commands = {project.look}", core=("no_package = true", "env_list = install, look"))
     assert project.run().code != 0
@@ -86,7 +84,7 @@ def test_environments_that_run_at_the_same_time_all_install(project: ToxProject,
     menda.assert_made(3)
 
 
-def test_a_package_is_built_with_what_the_private_index_has(
+def test_package_is_built_with_requirements_of_the_private_index(
     project: ToxProject, menda: Menda, cloud: PracticeCloud
 ) -> None:
     # The build has an environment of its own, whose section is not [testenv].
@@ -102,7 +100,7 @@ def test_a_package_is_built_with_what_the_private_index_has(
     menda.assert_made(1)
 
 
-def test_the_programs_of_the_environment_beside_tox_are_not_visible_inside(project: ToxProject) -> None:
+def test_programs_beside_tox_are_not_visible_inside(project: ToxProject) -> None:
     project.configure(f"commands = {project.look}")
     project.run().check()
     assert os.listdir(project.offered) == [KEYRING]
@@ -141,7 +139,7 @@ def test_tox_uv_installs_from_a_private_index(project: ToxProject, menda: Menda,
     menda.assert_made(1)
 
 
-def test_an_environment_without_a_place_for_the_keyring_runs_all_the_same(project: ToxProject) -> None:
+def test_environment_without_room_for_the_keyring_still_runs(project: ToxProject) -> None:
     project.configure(f"commands = {project.look}")
     project.offered.parent.mkdir()
     project.offered.write_text("not a directory")
@@ -151,7 +149,7 @@ def test_an_environment_without_a_place_for_the_keyring_runs_all_the_same(projec
     assert project.found()["keyring"] is None
 
 
-def test_every_module_can_be_imported_where_there_is_no_tox(client: Client, cloud: PracticeCloud, home: Path) -> None:
+def test_modules_can_be_imported_without_tox(client: Client, cloud: PracticeCloud, home: Path) -> None:
     ended = client.run(["python", "-c", IMPORT_ALL], cloud.environment(home)).check()
     assert ended.stdout == ended.stderr == ""
     listed = client.run(["keyring", "--list-backends"], cloud.environment(home)).check()
@@ -159,6 +157,6 @@ def test_every_module_can_be_imported_where_there_is_no_tox(client: Client, clou
     assert listed.stderr == ""
 
 
-def test_tox_3_runs_as_if_there_was_no_plugin(tox_3: Client, cloud: PracticeCloud, home: Path) -> None:
+def test_tox_3_ignores_the_plugin(tox_3: Client, cloud: PracticeCloud, home: Path) -> None:
     ended = tox_3.run(["tox", "--version"], cloud.environment(home)).check()
     assert ended.stdout.startswith("3.") and ended.stderr == ""

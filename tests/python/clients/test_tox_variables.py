@@ -1,4 +1,4 @@
-"""The variables that the plugin for tox lets through: those that the backends read, and no others."""
+"""The variables that the tox plugin passes: exactly those that the backends read."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def project(cloud: PracticeCloud, fake_programs: FakePrograms, tox: Client, home
     return ToxProject(home / "shop", tox, cloud.environment(home, path=[fake_programs.directory]))
 
 
-def test_what_the_backends_read_is_let_through_and_nothing_else(project: ToxProject, home: Path) -> None:
+def test_variables_of_the_backends_and_no_others_are_passed(project: ToxProject, home: Path) -> None:
     patterns = passed(project)
     variables = {pattern.replace("*", "CANARY"): str(home / "value") for pattern in patterns}
     variables.update({name: "canary" for name in CANARIES})
@@ -112,7 +112,7 @@ def test_what_the_backends_read_is_let_through_and_nothing_else(project: ToxProj
     assert set(seen) & set(CANARIES) == set()
 
 
-def test_whatever_the_code_reads_is_let_through_by_the_plugin_or_by_tox(project: ToxProject, tox: Client) -> None:
+def test_variables_read_by_the_code_are_passed_by_plugin_or_tox(project: ToxProject, tox: Client) -> None:
     project.configure()
     shown = project.run("config", "-e", "check", "-k", "pass_env").check().stdout
     own = [line.strip() for line in shown.partition("pass_env =")[2].splitlines() if line.strip()]
@@ -122,9 +122,7 @@ def test_whatever_the_code_reads_is_let_through_by_the_plugin_or_by_tox(project:
     assert names - {"USERPROFILE"} - matching(names, own + passed(project)) == set()
 
 
-def test_tox_uv_lets_through_what_tells_whom_to_trust(
-    project: ToxProject, tox_uv: Client, cloud: PracticeCloud
-) -> None:
+def test_ca_variables_are_passed_by_tox_uv(project: ToxProject, tox_uv: Client, cloud: PracticeCloud) -> None:
     project.tox = tox_uv
     project.configure(f"commands = {project.look}")
     project.run().check()
@@ -132,7 +130,7 @@ def test_tox_uv_lets_through_what_tells_whom_to_trust(
 
 
 @pytest.mark.parametrize("name", ["PIP_KEYRING_PROVIDER", "UV_KEYRING_PROVIDER"])
-def test_what_the_user_says_of_keyring_is_not_overridden(project: ToxProject, name: str) -> None:
+def test_keyring_provider_of_the_user_is_not_overridden(project: ToxProject, name: str) -> None:
     other = ({"PIP_KEYRING_PROVIDER", "UV_KEYRING_PROVIDER"} - {name}).pop()
     project.configure("set_env =", f"  {name} = disabled", f"commands = {project.look}")
     project.run().check()
@@ -146,7 +144,7 @@ def test_what_the_user_says_of_keyring_is_not_overridden(project: ToxProject, na
     assert project.seen().get(name, "disabled") == "disabled" and project.seen()[other] == "subprocess"
 
 
-def test_uv_asks_keyring_inside_as_it_was_told_outside(
+def test_uv_inside_uses_the_keyring_provider_from_outside(
     cloud: PracticeCloud, fake_programs: FakePrograms, tox: Client, tool: Client, home: Path
 ) -> None:
     # `export UV_KEYRING_PROVIDER=subprocess` is what users of uv have in their profile.
@@ -161,14 +159,14 @@ def test_uv_asks_keyring_inside_as_it_was_told_outside(
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="the newest tox needs Python 3.10")
-def test_what_the_user_does_not_let_through_stays_out(project: ToxProject) -> None:
+def test_variables_that_the_user_excludes_are_not_passed(project: ToxProject) -> None:
     project.configure("disallow_pass_env = MENDA_CLIENT_SECRET", f"commands = {project.look}")
     project.run(MENDA_CLIENT_SECRET="mellon", MENDA_CLIENT_ID="robot").check()
     assert {name for name in project.seen() if name.startswith("MENDA_")} == {"MENDA_CLIENT_ID"}
 
 
 @pytest.mark.parametrize("which", ["tox", "old_tox"])
-def test_no_secret_is_in_what_tox_leaves_behind(
+def test_secrets_are_in_no_file_that_tox_leaves(
     project: ToxProject, which: str, request: pytest.FixtureRequest
 ) -> None:
     project.tox = request.getfixturevalue(which)

@@ -32,7 +32,7 @@ def test_twine_uploads_once_and_pip_installs_what_it_uploaded(
     azure_user.assert_look_ups(WRITE, WRITE, READ)
 
 
-def test_twine_says_what_to_do_when_nobody_is_logged_in(cloud: PracticeCloud, client: Client, home: Path) -> None:
+def test_twine_shows_what_to_run_without_a_login(cloud: PracticeCloud, client: Client, home: Path) -> None:
     package = make_wheel("fresh-bread", "3.0")
     (home / package.file_name).write_bytes(package.content)
     upload = ["twine", "upload", "--non-interactive", "--disable-progress-bar"]

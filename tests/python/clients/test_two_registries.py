@@ -1,4 +1,4 @@
-"""Several registries in one run, of which some fail: the others work, and what fails is told once."""
+"""Several registries in one run, some of which fail: the others work, and each failure warns once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pip_install(provider: str, *urls: str) -> list[str]:
 
 @every_failure
 @pytest.mark.parametrize("order", [1, -1], ids=["broken-first", "broken-last"])
-def test_a_broken_registry_is_one_warning_and_pip_installs_from_the_other(
+def test_broken_registry_is_one_warning_and_pip_uses_the_other(
     registries: dict[str, Registry], client: Client, home: Path, name: str, failure: Failure, order: int
 ) -> None:
     broken, working = broken_and_working(registries, name, failure)
@@ -58,7 +58,7 @@ def test_a_broken_registry_is_one_warning_and_pip_installs_from_the_other(
 
 
 @every_failure
-def test_a_broken_registry_does_not_keep_the_newest_pip_from_asking_the_command_for_the_other(
+def test_broken_registry_does_not_stop_newest_pip_by_command(
     registries: dict[str, Registry], client: Client, tool: Client, home: Path, name: str, failure: Failure
 ) -> None:
     # This pip hides what the command says.
@@ -71,7 +71,7 @@ def test_a_broken_registry_does_not_keep_the_newest_pip_from_asking_the_command_
 
 
 @every_failure
-def test_a_broken_registry_does_not_keep_pip_26_1_from_asking_the_command_for_the_other(
+def test_broken_registry_does_not_stop_pip_26_1_by_command(
     registries: dict[str, Registry], client: Client, pip_26_1: Client, home: Path, name: str, failure: Failure
 ) -> None:
     broken, working = broken_and_working(registries, name, failure)
@@ -104,7 +104,7 @@ def test_a_broken_registry_does_not_keep_uv_from_the_other(
 
 
 @pytest.mark.parametrize("name", list(REGISTRIES))
-def test_two_broken_registries_are_two_warnings_and_pip_installs_from_the_third(
+def test_broken_registries_warn_once_each_and_pip_uses_the_rest(
     registries: dict[str, Registry], client: Client, home: Path, name: str
 ) -> None:
     broken = [registry for registry in registries.values() if registry.name != name]

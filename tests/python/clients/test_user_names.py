@@ -1,4 +1,4 @@
-"""Whatever user name a tool has, and however it writes the URL, the answer is the same."""
+"""User names and spellings of a URL, which do not change the answer."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ def test_every_user_name_gets_the_same_answer(cloud: PracticeCloud, look_up: Loo
     azure_user.assert_look_ups(READ)
 
 
-def test_the_user_name_that_was_returned_gets_the_password_that_was_returned(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_returned_user_name_gets_the_returned_password(cloud: PracticeCloud, look_up: Lookups) -> None:
     # A service principal's is another one than a person's.
     builder = cloud.azure.directory.application("builder", cloud.azure.tenant)
     bearer = cloud.azure.directory.application_token(builder)

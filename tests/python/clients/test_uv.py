@@ -1,4 +1,4 @@
-"""The real uv installs, locks, syncs and publishes; it asks the keyring command, which is a process each time."""
+"""The real uv installs, locks, syncs and publishes; it runs the keyring command once for each question."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_uv_asks_once_for_each_of_two_indexes(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_uv_lock_needs_no_user_name_where_the_index_always_authenticates(
+def test_uv_lock_needs_no_user_name_with_authenticate_always(
     cloud: PracticeCloud, client: Client, tool: Client, azure_user: AzureUser, tmp_path: Path, form: str
 ) -> None:
     project = Project(tmp_path / "shop", cloud.azure.feed.url(form), 'authenticate = "always"')
@@ -57,7 +57,7 @@ def test_uv_lock_needs_no_user_name_where_the_index_always_authenticates(
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("user_name", ["in the URL", "in a variable"])
 @pytest.mark.parametrize("options", [(), ("--frozen",)], ids=["checked", "frozen"])
-def test_uv_sync_downloads_what_a_lock_file_lists_under_other_paths(
+def test_uv_sync_downloads_files_that_the_lock_has_elsewhere(
     cloud: PracticeCloud,
     client: Client,
     tool: Client,
@@ -81,7 +81,7 @@ def test_uv_sync_downloads_what_a_lock_file_lists_under_other_paths(
     azure_user.assert_look_ups(READ)
 
 
-def test_uv_sync_from_a_lock_file_asks_nobody_unless_it_has_a_user_name(
+def test_uv_sync_of_a_lock_file_asks_only_with_a_user_name(
     cloud: PracticeCloud, client: Client, tool: Client, azure_user: AzureUser, tmp_path: Path
 ) -> None:
     # The reason why the recipes give a user name: `authenticate = "always"` stands for the index alone.

@@ -1,4 +1,4 @@
-"""What the doctor shows of an Azure Artifacts feed: each way in which a look-up can end, and whose fault it is."""
+"""Azure Artifacts feeds: each outcome of a look-up, and its cause."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_everything_is_well(
     assert cloud.log.hosts_that_saw(azure_user.bearer) == ["vssps.dev.azure.com"]
 
 
-def test_nobody_is_logged_in(cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms) -> None:
+def test_no_login_is_set_up(cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms) -> None:
     fake_programs.az(az_not_logged_in())
     doctor.assert_shows("not-logged-in", cloud.azure.feed.url())
 
@@ -65,21 +65,19 @@ def test_the_user_never_signed_in_with_a_browser(cloud: PracticeCloud, doctor: D
     doctor.assert_shows("first-sign-in-missing", cloud.azure.feed.url())
 
 
-def test_where_packages_are_uploaded_to_there_is_nothing_to_see(
-    cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser
-) -> None:
+def test_upload_url_has_no_index_to_examine(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     doctor.assert_shows("uploads", cloud.azure.feed.upload_url())
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 302, 503])
-def test_the_feed_refuses_a_token_that_was_made_for_it(
+def test_feed_rejects_its_own_session_token(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, code: int
 ) -> None:
     cloud.faults.add(refused_with(code), host=FEED)
     doctor.assert_shows(f"feed-answers-{code}", cloud.azure.feed.url(), ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
 
 
-def test_nobody_listens_where_the_proxy_should_be(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
+def test_proxy_is_unreachable(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     doctor.assert_shows(
         "proxy-not-there",
         cloud.azure.feed.url(),
@@ -93,12 +91,12 @@ def test_the_proxy_wants_a_password(cloud: PracticeCloud, doctor: Doctor, azure_
     doctor.assert_shows("proxy-refuses", cloud.azure.feed.url(), HTTPS_PROXY=cloud.proxy.url_without_credentials)
 
 
-def test_nobody_vouches_for_the_certificates(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
+def test_certificates_are_not_trusted(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     untrusted = dict.fromkeys(("REQUESTS_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE"))
     doctor.assert_shows("authority-unknown", cloud.azure.feed.url(), **untrusted)
 
 
-def test_the_file_of_authorities_is_not_there(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
+def test_ca_bundle_is_missing(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     doctor.assert_shows("authorities-missing", cloud.azure.feed.url(), REQUESTS_CA_BUNDLE=str(doctor.home / "gone.pem"))
 
 
@@ -107,9 +105,7 @@ def test_the_provider_that_is_asked_for_is_unknown(cloud: PracticeCloud, doctor:
     assert cloud.log.requests() == []
 
 
-def test_a_token_that_somebody_gave_is_said_to_be_at_fault_by_its_variable(
-    cloud: PracticeCloud, doctor: Doctor
-) -> None:
+def test_rejected_token_of_a_variable_is_blamed_by_its_name(cloud: PracticeCloud, doctor: Doctor) -> None:
     # Nobody signed in here: there is nothing that worked, and no account that could be let in.
     for variable in ("AZURE_DEVOPS_EXT_PAT", "ARTIFACTS_KEYRING_NOFUSS_TOKEN"):
         found = doctor.examine(cloud.azure.feed.url(), **{variable: "a-token-that-was-withdrawn"})
@@ -139,7 +135,7 @@ def test_a_feed_that_lets_everybody_in_is_not_said_to_be_missing(cloud: Practice
     assert "look for the feed" not in said
 
 
-def test_a_host_without_an_index_is_told_what_an_index_looks_like(cloud: PracticeCloud, doctor: Doctor) -> None:
+def test_host_without_an_index_gets_an_example_url(cloud: PracticeCloud, doctor: Doctor) -> None:
     for url in (f"https://{FEED}/", FEED):
         found = doctor.examine(url)
         assert found.code == 1

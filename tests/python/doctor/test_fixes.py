@@ -1,4 +1,4 @@
-"""What the doctor says to change is true: with the very line that it prints, the real uv and pip then install."""
+"""The fixes of the doctor: with the printed line the real uv and pip install."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_the_questions_that_pip_may_not_ask(patient: Patient) -> None:
 
 
 @pytest.mark.parametrize("no_input", [None, "1"], ids=["with questions", "without questions"])
-def test_the_provider_that_pip_is_told_to_leave_alone(patient: Patient, no_input: str | None) -> None:
+def test_pip_with_disabled_provider_is_fixed(patient: Patient, no_input: str | None) -> None:
     patient.variables.update(PIP_KEYRING_PROVIDER="disabled", PIP_NO_INPUT=no_input)
     assert patient.pip().code != 0
     patient.take(patient.fix("pip"))

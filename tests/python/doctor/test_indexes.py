@@ -1,4 +1,4 @@
-"""Without a URL the doctor examines the indexes that uv and pip are set up with, wherever that is."""
+"""The doctor without a URL: the indexes in the settings of uv and pip."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_one_index_without_a_credential_is_enough_to_fail(
     doctor.assert_shows("one-of-two", path=[native.bin, tool.bin], UV_INDEX=indexes, **SET_UP)
 
 
-def test_nobody_is_set_up_with_an_index(cloud: PracticeCloud, doctor: Doctor, native: Client, tool: Client) -> None:
+def test_no_tool_has_an_index(cloud: PracticeCloud, doctor: Doctor, native: Client, tool: Client) -> None:
     path = [native.bin, tool.bin]
     doctor.assert_shows("no-index", path=path, UV_INDEX="https://registry.example/simple/", **SET_UP)
     assert cloud.log.requests(method="CONNECT") == []
@@ -169,7 +169,7 @@ def test_files_that_uv_does_not_read_are_not_read(
     assert len(doctor.examine(directory=project, UV_NO_CONFIG=value).titles) == titles
 
 
-def test_an_index_of_uv_that_is_named_with_or_without_a_slash_is_one(
+def test_trailing_slash_does_not_make_a_second_uv_index(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client, tool: Client, project: Path
 ) -> None:
     url = cloud.azure.feed.url()
@@ -193,7 +193,7 @@ def test_a_file_that_cannot_be_read_is_passed_over(
     assert (found.titles, found.code) == ([cloud.azure.feed.url()], 0)
 
 
-def test_what_is_no_file_is_passed_over_at_once(
+def test_settings_that_are_not_a_file_are_skipped_at_once(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client, client: Client, project: Path
 ) -> None:
     settings = doctor.home / ".config"
@@ -218,7 +218,7 @@ def test_what_is_no_file_is_passed_over_at_once(
     assert found.finding("twine").state == "good"
 
 
-def test_to_an_index_that_only_the_project_names_no_token_is_shown(
+def test_index_named_only_by_the_project_gets_no_token(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, home: Path
 ) -> None:
     write(home / "uv.toml", uv_index(cloud.azure.feed.url(), "contoso"))

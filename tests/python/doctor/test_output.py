@@ -1,4 +1,4 @@
-"""What programs and people can rely on: the exit code, the document, and what the doctor leaves alone."""
+"""The interface for programs: exit code, JSON, and what the doctor never touches."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_success_is_a_credential_that_was_not_refused(
     assert found.document["sections"][0]["status"] == code
 
 
-def test_a_silent_index_is_told_of_and_does_not_make_a_credential_bad(
+def test_silent_index_is_reported_and_the_credential_stays_good(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser
 ) -> None:
     def respond(request: Request, answer) -> Response:
@@ -63,7 +63,7 @@ def test_a_silent_index_is_told_of_and_does_not_make_a_credential_bad(
 
 
 @with_each_program
-def test_wrong_arguments_are_a_line_and_an_exit_code_of_their_own(doctor: Doctor, program: str) -> None:
+def test_wrong_arguments_have_their_own_line_and_exit_code(doctor: Doctor, program: str) -> None:
     for words in (["a", "b"], ["--jsno"], ["--json", "a", "b"], ["--verbose", "https://registry.example/"]):
         ended = doctor(*words, program=program)
         assert (ended.code, ended.stdout) == (2, ""), ended
@@ -76,7 +76,7 @@ def test_wrong_arguments_are_a_line_and_an_exit_code_of_their_own(doctor: Doctor
 
 
 @pytest.mark.parametrize("well", [True, False], ids=["well", "not logged in"])
-def test_programs_are_told_what_people_are_told(
+def test_json_has_the_same_findings_as_the_text(
     cloud: PracticeCloud,
     doctor: Doctor,
     azure_user: AzureUser,
@@ -118,9 +118,7 @@ def test_the_document_has_the_facts(cloud: PracticeCloud, doctor: Doctor, client
     assert section["credential"]["expires"].endswith("Z")
 
 
-def test_the_document_is_ascii_and_tells_names_whole(
-    cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser
-) -> None:
+def test_json_is_ascii_and_has_full_names(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     folder = write(doctor.home / "größe \u202e" / "uv.toml", uv_index(cloud.azure.feed.url(), "Smeagol")).parent
     ended = doctor("--json", directory=folder)
     assert ended.raw_stdout.isascii()
@@ -128,7 +126,7 @@ def test_the_document_is_ascii_and_tells_names_whole(
 
 
 @with_each_program
-def test_nothing_but_the_document_is_on_standard_output_with_all_steps_told(
+def test_stdout_has_only_the_document_while_steps_are_logged(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, program: str
 ) -> None:
     ended = doctor(cloud.azure.feed.url(), "--json", program=program, RINGBEARER_DEBUG="1")

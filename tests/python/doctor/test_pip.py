@@ -1,4 +1,4 @@
-"""What the doctor says of pip is what the real pip then does: with each of these settings it installs, or not."""
+"""The doctor's verdict on pip is what the real pip does with the same settings."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def environment_of_uv(doctor: Doctor, tool: Client, folder: Path) -> Path:
     return folder / "bin"
 
 
-def test_a_keyring_beside_pip_is_one_that_pip_does_not_run(
+def test_keyring_beside_pip_is_not_run_by_pip(
     doctor: Doctor, native: Client, tool: Client, tmp_path: Path, agree: Callable[..., None]
 ) -> None:
     # It looks for a command outside its own environment, where it would import it.

@@ -1,4 +1,4 @@
-"""What the doctor shows of Chainguard's and Menda's registries, and of addresses that are no index of either."""
+"""The registries of Chainguard and Menda, and URLs of no registry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_chainguard_has_a_token_that_has_ended(
     doctor.assert_shows("chainguard-login-ended", LIBRARIES)
 
 
-def test_chainguard_knows_somebody_who_may_not_read(cloud: PracticeCloud, doctor: Doctor) -> None:
+def test_chainguard_denies_access_to_a_known_user(cloud: PracticeCloud, doctor: Doctor) -> None:
     cloud.chainguard.unentitled.add("frodo")
     cloud.chainguard.write_cache(doctor.home, cloud.chainguard.token())
     doctor.assert_shows("chainguard-403", LIBRARIES)
@@ -54,7 +54,7 @@ def test_menda_serves_a_machine(cloud: PracticeCloud, doctor: Doctor) -> None:
     doctor.assert_shows("menda-machine", PLUGINS, **cloud.menda.variables)
 
 
-def test_menda_serves_whoever_logged_in(cloud: PracticeCloud, doctor: Doctor) -> None:
+def test_menda_serves_a_logged_in_user(cloud: PracticeCloud, doctor: Doctor) -> None:
     cloud.menda.write_profile(doctor.home, f"[default]\nhost = {HOST}\n")
     cloud.menda.write_login(doctor.home, cloud.menda.log_in())
     doctor.assert_shows("menda-login", PLUGINS)
@@ -71,11 +71,11 @@ def test_menda_has_a_profile_and_no_login(cloud: PracticeCloud, doctor: Doctor) 
     doctor.assert_shows("menda-without-login", PLUGINS)
 
 
-def test_menda_has_no_such_repository(cloud: PracticeCloud, doctor: Doctor) -> None:
+def test_menda_repository_is_unknown(cloud: PracticeCloud, doctor: Doctor) -> None:
     doctor.assert_shows("menda-404", PLUGINS.replace("/plugins/", "/plugin/"), **cloud.menda.variables)
 
 
-def test_menda_is_not_set_up_which_is_no_matter_of_the_address(doctor: Doctor) -> None:
+def test_menda_without_login_is_not_blamed_on_the_url(doctor: Doctor) -> None:
     found = doctor.examine(PLUGINS)
     assert (found.code, found.finding("credential").state) == (1, "bad")
     assert "menda auth login" in found.fix("credential"), found.fix("credential")
@@ -84,7 +84,7 @@ def test_menda_is_not_set_up_which_is_no_matter_of_the_address(doctor: Doctor) -
 # -- every registry
 
 
-def test_a_file_of_the_index_is_served_although_it_lies_elsewhere(registry: Registry, doctor: Doctor) -> None:
+def test_file_of_the_index_is_served_from_another_host(registry: Registry, doctor: Doctor) -> None:
     # Tools ask for the addresses of files too. What is stored on another host is found by a redirect.
     cloud, url = registry.cloud, registry.file_url("greetings-2.0-py3-none-any.whl")
     found = doctor.examine(url, **registry.variables)
@@ -102,18 +102,18 @@ def test_a_foreign_host_is_the_stores_business(cloud: PracticeCloud, doctor: Doc
     assert cloud.log.requests() == [] and cloud.log.requests(method="CONNECT") == []
 
 
-def test_plain_http_is_no_way_for_a_credential(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
+def test_plain_http_url_gets_no_credential(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     doctor.assert_shows("plain-http", cloud.azure.feed.url().replace("https:", "http:"))
     assert cloud.log.requests() == []
 
 
-def test_another_port_is_no_way_for_a_credential(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
+def test_url_with_another_port_gets_no_credential(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     url = cloud.azure.feed.url().replace("azure.com/", "azure.com:8443/")
     doctor.assert_shows("another-port", url)
     assert cloud.log.requests() == []
 
 
-def test_what_is_no_address_is_said_to_be_none(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
+def test_invalid_url_is_reported_as_invalid(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     doctor.assert_shows("no-address", "https:/pkgs.dev.azure.com\\contoso")
     assert cloud.log.requests() == []
 

@@ -1,4 +1,4 @@
-"""Recognisable secrets are planted everywhere, and are in nothing that the doctor says, however a look-up ends."""
+"""Planted secrets, which are in no output of the doctor, whatever the outcome of a look-up."""
 
 from __future__ import annotations
 

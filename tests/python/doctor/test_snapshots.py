@@ -1,4 +1,4 @@
-"""The snapshots themselves: each belongs to a test, and none has what differs from run to run or between machines."""
+"""The snapshots: each belongs to a test, and none has anything that differs between runs or machines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_difference_fails_and_is_shown_line_by_line() -> None:
     assert "RINGBEARER_UPDATE_SNAPSHOTS=1" in str(failure.value)
 
 
-def test_a_snapshot_that_is_not_there_fails() -> None:
+def test_missing_snapshot_fails() -> None:
     with pytest.raises(pytest.fail.Exception):
         assert_snapshot("of-nobody", "text\n", update=False)
     assert not path_of("of-nobody").exists()

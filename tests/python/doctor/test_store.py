@@ -1,4 +1,4 @@
-"""What the doctor shows of the store that an ssh-agent unlocks, which has the passwords of all other hosts."""
+"""The store that an ssh-agent unlocks, which has the passwords of all other hosts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_store_is_damaged(doctor: Doctor, stored: KnownStore) -> None:
     doctor.assert_shows("store-damaged", INDEX, SSH_AUTH_SOCK=stored.socket)
 
 
-def test_a_locked_store_is_told_of_although_the_index_needs_none(
+def test_locked_store_is_reported_for_an_index_too(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, stored: KnownStore, other_agent: Agent
 ) -> None:
     socket = other_agent.socket
@@ -67,7 +67,7 @@ def test_no_store_and_an_agent(doctor: Doctor, other_agent: Agent) -> None:
     doctor.assert_shows("store-not-set-up", INDEX, SSH_AUTH_SOCK=other_agent.socket)
 
 
-def test_a_store_without_a_variable_for_the_agent_is_locked_and_not_missing(doctor: Doctor, stored: KnownStore) -> None:
+def test_store_without_an_agent_variable_is_locked_not_missing(doctor: Doctor, stored: KnownStore) -> None:
     found = doctor.examine(INDEX)
     assert found.code == 1
     assert [one.state for one in found.findings("store")] == ["bad"] * len(found.findings("store"))

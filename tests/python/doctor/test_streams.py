@@ -1,4 +1,4 @@
-"""The doctor tells each step as it happens, to whoever still listens, and ends when it is told to."""
+"""Progress of the doctor, closed streams and interruption."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def code_of_ctrl_c(program: str) -> int:
 
 
 @with_each_program
-def test_the_steps_before_a_slow_one_are_there_while_it_lasts(
+def test_finished_steps_are_shown_during_a_slow_one(
     cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms, program: str
 ) -> None:
     fake_programs.az(Answer(hang=True))
@@ -72,7 +72,7 @@ def test_the_steps_before_a_slow_one_are_there_while_it_lasts(
 
 
 @with_each_program
-def test_the_look_up_is_told_while_a_slow_keyring_is_asked_what_it_knows(
+def test_look_up_is_shown_while_a_slow_keyring_is_running(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, fake_programs: FakePrograms, program: str
 ) -> None:
     fake_programs.program("keyring", Answer(hang=True))
@@ -97,7 +97,7 @@ def test_a_slow_step_has_its_time(cloud: PracticeCloud, doctor: Doctor, fake_pro
 
 
 @with_each_program
-def test_a_reader_who_has_seen_enough_makes_no_noise(
+def test_closed_pipe_ends_silently(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client, tool: Client, program: str
 ) -> None:
     for words in ([], ["--json"]):
@@ -109,7 +109,7 @@ def test_a_reader_who_has_seen_enough_makes_no_noise(
 
 
 @with_each_program
-def test_closed_streams_are_no_reason_to_fail_loudly(
+def test_closed_streams_cause_no_error_message(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, program: str
 ) -> None:
     client, command = doctor.programs[program]
@@ -140,7 +140,7 @@ def test_ctrl_c_ends_the_wait_for_az_and_az_with_it(
 
 @with_each_program
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
-def test_ctrl_c_ends_the_wait_for_a_keyring_and_nothing_is_made_up_about_what_was_not_asked(
+def test_ctrl_c_ends_the_wait_for_a_keyring_without_guesses(
     cloud: PracticeCloud,
     doctor: Doctor,
     azure_user: AzureUser,
@@ -174,7 +174,7 @@ def test_the_request_to_end_is_obeyed_too(cloud: PracticeCloud, doctor: Doctor, 
 # -- the time
 
 
-def test_a_look_up_that_takes_all_the_time_says_nothing_wrong_of_the_tools(
+def test_slow_look_up_makes_no_false_claim_about_the_tools(
     cloud: PracticeCloud,
     doctor: Doctor,
     azure_user: AzureUser,
@@ -192,7 +192,7 @@ def test_a_look_up_that_takes_all_the_time_says_nothing_wrong_of_the_tools(
     assert all(after in (before, "doubtful") for before, after in states.values()), states
 
 
-def test_a_keyring_that_does_not_answer_in_time_is_not_said_to_be_ignorant(
+def test_slow_keyring_is_not_reported_as_having_no_answer(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, fake_programs: FakePrograms, tool: Client
 ) -> None:
     fake_programs.program("keyring", Answer(hang=True))

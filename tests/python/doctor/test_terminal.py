@@ -1,4 +1,4 @@
-"""How the doctor looks on a terminal and off it, and that nothing of others' words acts on one."""
+"""Colours on a terminal, and escaping of foreign text."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def path(native: Client, tool: Client) -> list[str]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_terminal_has_colours_and_the_same_words(
+def test_terminal_output_has_colours_and_the_same_text(
     cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms, path: list[str], program: str
 ) -> None:
     fake_programs.az(az_not_logged_in())
@@ -63,7 +63,7 @@ def test_a_terminal_has_colours_and_the_same_words(
     "variables", [{"NO_COLOR": "1"}, {"NO_COLOR": "0"}, {"TERM": "dumb"}], ids=["NO_COLOR", "NO_COLOR=0", "dumb"]
 )
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_there_are_no_escape_sequences_for_those_who_want_none(
+def test_escape_sequences_can_be_disabled(
     cloud: PracticeCloud,
     doctor: Doctor,
     azure_user: AzureUser,
@@ -75,7 +75,7 @@ def test_there_are_no_escape_sequences_for_those_who_want_none(
     assert "FAIL  uv" in shown.text and "\x1b" not in shown.text
 
 
-def test_an_empty_no_color_is_none(
+def test_empty_no_color_counts_as_unset(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, path: list[str]
 ) -> None:
     assert GREEN in on_terminal(doctor, cloud.azure.feed.url(), path=path, NO_COLOR="").text
@@ -161,7 +161,7 @@ def test_the_name_of_a_directory_does_not_act_on_the_terminal(
     assert_harmless(doctor(directory=folder, path=path).stdout)
 
 
-def test_the_places_of_files_and_programs_do_not_act_on_the_terminal(
+def test_paths_of_files_and_programs_are_escaped(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client, path: list[str]
 ) -> None:
     odd = doctor.home / TRICKS
@@ -180,9 +180,7 @@ def test_the_places_of_files_and_programs_do_not_act_on_the_terminal(
         assert_harmless(ended.stdout)
 
 
-def test_what_a_token_says_of_its_owner_does_not_act_on_the_terminal(
-    cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms
-) -> None:
+def test_owner_in_a_token_is_escaped(cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms) -> None:
     fake_programs.az(*az_token(cloud.azure.directory.user_token(cloud.azure.user, upn=TRICKS, unique_name=TRICKS)))
     cloud.chainguard.write_cache(doctor.home, cloud.chainguard.token(subject=TRICKS))
     pulled = {"CHAINGUARD_PYTHON_IDENTITY_ID": TRICKS, "CHAINGUARD_PYTHON_TOKEN": "token"}

@@ -1,4 +1,4 @@
-"""What the doctor shows of how uv, pip, twine, Poetry and tox would ask, and of what keeps them from it."""
+"""The settings of uv, pip, twine, Poetry and tox, and what keeps them from asking keyring."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_uv_has_no_user_name_for_an_index_that_has_a_name(
     shows("uv-without-user-name-by-name", path=(native.bin, uv_alone))
 
 
-def test_uv_is_not_told_to_ask(shows: Callable[..., None], named: str) -> None:
+def test_uv_has_no_keyring_provider(shows: Callable[..., None], named: str) -> None:
     shows("uv-without-provider", named, UV_KEYRING_PROVIDER=None)
 
 
-def test_uv_is_told_not_to_ask(shows: Callable[..., None], named: str, home: Path) -> None:
+def test_uv_keyring_provider_is_disabled(shows: Callable[..., None], named: str, home: Path) -> None:
     write(home / ".config" / "uv" / "uv.toml", 'keyring-provider = "disabled"\n')
     shows("uv-told-not-to-ask", named, UV_KEYRING_PROVIDER=None)
 
@@ -98,7 +98,7 @@ def test_uv_has_the_user_name_in_a_variable(
 # -- the keyring on PATH
 
 
-def test_there_is_no_keyring_on_path(shows: Callable[..., None], named: str, tool: Client) -> None:
+def test_keyring_is_not_on_path(shows: Callable[..., None], named: str, tool: Client) -> None:
     shows("keyring-missing", named, path=(tool.bin,))
 
 
@@ -135,14 +135,14 @@ def test_a_variable_chooses_the_backend_that_serves(shows: Callable[..., None], 
     shows("backend-that-serves", named, PYTHON_KEYRING_BACKEND="ringbearer.backends.AzureArtifactsKeyring")
 
 
-def test_a_stale_entry_of_netrc_comes_first(
+def test_netrc_entry_precedes_keyring(
     shows: Callable[..., None], url: str, native: Client, uv_alone: str, home: Path
 ) -> None:
     write(home / ".netrc", "machine pkgs.dev.azure.com login frodo password mellon\n")
     shows("netrc", url, path=(native.bin, uv_alone))
 
 
-def test_an_entry_of_netrc_for_another_host_is_no_matter(shows: Callable[..., None], named: str, home: Path) -> None:
+def test_netrc_entry_for_another_host_is_ignored(shows: Callable[..., None], named: str, home: Path) -> None:
     write(home / ".netrc", "# machine pkgs.dev.azure.com\nmachine dev.azure.com login frodo password mellon\n")
     shows("netrc-of-another-host", named)
 
@@ -150,22 +150,22 @@ def test_an_entry_of_netrc_for_another_host_is_no_matter(shows: Callable[..., No
 # -- pip
 
 
-def test_pip_is_told_not_to_ask(shows: Callable[..., None], named: str) -> None:
+def test_pip_keyring_provider_is_disabled(shows: Callable[..., None], named: str) -> None:
     shows("pip-disabled", named, PIP_KEYRING_PROVIDER="disabled")
 
 
-def test_pip_is_told_not_to_ask_by_its_file(shows: Callable[..., None], named: str, home: Path) -> None:
+def test_pip_keyring_provider_is_disabled_by_its_file(shows: Callable[..., None], named: str, home: Path) -> None:
     write(home / ".config" / "pip" / "pip.conf", "[global]\nkeyring-provider = disabled\n")
     shows("pip-disabled-by-file", named, PIP_KEYRING_PROVIDER=None, PIP_CONFIG_FILE=None)
 
 
-def test_pip_may_ask_nobody_anything(shows: Callable[..., None], named: str, native: Client, client: Client) -> None:
+def test_pip_without_input_does_not_ask(shows: Callable[..., None], named: str, native: Client, client: Client) -> None:
     shows("pip-without-input", named, PIP_KEYRING_PROVIDER=None, PIP_NO_INPUT="1")
     path = (native.bin, client.bin)
     shows("pip-without-input-beside-ringbearer", named, path=path, PIP_KEYRING_PROVIDER=None, PIP_NO_INPUT="1")
 
 
-def test_pip_asks_what_is_beside_it(
+def test_pip_imports_the_keyring_beside_it(
     shows: Callable[..., None], named: str, native: Client, client: Client, client_without: Client
 ) -> None:
     shows("pip-imports", named, path=(native.bin, client.bin), PIP_KEYRING_PROVIDER="import")
@@ -189,7 +189,7 @@ def test_twine_has_no_ringbearer_beside_it(
     shows("twine-without-ringbearer", named, path=(native.bin, client_without.bin), PIP_KEYRING_PROVIDER="subprocess")
 
 
-def test_twine_has_a_password_of_its_own(
+def test_twine_has_its_own_password(
     shows: Callable[..., None], named: str, home: Path, native: Client, client: Client
 ) -> None:
     shows("twine-password-in-variable", named, path=(native.bin, client.bin), TWINE_PASSWORD="mellon")
@@ -203,7 +203,7 @@ def test_poetry_and_tox_have_ringbearer_beside_them(
     shows("poetry-and-tox", named, path=(native.bin, poetry.bin, tox.bin))
 
 
-def test_poetry_is_told_not_to_ask(
+def test_poetry_keyring_is_disabled(
     shows: Callable[..., None], doctor: Doctor, named: str, native: Client, poetry: Client
 ) -> None:
     path = (native.bin, poetry.bin)

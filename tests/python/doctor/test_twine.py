@@ -1,4 +1,4 @@
-"""What the doctor says of twine is what the real twine then does: it asks keyring, or somebody else gave a password."""
+"""The doctor's verdict on twine is what the real twine does with the same settings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_twine_uploads_if_the_doctor_says_so_and_only_then(
     assert (found.finding("twine").state == "good") is uploads, found.finding("twine")
 
 
-def test_a_twine_that_is_not_there_is_not_one_that_would_not_ask(
+def test_missing_twine_is_not_reported_as_misconfigured(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, native: Client
 ) -> None:
     write(doctor.home / ".pypirc", pypirc(cloud.azure.feed.upload_url(), "withdrawn"))

@@ -1,4 +1,4 @@
-"""What the doctor says of uv is what the real uv then does: with each of these settings it installs, or not."""
+"""The doctor's verdict on uv is what the real uv does with the same settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that fork after a look-up or during one."""
+"""Processes that fork during or after a look-up."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ print("parent", keyring.get_credential(feed, None).password == mine, flush=True)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.parametrize("kind", ["fork", "multiprocessing"])
-def test_a_forked_child_asks_for_itself_and_disturbs_nobody(
+def test_forked_child_looks_up_on_its_own(
     cloud: PracticeCloud, client: Client, fake_programs: FakePrograms, home, kind: str
 ) -> None:
     fake_programs.az(*az_token(cloud.azure.directory.user_token(cloud.azure.user)))
@@ -70,7 +70,7 @@ def test_a_child_that_was_forked_during_a_look_up_is_not_stuck(
     for answer in slow:
         answer.delay = 0.5
     fake_programs.az(*slow)
-    calls = tmp_path / "stand-ins" / "calls"
+    calls = tmp_path / "programs" / "calls"
     environment = cloud.environment(home, path=[fake_programs.directory])
     command = ["python", "-W", "ignore", "-c", FORK_IN_FLIGHT, cloud.azure.feed.url(), calls]
     assert client.run(command, environment, 30).check().stdout == "7\n"

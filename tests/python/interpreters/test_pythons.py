@@ -1,4 +1,4 @@
-"""The wheel in every Python that the machine has; and Pythons without a lock, which it is not for."""
+"""The wheel on every installed Python, and its refusal on free-threaded ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab.store import StoreUser
 with_each_python = pytest.mark.parametrize("python", pythons(), ids=lambda python: python.name)
 
 
-def test_there_is_a_python_to_try() -> None:
+def test_at_least_one_python_is_tested() -> None:
     tried = [python.name for python in pythons()]
     assert tried
     if len(tried) < 2:
@@ -29,7 +29,7 @@ def test_there_is_a_python_to_try() -> None:
 
 @with_each_python
 @pytest.mark.skipif(os.name == "nt", reason="no test has an agent of its own on Windows")
-def test_each_python_gets_a_credential_and_a_password_of_the_store(
+def test_every_python_gets_a_credential_and_a_stored_password(
     cloud: PracticeCloud,
     on: Client,
     python: Python,
@@ -56,7 +56,7 @@ print(json.dumps([found.username, found.password, password, list(sys.version_inf
     assert ended.stderr == ""
 
 
-def test_pip_refuses_the_wheel_for_a_python_without_a_lock_in_words(tool: Client, wheel: str, tmp_path: Path) -> None:
+def test_pip_refuses_the_wheel_on_free_threaded_python(tool: Client, wheel: str, tmp_path: Path) -> None:
     folder = tmp_path / "wheels"
     folder.mkdir()
     shutil.copy(wheel, folder)

@@ -1,6 +1,4 @@
-"""An interpreter that ends or forks while a look-up is under way, or looks something up while it ends: no crash, no
-delay, and the exit code that was meant.
-"""
+"""Interpreters that exit or fork during a look-up, and look-ups during shutdown: no crash, no hang."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms, az_token
 from lab.interruptible import eventually
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither forks nor stand-ins that hang")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither forks nor hanging fake programs")
 
 #: What is granted to the end of an interpreter, in seconds.
 SOON = 2.0
@@ -92,7 +90,7 @@ def started(client: Client, cloud: PracticeCloud, fake_programs: FakePrograms, h
 
 @pytest.mark.parametrize("how", ENDS)
 @pytest.mark.parametrize("waits_for", ["a server", "a program"])
-def test_an_interpreter_ends_at_once_and_as_it_was_told_while_look_ups_are_under_way(
+def test_interpreter_exits_at_once_while_look_ups_are_running(
     cloud: PracticeCloud, fake_programs: FakePrograms, started, how: str, waits_for: str
 ) -> None:
     end, code = ENDS[how]
@@ -113,9 +111,7 @@ def test_an_interpreter_ends_at_once_and_as_it_was_told_while_look_ups_are_under
     assert stderr == b"" or how in ("an exception", "sys.exit in a function that atexit calls"), stderr
 
 
-def test_a_program_of_a_look_up_does_not_outlive_the_interpreter_that_ended(
-    fake_programs: FakePrograms, started
-) -> None:
+def test_program_of_a_look_up_ends_with_the_interpreter(fake_programs: FakePrograms, started) -> None:
     fake_programs.az(Answer(hang="child"))
     process = started("sys.exit(0)")
     assert eventually(fake_programs.running)
@@ -124,7 +120,7 @@ def test_a_program_of_a_look_up_does_not_outlive_the_interpreter_that_ended(
 
 
 @pytest.mark.parametrize("when", LATE)
-def test_a_look_up_while_the_interpreter_ends_is_answered_or_fails_and_does_no_harm(
+def test_look_up_during_shutdown_is_answered_or_fails_cleanly(
     cloud: PracticeCloud, client: Client, fake_programs: FakePrograms, home, when: str
 ) -> None:
     fake_programs.az(*az_token(cloud.azure.directory.user_token(cloud.azure.user)))
@@ -138,7 +134,7 @@ def test_a_look_up_while_the_interpreter_ends_is_answered_or_fails_and_does_no_h
 
 @pytest.mark.parametrize("point", ["GET", "az", "POST"])
 @pytest.mark.parametrize("how", ["os.fork", "os.fork in a thread", "multiprocessing"])
-def test_a_fork_at_any_point_of_a_look_up_hurts_neither_the_child_nor_the_parent(
+def test_fork_during_a_look_up_harms_neither_process(
     cloud: PracticeCloud, client: Client, fake_programs: FakePrograms, home, point: str, how: str
 ) -> None:
     answers = az_token(cloud.azure.directory.user_token(cloud.azure.user))

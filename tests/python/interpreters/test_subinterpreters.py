@@ -1,6 +1,4 @@
-"""Interpreters inside an interpreter: those with a lock of their own are refused, those that share it are served, and
-none of them disturbs the others.
-"""
+"""Subinterpreters: refused with their own GIL, served with a shared one."""
 
 from __future__ import annotations
 
@@ -79,7 +77,7 @@ def has_own_locks(python: Python) -> bool:
 
 
 @with_each_python
-def test_an_interpreter_with_a_lock_of_its_own_is_told_that_it_cannot_have_the_module(
+def test_subinterpreter_with_its_own_gil_is_refused(
     cloud: PracticeCloud, on: Client, python: Python, home: Path
 ) -> None:
     lines, code = run_inside(cloud, on, home, ("own", IMPORT), ("own", IMPORT), ("this", IMPORT))
@@ -89,7 +87,7 @@ def test_an_interpreter_with_a_lock_of_its_own_is_told_that_it_cannot_have_the_m
 
 
 @with_each_python
-def test_keyring_goes_on_without_it_there_and_with_it_where_the_lock_is_shared(
+def test_keyring_works_in_subinterpreters_of_both_kinds(
     cloud: PracticeCloud, on: Client, python: Python, home: Path
 ) -> None:
     pat = {"AZURE_DEVOPS_EXT_PAT": "pat"}
@@ -102,18 +100,14 @@ def test_keyring_goes_on_without_it_there_and_with_it_where_the_lock_is_shared(
 
 
 @with_each_python
-def test_an_interpreter_that_came_and_went_does_not_change_what_the_others_catch(
-    cloud: PracticeCloud, on: Client, home: Path
-) -> None:
+def test_ended_subinterpreter_changes_no_exception_elsewhere(cloud: PracticeCloud, on: Client, home: Path) -> None:
     wrong = {"RINGBEARER_STRICT": "1", "ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "unknown"}
     programs = [("shared", TYPED), ("shared", TYPED), ("this", TYPED)]
     assert run_inside(cloud, on, home, *programs, **wrong) == (["ConfigurationError"] * 3 + ["done"], 0)
 
 
 @with_each_python
-def test_one_that_is_left_behind_does_not_keep_the_process_from_its_end(
-    cloud: PracticeCloud, on: Client, home: Path
-) -> None:
+def test_abandoned_subinterpreter_does_not_block_exit(cloud: PracticeCloud, on: Client, home: Path) -> None:
     left = INSIDE.replace("interpreters.destroy(made)", "pass")
     command = ["python", "-W", "ignore", "-c", left, json.dumps([("shared", "import ringbearer.backends")])]
     process = on.start(command, cloud.environment(home))
@@ -122,7 +116,7 @@ def test_one_that_is_left_behind_does_not_keep_the_process_from_its_end(
 
 
 @with_each_python
-def test_one_that_ends_leaves_the_look_ups_of_the_others_alone(cloud: PracticeCloud, on: Client, home: Path) -> None:
+def test_ended_subinterpreter_leaves_other_look_ups_running(cloud: PracticeCloud, on: Client, home: Path) -> None:
     url = cloud.azure.feed.url()
     cloud.faults.add(faults.latency(1.5), times=1)
     bearer = cloud.azure.directory.user_token(cloud.azure.user)

@@ -1,4 +1,4 @@
-"""The backends of the wheel in one chain: all are found, the chainer is chosen, and none spoils it for the others."""
+"""The backends of the wheel in keyring's chain: all are found, and none affects the others."""
 
 from __future__ import annotations
 
@@ -33,30 +33,24 @@ def assert_listed(client: Client, cloud: PracticeCloud, home: Path) -> None:
 
 
 @where_keyring_has_no_store
-def test_on_every_run_all_backends_are_listed_and_the_chainer_is_chosen(
-    cloud: PracticeCloud, client: Client, home: Path
-) -> None:
+def test_backends_are_all_listed_and_the_chainer_chosen(cloud: PracticeCloud, client: Client, home: Path) -> None:
     assert_listed(client, cloud, home)
 
 
 @where_keyring_has_no_store
-def test_with_the_oldest_keyring_all_backends_are_listed_and_the_chainer_is_chosen(
-    cloud: PracticeCloud, oldest: Client, home: Path
-) -> None:
+def test_oldest_keyring_lists_all_and_chooses_the_chainer(cloud: PracticeCloud, oldest: Client, home: Path) -> None:
     assert_listed(oldest, cloud, home)
 
 
 @where_keyring_has_no_store
-def test_with_the_oldest_keyring_what_nothing_can_store_is_an_error(
-    cloud: PracticeCloud, oldest: Client, home: Path
-) -> None:
+def test_oldest_keyring_raises_when_nothing_can_store(cloud: PracticeCloud, oldest: Client, home: Path) -> None:
     for words in (["set", "svc", "alice"], ["del", "svc", "alice"]):
         ended = oldest.run(["keyring", *words], cloud.environment(home), stdin="the-password\n")
         assert ended.code == 1 and error_of(ended.stderr).startswith("ringbearer.errors.NoStoreError: "), ended
 
 
 @pytest.mark.parametrize("options", [["-W", "error"], ["-OO"], ["-I"]], ids=["-W error", "-OO", "-I"])
-def test_the_backends_are_found_whatever_python_is_told(
+def test_backends_are_found_under_every_python_option(
     cloud: PracticeCloud, client: Client, home: Path, options: list[str]
 ) -> None:
     found = listing(client, cloud.environment(home, SSH_AUTH_SOCK="/nowhere"), *options)
@@ -76,9 +70,7 @@ for entry in importlib.metadata.distribution("ringbearer").entry_points:
 """
 
 
-def test_keyring_loads_every_entry_point_without_a_word_of_trouble(
-    cloud: PracticeCloud, client: Client, home: Path
-) -> None:
+def test_keyring_loads_every_entry_point_without_a_warning(cloud: PracticeCloud, client: Client, home: Path) -> None:
     ended = client.run(["python", "-c", _LOADING], cloud.environment(home)).check()
     lines = ended.stdout.splitlines()
     assert "keyring.backend DEBUG Loading ringbearer" in lines
@@ -102,16 +94,14 @@ for value in ("/nowhere", None, "/elsewhere", "", None):
 """
 
 
-def test_an_agent_that_comes_and_goes_while_a_program_runs_does_not_end_the_chain(
-    cloud: PracticeCloud, client: Client, home: Path
-) -> None:
+def test_changing_agent_variable_does_not_break_the_chain(cloud: PracticeCloud, client: Client, home: Path) -> None:
     environment = cloud.environment(home, SSH_AUTH_SOCK="/nowhere", **{TOKEN: "token"})
     ended = client.run(["python", "-c", _CHANGING, cloud.azure.feed.url()], environment).check()
     assert ended.stdout.splitlines() == [f"VssSessionToken None {CHAINER}"] * 5
     assert ended.stderr == ""
 
 
-def test_a_registry_that_fails_leaves_the_others_alone(
+def test_failing_registry_does_not_affect_the_others(
     cloud: PracticeCloud, client: Client, home: Path, registries: dict[str, Registry]
 ) -> None:
     program = """

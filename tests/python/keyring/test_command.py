@@ -1,4 +1,4 @@
-"""The keyring command: the answer on stdout and nothing else, everything else on stderr."""
+"""The keyring command: only the answer on standard output, all else on standard error."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_miss_is_an_empty_stdout_and_exit_code_1(
     "service",
     ["https://registry.example/simple/", "pkgs.dev.azure.com", "https://pkgs.dev.azure.com.evil.example/contoso/"],
 )
-def test_what_is_no_feed_is_a_silent_miss_without_a_request(
+def test_foreign_service_is_a_silent_miss_without_a_request(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser, service: str
 ) -> None:
     ended = client.run(["keyring", *AS_JSON, "get", service, USER], azure_user.environment())
@@ -103,7 +103,7 @@ def test_every_backend_is_listed_below_keyrings_own_chainer(client: Client, clou
 
 @where_keyring_has_no_store
 @pytest.mark.parametrize("command", ["set", "del"])
-def test_a_password_that_cannot_be_kept_or_deleted_is_an_error_that_is_seen(
+def test_command_fails_if_a_password_cannot_be_set_or_deleted(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser, command: str
 ) -> None:
     ended = client.run(

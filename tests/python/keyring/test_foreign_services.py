@@ -1,4 +1,4 @@
-"""What is nobody's is a quick None without any I/O, from each backend that stores nothing and from their chain."""
+"""Foreign services: None within microseconds and without I/O, from each read-only backend and from the chain."""
 
 from __future__ import annotations
 
@@ -35,16 +35,14 @@ def environment(
     return cloud.environment(home, path=path, RINGBEARER_DEBUG="1", RINGBEARER_STRICT="1", **logins)
 
 
-def test_the_user_of_these_tests_is_answered_for_what_is_not_foreign(
-    look_up: Lookups, registries: dict[str, Registry]
-) -> None:
+def test_logins_of_these_tests_serve_every_registry(look_up: Lookups, registries: dict[str, Registry]) -> None:
     logins = [registry.login_by_variables() for registry in registries.values()]
     variables = {name: value for _, login in logins for name, value in login.items()}
     answers = look_up.all([LookUp(registry.index_url) for registry in registries.values()], **variables)
     assert [answer.credential[0] for answer in answers] == [user for user, _ in logins]
 
 
-def test_what_is_foreign_malformed_or_no_text_is_none_and_takes_less_than_a_hundred_microseconds(
+def test_foreign_or_malformed_service_is_none_in_microseconds(
     cloud: PracticeCloud, client: Client, environment: dict[str, str]
 ) -> None:
     ended = client.run(["python", _PROGRAM, "asked", _ARGUMENTS], environment).check()
@@ -59,9 +57,7 @@ def test_what_is_foreign_malformed_or_no_text_is_none_and_takes_less_than_a_hund
 
 
 @pytest.mark.skipif(strace.MISSING is not None, reason=f"nothing else sees system calls: {strace.MISSING}")
-def test_nothing_outside_is_looked_at_for_what_is_foreign(
-    client: Client, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_foreign_service_causes_no_system_call(client: Client, environment: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = [shutil.which("strace"), "-f", "-qq", "-o", log, client.python, _PROGRAM, "traced", _ARGUMENTS]
     client.run(command, environment).check()

@@ -1,4 +1,4 @@
-"""A password goes to the backend that can store it, or there is an error that is seen: it is never lost in silence."""
+"""Passwords without a store: set and delete raise, and no password is lost."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ for write, words in ((keyring.set_password, ["s3cr3t"]), (keyring.delete_passwor
 
 
 @where_keyring_has_no_store
-def test_where_nothing_can_store_setting_and_deleting_raise_whatever_the_service_is(write) -> None:
+def test_set_and_delete_raise_for_any_service_without_a_store(write) -> None:
     for stored, removed, found in write(without="none of them"):
         for error in (stored, removed):
             assert "ringbearer.errors.NoStoreError" in error and "keyring.errors.NoKeyringError" in error
@@ -89,14 +89,14 @@ def test_where_nothing_can_store_setting_and_deleting_raise_whatever_the_service
 
 
 @where_keyring_has_no_store
-def test_where_the_end_of_the_chain_is_left_out_the_other_backends_say_it_in_its_place(write) -> None:
+def test_other_backends_raise_if_the_last_one_is_left_out(write) -> None:
     for stored, removed, found in write(without="NoStoreKeyring"):
         assert stored[0] == removed[0] == "ringbearer.errors.NoStoreError" and found is None
 
 
 @where_keyring_has_no_store
 @pytest.mark.parametrize("words", [["set"], ["del"]], ids=["set", "del"])
-def test_the_command_fails_aloud_and_says_what_to_do(
+def test_command_fails_with_advice_without_a_store(
     cloud: PracticeCloud, client: Client, home: Path, words: list[str]
 ) -> None:
     for service in (cloud.chainguard.python.url, "svc"):
@@ -121,7 +121,7 @@ def test_a_password_that_nothing_has_is_a_silent_miss(cloud: PracticeCloud, clie
 @pytest.mark.parametrize(
     ("backend", "error"), [*((name, "ReadOnlyError") for name in INDEX_BACKENDS), ("NoStoreKeyring", "NoStoreError")]
 )
-def test_a_backend_that_is_chosen_by_name_and_stores_nothing_says_so(
+def test_backend_chosen_by_name_raises_if_it_stores_nothing(
     cloud: PracticeCloud, client: Client, home: Path, backend: str, error: str
 ) -> None:
     chosen = f"ringbearer.backends.{backend}"
@@ -152,9 +152,7 @@ print(json.dumps([NoStoreKeyring.priority, found]))
 """
 
 
-def test_every_backend_that_can_serve_is_asked_before_the_end_of_the_chain(
-    cloud: PracticeCloud, beside: Callable[..., Client], home: Path
-) -> None:
+def test_no_store_backend_is_asked_last(cloud: PracticeCloud, beside: Callable[..., Client], home: Path) -> None:
     ended = beside("alt").run(["python", "-c", _PRIORITIES], cloud.environment(home)).check()
     last, others = json.loads(ended.stdout)
     assert last > 0
@@ -186,9 +184,7 @@ def test_the_keyring_command_reaches_a_backend_of_keyrings_alt(
 
 
 @where_keyring_has_no_store
-def test_once_there_is_a_store_the_keyring_command_reaches_it_whatever_the_service_is(
-    cloud: PracticeCloud, store: StoreUser
-) -> None:
+def test_keyring_command_reaches_a_new_store_for_any_service(cloud: PracticeCloud, store: StoreUser) -> None:
     names = [cloud.chainguard.python.url, "alice"]
     before = store.command("keyring", "set", *names, stdin=PASSWORD + "\n")
     assert before.code == 1 and error_of(before.stderr).startswith("ringbearer.errors.NoStoreError: ")
@@ -205,7 +201,7 @@ def test_once_there_is_a_store_the_keyring_command_reaches_it_whatever_the_servi
 
 
 @where_keyring_has_no_store
-def test_a_program_that_limits_keyring_to_recommended_backends_is_told_too(
+def test_program_limited_to_recommended_backends_gets_the_error(
     cloud: PracticeCloud, client: Client, home: Path
 ) -> None:
     ended = client.run(["python", "-c", _RECOMMENDED], cloud.environment(home)).check()

@@ -1,4 +1,4 @@
-"""A failure is told once a process and cause, with what to do about it."""
+"""One warning for each process and cause, with advice."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from lab.registries.azure.directory import AZURE_DEVOPS
 from support.azure_user import AzureUser
 
 
-def test_a_refusal_of_entra_is_told_once_although_each_has_a_number_of_its_own(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_entra_refusal_warns_once_despite_its_trace_id(cloud: PracticeCloud, look_up: Lookups) -> None:
     application = cloud.azure.directory.application("builder", cloud.azure.tenant, secret="mellon")
     # Another variable of Azure's is another identity: no look-up is answered from memory.
     answers = look_up.each(
@@ -26,7 +24,7 @@ def test_a_refusal_of_entra_is_told_once_although_each_has_a_number_of_its_own(
     assert "Trace ID" not in answers[0].warning
 
 
-def test_an_account_that_never_signed_in_is_told_once_where_to_do_so_and_as_whom(
+def test_account_without_first_sign_in_warns_once_with_the_page(
     cloud: PracticeCloud, look_up: Lookups, azure_user: AzureUser
 ) -> None:
     portals = {"dev.azure.com": "https://dev.azure.com/contoso", "visualstudio.com": "https://contoso.visualstudio.com"}

@@ -1,4 +1,4 @@
-"""The wheel beside other packages with backends, those that it replaces among them."""
+"""The wheel beside other packages with backends, including those that it replaces."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ needs_menda = pytest.mark.skipif("menda" not in PEERS, reason="menda-keyring nee
 
 
 @in_every_company
-def test_beside_others_all_backends_are_listed_on_every_run_and_the_chainer_is_chosen(
+def test_backends_are_listed_beside_others_and_chainer_chosen(
     cloud: PracticeCloud, beside: Beside, home: Path, company: tuple[str, ...]
 ) -> None:
     environment = cloud.environment(home, SSH_AUTH_SOCK="/nowhere")
@@ -48,7 +48,7 @@ def test_beside_others_all_backends_are_listed_on_every_run_and_the_chainer_is_c
 
 
 @in_every_company
-def test_beside_others_a_foreign_service_is_none_without_a_request(
+def test_foreign_service_beside_others_is_none_without_request(
     cloud: PracticeCloud, beside: Beside, home: Path, fake_programs: FakePrograms, company: tuple[str, ...]
 ) -> None:
     look_up = Lookups(cloud, beside(*company), home, [fake_programs.directory])
@@ -63,7 +63,7 @@ def test_beside_others_a_foreign_service_is_none_without_a_request(
 
 @where_keyring_has_no_store
 @in_every_company
-def test_beside_others_what_is_set_is_in_the_backend_that_stores_or_the_command_fails(
+def test_password_beside_others_is_stored_or_the_command_fails(
     cloud: PracticeCloud, beside: Beside, home: Path, company: tuple[str, ...]
 ) -> None:
     client, environment = beside(*company), cloud.environment(home)
@@ -82,7 +82,7 @@ def test_beside_others_what_is_set_is_in_the_backend_that_stores_or_the_command_
 
 
 @pytest.mark.parametrize("name", list(REGISTRIES))
-def test_beside_all_that_do_not_claim_a_registry_its_credentials_come_as_ever(
+def test_registry_is_answered_beside_backends_of_other_hosts(
     cloud: PracticeCloud, beside: Beside, home: Path, fake_programs: FakePrograms, name: str
 ) -> None:
     registry = REGISTRIES[name](cloud, fake_programs, home)
@@ -98,7 +98,7 @@ def test_beside_all_that_do_not_claim_a_registry_its_credentials_come_as_ever(
 @pytest.mark.parametrize(
     ("name", "rival"), [(name, registry.replaces) for name, registry in REGISTRIES.items() if registry.replaces]
 )
-def test_beside_the_package_that_it_replaces_a_registry_is_answered_whoever_is_asked_first(
+def test_registry_is_answered_beside_the_package_it_replaces(
     cloud: PracticeCloud, beside: Beside, home: Path, fake_programs: FakePrograms, name: str, rival: str
 ) -> None:
     if rival not in PEERS:
@@ -115,7 +115,7 @@ def test_beside_the_package_that_it_replaces_a_registry_is_answered_whoever_is_a
 
 @needs_menda
 @pytest.mark.parametrize("others", [(), COMPANIES[-1]], ids=["alone", "with-all-others"])
-def test_beside_menda_keyring_the_list_is_the_same_on_every_run_and_ours_stay_below_it(
+def test_menda_keyring_is_listed_above_ours_on_every_run(
     cloud: PracticeCloud, beside: Beside, home: Path, others: tuple[str, ...]
 ) -> None:
     environment = cloud.environment(home)
@@ -128,7 +128,7 @@ def test_beside_menda_keyring_the_list_is_the_same_on_every_run_and_ours_stay_be
 
 @needs_menda
 @where_keyring_has_no_store
-def test_menda_keyring_swallows_what_is_set_and_once_it_is_uninstalled_the_chainer_is_back_and_that_is_an_error(
+def test_set_raises_once_menda_keyring_is_uninstalled(
     cloud: PracticeCloud, beside: Beside, tool: Client, home: Path, tmp_path: Path
 ) -> None:
     environment = cloud.environment(home)

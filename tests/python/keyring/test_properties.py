@@ -1,4 +1,4 @@
-"""KEYRING_PROPERTY_* variables, from which keyring makes attributes of every backend, do no harm; nor do copies."""
+"""KEYRING_PROPERTY_* variables, from which keyring sets attributes of every backend, and copies of backends."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def services(registries: dict[str, Registry]) -> dict[str, str]:
 
 @pytest.mark.parametrize("names", [TAKEN, ASKED_FOR, ODD], ids=["taken", "asked-for-by-copying", "odd"])
 @pytest.mark.parametrize("value", ["", "odd", "99"], ids=["empty", "odd", "99"])
-def test_whatever_is_set_a_backend_is_made_and_it_and_its_copies_answer_as_before(
+def test_property_variables_change_no_answer_of_any_backend(
     cloud: PracticeCloud,
     client: Client,
     home: Path,
@@ -115,7 +115,7 @@ for agent in (None, "", "/nowhere"):
 """
 
 
-def test_no_init_raises_with_an_agent_or_without_and_what_is_harmless_is_set(
+def test_backend_init_never_raises_and_sets_harmless_properties(
     cloud: PracticeCloud, client: Client, home: Path
 ) -> None:
     environment = cloud.environment(home, OTHER_SETTING="ignore me")
@@ -125,7 +125,7 @@ def test_no_init_raises_with_an_agent_or_without_and_what_is_harmless_is_set(
         assert ended.stderr == ""
 
 
-def test_the_keyring_command_works_with_properties_that_keyrings_own_backends_survive(
+def test_keyring_command_works_with_property_variables(
     cloud: PracticeCloud, client: Client, home: Path, logins: dict[str, str], services: dict[str, str]
 ) -> None:
     usual = cloud.environment(home, SSH_AUTH_SOCK="/nowhere", **logins)

@@ -1,4 +1,4 @@
-"""What others may rely on: names, metadata, the rules of keyring's backends."""
+"""The public interface: names, metadata, and the rules of keyring's backends."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_wheel_holds_stubs_and_a_module_for_every_python(members: dict[str, 
     assert "abi3" in find(members, ".dist-info/WHEEL")
 
 
-def test_the_entry_points_are_one_module_of_backends_and_the_plugin_for_tox(members: dict[str, bytes]) -> None:
+def test_entry_points_are_command_backends_and_tox_plugin(members: dict[str, bytes]) -> None:
     entry_points = configparser.ConfigParser(delimiters=["="])
     entry_points.read_string(find(members, ".dist-info/entry_points.txt"))
     assert {section: dict(entry_points[section]) for section in entry_points.sections()} == {
@@ -86,7 +86,7 @@ def test_every_exception_class_of_the_core_exists(run) -> None:
     assert int(run("from ringbearer import _core; print(len(_core.exception_classes()))")[0]) > 20
 
 
-def test_every_error_is_a_keyring_error_and_read_only_is_all_that_chains_look_for(run) -> None:
+def test_errors_are_keyring_errors_and_chains_skip_read_only(run) -> None:
     program = """
 from keyring.errors import KeyringError, NoKeyringError, PasswordDeleteError, PasswordSetError
 from ringbearer import errors
@@ -129,7 +129,7 @@ for name in sys.argv[1].split():
     assert cloud.log.requests() == []
 
 
-def test_a_backend_that_stores_gets_what_ours_does_not_store_whatever_the_words_are(run) -> None:
+def test_storing_backend_gets_any_arguments_ours_reject(run) -> None:
     program = """
 import keyring, warnings
 from keyring.backend import KeyringBackend
@@ -163,7 +163,7 @@ print(Storing.calls == [words for case in cases for words in (case, case[:2])])
     assert run(program) == ["keyring.backends.chainer", "True"]
 
 
-def test_every_backend_has_its_priority_and_all_are_below_the_chainer(run) -> None:
+def test_backend_priorities_are_as_documented_and_below_chainer(run) -> None:
     program = """
 from ringbearer import backends
 print({name: getattr(backends, name).priority for name in backends.__all__})

@@ -1,6 +1,4 @@
-"""keyring's own tests of a backend, turned round for those that store nothing: what it would find stored is an error,
-and everything else holds as it does there.
-"""
+"""keyring's own tests of a backend, inverted for backends that store nothing: set and delete are errors."""
 
 from __future__ import annotations
 
@@ -18,14 +16,13 @@ ALL = [*INDEX_BACKENDS, "NoStoreKeyring"]
 _SUITE = Path(lab.__file__).with_name("read_only_program.py")
 
 
-def test_every_backend_that_stores_nothing_passes_keyrings_tests_turned_round(
+def test_read_only_backends_pass_keyrings_tests_inverted(
     cloud: PracticeCloud, suite: Client, home: Path, logins: dict[str, str]
 ) -> None:
     shutil.copy(_SUITE, home)
     command = ["python", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--rootdir=.", _SUITE.name]
-    ended = suite.run(
-        command, cloud.environment(home, RINGBEARER_STRICT="1", READ_ONLY_BACKENDS=" ".join(INDEX_BACKENDS), **logins)
-    ).check()
+    variables = {"RINGBEARER_STRICT": "1", "READ_ONLY_BACKENDS": " ".join(INDEX_BACKENDS)}
+    ended = suite.run(command, cloud.environment(home, **variables, **logins)).check()
     passed = [line for line in ended.stdout.splitlines() if line.startswith("PASSED ")]
     assert [sum(f"::Test{name}::" in line for line in passed) for name in ALL] == [len(passed) // len(ALL)] * len(ALL)
     assert len(passed) > 120 and f"{len(passed)} passed" in ended.stdout.splitlines()[-1]
@@ -56,7 +53,7 @@ for name, service in zip(sys.argv[1].split(), sys.argv[2:]):
 """
 
 
-def test_what_is_ours_is_answered_for_every_user_name_and_stays_read_only(
+def test_index_is_answered_for_every_user_name_and_read_only(
     cloud: PracticeCloud, client: Client, home: Path, registries: dict[str, Registry]
 ) -> None:
     logins = [registry.login_by_variables() for registry in registries.values()]

@@ -44,9 +44,7 @@ def test_uv_installs_with_a_password_in_the_address(cloud: PracticeCloud, tool: 
     assert cloud.log.refused() == []
 
 
-def test_pip_without_a_password_fails_and_nothing_leaves_loopback(
-    cloud: PracticeCloud, tool: Client, home: Path
-) -> None:
+def test_pip_without_password_fails_and_stays_on_loopback(cloud: PracticeCloud, tool: Client, home: Path) -> None:
     ended = tool.run(
         ["pip", "install", "--target", home / "packages", "--index-url", cloud.azure.feed.url(), "greetings"],
         cloud.environment(home),

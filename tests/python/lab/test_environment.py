@@ -1,4 +1,4 @@
-"""The practice cloud: the environments that it gives to child processes and to people."""
+"""The practice cloud: the environments of child processes and of `python -m lab`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.browser import with_password
 TESTS = str(Path(__file__).resolve().parents[2])
 
 
-def test_no_environment_leads_to_the_metadata_service_of_the_machine(cloud: PracticeCloud, home: Path) -> None:
+def test_environment_never_leads_to_the_real_metadata_service(cloud: PracticeCloud, home: Path) -> None:
     host = cloud.environment(home)["AZURE_POD_IDENTITY_AUTHORITY_HOST"]
     assert host == cloud.metadata.imds.url
     with pytest.raises(ValueError, match="metadata"):
@@ -43,9 +43,7 @@ with tempfile.TemporaryDirectory() as home, PracticeCloud() as cloud:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_cloud_in_the_foreground_prints_an_environment_that_works_and_cleans_up_when_it_is_ended(
-    tool: Client, tmp_path: Path, number: int
-) -> None:
+def test_foreground_cloud_prints_a_working_environment(tool: Client, tmp_path: Path, number: int) -> None:
     temporary, home = tmp_path / "temporary", tmp_path / "home"
     temporary.mkdir()
     home.mkdir()

@@ -1,4 +1,4 @@
-"""The practice cloud: the stand-ins for command-line tools."""
+"""The practice cloud: fake command-line tools."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def test_stand_ins_can_hang_and_are_cleaned_up(fake_programs: FakePrograms, clou
     assert eventually(lambda: not fake_programs.running())
 
 
-def test_az_that_nobody_logged_in_says_what_its_stand_in_says(
-    cloud: PracticeCloud, azure_cli: Client, home: Path
-) -> None:
+def test_real_az_without_login_prints_what_the_fake_prints(cloud: PracticeCloud, azure_cli: Client, home: Path) -> None:
     environment = cloud.environment(home, path=[azure_cli.bin])
     ended = azure_cli.run(["az", "account", "get-access-token", "--resource", "any"], environment)
     assert (ended.code, ended.stderr) == (1, az_not_logged_in().stderr)

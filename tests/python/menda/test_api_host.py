@@ -1,4 +1,4 @@
-"""Where Menda is: a host with whatever base, over https, or without TLS on this machine alone."""
+"""The URL of Menda's API: any base path, https only, except on loopback."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ WRONG_HOSTS = [
 ]
 
 
-def test_the_base_of_the_host_is_kept_and_slashes_at_its_end_do_not_count(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_base_path_is_kept_and_trailing_slashes_ignored(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     bases = {
         "": "",
         "/": "",
@@ -73,7 +71,7 @@ def test_the_base_of_the_host_is_kept_and_slashes_at_its_end_do_not_count(
 
 
 @pytest.mark.parametrize("source", ["variable", "file"])
-def test_an_address_to_which_no_secret_may_go_is_refused_and_not_asked(
+def test_unsafe_api_url_is_refused_without_a_request(
     cloud: PracticeCloud, look_up: Lookups, home: Path, source: str
 ) -> None:
     cloud.menda.write_login(home, cloud.menda.log_in())
@@ -98,9 +96,7 @@ def test_an_address_to_which_no_secret_may_go_is_refused_and_not_asked(
     assert cloud.log.refused() == []
 
 
-def test_an_api_on_this_machine_is_asked_without_tls_and_without_a_proxy(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_loopback_api_is_asked_without_tls_and_proxy(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     menda = cloud.menda
     with menda.on_loopback(cloud.log, cloud.faults) as host:
         menda.write_profile(home, profile(host.replace("http", "HTTP") + "/of-the-file/"))
@@ -126,7 +122,7 @@ def test_an_api_on_this_machine_is_asked_without_tls_and_without_a_proxy(
     assert cloud.log.refused() == []
 
 
-def test_a_redirect_from_this_machine_to_elsewhere_is_not_followed(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_redirect_from_loopback_to_elsewhere_is_not_followed(cloud: PracticeCloud, look_up: Lookups) -> None:
     menda = cloud.menda
     with menda.on_loopback(cloud.log, cloud.faults) as host:
         cloud.faults.add(faults.sign_in_redirect("https://evil.example/", 307), "loopback")

@@ -1,4 +1,4 @@
-"""What a look-up at Menda costs, and what is remembered, for whom and for how long."""
+"""The requests of a look-up at Menda, and the cache of its tokens."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def with_cookie(response: Response) -> Response:
     return Response(response.status, [*response.headers, ("Set-Cookie", "visitor=1; Path=/")], response.body)
 
 
-def test_a_cold_look_up_is_two_posts_on_one_connection_and_a_warm_one_nothing(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_cold_look_up_is_two_posts_and_a_warm_one_nothing(cloud: PracticeCloud, look_up: Lookups) -> None:
     menda = cloud.menda
     cloud.faults.add(faults.replaced(with_cookie), API)
     first, *others = look_up.all([LookUp(INDEX)] * 4, **menda.variables)
@@ -82,9 +80,7 @@ def jwt(lifetime: float) -> Callable[[], str]:
     return lambda: tokens.mint({"sub": "aws"}, lifetime)
 
 
-def test_a_registry_token_is_remembered_until_it_ends_and_for_a_while_if_it_does_not_tell(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_registry_token_is_cached_until_expiry_or_a_default(cloud: PracticeCloud, look_up: Lookups) -> None:
     kept = [
         given(),
         given(expires_in=3600),
@@ -158,7 +154,7 @@ def test_eight_threads_share_one_failure_and_one_warning(cloud: PracticeCloud, l
     assert paths(cloud) == [SIGN_IN]
 
 
-def test_another_variable_is_another_identity_and_the_first_one_is_not_forgotten(
+def test_changed_variable_is_another_identity_with_its_own_cache(
     cloud: PracticeCloud, look_up: Lookups, home: Path, tmp_path: Path
 ) -> None:
     menda = cloud.menda
@@ -189,9 +185,7 @@ def test_another_variable_is_another_identity_and_the_first_one_is_not_forgotten
     assert len(menda.registry_tokens) == 7
 
 
-def test_another_secret_of_the_same_machine_does_not_get_the_first_ones_token(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_changed_secret_does_not_get_the_cached_token(cloud: PracticeCloud, look_up: Lookups) -> None:
     wrong = {**cloud.menda.variables, "MENDA_CLIENT_SECRET": "not-the-one"}
     answers = look_up.all([LookUp(INDEX, environment=one) for one in (cloud.menda.variables, wrong)])
     assert served(answers) == [True, False]
@@ -226,9 +220,7 @@ def test_a_file_that_is_rewritten_is_another_identity_at_once(
     assert "HTTP 401" in answers[5].warning and "`menda auth login`" in answers[6].warning
 
 
-def test_a_login_that_is_mended_works_in_the_same_process_and_at_once(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_repaired_login_works_in_the_process_at_once(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     menda = cloud.menda
     cache = menda.write_login(home, "withdrawn")
     path = menda.write_profile(home, "[other]\n")
@@ -242,9 +234,7 @@ def test_a_login_that_is_mended_works_in_the_same_process_and_at_once(
     assert paths(cloud) == WITH_LOGIN * 2
 
 
-def test_the_answer_does_not_depend_on_the_age_of_a_machines_cached_token(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_answer_is_the_same_for_any_age_of_the_cached_token(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     menda = cloud.menda
     cache = menda.write_login(home, menda.log_in(), menda.client_id)
     rewritten = f"[{menda.client_id}]\nid_token = {menda.log_in()}\n"

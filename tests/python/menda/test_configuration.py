@@ -1,4 +1,4 @@
-"""Who asks Menda, and where: three variables, or a profile of the Menda CLI's configuration file."""
+"""The configuration of Menda: three variables, or a profile of the Menda CLI."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_three_variables_beat_the_file(cloud: PracticeCloud, look_up: Lookup
     assert {name for name, _ in signed_in(cloud)} == {cloud.menda.client_id}
 
 
-def test_less_than_all_three_variables_count_for_nothing_beside_a_file(
+def test_incomplete_variables_are_ignored_if_there_is_a_file(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     cloud.menda.write_profile(home, machine_profile(cloud, "of-the-file"))
@@ -64,7 +64,7 @@ def test_the_profile_is_the_named_one_or_the_one_named_default(
     assert [name for name, _ in signed_in(cloud)] == ["robot-0"] * 2 + [f"robot-{number}" for number in range(6)]
 
 
-def test_what_a_profile_lacks_is_taken_from_the_section_that_holds_for_all(
+def test_missing_profile_values_come_from_the_default_section(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     cloud.menda.machine("robot-1", "mellon")
@@ -73,7 +73,7 @@ def test_what_a_profile_lacks_is_taken_from_the_section_that_holds_for_all(
     assert served(ask(look_up, [{}, {"MENDA_PROFILE_ID": "ci"}])) == [True, True]
 
 
-def test_another_file_can_be_named_and_the_usual_one_does_not_count_then(
+def test_named_configuration_file_replaces_the_usual_one(
     cloud: PracticeCloud, look_up: Lookups, home: Path, tmp_path: Path
 ) -> None:
     cloud.menda.write_profile(home, machine_profile(cloud, "of-the-file"))
@@ -113,7 +113,7 @@ def test_odd_secrets_in_variables_arrive_unchanged(cloud: PracticeCloud, look_up
     assert [secret for _, secret in signed_in(cloud)] == secrets
 
 
-def test_odd_secrets_in_the_file_arrive_as_they_are_written_or_as_configparser_escapes_them(
+def test_odd_secrets_in_the_file_are_read_as_configparser_does(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     # One is another key's value there, as configparser has it.
@@ -154,7 +154,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_the_file_that_configparser_reads_is_read_alike(
+def test_file_formats_of_configparser_are_all_read(
     cloud: PracticeCloud, look_up: Lookups, home: Path, form: str
 ) -> None:
     text = FORMS[form].format(host=HOST)

@@ -1,4 +1,4 @@
-"""What cannot work has the name and the words that menda-keyring's users know, once, and says what to run."""
+"""Failures have the exception names and messages of menda-keyring, once, with advice."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def in_turn(look_up: Lookups, home: Path, **variables: str) -> list[Answer]:
     )
 
 
-def test_strict_raises_each_fault_by_its_published_name_and_in_its_words(
+def test_strict_mode_raises_each_failure_by_its_published_name(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     answers = in_turn(look_up, home, **STRICT)
@@ -122,9 +122,7 @@ def test_strict_raises_each_fault_by_its_published_name_and_in_its_words(
     assert cloud.log.requests() == []
 
 
-def test_without_strict_each_fault_is_one_warning_in_the_same_words(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_failure_without_strict_mode_is_one_warning(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     told: list[str] = []
     for (*_, words), answer in zip(FAULTS, in_turn(look_up, home)):
         assert answer.credential is None
@@ -136,7 +134,7 @@ def test_without_strict_each_fault_is_one_warning_in_the_same_words(
     assert cloud.log.requests() == []
 
 
-def test_a_fault_is_told_once_however_often_it_is_met(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
+def test_repeated_failure_warns_once(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     cloud.menda.write_profile(home, profile())
     look_ups = [LookUp(INDEX), LookUp(INDEX, "aws", "get_password"), LookUp(REGISTRY_HOST), LookUp(INDEX + "x/")]
     # Another identity: what failed is not remembered, and fails anew.
@@ -168,7 +166,7 @@ CODES = [300, 304, 400, 401, 402, 403, 404, 405, 409, 410, 418, 429, 451, 500, 5
 
 
 @pytest.mark.parametrize("endpoint", ["oauth2/token", "registry/token"])
-def test_a_refusal_has_the_status_and_the_words_of_the_service(
+def test_refusal_has_status_and_message_of_the_service(
     cloud: PracticeCloud, client: Client, look_up: Lookups, home: Path, endpoint: str
 ) -> None:
     machines = Machines(cloud, look_up)

@@ -1,4 +1,4 @@
-"""What Menda's API, or whoever stands in for it, may try: redirects, pages, endless answers, silence."""
+"""Hostile responses of Menda's API: redirects, pages, endless bodies, silence."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_no_redirect_is_followed_and_nothing_is_sent_on(cloud: PracticeCloud, lo
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_an_answer_that_is_none_is_one_warning(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
+def test_unusable_response_is_one_warning(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
     machines = Machines(cloud, look_up)
     for fault, _ in BROKEN.values():
         machines.add(**{endpoint: fault})
@@ -104,7 +104,7 @@ def test_an_answer_that_is_none_is_one_warning(cloud: PracticeCloud, look_up: Lo
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_strict_raises_one_kind_of_error_whatever_answer_is_none(
+def test_strict_mode_raises_one_type_for_unusable_responses(
     cloud: PracticeCloud, look_up: Lookups, endpoint: str
 ) -> None:
     machines = Machines(cloud, look_up)
@@ -117,7 +117,7 @@ def test_strict_raises_one_kind_of_error_whatever_answer_is_none(
     assert [one.error.message for one in answers if API not in one.error.message or "\n" in one.error.message] == []
 
 
-def test_a_token_that_no_header_can_carry_is_no_token(cloud: PracticeCloud, look_up: Lookups, home: object) -> None:
+def test_token_unfit_for_a_header_is_rejected(cloud: PracticeCloud, look_up: Lookups, home: object) -> None:
     machines = Machines(cloud, look_up)
     odd = ["t\u00f6ken", "\u202etoken", "\U0001f511", "to\u200bken"]
     for token in odd:
@@ -134,7 +134,7 @@ def test_a_token_that_no_header_can_carry_is_no_token(cloud: PracticeCloud, look
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_what_breaks_once_is_asked_again(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
+def test_transient_failure_is_retried(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
     machines = Machines(cloud, look_up)
     for fault, passes in BROKEN.values():
         if passes:
@@ -146,9 +146,7 @@ def test_what_breaks_once_is_asked_again(cloud: PracticeCloud, look_up: Lookups,
     assert machines.paths() == [again] * 4
 
 
-def test_what_breaks_for_good_is_asked_three_times_and_never_signs_in_twice(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_permanent_failure_is_tried_three_times_with_one_sign_in(cloud: PracticeCloud, look_up: Lookups) -> None:
     cloud.faults.add(faults.status(500), API, COLD[1])
     answer = look_up(INDEX, RINGBEARER_STRICT="1", **cloud.menda.variables)
     assert answer.error.type == "MendaCloudAPIError"
@@ -156,9 +154,7 @@ def test_what_breaks_for_good_is_asked_three_times_and_never_signs_in_twice(
     assert paths(cloud) == [COLD[0], *[COLD[1]] * 3]
 
 
-def test_what_a_service_says_of_itself_is_one_line_without_what_a_terminal_would_obey(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_service_message_is_one_line_without_control_characters(cloud: PracticeCloud, look_up: Lookups) -> None:
     said = ["a\r\nb\x1b[31mc\x07\u202ed", "x" * 100_000, "\x00", "\n", "%s %(x)s {0} %", "no\u2028more"]
     machines = Machines(cloud, look_up)
     for number, words in enumerate(said):
@@ -178,9 +174,7 @@ def test_what_a_service_says_of_itself_is_one_line_without_what_a_terminal_would
 
 
 @pytest.mark.parametrize("kind", ["distrust", "expire", "misname"])
-def test_a_host_whose_certificate_cannot_be_trusted_gets_nothing(
-    cloud: PracticeCloud, look_up: Lookups, kind: str
-) -> None:
+def test_host_with_untrusted_certificate_gets_nothing(cloud: PracticeCloud, look_up: Lookups, kind: str) -> None:
     getattr(cloud, kind)(API)
     answer = look_up(INDEX, **cloud.menda.variables)
     assert answer.credential is None
@@ -189,9 +183,7 @@ def test_a_host_whose_certificate_cannot_be_trusted_gets_nothing(
     assert len(cloud.log.connections(API)) == 1
 
 
-def test_a_host_that_does_not_exist_is_one_warning_and_nobody_else_is_asked(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_unknown_host_is_one_warning_and_no_other_request(cloud: PracticeCloud, look_up: Lookups) -> None:
     nowhere = "https://menda.nowhere.example"
     answer = look_up(INDEX, **{**cloud.menda.variables, "MENDA_HOST": nowhere, "ARTIFACTS_KEYRING_NOFUSS_RETRIES": "1"})
     assert answer.credential is None
@@ -229,9 +221,7 @@ def test_a_proxy_that_does_not_answer_ends_within_the_limit(cloud: PracticeCloud
     assert answer.error.type == "MendaTimeoutError" and "LookupTimeoutError" in answer.error.bases
 
 
-def test_threads_that_wait_for_a_silent_api_all_end_within_the_limit(
-    cloud: PracticeCloud, look_up: Lookups, home: object
-) -> None:
+def test_threads_waiting_for_a_silent_api_end_in_time(cloud: PracticeCloud, look_up: Lookups, home: object) -> None:
     cloud.menda.write_profile(home, profile())
     cloud.menda.write_login(home, cloud.menda.log_in())
     cloud.faults.add(faults.silence(), API)

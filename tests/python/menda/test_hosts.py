@@ -1,4 +1,4 @@
-"""Which services are Menda's registries: CodeArtifact's hosts over https, in every spelling, and nothing else."""
+"""Registries of Menda: CodeArtifact hosts over https, in every spelling."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ print(json.dumps({
 """
 
 
-def test_a_registry_is_known_in_every_spelling_and_for_every_user_name(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_registry_is_recognised_in_every_spelling(cloud: PracticeCloud, look_up: Lookups) -> None:
     look_ups = [LookUp(service) for service in SPELLINGS]
     look_ups += [LookUp(INDEX, user) for user in ("aws", "", "somebody", "AWS", "a@b")]
     passwords = [LookUp(INDEX, user, "get_password") for user in ("aws", "", "somebody")]
@@ -110,9 +110,7 @@ def test_a_registry_is_known_in_every_spelling_and_for_every_user_name(cloud: Pr
     assert paths(cloud) == COLD
 
 
-def test_a_region_and_a_name_of_any_length_are_answered_and_another_account_too(
-    cloud: PracticeCloud, look_up: Lookups
-) -> None:
+def test_registry_of_any_region_name_and_account_is_answered(cloud: PracticeCloud, look_up: Lookups) -> None:
     hosts = [
         f"{name}-{account}.d.codeartifact.{region}.amazonaws.com"
         for name, account, region in [
@@ -140,9 +138,7 @@ def test_a_service_without_a_host_between_its_slashes_is_nobodys(
     assert ask_for_all(cloud, client, home, WITHOUT_HOST)["claimed"] == []
 
 
-def test_what_only_looks_like_a_registry_is_none_without_a_request_and_nothing_raises(
-    cloud: PracticeCloud, client: Client, home: object
-) -> None:
+def test_lookalike_is_none_without_a_request(cloud: PracticeCloud, client: Client, home: object) -> None:
     found = ask_for_all(cloud, client, home, FOREIGN)
     assert found["claimed"] == []
     assert found["count"] > 70

@@ -1,4 +1,4 @@
-"""The tokens that the Menda CLI keeps: whose they are, how long they serve, and that nobody writes there."""
+"""The token cache of the Menda CLI: owner, lifetime, and that it is never written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ask_profiles(look_up: Lookups, names: list[str], **variables: str) -> list[A
     return look_up.all([LookUp(INDEX, environment={"MENDA_PROFILE_ID": name}) for name in names], **variables)
 
 
-def test_who_is_logged_in_needs_one_request_and_no_secret(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
+def test_logged_in_user_needs_one_request_and_no_secret(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     cloud.menda.write_profile(home, profile())
     login = cloud.menda.log_in()
     cloud.menda.write_login(home, login)
@@ -36,9 +36,7 @@ def test_who_is_logged_in_needs_one_request_and_no_secret(cloud: PracticeCloud, 
     assert bearers(cloud) == [login]
 
 
-def test_a_cached_token_is_a_profiles_by_its_name_and_a_machines_by_its_client_id(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_cached_token_belongs_to_a_profile_or_a_client_id(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     menda = cloud.menda
     machine = {"auth_type": "m2m", "client_id": menda.client_id, "client_secret": menda.client_secret}
     menda.write_profile(home, profile() + profile(name="ci", **machine) + profile(name="other", **machine))
@@ -105,9 +103,7 @@ def test_a_login_serves_until_a_minute_before_its_end(cloud: PracticeCloud, look
     assert bearers(cloud) == [login] * len(serving)
 
 
-def test_a_machine_signs_in_where_its_cached_token_has_ended_or_cannot_be_read(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_machine_signs_in_if_its_cached_token_is_unusable(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     client_id, login = cloud.menda.client_id, cloud.menda.log_in()
     path = cloud.menda.write_login(home, login, client_id, age=3545)
     texts = [
@@ -131,7 +127,7 @@ def test_a_machine_signs_in_where_its_cached_token_has_ended_or_cannot_be_read(
     assert login not in bearers(cloud)
 
 
-def test_a_machines_cached_token_that_was_withdrawn_is_followed_by_one_sign_in(
+def test_machine_signs_in_once_if_its_cached_token_is_revoked(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
     machines = Machines(cloud, look_up)
@@ -146,9 +142,7 @@ def test_a_machines_cached_token_that_was_withdrawn_is_followed_by_one_sign_in(
     assert len(cloud.log.connections(API)) == 1
 
 
-def test_a_login_that_was_withdrawn_is_an_error_that_says_what_to_run(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_revoked_login_is_an_error_with_the_command_to_run(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     cloud.menda.write_profile(home, profile())
     cloud.menda.write_login(home, "withdrawn")
     answer = look_up(INDEX)

@@ -1,4 +1,4 @@
-"""Where Menda is not set up, it is in nobody's way; where somebody began to set it up, that is told."""
+"""Menda without configuration is silent; incomplete configuration is reported."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ class Neighbour(KeyringBackend):
 """
 
 
-def test_where_nothing_is_set_up_there_is_nothing_and_not_a_word(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_unconfigured_menda_is_silent(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     (home / ".menda").mkdir()
     empty = {"MENDA_CLIENT_ID": "", "MENDA_CLIENT_SECRET": " ", "MENDA_PROFILE_ID": "", "MENDA_CONFIG_FILE": ""}
     cases: list[dict[str, str | None]] = [{}, {"MENDA_HOST": HOST}, dict(empty), {"HOME": None}, {"HOME": "relative"}]
@@ -47,7 +45,7 @@ def test_where_nothing_is_set_up_there_is_nothing_and_not_a_word(
     assert cloud.log.requests() == cloud.log.connections() == []
 
 
-def test_another_backend_answers_where_menda_is_not_set_up_or_fails(
+def test_other_backend_answers_if_menda_is_unconfigured_or_fails(
     cloud: PracticeCloud, look_up: Lookups, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "neighbour.py").write_text(NEIGHBOUR)
@@ -65,7 +63,9 @@ def test_another_backend_answers_where_menda_is_not_set_up_or_fails(
 
 
 @pytest.mark.parametrize("names", [["MENDA_CLIENT_ID"], ["MENDA_CLIENT_SECRET"], ["MENDA_CLIENT_ID", "MENDA_HOST"]])
-def test_half_of_the_variables_without_a_file_is_told(cloud: PracticeCloud, look_up: Lookups, names: list[str]) -> None:
+def test_half_of_the_variables_without_a_file_is_reported(
+    cloud: PracticeCloud, look_up: Lookups, names: list[str]
+) -> None:
     answer = look_up(INDEX, **{name: value for name, value in cloud.menda.variables.items() if name in names})
     missing = [name for name in cloud.menda.variables if name not in names]
     assert answer.credential is None
@@ -74,7 +74,7 @@ def test_half_of_the_variables_without_a_file_is_told(cloud: PracticeCloud, look
     assert cloud.log.requests() == []
 
 
-def test_a_profile_without_a_file_is_told_as_before(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_profile_without_a_file_is_reported(cloud: PracticeCloud, look_up: Lookups) -> None:
     answer = look_up(INDEX, MENDA_PROFILE_ID="ci", RINGBEARER_STRICT="1")
     assert answer.error.type == "MendaKeyRingError"
     assert "Menda config file not found at ~/.menda/mendacfg. Run 'menda auth configure' first" in answer.error.message

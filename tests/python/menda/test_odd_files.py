@@ -1,4 +1,4 @@
-"""What stands in the place of a file of the Menda CLI's and cannot be read: a word at once, and nobody is held up."""
+"""Unreadable files in place of the Menda CLI's: an immediate error, never a wait."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def without_rights() -> list[str]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
-def test_a_configuration_file_that_cannot_be_read_is_one_warning_at_once(
+def test_unreadable_configuration_file_is_one_warning_at_once(
     cloud: PracticeCloud, look_up: Lookups, home: Path, tmp_path: Path
 ) -> None:
     look_ups, wanted = [], []
@@ -67,9 +67,7 @@ def test_a_configuration_file_that_cannot_be_read_is_one_warning_at_once(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
-def test_a_file_of_tokens_that_cannot_be_read_holds_no_login_and_no_machine_up(
-    cloud: PracticeCloud, look_up: Lookups, tmp_path: Path
-) -> None:
+def test_unreadable_token_file_is_skipped_without_delay(cloud: PracticeCloud, look_up: Lookups, tmp_path: Path) -> None:
     look_ups = []
     for kind in ODD_FILES:
         place = tmp_path / kind

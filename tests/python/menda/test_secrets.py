@@ -1,4 +1,4 @@
-"""The secret of a machine goes to Menda and nowhere else, in whatever spelling, and each token to its own host."""
+"""The secret of a machine goes to Menda only, and each token to its own host."""
 
 from __future__ import annotations
 
@@ -116,9 +116,7 @@ ESCAPES = {
 
 
 @pytest.mark.parametrize("endpoint", ["sign_in", "exchange"])
-def test_a_secret_that_the_service_repeats_in_part_or_escaped_is_not_shown(
-    cloud: PracticeCloud, look_up: Lookups, endpoint: str
-) -> None:
+def test_secret_echoed_in_part_or_escaped_is_not_shown(cloud: PracticeCloud, look_up: Lookups, endpoint: str) -> None:
     core = secrets.token_hex(16)
     secret = f'{core}"\\&<é%'
     cloud.menda.machine(cloud.menda.client_id, secret)
@@ -179,7 +177,7 @@ def test_a_secret_in_an_odd_place_of_an_answer_is_not_shown(
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_a_secret_in_the_wrong_place_is_not_shown_and_goes_nowhere(
+def test_misplaced_secret_is_not_shown_and_not_sent(
     cloud: PracticeCloud, look_up: Lookups, home: Path, settings: dict[str, str]
 ) -> None:
     menda = cloud.menda
@@ -216,7 +214,7 @@ SLIPS = [
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_a_slip_in_the_file_shows_no_secret_and_sends_none_but_to_sign_in(
+def test_typo_in_the_file_shows_and_misdirects_no_secret(
     cloud: PracticeCloud, look_up: Lookups, home: Path, settings: dict[str, str]
 ) -> None:
     secret = "planted-" + secrets.token_hex(16)
@@ -256,7 +254,7 @@ print(pickle.dumps(backend))
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_no_secret_is_in_the_repr_the_attributes_or_the_traceback_of_what_is_ours(
+def test_secrets_are_in_no_repr_attribute_or_traceback(
     cloud: PracticeCloud, client: Client, home: Path, refused: bool
 ) -> None:
     if refused:

@@ -1,4 +1,4 @@
-"""Whom a look-up trusts with what: each secret reaches its own host, no program and no file."""
+"""Each secret reaches only its own host, and no program and no file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_look_up_starts_no_program_and_opens_no_file_to_write(
 
 
 @pytest.mark.parametrize("source", ["variables", "file", "login"])
-def test_each_secret_reaches_its_own_host_alone_when_pip_installs(
+def test_secrets_reach_only_their_own_host_when_pip_installs(
     cloud: PracticeCloud, client: Client, home: Path, source: str
 ) -> None:
     menda = cloud.menda

@@ -1,4 +1,4 @@
-"""The native `keyring` answers for an index by itself: no Python starts, and no other program but a registry's own."""
+"""The native `keyring` answers for an index without Python and without programs other than the registry's own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def begun(registry: Registry, native: Client, client: Client, tmp_path: Path) ->
 
 @needs_strace
 @pytest.mark.parametrize("client_name", ["pip", "uv", "PDM"])
-def test_nothing_else_is_run_for_an_index_also_with_a_python_keyring_behind_it(
+def test_native_keyring_runs_nothing_else_for_an_index(
     registry: Registry, native: Client, begun: Callable[..., list[str]], client_name: str
 ) -> None:
     call = words(CALLS[client_name], registry)
@@ -84,9 +84,7 @@ def test_of_other_programs_only_the_registrys_own_is_run(
 
 
 @pytest.mark.parametrize("registry", ["chainguard"], indirect=True)
-def test_an_answer_is_there_before_python_would_have_begun_to_look_for_it(
-    registry: Registry, native: Client, client: Client
-) -> None:
+def test_native_keyring_answers_before_python_has_started(registry: Registry, native: Client, client: Client) -> None:
     environment = registry.environment(native.bin)
     for call in (["get", "URL", "USER"], ["get", "https://registry.example/simple/", "USER"]):
         ours = [native.run(["keyring", *words(call, registry)], environment).duration for _ in range(9)]

@@ -1,6 +1,4 @@
-"""What the native `keyring` prints, and how it exits, for each call of each client: the answer on standard output and
-nothing else; nothing there, and exit code 1, where there is none.
-"""
+"""Output and exit code of the native `keyring` for the calls of each client."""
 
 from __future__ import annotations
 
@@ -67,7 +65,7 @@ def test_each_client_gets_the_answer_and_nothing_else(registry: Registry, keyrin
 
 @pytest.mark.parametrize("variable", ["RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG"])
 @pytest.mark.parametrize("client", ["pip", "uv", "PDM"])
-def test_all_steps_go_to_standard_error_and_the_answer_stays_as_it_is(
+def test_debug_log_goes_to_stderr_and_the_answer_is_unchanged(
     registry: Registry, keyring: Keyring, client: str, variable: str
 ) -> None:
     ended = keyring(registry, CALLS[client], **{variable: "1"}).check()
@@ -92,7 +90,7 @@ def test_every_address_of_an_index_gets_the_answer_of_the_index(registry: Regist
         assert ended.stdout == registry.passwords()[-1] + "\n"
 
 
-def test_the_host_alone_gets_an_answer_where_it_tells_whose_it_is(registry: Registry, keyring: Keyring) -> None:
+def test_host_alone_is_answered_where_it_names_the_registry(registry: Registry, keyring: Keyring) -> None:
     ended = keyring(registry, ["get", "HOST", "USER"])
     if not registry.answers_host_alone:
         assert (ended.code, ended.output) == (1, "")
@@ -108,9 +106,7 @@ def test_any_user_name_gets_the_answer(registry: Registry, keyring: Keyring, use
 
 
 @for_each_login_that_fails
-def test_a_sign_in_that_fails_is_exit_code_1_and_one_line_on_standard_error(
-    logged_out: Registry, keyring: Keyring
-) -> None:
+def test_failed_sign_in_is_exit_code_1_and_one_line_on_stderr(logged_out: Registry, keyring: Keyring) -> None:
     for call in CALLS.values():
         ended = keyring(logged_out, call)
         assert (ended.code, ended.stdout) == (1, ""), ended
@@ -133,7 +129,7 @@ def test_a_sign_in_that_fails_prints_no_answer_in_any_mode(
 
 
 @pytest.mark.parametrize("debug", ["0", "1"])
-def test_what_is_no_index_is_a_miss_for_every_call(
+def test_foreign_url_is_a_miss_for_every_call(
     cloud: PracticeCloud, fake_programs: FakePrograms, home: Path, native: Client, debug: str
 ) -> None:
     registry = Foreign(cloud, fake_programs, home)
@@ -147,7 +143,7 @@ def test_what_is_no_index_is_a_miss_for_every_call(
     assert fake_programs.invocations() == []
 
 
-def test_a_program_that_hangs_is_given_up_in_time_and_ended(
+def test_hanging_program_is_killed_at_the_deadline(
     cloud: PracticeCloud, fake_programs: FakePrograms, home: Path, keyring: Keyring
 ) -> None:
     fake_programs.az(Answer(hang="child"))
@@ -157,7 +153,7 @@ def test_a_program_that_hangs_is_given_up_in_time_and_ended(
     assert fake_programs.running() == []
 
 
-def test_a_service_that_falls_silent_is_given_up_in_time(
+def test_silent_service_is_abandoned_at_the_deadline(
     cloud: PracticeCloud, fake_programs: FakePrograms, home: Path, keyring: Keyring
 ) -> None:
     cloud.faults.add(faults.silence(), host="vssps.dev.azure.com")

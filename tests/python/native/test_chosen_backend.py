@@ -1,6 +1,4 @@
-"""A backend that somebody chose does the work alone: ringbearer's own in the native `keyring`, any other by the next
-`keyring` on PATH.
-"""
+"""A chosen backend answers alone: ringbearer's own natively, any other in the next `keyring`."""
 
 from __future__ import annotations
 
@@ -67,7 +65,7 @@ def choose(keyring: NativeKeyring, store: StoreUser, way: str) -> Chooser:
 
 
 @in_every_way
-def test_a_choice_of_the_store_is_done_natively_and_by_the_store_alone(
+def test_chosen_store_answers_natively_and_alone(
     choose: Chooser, store: StoreUser, fake_programs: FakePrograms
 ) -> None:
     assert_miss(choose(RINGBEARER, "get", choose.url, "frodo"))
@@ -83,7 +81,7 @@ def test_a_choice_of_the_store_is_done_natively_and_by_the_store_alone(
 
 
 @in_every_way
-def test_a_choice_of_an_index_backend_is_done_natively_and_by_that_backend_alone(
+def test_chosen_index_backend_answers_natively_and_alone(
     choose: Chooser, store: StoreUser, fake_programs: FakePrograms
 ) -> None:
     names = ["registry.example", "frodo"]
@@ -98,9 +96,7 @@ def test_a_choice_of_an_index_backend_is_done_natively_and_by_that_backend_alone
 
 
 @in_every_way
-def test_a_choice_of_the_backend_that_stores_nothing_is_a_miss_or_an_error(
-    choose: Chooser, fake_programs: FakePrograms
-) -> None:
+def test_chosen_no_store_backend_is_a_miss_or_an_error(choose: Chooser, fake_programs: FakePrograms) -> None:
     assert_miss(choose(NOBODY, "get", choose.url, "frodo"))
     for operation in ("set", "del"):
         assert_complaint(choose(NOBODY, operation, "a", "b", stdin="other"), "nothing was stored or deleted")
@@ -108,14 +104,14 @@ def test_a_choice_of_the_backend_that_stores_nothing_is_a_miss_or_an_error(
 
 
 @in_every_way
-def test_a_choice_of_keyrings_own_chainer_is_no_choice(choose: Chooser, fake_programs: FakePrograms) -> None:
+def test_chosen_chainer_counts_as_no_choice(choose: Chooser, fake_programs: FakePrograms) -> None:
     assert choose(CHAINER, "get", choose.url, "frodo").stdout == PAT + "\n"
     assert fake_programs.invocations() == []
     assert choose(CHAINER, "get", "registry.example", "frodo").stdout == "asked\n"
 
 
 @in_every_way
-def test_a_choice_of_another_backend_goes_to_the_next_keyring_also_for_an_index(
+def test_chosen_foreign_backend_goes_to_the_next_keyring(
     choose: Chooser, beside: Callable[..., Client], store: StoreUser
 ) -> None:
     choose.keyring.behind = [beside("alt").bin]
@@ -129,9 +125,7 @@ def test_a_choice_of_another_backend_goes_to_the_next_keyring_also_for_an_index(
 
 @in_every_way
 @pytest.mark.parametrize("backend", ["some.Backend", "ringbearer.backends.Unknown", "ringbearer.Backend", "nonsense"])
-def test_a_choice_of_another_backend_without_a_next_keyring_is_an_error_that_says_who_made_it(
-    choose: Chooser, backend: str, way: str
-) -> None:
+def test_chosen_foreign_backend_without_next_keyring_is_an_error(choose: Chooser, backend: str, way: str) -> None:
     choose.keyring.behind = []
     told = {"option": "command line", "variable": "PYTHON_KEYRING_BACKEND"}.get(way, "keyringrc.cfg")
     for words in (["get", choose.url, "frodo"], ["get", "a", "b"], ["set", "a", "b"], ["del", "a", "b"]):
@@ -140,7 +134,7 @@ def test_a_choice_of_another_backend_without_a_next_keyring_is_an_error_that_say
         assert_complaint(ended, backend, told, code=ended.code)
 
 
-def test_the_option_wins_over_the_variable_and_the_variable_over_the_file(
+def test_backend_option_precedes_variable_and_file(
     keyring: NativeKeyring, store: StoreUser, fake_programs: FakePrograms
 ) -> None:
     store.set("a", "b", "the-password")
@@ -178,7 +172,7 @@ def test_the_file_is_read_as_keyring_reads_it(
 
 
 @pytest.mark.parametrize("content", [b"\x00\xff[[=\n", b"[x]\na=b\n", b"[backend]\nx=y\n", b""])
-def test_a_file_without_a_choice_in_it_makes_none(keyring: NativeKeyring, content: bytes) -> None:
+def test_file_without_a_backend_chooses_nothing(keyring: NativeKeyring, content: bytes) -> None:
     file = Path(str(keyring.home)) / ".config" / "python_keyring" / "keyringrc.cfg"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
@@ -186,7 +180,7 @@ def test_a_file_without_a_choice_in_it_makes_none(keyring: NativeKeyring, conten
     assert keyring("get", url, "frodo", AZURE_DEVOPS_EXT_PAT=PAT).check().stdout == PAT + "\n"
 
 
-def test_a_folder_in_the_place_of_the_file_makes_no_choice_either(keyring: NativeKeyring, client: Client) -> None:
+def test_directory_in_place_of_the_file_chooses_nothing(keyring: NativeKeyring, client: Client) -> None:
     # That is what a container gets for a file that its host does not have.
     (Path(str(keyring.home)) / ".config" / "python_keyring" / "keyringrc.cfg").mkdir(parents=True)
     words, variables = ["get", keyring.cloud.azure.feed.url(), "frodo"], {"AZURE_DEVOPS_EXT_PAT": PAT}
@@ -196,7 +190,7 @@ def test_a_folder_in_the_place_of_the_file_makes_no_choice_either(keyring: Nativ
 
 @pytest.mark.skipif(strace.MISSING is not None, reason=str(strace.MISSING))
 @in_every_way
-def test_no_other_program_is_begun_for_a_choice_of_ringbearers_own(
+def test_chosen_backend_of_ringbearer_starts_no_other_program(
     choose: Chooser, keyring: NativeKeyring, native: Client, tmp_path: Path
 ) -> None:
     log, program = tmp_path / "log", native.program("keyring")

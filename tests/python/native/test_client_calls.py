@@ -1,4 +1,4 @@
-"""What the real clients call the `keyring` on PATH with: the words that the other tests of the native one stand on."""
+"""The arguments with which the real clients call `keyring`; other tests use them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_each_client_calls_once_where_it_gets_an_answer(
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_each_client_calls_for_the_host_alone_where_it_gets_none(
+def test_clients_ask_for_the_host_after_a_miss(
     registry: Chainguard, recorder: Recorder, run: Callable[[str], Completed], name: str
 ) -> None:
     ended = run(name)

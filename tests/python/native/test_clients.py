@@ -1,4 +1,4 @@
-"""pip, PDM, build and pipx with the native `keyring` alone on PATH, and none beside them: each reads each registry."""
+"""pip, PDM, build and pipx with only the native `keyring` on PATH, for each registry."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_pip_26_1_installs_with_a_user_name_in_the_url(
     assert_kept(registry, 1, ended)
 
 
-def test_pip_finds_the_native_keyring_unless_it_is_told_not_to_ask(
+def test_pip_finds_the_native_keyring_unless_disabled(
     registry: Registry, native: Client, tool: Client, home: Path
 ) -> None:
     # Without an option the provider is `auto`, which `--no-input` would switch off.
@@ -86,7 +86,7 @@ def test_pdm_installs_in_parallel_with_several_keyrings_at_once(
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_build_fetches_what_a_project_needs_without_being_told_of_keyring(
+def test_build_installs_requirements_without_keyring_settings(
     registry: Registry, native: Client, tool: Client, caller: Callable[[str], Client], home: Path, installer: str
 ) -> None:
     project = unpack(sdist("second-breakfast", build_requires=["greetings"]), home)
@@ -100,7 +100,7 @@ def test_build_fetches_what_a_project_needs_without_being_told_of_keyring(
     assert_kept(registry, 1, ended)
 
 
-def test_pipx_installs_an_application_without_being_told_of_keyring(
+def test_pipx_installs_an_application_without_keyring_settings(
     registry: Registry, native: Client, caller: Callable[[str], Client], home: Path, shared_libraries: Path
 ) -> None:
     registry.add(application("elevenses"))

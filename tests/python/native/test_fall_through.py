@@ -1,4 +1,4 @@
-"""What the native `keyring` does not know goes to the next `keyring` on PATH, as if that one had been called."""
+"""Whatever the native `keyring` does not know is passed unchanged to the next `keyring` on PATH."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def python(beside: Callable[..., Client]) -> Client:
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms) -> NativeKeyring:
-    """The native one, with a folder for stand-ins behind it."""
+    """The native one, with a directory of fake programs behind it."""
     return NativeKeyring(cloud, native, home, [fake_programs.directory])
 
 
@@ -39,7 +39,7 @@ def what_it_says(ended: Completed) -> tuple[int, str, str]:
 # -- a Python keyring with a store
 
 
-def test_a_foreign_password_is_set_read_and_deleted_in_the_store_behind_it(
+def test_foreign_password_is_kept_in_the_store_behind(
     cloud: PracticeCloud, native: Client, home: Path, python: Client
 ) -> None:
     keyring = NativeKeyring(cloud, native, home, [python.bin])
@@ -65,7 +65,7 @@ def test_a_foreign_password_is_set_read_and_deleted_in_the_store_behind_it(
 @pytest.mark.parametrize(
     "words", [["diagnose"], ["--print-completion", "bash"], ["get"], ["get", "a"], ["gets", "a", "b"]]
 )
-def test_what_the_python_keyring_alone_does_and_what_nobody_understands_ends_as_it_ends_there(
+def test_other_commands_end_as_with_the_python_keyring(
     cloud: PracticeCloud, native: Client, home: Path, python: Client, words: list[str]
 ) -> None:
     keyring = NativeKeyring(cloud, native, home, [python.bin])
@@ -85,7 +85,7 @@ def test_disabling_keyring_disables_it_for_both(
     assert_miss(keyring(*served, AZURE_DEVOPS_EXT_PAT="the-access-token"))
 
 
-def test_backends_are_listed_with_those_behind_and_as_the_python_keyring_lists_them(
+def test_backends_behind_are_listed_as_python_keyring_lists_them(
     cloud: PracticeCloud, native: Client, python: Client, store: StoreUser
 ) -> None:
     keyring = NativeKeyring(cloud, native, store.home, [python.bin])
@@ -109,7 +109,7 @@ def test_backends_are_listed_with_those_behind_and_as_the_python_keyring_lists_t
 # -- the words, the streams, the end
 
 
-def test_the_next_keyring_gets_the_very_words_the_directory_and_the_environment(
+def test_next_keyring_gets_same_arguments_and_environment(
     keyring: NativeKeyring, fake_programs: FakePrograms, tmp_path: Path
 ) -> None:
     fake_programs.program("keyring", Answer("answer", stderr="note", code=7))
@@ -138,7 +138,7 @@ def test_the_next_keyring_gets_the_very_words_the_directory_and_the_environment(
         assert set(call.environment) - set(given) - own == set()
 
 
-def test_the_next_keyring_has_the_same_streams_signals_and_open_files(
+def test_next_keyring_has_the_same_streams_signals_and_files(
     keyring: NativeKeyring, native: Client, tmp_path: Path
 ) -> None:
     lines = [
@@ -153,13 +153,13 @@ def test_the_next_keyring_has_the_same_streams_signals_and_open_files(
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 42, 126, 127, 128, 255])
-def test_the_exit_code_of_the_next_keyring_comes_back(keyring: NativeKeyring, tmp_path: Path, code: int) -> None:
+def test_exit_code_of_the_next_keyring_is_returned(keyring: NativeKeyring, tmp_path: Path, code: int) -> None:
     keyring.behind = [keyring_script(tmp_path / "behind", f"exit {code}")]
     assert what_it_says(keyring("get", "registry.example", "frodo")) == (code, "", "")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL", "SIGSEGV", "SIGHUP", "SIGPIPE"])
-def test_the_signal_that_ends_the_next_keyring_comes_back(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
+def test_signal_that_ends_the_next_keyring_is_returned(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
     keyring.behind = [keyring_script(tmp_path / "behind", f"kill -{name[3:]} $$", "sleep 5")]
     ended = keyring("set", "registry.example", "frodo", stdin="the-password")
     assert (ended.code, ended.stdout) == (-getattr(signal, name), "")
@@ -178,7 +178,7 @@ def test_a_signal_that_the_next_keyring_handles_reaches_it(
         assert process.returncode == 9
 
 
-def test_what_is_no_program_is_passed_over(keyring: NativeKeyring, fake_programs: FakePrograms, tmp_path: Path) -> None:
+def test_non_executable_keyring_is_skipped(keyring: NativeKeyring, fake_programs: FakePrograms, tmp_path: Path) -> None:
     fake_programs.program("keyring", Answer("answer\n"))
     for name in ("folder", "dangling", "forbidden"):
         (tmp_path / name).mkdir()
@@ -190,7 +190,7 @@ def test_what_is_no_program_is_passed_over(keyring: NativeKeyring, fake_programs
     assert keyring("get", "registry.example", "frodo").check().stdout == "answer\n"
 
 
-def test_a_program_that_cannot_be_run_is_named_and_nothing_is_answered(keyring: NativeKeyring, tmp_path: Path) -> None:
+def test_program_that_cannot_run_is_named_without_an_answer(keyring: NativeKeyring, tmp_path: Path) -> None:
     behind = keyring_script(tmp_path / "behind")
     (behind / "keyring").write_text("#!/no/such/interpreter\n")
     keyring.behind = [behind]
@@ -219,7 +219,7 @@ def test_a_next_keyring_that_cannot_list_its_backends_is_named(
     assert str(tmp_path / "behind" / "keyring") in ended.stderr
 
 
-def test_with_all_steps_told_it_says_which_keyring_takes_over(keyring: NativeKeyring, tmp_path: Path) -> None:
+def test_debug_log_names_the_next_keyring(keyring: NativeKeyring, tmp_path: Path) -> None:
     keyring.behind = [keyring_script(tmp_path / "behind", "echo answer")]
     told = f"{tmp_path / 'behind' / 'keyring'} takes over".encode()
     environment, words = keyring.environment(RINGBEARER_DEBUG="1"), ["keyring", "get", "registry.example", "frodo"]
@@ -234,9 +234,7 @@ def test_with_all_steps_told_it_says_which_keyring_takes_over(keyring: NativeKey
 # -- nobody behind it
 
 
-def test_without_another_keyring_a_read_is_a_miss_and_a_write_is_an_error(
-    keyring: NativeKeyring, store: StoreUser
-) -> None:
+def test_last_keyring_misses_reads_and_fails_writes(keyring: NativeKeyring, store: StoreUser) -> None:
     # There is an agent, but nobody has set the store up.
     variables = {"SSH_AUTH_SOCK": str(store.socket)}
     for words in (["get", "registry.example", "frodo"], ["--mode=creds", "--output=json", "get", "registry.example"]):
@@ -249,13 +247,13 @@ def test_without_another_keyring_a_read_is_a_miss_and_a_write_is_an_error(
 
 
 @pytest.mark.parametrize("words", [["diagnose"], ["--disable"], ["--print-completion", "zsh"]], ids=" ".join)
-def test_without_another_keyring_what_only_that_can_do_is_an_error(
+def test_last_keyring_fails_for_commands_of_the_python_keyring(
     keyring: NativeKeyring, home: Path, words: list[str]
 ) -> None:
     assert_complaint(keyring(*words), "Python")
     assert not (home / ".config").exists()
 
 
-def test_without_another_keyring_ringbearers_own_backends_are_listed(keyring: NativeKeyring) -> None:
+def test_last_keyring_lists_the_backends_of_ringbearer(keyring: NativeKeyring) -> None:
     ended = keyring("--list-backends").check()
     assert (sorted(ended.stdout.splitlines()), ended.stderr) == (OURS, "")

@@ -1,6 +1,4 @@
-"""keyring's grammar, as its own argparse has it: every command line means the same to the native `keyring` and to
-`ringbearer`, with the same answer and the same exit code.
-"""
+"""The command line of keyring: the native `keyring` and `ringbearer` parse it like keyring's argparse."""
 
 from __future__ import annotations
 
@@ -112,26 +110,22 @@ def table(cloud: PracticeCloud, client: Client, store: StoreUser, tmp_path: Path
     return Table(rows, store, environment)
 
 
-def test_the_native_keyring_takes_every_command_line_for_what_keyring_takes_it(table: Table, native: Client) -> None:
+def test_native_keyring_parses_every_command_line_like_keyring(table: Table, native: Client) -> None:
     rows = [row for row in table.rows if not row.chooses_another]
     assert table.differences(native, ["keyring"], rows) == []
 
 
-def test_ringbearer_takes_keyrings_operations_and_all_that_follows_for_what_keyring_takes_them(
-    table: Table, native: Client
-) -> None:
+def test_ringbearer_parses_keyring_operations_like_keyring(table: Table, native: Client) -> None:
     rows = [row for row in table.rows if not row.begins_with_an_option and not row.asks_for_help]
     assert table.differences(native, ["ringbearer"], rows) == []
 
 
-def test_ringbearer_takes_whatever_stands_before_the_operation_for_what_keyring_takes_it(
-    table: Table, native: Client
-) -> None:
+def test_ringbearer_parses_leading_options_like_keyring(table: Table, native: Client) -> None:
     rows = [row for row in table.rows if row.begins_with_an_option and not row.asks_for_help]
     assert table.differences(native, ["ringbearer"], rows) == []
 
 
-def test_a_backend_that_no_keyring_can_load_is_exit_code_2_in_every_spelling(table: Table, native: Client) -> None:
+def test_unknown_backend_is_exit_code_2_in_every_spelling(table: Table, native: Client) -> None:
     rows = [row for row in table.rows if row.chooses_another]
     assert len(rows) > 50 and {row.code for row in rows} == {2}
     assert table.differences(native, ["keyring"], rows) == []

@@ -1,6 +1,4 @@
-"""An index that the native `keyring` knows and has no credential for is left to the next `keyring`, which may have a
-password stored for it, and which does not ask the registry once more.
-"""
+"""An index without a credential is left to the next `keyring`, which may have a password."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ def registry(name: str, cloud: PracticeCloud, fake_programs: FakePrograms, home:
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms) -> NativeKeyring:
-    """The native one, with a folder for stand-ins behind it."""
+    """The native one, with a directory of fake programs behind it."""
     return NativeKeyring(cloud, native, home, [fake_programs.directory])
 
 
@@ -50,7 +48,7 @@ def attempts(registry: Registry) -> tuple[int, int]:
 
 
 @for_every_registry
-def test_an_index_that_failed_is_tried_once_warned_of_once_and_answered_by_the_store_behind(
+def test_failed_index_warns_once_and_the_store_behind_answers(
     registry: Registry, keyring: NativeKeyring, python: Client
 ) -> None:
     registry.break_login()
@@ -71,7 +69,7 @@ def test_an_index_that_failed_is_tried_once_warned_of_once_and_answered_by_the_s
 
 
 @for_every_registry
-def test_an_index_that_is_not_configured_is_tried_once_and_answered_by_the_store_behind(
+def test_unconfigured_index_is_answered_by_the_store_behind(
     registry: Registry, keyring: NativeKeyring, python: Client
 ) -> None:
     names = [registry.index_url, "frodo"]
@@ -98,7 +96,7 @@ def test_an_index_with_a_credential_needs_no_other_keyring(
     registry.assert_ways(1)
 
 
-def test_a_sign_in_that_a_registry_refuses_is_not_repeated_behind(
+def test_refused_sign_in_is_not_repeated_behind(
     cloud: PracticeCloud, keyring: NativeKeyring, azure_user: AzureUser, python: Client
 ) -> None:
     keyring.behind.append(python.bin)
@@ -108,7 +106,7 @@ def test_a_sign_in_that_a_registry_refuses_is_not_repeated_behind(
     assert cloud.log.bearers() == [("vssps.dev.azure.com", azure_user.bearer)]
 
 
-def test_the_keyring_behind_learns_that_an_index_was_asked_and_of_nothing_else_that_it_was(
+def test_keyring_behind_learns_only_that_an_index_was_asked(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms
 ) -> None:
     fake_programs.program("keyring", Answer("other\n"))
@@ -131,7 +129,7 @@ def test_the_keyring_behind_learns_that_an_index_was_asked_and_of_nothing_else_t
     assert told == sorted(lines)
 
 
-def test_with_strict_errors_a_failure_is_the_end_and_no_other_keyring_is_asked(
+def test_strict_mode_asks_no_other_keyring_after_a_failure(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(az_not_logged_in())
@@ -142,7 +140,7 @@ def test_with_strict_errors_a_failure_is_the_end_and_no_other_keyring_is_asked(
     assert keyring("get", url, "frodo").stdout == "other\n"
 
 
-def test_an_index_that_takes_too_long_is_left_to_the_keyring_behind_in_time(
+def test_slow_index_leaves_time_for_the_keyring_behind(
     cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path
 ) -> None:
     keyring.behind.append(keyring_script(tmp_path / "behind", "echo other"))

@@ -1,4 +1,4 @@
-"""Ctrl-C and the request to end are obeyed at once, and leave no process behind."""
+"""Ctrl-C and SIGTERM end the program at once and leave no process behind."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def interrupted(process: subprocess.Popen[bytes], number: int, limit: float = AT
 @with_each_signal
 @with_each_native_program
 @pytest.mark.parametrize("hang", [True, "child"], ids=["az", "a child of az"])
-def test_a_signal_ends_the_program_that_waits_for_a_slow_az_and_az_with_its_children(
+def test_signal_ends_the_program_and_a_slow_az_with_children(
     cloud: PracticeCloud,
     native: Client,
     azure_user: AzureUser,
@@ -81,7 +81,7 @@ def test_a_signal_ends_the_wait_for_a_silent_server(
     assert interrupted(process, number, SOON) == (-number, b"", b"")
 
 
-def test_a_signal_is_no_reason_to_ask_another_keyring(
+def test_signal_does_not_lead_to_another_keyring(
     cloud: PracticeCloud, native: Client, azure_user: AzureUser, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(Answer(hang=True))
@@ -93,9 +93,7 @@ def test_a_signal_is_no_reason_to_ask_another_keyring(
 
 
 @with_each_signal
-def test_a_signal_ends_the_wait_for_a_password_that_nobody_pipes_in(
-    native: Client, store: StoreUser, name: str
-) -> None:
+def test_signal_ends_the_wait_for_a_piped_password(native: Client, store: StoreUser, name: str) -> None:
     store.set("other", "other", "other")
     number = getattr(signal, name)
     environment = {**store.environment(), "PATH": native.bin}
@@ -123,7 +121,7 @@ def is_waiting_for_input(number: int) -> bool:
 
 
 @with_each_signal
-def test_a_signal_ends_the_listing_of_backends_and_the_keyring_that_is_asked_for_its_own(
+def test_signal_ends_the_backend_list_and_the_keyring_behind(
     cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms, name: str
 ) -> None:
     fake_programs.program("keyring", Answer(hang="child"))
@@ -136,7 +134,7 @@ def test_a_signal_ends_the_listing_of_backends_and_the_keyring_that_is_asked_for
 
 
 @with_each_signal
-def test_a_signal_that_whoever_started_it_ignores_is_ignored_by_the_next_keyring_too(
+def test_ignored_signal_is_ignored_by_the_next_keyring_too(
     cloud: PracticeCloud, native: Client, home: Path, tmp_path: Path, name: str
 ) -> None:
     behind = keyring_script(tmp_path / "behind", f"kill -{name[3:]} $$", "echo survived")

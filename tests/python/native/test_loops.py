@@ -1,6 +1,4 @@
-"""Whatever `keyring` programs lie on PATH, and wherever they lead: a question never comes round to the native one for
-ever, and the real keyring behind them is found.
-"""
+"""Any set of `keyring` programs on PATH: a question never returns to the native one."""
 
 from __future__ import annotations
 
@@ -154,7 +152,7 @@ def from_each(keyring: NativeKeyring, *words: str, stdin: str | None = None) -> 
 
 
 @in_every_maze
-def test_with_no_real_keyring_in_it_every_maze_ends_quickly_in_a_miss_or_an_error(
+def test_maze_without_a_real_keyring_ends_in_a_miss_or_error(
     keyring: NativeKeyring, native: Client, tmp_path: Path, maze: Callable[[Client, Path], list[object]]
 ) -> None:
     (tmp_path / "maze").mkdir()
@@ -206,7 +204,7 @@ def test_two_native_ones_in_a_row_sign_in_once_and_warn_once(
     assert len(fake_programs.invocations("az")) == len(cloud.log.requests("pkgs.dev.azure.com")) == 1
 
 
-def test_a_keyring_that_asks_for_something_else_on_the_way_is_answered(
+def test_keyring_that_asks_another_question_is_answered(
     cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path
 ) -> None:
     # A backend of AWS's, for instance, runs what its user configured, which may well ask keyring for a password.

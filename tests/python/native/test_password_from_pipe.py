@@ -1,4 +1,4 @@
-"""A password that comes through a pipe is stored as keyring stores it, or not at all and with an error."""
+"""A password from a pipe is stored as keyring stores it, or is an error."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def piping(request: pytest.FixtureRequest, cloud: PracticeCloud, store: StoreUse
     return Piping(store, request.getfixturevalue(fixture), name, environment)
 
 
-def test_keyring_itself_makes_these_passwords_of_these_pipes(store: StoreUser) -> None:
+def test_keyring_reads_these_passwords_from_these_pipes(store: StoreUser) -> None:
     for piped in [*[one for one in PIPED if b"\r" in one], *list(PIPED)[-4:]]:
         store.command("keyring", "-b", RINGBEARER, "set", *NAMES, stdin=piped).check()
         assert store.get(*NAMES) == PIPED[piped], piped[:50]
 
 
-def test_what_is_piped_in_is_stored_without_one_line_end(piping: Piping) -> None:
+def test_piped_password_is_stored_without_one_newline(piping: Piping) -> None:
     for number, piped in enumerate(PIPED):
         ended = piping(piped, str(number))
         assert (ended.code, ended.output) == (0, ""), (piped[:50], ended)
@@ -74,7 +74,7 @@ def test_what_is_piped_in_is_stored_without_one_line_end(piping: Piping) -> None
     assert [(piped[:50], str(found)[:50]) for (piped, password), found in pairs if found != password] == []
 
 
-def test_what_makes_no_password_is_an_error_that_does_not_repeat_it_and_stores_nothing(piping: Piping) -> None:
+def test_invalid_password_is_an_error_without_quoting_it(piping: Piping) -> None:
     for piped in NONE:
         ended = piping(piped)
         assert ended.code in (1, 2) and ended.stdout == "", (piped[:50], ended)

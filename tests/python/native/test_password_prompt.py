@@ -1,4 +1,4 @@
-"""A password that is typed: it is never shown, keys do what they do elsewhere, and the terminal is left as it was."""
+"""The password prompt: no echo, line editing, and a restored terminal."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def typist(request: pytest.FixtureRequest, cloud: PracticeCloud, store: StoreUse
     return Typist(store, request.getfixturevalue(fixture).program(name), environment)
 
 
-def test_what_is_typed_is_stored_and_never_shown(typist: Typist) -> None:
+def test_typed_password_is_stored_and_never_shown(typist: Typist) -> None:
     for keys, password in KEYS.items():
         keyboard = typist.begin()
         keyboard.type(keys)
@@ -86,7 +86,7 @@ def test_ctrl_c_ends_it_with_130_and_nothing_is_stored(typist: Typist, typed: by
     assert typist.store.get(*NAMES) is None
 
 
-def test_ctrl_d_with_nothing_typed_is_an_error_and_nothing_is_stored(typist: Typist) -> None:
+def test_ctrl_d_on_an_empty_line_stores_nothing(typist: Typist) -> None:
     keyboard = typist.begin()
     keyboard.type(b"\x04")
     ended = keyboard.ended()
@@ -97,7 +97,7 @@ def test_ctrl_d_with_nothing_typed_is_an_error_and_nothing_is_stored(typist: Typ
 
 
 @pytest.mark.parametrize("typed", [b"caf\xe9\r", b"\xff\r", b"half\xc3\r", "é".encode() + b"\x80\r"])
-def test_what_is_typed_in_another_encoding_is_an_error_and_not_another_password(typist: Typist, typed: bytes) -> None:
+def test_input_in_another_encoding_is_an_error(typist: Typist, typed: bytes) -> None:
     keyboard = typist.begin()
     keyboard.type(typed)
     ended = keyboard.ended()
@@ -106,7 +106,7 @@ def test_what_is_typed_in_another_encoding_is_an_error_and_not_another_password(
     assert typist.store.get(*NAMES) is None
 
 
-def test_a_line_that_is_longer_than_any_password_is_an_error_and_nothing_of_it_is_shown(typist: Typist) -> None:
+def test_overlong_line_is_an_error_and_not_shown(typist: Typist) -> None:
     keyboard = typist.begin()
     for _ in range(64):
         keyboard.type(b"Q" * 1024)
@@ -117,7 +117,7 @@ def test_a_line_that_is_longer_than_any_password_is_an_error_and_nothing_of_it_i
     assert typist.store.get(*NAMES) is None
 
 
-def test_an_interruption_from_elsewhere_ends_it_and_leaves_the_terminal_as_it_was(typist: Typist) -> None:
+def test_sigint_from_elsewhere_restores_the_terminal(typist: Typist) -> None:
     keyboard = typist.begin()
     keyboard.type(b"half of it")
     keyboard.process.send_signal(signal.SIGINT)
@@ -132,7 +132,7 @@ def test_an_interruption_from_elsewhere_ends_it_and_leaves_the_terminal_as_it_wa
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("typist", ["native keyring"], indirect=True)
-def test_a_request_to_end_is_obeyed_and_leaves_the_terminal_as_it_was(typist: Typist, name: str, times: int) -> None:
+def test_sigterm_restores_the_terminal(typist: Typist, name: str, times: int) -> None:
     number = getattr(signal, name)
     keyboard = typist.begin()
     keyboard.type(b"half of it")
@@ -155,7 +155,7 @@ def is_pending(process: subprocess.Popen[bytes], number: int) -> bool:
     return any(mask >> (number - 1) & 1 for mask in masks)
 
 
-def test_names_that_would_act_on_a_terminal_are_harmless_in_the_question(typist: Typist) -> None:
+def test_names_are_escaped_in_the_prompt(typist: Typist) -> None:
     keyboard = Keyboard([typist.program, "set", "\x1b[2Jservice\r\n", "user\x07\u202e"], typist.environment)
     keyboard.wait_for(b": ")
     keyboard.type(b"\x03")

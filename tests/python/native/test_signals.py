@@ -1,4 +1,4 @@
-"""A signal that whoever started the native `keyring` ignores is ignored by it too, as every program has it."""
+"""A signal that the parent ignores is ignored by the native `keyring` too."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[b
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
-def test_a_signal_that_whoever_started_it_ignores_does_not_end_it(
+def test_signal_ignored_by_the_parent_does_not_end_it(
     azure_user: AzureUser, fake_programs: FakePrograms, native: Client, command: list[str], name: str
 ) -> None:
     # As a shell has it for what a script runs in the background, and `nohup`.

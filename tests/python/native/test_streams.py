@@ -1,4 +1,4 @@
-"""Whatever the streams and the arguments are: an answer goes to standard output or nowhere, and nothing breaks."""
+"""Closed streams and odd arguments: an answer goes to standard output or nowhere."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def served(cloud: PracticeCloud) -> list[str]:
 # -- standard output and standard error
 
 
-def test_a_reader_that_has_gone_is_no_trouble(program: Program, served: list[str]) -> None:
+def test_closed_stdout_pipe_is_not_an_error(program: Program, served: list[str]) -> None:
     for words in (served, ["get", *NAMES], ["--mode=creds", "--output=json", *served], ["get", "--help"]):
         reader, writer = os.pipe()
         os.close(reader)
@@ -73,7 +73,7 @@ def test_a_reader_that_has_gone_is_no_trouble(program: Program, served: list[str
         assert process.returncode == 0
 
 
-def test_a_listener_that_has_gone_is_no_trouble(
+def test_closed_stderr_pipe_is_not_an_error(
     program: Program, served: list[str], fake_programs: FakePrograms, store: StoreUser
 ) -> None:
     fake_programs.az(az_not_logged_in())
@@ -103,7 +103,7 @@ def test_a_full_disk_is_an_error_that_does_not_repeat_the_answer(program: Progra
     assert program("get", streams="2>/dev/full").code == 2
 
 
-def test_an_answer_needs_neither_standard_input_nor_standard_error(program: Program, served: list[str]) -> None:
+def test_answer_needs_neither_stdin_nor_stderr(program: Program, served: list[str]) -> None:
     for streams in ("<&-", "2>&-", "<&- 2>&-"):
         for words, answer in ((served, PAT), (["get", *NAMES], "the-password")):
             assert program(*words, streams=streams).stdout == answer + "\n"
@@ -118,7 +118,7 @@ def test_without_standard_input_nothing_is_stored(program: Program, store: Store
 
 
 @pytest.mark.skipif(strace.MISSING is not None, reason=str(strace.MISSING))
-def test_an_answer_that_nobody_wants_goes_nowhere(
+def test_answer_with_closed_stdout_goes_nowhere(
     program: Program, cloud: PracticeCloud, azure_user: AzureUser, tmp_path: Path
 ) -> None:
     # What is opened next has the number of a stream that is closed: a file, or a connection to a proxy.
@@ -141,7 +141,7 @@ def test_an_answer_that_nobody_wants_goes_nowhere(
     assert len(cloud.azure.session_tokens.issued) == 4
 
 
-def test_a_password_is_stored_without_standard_output_and_standard_error(program: Program, store: StoreUser) -> None:
+def test_password_is_stored_without_stdout_and_stderr(program: Program, store: StoreUser) -> None:
     for streams in (">&-", "2>&-", ">&- 2>&-"):
         assert program("set", *NAMES, stdin=streams, streams=streams).code == 0
         assert store.get(*NAMES) == streams
@@ -170,7 +170,7 @@ def test_names_that_are_not_unicode_are_nobodys_and_harm_nothing(program: Progra
     assert program("get", *NAMES).stdout == "the-password\n"
 
 
-def test_enormous_arguments_are_nobodys_and_told_of_in_short(program: Program, served: list[str]) -> None:
+def test_enormous_arguments_are_a_miss_and_shortened_in_messages(program: Program, served: list[str]) -> None:
     long = "x" * 100_000
     url = f"https://pkgs.dev.azure.com/{long}/_packaging/tools/pypi/simple/"
     for words in (["get", long, "frodo"], ["get", NAMES[0], long], ["get", url, "frodo"], ["get", long, long]):
@@ -194,7 +194,7 @@ def test_empty_names_are_names(program: Program, store: StoreUser) -> None:
         assert program("get", *names).code == 1
 
 
-def test_what_a_complaint_repeats_is_harmless_on_a_terminal(program: Program) -> None:
+def test_arguments_are_escaped_in_messages(program: Program) -> None:
     tricks = "\x1b[31m\x9b2J\rstart\x7f\u202edrow\nringbearer: all is well\u2028end"
     for words in (
         ["get", "a", "b", tricks],

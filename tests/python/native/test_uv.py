@@ -1,4 +1,4 @@
-"""uv with the native `keyring` alone on PATH: it installs, locks, syncs and publishes."""
+"""uv with only the native `keyring` on PATH: it installs, locks, syncs and publishes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_uv_locks_and_syncs_with_a_user_name_in_a_variable(
     assert_kept(registry, kernel_keys.sign_ins(2), locked, synced)
 
 
-def test_uv_installs_without_a_user_name_where_the_index_always_authenticates(
+def test_uv_installs_without_user_name_if_authenticate_always(
     registry: Registry, native: Client, tool: Client, tmp_path: Path
 ) -> None:
     project = Project(tmp_path / "shop", registry.index_url, 'authenticate = "always"')
@@ -64,7 +64,7 @@ def test_uv_installs_without_a_user_name_where_the_index_always_authenticates(
 
 
 @pytest.mark.parametrize("user_name", ["in the URL", "in a variable"])
-def test_uv_sync_downloads_what_a_lock_file_lists_under_other_paths(
+def test_uv_sync_downloads_files_that_the_lock_has_elsewhere(
     cloud: PracticeCloud, native: Client, tool: Client, azure_user: AzureUser, tmp_path: Path, user_name: str
 ) -> None:
     feed, variables = cloud.azure.project_feed, settings(tool)
@@ -119,7 +119,7 @@ def test_uv_reads_several_indexes_of_one_organisation_at_once(
     azure_user.assert_look_ups(*[READ] * count)
 
 
-def test_uv_reads_three_registries_at_once_and_each_learns_of_its_own_password_alone(
+def test_uv_reads_all_registries_and_each_sees_only_its_password(
     cloud: PracticeCloud, fake_programs: FakePrograms, native: Client, tool: Client, home: Path
 ) -> None:
     registries = [kind(cloud, fake_programs, home) for kind in REGISTRIES.values()]
@@ -138,7 +138,7 @@ def test_uv_reads_three_registries_at_once_and_each_learns_of_its_own_password_a
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_uv_reads_two_organisations_where_each_has_a_host_of_its_own(
+def test_uv_reads_two_organisations_on_hosts_of_their_own(
     cloud: PracticeCloud, native: Client, tool: Client, azure_user: AzureUser, home: Path, form: str
 ) -> None:
     # uv keeps one password for all that is on one host, and never asks for the files of the second organisation there.
@@ -157,7 +157,7 @@ def test_uv_reads_two_organisations_where_each_has_a_host_of_its_own(
     azure_user.assert_look_ups(READ, READ)
 
 
-def test_uv_passes_on_what_to_do_when_nobody_is_logged_in(
+def test_uv_shows_what_to_run_without_a_login(
     cloud: PracticeCloud, fake_programs: FakePrograms, native: Client, tool: Client, home: Path
 ) -> None:
     fake_programs.az(az_not_logged_in())
@@ -171,9 +171,7 @@ def test_uv_passes_on_what_to_do_when_nobody_is_logged_in(
     assert cloud.log.bearers() == []
 
 
-def test_all_steps_are_told_behind_uv_and_it_installs_all_the_same(
-    registry: Registry, native: Client, tool: Client, home: Path
-) -> None:
+def test_uv_installs_while_debug_logging_is_on(registry: Registry, native: Client, tool: Client, home: Path) -> None:
     command = ["uv", "pip", "install", "--target", home / "packages"]
     command += ["--default-index", registry.url_with_user_name, "greetings"]
     environment = registry.environment(native.bin, **settings(tool, RINGBEARER_DEBUG="1"))

@@ -1,4 +1,4 @@
-"""Proxies, as the environment names them."""
+"""Proxies from the environment."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from support.azure_look_ups import RETRIES, TOKEN, AzureLookUps, served
 PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 
-def test_each_proxy_variable_is_honoured_and_lower_case_https_first(
-    cloud: PracticeCloud, azure_look_ups: AzureLookUps
-) -> None:
+def test_proxy_variables_are_honoured_and_https_proxy_first(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     nowhere = cloud.metadata.nowhere
     settings = [{name: cloud.proxy_url} for name in PROXIES]
     settings += [
@@ -49,7 +47,7 @@ def test_a_proxy_that_refuses_is_named_and_not_asked_again(cloud: PracticeCloud,
     assert cloud.log.bearers() == []
 
 
-def test_a_proxy_that_is_not_there_or_not_a_url_is_named(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
+def test_unreachable_or_invalid_proxy_is_named(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     broken = [
         "http://[::bad/",
         "https://",
@@ -69,7 +67,7 @@ def test_a_proxy_that_is_not_there_or_not_a_url_is_named(cloud: PracticeCloud, a
     assert cloud.log.requests(method="CONNECT") == []
 
 
-def test_what_is_on_loopback_is_never_asked_through_a_proxy(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_loopback_is_never_proxied(cloud: PracticeCloud, look_up: Lookups) -> None:
     """The token of a GitHub job is the one thing of the internet's kind that may be asked for on loopback.
 
     Which hosts NO_PROXY names is tested in Rust, where hosts need not exist: `src/sys/real/proxy.rs`.
@@ -98,7 +96,7 @@ def socks(cloud: PracticeCloud) -> Iterator[SocksProxy]:
     made.close()
 
 
-def test_a_socks_proxy_that_is_told_names_serves_and_one_that_is_not_there_is_one_warning(
+def test_socks5h_proxy_serves_and_a_missing_one_is_one_warning(
     cloud: PracticeCloud, azure_look_ups: AzureLookUps, socks: SocksProxy
 ) -> None:
     closed = cloud.metadata.nowhere.replace("http://", "socks5h://")
@@ -112,7 +110,7 @@ def test_a_socks_proxy_that_is_told_names_serves_and_one_that_is_not_there_is_on
 
 
 @pytest.mark.skipif(not namespace.AVAILABLE, reason="needs names of its own, for they are resolved here")
-def test_a_socks_proxy_that_is_told_addresses_serves_and_one_that_is_not_there_is_one_warning(
+def test_socks5_proxy_serves_and_a_missing_one_is_one_warning(
     cloud: PracticeCloud, look_up: Lookups, socks: SocksProxy
 ) -> None:
     token = cloud.azure.directory.user_token(cloud.azure.user)
@@ -133,9 +131,7 @@ def test_a_socks_proxy_that_is_told_addresses_serves_and_one_that_is_not_there_i
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels refuse or accept")
-def test_a_connection_that_never_comes_about_is_given_up_after_five_seconds(
-    cloud: PracticeCloud, azure_look_ups: AzureLookUps
-) -> None:
+def test_connection_attempt_ends_after_five_seconds(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     (answer,) = azure_look_ups([{"HTTPS_PROXY": cloud.metadata.black_hole}], **{RETRIES: "1"})
     assert answer.credential is None
     assert "connecting to pkgs.dev.azure.com took too long" in answer.warning

@@ -1,4 +1,4 @@
-"""Certificate authorities and retries, as the environment asks for them."""
+"""CA bundles and retries from the environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def other_authority():
     made.close()
 
 
-def test_each_variable_names_the_authorities_to_trust_and_the_first_one_wins(
+def test_ca_bundle_variables_are_honoured_in_order(
     cloud: PracticeCloud, look_up: Lookups, tmp_path: Path, other_authority: CertificateAuthority
 ) -> None:
     directories = {}
@@ -115,9 +115,7 @@ def _names(setting: dict[str, str | None], answer: Answer) -> bool:
 # -- retries
 
 
-def test_passing_failures_are_asked_again_and_others_are_not(
-    cloud: PracticeCloud, azure_look_ups: AzureLookUps
-) -> None:
+def test_transient_failures_are_retried_and_others_are_not(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     passing = [429, 500, 502, 503, 504]
     lasting = [400, 403, 404, 405, 409, 410, 501]
     for number, status in enumerate(passing + lasting):
@@ -138,7 +136,7 @@ def test_a_request_is_sent_as_often_as_the_variable_says(cloud: PracticeCloud, a
     assert sent == [*expected.values(), 3]
 
 
-def test_a_request_is_never_sent_more_than_ten_times_nor_less_than_once(
+def test_request_is_sent_at_least_once_and_at_most_ten_times(
     cloud: PracticeCloud, azure_look_ups: AzureLookUps
 ) -> None:
     cloud.faults.add(faults.status(503, {"Retry-After": "0"}))
@@ -177,7 +175,7 @@ def test_connections_are_used_again(cloud: PracticeCloud, azure_look_ups: AzureL
     assert hosts == ["pkgs.dev.azure.com", "vssps.dev.azure.com"]
 
 
-def test_a_connection_that_the_server_closes_is_made_anew(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
+def test_connection_closed_by_the_server_is_opened_again(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     cloud.faults.add(faults.replaced(lambda response: dataclasses.replace(response, ending=CLOSE)))
     assert served(azure_look_ups([{}] * 2, **{RETRIES: "1"})) == [True, True]
     assert len(cloud.log.connections()) == 4

@@ -1,4 +1,4 @@
-"""Whom the system trusts is trusted, wherever it says so: in its bundle, or in a file beside it (Linux)."""
+"""The trust store of the system: its bundle and the file beside it (Linux)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_bundle_is_trusted(cloud: PracticeCloud, native: Client, home: Path,
 
 
 @pytest.mark.parametrize("has_bundle", [True, False], ids=["beside a bundle", "without a bundle"])
-def test_what_lies_beside_the_bundle_is_trusted_too(
+def test_file_beside_the_bundle_is_trusted_too(
     cloud: PracticeCloud, native: Client, home: Path, practice: str, elsewhere: str, has_bundle: bool
 ) -> None:
     files = {BESIDE: practice, **({BUNDLE: elsewhere} if has_bundle else {})}
@@ -62,7 +62,9 @@ def test_what_lies_beside_the_bundle_is_trusted_too(
     assert len(cloud.log.bearers()) == 1
 
 
-def test_what_is_in_neither_is_not_trusted(cloud: PracticeCloud, native: Client, home: Path, elsewhere: str) -> None:
+def test_authority_in_neither_file_is_not_trusted(
+    cloud: PracticeCloud, native: Client, home: Path, elsewhere: str
+) -> None:
     ended = ask(cloud, native, home, {BUNDLE: elsewhere, BESIDE: elsewhere})
     assert (ended.code, ended.stdout) == (1, "")
     assert "the certificate of pkgs.dev.azure.com is not trusted" in ended.stderr

@@ -1,6 +1,4 @@
-"""Ctrl-C in the waits that are no request and no program: for the agent, for the lock of the store, for another process
-that signs in, and for somebody who types; in Python and in the native program.
-"""
+"""Ctrl-C during local waits: for the agent, for the lock of the store, for another process."""
 
 from __future__ import annotations
 
@@ -79,7 +77,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("words", WORDS)
-def test_ctrl_c_ends_the_native_programs_wait_for_a_signature_and_nothing_changes(
+def test_ctrl_c_ends_the_native_wait_for_a_signature(
     filled: StoreUser, keys: dict[str, Key], native: Client, start_program: StartProgram, words: str
 ) -> None:
     delays = []
@@ -93,7 +91,7 @@ def test_ctrl_c_ends_the_native_programs_wait_for_a_signature_and_nothing_change
     assert filled.get("service", "alice") == "the-password"
 
 
-def test_ctrl_c_ends_the_native_programs_wait_for_the_keys_of_an_agent(
+def test_ctrl_c_ends_the_native_wait_for_an_agents_keys(
     store: StoreUser, keys: dict[str, Key], native: Client, start_program: StartProgram
 ) -> None:
     delays = []
@@ -107,9 +105,7 @@ def test_ctrl_c_ends_the_native_programs_wait_for_the_keys_of_an_agent(
     assert not os.path.exists(store.path)
 
 
-def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_python(
-    filled: StoreUser, start_program: StartProgram
-) -> None:
+def test_ctrl_c_ends_the_wait_for_the_store_lock_in_python(filled: StoreUser, start_program: StartProgram) -> None:
     delays = []
     with held_lock(filled):
         running = Interruptible(start_program(filled.client, ["python", "-c", SETTING], filled.environment()))
@@ -123,7 +119,7 @@ def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_python(
     assert filled.get("service", "alice") == "the-password"
 
 
-def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_the_native_program(
+def test_ctrl_c_ends_the_native_wait_for_the_store_lock(
     filled: StoreUser, native: Client, start_program: StartProgram
 ) -> None:
     delays = []
@@ -138,7 +134,7 @@ def test_ctrl_c_ends_the_wait_for_the_lock_of_the_store_in_the_native_program(
     assert filled.get("service", "alice") == "the-password"
 
 
-def test_ctrl_c_ends_the_wait_for_another_process_that_signs_in_and_not_that_process(
+def test_ctrl_c_ends_the_wait_for_another_process_only(
     cloud: PracticeCloud, native: Client, home, fake_programs: FakePrograms, start_program: StartProgram
 ) -> None:
     kernel_keys.need_sharing()
@@ -158,7 +154,7 @@ def test_ctrl_c_ends_the_wait_for_another_process_that_signs_in_and_not_that_pro
 
 @pytest.mark.parametrize("by", ["key", "signal"])
 @pytest.mark.parametrize("program", ["native keyring", "native ringbearer", "client ringbearer"])
-def test_ctrl_c_ends_the_wait_for_somebody_who_types(
+def test_ctrl_c_ends_the_wait_for_a_typed_password(
     request: pytest.FixtureRequest, cloud: PracticeCloud, filled: StoreUser, program: str, by: str
 ) -> None:
     fixture, name = program.split()

@@ -1,4 +1,4 @@
-"""Every request of every flow meets everything that can go wrong with one: the matrix is made, not written down."""
+"""Every request of every flow meets every fault: the matrix is generated."""
 
 from __future__ import annotations
 
@@ -48,9 +48,7 @@ def matrix(authority: CertificateAuthority, native: Client, request: pytest.Fixt
 
 
 @pytest.mark.parametrize("label", list(STEPS))
-def test_a_request_that_goes_wrong_gives_the_right_token_or_one_warning_in_time_and_no_secret_away(
-    matrix: Pool, label: str, record_property
-) -> None:
+def test_failing_request_gives_the_token_or_one_warning(matrix: Pool, label: str, record_property) -> None:
     cells = matrix.cells(label)
     assert [one.name for one in cells] == [kind.name for kind in kinds_of(STEPS[label][1])]
     usual = cells[0]

@@ -1,4 +1,4 @@
-"""What the fault matrix is made of: messages that break off where they are said to, and clocks that differ."""
+"""The faults of the fault matrix: truncated messages and clock skew."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_a_message_can_stall_in_its_body(cloud: PracticeCloud, browser: Browser)
         answer.read()
 
 
-def test_a_message_can_trickle_and_is_whole_in_the_end(cloud: PracticeCloud, browser: Browser) -> None:
+def test_message_can_trickle_and_is_complete(cloud: PracticeCloud, browser: Browser) -> None:
     whole = browser.open(cloud.azure.feed.url()).read()
     cloud.faults.add(broken_wire.trickles(0.0005))
     answer = browser.open(cloud.azure.feed.url())
     assert (answer.status, answer.read()) == (401, whole)
 
 
-def test_a_token_can_be_cut_or_made_unreadable(request_of_nobody: Request) -> None:
+def test_token_can_be_cut_or_corrupted(request_of_nobody: Request) -> None:
     token = tokens.mint({"sub": "somebody"})
 
     def answer(request: Request) -> Response:
@@ -64,7 +64,7 @@ def test_a_token_can_be_cut_or_made_unreadable(request_of_nobody: Request) -> No
         unreadable.decode()
 
 
-def test_a_clock_that_is_off_is_off_in_all_that_tells_a_moment(request_of_nobody: Request) -> None:
+def test_clock_skew_applies_to_every_timestamp(request_of_nobody: Request) -> None:
     now = int(time.time())
     true = {"token": tokens.mint({"sub": "somebody"}, 3600), "expires_on": str(now), "expires_in": 60}
     true["expiry"] = "2026-01-01T12:00:00Z"

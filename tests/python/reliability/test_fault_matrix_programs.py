@@ -1,4 +1,4 @@
-"""Every program that is asked for a token, and everything that can go wrong with one: made, not written down."""
+"""Every login program meets every fault: the matrix is generated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.fault_flows import Situation
 from support.fault_pool import Pool, assert_right, pool
 from support.fault_programs import PROGRAMS, PROMISED, TROUBLES, Program, Trouble, cell_of, prepare
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins' troubles are those of Unix")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs are those of Unix")
 
 BY_NAME = {program.name: program for program in PROGRAMS}
 
@@ -51,9 +51,7 @@ def matrix(authority: CertificateAuthority, native: Client) -> Iterator[Pool]:
 
 
 @pytest.mark.parametrize("name", list(BY_NAME))
-def test_a_program_that_goes_wrong_gives_the_right_token_or_one_warning_in_time_and_no_secret_away(
-    matrix: Pool, name: str, record_property
-) -> None:
+def test_failing_program_gives_the_token_or_one_warning(matrix: Pool, name: str, record_property) -> None:
     cells = matrix.cells(name)
     assert [one.name for one in cells] == [trouble.name for trouble in TROUBLES]
     usual = cells[0]

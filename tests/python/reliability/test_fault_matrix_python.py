@@ -1,5 +1,4 @@
-"""One of each sort of trouble through the wheel in Python: what comes of it is the same, and a warning comes once a
-process and cause."""
+"""One fault of each kind through the wheel in Python: the same outcome as natively, and one warning for each."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from support.fault_flows import FLOWS, Situation
 from support.fault_kinds import KINDS, cell_of
 from support.fault_pool import assert_right
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins' troubles are those of Unix")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs are those of Unix")
 
 PROCESSES = 6
 
@@ -89,7 +88,7 @@ def ask(client: Client, cases: list[Case]) -> None:
 
 
 @pytest.mark.parametrize("make", [of_requests, of_programs])
-def test_one_of_each_sort_of_trouble_is_the_right_token_or_none_and_one_warning(
+def test_failure_in_python_gives_the_token_or_one_warning(
     authority: CertificateAuthority, client: Client, tmp_path: Path, make, record_property
 ) -> None:
     cases = make(authority, tmp_path)

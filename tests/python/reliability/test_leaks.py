@@ -1,4 +1,4 @@
-"""Thousands of look-ups in one process leave no thread, no open file and no memory behind."""
+"""Thousands of look-ups in one process leak no thread, file or memory."""
 
 from __future__ import annotations
 
@@ -95,9 +95,7 @@ print(threads(), len([one for one in os.listdir("/proc/self/fd")]) < 12)
 """
 
 
-def test_the_threads_of_look_ups_that_were_given_up_end_with_their_limit(
-    cloud: PracticeCloud, client: Client, home
-) -> None:
+def test_threads_of_cancelled_look_ups_end_at_their_deadline(cloud: PracticeCloud, client: Client, home) -> None:
     cloud.faults.add(faults.silence())
     services = [f"https://pkgs.dev.azure.com/org-{number}/_packaging/f/pypi/simple/" for number in range(20)]
     environment = cloud.environment(home, RINGBEARER_TIMEOUT="1")

@@ -1,4 +1,4 @@
-"""Very many look-ups at the same moment, in threads and in processes: each gets its own right answer, and all end."""
+"""Very many look-ups at the same time, in threads and processes: each gets its own answer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_sixty_four_threads_with_one_question_cause_one_mint(
     assert len(fake_programs.invocations()) == 1
 
 
-def test_sixty_four_threads_with_a_question_each_get_an_answer_each(
+def test_sixty_four_threads_each_get_their_own_answer(
     cloud: PracticeCloud, client: Client, fake_programs: FakePrograms, home, logged_in_frodo: None
 ) -> None:
     made = [cloud.azure.organisation(f"many-{number}", cloud.azure.tenant) for number in range(THREADS)]
@@ -117,7 +117,7 @@ def questions(cloud: PracticeCloud, fake_programs: FakePrograms) -> list[Questio
     return made
 
 
-def test_two_hundred_processes_with_all_sorts_of_questions_get_each_the_right_answer(
+def test_two_hundred_processes_each_get_their_own_answer(
     cloud: PracticeCloud, native: Client, home, fake_programs: FakePrograms, logged_in_frodo: None
 ) -> None:
     asked = questions(cloud, fake_programs)
@@ -139,7 +139,7 @@ def test_two_hundred_processes_with_all_sorts_of_questions_get_each_the_right_an
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no test has an agent of its own on Windows")
-def test_what_a_hundred_processes_store_and_read_at_once_is_all_there(native: Client, store: StoreUser) -> None:
+def test_hundred_processes_store_and_read_without_loss(native: Client, store: StoreUser) -> None:
     store.set("before", "user", "was there")
     environment = {**store.environment(), "PATH": native.bin}
     writers = [

@@ -1,4 +1,4 @@
-"""Every wait has a limit, and Ctrl-C works at every moment."""
+"""Every wait has a limit, and Ctrl-C always works."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_ctrl_c_ends_the_wait_for_a_silent_server(cloud: PracticeCloud, start) -
     assert running.end() == (0, "")
 
 
-def test_a_look_up_after_ctrl_c_does_not_wait_for_the_one_that_was_given_up(
+def test_look_up_after_ctrl_c_ignores_the_cancelled_one(
     cloud: PracticeCloud, start, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(*az_token(cloud.azure.directory.user_token(cloud.azure.user)))
@@ -91,7 +91,7 @@ def test_a_look_up_after_ctrl_c_does_not_wait_for_the_one_that_was_given_up(
     assert time.monotonic() - interrupted < 10
 
 
-def test_ctrl_c_ends_the_wait_for_a_silent_proxy_and_for_a_slow_body(cloud: PracticeCloud, start) -> None:
+def test_ctrl_c_ends_the_wait_for_a_silent_proxy_or_slow_body(cloud: PracticeCloud, start) -> None:
     cloud.faults.add(faults.silence(), method="CONNECT", times=2)
     cloud.faults.add(faults.drip(0.05))
     running = start(INTERRUPTED, services(cloud, 4))
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_the_pause_before_a_retry(cloud: PracticeCloud, start) -> No
 
 
 @pytest.mark.parametrize("hang", [True, "child"])
-def test_ctrl_c_ends_the_wait_for_a_program_and_the_program_with_its_children(
+def test_ctrl_c_ends_a_program_with_its_children(
     cloud: PracticeCloud, start, fake_programs: FakePrograms, hang: bool | str
 ) -> None:
     fake_programs.az(Answer(hang=hang))
@@ -149,7 +149,7 @@ def test_a_program_does_not_outlive_an_interrupted_interpreter(
     assert eventually(lambda: not fake_programs.running(), 2), "the program lives on"
 
 
-def test_ctrl_c_reaches_who_waits_for_the_mint_of_another_thread(
+def test_ctrl_c_ends_the_wait_for_the_sign_in_of_another_thread(
     cloud: PracticeCloud, start, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(Answer(hang=True))
@@ -214,9 +214,7 @@ print(found.username, flush=True)
     assert [running.line() for _ in range(3)] == ["asking", "handled", "VssSessionToken"]
 
 
-def test_an_exception_of_a_log_handler_ends_the_look_up_and_its_program(
-    cloud: PracticeCloud, start, fake_programs: FakePrograms
-) -> None:
+def test_exception_in_a_log_handler_ends_the_look_up(cloud: PracticeCloud, start, fake_programs: FakePrograms) -> None:
     # Ctrl-C may come while Python is busy with a log line of the look-up.
     fake_programs.az(Answer(hang=True))
     program = """
@@ -300,7 +298,7 @@ except KeyboardInterrupt:
     assert running.end() == (0, "")
 
 
-def test_an_interpreter_exits_at_once_after_an_interrupted_look_up(cloud: PracticeCloud, start) -> None:
+def test_interpreter_exits_at_once_after_an_interrupt(cloud: PracticeCloud, start) -> None:
     cloud.faults.add(faults.silence())
     running = start(INTERRUPTED, services(cloud, 1))
     cloud.log.wait_for(host="pkgs.dev.azure.com")

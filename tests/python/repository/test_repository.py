@@ -1,4 +1,4 @@
-"""The repository keeps its own rules: workflows, versions, licences, and nothing that belongs to one machine."""
+"""The rules of the repository: workflows, versions, licences, and no trace of one machine."""
 
 from __future__ import annotations
 
@@ -91,12 +91,19 @@ def test_no_file_names_a_path_of_the_machine_it_was_written_on():
     assert found == []
 
 
-def test_there_are_the_two_workflows():
+def test_test_names_have_at_most_60_characters():
+    files = (ROOT / "tests").rglob("test_*.py")
+    assert [
+        name for path in files for name in re.findall(r"def (test_\w{56,})", path.read_text(encoding="utf-8"))
+    ] == []
+
+
+def test_workflows_are_ci_and_release():
     assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_every_action_is_pinned_by_commit_with_its_version_beside_it(path):
+def test_actions_are_pinned_by_commit_with_their_version(path):
     uses = re.findall(r"^\s*(?:- )?uses:\s*(.+?)\s*$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert uses
     loose = [line for line in uses if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)]
@@ -112,7 +119,7 @@ def test_one_action_has_one_pin():
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_has_no_permissions_and_each_job_says_why_it_needs_its_own(path):
+def test_workflow_permissions_are_per_job_and_explained(path):
     text = path.read_text(encoding="utf-8")
     assert re.search(r"^permissions: \{\}$", text, flags=re.MULTILINE)
     for job, block in job_blocks(text).items():
@@ -145,13 +152,13 @@ def test_ci_runs_the_oldest_python_that_the_package_promises():
     assert "abi3-py" + oldest.replace(">=", "").replace(".", "") in pyo3["features"]
 
 
-def test_the_release_builds_with_the_maturin_that_the_tests_ran_with():
+def test_release_builds_with_the_maturin_of_the_tests():
     pinned = re.search(r"^maturin==(\S+)", read("tests/requirements.txt"), flags=re.MULTILINE)
     assert pinned
     assert f"MATURIN_VERSION: v{pinned.group(1)} " in read(".github/workflows/release.yml")
 
 
-def test_the_manifest_forbids_unsafe_code_and_keeps_the_release_profile():
+def test_manifest_forbids_unsafe_and_sets_the_release_profile():
     manifest = load_toml("Cargo.toml")
     assert manifest["lints"]["rust"]["unsafe_code"] == "forbid"
     release = manifest["profile"]["release"]
@@ -166,7 +173,7 @@ def test_keyring_is_the_only_python_dependency():
     assert [re.split(r"[^\w.-]", dependency)[0] for dependency in dependencies] == ["keyring"]
 
 
-def test_both_licences_are_there_and_named():
+def test_licences_are_present_and_named():
     project = load_toml("pyproject.toml")["project"]
     assert project["license"] == load_toml("Cargo.toml")["package"]["license"] == "MIT OR Apache-2.0"
     assert sorted(project["license-files"]) == ["LICENSE-APACHE", "LICENSE-MIT"]
@@ -175,13 +182,13 @@ def test_both_licences_are_there_and_named():
     assert "Version 2.0, January 2004" in read("LICENSE-APACHE")
 
 
-def test_the_changelog_opens_with_what_is_unreleased_or_with_this_version():
+def test_changelog_opens_with_unreleased_or_this_version():
     headings = re.findall(r"^## \[(.+?)\]", read("CHANGELOG.md"), flags=re.MULTILINE)
     assert headings[0] in {"Unreleased", load_toml("Cargo.toml")["package"]["version"]}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="executable bits are a matter of POSIX")
-def test_the_ci_script_can_be_run_and_calls_what_everybody_calls():
+def test_ci_script_is_executable_and_calls_make_test():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert read(".ci/run").rstrip().endswith("make test")

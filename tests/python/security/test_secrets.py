@@ -1,4 +1,4 @@
-"""Recognisable secrets are planted in every input, and every captured byte is searched for them."""
+"""Secrets are planted in every input, and every output is searched for them."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_no_secret_is_shown_when_look_ups_fail(
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_a_secret_in_the_place_of_a_path_or_in_an_address_is_not_shown(
+def test_secret_in_a_path_or_url_is_not_shown(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, planted: Planted, settings: dict[str, str]
 ) -> None:
     pem = planted("certificate key", ClientCertificate().key_pem)
@@ -260,7 +260,7 @@ backend.set_password(sys.argv[1], "user", sys.argv[2])
 """
 
 
-def test_no_secret_is_in_the_repr_or_the_attributes_of_what_is_ours(
+def test_secrets_are_in_no_repr_and_no_attribute(
     cloud: PracticeCloud, client: Client, home: Path, planted: Planted
 ) -> None:
     password = planted("AZURE_DEVOPS_EXT_PAT")

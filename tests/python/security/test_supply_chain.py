@@ -1,4 +1,4 @@
-"""What the built wheels tell of themselves: every crate that is in them, and nothing of the machine that built them."""
+"""The metadata of the wheels: every crate in them, and nothing about the build machine."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def locked(optional: set[str]) -> dict[Crate, dict]:
     return found
 
 
-def test_the_list_of_components_has_every_crate_of_the_lock_file_with_its_licence_and_checksum(built) -> None:
+def test_sbom_has_every_crate_with_licence_and_checksum(built) -> None:
     name, members = built
     expected = locked(OPTIONAL[name])
     assert len(expected) > 100
@@ -84,7 +84,7 @@ def test_the_list_of_components_has_every_crate_of_the_lock_file_with_its_licenc
     assert [crate for crate, details in listed.items() if not details["purl"].startswith("pkg:cargo/")] == []
 
 
-def test_the_list_of_components_names_the_crate_itself_and_how_all_depend_on_each_other(built) -> None:
+def test_sbom_names_the_crate_and_the_dependency_graph(built) -> None:
     _, members = built
     found = components(members)
     assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.5")
@@ -97,7 +97,7 @@ def test_the_list_of_components_names_the_crate_itself_and_how_all_depend_on_eac
     assert {other for one in found["dependencies"] for other in one.get("dependsOn", ())} <= references
 
 
-def test_nothing_in_a_wheel_is_different_from_one_build_to_the_next(built) -> None:
+def test_wheel_has_nothing_that_differs_between_builds(built) -> None:
     _, members = built
     found = components(members)
     # By chance, and by the clock: the time is that of the commit.
@@ -105,7 +105,7 @@ def test_nothing_in_a_wheel_is_different_from_one_build_to_the_next(built) -> No
     assert found["metadata"]["timestamp"].endswith(".000000000Z")
 
 
-def test_nothing_in_a_wheel_tells_where_it_was_built(built) -> None:
+def test_wheel_does_not_reveal_where_it_was_built(built) -> None:
     _, members = built
     home = os.environ.get("CARGO_HOME") or str(Path.home() / ".cargo")
     # A checkout directly below the root, or a home that is `/`, is too short a path to look for.
@@ -124,7 +124,7 @@ def test_nothing_in_a_wheel_tells_where_it_was_built(built) -> None:
     assert found == []
 
 
-def test_the_record_of_a_wheel_fits_what_is_in_it(built) -> None:
+def test_wheel_record_matches_its_content(built) -> None:
     _, members = built
     (record,) = [name for name in members if name.endswith(".dist-info/RECORD")]
     rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(members[record].decode()))}

@@ -1,4 +1,4 @@
-"""Hostile words do not reach the terminal: neither escape sequences nor lines that look like somebody else's."""
+"""Hostile text does not reach the terminal: no escape sequences, no forged lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def assert_harmless(text: str) -> None:
     assert "\nWARNING: all is well" not in text
 
 
-def test_no_control_character_of_a_server_reaches_terminal_or_log(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_control_characters_of_a_server_are_not_shown_or_logged(cloud: PracticeCloud, look_up: Lookups) -> None:
     azure = cloud.azure
     names = ["exchange", "entra", "account", "tenant", "authority"]
     organisations = {name: azure.organisation(name, azure.tenant) for name in names}

@@ -1,4 +1,4 @@
-"""Later processes of a login session, and no others, find the token of an earlier one in kernel memory."""
+"""Tokens of one process serve later ones of the same login session, from the kernel's memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def keyring(azure_user: AzureUser, native: Client) -> NativeKeyring:
     return keyring_of(azure_user, native)
 
 
-def test_a_later_process_sends_no_request(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
+def test_later_process_sends_no_request(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
     first = get(keyring)
     cloud.log.clear()
     assert get(keyring) == first
@@ -91,19 +91,19 @@ def test_another_login_finds_nothing(
     assert get(keyring, **variables) != first
 
 
-def test_a_virtual_environment_does_not_change_the_login(keyring: NativeKeyring, tmp_path: Path) -> None:
+def test_virtual_environment_does_not_change_the_login(keyring: NativeKeyring, tmp_path: Path) -> None:
     first = get(keyring)
     path = os.pathsep.join([str(tmp_path), keyring.environment()["PATH"]])
     assert get(keyring, PATH=path, VIRTUAL_ENV=str(tmp_path)) == first
 
 
-def test_a_configured_token_is_not_kept(keyring: NativeKeyring) -> None:
+def test_token_that_is_ready_in_a_variable_is_not_cached(keyring: NativeKeyring) -> None:
     before = tokens()
     assert get(keyring, AZURE_DEVOPS_EXT_PAT="a-pat") == "a-pat"
     assert tokens() == before
 
 
-def test_a_kept_token_is_private_in_memory_and_expires(keyring: NativeKeyring, home: Path) -> None:
+def test_cached_token_is_in_memory_expires_and_is_private(keyring: NativeKeyring, home: Path) -> None:
     known = {key[0] for key in keys()}
     password = get(keyring)
     for path in home.rglob("*"):
@@ -125,7 +125,7 @@ def test_other_cache_modes_keep_nothing_in_the_session(keyring: NativeKeyring, c
     assert {key[0] for key in keys()} <= known
 
 
-def test_an_unknown_cache_mode_is_reported_and_keeps_nothing(keyring: NativeKeyring) -> None:
+def test_unknown_cache_mode_warns_and_caches_nothing(keyring: NativeKeyring) -> None:
     answers = [keyring("get", SERVICE, "frodo", RINGBEARER_CACHE="disk").check() for _ in range(2)]
     assert answers[0].stdout != answers[1].stdout
     for answer in answers:
@@ -133,7 +133,7 @@ def test_an_unknown_cache_mode_is_reported_and_keeps_nothing(keyring: NativeKeyr
         assert 'RINGBEARER_CACHE is "disk"' in answer.stderr and "off, memory, session" in answer.stderr, answer
 
 
-def test_python_finds_native_tokens_in_session_mode(
+def test_python_uses_the_session_cache_if_configured(
     keyring: NativeKeyring, client: Client, azure_user: AzureUser
 ) -> None:
     kept = get(keyring)
@@ -172,7 +172,7 @@ def test_a_used_up_quota_loses_no_answer(cloud: PracticeCloud, keyring: NativeKe
     assert b"the token is not kept: the kernel's key quota is used up" in found.stderr
 
 
-def test_a_very_long_session_name_loses_no_answer(keyring: NativeKeyring) -> None:
+def test_session_with_a_very_long_name_loses_nothing(keyring: NativeKeyring) -> None:
     kernel_keys.new_session("n" * 700)
     assert get(keyring)
 

@@ -1,4 +1,4 @@
-"""A kept token is given to the login that it was made for alone: another login is told from it, or nothing is kept."""
+"""A cached token serves only the login that it was issued for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def bearer(cloud: PracticeCloud) -> str:
     return cloud.azure.directory.user_token(cloud.azure.user)
 
 
-def test_a_login_behind_a_link_is_told_by_the_file(keyring: NativeKeyring, home: Path, tmp_path: Path) -> None:
+def test_symlinked_login_is_identified_by_its_target(keyring: NativeKeyring, home: Path, tmp_path: Path) -> None:
     profile, file = home / ".azure" / "azureProfile.json", tmp_path / "profile.json"
     os.replace(profile, file)
     profile.symlink_to(file)
@@ -56,9 +56,7 @@ def test_the_folder_of_az_may_be_elsewhere(keyring: NativeKeyring, home: Path, p
     assert get(keyring, AZURE_CONFIG_DIR=written) != first
 
 
-def test_of_a_folder_of_az_that_depends_on_where_it_is_run_nothing_is_kept(
-    keyring: NativeKeyring, tmp_path: Path
-) -> None:
+def test_relative_az_directory_is_never_cached(keyring: NativeKeyring, tmp_path: Path) -> None:
     for name in ("here", "there"):
         az_profile(tmp_path / name, f"{name}@contoso.example")
     get(keyring, AZURE_CONFIG_DIR=".azure", directory=tmp_path / "here")
@@ -100,7 +98,7 @@ def test_another_login_of_azd_finds_nothing(keyring: NativeKeyring, azd: Path, n
 
 
 @pytest.mark.parametrize("whose", ["nobody's", "that of az", "the editor's", "it is in the working directory"])
-def test_of_an_azd_that_has_no_login_of_its_own_nothing_is_kept(keyring: NativeKeyring, azd: Path, whose: str) -> None:
+def test_azd_without_its_own_login_is_never_cached(keyring: NativeKeyring, azd: Path, whose: str) -> None:
     variables = {}
     if whose == "nobody's":
         (azd / "auth.json").unlink()
@@ -114,7 +112,7 @@ def test_of_an_azd_that_has_no_login_of_its_own_nothing_is_kept(keyring: NativeK
     assert tokens() == []
 
 
-def test_what_comes_after_a_helper_is_not_kept_as_somebody_may_sign_in_with_that(
+def test_provider_after_ado_auth_helper_is_never_cached(
     keyring: NativeKeyring, azd: Path, home: Path, fake_programs: FakePrograms
 ) -> None:
     fake_programs.ado_auth_helper(home, Answer(code=1))
@@ -122,7 +120,7 @@ def test_what_comes_after_a_helper_is_not_kept_as_somebody_may_sign_in_with_that
     assert tokens() == []
 
 
-def test_of_a_helper_that_tells_nobody_of_its_login_nothing_is_kept(
+def test_ado_auth_helper_token_is_never_cached(
     keyring: NativeKeyring, home: Path, fake_programs: FakePrograms, bearer: str
 ) -> None:
     fake_programs.remove("az")
@@ -172,14 +170,14 @@ def test_another_token_that_a_container_mounts_finds_nothing(
     assert answers[0] != answers[1] and len(tokens()) == 1
 
 
-def test_each_login_keeps_one_token_however_often_its_files_change(keyring: NativeKeyring, home: Path) -> None:
+def test_login_keeps_one_token_however_often_its_files_change(keyring: NativeKeyring, home: Path) -> None:
     for number in range(4):
         (home / ".azure" / "msal_token_cache.json").write_text("{%s}" % (" " * number))
         get(keyring)
     assert len(tokens()) == 1
 
 
-def test_a_bearer_that_is_nearly_over_is_kept_for_nobody(
+def test_nearly_expired_bearer_is_not_cached(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms, identity: Application
 ) -> None:
     """az handed out the token of an hour ago: what is left of it is the margin that an install may take."""

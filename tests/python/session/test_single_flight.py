@@ -1,4 +1,4 @@
-"""Several native keyrings that ask the same at the same moment sign in once."""
+"""Native keyrings that ask the same at the same time sign in once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def slow_az(cloud: PracticeCloud, fake_programs: FakePrograms) -> None:
 
 
 @pytest.mark.parametrize("is_recognised", [True, False], ids=["a login that is kept", "one that is not"])
-def test_all_that_ask_for_feeds_of_one_organisation_share_one_sign_in(
+def test_feeds_of_one_organisation_share_one_sign_in(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms, home: Path, is_recognised: bool
 ) -> None:
     if is_recognised:
@@ -65,7 +65,7 @@ def test_another_identity_gets_nothing_of_the_first_ones(
     assert [process.communicate(timeout=30)[0].decode().strip() for process in processes] == pats
 
 
-def test_a_failure_is_told_by_all_and_tried_once(
+def test_failure_is_reported_by_all_and_tried_once(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(dataclasses.replace(az_not_logged_in(), delay=SLOWLY))
@@ -75,7 +75,7 @@ def test_a_failure_is_told_by_all_and_tried_once(
     assert len(fake_programs.invocations("az")) == 1
 
 
-def test_of_one_that_is_killed_nobody_waits_for_long(
+def test_killed_process_does_not_block_the_others_for_long(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms
 ) -> None:
     fake_programs.az(Answer(hang=True))

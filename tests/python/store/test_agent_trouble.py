@@ -1,4 +1,4 @@
-"""An agent that does not sign: there is none, it is locked, the key is gone, or its owner has to agree."""
+"""An agent that does not sign: missing, locked, without the key, or waiting for confirmation."""
 
 from __future__ import annotations
 
@@ -54,16 +54,14 @@ def test_without_an_agent_every_call_says_so_at_once(used: StoreUser, tmp_path: 
     assert used.get("svc", "alice") == "s3cr3t"
 
 
-def test_a_new_store_is_not_made_without_an_agent(store: StoreUser, tmp_path: Path) -> None:
+def test_new_store_is_not_created_without_an_agent(store: StoreUser, tmp_path: Path) -> None:
     for socket in (str(tmp_path / "nowhere"), None):
         error = store.fails("set_password", "svc", "alice", "s3cr3t", SSH_AUTH_SOCK=socket)
         assert LOCKED | {"keyring.errors.PasswordSetError"} <= set(error.bases)
         assert not os.path.exists(os.path.dirname(store.path))
 
 
-def test_a_locked_agent_is_named_as_such_and_works_again_when_unlocked(
-    used: StoreUser, agent: Agent, keys: dict[str, Key]
-) -> None:
+def test_locked_agent_is_reported_and_works_once_unlocked(used: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     agent.lock("of-a-test")
     fingerprint = keys["ed25519"].fingerprint
     assert_locked(used.ask(CALLS), "Unable to unlock", "no keys, or is locked", fingerprint, "`ssh-add -X`")
@@ -71,7 +69,7 @@ def test_a_locked_agent_is_named_as_such_and_works_again_when_unlocked(
     assert used.get("svc", "alice") == "s3cr3t"
 
 
-def test_a_locked_agent_makes_no_store(store: StoreUser, agent: Agent) -> None:
+def test_locked_agent_creates_no_store(store: StoreUser, agent: Agent) -> None:
     agent.lock("of-a-test")
     error = store.fails("set_password", "svc", "alice", "s3cr3t")
     assert LOCKED | {"keyring.errors.PasswordSetError"} <= set(error.bases)
@@ -128,7 +126,7 @@ def test_each_call_asks_the_owner_of_a_confirmed_key_once(
     assert confirming_agent.asked() == 3
 
 
-def test_an_owner_who_refuses_is_the_reason_given(
+def test_refused_confirmation_is_the_reported_reason(
     confirming: StoreUser, confirming_agent: ConfirmingAgent, keys: dict[str, Key]
 ) -> None:
     confirming_agent.answer(None)
@@ -138,7 +136,7 @@ def test_an_owner_who_refuses_is_the_reason_given(
     assert confirming.get("svc", "alice") == "s3cr3t"
 
 
-def test_a_new_store_asks_twice_and_an_owner_who_refuses_gets_none(
+def test_new_store_asks_twice_and_a_refusal_creates_none(
     confirming: StoreUser, confirming_agent: ConfirmingAgent
 ) -> None:
     path = str(Path(confirming.home) / "other.json")
@@ -167,7 +165,7 @@ def test_keys_are_kept_for_as_long_as_the_setting_says(
     assert confirming_agent.asked() == 3
 
 
-def test_what_is_kept_serves_one_store_alone(confirming: StoreUser, confirming_agent: ConfirmingAgent) -> None:
+def test_cached_keys_serve_one_store_only(confirming: StoreUser, confirming_agent: ConfirmingAgent) -> None:
     other = {"SSH_AGENT_KEYRING_STORE_PATH": str(Path(confirming.home) / "other.json")}
     confirming.set("svc", "alice", "of the other", **other)
     confirming_agent.asked()
@@ -179,7 +177,7 @@ def test_what_is_kept_serves_one_store_alone(confirming: StoreUser, confirming_a
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "1.5", "86401", "999999999999999999999"])
-def test_a_setting_that_is_no_number_of_seconds_keeps_nothing_and_is_told(
+def test_invalid_cache_seconds_warn_and_disable_the_cache(
     confirming: StoreUser, confirming_agent: ConfirmingAgent, value: str
 ) -> None:
     program = "\n".join(
@@ -216,7 +214,7 @@ print(json.dumps([before, inside, [ask()]]))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_what_is_kept_does_not_cross_a_fork(confirming: StoreUser, confirming_agent: ConfirmingAgent) -> None:
+def test_cached_keys_do_not_cross_a_fork(confirming: StoreUser, confirming_agent: ConfirmingAgent) -> None:
     ended = confirming.command("python", "-c", _FORKS, RINGBEARER_STORE_CACHE_SECONDS="60").check()
     assert json.loads(ended.stdout) == [["s3cr3t"] * 2, ["s3cr3t"] * 2, ["s3cr3t"]]
     # Once in the parent, once in the child.

@@ -1,4 +1,4 @@
-"""Real OpenSSH agents that hold all sorts of keys: which one a new store takes, and which one opens it."""
+"""Real OpenSSH agents with several keys: the one that a new store takes, and the one that opens it."""
 
 from __future__ import annotations
 
@@ -95,20 +95,18 @@ def test_keys_that_cannot_unlock_do_not_disturb_in_any_order(
             agent.remove(key)
 
 
-def test_an_agent_with_nothing_but_ecdsa_makes_no_store_and_says_why(
-    user: StoreUser, agent: Agent, keys: dict[str, Key]
-) -> None:
+def test_agent_with_only_ecdsa_keys_creates_no_store(user: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     agent.add(keys["ecdsa"])
     error = user.fails("set_password", "svc", "alice", "s3cr3t")
     assert_not_made(user, error, "no keys available", "1 ecdsa-sha2-nistp256", "differ each time", "`ssh-add`")
 
 
-def test_an_agent_without_keys_makes_no_store_and_says_why(user: StoreUser) -> None:
+def test_agent_without_keys_creates_no_store(user: StoreUser) -> None:
     error = user.fails("set_password", "svc", "alice", "s3cr3t")
     assert_not_made(user, error, "ssh-agent has no keys available for keyring unlock", "`ssh-add`")
 
 
-def test_a_configured_key_whose_signatures_differ_is_refused_with_the_reason(
+def test_configured_key_with_random_signatures_is_refused(
     store: StoreUser, agent: Agent, home: Path, keys: dict[str, Key]
 ) -> None:
     agent.add(keys["ecdsa"])

@@ -1,4 +1,4 @@
-"""Files that are no store, or no longer one: whoever reads or writes gets an error with the path; the file stays."""
+"""Broken store files: every call fails with the path, and the file is unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def check_refused(store: KnownStore, directory: Path, contents: dict[str, bytes]
     assert wrong == []
 
 
-def test_files_that_are_no_json_are_refused_and_stay_as_they_are(known_store: KnownStore, tmp_path: Path) -> None:
+def test_invalid_json_is_refused_and_left_unchanged(known_store: KnownStore, tmp_path: Path) -> None:
     whole = sound(known_store)
     contents = {
         "zero length": b"",

@@ -1,4 +1,4 @@
-"""Many processes at the same store at once: nothing is lost, nothing comes back, nobody fails.
+"""Many processes at one store at the same time: no record is lost or restored, and no process fails.
 
 The test holds the store's lock until every process has begun, so that they all go off together.
 """
@@ -48,7 +48,7 @@ def getting(service: str, username: str, times: int = 1) -> Request:
     return Request("get_password", (service, username), times=times)
 
 
-def test_of_twenty_processes_with_twenty_passwords_each_nothing_is_lost(store: StoreUser) -> None:
+def test_twenty_processes_with_twenty_passwords_lose_nothing(store: StoreUser) -> None:
     store.set("before", "user", "was there")
     names = [[(f"service-{process}", f"user-{time}") for time in TIMES] for process in PROCESSES]
     work = [[setting(*name, f"secret of {name}") for name in of_process] for of_process in names]
@@ -59,7 +59,7 @@ def test_of_twenty_processes_with_twenty_passwords_each_nothing_is_lost(store: S
     assert len(store.content()["records"]) == 401
 
 
-def test_processes_that_race_to_make_the_store_make_one_and_each_keeps_its_password(store: StoreUser) -> None:
+def test_processes_racing_to_create_a_store_lose_nothing(store: StoreUser) -> None:
     answers = together(store, *([setting("race", f"user-{process}", f"secret-{process}")] for process in PROCESSES))
     assert errors(answers) == []
     read = store.ask([getting("race", f"user-{process}") for process in PROCESSES])
@@ -67,7 +67,7 @@ def test_processes_that_race_to_make_the_store_make_one_and_each_keeps_its_passw
     assert len(store.content()["records"]) == 20
 
 
-def test_what_is_deleted_while_others_set_stays_deleted_and_what_is_set_stays(known_store: KnownStore) -> None:
+def test_concurrent_deletes_and_sets_all_take_effect(known_store: KnownStore) -> None:
     staying = {("stays", f"user-{number}"): f"staying-{number}" for number in range(50)}
     going = [[("goes", f"{process}-{time}") for time in range(10)] for process in range(10)]
     doomed = {name: "doomed" for of_process in going for name in of_process}
@@ -80,7 +80,7 @@ def test_what_is_deleted_while_others_set_stays_deleted_and_what_is_set_stays(kn
     assert known_store.entries() == {**staying, **come}
 
 
-def test_readers_find_what_is_there_at_every_moment_of_others_writing(known_store: KnownStore) -> None:
+def test_readers_find_every_record_while_others_write(known_store: KnownStore) -> None:
     there = {("there", f"user-{number}"): f"secret-{number}" for number in range(100)}
     known_store.fill((*name, password) for name, password in there.items())
     writers = [[setting("new", f"{process}-{time}", "x") for time in TIMES] for process in range(4)]
@@ -95,7 +95,7 @@ def test_readers_find_what_is_there_at_every_moment_of_others_writing(known_stor
         assert {answer.result for answer in read} == {f"secret-{process}"}
 
 
-def test_one_of_those_who_delete_the_same_password_succeeds_and_the_others_are_told(
+def test_concurrent_deletes_of_one_password_succeed_once(
     known_store: KnownStore,
 ) -> None:
     known_store.fill([("same", "user", "x"), ("other", "user", "y")])
@@ -106,7 +106,7 @@ def test_one_of_those_who_delete_the_same_password_succeeds_and_the_others_are_t
     assert known_store.entries() == {("other", "user"): "y"}
 
 
-def test_of_those_who_set_the_same_password_one_wins_whole(known_store: KnownStore) -> None:
+def test_concurrent_sets_of_one_password_leave_one_complete(known_store: KnownStore) -> None:
     known_store.fill([("same", "user", "old")])
     secrets = [str(process) * 1000 for process in range(8)]
     assert errors(together(known_store, *([setting("same", "user", secret)] * 5 for secret in secrets))) == []

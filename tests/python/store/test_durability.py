@@ -1,4 +1,4 @@
-"""Processes that are killed while they write: what they said is stored is there, and nothing is left in the way."""
+"""Writers that are killed: acknowledged passwords are stored, and nothing blocks the next writer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def beside(store: StoreUser, name: str) -> str:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes to kill are forked, to have many in short time")
-def test_of_processes_that_are_killed_at_any_moment_everything_stays_that_they_said_is_stored(
+def test_killed_processes_lose_no_acknowledged_password(
     known_store: KnownStore,
 ) -> None:
     expected = {("there", f"user-{number}"): f"secret-{number}" for number in range(300)}
@@ -47,7 +47,7 @@ def test_of_processes_that_are_killed_at_any_moment_everything_stays_that_they_s
     assert known_store.entries() == {**expected, ("after", "user"): "x"}
 
 
-def test_the_next_write_sweeps_what_a_killed_one_left_and_nothing_else(known_store: KnownStore) -> None:
+def test_next_write_removes_only_leftovers_of_a_killed_one(known_store: KnownStore) -> None:
     known_store.fill([("service", "user", "secret")])
     left = [".store.json.ringbearer-abcdef123456", ".store.json.ringbearer-x"]
     others = [".store.json.tmp", ".other.json.ringbearer-abcdef123456", "store.json.ringbearer-x", "store.json.bak"]
@@ -64,7 +64,7 @@ def test_the_next_write_sweeps_what_a_killed_one_left_and_nothing_else(known_sto
     assert known_store.entries() == {("service", "user"): "secret", ("service", "other"): "new"}
 
 
-def test_a_write_waits_for_the_lock_of_another_and_a_read_does_not(known_store: KnownStore) -> None:
+def test_write_waits_for_the_lock_and_a_read_does_not(known_store: KnownStore) -> None:
     known_store.fill([("service", "user", "secret")])
     with StoreSession(known_store) as session:
         with held_lock(known_store):
@@ -84,7 +84,7 @@ def test_a_temporary_file_and_the_lock_are_for_their_owner_alone(known_store: Kn
     assert modes == {"store.json": 0o600, "store.json.lock": 0o600}
 
 
-def test_a_store_that_others_could_read_is_for_its_owner_alone_after_a_write(known_store: KnownStore) -> None:
+def test_write_makes_a_readable_store_private(known_store: KnownStore) -> None:
     known_store.fill([("service", "user", "secret")])
     os.chmod(known_store.path, 0o644)
     known_store.ask([Request("get_password", ("service", "user"))])

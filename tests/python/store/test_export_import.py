@@ -1,4 +1,4 @@
-"""``ringbearer store export`` and ``import``: every record arrives, and nothing happens by half."""
+"""``ringbearer store export`` and ``import``: all records or none."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def counts(ended: object) -> dict:
     return json.loads(ended.check().stdout)
 
 
-def test_an_export_holds_every_record_for_its_owner_alone_and_warns(filled: StoreUser, tmp_path: Path) -> None:
+def test_export_has_every_record_is_private_and_warns(filled: StoreUser, tmp_path: Path) -> None:
     file = tmp_path / "export.json"
     ended = filled.command("ringbearer", "store", "export", str(file)).check()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600 and os.listdir(tmp_path).count("export.json") == 1
@@ -89,9 +89,7 @@ def test_an_export_overwrites_nothing(filled: StoreUser, tmp_path: Path) -> None
     assert [name for name in os.listdir(tmp_path) if "ringbearer-" in name] == []
 
 
-def test_an_export_of_a_store_with_a_broken_record_has_the_others_and_says_so(
-    filled: StoreUser, tmp_path: Path
-) -> None:
+def test_export_skips_a_broken_record_and_says_so(filled: StoreUser, tmp_path: Path) -> None:
     content = filled.content()
     content["records"][sorted(content["records"])[3]]["nonce"] = "A" * 16
     filled.write(json.dumps(content))
@@ -116,7 +114,7 @@ def test_an_export_imported_into_an_empty_home_is_the_same_store(
     assert Path(other.path).read_bytes() == before
 
 
-def test_what_is_there_keeps_its_password_unless_it_may_be_replaced(store: StoreUser, tmp_path: Path) -> None:
+def test_import_keeps_existing_passwords_unless_told_to_replace(store: StoreUser, tmp_path: Path) -> None:
     fill(store, {("service", "same"): "1", ("service", "other"): "2"})
     file = tmp_path / "file.json"
     records = {("service", "same"): "1", ("service", "other"): "\ud800", ("service", "new"): "3"}
@@ -160,7 +158,7 @@ def test_an_import_by_hand_may_have_any_form_of_json(store: StoreUser, tmp_path:
         export_of(("new", "alice", "1")).encode() + b"more",
     ],
 )
-def test_a_file_that_is_no_export_changes_nothing(store: StoreUser, tmp_path: Path, content: bytes) -> None:
+def test_invalid_export_file_changes_nothing(store: StoreUser, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.json"
     file.write_bytes(content)
     ended = store.command("ringbearer", "store", "import", str(file))

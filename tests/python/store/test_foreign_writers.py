@@ -1,4 +1,4 @@
-"""Others who write to the store and know nothing of its lock, as the published package does."""
+"""Writers without the lock, such as the published package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THERE = {("there", f"user-{number}"): f"secret-{number}" for number in range(200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the other swaps two files in one step, which Linux alone can")
-def test_nothing_is_lost_while_another_writes_without_end_and_without_a_lock(known_store: KnownStore) -> None:
+def test_writes_survive_a_writer_that_never_locks(known_store: KnownStore) -> None:
     known_store.fill((*name, password) for name, password in THERE.items())
     names = [("ours", f"{process}-{number}") for process in range(2) for number in range(40)]
     requests = [Request("set_password", (*name, f"secret of {name}")) for name in names]
@@ -39,7 +39,7 @@ def test_nothing_is_lost_while_another_writes_without_end_and_without_a_lock(kno
     assert len(stored) == len(THERE) + len(names) + len(json.loads(stdout))
 
 
-def test_a_change_that_another_made_in_place_without_a_rename_is_seen(known_store: KnownStore) -> None:
+def test_change_made_in_place_by_another_writer_is_seen(known_store: KnownStore) -> None:
     known_store.fill([("service", "one", "1")])
     with held_lock(known_store):
         waiting = known_store.start([Request("set_password", ("service", "mine", "2"))])
@@ -53,7 +53,7 @@ def test_a_change_that_another_made_in_place_without_a_rename_is_seen(known_stor
     assert known_store.entries() == expected
 
 
-def test_a_store_that_is_made_while_another_was_about_to_make_one_is_kept(known_store: KnownStore) -> None:
+def test_store_created_in_the_meantime_is_kept(known_store: KnownStore) -> None:
     with held_lock(known_store):
         waiting = known_store.start([Request("set_password", ("service", "mine", "2"))])
         known_store.fill([("service", "theirs", "1")])
@@ -61,7 +61,7 @@ def test_a_store_that_is_made_while_another_was_about_to_make_one_is_kept(known_
     assert known_store.entries() == {("service", "theirs"): "1", ("service", "mine"): "2"}
 
 
-def test_a_store_that_is_broken_while_a_write_waits_is_refused_and_stays(known_store: KnownStore) -> None:
+def test_store_broken_in_the_meantime_is_refused_and_kept(known_store: KnownStore) -> None:
     known_store.fill([("service", "one", "1")])
     with held_lock(known_store):
         waiting = known_store.start([Request("set_password", ("service", "mine", "2"))])
@@ -72,7 +72,7 @@ def test_a_store_that_is_broken_while_a_write_waits_is_refused_and_stays(known_s
         assert stream.read() == b"\0" * 500
 
 
-def test_a_store_that_is_taken_away_while_a_write_waits_is_made_anew_and_a_delete_finds_nothing(
+def test_store_removed_in_the_meantime_is_created_again(
     known_store: KnownStore,
 ) -> None:
     known_store.fill([("service", "one", "1")])

@@ -1,4 +1,4 @@
-"""The lock of the store: what a fork does with it, and somebody who removes it."""
+"""The lock of the store across forks, and after its removal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ for child in children:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
-def test_children_that_were_forked_during_writes_do_not_keep_the_lock(store: StoreUser) -> None:
+def test_children_forked_during_writes_do_not_hold_the_lock(store: StoreUser) -> None:
     store.set("service", "alice", "s3cr3t")
     ended = store.command("python", "-W", "ignore", "-c", PROGRAM, RINGBEARER_TIMEOUT="20")
     assert ended.code == 0 and ended.stdout == "stored\n", ended
@@ -79,7 +79,7 @@ finally:
 """
 
 
-def test_whoever_keeps_removing_the_lock_makes_errors_but_loses_nothing(store: StoreUser) -> None:
+def test_removing_the_lock_repeatedly_loses_nothing(store: StoreUser) -> None:
     store.set("service", "alice", "s3cr3t")
     environment = store.environment()
     command = ["python", "-c", LOCK_GONE, store.path + ".lock"]

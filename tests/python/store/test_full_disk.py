@@ -1,4 +1,4 @@
-"""A disk that is full, and other limits: an error that says so, the store as it was, nothing left behind."""
+"""A full disk and other limits: an error, the old store, and no leftovers."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def check_refusal(disk: Disk, path: str) -> None:
 
 @needs_namespace
 @pytest.mark.parametrize("leave", [0, 16 * 1024], ids=["nothing-free", "too-little-free"])
-def test_on_a_full_disk_writes_are_refused_and_the_store_stays_as_it_is(
-    disk: Disk, known_store: KnownStore, leave: int
-) -> None:
+def test_full_disk_refuses_writes_and_keeps_the_store(disk: Disk, known_store: KnownStore, leave: int) -> None:
     session, place = disk
     place.fill(leave)
     check_refusal(disk, known_store.path)
@@ -65,7 +63,7 @@ def test_on_a_full_disk_writes_are_refused_and_the_store_stays_as_it_is(
 
 
 @needs_namespace
-def test_on_a_disk_with_no_room_for_another_file_writes_are_refused_too(disk: Disk, known_store: KnownStore) -> None:
+def test_disk_without_free_inodes_refuses_writes(disk: Disk, known_store: KnownStore) -> None:
     session, place = disk
     place.fill_with_files()
     check_refusal(disk, known_store.path)
@@ -75,7 +73,7 @@ def test_on_a_disk_with_no_room_for_another_file_writes_are_refused_too(disk: Di
 
 
 @needs_namespace
-def test_a_store_that_cannot_be_made_for_want_of_space_is_not_half_there(known_store: KnownStore) -> None:
+def test_full_disk_leaves_no_partial_new_store(known_store: KnownStore) -> None:
     os.makedirs(os.path.dirname(known_store.path), mode=0o700)
     with StoreSession(known_store, on_small_disk(os.path.dirname(known_store.path))) as session:
         place = SmallDisk(known_store, session)
@@ -90,7 +88,7 @@ def test_a_store_that_cannot_be_made_for_want_of_space_is_not_half_there(known_s
 
 
 @needs_namespace
-def test_the_error_on_a_full_disk_says_what_to_do(disk: Disk) -> None:
+def test_full_disk_error_has_advice(disk: Disk) -> None:
     session, place = disk
     place.fill()
     message = session.fails("set_password", "service", "new", "new").message
@@ -98,7 +96,7 @@ def test_the_error_on_a_full_disk_says_what_to_do(disk: Disk) -> None:
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux sets the limits of another process")
-def test_a_limit_on_the_size_of_files_is_an_error_that_changes_nothing(known_store: KnownStore) -> None:
+def test_file_size_limit_is_an_error_and_keeps_the_store(known_store: KnownStore) -> None:
     known_store.fill(("service", f"user-{number}", "x" * 500) for number in range(100))
     with open(known_store.path, "rb") as stream:
         content = stream.read()

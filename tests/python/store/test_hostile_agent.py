@@ -16,7 +16,7 @@ from lab.ed25519_twice import sign as sign_differently
 from lab.hostile_agent import FAILURE, LIST, SIGN, HostileAgent, Reply, Signer, change, number, say, sign_by, string
 from lab.ssh import Key, make_key
 from lab.store import Request, StoreUser
-from support.hostile_agents import GET, SET, agents, ask_each, files, serving, sockets, wrongly_told
+from support.hostile_agents import GET, SET, agents, ask_each, files, improper_errors, serving, sockets
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no Unix sockets for an agent")
 
@@ -66,7 +66,7 @@ def test_the_agent_of_these_tests_serves_as_long_as_it_is_honest(store: StoreUse
         assert store.get("service", "alice", **variables) == "the-password"
 
 
-def test_a_garbled_list_of_keys_makes_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
+def test_malformed_key_list_creates_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
     faults = {
         **GARBLED,
         "one key too many": lie_about_the_count(2),
@@ -74,19 +74,17 @@ def test_a_garbled_list_of_keys_makes_no_store(store: StoreUser, keys: dict[str,
         "4 G keys": lie_about_the_count(0xFFFFFFFF),
     }
     with agents(keys["ed25519"], faults, on_list=True) as served:
-        assert wrongly_told(ask_each(store, sockets(served), [SET])) == {}
+        assert improper_errors(ask_each(store, sockets(served), [SET])) == {}
         assert [name for name, agent in served.items() if agent.count(LIST) != 1] == []
     assert files(store) == {}
 
 
-def test_a_garbled_signature_makes_no_store_and_leaves_the_one_that_is_there(
-    filled: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_malformed_signature_creates_and_changes_no_store(filled: StoreUser, keys: dict[str, Key]) -> None:
     before, elsewhere = files(filled), os.path.join(filled.home, ".local", "new", "store.json")
     with agents(keys["ed25519"], GARBLED, on_sign=True) as served:
-        assert wrongly_told(ask_each(filled, sockets(served), [GET, SET])) == {}
+        assert improper_errors(ask_each(filled, sockets(served), [GET, SET])) == {}
         variables = {"SSH_AGENT_KEYRING_STORE_PATH": elsewhere}
-        assert wrongly_told(ask_each(filled, sockets(served), [SET], **variables)) == {}
+        assert improper_errors(ask_each(filled, sockets(served), [SET], **variables)) == {}
         assert [name for name, agent in served.items() if agent.count(SIGN) != 3] == []
     assert files(filled) == before
 
@@ -123,7 +121,7 @@ def bad_signatures(tmp_path: Path, kind: str) -> dict[str, hostile.Fault]:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_a_signature_that_is_not_the_keys_opens_nothing_and_makes_nothing(
+def test_invalid_signature_opens_and_creates_no_store(
     store: StoreUser, keys: dict[str, Key], agent, tmp_path: Path, kind: str
 ) -> None:
     agent.add(keys[kind])
@@ -132,16 +130,14 @@ def test_a_signature_that_is_not_the_keys_opens_nothing_and_makes_nothing(
     before, elsewhere = files(store), os.path.join(store.home, ".local", "new", "store.json")
     faults = bad_signatures(tmp_path, kind)
     with agents(keys[kind], faults, on_sign=True) as served:
-        assert wrongly_told(ask_each(store, sockets(served), [GET, SET], **named)) == {}
+        assert improper_errors(ask_each(store, sockets(served), [GET, SET], **named)) == {}
         variables = {"SSH_AGENT_KEYRING_STORE_PATH": elsewhere, **named}
-        assert wrongly_told(ask_each(store, sockets(served), [SET], **variables)) == {}
+        assert improper_errors(ask_each(store, sockets(served), [SET], **variables)) == {}
         assert [name for name, agent in served.items() if agent.count(SIGN) != 3] == []
     assert files(store) == before
 
 
-def test_an_agent_whose_signatures_are_valid_and_never_the_same_makes_no_store(
-    store: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_random_valid_signatures_create_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
     private = Signer(keys["ed25519"]).private
     seed = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -149,27 +145,27 @@ def test_an_agent_whose_signatures_are_valid_and_never_the_same_makes_no_store(
     with agents(keys["ed25519"], {"twice": fault}, on_sign=True) as served:
         answers = ask_each(store, sockets(served), [SET])
         assert served["twice"].count(SIGN) == 2
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
     assert "in two ways" in answers["twice: set_password"].error.message
     assert files(store) == {}
 
 
-def test_an_agent_that_lies_when_it_signs_again_makes_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
+def test_wrong_second_signature_creates_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
     def twice(fault: hostile.Fault) -> hostile.Fault:
         return lambda request: fault(request) if request.earlier else Reply(hostile.frame(request.honest))
 
     faults = {name: twice(fault) for name, fault in GARBLED.items()}
     with agents(keys["ed25519"], faults, on_sign=True) as served:
-        assert wrongly_told(ask_each(store, sockets(served), [SET])) == {}
+        assert improper_errors(ask_each(store, sockets(served), [SET])) == {}
         assert [name for name, agent in served.items() if agent.count(SIGN) != 2] == []
     assert files(store) == {}
 
 
-def test_an_agent_that_refuses_and_then_lists_garbage_is_told_of(filled: StoreUser, keys: dict[str, Key]) -> None:
+def test_refusal_followed_by_a_malformed_list_is_reported(filled: StoreUser, keys: dict[str, Key]) -> None:
     before = files(filled)
     made = {name: HostileAgent(keys["ed25519"], fault, say(bytes([FAILURE]))) for name, fault in GARBLED.items()}
     with serving(made) as served:
-        assert wrongly_told(ask_each(filled, sockets(served), [GET])) == {}
+        assert improper_errors(ask_each(filled, sockets(served), [GET])) == {}
     assert files(filled) == before
 
 
@@ -209,7 +205,7 @@ def as_many_as_a_message_holds(blob: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def test_status_tells_of_an_agent_that_babbles(filled: StoreUser, keys: dict[str, Key]) -> None:
+def test_status_reports_a_malformed_agent_response(filled: StoreUser, keys: dict[str, Key]) -> None:
     for fault in (hostile.announce(0xFFFFFFFF), hostile.cut(), say(bytes([FAILURE])), lie_about_the_count(7)):
         with HostileAgent(keys["ed25519"], fault) as agent:
             shown = filled.command("ringbearer", "store", "status", SSH_AUTH_SOCK=agent.socket)

@@ -1,4 +1,4 @@
-"""A store file that was made to be large does not take the program down with it."""
+"""Huge store files do not exhaust memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ APPARENT = 3 << 30
 ENTRIES = [(f"service {number}", "alice", "s3cr3t" * 20) for number in range(400)]
 
 
-def test_a_sparse_file_of_gigabytes_is_refused_at_once_and_with_little_memory(known_store: KnownStore) -> None:
+def test_sparse_file_of_gigabytes_is_refused_with_little_memory(known_store: KnownStore) -> None:
     known_store.fill(ENTRIES)
     with open(known_store.path, "rb") as stream:
         text = stream.read()
@@ -36,7 +36,7 @@ def test_a_sparse_file_of_gigabytes_is_refused_at_once_and_with_little_memory(kn
     assert os.path.getsize(known_store.path) > APPARENT
 
 
-def test_one_broken_record_of_megabytes_is_an_error_and_the_others_are_found(known_store: KnownStore) -> None:
+def test_broken_record_of_megabytes_does_not_hide_the_others(known_store: KnownStore) -> None:
     known_store.fill(ENTRIES)
     with open(known_store.path, "rb") as stream:
         text = stream.read()

@@ -1,4 +1,4 @@
-"""The store in keyring: chosen by name, or in the chain once it is set up, and out of the way before."""
+"""The store in keyring: chosen by name, or in the chain once it exists."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def listed(user: StoreUser, **variables: str | None) -> list[str]:
     return [line for line in lines if RINGBEARER in line]
 
 
-def test_the_name_in_keyringrc_is_all_that_the_keyring_command_needs(store: StoreUser) -> None:
+def test_backend_name_in_keyringrc_suffices_for_the_command(store: StoreUser) -> None:
     choose_by_name(store)
     assert_serves(store)
     assert store.content()["records"] == {}
 
 
-def test_the_name_on_the_command_line_or_in_a_variable_is_enough_too(store: StoreUser) -> None:
+def test_backend_name_in_option_or_variable_suffices(store: StoreUser) -> None:
     store.command("keyring", "-b", RINGBEARER, "set", *NAMES, stdin="s3cr3t").check()
     found = store.command("keyring", "get", *NAMES, PYTHON_KEYRING_BACKEND=RINGBEARER).check()
     assert found.stdout == "s3cr3t\n"
@@ -87,7 +87,7 @@ def test_once_it_is_configured_the_store_serves_from_the_chain(
     assert os.path.exists(variables.get("SSH_AGENT_KEYRING_STORE_PATH", store.path))
 
 
-def test_a_store_of_the_published_package_is_served_from_the_chain(store: StoreUser, published: StoreUser) -> None:
+def test_store_of_the_published_package_is_in_the_chain(store: StoreUser, published: StoreUser) -> None:
     published.set(*NAMES, "s3cr3t")
     assert listed(store) == [f"{RINGBEARER} (priority: 2.2)"]
     assert store.command("keyring", "get", *NAMES).check().stdout == "s3cr3t\n"
@@ -106,7 +106,7 @@ def test_without_an_agent_named_the_store_is_not_viable(store: StoreUser) -> Non
     assert chosen.code == 1 and chosen.stderr.splitlines()[-1].startswith("RuntimeError: SSH_AUTH_SOCK is not set")
 
 
-def test_a_locked_store_is_no_silent_miss_for_the_keyring_command(store: StoreUser, agent: Agent) -> None:
+def test_locked_store_is_an_error_for_the_keyring_command(store: StoreUser, agent: Agent) -> None:
     store.set(*NAMES, "s3cr3t")
     agent.lock("of-a-test")
     for choose in (lambda: None, lambda: choose_by_name(store)):

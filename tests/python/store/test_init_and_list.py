@@ -29,7 +29,7 @@ def the_key(store: StoreUser) -> str:
     return store.content()["identity"]["public_key"]
 
 
-def test_init_makes_an_empty_store_with_the_first_key_that_serves(
+def test_init_creates_an_empty_store_with_the_first_usable_key(
     store: StoreUser, agent: Agent, keys: dict[str, Key]
 ) -> None:
     agent.remove(keys["ed25519"])
@@ -67,7 +67,7 @@ def test_init_takes_the_key_that_is_named(store: StoreUser, agent: Agent, keys: 
     assert the_key(store) == keys["rsa"].text
 
 
-def test_init_reads_the_public_half_alone_when_a_private_key_is_named(
+def test_init_reads_only_the_public_key_of_a_named_private_key(
     store: StoreUser, agent: Agent, keys: dict[str, Key]
 ) -> None:
     copy = copy_key(keys["ed25519"].path, os.path.join(store.home, ".ssh"))
@@ -100,9 +100,7 @@ def test_init_takes_a_path_from_the_working_directory(store: StoreUser, agent: A
     assert ended.code == 0, ended
 
 
-def test_init_refuses_a_key_that_is_not_there_or_not_the_only_one(
-    store: StoreUser, agent: Agent, keys: dict[str, Key]
-) -> None:
+def test_init_refuses_a_missing_or_ambiguous_key(store: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     for number in (1, 2):
         agent.add(make_key(os.path.join(store.home, str(number)), name="same"))
     for name, complaint in {
@@ -118,9 +116,7 @@ def test_init_refuses_a_key_that_is_not_there_or_not_the_only_one(
     assert not os.path.exists(os.path.dirname(store.path))
 
 
-def test_init_refuses_a_key_whose_signatures_differ_and_says_why(
-    store: StoreUser, agent: Agent, keys: dict[str, Key]
-) -> None:
+def test_init_refuses_a_key_with_random_signatures(store: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     ecdsa = keys["ecdsa"]
     agent.add(ecdsa)
     for name in (ecdsa.public_path, ecdsa.comment, ecdsa.fingerprint):
@@ -135,7 +131,7 @@ def test_init_with_a_key_that_the_agent_does_not_hold_is_locked(store: StoreUser
     assert not os.path.exists(store.path)
 
 
-def test_init_leaves_whatever_is_there_as_it_is(store: StoreUser) -> None:
+def test_init_leaves_existing_files_unchanged(store: StoreUser) -> None:
     store.set("service", "alice", "s3cr3t")
     contents = [the_store(store), b"", b"null\n", b"{"]
     for content in contents:
@@ -171,7 +167,7 @@ def test_list_shows_every_record_in_order_and_no_password(store: StoreUser) -> N
     assert "hidden-password" not in ended.output + as_json.output and ended.stderr == as_json.stderr == ""
 
 
-def test_list_counts_what_does_not_open_and_shows_the_rest(store: StoreUser) -> None:
+def test_list_counts_broken_records_and_shows_the_rest(store: StoreUser) -> None:
     store.ask([Request("set_password", ("service", name, "password")) for name in ("alice", "bob")])
     content = store.content()
     one, other = content["records"].values()
@@ -185,7 +181,7 @@ def test_list_counts_what_does_not_open_and_shows_the_rest(store: StoreUser) -> 
 
 
 @pytest.mark.parametrize("command", ["list", "rotate", "export"])
-def test_without_a_store_there_is_nothing_to_do(store: StoreUser, command: str) -> None:
+def test_commands_without_a_store_report_that(store: StoreUser, command: str) -> None:
     words = [os.path.join(store.home, "file")] if command == "export" else []
     ended = store.command("ringbearer", "store", command, *words)
     assert ended.code == 5 and ended.stdout == "" and "ringbearer store init" in ended.stderr, ended
@@ -203,7 +199,7 @@ def test_a_damaged_store_is_named_and_left_alone(store: StoreUser, command: str)
 
 
 @pytest.mark.parametrize("command", ["list", "rotate", "export"])
-def test_a_locked_agent_is_told_with_what_to_do(store: StoreUser, agent: Agent, command: str) -> None:
+def test_locked_agent_is_reported_with_advice(store: StoreUser, agent: Agent, command: str) -> None:
     store.set("service", "alice", "s3cr3t")
     before = the_store(store)
     agent.lock("password")

@@ -1,4 +1,4 @@
-"""What a call leaves behind in the memory of its process: none of the keys, and not the signature that gives them.
+"""The memory of the process after a call: no keys and no signature.
 
 The store is one of the published package's whose keys are known. Another process, which never had them, is searched:
 every page of it that can be written, also the stacks of threads that have ended.
@@ -90,7 +90,7 @@ def left_behind(store: StoreUser, call: tuple[str, ...], parts: int, **variables
     return [name for name, part in wanted.items() if any(re.search(re.escape(part), page) for page in pages)]
 
 
-def test_the_search_finds_the_keys_where_they_are_kept_on_purpose(known: StoreUser) -> None:
+def test_memory_search_finds_keys_that_are_cached_on_purpose(known: StoreUser) -> None:
     found = left_behind(known, CALLS[0], 1, RINGBEARER_STORE_CACHE_SECONDS="60")
     assert found == ["index key, part 0", "value key, part 0", "control"]
 

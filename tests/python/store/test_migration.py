@@ -1,4 +1,4 @@
-"""``ringbearer store import --from-keyring``: passwords come over from another keyring backend, the real one."""
+"""``ringbearer store import --from-keyring``: copies passwords from a real keyring backend."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def stored(user: StoreUser) -> list[tuple[str, str]]:
     return [(one["service"], one["username"]) for one in listed["records"]]
 
 
-def test_all_that_the_file_keyring_holds_comes_over(filled: StoreUser) -> None:
+def test_import_copies_everything_from_the_file_keyring(filled: StoreUser) -> None:
     ended = run(filled, "--from-keyring", PLAINTEXT, "--json").check()
     assert json.loads(ended.stdout) == {"added": 5, "replaced": 0, "same": 0, "kept": 0} and ended.stderr == ""
     names = [(service, username) for service, users in NAMES.items() for username in users]
@@ -78,7 +78,7 @@ def test_all_that_the_file_keyring_holds_comes_over(filled: StoreUser) -> None:
     assert again.stdout == "0 added, 0 replaced, 5 the same, 0 kept\n"
 
 
-def test_only_what_is_named_comes_over(filled: StoreUser) -> None:
+def test_import_copies_only_named_passwords(filled: StoreUser) -> None:
     [odd_service, odd_user] = ["ä / \\[x]=%", "ü:#;%(x)s"]
     words = ["--name", "example.com", "bob", "--name", odd_service, odd_user]
     run(filled, "--from-keyring", PLAINTEXT, *words).check()
@@ -86,13 +86,13 @@ def test_only_what_is_named_comes_over(filled: StoreUser) -> None:
     assert filled.get(odd_service, odd_user) == "ünï"
 
 
-def test_a_name_that_is_not_there_stops_all(filled: StoreUser) -> None:
+def test_import_of_a_missing_name_changes_nothing(filled: StoreUser) -> None:
     ended = run(filled, "--from-keyring", PLAINTEXT, "--name", "example.com", "bob", "--name", "example.com", "nobody")
     assert ended.code == 1 and "'nobody'" in ended.stderr and "example.com" in ended.stderr, ended
     assert not os.path.exists(filled.path)
 
 
-def test_what_is_there_is_kept_or_replaced_as_with_a_file(filled: StoreUser) -> None:
+def test_import_keeps_or_replaces_existing_passwords(filled: StoreUser) -> None:
     filled.set("example.com", "alice", "ours")
     ended = run(filled, "--from-keyring", PLAINTEXT, "--json").check()
     assert json.loads(ended.stdout)["kept"] == 1 and "--replace" in ended.stderr
@@ -102,14 +102,14 @@ def test_what_is_there_is_kept_or_replaced_as_with_a_file(filled: StoreUser) -> 
     assert filled.get("example.com", "alice") == "s3cr3t"
 
 
-def test_a_file_keyring_without_a_file_is_told(alt: StoreUser) -> None:
+def test_import_reports_a_file_keyring_without_a_file(alt: StoreUser) -> None:
     # "0 added" would have somebody delete the old keyring that was not found.
     ended = run(alt, "--from-keyring", PLAINTEXT)
     assert ended.code == 1 and "keyring_pass.cfg" in ended.stderr and "cannot be read" in ended.stderr, ended
     assert not os.path.exists(alt.path)
 
 
-def test_a_keyring_that_cannot_list_gives_what_is_named(alt: StoreUser) -> None:
+def test_import_of_named_passwords_works_without_listing(alt: StoreUser) -> None:
     ended = run(alt, "--from-keyring", "other.Dumb")
     assert ended.code == 1 and "--name SERVICE USER" in ended.stderr, ended
     run(alt, "--from-keyring", "other.Dumb", "--name", "service", "carol").check()
@@ -125,7 +125,7 @@ def test_a_keyring_that_cannot_be_loaded_is_named_in_one_line(alt: StoreUser, ba
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "other.Broken"])
-def test_a_keyring_that_fails_is_named_in_one_line_without_a_traceback(alt: StoreUser, backend: str) -> None:
+def test_failing_keyring_is_named_in_one_line(alt: StoreUser, backend: str) -> None:
     ended = run(alt, "--from-keyring", backend, "--name", "service", "alice")
     assert ended.code == 1 and "Traceback" not in ended.stderr and "\x1b" not in ended.stderr, ended
     assert ended.stderr.startswith("ringbearer: ") and backend in ended.stderr, ended

@@ -1,4 +1,4 @@
-"""An agent that says nothing, or nothing in time: every wait has a limit, Ctrl-C ends it, and nothing is written."""
+"""A silent or slow agent: every wait has a limit, Ctrl-C ends it, and nothing is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab.hostile_agent import LIST, SIGN, HostileAgent
 from lab.interruptible import Interruptible, eventually
 from lab.ssh import Agent, Key
 from lab.store import StoreUser
-from support.hostile_agents import GET, SET, ask_at_once, ask_each, files, serving, sockets, wrongly_told
+from support.hostile_agents import GET, SET, ask_at_once, ask_each, files, improper_errors, serving, sockets
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor signals to one process")
 
@@ -59,12 +59,10 @@ def full_queue() -> Iterator[str]:
                 one.close()
 
 
-def test_an_agent_that_never_lists_its_keys_is_given_up_after_five_seconds(
-    store: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_agent_that_lists_no_keys_times_out_after_five_seconds(store: StoreUser, keys: dict[str, Key]) -> None:
     with HostileAgent(keys["ed25519"], listing=hostile.hang()) as agent:
         answers = ask_each(store, {"silent": agent.socket}, [SET])
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
     [answer] = answers.values()
     assert 4.9 < answer.seconds < 5 + BUSY
     assert "within 5 s" in answer.error.message
@@ -84,18 +82,16 @@ def hanging(keys: dict[str, Key]) -> dict[str, HostileAgent]:
     }
 
 
-def test_a_silent_or_dripping_agent_is_given_up_when_the_whole_lookup_is_over(
-    filled: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_silent_or_slow_agent_times_out_with_the_look_up(filled: StoreUser, keys: dict[str, Key]) -> None:
     before = files(filled)
     with serving(hanging(keys)) as served:
         answers = ask_at_once(filled, sockets(served), [GET, SET], **SHORT)
     assert [name for name, answer in answers.items() if not 0.9 * LIMIT < answer.seconds < LIMIT + BUSY] == []
     assert files(filled) == before
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
 
 
-def test_an_agent_that_hangs_when_a_store_is_made_makes_none(store: StoreUser, keys: dict[str, Key]) -> None:
+def test_hanging_agent_creates_no_store(store: StoreUser, keys: dict[str, Key]) -> None:
     key = keys["ed25519"]
     made = {
         "hangs on list": HostileAgent(key, hostile.hang()),
@@ -108,10 +104,10 @@ def test_an_agent_that_hangs_when_a_store_is_made_makes_none(store: StoreUser, k
         assert served["hangs on the second signature"].count(SIGN) == 2
     assert [name for name, answer in answers.items() if not 0.9 * LIMIT < answer.seconds < LIMIT + BUSY] == []
     assert files(store) == {}
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
 
 
-def test_an_agent_that_accepts_nobody_is_given_up(filled: StoreUser) -> None:
+def test_agent_that_accepts_no_connection_times_out(filled: StoreUser) -> None:
     before = files(filled)
     with full_queue() as path:
         answers = ask_each(filled, {"full": path}, [GET, SET], **SHORT)
@@ -119,16 +115,16 @@ def test_an_agent_that_accepts_nobody_is_given_up(filled: StoreUser) -> None:
     assert [answer.seconds for answer in answers.values() if answer.seconds > LIMIT + BUSY] == []
     assert shown.code == 3 and shown.duration < LIMIT + BUSY
     assert files(filled) == before
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
 
 
-def test_a_suspended_ssh_agent_is_given_up(filled: StoreUser, agent: Agent) -> None:
+def test_suspended_ssh_agent_times_out(filled: StoreUser, agent: Agent) -> None:
     before = files(filled)
     agent.stop()
     answers = ask_each(filled, {"suspended": agent.socket}, [GET, SET], **SHORT)
     assert [answer.seconds for answer in answers.values() if answer.seconds > LIMIT + BUSY] == []
     assert files(filled) == before
-    assert wrongly_told(answers) == {}
+    assert improper_errors(answers) == {}
 
 
 #: Calls the backend as the words say, and tells when it was interrupted.
@@ -161,9 +157,7 @@ def start() -> Iterator:
         process.communicate()
 
 
-def test_ctrl_c_ends_the_wait_for_a_signature_and_nothing_is_written(
-    filled: StoreUser, keys: dict[str, Key], start
-) -> None:
+def test_ctrl_c_ends_the_wait_for_a_signature_without_a_write(filled: StoreUser, keys: dict[str, Key], start) -> None:
     before = files(filled)
     methods = ["get_password", "set_password", "delete_password", "get_credential"]
     with HostileAgent(keys["ed25519"], signing=hostile.hang()) as agent:
@@ -176,7 +170,7 @@ def test_ctrl_c_ends_the_wait_for_a_signature_and_nothing_is_written(
     assert files(filled) == before
 
 
-def test_ctrl_c_ends_the_making_of_a_store_and_none_is_made(store: StoreUser, keys: dict[str, Key], start) -> None:
+def test_ctrl_c_during_the_creation_leaves_no_store(store: StoreUser, keys: dict[str, Key], start) -> None:
     key = keys["ed25519"]
     for listing, signing, kind, count in (
         (hostile.hang(), None, LIST, 1),
@@ -192,7 +186,7 @@ def test_ctrl_c_ends_the_making_of_a_store_and_none_is_made(store: StoreUser, ke
     assert files(store) == {}
 
 
-def test_ctrl_c_ends_the_wait_for_an_agent_that_accepts_nobody(filled: StoreUser, start) -> None:
+def test_ctrl_c_ends_the_wait_for_a_connection_to_the_agent(filled: StoreUser, start) -> None:
     with full_queue() as path:
         running = start(filled, "python", "-c", INTERRUPTED, "get_password", SSH_AUTH_SOCK=path)
         assert running.line() == "asking"
@@ -202,7 +196,7 @@ def test_ctrl_c_ends_the_wait_for_an_agent_that_accepts_nobody(filled: StoreUser
         assert running.end() == (0, "")
 
 
-def test_a_signature_that_comes_after_ctrl_c_writes_nothing(filled: StoreUser, keys: dict[str, Key], start) -> None:
+def test_signature_after_ctrl_c_writes_nothing(filled: StoreUser, keys: dict[str, Key], start) -> None:
     before, release = files(filled), threading.Event()
 
     def late(request: hostile.Request) -> hostile.Reply:
@@ -223,7 +217,7 @@ def test_a_signature_that_comes_after_ctrl_c_writes_nothing(filled: StoreUser, k
 
 
 @pytest.mark.parametrize("signatures", [0, 1, 2])
-def test_ctrl_c_during_a_command_ends_it_with_130_and_the_store_is_as_it_was(
+def test_ctrl_c_ends_a_command_with_130_and_keeps_the_store(
     filled: StoreUser, keys: dict[str, Key], start, signatures: int
 ) -> None:
     # Two signatures for the new lock, one for the old.
@@ -241,9 +235,7 @@ def test_ctrl_c_during_a_command_ends_it_with_130_and_the_store_is_as_it_was(
     assert filled.get("service", "alice") == "the-password"
 
 
-def test_a_program_exits_at_once_while_a_thread_of_it_waits_for_the_agent(
-    filled: StoreUser, keys: dict[str, Key], start
-) -> None:
+def test_program_exits_at_once_while_a_thread_awaits_the_agent(filled: StoreUser, keys: dict[str, Key], start) -> None:
     program = """
 import threading, sys
 from ringbearer.backends import SSHAgentKeyring
@@ -263,9 +255,7 @@ except KeyboardInterrupt:
         assert running.end() == (0, "")
 
 
-def test_those_who_wait_for_the_agent_do_not_keep_others_from_the_store(
-    filled: StoreUser, keys: dict[str, Key], start
-) -> None:
+def test_wait_for_the_agent_does_not_block_other_processes(filled: StoreUser, keys: dict[str, Key], start) -> None:
     with HostileAgent(keys["ed25519"], signing=hostile.hang()) as agent:
         running = start(filled, "python", "-c", INTERRUPTED, "set_password", SSH_AUTH_SOCK=agent.socket)
         agent.wait_for(SIGN)

@@ -1,4 +1,4 @@
-"""Keys that an agent holds and a store cannot use, each with its reason."""
+"""Keys of an agent that a store cannot use, each with the reason."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from lab.ssh import Agent, make_key
 from lab.store import StoreUser
 
 
-def test_a_key_that_signs_for_certain_hosts_alone_is_locked_with_that_reason(
-    store: StoreUser, agent: Agent, tmp_path: Path
-) -> None:
+def test_host_restricted_key_is_locked_with_the_reason(store: StoreUser, agent: Agent, tmp_path: Path) -> None:
     key = make_key(tmp_path / "constrained")
     known_hosts = tmp_path / "known_hosts"
     known_hosts.write_text(f"host.example {make_key(tmp_path / 'host').text}\n", encoding="utf-8")
@@ -26,7 +24,7 @@ def test_a_key_that_signs_for_certain_hosts_alone_is_locked_with_that_reason(
     assert store.command("ringbearer", "store", "list").code == 3
 
 
-def test_an_rsa_key_that_is_too_long_to_be_verified_is_refused_with_its_size(store: StoreUser, keys: object) -> None:
+def test_overlong_rsa_key_is_refused_with_its_size(store: StoreUser, keys: object) -> None:
     # Such a key takes minutes to make; its public half need not be one that somebody could sign with.
     import base64
 

@@ -1,4 +1,4 @@
-"""The store as its users see it: passwords go in, come out, and are gone when they are removed."""
+"""Passwords are stored, read and deleted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 from lab.store import StoreUser
 
 
-def test_a_password_comes_back_in_another_process_and_is_gone_when_removed(store: StoreUser) -> None:
+def test_password_is_read_by_another_process_until_deleted(store: StoreUser) -> None:
     assert store.get("service", "alice") is None
     store.set("service", "alice", "s3cr3t")
     assert store.get("service", "alice") == "s3cr3t"
@@ -28,9 +28,7 @@ def test_the_file_is_for_its_owner_alone_and_shows_nothing(store: StoreUser) -> 
     assert not any(word in text for word in ("the-service", "the-user", "the-password"))
 
 
-def test_both_published_versions_read_what_is_written_here_and_the_other_way_round(
-    store: StoreUser, published: StoreUser
-) -> None:
+def test_published_versions_and_ringbearer_read_each_other(store: StoreUser, published: StoreUser) -> None:
     store.set("ours", "alice", "pässword-😀")
     assert published.get("ours", "alice") == "pässword-😀"
     published.set("theirs", "bob", "other")

@@ -1,4 +1,4 @@
-"""Where a store is: links are followed, what is no file is an error at once, directories keep their permissions."""
+"""The path of a store: symlinks, files of other types, and permissions of directories."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ def filled_at(store: KnownStore, path: Path) -> KnownStore:
 
 
 @pytest.mark.parametrize("links", [["{}/target.json"], ["../elsewhere/target.json"], ["middle", "{}/target.json"]])
-def test_a_linked_store_is_updated_where_it_is_and_the_link_stays(
-    known_store: KnownStore, tmp_path: Path, links: list[str]
-) -> None:
+def test_symlinked_store_is_updated_at_its_target(known_store: KnownStore, tmp_path: Path, links: list[str]) -> None:
     target = tmp_path / "elsewhere" / "target.json"
     filled_at(known_store, target)
     (tmp_path / "home" / "links").mkdir()
@@ -74,7 +72,7 @@ def test_a_linked_store_is_updated_where_it_is_and_the_link_stays(
 
 
 @pytest.mark.parametrize("directory_is_there", [True, False])
-def test_a_link_to_nowhere_is_an_error_and_nothing_is_made(
+def test_dangling_symlink_is_an_error_and_creates_nothing(
     known_store: KnownStore, tmp_path: Path, directory_is_there: bool
 ) -> None:
     (tmp_path / "links").mkdir()
@@ -96,7 +94,7 @@ def test_links_that_go_round_in_a_circle_are_an_error(known_store: KnownStore, t
     assert (tmp_path / "one").is_symlink() and (tmp_path / "two").is_symlink()
 
 
-def test_a_store_in_a_linked_directory_is_made_and_updated_there(known_store: KnownStore, tmp_path: Path) -> None:
+def test_store_in_a_symlinked_directory_is_created_and_updated(known_store: KnownStore, tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.mkdir(mode=0o750)
     (tmp_path / "link").symlink_to(target)
@@ -110,7 +108,7 @@ def test_a_store_in_a_linked_directory_is_made_and_updated_there(known_store: Kn
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "/dev/zero", "/dev/null", "/dev/full", "socket"])
 @pytest.mark.parametrize("through_a_link", [False, True])
-def test_what_is_no_file_is_an_error_at_once_and_stays(
+def test_anything_but_a_regular_file_is_an_error_at_once(
     known_store: KnownStore, tmp_path: Path, kind: str, through_a_link: bool
 ) -> None:
     # A socket's path may have 107 bytes.
@@ -149,9 +147,7 @@ def test_a_file_in_the_place_of_a_directory_is_an_error(known_store: KnownStore,
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "directory", "fifo"])
-def test_a_lock_that_is_no_file_is_an_error_and_is_not_followed(
-    known_store: KnownStore, tmp_path: Path, kind: str
-) -> None:
+def test_lock_that_is_not_a_regular_file_is_an_error(known_store: KnownStore, tmp_path: Path, kind: str) -> None:
     known_store.fill([RECORD])
     lock, target = known_store.path + ".lock", tmp_path / "target"
     if kind == "link":
@@ -176,7 +172,7 @@ def test_a_lock_that_is_no_file_is_an_error_and_is_not_followed(
         assert not target.exists()
 
 
-def test_new_directories_are_for_their_owner_alone_whatever_the_umask(known_store: KnownStore) -> None:
+def test_new_directories_are_private_whatever_the_umask(known_store: KnownStore) -> None:
     share = Path(known_store.home) / ".local"
     share.mkdir(mode=0o755)
     os.chmod(share, 0o755)
@@ -187,7 +183,7 @@ def test_new_directories_are_for_their_owner_alone_whatever_the_umask(known_stor
 
 
 @pytest.mark.parametrize("permissions", [0o755, 0o750, 0o700, 0o1777])
-def test_a_directory_that_is_there_keeps_its_permissions(known_store: KnownStore, permissions: int) -> None:
+def test_existing_directory_keeps_its_permissions(known_store: KnownStore, permissions: int) -> None:
     known_store.fill([RECORD])
     directory = os.path.dirname(known_store.path)
     os.chmod(directory, permissions)
@@ -210,7 +206,7 @@ def check_read_only(store: KnownStore, session: StoreSession) -> None:
 
 
 @pytest.mark.parametrize("is_locked_before", [False, True])
-def test_in_a_directory_that_cannot_be_written_get_works_and_set_says_why(
+def test_read_only_directory_allows_get_and_explains_failed_set(
     known_store: KnownStore, is_locked_before: bool
 ) -> None:
     known_store.fill([RECORD])

@@ -1,4 +1,4 @@
-"""Work that takes its time: a bar where a person watches, silence in a pipe, waits for the lock, and Ctrl-C."""
+"""Long operations: a progress bar on a terminal, waits for the lock, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_short_work_shows_no_bar(store: StoreUser) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
-def test_a_reader_that_leaves_is_no_error(known_store: KnownStore, options: list[str]) -> None:
+def test_closed_pipe_is_not_an_error(known_store: KnownStore, options: list[str]) -> None:
     # More than a pipe holds, so that the writer is still there when the reader is not.
     known_store.fill((f"service {number:05}", "u" * 100, "p") for number in range(2000))
     process = known_store.client.start(["ringbearer", "store", "list", *options], known_store.environment())
@@ -125,7 +125,7 @@ def test_ctrl_c_while_the_agent_is_asked_ends_a_command_with_130(
 
 
 @shows_opening
-def test_ctrl_c_while_another_has_the_lock_ends_a_command_with_130(held: StoreUser) -> None:
+def test_ctrl_c_during_the_wait_for_the_lock_exits_with_130(held: StoreUser) -> None:
     with Opened(held.path + ".lock") as lock:
         process = held.client.start(["ringbearer", "store", "rotate"], held.environment())
         assert lock.wait()
@@ -136,7 +136,7 @@ def test_ctrl_c_while_another_has_the_lock_ends_a_command_with_130(held: StoreUs
 
 @shows_opening
 @pytest.mark.parametrize("program", ["set_password", "rotate"])
-def test_a_write_waits_for_the_lock_and_goes_through_when_it_is_free(store: StoreUser, program: str) -> None:
+def test_write_waits_for_the_lock_and_succeeds_once_free(store: StoreUser, program: str) -> None:
     store.set("service", "alice", "old")
     before = Path(store.path).read_bytes()
     lock_path = store.path + ".lock"
@@ -157,7 +157,7 @@ def test_a_write_waits_for_the_lock_and_goes_through_when_it_is_free(store: Stor
     assert Path(store.path).read_bytes() != before and store.get("service", "alice") == "old"
 
 
-def test_a_lock_that_is_never_let_go_is_named_when_the_time_is_over(held: StoreUser) -> None:
+def test_lock_that_is_never_released_is_named_at_the_deadline(held: StoreUser) -> None:
     process = held.client.start(["ringbearer", "store", "rotate"], held.environment(RINGBEARER_TIMEOUT="2"))
     error = held.fails("set_password", "service", "alice", "new", RINGBEARER_TIMEOUT="2")
     _, stderr = process.communicate(timeout=30)

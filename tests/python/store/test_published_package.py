@@ -1,4 +1,4 @@
-"""Living peers: what the published package writes is read here, and what is written here is read there."""
+"""The published package and ringbearer read each other's stores."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def choose_key(kind: str, store: StoreUser, agent: Agent, keys: dict[str, Key]) 
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_every_secret_that_is_written_here_is_read_and_removed_by_the_published_package(
+def test_published_package_reads_and_removes_our_secrets(
     store: StoreUser, published: StoreUser, agent: Agent, keys: dict[str, Key], kind: str
 ) -> None:
     choose_key(kind, store, agent, keys)
@@ -47,7 +47,7 @@ def test_every_secret_that_is_written_here_is_read_and_removed_by_the_published_
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_every_secret_that_the_published_package_writes_is_read_and_removed_here(
+def test_published_packages_secrets_are_read_and_removed_here(
     store: StoreUser, published: StoreUser, agent: Agent, keys: dict[str, Key], kind: str
 ) -> None:
     choose_key(kind, store, agent, keys)
@@ -115,9 +115,7 @@ def test_a_change_here_leaves_the_text_that_python_would_write(store: StoreUser,
     ],
     ids=["minified", "unsorted, with tabs and raw Unicode", "with carriage returns and a blank line in front"],
 )
-def test_a_store_in_another_form_is_opened_and_put_into_the_usual_one(
-    store: StoreUser, published: StoreUser, rewrite
-) -> None:
+def test_store_with_other_formatting_is_opened_and_normalised(store: StoreUser, published: StoreUser, rewrite) -> None:
     secrets = SECRETS[:3]
     set_all(published, secrets)
     content = {**store.content(), **UNKNOWN}
@@ -133,7 +131,7 @@ def test_a_store_in_another_form_is_opened_and_put_into_the_usual_one(
     assert after == content
 
 
-def test_members_that_nobody_knows_are_kept(store: StoreUser, published: StoreUser) -> None:
+def test_unknown_members_are_kept(store: StoreUser, published: StoreUser) -> None:
     secrets = SECRETS[:3]
     set_all(published, secrets)
     content = store.content()
@@ -158,9 +156,7 @@ def test_members_that_nobody_knows_are_kept(store: StoreUser, published: StoreUs
     assert published.get("svc", "bob") is None
 
 
-def test_version_1_0_the_standard_alphabet_and_a_comment_behind_the_key_are_read(
-    store: StoreUser, published: StoreUser
-) -> None:
+def test_version_1_0_standard_base64_and_key_comment_are_read(store: StoreUser, published: StoreUser) -> None:
     secrets = SECRETS[:3]
     set_all(published, secrets)
     content = store.content()
@@ -178,9 +174,7 @@ def test_version_1_0_the_standard_alphabet_and_a_comment_behind_the_key_are_read
 
 
 @pytest.mark.parametrize("part", ["identity", "unlock", "record"])
-def test_a_list_of_the_right_values_is_no_part_of_a_store_for_either(
-    store: StoreUser, published: StoreUser, part: str
-) -> None:
+def test_list_in_place_of_an_object_is_rejected_by_both(store: StoreUser, published: StoreUser, part: str) -> None:
     store.set("svc", "alice", "s3cr3t")
     content = store.content()
     holder, name = (content["records"], next(iter(content["records"]))) if part == "record" else (content, part)

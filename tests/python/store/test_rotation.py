@@ -1,4 +1,4 @@
-"""``ringbearer store rotate`` and ``rekey``: what opened the old file opens nothing of the new, and nothing is lost."""
+"""``ringbearer store rotate`` and ``rekey``: old keys open nothing of the new store, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_rotate_changes_all_that_is_secret_or_random(filled: StoreUser) -> None:
     assert os.stat(filled.path).st_mode & 0o777 == 0o600
 
 
-def test_what_opened_the_store_before_a_rotation_opens_nothing_after_it(filled: StoreUser) -> None:
+def test_keys_from_before_a_rotation_open_nothing_after_it(filled: StoreUser) -> None:
     stolen, before = StolenKeys(), filled.content()
     assert stolen.open_the_wrapped_key(before) and stolen.open_records(before) == len(RECORDS)
     filled.command("python", "-m", "ringbearer", "store", "rotate").check()
@@ -72,13 +72,13 @@ def test_what_opened_the_store_before_a_rotation_opens_nothing_after_it(filled: 
     assert filled.command("ringbearer", "store", "list").code == 4
 
 
-def test_rotate_for_a_program_says_what_it_did(filled: StoreUser) -> None:
+def test_rotate_reports_its_result_as_json(filled: StoreUser) -> None:
     answer = json.loads(filled.command("ringbearer", "store", "rotate", "--json").check().stdout)
     assert (answer["path"], answer["records"], answer["dropped"]) == (filled.path, len(RECORDS), 0)
     assert answer["stale_setting"] is None and answer["key"].startswith("SHA256:")
 
 
-def test_rotate_keeps_what_a_later_version_may_have_added(filled: StoreUser) -> None:
+def test_rotate_keeps_unknown_members(filled: StoreUser) -> None:
     content = filled.content()
     content["added"], content["identity"]["added"], content["unlock"]["added"] = {"a": [1.50, "ä"]}, None, "x"
     filled.write(json.dumps(content))
@@ -96,7 +96,7 @@ def test_a_rotated_store_is_open_to_the_published_package(filled: StoreUser, pub
     assert filled.get("theirs", "carol") == "later"
 
 
-def test_a_record_that_does_not_open_stops_a_rotation_unless_it_may_be_dropped(filled: StoreUser) -> None:
+def test_broken_record_stops_a_rotation_unless_it_may_be_dropped(filled: StoreUser) -> None:
     content = filled.content()
     name = sorted(content["records"])[0]
     content["records"][name]["nonce"] = "A" * 16
@@ -131,7 +131,7 @@ def test_a_directory_that_takes_no_file_leaves_the_old_store(filled: StoreUser) 
     assert Path(path).read_bytes() == before and ended.stdout == ""
 
 
-def test_a_rotation_of_four_times_the_records_takes_about_four_times_as_long(known_store: KnownStore) -> None:
+def test_rotation_time_is_linear_in_the_records(known_store: KnownStore) -> None:
     seconds = []
     for number in (20_000, 80_000):
         known_store.fill(("service", str(user), "password") for user in range(number))
@@ -140,7 +140,7 @@ def test_a_rotation_of_four_times_the_records_takes_about_four_times_as_long(kno
     assert seconds[1] < 7 * seconds[0], seconds
 
 
-def test_passwords_that_are_set_while_the_store_is_rotated_are_not_lost(store: StoreUser) -> None:
+def test_passwords_set_during_a_rotation_are_not_lost(store: StoreUser) -> None:
     store.set("service", "first", "0")
     writers = [
         store.start([Request("set_password", (f"service {number}", f"user {i}", str(i))) for i in range(15)])
@@ -157,7 +157,7 @@ def test_passwords_that_are_set_while_the_store_is_rotated_are_not_lost(store: S
 
 
 @pytest.mark.parametrize("kinds", [("ed25519", "rsa"), ("rsa", "ed25519")], ids=" to ".join)
-def test_after_a_rekey_the_new_key_opens_and_the_old_one_does_not(
+def test_rekey_makes_the_new_key_open_and_the_old_one_fail(
     store: StoreUser, agent: Agent, keys: dict[str, Key], kinds: tuple[str, str]
 ) -> None:
     old, new = (keys[kind] for kind in kinds)
@@ -223,7 +223,7 @@ def test_a_rekey_says_which_setting_still_names_the_old_key(
     assert store.get("service", "alice") == "s3cr3t"
 
 
-def test_a_setting_that_names_the_new_key_already_is_no_hindrance(
+def test_rekey_works_if_the_setting_names_the_new_key_already(
     store: StoreUser, agent: Agent, keys: dict[str, Key]
 ) -> None:
     # Whoever reads "Configured public key does not match" is told to do this.

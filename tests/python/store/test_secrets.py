@@ -1,4 +1,4 @@
-"""The store's secrets are shown nowhere: in no log, error or traceback, in no other file, to no other program."""
+"""Secrets of the store are in no log, error, traceback, other file or argument list."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ print("raised", len(raised), file=sys.stderr)
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=["plain", "debug", "debug, with a cache"])
-def test_nothing_that_a_program_can_show_holds_a_name_a_password_or_a_key(
+def test_output_and_errors_have_no_name_password_or_key(
     known: StoreUser, keys: dict[str, Key], settings: dict[str, str]
 ) -> None:
     temporary = os.path.join(known.home, "tmp")
@@ -145,7 +145,7 @@ def test_nothing_that_a_program_can_show_holds_a_name_a_password_or_a_key(
     assert os.listdir(temporary) == []
 
 
-def test_commands_show_names_to_who_lists_them_and_nothing_else(known: StoreUser) -> None:
+def test_commands_show_only_names_and_only_in_lists(known: StoreUser) -> None:
     name, user, password = NAMES["service"], NAMES["username"], NAMES["password"]
     source = os.path.join(known.home, "source.json")
     record = {"service": name, "username": user, "password": password}
@@ -176,9 +176,7 @@ def test_commands_show_names_to_who_lists_them_and_nothing_else(known: StoreUser
     assert stat.S_IMODE(os.stat(known.home + "/out.json").st_mode) == 0o600
 
 
-def test_a_password_is_in_no_argument_list_and_no_program_is_started(
-    known: StoreUser, start_program: StartProgram
-) -> None:
+def test_password_is_in_no_argument_list_and_no_program_starts(known: StoreUser, start_program: StartProgram) -> None:
     programs = os.path.join(known.home, "programs")
     marked = os.path.join(known.home, "started")
     os.makedirs(programs, exist_ok=True)
@@ -217,7 +215,7 @@ backend.set_password(given["service"], given["username"], given["password"] * 10
 """
 
 
-def test_what_a_killed_write_leaves_behind_is_encrypted_and_gone_after_the_next(known: StoreUser) -> None:
+def test_killed_write_leaves_only_encrypted_files_until_the_next(known: StoreUser) -> None:
     for number in range(3):
         known.set(NAMES["service"], f"{NAMES['username']}{number}", NAMES["password"])
     length = os.stat(known.path).st_size

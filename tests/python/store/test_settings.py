@@ -1,4 +1,4 @@
-"""Where the store is and which key it should have: the file and the variables of the published package."""
+"""The settings of the store: path and key, in the file and the variables of the published package."""
 
 from __future__ import annotations
 
@@ -88,21 +88,19 @@ def test_every_variable_overrides_the_file(both: StoreUser, keys: dict[str, Key]
     assert key_of(os.path.join(both.home, "with-a-tilde.json")) == keys["ed25519"].text
 
 
-def test_the_key_itself_is_taken_before_a_file_of_it_among_the_variables_too(
-    both: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_key_variable_precedes_the_key_file_variable(both: StoreUser, keys: dict[str, Key]) -> None:
     both.set("svc", "alice", "s3cr3t", **{KEY: keys["rsa"].line, KEY_PATH: "/not/there.pub"})
     assert key_of(both.path) == keys["rsa"].text
 
 
-def test_variables_and_members_without_a_value_are_as_none(both: StoreUser, keys: dict[str, Key]) -> None:
+def test_empty_variables_and_members_count_as_unset(both: StoreUser, keys: dict[str, Key]) -> None:
     write_config(both, json.dumps({"public_key": "", "public_key_path": None, "store_path": "", "later": [1]}))
     both.set("svc", "alice", "s3cr3t", **{KEY: "", KEY_PATH: "", STORE_PATH: ""})
     assert key_of(both.path) == keys["ed25519"].text
 
 
 @pytest.mark.parametrize("text", ["", " \r\n\t", "{}", "{}\n", "null"])
-def test_an_empty_file_is_as_none(both: StoreUser, keys: dict[str, Key], text: str) -> None:
+def test_empty_file_counts_as_missing(both: StoreUser, keys: dict[str, Key], text: str) -> None:
     write_config(both, text)
     both.set("svc", "alice", "s3cr3t")
     assert key_of(both.path) == keys["ed25519"].text
@@ -139,9 +137,7 @@ def test_a_relative_path_is_refused_wherever_it_is_named(store: StoreUser, path:
     assert os.listdir(store.home).count("store.json") == 0
 
 
-def test_a_key_that_no_store_can_have_is_refused_with_the_name_of_the_setting(
-    store: StoreUser, keys: dict[str, Key]
-) -> None:
+def test_unusable_key_is_refused_with_the_name_of_the_setting(store: StoreUser, keys: dict[str, Key]) -> None:
     assert_refused(store, "Unsupported SSH public key type: ecdsa", KEY, **{KEY: keys["ecdsa"].line})
     assert_refused(store, "Unsupported SSH public key type: ecdsa", **{KEY_PATH: keys["ecdsa"].public_path})
     for text in ("ssh-ed25519", "ssh-ed25519 AAAA", "no key at all", keys["ed25519"].text[:-8]):
@@ -161,7 +157,7 @@ def test_a_key_file_that_cannot_be_read_is_named(store: StoreUser, keys: dict[st
 
 
 @pytest.mark.parametrize("kind", ["variable", "file"])
-def test_another_key_than_the_store_has_is_no_silent_miss(both: StoreUser, keys: dict[str, Key], kind: str) -> None:
+def test_configured_key_of_another_store_is_an_error(both: StoreUser, keys: dict[str, Key], kind: str) -> None:
     both.set("svc", "alice", "s3cr3t")
     before = Path(both.path).read_bytes()
     if kind == "file":
@@ -177,9 +173,7 @@ def test_the_same_key_with_another_comment_matches(both: StoreUser, keys: dict[s
     assert both.get("svc", "alice", **{KEY: f"{keys['ed25519'].text}   somebody else"}) == "s3cr3t"
 
 
-def test_a_store_of_another_key_than_the_agent_holds_is_not_unlocked(
-    store: StoreUser, agent: Agent, keys: dict[str, Key]
-) -> None:
+def test_store_of_a_key_that_the_agent_lacks_stays_locked(store: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     store.set("svc", "alice", "s3cr3t")
     agent.remove(keys["ed25519"])
     agent.add(keys["rsa"])
@@ -201,7 +195,7 @@ def test_a_home_that_is_not_known_is_an_error_and_no_store(store: StoreUser) -> 
     [{"public_key": "ssh-ed25519"}, {"public_key": "{rsa}"}, {"store_path": "relative"}, {"public_key_path": "~/none"}],
     ids=["no key", "another key", "a relative path", "a missing key file"],
 )
-def test_programs_that_knew_the_published_package_find_its_runtime_error_in_every_refusal(
+def test_refusals_are_runtime_errors_as_in_the_published_package(
     both: StoreUser, keys: dict[str, Key], settings: dict[str, str]
 ) -> None:
     both.set("svc", "alice", "s3cr3t")

@@ -1,4 +1,4 @@
-"""Small and large: passwords of no and of many bytes, stores of many records, and the memory they take."""
+"""Small and large: passwords, stores, and the memory that they take."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def digest(text: object) -> str:
 
 
 @pytest.mark.parametrize("length", [0, 1, 64 * 1024, 32 * 1024 * 1024], ids=["0 B", "1 B", "64 KiB", "32 MiB"])
-def test_a_password_of_any_length_comes_back(store: StoreUser, length: int) -> None:
+def test_password_of_any_length_is_returned(store: StoreUser, length: int) -> None:
     secret = "x" if length == 1 else password(length)
     assert length * 0.9 <= size(secret) <= length * 1.2
     passwords = {"before": "small", "user": secret, "after": "small too"}
@@ -46,7 +46,7 @@ def test_a_password_of_any_length_comes_back(store: StoreUser, length: int) -> N
     assert [answer.result for answer in answers[3:]] == ["small", "small too"]
 
 
-def test_long_names_come_back(store: StoreUser) -> None:
+def test_long_names_are_returned(store: StoreUser) -> None:
     service, username = "s" * 100_000, "ü" * 100_000
     store.set(service, username, "secret")
     assert store.get(service, username) == "secret"

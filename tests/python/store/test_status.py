@@ -1,4 +1,4 @@
-"""``ringbearer store status`` tells what there is and what is wrong, and changes nothing; ``lock`` tells who writes."""
+"""``ringbearer store status`` and ``lock``: they report state and errors, and change nothing."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_text_says_the_same_to_a_person_and_the_module_too(made: StoreUser, 
     assert "s3cr3t" not in text and "alice" not in text
 
 
-def test_without_a_store_nothing_is_wrong_and_nothing_is_made(store: StoreUser) -> None:
+def test_status_without_a_store_is_good_and_creates_nothing(store: StoreUser) -> None:
     found = status(store, 5)
     assert (found["exists"], found["records"], found["key"], found["problems"]) == (False, None, None, [])
     assert found["agent"]["keys"] == 1 and not found["agent"]["has_key"]
@@ -74,7 +74,7 @@ def test_status_writes_nothing(made: StoreUser) -> None:
     assert mark() == before and os.listdir(os.path.dirname(made.path)) == ["store.json"]
 
 
-def test_an_agent_without_the_key_is_told_which_it_lacks(made: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
+def test_status_names_the_key_that_the_agent_lacks(made: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
     agent.add(keys["rsa"])
     agent.remove(keys["ed25519"])
     found = status(made, 3)
@@ -84,7 +84,7 @@ def test_an_agent_without_the_key_is_told_which_it_lacks(made: StoreUser, agent:
     assert keys["ed25519"].fingerprint in problem and "ssh-add" in problem
 
 
-def test_a_locked_or_empty_agent_is_told_from_one_that_is_not_there(made: StoreUser, agent: Agent) -> None:
+def test_locked_and_empty_agent_differ_from_a_missing_one(made: StoreUser, agent: Agent) -> None:
     agent.lock("password")
     found = status(made, 3)
     assert found["agent"]["keys"] == 0 and "ssh-add -X" in found["problems"][0]
@@ -100,7 +100,7 @@ def test_a_locked_or_empty_agent_is_told_from_one_that_is_not_there(made: StoreU
     [b"", b"\n", b"null", b"[]", b"{", b'{"version": 2}', b'{"version": 1}', b"\xff\xfe", b"\0" * 400],
     ids=["empty", "blank", "null", "list", "cut", "version 2", "no identity", "not UTF-8", "NULs"],
 )
-def test_a_damaged_store_is_told_and_left_as_it_is(store: StoreUser, content: bytes) -> None:
+def test_damaged_store_is_reported_and_left_unchanged(store: StoreUser, content: bytes) -> None:
     store.write(content)
     found = status(store, 4)
     assert found["exists"] and found["records"] is None and found["key"] is None
@@ -108,7 +108,7 @@ def test_a_damaged_store_is_told_and_left_as_it_is(store: StoreUser, content: by
     assert Path(store.path).read_bytes() == content
 
 
-def test_what_is_no_file_is_told_at_once(store: StoreUser) -> None:
+def test_anything_but_a_regular_file_is_reported_at_once(store: StoreUser) -> None:
     os.makedirs(store.path)
     assert "not a regular file" in status(store, 4)["problems"][0]
     os.rmdir(store.path)
@@ -120,10 +120,10 @@ def test_a_link_to_nowhere_is_one_problem_and_not_two(store: StoreUser) -> None:
     os.makedirs(os.path.dirname(store.path))
     os.symlink("nowhere", store.path)
     [problem] = status(store, 4)["problems"]
-    assert "symbolic link to nowhere" in problem
+    assert "dangling symbolic link" in problem
 
 
-def test_a_symlinked_store_is_told_with_its_target(made: StoreUser, tmp_path: Path) -> None:
+def test_symlinked_store_is_reported_with_its_target(made: StoreUser, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere.json"
     os.rename(made.path, target)
     os.symlink(target, made.path)
@@ -134,7 +134,7 @@ def test_a_symlinked_store_is_told_with_its_target(made: StoreUser, tmp_path: Pa
     assert found["temporaries"] == [str(tmp_path / ".elsewhere.json.ringbearer-x")]
 
 
-def test_permissions_that_let_others_in_are_told(made: StoreUser) -> None:
+def test_permissions_for_others_are_reported(made: StoreUser) -> None:
     os.chmod(made.path, 0o644)
     found = status(made, 0)
     assert found["mode"] == "0644" and ["chmod 600" in problem for problem in found["problems"]] == [True]
@@ -149,7 +149,7 @@ def test_permissions_that_let_others_in_are_told(made: StoreUser) -> None:
     assert status(made, 0)["problems"] == []
 
 
-def test_what_writes_left_behind_is_told_and_ours_goes_with_the_next_write(made: StoreUser) -> None:
+def test_leftovers_are_listed_and_ours_go_with_the_next_write(made: StoreUser) -> None:
     directory = os.path.dirname(made.path)
     ours, theirs = os.path.join(directory, ".store.json.ringbearer-x"), os.path.join(directory, ".tmp-x.json")
     for path in (ours, theirs, os.path.join(directory, ".tmp-x"), os.path.join(directory, "note.json")):
@@ -161,7 +161,7 @@ def test_what_writes_left_behind_is_told_and_ours_goes_with_the_next_write(made:
     assert status(made, 0)["temporaries"] == [theirs]
 
 
-def test_a_setting_with_another_key_is_told_with_its_source(made: StoreUser, keys: dict[str, Key]) -> None:
+def test_setting_of_another_key_is_reported_with_its_source(made: StoreUser, keys: dict[str, Key]) -> None:
     made.configure(public_key=keys["rsa"].line)
     found = status(made, 1)
     assert found["key"] == keys["ed25519"].fingerprint
@@ -173,7 +173,7 @@ def test_a_setting_with_another_key_is_told_with_its_source(made: StoreUser, key
     assert found["problems"] == []
 
 
-def test_a_setting_that_cannot_be_read_is_an_error_of_its_own(made: StoreUser) -> None:
+def test_unreadable_setting_is_a_separate_error(made: StoreUser) -> None:
     made.configure()
     Path(made.config_path).write_text("{", encoding="utf-8")
     ended = made.command("ringbearer", "store", "status", "--json")
@@ -188,7 +188,7 @@ def test_a_store_of_the_published_package_is_in_order(store: StoreUser, publishe
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens on a socket")
-def test_an_agent_behind_sshd_is_told_to_be_forwarded(made: StoreUser) -> None:
+def test_agent_behind_sshd_is_reported_as_forwarded(made: StoreUser) -> None:
     for name in ("sshd", "sshd-session"):
         with ForwardedSocket(made.socket, name) as forwarded:
             found = status(made, 0, SSH_AUTH_SOCK=forwarded.socket)
@@ -201,7 +201,7 @@ def test_an_agent_behind_sshd_is_told_to_be_forwarded(made: StoreUser) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens on a socket")
-def test_where_nobody_knows_who_listens_the_name_of_the_socket_tells(made: StoreUser) -> None:
+def test_socket_name_identifies_an_unknown_agent(made: StoreUser) -> None:
     for socket, is_forwarded in (("s.abc.sshd.def", True), ("s.abc.agent.def", False)):
         with ForwardedSocket(made.socket, "sshd", socket=socket, is_orphaned=True) as forwarded:
             agent = status(made, 0, SSH_AUTH_SOCK=forwarded.socket)["agent"]

@@ -1,6 +1,4 @@
-"""The steps by which a store is replaced, one by one: their order, and what is left when one of them fails, the process
-is killed there, or somebody who does not lock writes at that moment.
-"""
+"""The system calls that replace a store: their order, and what remains if one fails or the process is killed."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ def filled(known_store: KnownStore) -> KnownStore:
 
 
 @pytest.mark.parametrize("method", ["set_password", "delete_password"])
-def test_what_is_written_is_synced_before_it_gets_its_name_and_the_directory_after(
-    filled: KnownStore, tmp_path: Path, method: str
-) -> None:
+def test_file_is_synced_before_the_rename_and_directory_after(filled: KnownStore, tmp_path: Path, method: str) -> None:
     log = tmp_path / "log"
     with StoreSession(filled, strace.tracing(log)) as session:
         session.call(method, "service", "user-0", *(["new"] if method == "set_password" else []))
@@ -44,7 +40,7 @@ def test_what_is_written_is_synced_before_it_gets_its_name_and_the_directory_aft
     assert os.path.dirname(temporary) == directory == os.path.dirname(filled.path)
 
 
-def test_the_first_write_syncs_the_directories_that_it_makes(known_store: KnownStore, tmp_path: Path) -> None:
+def test_first_write_syncs_the_directories_it_creates(known_store: KnownStore, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with StoreSession(known_store, strace.tracing(log)) as session:
         session.set("service", "user", "secret")
@@ -63,7 +59,7 @@ def test_the_first_write_syncs_the_directories_that_it_makes(known_store: KnownS
     ("failure", "words"),
     [("EIO", "input/output error"), ("ENOSPC", "no space left"), ("EDQUOT", "quota exceeded")],
 )
-def test_a_write_that_does_not_reach_the_disk_is_an_error_that_says_why_and_changes_nothing(
+def test_failed_write_is_an_error_and_keeps_the_store(
     filled: KnownStore, tmp_path: Path, failure: str, words: str
 ) -> None:
     with StoreSession(filled, strace.tracing(tmp_path / "log", f"fsync:error={failure}:when=1")) as session:
@@ -90,9 +86,7 @@ def test_a_rename_that_fails_changes_nothing(filled: KnownStore, tmp_path: Path,
     assert temporaries(filled) == []
 
 
-def test_a_directory_that_is_not_synced_is_an_error_that_does_not_say_the_store_is_as_it_was(
-    filled: KnownStore, tmp_path: Path
-) -> None:
+def test_failed_directory_sync_does_not_claim_an_unchanged_store(filled: KnownStore, tmp_path: Path) -> None:
     with StoreSession(filled, strace.tracing(tmp_path / "log", "fsync:error=EIO:when=2")) as session:
         error = session.fails("set_password", "service", "new", "new")
     assert "keyring.errors.PasswordSetError" in error.bases
@@ -106,7 +100,7 @@ def test_a_directory_that_is_not_synced_is_an_error_that_does_not_say_the_store_
     [("fsync:signal=KILL:when=1", 1), (f"{RENAMES}:signal=KILL:when=1", None), ("fsync:signal=KILL:when=2", 0)],
     ids=["while-the-file-is-synced", "while-it-is-renamed", "while-the-directory-is-synced"],
 )
-def test_a_process_that_is_killed_at_a_step_leaves_the_old_store_or_the_new_one(
+def test_process_killed_at_any_step_leaves_the_old_or_new_store(
     filled: KnownStore, tmp_path: Path, place: str, left: int | None
 ) -> None:
     with StoreSession(filled, strace.tracing(tmp_path / "log", place)) as session:
@@ -121,7 +115,7 @@ def test_a_process_that_is_killed_at_a_step_leaves_the_old_store_or_the_new_one(
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="ssh-agent-keyring needs Python 3.10")
-def test_what_the_published_package_writes_between_our_reading_and_our_rename_is_noticed_and_kept(
+def test_foreign_write_before_the_rename_is_noticed_and_kept(
     filled: KnownStore, client_environments: ClientEnvironments, tmp_path: Path
 ) -> None:
     published = filled.with_client(client_environments.ssh_agent_keyring("0.6.0"), PUBLISHED)

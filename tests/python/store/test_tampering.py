@@ -1,4 +1,4 @@
-"""Records that somebody changed: each is an error of its own, and the others are not concerned."""
+"""Tampered records: each is an error, and the others still open."""
 
 from __future__ import annotations
 
@@ -103,9 +103,7 @@ def test_a_record_of_another_shape_is_broken_and_hides_no_other(
     check_broken(known_store, "d")
 
 
-def test_the_values_of_a_record_without_their_names_are_no_record(
-    known_store: KnownStore, records: dict[str, dict[str, str]]
-) -> None:
+def test_record_as_a_list_of_values_is_rejected(known_store: KnownStore, records: dict[str, dict[str, str]]) -> None:
     replace(known_store, a=[records["a"]["ciphertext"], records["a"]["nonce"]])
     check_broken(known_store, "a")
 
@@ -117,16 +115,14 @@ def test_a_broken_record_can_be_deleted(known_store: KnownStore, records: dict[s
     assert known_store.entries() == {("service", user): f"secret-{user}" for user in ("b", "d")}
 
 
-def test_a_write_leaves_the_broken_records_of_others_as_they_are(
-    known_store: KnownStore, records: dict[str, dict[str, str]]
-) -> None:
+def test_write_keeps_broken_records_of_others(known_store: KnownStore, records: dict[str, dict[str, str]]) -> None:
     broken = {**records["a"], "ciphertext": flipped(records["a"]["ciphertext"], 3)}
     replace(known_store, a=broken)
     known_store.set("service", "b", "new")
     assert known_store.content()["records"][known_store.record_id("service", "a")] == broken
 
 
-def test_a_service_all_of_whose_records_are_broken_has_no_credential(
+def test_service_with_only_broken_records_has_no_credential(
     known_store: KnownStore, records: dict[str, dict[str, str]]
 ) -> None:
     replace(known_store, **{user: {**records[user], "nonce": records["a"]["nonce"]} for user in USERS[1:]}, a={})

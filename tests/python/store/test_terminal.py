@@ -1,4 +1,4 @@
-"""What others may write (an agent's comments, names of records, names of files) does not act on a terminal."""
+"""Agent comments, record names and file names are escaped on a terminal."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def tricky(store: StoreUser) -> StoreUser:
 
 
 @pytest.mark.parametrize("words", [["status"], ["list"]], ids=lambda words: words[0])
-def test_a_comment_of_the_agent_and_the_name_of_a_record_are_harmless_in_words(
-    tricky: StoreUser, keys: dict[str, Key], words: list[str]
-) -> None:
+def test_agent_comments_and_record_names_are_escaped(tricky: StoreUser, keys: dict[str, Key], words: list[str]) -> None:
     with HostileAgent(keys["ed25519"], comment=TRICKS.encode()) as agent:
         shown = tricky.command("ringbearer", "store", *words, SSH_AUTH_SOCK=agent.socket).check()
     assert "title" in shown.stdout
@@ -46,7 +44,9 @@ def test_a_comment_of_the_agent_and_the_name_of_a_record_are_harmless_in_words(
 
 
 @pytest.mark.parametrize("words", [["status"], ["list"]], ids=lambda words: words[0])
-def test_they_are_harmless_as_json_and_whole(tricky: StoreUser, keys: dict[str, Key], words: list[str]) -> None:
+def test_hostile_names_are_complete_and_escaped_in_json(
+    tricky: StoreUser, keys: dict[str, Key], words: list[str]
+) -> None:
     with HostileAgent(keys["ed25519"], comment=TRICKS.encode()) as agent:
         shown = tricky.command("ringbearer", "store", *words, "--json", SSH_AUTH_SOCK=agent.socket).check()
     read = json.loads(shown.stdout)
@@ -57,7 +57,7 @@ def test_they_are_harmless_as_json_and_whole(tricky: StoreUser, keys: dict[str, 
     assert_harmless(shown.output)
 
 
-def test_a_comment_that_fits_no_key_or_two_is_harmless_in_the_error(store: StoreUser, keys: dict[str, Key]) -> None:
+def test_comment_of_no_or_two_keys_is_escaped_in_the_error(store: StoreUser, keys: dict[str, Key]) -> None:
     two = [(base64.b64decode(keys["rsa"].text.split()[1]), TRICKS.encode())]
     for others, comment in (([], b"x"), (two, TRICKS.encode())):
         with HostileAgent(keys["ed25519"], comment=comment, others=others) as agent:
@@ -78,9 +78,7 @@ def test_the_type_of_a_key_is_harmless_in_the_error(store: StoreUser, keys: dict
 
 
 @pytest.mark.parametrize("answer", [TRICKS.encode() * 10, b"\x05" + TRICKS.encode()], ids=["garbage", "refusal"])
-def test_what_an_agent_babbles_does_not_reach_the_terminal(
-    store: StoreUser, keys: dict[str, Key], answer: bytes
-) -> None:
+def test_agent_responses_are_not_shown_on_the_terminal(store: StoreUser, keys: dict[str, Key], answer: bytes) -> None:
     store.set("service", "alice", "the-password")
     with HostileAgent(keys["ed25519"], hostile.say(answer), hostile.say(answer)) as agent:
         for words in (["keyring", "-b", store.backend, "get", "service", "alice"], ["ringbearer", "store", "list"]):

@@ -1,4 +1,4 @@
-"""One process, many threads; and a process that forks while a thread of it waits for the agent."""
+"""Many threads in one process, and a fork while one waits for the agent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ print(failures)
 
 
 @pytest.mark.parametrize("cache", ["0", "60"])
-def test_eight_threads_that_make_a_store_and_fill_it_lose_nothing(store: StoreUser, cache: str) -> None:
+def test_eight_threads_create_and_fill_a_store_without_loss(store: StoreUser, cache: str) -> None:
     environment = store.environment(RINGBEARER_STORE_CACHE_SECONDS=cache)
     ended = store.client.run(["python", "-c", THREADS], environment, timeout=120).check()
     assert ended.stdout == "[]\n"
@@ -82,7 +82,7 @@ def start() -> Iterator:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.parametrize("cache", ["0", "60"])
-def test_a_child_forked_while_a_thread_waits_for_the_agent_uses_the_store_itself(
+def test_child_forked_during_a_wait_for_the_agent_uses_the_store(
     store: StoreUser, keys: dict[str, Key], start, cache: str
 ) -> None:
     store.set("service", "alice", "the-password")

@@ -1,4 +1,4 @@
-"""The vectors through the wheel: stores that the published package wrote, opened by agents that hold their keys."""
+"""The vectors: stores of the published package, opened by agents with their keys."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def test_all_stores_of_the_vectors_are_here() -> None:
 
 
 @pytest.mark.parametrize("vector", MAIN, ids=name)
-def test_a_real_agent_opens_a_store_of_the_vectors_with_every_secret(
-    user: StoreUser, agent: Agent, home: Path, vector: Path
-) -> None:
+def test_real_agent_opens_every_secret_of_the_vectors(user: StoreUser, agent: Agent, home: Path, vector: Path) -> None:
     agent.add(copy_key(vector.with_name("id"), home / "keys"))
     user.write(vector.read_bytes())
     assert len(user.content()["records"]) == len(vector_secrets())
@@ -74,7 +72,7 @@ def any_agent(request: pytest.FixtureRequest, home: Path) -> Iterator[object]:
 
 
 @pytest.mark.parametrize("vector", LEADING_ZERO, ids=name)
-def test_a_store_that_either_kind_of_agent_made_opens_with_both(
+def test_store_of_either_kind_of_agent_opens_with_both(
     client: Client, home: Path, any_agent: Agent | StrippingAgent | GpgAgent, vector: Path
 ) -> None:
     user = StoreUser(client, home, any_agent.socket)
@@ -88,7 +86,7 @@ def test_a_store_that_either_kind_of_agent_made_opens_with_both(
         assert set(any_agent.lengths) == {255}
 
 
-def test_a_store_that_an_agent_without_zeros_makes_here_opens_with_openssh(
+def test_store_of_an_agent_that_strips_zeros_opens_with_openssh(
     client: Client, home: Path, any_agent: Agent | StrippingAgent | GpgAgent, user: StoreUser, agent: Agent
 ) -> None:
     StoreUser(client, home, any_agent.socket).set("svc", "alice", "s3cr3t")

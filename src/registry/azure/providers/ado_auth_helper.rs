@@ -5,9 +5,12 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{Grant, Tenant};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::{
+        access_token::AccessToken,
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
+    },
     error::{Error, Kind, Result},
-    secret::Secret,
     system::{System, places, process::Command},
 };
 
@@ -27,6 +30,15 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
         "ado_auth_helper"
     }
 
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        // The helper says nothing about who is signed in.
+        CachePolicy::Waiters
+    }
+
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(program) = program(system) else {
             return Ok(Attempt::not_configured("no ~/ado-auth-helper"));
@@ -36,9 +48,8 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
             return Err(Error::new(Kind::Process, "~/ado-auth-helper gave no token")
                 .with_hint("sign in with the Azure DevOps extension of the codespace"));
         }
-        let secret = Secret::from_utf8_trimmed(&output.stdout)
-            .filter(|token| !token.expose().contains(char::is_whitespace))
-            .ok_or_else(|| Error::new(Kind::Protocol, "~/ado-auth-helper printed something that is not a token"))?;
-        Ok(Attempt::Token(Grant::bearer(secret)))
+        let token = AccessToken::parse(&*output.stdout)
+            .map_err(|malformed| Error::new(Kind::Protocol, format!("~/ado-auth-helper printed {malformed}")))?;
+        Ok(Attempt::Token(Grant::Bearer(token)))
     }
 }

@@ -5,12 +5,14 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
-use super::{Grant, Tenant};
+use super::{Grant, Tenant, ado_auth_helper};
 use crate::{
     auth::{
-        cache::{Token, moment},
+        access_token::AccessToken,
         cache_key::is_there,
-        chain::{Attempt, TokenProvider},
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
+        timestamp,
     },
     error::{Error, Kind, Result},
     registry::azure::entra::AZURE_DEVOPS,
@@ -32,6 +34,19 @@ impl TokenProvider<Tenant, Grant> for Azd {
         "azd"
     }
 
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        if login(system).is_empty() {
+            return CachePolicy::Never;
+        }
+        // A sign-in with the helper, which has precedence, would not change the cache key.
+        let has_helper = ado_auth_helper::program(system).is_some();
+        if !has_helper && keeps_its_login(system) { CachePolicy::Session } else { CachePolicy::Waiters }
+    }
+
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(program) = system.find_program("azd") else {
             return Ok(Attempt::not_configured("no azd on PATH"));
@@ -46,9 +61,9 @@ impl TokenProvider<Tenant, Grant> for Azd {
         }
         let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
-        let secret = Secret::from_trimmed(answer.token.expose()).ok_or_else(broken)?;
-        let expires = answer.expires_on.as_deref().and_then(moment);
-        Ok(Attempt::Token(Grant::Bearer(Token { secret, expires })))
+        let token = AccessToken::parse(answer.token.expose()).map_err(|_| broken())?;
+        let expires = answer.expires_on.as_deref().and_then(timestamp::rfc3339);
+        Ok(Attempt::Token(Grant::Bearer(token.expiring(expires))))
     }
 }
 

@@ -12,11 +12,13 @@ use url::Url;
 use super::{Grant, Tenant, pat::PIPELINE_VARIABLE};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
+        access_token::AccessToken,
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
         job_token,
     },
     error::{Error, Kind, Result},
-    registry::azure::entra::request_token_by_assertion,
+    registry::azure::{entra::request_token_by_assertion, retries::attempts},
     secret::Secret,
     system::{System, http::Request},
 };
@@ -39,6 +41,14 @@ pub(crate) struct AzurePipelines;
 impl TokenProvider<Tenant, Grant> for AzurePipelines {
     fn name(&self) -> &'static str {
         "azure_pipelines"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
@@ -66,16 +76,19 @@ impl TokenProvider<Tenant, Grant> for AzurePipelines {
             None => tenant.of_application(system)?,
         };
         let assertion = ask(system, &url, &connection, &token)?;
-        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
+        request_token_by_assertion(system, &tenant, &client_id, assertion.secret().expose())
             .map(|token| Attempt::Token(Grant::Bearer(token)))
     }
 }
 
-fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Result<Secret> {
+fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Result<AccessToken> {
     let mut url =
         Url::parse(url).map_err(|_| Error::new(Kind::Configuration, format!("{URL_VARIABLE} is not a URL")))?;
     url.query_pairs_mut().append_pair("api-version", "7.1").append_pair("serviceConnectionId", connection);
-    let request = Request::post_json(url, &json!({})).header("Accept", "application/json").bearer(token);
+    let request = Request::post_json(url, &json!({}))
+        .header("Accept", "application/json")
+        .bearer(token)
+        .with_attempts(attempts(system));
     let hint = "is the pipeline allowed to use the service connection?";
     job_token::ask(system, &request, "Azure Pipelines", "oidcToken", hint)
 }

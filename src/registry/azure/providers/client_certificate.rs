@@ -16,7 +16,8 @@ use zeroize::Zeroizing;
 use super::{Grant, Tenant, client_secret::lacks_client_id};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
         private_file,
     },
     error::{Error, Kind, Result},
@@ -37,6 +38,14 @@ pub(crate) struct ClientCertificate;
 impl TokenProvider<Tenant, Grant> for ClientCertificate {
     fn name(&self) -> &'static str {
         "client_certificate"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Explicit(PATH_VARIABLE.into())
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

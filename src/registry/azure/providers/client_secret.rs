@@ -2,7 +2,10 @@
 
 use super::{Grant, Tenant};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::{
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
+    },
     error::{Error, Kind, Result},
     registry::azure::entra::{CLIENT_VARIABLE, request_application_token},
     system::System,
@@ -17,6 +20,14 @@ pub(crate) struct ClientSecret;
 impl TokenProvider<Tenant, Grant> for ClientSecret {
     fn name(&self) -> &'static str {
         "client_secret"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Explicit(SECRET_VARIABLE.into())
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {

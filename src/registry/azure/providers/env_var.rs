@@ -1,17 +1,18 @@
 //! A token that was put into the environment, or into a file of the sort that containers mount.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use log::debug;
 
 use super::{Feed, Grant};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
+        access_token::AccessToken,
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
         private_file,
     },
     error::Result,
-    secret::Secret,
     system::System,
 };
 
@@ -35,40 +36,60 @@ pub(crate) fn files(system: &dyn System) -> impl Iterator<Item = PathBuf> {
     system.setting(FILE_VARIABLE).into_iter().map(PathBuf::from).chain(MOUNTED.map(PathBuf::from))
 }
 
+/// Where the token is, in the order of precedence.
+enum Source {
+    NamedFile(String),
+    Variable(&'static str),
+    Mounted(&'static str),
+}
+
+impl Source {
+    fn find(system: &dyn System) -> Option<Self> {
+        if let Some(path) = system.setting(FILE_VARIABLE) {
+            return Some(Self::NamedFile(path));
+        }
+        let variable = [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE].into_iter().find(|name| system.setting(name).is_some());
+        let mounted = || MOUNTED.into_iter().find(|path| system.details(Path::new(path)).is_ok());
+        variable.map(Self::Variable).or_else(|| mounted().map(Self::Mounted))
+    }
+
+    /// The variable or file, for messages.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NamedFile(_) => FILE_VARIABLE,
+            Self::Variable(name) | Self::Mounted(name) => name,
+        }
+    }
+}
+
 impl TokenProvider<Feed, Grant> for EnvVar {
     fn name(&self) -> &'static str {
         "env_var"
     }
 
-    fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
-        let mut broken = None;
-        if let Some(path) = system.setting(FILE_VARIABLE) {
-            match private_file::read_token(system, FILE_VARIABLE, &path) {
-                Ok(token) => return Ok(found(FILE_VARIABLE, token)),
-                // The variables still count, as they do for artifacts-keyring-nofuss.
-                Err(error) => broken = Some(error),
-            }
-        }
-        for variable in [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE] {
-            if let Some(token) = system.secret_setting(variable) {
-                return Ok(found(variable, token));
-            }
-        }
-        for path in MOUNTED {
-            if let Ok(token) = private_file::read_token(system, "BuildKit", path) {
-                return Ok(found(path, token));
-            }
-        }
-        match broken {
-            Some(error) => Err(error),
-            None => Ok(Attempt::not_configured(format!("no {TOKEN_VARIABLE}"))),
-        }
+    fn origin(&self, system: &dyn System) -> Origin {
+        Source::find(system).map_or(Origin::Found, |source| Origin::Explicit(source.name().into()))
     }
-}
 
-fn found(source: &str, token: Secret) -> Attempt<Grant> {
-    debug!(step = "env_var", outcome = "found"; "the token in {source}");
-    Attempt::Token(Grant::of_unknown_sort(token))
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        // Of the session token that a user's bearer is exchanged for: the bearer itself is at rest already.
+        CachePolicy::Session
+    }
+
+    fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
+        let not_configured = || Ok(Attempt::not_configured(format!("no {TOKEN_VARIABLE}")));
+        let Some(source) = Source::find(system) else { return not_configured() };
+        let token = match &source {
+            Source::NamedFile(path) => private_file::read_token(system, FILE_VARIABLE, path)?,
+            Source::Mounted(path) => private_file::read_mounted_token(system, path)?,
+            Source::Variable(name) => match AccessToken::from_variable(system, name)? {
+                Some(token) => token,
+                None => return not_configured(),
+            },
+        };
+        debug!(step = "env_var", outcome = "found"; "the token in {}", source.name());
+        Ok(Attempt::Token(Grant::of_unknown_sort(token)))
+    }
 }
 
 #[cfg(test)]
@@ -79,8 +100,9 @@ mod tests {
     fn ask(system: &FakeSystem) -> Result<Option<String>> {
         let feed = Feed::from_service(&Service::parse("https://pkgs.dev.azure.com/contoso/")).unwrap();
         Ok(match EnvVar.token(system, &feed)? {
-            Attempt::Token(Grant::Password { password, .. }) => Some(password.expose().to_owned()),
-            Attempt::Token(Grant::Bearer(token)) => Some(token.secret.expose().to_owned()),
+            Attempt::Token(Grant::Password { token, .. } | Grant::Bearer(token)) => {
+                Some(token.secret().expose().to_owned())
+            }
             Attempt::NotConfigured(_) => None,
         })
     }
@@ -93,20 +115,23 @@ mod tests {
                 .variable(TOKEN_VARIABLE, " variable\n")
                 .variable(OTHER_TOKEN_VARIABLE, "other")
                 .file(MOUNTED[0], "mounted")
-                .file(MOUNTED[1], "mounted too")
+                .file(MOUNTED[1], "mounted-too")
         };
         assert_eq!(ask(&all().file("/token", "file \n")).unwrap().as_deref(), Some("file"));
-        assert_eq!(ask(&all().file("/token", " \n")).unwrap().as_deref(), Some("variable"));
-        assert_eq!(ask(&all()).unwrap().as_deref(), Some("variable"));
-        assert_eq!(ask(&all().variable(TOKEN_VARIABLE, " ")).unwrap().as_deref(), Some("other"));
-        let mounted = FakeSystem::default().file(MOUNTED[1], "mounted too");
-        assert_eq!(ask(&mounted).unwrap().as_deref(), Some("mounted too"));
+        let without_file = || all().variable(FILE_VARIABLE, "");
+        assert_eq!(ask(&without_file()).unwrap().as_deref(), Some("variable"));
+        assert_eq!(ask(&without_file().variable(TOKEN_VARIABLE, " ")).unwrap().as_deref(), Some("other"));
+        let mounted = FakeSystem::default().file(MOUNTED[1], "mounted-too");
+        assert_eq!(ask(&mounted).unwrap().as_deref(), Some("mounted-too"));
     }
 
     #[test]
-    fn nothing_set_is_a_skip_and_a_broken_file_alone_is_a_failure() {
+    fn nothing_set_is_a_skip_and_a_broken_source_hides_no_other() {
         assert_eq!(ask(&FakeSystem::default()), Ok(None));
-        let error = ask(&FakeSystem::default().variable(FILE_VARIABLE, "/token")).unwrap_err();
-        assert!(error.message().contains("/token"), "{error}");
+        let file = || FakeSystem::default().variable(FILE_VARIABLE, "/token").variable(TOKEN_VARIABLE, "variable");
+        for fake in [file(), file().file("/token", " \n"), FakeSystem::default().file(MOUNTED[1], "two words")] {
+            let error = ask(&fake).unwrap_err();
+            assert!(error.message().contains("token") && error.hint().is_some(), "{error}");
+        }
     }
 }

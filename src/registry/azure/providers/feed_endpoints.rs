@@ -1,14 +1,16 @@
 //! Passwords for named feeds, as artifacts-credprovider takes them from CI systems.
 //! <https://github.com/microsoft/artifacts-credprovider#environment-variables>
 
-use std::sync::Once;
-
-use log::{debug, warn};
+use log::debug;
 use serde::Deserialize;
 
 use super::{Feed, Grant, SESSION_USERNAME};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::{
+        access_token::AccessToken,
+        chain::{Attempt, Origin, TokenProvider},
+        warning,
+    },
     error::{Error, Kind, Result},
     registry::azure::is_guid,
     secret::Secret,
@@ -20,15 +22,17 @@ use crate::{
 const VARIABLES: [&str; 2] =
     ["ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS"];
 
-/// The warning about single quotes is given once in the life of the process.
-static TOLD: Once = Once::new();
-
 /// The provider.
 pub(crate) struct FeedEndpoints;
 
 impl TokenProvider<Feed, Grant> for FeedEndpoints {
     fn name(&self) -> &'static str {
         "feed_endpoints"
+    }
+
+    fn origin(&self, system: &dyn System) -> Origin {
+        let [newer, older] = VARIABLES;
+        Origin::Explicit(if system.setting(newer).is_some() { newer } else { older }.into())
     }
 
     fn token(&self, system: &dyn System, feed: &Feed) -> Result<Attempt<Grant>> {
@@ -41,8 +45,8 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
         };
         debug!(step = "feed_endpoints", outcome = "found"; "the password in {} for {:?}", VARIABLES.join(" or "), endpoint.service);
         Ok(Attempt::Token(Grant::Password {
+            token: endpoint.token()?,
             username: endpoint.username.unwrap_or_else(|| SESSION_USERNAME.to_owned()),
-            password: endpoint.password,
         }))
     }
 }
@@ -58,6 +62,15 @@ struct Endpoint {
     service: Service,
     username: Option<String>,
     password: Secret,
+}
+
+impl Endpoint {
+    fn token(&self) -> Result<AccessToken> {
+        AccessToken::parse(self.password.expose()).map_err(|malformed| {
+            let message = format!("{} holds {malformed} as the password of a feed", VARIABLES.join(" or "));
+            Error::new(Kind::Configuration, message)
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -99,7 +112,7 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
     if !text.contains('"') {
         let mended = zeroize::Zeroizing::new(text.replace('\'', "\""));
         if let Ok(document) = serde_json::from_str(&mended) {
-            TOLD.call_once(|| warn!("{variable} is written with single quotes: JSON wants double ones"));
+            warning::once(&format!("{variable} is written with single quotes: JSON wants double ones"));
             return Ok(document);
         }
     }
@@ -170,7 +183,7 @@ mod tests {
         let system = FakeSystem::default().variable(VARIABLES[0], value);
         let feed = Feed::from_service(&Service::parse(service)).unwrap();
         Ok(match FeedEndpoints.token(&system, &feed)? {
-            Attempt::Token(Grant::Password { username, password }) => Some((username, password.expose().to_owned())),
+            Attempt::Token(Grant::Password { username, token }) => Some((username, token.secret().expose().to_owned())),
             _ => None,
         })
     }

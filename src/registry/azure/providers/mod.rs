@@ -16,10 +16,9 @@ use std::path::PathBuf;
 
 use super::{SESSION_USERNAME, entra::Tenant, feed::Feed};
 use crate::{
-    auth::{cache::Token, chain::TokenProvider, jwt::Claims},
+    auth::{access_token::AccessToken, chain::TokenProvider, jwt::Claims},
     error::{Error, Kind, Result},
     ini::Ini,
-    secret::Secret,
     system::{System, places},
 };
 
@@ -32,41 +31,26 @@ pub(crate) enum Grant {
         /// The user name that goes with it.
         username: String,
         /// The password.
-        password: Secret,
+        token: AccessToken,
     },
     /// A bearer token of Entra ID.
-    Bearer(Token),
+    Bearer(AccessToken),
 }
 
 impl Grant {
-    /// The secret in it.
-    #[must_use]
-    pub(crate) fn secret(&self) -> &Secret {
-        match self {
-            Self::Password { password, .. } => password,
-            Self::Bearer(token) => &token.secret,
-        }
-    }
-
     /// A password with the user name that suits every Azure DevOps password.
     #[must_use]
-    pub(crate) fn password(password: Secret) -> Self {
-        Self::Password { username: SESSION_USERNAME.to_owned(), password }
+    pub(crate) fn password(token: AccessToken) -> Self {
+        Self::Password { username: SESSION_USERNAME.to_owned(), token }
     }
 
-    /// A bearer of Entra ID of which nothing is known but what it says itself.
-    #[must_use]
-    pub(crate) fn bearer(secret: Secret) -> Self {
-        Self::Bearer(Token { secret, expires: None })
-    }
-
-    /// What an unlabelled secret must be: a JSON Web Token is a bearer, unless Azure DevOps issued it
+    /// What an unlabelled token must be: a JSON Web Token is a bearer, unless Azure DevOps issued it
     /// (a session token, or a pipeline's SYSTEM_ACCESSTOKEN); anything else is a personal access token.
     #[must_use]
-    pub(crate) fn of_unknown_sort(secret: Secret) -> Self {
-        match Claims::read(&secret) {
-            Some(claims) if !is_issued_by_azure_devops(&claims) => Self::bearer(secret),
-            _ => Self::password(secret),
+    pub(crate) fn of_unknown_sort(token: AccessToken) -> Self {
+        match token.claims() {
+            Some(claims) if !is_issued_by_azure_devops(&claims) => Self::Bearer(token),
+            _ => Self::password(token),
         }
     }
 }
@@ -255,7 +239,8 @@ mod tests {
 
     #[test]
     fn unlabelled_secrets_are_told_apart() {
-        let is_bearer = |text: &str| matches!(Grant::of_unknown_sort(Secret::new(text.to_owned())), Grant::Bearer(_));
+        let is_bearer =
+            |text: &str| matches!(Grant::of_unknown_sort(AccessToken::parse(text).unwrap()), Grant::Bearer(_));
         assert!(is_bearer(&token_of(&json!({"iss": "https://sts.windows.net/t/"}))));
         assert!(is_bearer(&token_of(&json!({"upn": "ada"}))));
         assert!(!is_bearer(&token_of(&json!({"iss": "app.vstoken.visualstudio.com"}))));

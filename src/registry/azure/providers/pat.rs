@@ -4,7 +4,10 @@ use log::debug;
 
 use super::{Feed, Grant};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::{
+        access_token::AccessToken,
+        chain::{Attempt, Origin, TokenProvider},
+    },
     error::Result,
     system::System,
 };
@@ -25,15 +28,18 @@ impl TokenProvider<Feed, Grant> for Pat {
         "pat"
     }
 
+    fn origin(&self, system: &dyn System) -> Origin {
+        let name = if system.setting(PAT_VARIABLE).is_some() { PAT_VARIABLE } else { PIPELINE_VARIABLE };
+        Origin::Explicit(name.into())
+    }
+
     fn token(&self, system: &dyn System, _feed: &Feed) -> Result<Attempt<Grant>> {
-        let found =
-            [PAT_VARIABLE, PIPELINE_VARIABLE].into_iter().find_map(|name| Some((name, system.secret_setting(name)?)));
-        Ok(match found {
-            Some((name, password)) => {
+        for name in [PAT_VARIABLE, PIPELINE_VARIABLE] {
+            if let Some(token) = AccessToken::from_variable(system, name)? {
                 debug!(step = "pat", outcome = "found"; "the token in {name}");
-                Attempt::Token(Grant::password(password))
+                return Ok(Attempt::Token(Grant::password(token)));
             }
-            None => Attempt::not_configured(format!("no {PAT_VARIABLE}, no {PIPELINE_VARIABLE}")),
-        })
+        }
+        Ok(Attempt::not_configured(format!("no {PAT_VARIABLE}, no {PIPELINE_VARIABLE}")))
     }
 }

@@ -5,7 +5,8 @@
 use super::{Grant, Tenant};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
         job_token::{self, GITHUB_URL_VARIABLE},
     },
     error::Result,
@@ -30,6 +31,18 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
         "workload_identity"
     }
 
+    fn origin(&self, system: &dyn System) -> Origin {
+        match system.setting(FILE_VARIABLE) {
+            Some(_) => Origin::Explicit(FILE_VARIABLE.into()),
+            // The identity service of the CI system.
+            None => Origin::Found,
+        }
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
+    }
+
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
             let is_begun = [FILE_VARIABLE, GITHUB_URL_VARIABLE].iter().any(|name| system.setting(name).is_some());
@@ -42,7 +55,7 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
             Attempt::NotConfigured(why) => return Ok(Attempt::NotConfigured(why)),
         };
         let tenant = tenant.of_application(system)?;
-        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
+        request_token_by_assertion(system, &tenant, &client_id, assertion.secret().expose())
             .map(|token| Attempt::Token(Grant::Bearer(token)))
     }
 }

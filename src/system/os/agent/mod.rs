@@ -1,4 +1,4 @@
-//! The ssh-agent's socket: one connection for each message, every wait within one limit.
+//! The ssh-agent's socket: a connection per message, with one limit for all waits.
 
 use std::{
     io::{self, ErrorKind},
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-// Everywhere in tests: it knows nothing of Windows but the name of the pipe.
+// Tested on every platform: only the name of the pipe is specific to Windows.
 #[cfg(any(windows, test))]
 mod pipe;
 #[cfg(unix)]
@@ -30,23 +30,23 @@ use socket as transport;
 
 /// A connection to the agent.
 trait Stream {
-    /// Sends everything.
+    /// Sends all bytes.
     fn send(&mut self, bytes: &[u8], wait: &Wait<'_>) -> std::result::Result<(), Failure>;
 
     /// Fills the buffer.
     fn receive(&mut self, buffer: &mut [u8], wait: &Wait<'_>) -> std::result::Result<(), Failure>;
 }
 
-/// Why an exchange with the agent failed.
+/// Why a message to the agent failed.
 #[derive(Debug)]
 enum Failure {
-    /// Nobody listens.
+    /// The socket cannot be connected.
     Unreachable(io::Error),
-    /// The limit ran out: how long it was, and whether that was all that the lookup had left.
+    /// The limit passed: its length, and whether the lookup's deadline had shortened it.
     Slow(Duration, bool),
-    /// It hung up, or sent what is no message.
+    /// The agent closed the connection or sent an invalid message.
     Broken(&'static str),
-    /// The lookup is over, or its caller gave up.
+    /// The lookup's deadline passed, or it was cancelled.
     Stopped(Error),
 }
 
@@ -56,7 +56,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// One end of a wait: says how long it may still last, and whether anybody still cares.
+/// The limit of a wait.
 struct Wait<'system> {
     system: &'system OsSystem,
     length: Duration,
@@ -65,16 +65,16 @@ struct Wait<'system> {
 }
 
 impl<'system> Wait<'system> {
-    /// A wait of `limit`, or of what the lookup has left.
+    /// A wait of at most `limit`, shorter if the lookup's deadline comes first.
     fn new(system: &'system OsSystem, limit: Duration) -> Self {
         let length = limit.min(system.remaining());
         Self { system, length, end: Instant::now() + length, is_cut: length < limit }
     }
 
-    /// The next stretch to wait for, after which the caller is looked for again.
-    fn stretch(&self) -> std::result::Result<Duration, Failure> {
+    /// How long to block before checking for cancellation again.
+    fn next_block(&self) -> std::result::Result<Duration, Failure> {
         let left = self.end.saturating_duration_since(Instant::now());
-        // First, since it says who was waited for: the lookup may well be over at the same moment.
+        // Checked first, because its error names the agent; the lookup's deadline may pass at the same moment.
         if left.is_zero() && !self.system.cancellation.is_cancelled() {
             return Err(Failure::Slow(self.length, self.is_cut));
         }
@@ -102,10 +102,10 @@ impl AgentSocket for OsSystem {
 }
 
 impl OsSystem {
-    /// Where the agent listens: SSH_AUTH_SOCK, or on Windows the pipe of its own OpenSSH.
+    /// The agent's address: SSH_AUTH_SOCK, or the pipe of Windows' OpenSSH.
     fn agent_address(&self) -> Result<String> {
         let named = self.variable(SOCKET_VARIABLE).filter(|path| !path.is_empty());
-        named.or_else(|| transport::USUAL_ADDRESS.map(str::to_owned)).ok_or_else(|| {
+        named.or_else(|| transport::DEFAULT_ADDRESS.map(str::to_owned)).ok_or_else(|| {
             Error::new(Kind::Locked, "SSH_AUTH_SOCK is not set; ssh-agent is not available")
                 .with_hint("start one with `eval \"$(ssh-agent)\"`, or log in with agent forwarding")
         })
@@ -122,8 +122,8 @@ fn explain(socket: &str, failure: Failure) -> Error {
         Failure::Slow(length, is_cut) => {
             let seconds = length.as_secs_f64();
             let more = if is_cut { "; RINGBEARER_TIMEOUT=SECONDS gives it more time" } else { "" };
-            Error::new(Kind::Locked, format!("the ssh-agent at {socket} gave no whole answer within {seconds:.0} s"))
-                .with_hint(format!("it may wait for you to confirm, or hang: `ssh-add -l` tells{more}"))
+            Error::new(Kind::Locked, format!("the ssh-agent at {socket} did not respond within {seconds:.0} s"))
+                .with_hint(format!("it may hang, or be waiting for a confirmation: check with `ssh-add -l`{more}"))
         }
         Failure::Broken(what) => {
             Error::new(Kind::Locked, format!("Unable to speak the ssh-agent protocol: {socket} {what}"))
@@ -133,7 +133,7 @@ fn explain(socket: &str, failure: Failure) -> Error {
     }
 }
 
-/// Sends a message with its length in front and receives one (RFC 9987, section 3).
+/// Sends a message with its length prefix and receives the response (RFC 9987, section 3).
 fn exchange(
     mut stream: impl Stream,
     message: &[u8],
@@ -148,14 +148,14 @@ fn exchange(
     stream.receive(&mut length, wait)?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
     if length == 0 || length > MAX_MESSAGE {
-        return Err(Failure::Broken("announced a message that is empty or far too long"));
+        return Err(Failure::Broken("announced an empty or oversized message"));
     }
     let mut answer = Zeroizing::new(vec![0; length]);
     stream.receive(&mut answer, wait)?;
     Ok(answer)
 }
 
-/// Whether a failure means that nothing has happened yet, so that one waits on.
+/// Whether an error means that no data is available yet.
 fn is_idle(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use crate::system::{CancellationToken, os::LOOKUP_LIMIT};
 
-    /// A FIFO that is open for both gives back what it is given, as an agent with one message would.
+    /// A FIFO opened for reading and writing echoes what is written, like an agent with one response.
     fn echo(folder: &tempfile::TempDir) -> String {
         let path = folder.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_carries_a_message_and_its_answer() {
+    fn a_pipe_carries_a_message_and_its_response() {
         let folder = tempfile::tempdir().unwrap();
         let path = echo(&folder);
         let system =
@@ -186,11 +186,11 @@ mod tests {
         assert_eq!(answer.as_slice(), b"\x0b message");
         assert!(matches!(pipe::connect("/nowhere", &wait), Err(Failure::Unreachable(_))));
         assert_eq!(pipe::peer(&path, &wait).unwrap(), None);
-        assert!(pipe::USUAL_ADDRESS.is_some());
+        assert!(pipe::DEFAULT_ADDRESS.is_some());
     }
 
     #[test]
-    fn a_silent_pipe_is_given_up_at_the_limit() {
+    fn a_silent_pipe_fails_at_the_limit() {
         let folder = tempfile::tempdir().unwrap();
         let path = echo(&folder);
         let system =

@@ -12,13 +12,13 @@ use rustix::{
 
 use super::{Failure, Stream, Wait, is_idle};
 
-/// There is no usual place on Unix: SSH_AUTH_SOCK alone names the socket.
-pub(super) const USUAL_ADDRESS: Option<&str> = None;
+/// Unix has no default: only SSH_AUTH_SOCK names the socket.
+pub(super) const DEFAULT_ADDRESS: Option<&str> = None;
 
 pub(super) struct Socket(UnixStream);
 
-/// Connects without blocking: an agent that accepts nobody fills its queue, and `connect` would then wait
-/// for ever.
+/// Connects without blocking: `connect` would block for ever on the full queue of an agent that accepts no
+/// connections.
 pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Socket, Failure> {
     let unreachable = |errno: Errno| Failure::Unreachable(errno.into());
     let path = SocketAddrUnix::new(address).map_err(unreachable)?;
@@ -28,7 +28,7 @@ pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Socket, Failure>
     loop {
         match rustix::net::connect(&socket, &path) {
             Ok(()) => break,
-            Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(wait.stretch()?),
+            Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(wait.next_block()?),
             Err(errno) => return Err(unreachable(errno)),
         }
     }
@@ -40,11 +40,11 @@ pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Socket, Failure>
 impl Stream for Socket {
     fn send(&mut self, mut bytes: &[u8], wait: &Wait<'_>) -> Result<(), Failure> {
         while !bytes.is_empty() {
-            self.0.set_write_timeout(Some(wait.stretch()?)).map_err(Failure::Unreachable)?;
+            self.0.set_write_timeout(Some(wait.next_block()?)).map_err(Failure::Unreachable)?;
             match self.0.write(bytes) {
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
                 Err(error) if is_idle(&error) => {}
-                Err(_) => return Err(Failure::Broken("hung up")),
+                Err(_) => return Err(Failure::Broken("closed the connection")),
             }
         }
         Ok(())
@@ -52,19 +52,19 @@ impl Stream for Socket {
 
     fn receive(&mut self, mut buffer: &mut [u8], wait: &Wait<'_>) -> Result<(), Failure> {
         while !buffer.is_empty() {
-            self.0.set_read_timeout(Some(wait.stretch()?)).map_err(Failure::Unreachable)?;
+            self.0.set_read_timeout(Some(wait.next_block()?)).map_err(Failure::Unreachable)?;
             match self.0.read(buffer) {
-                Ok(0) => return Err(Failure::Broken("hung up")),
+                Ok(0) => return Err(Failure::Broken("closed the connection")),
                 Ok(received) => buffer = buffer.get_mut(received..).unwrap_or_default(),
                 Err(error) if is_idle(&error) => {}
-                Err(_) => return Err(Failure::Broken("hung up")),
+                Err(_) => return Err(Failure::Broken("closed the connection")),
             }
         }
         Ok(())
     }
 }
 
-/// The name of the process that listens on the socket, where Linux tells it.
+/// The name of the process that listens on the socket; Linux only.
 pub(super) fn peer(address: &str, wait: &Wait<'_>) -> Result<Option<String>, Failure> {
     let stream = connect(address, wait)?;
     #[cfg(target_os = "linux")]

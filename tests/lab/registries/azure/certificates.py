@@ -95,7 +95,7 @@ class ClientCertificate:
 
 
 def assertion_header(assertion: str) -> dict[str, str]:
-    """A JWT's header; empty when it is no JWT."""
+    """The header of a JWT; empty if it is not a JWT."""
     try:
         header = json.loads(tokens.decode_segment(assertion.split(".")[0]))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who exists in Entra: tenants, users, applications, managed identities, and the tokens they are given."""
+"""The directory of Entra: tenants, users, applications, managed identities, and their tokens."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ HOST = "management.azure.com"
 
 
 class Management:
-    """Tenants and subscriptions of whoever asks."""
+    """Tenants and subscriptions of the caller."""
 
     def __init__(self, sites: Sites, directory: Directory) -> None:
         self.directory = directory

@@ -95,7 +95,7 @@ class InstanceMetadata(_Endpoint):
             return not_found()
         if request.method != "GET":
             return Response(405)
-        # Both are how the service keeps out requests that somebody else made the machine send.
+        # Both protect the service against server-side request forgery.
         if (request.header("Metadata") or "").lower() != "true" or request.header("X-Forwarded-For"):
             return _oauth_error("invalid_request", "Required metadata header not specified", "")
         parameters = request.parameters
@@ -243,7 +243,7 @@ class Metadata:
         self.arc = Arc(server, directory)
         self.azure_ml = MachineLearning(server, directory)
         self.cloud_shell = CloudShell(server, directory)
-        # Bound and not listening: connections are refused at once, and nobody else can take the port.
+        # Bound and not listening: connections are refused at once, and the port stays taken.
         self._nowhere = socket.socket()
         self._nowhere.bind(("127.0.0.1", 0))
         self._black_hole: list[socket.socket] = []
@@ -257,7 +257,7 @@ class Metadata:
     def black_hole(self) -> str:
         """An address where connecting hangs, as where a firewall drops packets (Linux).
 
-        A listener that accepts nobody, its queue filled: the kernel drops further attempts.
+        A listener that accepts no connection, its queue filled: the kernel drops further attempts.
         """
         if not self._black_hole:
             listener = socket.socket()

@@ -1,4 +1,4 @@
-"""Azure DevOps organisations: what is in them, whom they let in, and how they say no."""
+"""Azure DevOps organisations: their feeds, permissions and challenges."""
 
 from __future__ import annotations
 

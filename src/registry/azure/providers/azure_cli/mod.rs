@@ -10,8 +10,10 @@ use log::debug;
 use super::{Grant, Tenant};
 use crate::{
     auth::{
-        chain::{Attempt, TokenProvider},
-        jwt::Claims,
+        access_token::AccessToken,
+        cache_key::is_there,
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
     },
     error::{Error, Kind, Result},
     registry::azure::entra::{AZURE_DEVOPS, remedy},
@@ -31,6 +33,19 @@ pub(crate) struct AzureCli;
 impl TokenProvider<Tenant, Grant> for AzureCli {
     fn name(&self) -> &'static str {
         "azure_cli"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        match state::profile(system) {
+            // Without a folder of its own, az looks for its login in the working directory.
+            None => CachePolicy::Never,
+            Some(profile) if is_there(system, &profile) => CachePolicy::Session,
+            Some(_) => CachePolicy::Waiters,
+        }
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
@@ -54,13 +69,13 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
         if !output.is_success() {
             return Err(explain(&output, tenant));
         }
-        let secret = read(&output)?;
-        if !chosen && Claims::read(&secret).is_some_and(|claims| tenant.differs_from(&claims)) {
+        let token = read(&output)?;
+        if !chosen && token.claims().is_some_and(|claims| tenant.differs_from(&claims)) {
             return Err(
                 Error::new(Kind::Process, "az is logged in as an identity of another tenant").with_hint(login(tenant))
             );
         }
-        Ok(Attempt::Token(Grant::bearer(secret)))
+        Ok(Attempt::Token(Grant::Bearer(token)))
     }
 }
 
@@ -85,10 +100,10 @@ fn refuses_tenant(output: &Output) -> bool {
     said.contains("Tenant shouldn't be specified") || said.contains("non-current tenants is not supported")
 }
 
-fn read(output: &Output) -> Result<Secret> {
+fn read(output: &Output) -> Result<AccessToken> {
     serde_json::from_slice::<Secret>(&output.stdout)
         .ok()
-        .and_then(|token| Secret::from_trimmed(token.expose()))
+        .and_then(|token| AccessToken::parse(token.expose()).ok())
         .ok_or_else(|| {
             Error::new(Kind::Protocol, "az printed something that is not a token")
                 .with_hint("run `az account get-access-token --query expiresOn` to see whether it works")
@@ -145,7 +160,7 @@ mod tests {
     fn the_token_is_the_json_string_that_az_prints() {
         let fake = FakeSystem::default().run("az", &WITH_TENANT, 0, "\"token\"\n", "WARNING: noise");
         let Attempt::Token(Grant::Bearer(token)) = ask(&fake).unwrap() else { panic!("no bearer") };
-        assert_eq!(token.secret.expose(), "token");
+        assert_eq!(token.secret().expose(), "token");
         for printed in ["", "null", "\"\"", "{}", "token"] {
             let error = ask(&FakeSystem::default().run("az", &WITH_TENANT, 0, printed, "")).unwrap_err();
             assert_eq!(error.kind(), Kind::Protocol, "{printed}");

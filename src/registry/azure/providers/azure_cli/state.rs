@@ -17,7 +17,7 @@ use serde_json::{Map, Value, value::RawValue};
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::{cache::Token, jwt::Claims},
+    auth::{access_token::AccessToken, timestamp},
     registry::azure::{
         entra::{AZURE_DEVOPS, Tenant},
         is_guid,
@@ -68,7 +68,7 @@ pub(crate) fn tokens(system: &dyn System) -> Vec<PathBuf> {
 }
 
 /// The token that `az` would hand out for a tenant without asking anybody, or why it is left to `az`.
-pub(in crate::registry::azure) fn token(system: &dyn System, tenant: &Tenant) -> Result<Token, &'static str> {
+pub(in crate::registry::azure) fn token(system: &dyn System, tenant: &Tenant) -> Result<AccessToken, &'static str> {
     if system.setting(VARIABLE).is_some_and(|value| value == "off") {
         return Err("RINGBEARER_AZURE_CLI_CACHE is off");
     }
@@ -157,7 +157,7 @@ struct Content<'all> {
 
 /// A token in the file.
 #[derive(Deserialize)]
-struct AccessToken {
+struct Entry {
     secret: Secret,
     home_account_id: Option<String>,
     environment: String,
@@ -179,14 +179,14 @@ struct Person {
 }
 
 /// The token of an account for Azure DevOps in a tenant, with at least five minutes left: the one that lives longest.
-fn find(content: &[u8], account: &Account, tenant: &Tenant, now: SystemTime) -> Option<Token> {
+fn find(content: &[u8], account: &Account, tenant: &Tenant, now: SystemTime) -> Option<AccessToken> {
     let content: Content<'_> = serde_json::from_slice(content).ok()?;
     let home = match account {
         Account::Person(name) => Some(content.home_of(name, tenant)?),
         Account::Application(_) => None,
     };
     let target = format!("{AZURE_DEVOPS}/.default");
-    let serves = |found: &AccessToken| {
+    let serves = |found: &Entry| {
         let home_of_token = found.home_account_id.as_deref().filter(|home| !home.is_empty());
         let kind = found.token_type.as_deref().unwrap_or("Bearer");
         home_of_token == home.as_deref()
@@ -196,15 +196,15 @@ fn find(content: &[u8], account: &Account, tenant: &Tenant, now: SystemTime) -> 
             && kind.eq_ignore_ascii_case("Bearer")
             && found.target.split(' ').any(|word| word.eq_ignore_ascii_case(&target))
     };
-    let found = content.tokens.values().filter_map(|entry| serde_json::from_str::<AccessToken>(entry.get()).ok());
+    let found = content.tokens.values().filter_map(|entry| serde_json::from_str::<Entry>(entry.get()).ok());
     let alive = found.filter(serves).filter_map(|found| {
-        let claims = Claims::read(&found.secret);
-        let said = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(found.expires_on.parse().ok()?))?;
-        let end = claims.as_ref().and_then(Claims::expires).map_or(said, |end| end.min(said));
-        let is_alive = end >= now + MARGIN && !claims.is_some_and(|claims| tenant.differs_from(&claims));
-        is_alive.then_some(Token { secret: found.secret, expires: Some(end) })
+        let stated = timestamp::unix(found.expires_on.parse().ok()?)?;
+        let token = AccessToken::parse(found.secret.expose()).ok()?.expiring(Some(stated));
+        let is_alive = token.expires()? >= now + MARGIN;
+        let is_of_tenant = !token.claims().is_some_and(|claims| tenant.differs_from(&claims));
+        (is_alive && is_of_tenant).then_some(token)
     });
-    alive.max_by_key(|token| token.expires)
+    alive.max_by_key(AccessToken::expires)
 }
 
 impl Content<'_> {
@@ -268,7 +268,7 @@ mod tests {
             .variable("AZURE_CONFIG_DIR", "/azure")
             .file("/azure/azureProfile.json", &format!("\u{feff}{}", profile(user)))
             .file("/azure/msal_token_cache.json", &content.to_string());
-        token(&fake, &Tenant::new(TENANT).unwrap()).map(|token| token.secret.expose().to_owned())
+        token(&fake, &Tenant::new(TENANT).unwrap()).map(|token| token.secret().expose().to_owned())
     }
 
     fn ada() -> Value {
@@ -356,7 +356,7 @@ mod tests {
             let tenant = Tenant::new(TENANT).unwrap();
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
             if let Some(token) = find(&text, &account, &tenant, now) {
-                prop_assert!(token.expires.is_some_and(|end| end >= now + MARGIN));
+                prop_assert!(token.expires().is_some_and(|end| end >= now + MARGIN));
             }
             let _ = Account::read(&text);
         }

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 use super::with_query;
 use crate::{
-    auth::{cache::Token, chain::Attempt, oauth},
+    auth::{access_token::AccessToken, chain::Attempt, oauth},
     error::{Error, Kind, Result},
+    registry::azure::retries::attempts,
     secret::Secret,
     system::{
         System,
@@ -35,7 +36,7 @@ const ROUNDS: u32 = 2;
 /// The pause between two of them.
 const PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token>> {
+pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<AccessToken>> {
     if !is_loopback(endpoint) {
         return Err(Error::new(Kind::Configuration, "IDENTITY_ENDPOINT of Azure Arc must lie on this machine"));
     }
@@ -47,7 +48,7 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token
     let mut rounds = 0;
     loop {
         rounds += 1;
-        let challenge = retry::send(system, &request())?;
+        let challenge = retry::send(system, &request().with_attempts(attempts(system)))?;
         if challenge.status != 401 {
             return oauth::read_token(system, &challenge, &[]).map(Attempt::Token);
         }
@@ -112,7 +113,7 @@ mod tests {
 
     const ENDPOINT: &str = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
 
-    fn ask(realm: &str) -> Result<Attempt<Token>> {
+    fn ask(realm: &str) -> Result<Attempt<AccessToken>> {
         let system = FakeSystem::default()
             .file("/var/opt/azcmagent/tokens/a.key", "key-secret")
             .file("/etc/shadow", "x-secret")

@@ -7,12 +7,12 @@ use url::Url;
 
 use super::{client_id, with_query};
 use crate::{
-    auth::{cache::Token, chain::Attempt, oauth},
+    auth::{access_token::AccessToken, chain::Attempt, oauth},
     error::{Error, Kind, Result},
     system::{
         System,
         http::{Request, Response},
-        retry::{self, Policy},
+        retry,
     },
 };
 
@@ -35,9 +35,14 @@ const UPGRADE: Duration = Duration::from_secs(70);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the service answers with while it starts or is upgraded.
-const POLICY: Policy = Policy { attempts: 5, is_transient: |status| matches!(status, 404 | 410 | 429 | 500..=599) };
+fn is_transient(status: u16) -> bool {
+    matches!(status, 404 | 410 | 429 | 500..=599)
+}
 
-pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
+/// How many times the service is asked while it starts or is upgraded.
+const ATTEMPTS: u32 = 5;
+
+pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
     let base = match system.setting(ADDRESS_VARIABLE) {
         Some(value) => super::parse(ADDRESS_VARIABLE, &value)?,
         None => Url::parse(ADDRESS).map_err(|_| Error::new(Kind::Internal, "the metadata address is not a URL"))?,
@@ -66,7 +71,7 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<Token>> {
             return Ok(Attempt::not_configured("no metadata service here"));
         }
     };
-    let response = if (POLICY.is_transient)(first.status) { insist(system, &request, first)? } else { first };
+    let response = if is_transient(first.status) { insist(system, &request, first)? } else { first };
     match response.status {
         // Docker Desktop's stand-in for the service answers so.
         403 => Ok(Attempt::not_configured("the metadata service here has no identities")),
@@ -90,7 +95,7 @@ fn insist(system: &dyn System, request: &Request, first: Response) -> Result<Res
             return Ok(response);
         }
         system.pause(pause)?;
-        response = retry::send_with(system, request, POLICY)?;
+        response = retry::send_while(system, &request.clone().with_attempts(ATTEMPTS), is_transient)?;
         if response.status != 410 || system.remaining() <= end {
             return Ok(response);
         }

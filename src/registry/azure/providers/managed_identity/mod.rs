@@ -9,9 +9,12 @@ mod service_endpoint;
 
 use url::{Host, Url};
 
-use super::{Grant, Tenant};
+use super::{Grant, Tenant, ado_auth_helper};
 use crate::{
-    auth::chain::{Attempt, TokenProvider},
+    auth::{
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
+    },
     error::{Error, Kind, Result},
     registry::azure::entra::{AZURE_DEVOPS, CLIENT_VARIABLE},
     system::{System, http::is_loopback},
@@ -23,6 +26,16 @@ pub(crate) struct ManagedIdentity;
 impl TokenProvider<Tenant, Grant> for ManagedIdentity {
     fn name(&self) -> &'static str {
         "managed_identity"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, system: &dyn System) -> CachePolicy {
+        // A sign-in with the helper, which has precedence, would not change the cache key.
+        let has_helper = ado_auth_helper::program(system).is_some();
+        if has_helper { CachePolicy::Waiters } else { CachePolicy::Session }
     }
 
     /// Chooses the service by the variables that it sets, in the order of Azure's own SDKs.

@@ -5,35 +5,35 @@ use url::Url;
 
 use super::{check_endpoint, client_id, with_query};
 use crate::{
-    auth::{cache::Token, chain::Attempt, oauth},
+    auth::{access_token::AccessToken, chain::Attempt, oauth},
     error::Result,
-    registry::azure::entra::AZURE_DEVOPS,
+    registry::azure::{entra::AZURE_DEVOPS, retries::attempts},
     secret::Secret,
     system::{System, http::Request, retry},
 };
 
 /// App Service, Functions, Container Apps.
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
-pub(super) fn app_service(system: &dyn System, endpoint: &Url, header: &Secret) -> Result<Attempt<Token>> {
+pub(super) fn app_service(system: &dyn System, endpoint: &Url, header: &Secret) -> Result<Attempt<AccessToken>> {
     check_endpoint(endpoint)?;
     let url = with_query(endpoint, "2019-08-01", client_id(system).map(|id| ("client_id", id)));
     ask(system, Request::get(url).header("X-IDENTITY-HEADER", header.expose()), &[header.expose()])
 }
 
 /// Azure Machine Learning, which kept an older interface of App Service.
-pub(super) fn machine_learning(system: &dyn System, endpoint: &Url, secret: &Secret) -> Result<Attempt<Token>> {
+pub(super) fn machine_learning(system: &dyn System, endpoint: &Url, secret: &Secret) -> Result<Attempt<AccessToken>> {
     check_endpoint(endpoint)?;
     let url = with_query(endpoint, "2017-09-01", client_id(system).map(|id| ("clientid", id)));
     ask(system, Request::get(url).header("secret", secret.expose()), &[secret.expose()])
 }
 
 /// The Cloud Shell, whose identity is the person's own.
-pub(super) fn cloud_shell(system: &dyn System, endpoint: &Url) -> Result<Attempt<Token>> {
+pub(super) fn cloud_shell(system: &dyn System, endpoint: &Url) -> Result<Attempt<AccessToken>> {
     let fields = [("resource", AZURE_DEVOPS)];
     ask(system, Request::post_form(endpoint.clone(), &fields).header("Metadata", "true"), &[])
 }
 
-fn ask(system: &dyn System, request: Request, secrets: &[&str]) -> Result<Attempt<Token>> {
-    let response = retry::send(system, &request.over_metadata())?;
+fn ask(system: &dyn System, request: Request, secrets: &[&str]) -> Result<Attempt<AccessToken>> {
+    let response = retry::send(system, &request.over_metadata().with_attempts(attempts(system)))?;
     oauth::read_token(system, &response, secrets).map(Attempt::Token)
 }

@@ -1,0 +1,28 @@
+//! Points in time, as services and files write them.
+
+use std::time::{Duration, SystemTime};
+
+/// Reads a timestamp in the form of RFC 3339, to the second; `None` before 1970.
+#[must_use]
+pub(crate) fn rfc3339(text: &str) -> Option<SystemTime> {
+    unix(u64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_second()).ok()?)
+}
+
+/// The point in time this many seconds after 1970.
+#[must_use]
+pub(crate) fn unix(seconds: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_before_1970_and_other_texts_are_none() {
+        assert_eq!(rfc3339("1970-01-01T00:01:00.5Z"), unix(60));
+        for text in ["0001-01-01T00:00:00Z", "", "tomorrow", "2026-11-22"] {
+            assert_eq!(rfc3339(text), None, "{text}");
+        }
+    }
+}
