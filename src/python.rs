@@ -23,7 +23,7 @@ use pyo3::{
 };
 
 use crate::{
-    auth::{cache_key::fingerprint, cache_mode::Caching},
+    auth::{cache_key::fingerprint, cache_mode::CacheMode},
     cli::{self, Log},
     error::{Error, ExceptionClass, Kind, Result},
     keyring::{
@@ -129,7 +129,7 @@ fn get_credential(
     let logger = logger(python)?;
     let outcome = look_up(python, &memory, environment, LOOKUP_LIMIT, &logger, move |memory, system| {
         let candidate = memory.keyring.registry(&registry)?;
-        session_cache::get(system, candidate, &service, username.as_deref(), Caching::Memory)
+        session_cache::get(system, candidate, &service, username.as_deref(), CacheMode::Memory)
     })?;
     match outcome {
         Ok(credential) => {

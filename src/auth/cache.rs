@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    auth::cache_mode::Caching,
+    auth::cache_mode::CacheMode,
     error::{Error, Result},
     system::{CancellationToken, System},
 };
@@ -94,7 +94,7 @@ impl<Value: Clone> TokenCache<Value> {
         url: &str,
         make: impl FnOnce() -> Result<(Value, Option<SystemTime>)>,
     ) -> Result<Value> {
-        if !Caching::uses_memory(system) {
+        if !CacheMode::uses_memory(system) {
             return make().map(|(value, _)| value);
         }
         let slot = self.slot(system, key);

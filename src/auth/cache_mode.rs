@@ -10,7 +10,7 @@ pub(crate) const CACHE_VARIABLE: &str = "RINGBEARER_CACHE";
 
 /// Where a token is cached until shortly before it expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caching {
+pub(crate) enum CacheMode {
     /// Not at all.
     Off,
     /// In the memory of the process.
@@ -19,7 +19,7 @@ pub(crate) enum Caching {
     Session,
 }
 
-impl Caching {
+impl CacheMode {
     /// The mode in the environment; `default` if the variable is unset.
     pub(crate) fn read(system: &dyn System, default: Self) -> Result<Self> {
         let Some(value) = system.setting(CACHE_VARIABLE) else { return Ok(default) };
@@ -52,15 +52,15 @@ mod tests {
     #[test]
     fn an_unknown_mode_is_an_error_and_caches_nothing() {
         for (value, expected, uses_memory) in [
-            ("off", Some(Caching::Off), false),
-            ("memory", Some(Caching::Memory), true),
-            (" session ", Some(Caching::Session), false),
-            ("", Some(Caching::Session), true),
+            ("off", Some(CacheMode::Off), false),
+            ("memory", Some(CacheMode::Memory), true),
+            (" session ", Some(CacheMode::Session), false),
+            ("", Some(CacheMode::Session), true),
             ("none", None, false),
         ] {
             let fake = FakeSystem::default().variable(CACHE_VARIABLE, value);
-            assert_eq!(Caching::read(&fake, Caching::Session).ok(), expected, "{value}");
-            assert_eq!(Caching::uses_memory(&fake), uses_memory, "{value}");
+            assert_eq!(CacheMode::read(&fake, CacheMode::Session).ok(), expected, "{value}");
+            assert_eq!(CacheMode::uses_memory(&fake), uses_memory, "{value}");
         }
     }
 }

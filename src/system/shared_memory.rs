@@ -29,6 +29,10 @@ pub(crate) trait SharedMemory {
 }
 
 /// Why a secret is not shared.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "only the implementation for Linux fails in these ways")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unavailable {
     /// The operating system has no shared memory, or forbids it.
@@ -86,6 +90,7 @@ pub(crate) struct KeyQuota {
 
 impl KeyQuota {
     /// Reads the line of a user in `/proc/key-users`: `UID: USAGE NKEYS/NIKEYS QNKEYS/MAXKEYS QNBYTES/MAXBYTES`.
+    #[cfg(any(target_os = "linux", test))]
     #[must_use]
     pub(crate) fn parse(text: &str, uid: u32) -> Option<Self> {
         let fields = text.lines().find_map(|line| {

@@ -12,7 +12,7 @@ use super::{
     report::{Finding, Report, State},
 };
 use crate::{
-    auth::cache_mode::Caching,
+    auth::cache_mode::CacheMode,
     cli::{World, cache::in_words, keyring::choice::MODULE, tools::Index},
     error::{Kind, Result},
     keyring::{
@@ -180,11 +180,11 @@ fn add_settings(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidat
 /// The state of the session cache. The lookup that follows bypasses it, so that every step is seen.
 fn of_cache(world: &World<'_>, candidate: &Candidate, service: &Service) -> Finding {
     let (system, finding) = (world.system, |text: &str| Finding::new(State::Note, "cache", text));
-    match Caching::read(system, Caching::Session) {
+    match CacheMode::read(system, CacheMode::Session) {
         Err(error) => return Finding { state: State::Doubtful, ..Finding::of_error("cache", &error) },
-        Ok(Caching::Off) => return finding("off: each question signs in again (RINGBEARER_CACHE)"),
-        Ok(Caching::Memory) => return finding("each process signs in for itself (RINGBEARER_CACHE)"),
-        Ok(Caching::Session) => {}
+        Ok(CacheMode::Off) => return finding("off: each question signs in again (RINGBEARER_CACHE)"),
+        Ok(CacheMode::Memory) => return finding("each process signs in for itself (RINGBEARER_CACHE)"),
+        Ok(CacheMode::Session) => {}
     }
     if let Err(reason) = system.sharing() {
         return finding(&format!("each process signs in for itself: {reason}"));

@@ -11,17 +11,14 @@
 mod failure;
 pub(crate) mod token;
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use log::{debug, warn};
+use log::debug;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::{cache_key::fingerprint, cache_mode::Caching, cache_policy::CachePolicy},
+    auth::{cache_key::fingerprint, cache_mode::CacheMode, cache_policy::CachePolicy, warning},
     error::Result,
     keyring::{Candidate, single_flight::lock},
     registry::Credential,
@@ -32,9 +29,6 @@ use crate::{
     },
 };
 
-/// Whether an invalid RINGBEARER_CACHE was reported in this process.
-static WARNED: AtomicBool = AtomicBool::new(false);
-
 /// The cached credential of a registry for a service that it claims, or what its source returns. `default` is the cache
 /// mode if RINGBEARER_CACHE is unset.
 pub(crate) fn get(
@@ -42,16 +36,14 @@ pub(crate) fn get(
     candidate: &Candidate,
     service: &Service,
     username: Option<&str>,
-    default: Caching,
+    default: CacheMode,
 ) -> Result<Option<Credential>> {
     let sign_in = || candidate.source.get(system, service, username);
-    let mode = Caching::read(system, default).unwrap_or_else(|error| {
-        if !WARNED.swap(true, Ordering::Relaxed) {
-            warn!("{error}");
-        }
-        Caching::Off
+    let mode = CacheMode::read(system, default).unwrap_or_else(|error| {
+        warning::once(&error.to_string());
+        CacheMode::Off
     });
-    if mode != Caching::Session {
+    if mode != CacheMode::Session {
         return sign_in();
     }
     if let Err(reason) = system.sharing() {

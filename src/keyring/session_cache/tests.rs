@@ -70,7 +70,7 @@ impl CredentialSource for Arc<Maker> {
 const URL: &str = "https://feed.example/a/";
 
 fn ask_for(fake: &FakeSystem, maker: &Arc<Maker>, url: &str) -> String {
-    let found = get(fake, &candidate(maker), &Service::parse(url), None, Caching::Session).unwrap().unwrap();
+    let found = get(fake, &candidate(maker), &Service::parse(url), None, CacheMode::Session).unwrap().unwrap();
     assert_eq!((found.username.as_str(), found.owner), ("user\"", fake.setting("USER")));
     found.password.expose().to_owned()
 }
@@ -231,7 +231,7 @@ fn a_failure_of_one_url_or_one_caller_is_not_shared() {
 fn a_failure_is_not_found_by_later_processes() {
     let (fake, maker) = (session(), Arc::new(Maker { fails: true, ..Maker::default() }));
     for number in 1..3 {
-        assert!(get(&fake, &candidate(&maker), &Service::parse(URL), None, Caching::Session).is_err());
+        assert!(get(&fake, &candidate(&maker), &Service::parse(URL), None, CacheMode::Session).is_err());
         assert_eq!(maker.made.load(SeqCst), number);
         fake.advance(Duration::from_millis(1));
     }
