@@ -177,7 +177,7 @@ def test_no_secret_is_shown_when_look_ups_fail(
     answered = [
         (400, json.dumps(echoed)),
         (401, json.dumps({**echoed, "message": quote(user.proof, safe="").replace(".", "%2e")})),
-        (500, secret()),
+        (501, secret()),
         (302, secret()),
         (200, json.dumps({"token": f"{secret()} {secret()}", "refreshToken": secret()})),
         (200, json.dumps({"token": secret(planted_token()), "expiry": "2001-01-01T00:00:00Z"})),
