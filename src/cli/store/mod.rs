@@ -13,7 +13,7 @@ use self::arguments::{Action, Source, StoreCommand};
 use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, print, progress::Bar, shown};
 use crate::{
     error::{Error, Kind, Result},
-    store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
+    store::{Entry, Rekeyed, Status, Store, export, lock_state, status},
     system::{System, console::Console, io_message},
 };
 
@@ -34,7 +34,7 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
         Action::Lock => with.lock(),
         Action::Relock { key, drop_broken } => {
             let mut bar = Bar::new(system, console, "encrypting");
-            let made = store.relock(system, key.as_deref(), *drop_broken, &mut |done, all| bar.show(done, all))?;
+            let made = store.rekey(system, key.as_deref(), *drop_broken, &mut |done, all| bar.show(done, all))?;
             drop(bar);
             with.relocked(if key.is_some() { "locked anew" } else { "rotated" }, &made)
         }
@@ -43,7 +43,7 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
             let content = system
                 .read_file(Path::new(file), LARGEST_IMPORT)
                 .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", io_message(&error))))?;
-            let entries = exchange::read(&zeroize::Zeroizing::new(content), file)?;
+            let entries = export::read(&zeroize::Zeroizing::new(content), file)?;
             let code = with.import(&entries, *replace)?;
             console.eprint(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
             Ok(code)
@@ -83,8 +83,8 @@ impl With<'_> {
         Ok(code)
     }
 
-    fn relocked(&self, done: &str, made: &Relocked) -> Result<u8> {
-        let Relocked { path, fingerprint, records, dropped, stale_setting } = made;
+    fn relocked(&self, done: &str, made: &Rekeyed) -> Result<u8> {
+        let Rekeyed { path, fingerprint, records, dropped, stale_setting } = made;
         if let Some((source, line)) = stale_setting {
             self.console.eprint(&format!(
                 "{source} names another key, with which the store does not open: put this in its place, or take it out:\n  {line}\n"
@@ -144,7 +144,7 @@ impl With<'_> {
         let mut bar = Bar::new(self.system, self.console, "decrypting");
         let contents = self.store.contents(self.system, &mut |done, all| bar.show(done, all))?;
         drop(bar);
-        let text = exchange::print(&contents.entries);
+        let text = export::print(&contents.entries);
         self.system.check()?;
         self.system.create(Path::new(file), &text).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {

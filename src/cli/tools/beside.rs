@@ -75,7 +75,7 @@ fn read(python: PathBuf, printed: &str) -> Option<Beside> {
 /// The Python in the first line of a script, or in the second where the first is too long for the system:
 /// `#!/bin/sh` and `'''exec' /path/python "$0" "$@"`. <https://github.com/pypa/distlib/blob/0.4.0/distlib/scripts.py>
 fn interpreter(system: &dyn System, program: &Path) -> Option<PathBuf> {
-    let head = system.open(program).ok()?.read(0, HEAD).ok()?;
+    let head = system.head(program, HEAD).ok()?;
     let text = String::from_utf8_lossy(&head).into_owned();
     let mut lines = text.lines();
     let first = lines.next()?.strip_prefix("#!")?.trim();

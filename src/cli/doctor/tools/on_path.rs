@@ -85,7 +85,7 @@ impl Machine<'_> {
                 Finding::new(State::Doubtful, "keyring", format!("{} did not answer in time", program.display()))
             }
             Some((program, Knowledge::Ringbearer)) => {
-                let head = self.system.open(&program).and_then(|file| file.read(0, 2)).unwrap_or_default();
+                let head = self.system.head(&program, 2).unwrap_or_default();
                 let sort = if head == b"#!" { "a script, with ringbearer behind it" } else { "native" };
                 Finding::new(State::Good, "keyring", format!("{} ({sort})", program.display()))
             }

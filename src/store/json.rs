@@ -1,12 +1,114 @@
-//! JSON strings as Python's `json.dumps` writes them, and as `json.loads` reads them.
+//! JSON as Python's `json` module reads and writes it, on top of serde_json's raw values.
 //!
-//! Python's strings may hold unpaired surrogates, which JSON can say (`\udc80`) and UTF-8 cannot. Here
-//! such a half has the three bytes that UTF-8 would give it (WTF-8), so that what Python wrote comes back.
+//! Python strings may hold unpaired surrogates, which JSON can escape (`\udc80`) and UTF-8 cannot encode. Here they are
+//! WTF-8: each has the three bytes that UTF-8 would give it.
 
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize,
+    de::{Deserializer, Error as _, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-/// Writes a string in quotes: ASCII alone, everything else as `\uXXXX` in lower case, beyond the first
-/// plane as a pair. `text` is WTF-8; a byte that is not is left out.
+/// Nesting depth from which [`print`] copies a value as it is, so that a hostile file cannot exhaust the stack.
+const DEEPEST: usize = 32;
+
+/// An object whose values are JSON text. Its names are sorted by code point, as Python sorts them, and unique.
+#[derive(Default)]
+pub(super) struct Object<'text>(pub(super) BTreeMap<Cow<'text, str>, Cow<'text, str>>);
+
+impl<'text> Deserialize<'text> for Object<'text> {
+    fn deserialize<D: Deserializer<'text>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'text> Visitor<'text> for ObjectVisitor {
+    type Value = Object<'text>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'text>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        /// Borrows a name without escapes, which serde does not do for a plain `Cow`.
+        #[derive(Deserialize)]
+        struct Name<'text>(#[serde(borrow)] Cow<'text, str>);
+        let mut members = Vec::new();
+        while let Some((Name(name), value)) = map.next_entry::<_, &RawValue>()? {
+            members.push((name, Cow::Borrowed(value.get())));
+        }
+        let count = members.len();
+        let members = BTreeMap::from_iter(members);
+        if members.len() < count {
+            // Keeping either of two values could lose a secret.
+            return Err(A::Error::custom("duplicate name"));
+        }
+        Ok(Object(members))
+    }
+}
+
+/// Prints JSON text as `json.dumps(indent=2, sort_keys=True)` does. Numbers keep their spelling, and so do objects with
+/// names that occur twice or are not Unicode.
+pub(super) fn print(raw: &str, depth: usize, out: &mut Vec<u8>) {
+    let printed = match raw.as_bytes() {
+        _ if depth >= DEEPEST => None,
+        [b'{', ..] => serde_json::from_str(raw).ok().map(|object| print_object(&object, depth, out)),
+        [b'[', ..] => serde_json::from_str(raw).ok().map(|items: Vec<&RawValue>| {
+            print_all(*b"[]", &items, depth, out, |item, out| print(item.get(), depth + 1, out));
+        }),
+        [b'"', text @ .., b'"'] if !is_plain(text) => unescape(raw).map(|text| escape(&text, out)),
+        _ => None,
+    };
+    if printed.is_none() {
+        out.extend_from_slice(raw.as_bytes());
+    }
+}
+
+pub(super) fn print_object(object: &Object<'_>, depth: usize, out: &mut Vec<u8>) {
+    print_all(*b"{}", &object.0, depth, out, |(name, value), out| print_member(name, value, depth + 1, out));
+}
+
+/// Prints a member without a line break in front.
+pub(super) fn print_member(name: &str, value: &str, depth: usize, out: &mut Vec<u8>) {
+    escape(name.as_bytes(), out);
+    out.extend_from_slice(b": ");
+    print(value, depth, out);
+}
+
+fn print_all<Item>(
+    [open, close]: [u8; 2],
+    items: impl IntoIterator<Item = Item>,
+    depth: usize,
+    out: &mut Vec<u8>,
+    mut print_item: impl FnMut(Item, &mut Vec<u8>),
+) {
+    out.push(open);
+    let first = out.len();
+    for item in items {
+        if out.len() > first {
+            out.push(b',');
+        }
+        break_line(depth + 1, out);
+        print_item(item, out);
+    }
+    if out.len() > first {
+        break_line(depth, out);
+    }
+    out.push(close);
+}
+
+pub(super) fn break_line(depth: usize, out: &mut Vec<u8>) {
+    out.push(b'\n');
+    out.resize(out.len() + 2 * depth, b' ');
+}
+
+/// Writes WTF-8 as a JSON string in ASCII: all else is `\uXXXX` in lower case, above U+FFFF as a surrogate pair. Bytes
+/// that are not WTF-8 are dropped.
 pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     if is_plain(text) {
@@ -32,27 +134,12 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Whether a string stands in quotes as it is: ASCII that can be seen, without quotes and backslashes.
-pub(super) fn is_plain(text: &[u8]) -> bool {
-    memchr::memchr2(b'"', b'\\', text).is_none() && is_printable(text)
+/// Whether a string needs no escapes: printable ASCII without quotes and backslashes.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
-/// Whether a string is ASCII that can be seen, from the blank to the tilde. Stores are long, and this looks at eight
-/// bytes at once.
-pub(super) fn is_printable(text: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHEST_BITS: u64 = ONES * 128;
-    let (words, rest) = text.as_chunks();
-    let odd = words.iter().fold(0, |odd, word| {
-        let word = u64::from_le_bytes(*word);
-        // Below the blank: the subtraction borrows. Above the tilde: the addition, or the byte, has the highest bit.
-        odd | word.wrapping_sub(ONES * u64::from(b' ')) & !word | word.wrapping_add(ONES * u64::from(127 - b'~')) | word
-    });
-    odd & HIGHEST_BITS == 0 && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
-}
-
-/// The most bytes that [`escape`] writes for a text of this length: a control character becomes six.
-#[must_use]
+/// Upper bound of the bytes that [`escape`] writes for a text of this length: a control character becomes six.
 pub(crate) fn longest_escape(length: usize) -> usize {
     length.saturating_mul(6).saturating_add(2)
 }
@@ -64,7 +151,7 @@ fn push_unit(unit: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads WTF-8, one code point at a time.
+/// Decodes WTF-8.
 fn for_each_character(text: &[u8], mut see: impl FnMut(u32)) {
     let mut bytes = text.iter().copied().map(u32::from);
     while let Some(first) = bytes.next() {
@@ -82,8 +169,8 @@ fn for_each_character(text: &[u8], mut see: impl FnMut(u32)) {
     }
 }
 
-/// Reads a JSON string with its quotes, as it stands in a document that a parser has found sound; `None`
-/// if it is none. The answer is WTF-8, in a buffer that never grew: no half of it is left behind.
+/// Decodes a valid JSON string, quotes included, to WTF-8; `None` for another value. The buffer never grows and is wiped:
+/// serde_json would decode into a scratch buffer that it frees unwiped.
 pub(super) fn unescape(raw: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut rest = raw.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
     let mut text = Zeroizing::new(Vec::with_capacity(rest.len()));
@@ -105,7 +192,7 @@ pub(super) fn unescape(raw: &str) -> Option<Zeroizing<Vec<u8>>> {
             b'u' => {
                 let mut code = unit(&mut rest)?;
                 if (0xd800..0xdc00).contains(&code) {
-                    code = with_second_half(code, &mut rest);
+                    code = with_low_surrogate(code, &mut rest);
                 }
                 push_character(code, &mut text);
             }
@@ -115,16 +202,15 @@ pub(super) fn unescape(raw: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(text)
 }
 
-/// The four hexadecimal digits after `\u`.
+/// Reads the four hexadecimal digits after `\u`.
 fn unit(rest: &mut &[u8]) -> Option<u32> {
     let (digits, after) = rest.split_at_checked(4)?;
     *rest = after;
     digits.iter().try_fold(0, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
 }
 
-/// The character that a first half makes with the second half that follows; the first half alone if
-/// something else follows.
-fn with_second_half(first: u32, rest: &mut &[u8]) -> u32 {
+/// Combines a high surrogate with the low surrogate that follows; without one it stays as it is.
+fn with_low_surrogate(first: u32, rest: &mut &[u8]) -> u32 {
     let mut ahead = *rest;
     let second = ahead.strip_prefix(b"\\u").and_then(|after| {
         ahead = after;
@@ -142,7 +228,7 @@ fn with_second_half(first: u32, rest: &mut &[u8]) -> u32 {
 fn push_character(code: u32, text: &mut Vec<u8>) {
     match char::from_u32(code) {
         Some(character) => text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        // Half of a pair: always in 0xd800..0xe000.
+        // A surrogate, 0xd800..0xe000.
         None => text.extend(
             [0xe0 | code >> 12, 0x80 | code >> 6 & 0x3f, 0x80 | code & 0x3f].into_iter().flat_map(u8::try_from),
         ),
@@ -162,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_written_as_python_writes_them() {
+    fn strings_are_escaped_as_in_python() {
         // json.dumps('"\\/\x08\x0c\n\r\t\x00\x1f\x7f é\u2028😀')
         let text = "\"\\/\u{8}\u{c}\n\r\t\0\u{1f}\u{7f} é\u{2028}😀";
         let expected = r#""\"\\/\b\f\n\r\t\u0000\u001f\u007f \u00e9\u2028\ud83d\ude00""#;
@@ -170,22 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_that_cannot_be_seen_is_found_at_every_place() {
-        for length in [1, 7, 8, 9, 23] {
-            let mut text = vec![b'~'; length];
-            assert!(is_printable(&text));
-            for place in 0..length {
-                for byte in 0..=u8::MAX {
-                    text[place] = byte;
-                    assert_eq!(is_printable(&text), (b' '..=b'~').contains(&byte), "{byte} at {place} of {length}");
-                }
-                text[place] = b' ';
-            }
-        }
-    }
-
-    #[test]
-    fn halves_of_pairs_come_back() {
+    fn unpaired_surrogates_round_trip() {
         for raw in [r#""\udc80\ud800""#, r#""\ud800x""#, r#""\ud800\ud800\udc00""#, r#""\ud83d\n""#] {
             let text = unescape(raw).unwrap();
             assert!(std::str::from_utf8(&text).is_err());
@@ -194,13 +265,13 @@ mod tests {
             }
         }
         assert_eq!(unescape(r#""\ud83d\ude00""#).unwrap().as_slice(), "😀".as_bytes());
-        // What Python's surrogatepass makes of '\udc80'.
+        // '\udc80'.encode('utf-8', 'surrogatepass')
         assert_eq!(unescape(r#""\udc80""#).unwrap().as_slice(), [0xed, 0xb2, 0x80]);
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back_here_and_by_serde(text in "\\PC*|[\\x00-\\x7f]*") {
+        fn escaped_strings_round_trip_here_and_in_serde_json(text in "\\PC*|[\\x00-\\x7f]*") {
             let raw = escaped(text.as_bytes());
             prop_assert!(raw.is_ascii() && raw.len() <= longest_escape(text.len()));
             let read = unescape(&raw).unwrap();
@@ -209,7 +280,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_read_fits_its_buffer_and_never_fails_hard(raw in "\"([a-z\\\\\"u/dDcC089]|\\\\u[dD][89abcdef][0-9]{2}|é)*\"") {
+        fn unescaped_strings_fit_their_buffer(raw in "\"([a-z\\\\\"u/dDcC089]|\\\\u[dD][89abcdef][0-9]{2}|é)*\"") {
             if let Some(text) = unescape(&raw) {
                 prop_assert!(text.len() <= raw.len());
                 let _ = escaped(&text);
@@ -217,7 +288,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_can_be_written(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn any_bytes_can_be_escaped(text in proptest::collection::vec(any::<u8>(), 0..40)) {
             prop_assert!(escaped(&text).is_ascii());
         }
     }
