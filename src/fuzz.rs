@@ -115,7 +115,7 @@ pub fn web_token(text: &[u8]) {
     }
     let seconds = claims.expires().map(|end| end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs());
     let said = members.get("exp").and_then(Value::as_f64);
-    #[allow(clippy::cast_precision_loss)] // A second more or less.
+    #[expect(clippy::cast_precision_loss, reason = "the comparison has a tolerance")]
     let is_near = |seconds: u64| said.is_some_and(|said| (said - seconds as f64).abs() <= said.abs() / 1e12 + 1.0);
     assert!(seconds.is_none_or(is_near), "{seconds:?} {said:?}");
     check_claims(&claims);

@@ -50,6 +50,7 @@ pub(crate) static LOCATIONS: &[Variable] = &[
     Variable::location("PROGRAMDATA", "data directory of services on Windows"),
     Variable::location("USERPROFILE", "home directory on Windows"),
     Variable::location("XDG_CACHE_HOME", "cache directory"),
+    Variable::location("XDG_CONFIG_DIRS", "configuration directories of the system"),
     Variable::location("XDG_CONFIG_HOME", "configuration directory"),
     Variable::location("XDG_DATA_HOME", "data directory"),
     Variable::location("XDG_RUNTIME_DIR", "directory of the login session"),

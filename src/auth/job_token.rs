@@ -5,7 +5,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::{access_token::AccessToken, chain::Attempt, private_file},
+    auth::{access_token::AccessToken, chain::Attempt, private_file, refusal::Refusal},
     error::{Error, Kind, Result},
     system::{System, http::Request, retry},
     variable::Variable,
@@ -63,13 +63,9 @@ pub(crate) fn ask(
 ) -> Result<AccessToken> {
     let response = retry::send(system, request)?;
     if !response.is_success() {
-        let (host, status) = (&response.host, response.status);
-        let refusal =
-            |kind| Error::new(kind, format!("{issuer} gave this job no identity token ({host}: HTTP {status})"));
-        return Err(match response.transport_hint() {
-            Some(transport_hint) => refusal(Kind::Protocol).with_hint(transport_hint),
-            None => refusal(Kind::Rejected).with_hint(hint),
-        });
+        let what = format!("{issuer} gave this job no identity token ({}: HTTP {})", response.host, response.status);
+        let sent: Vec<_> = request.headers.iter().map(|(_, value)| value.expose()).collect();
+        return Err(Refusal::read(&response, &sent).into_error(what, Some(hint.into())));
     }
     let mut answer: Map<String, Value> = response.json()?;
     let token = match answer.remove(field) {

@@ -76,8 +76,11 @@ impl Claims {
 
     fn moment(&self, name: &str) -> Option<SystemTime> {
         let seconds = self.0.get(name)?;
-        // NumericDate may have a fraction, which does not matter here.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the fraction of a NumericDate is dropped"
+        )]
         let seconds =
             seconds.as_u64().or_else(|| seconds.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))

@@ -10,5 +10,7 @@ pub(crate) mod job_token;
 pub(crate) mod jwt;
 pub(crate) mod oauth;
 pub(crate) mod private_file;
+pub(crate) mod program;
+pub(crate) mod refusal;
 pub(crate) mod timestamp;
 pub(crate) mod warning;

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    auth::{access_token::AccessToken, timestamp},
-    error::{Error, Kind, Result, quote},
+    auth::{access_token::AccessToken, refusal::Refusal, timestamp},
+    error::{Error, Kind, Result},
     secret::Secret,
     system::{
         System,
@@ -39,7 +39,8 @@ pub(crate) fn request_token(
 /// `secrets` went into the request and are not repeated in an error.
 pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) -> Result<AccessToken> {
     if !response.is_success() {
-        return Err(refusal(response, secrets));
+        let what = format!("{} answered with HTTP {}", response.host, response.status);
+        return Err(Refusal::read(response, secrets).into_error(what, None));
     }
     let answer: Answer = response.json()?;
     let token = AccessToken::parse(answer.access_token.expose())
@@ -78,33 +79,6 @@ impl Seconds {
     }
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    error: Option<String>,
-    error_description: Option<String>,
-}
-
-/// The refusal in the endpoint's own words: its `error_description`, else its `error` code. Entra adds
-/// numbers for its own support, on lines of their own or behind " Trace ID:"; they are new each time, and
-/// what is cut off here tells one cause from another.
-fn refusal(response: &Response, secrets: &[&str]) -> Error {
-    let said = serde_json::from_slice::<Refusal>(&response.body)
-        .ok()
-        .and_then(|refusal| {
-            let cut = |text: String| text.lines().next()?.split(" Trace ID:").next().map(str::to_owned);
-            let description = refusal.error_description.and_then(cut);
-            description.filter(|text| !text.trim().is_empty()).or(refusal.error)
-        })
-        .map(|text| format!(": {}", quote(&text, secrets)))
-        .unwrap_or_default();
-    let kind = if (400..500).contains(&response.status) { Kind::Rejected } else { Kind::Protocol };
-    let error = Error::new(kind, format!("{} answered with HTTP {}{said}", response.host, response.status));
-    match response.transport_hint() {
-        Some(transport_hint) => error.with_hint(transport_hint),
-        None => error,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -134,16 +108,6 @@ mod tests {
         let error = ask(&FakeSystem::default().answer(Method::Post, ENDPOINT, 401, body)).unwrap_err();
         assert_eq!(error.kind(), Kind::Rejected);
         assert_eq!(error.message(), "the fake answered with HTTP 401: AADSTS7000215: Invalid.");
-    }
-
-    #[test]
-    fn the_same_refusal_reads_the_same_each_time() {
-        for trace in ["1", "2"] {
-            let body =
-                format!(r#"{{"error_description":"AADSTS70021: No match. Trace ID: {trace} Timestamp: {trace}"}}"#);
-            let error = ask(&FakeSystem::default().answer(Method::Post, ENDPOINT, 400, &body)).unwrap_err();
-            assert_eq!(error.message(), "the fake answered with HTTP 400: AADSTS70021: No match.");
-        }
     }
 
     #[test]

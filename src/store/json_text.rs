@@ -1,6 +1,6 @@
 //! JSON strings as Python's `json.dumps` writes them, and as `json.loads` reads them.
 //!
-//! Python's strings may hold split_at_marker of surrogate pairs, which JSON can say (`\udc80`) and UTF-8 cannot. Here
+//! Python's strings may hold unpaired surrogates, which JSON can say (`\udc80`) and UTF-8 cannot. Here
 //! such a half has the three bytes that UTF-8 would give it (WTF-8), so that what Python wrote comes back.
 
 use zeroize::Zeroizing;

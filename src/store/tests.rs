@@ -22,7 +22,7 @@ const LOCKED_MESSAGE: &str = "Unable to unlock";
 
 fn vector(path: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/ssh-agent");
-    #[allow(clippy::disallowed_methods)] // A test reads its vectors.
+    #[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
     std::fs::read_to_string(folder.join(path)).unwrap()
 }
 

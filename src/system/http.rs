@@ -181,16 +181,6 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// Advice if the status means an overloaded server or an intercepting proxy rather than a refusal.
-    #[must_use]
-    pub(crate) fn transport_hint(&self) -> Option<&'static str> {
-        match self.status {
-            429 | 500.. => Some("try again later"),
-            203 | 300..=399 => Some("check the network and the VPN"),
-            _ => None,
-        }
-    }
-
     /// The values of a header, in order.
     pub(crate) fn header_values<'response>(
         &'response self,

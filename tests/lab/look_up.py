@@ -108,7 +108,7 @@ class Answer:
         return next((name for name, outcome in self._outcomes() if outcome == "served"), None)
 
     def _outcomes(self) -> list[tuple[str, str]]:
-        messages = [line.message for line in self.log if line.logger == "ringbearer.provider"]
+        messages = [line.message for line in self.log if line.logger == "ringbearer.auth.chain"]
         return [(name, rest.lstrip()) for name, _, rest in (message.partition(":") for message in messages)]
 
     @property

@@ -30,8 +30,9 @@ GITLAB = ("https://gitlab.example", "project:ring")
 
 
 def ask_each(look_up: Lookups, *cases: dict[str, str], **variables: str | None) -> list[Answer]:
-    """One look-up of the index for each case, in one process; none is answered from the memory of another."""
-    numbered = [{**case, "CHAINGUARD_CASE": str(number)} for number, case in enumerate(cases)]
+    """One look-up of the index for each case, in one process; none is answered from the cache of another."""
+    # A part of the cache key without any other effect here.
+    numbered = [{**case, "CHAINCTL_CONFIG": str(number)} for number, case in enumerate(cases)]
     return look_up.each(*numbered, service=INDEX, **variables)
 
 

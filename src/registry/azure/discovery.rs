@@ -9,6 +9,7 @@ use super::{
     retries::attempts,
 };
 use crate::{
+    auth::refusal,
     error::{Error, Kind, Result},
     service::subdomain_of,
     system::{
@@ -74,12 +75,13 @@ fn package_url(url: &Url) -> Option<Url> {
 }
 
 fn not_said(response: &Response, feed: &Feed) -> Error {
-    let (what, hint) = match response.status {
-        203 | 300..=399 => ("sent a sign-in page in place of an answer", "check the network and the VPN"),
-        404 => ("does not know this URL", "check the URL of the feed"),
-        429 | 500..=599 => ("is out of order", "try again later"),
-        _ => ("did not say which tenant it belongs to", "check the URL of the feed, the network and the VPN"),
+    let what = match response.status {
+        203 | 300..=399 => "sent a sign-in page in place of an answer",
+        404 => "does not know this URL",
+        429 | 500..=599 => "is out of order",
+        _ => "did not say which tenant it belongs to",
     };
+    let hint = refusal::meaning(response.status, None).hint.unwrap_or("check the URL of the feed");
     Error::new(Kind::Protocol, format!("{} {what} (HTTP {})", feed.shown(), response.status)).with_hint(hint)
 }
 

@@ -7,8 +7,8 @@ use url::Url;
 
 use super::{feed::Feed, retries::attempts};
 use crate::{
-    auth::{access_token::AccessToken, timestamp},
-    error::{Error, Kind, Result, quote},
+    auth::{access_token::AccessToken, refusal::Refusal, timestamp},
+    error::{Error, Kind, Result},
     secret::Secret,
     system::{
         System,
@@ -59,34 +59,21 @@ struct Answer {
     valid_to: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    message: Option<String>,
-}
-
 fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&str>) -> Error {
-    let said =
-        serde_json::from_slice::<Refusal>(&response.body).ok().and_then(|refusal| refusal.message).unwrap_or_default();
+    let (host, status) = (&response.host, response.status);
+    let refusal = Refusal::read(response, &[bearer.expose()]);
     let who = account.unwrap_or("this account");
-    let kind = if response.status == 401 { Kind::Rejected } else { Kind::Protocol };
-    if said.contains("TF401444") {
-        return Error::new(kind, format!("Azure DevOps wants {who} to sign in once in a browser (TF401444)"))
+    if refusal.mentions("TF401444") {
+        return Error::new(Kind::Rejected, format!("Azure DevOps wants {who} to sign in once in a browser (TF401444)"))
             .with_hint(format!("open {} and sign in as {who}, then try again", feed.portal()));
     }
-    let quoted = if said.is_empty() { String::new() } else { format!(": {}", quote(&said, &[bearer.expose()])) };
-    let what = match response.status {
-        401 => format!("{} rejected the token of {who}{quoted}", response.host),
-        203 | 300..=399 => format!("{} sent a sign-in page in place of a token", response.host),
-        status => format!("{} gave no session token for {who} (HTTP {status}){quoted}", response.host),
+    let what = match status {
+        401 => format!("{host} rejected the token of {who}"),
+        203 | 300..=399 => format!("{host} sent a sign-in page in place of a token"),
+        _ => format!("{host} gave no session token for {who} (HTTP {status})"),
     };
-    let error = Error::new(kind, what);
-    if let Some(transport_hint) = response.transport_hint() {
-        error.with_hint(transport_hint)
-    } else if kind == Kind::Rejected || response.status == 403 {
-        error.with_hint(format!("is {who} a member of {}? If not, sign in as somebody who is", feed.portal()))
-    } else {
-        error
-    }
+    let hint = format!("is {who} a member of {}? If not, sign in as somebody who is", feed.portal());
+    refusal.into_error(what, Some(hint.into()))
 }
 
 #[cfg(test)]
@@ -166,7 +153,7 @@ mod tests {
         let error =
             ask(&FakeSystem::default().answer(Method::Post, URL, 403, body), "https://pkgs.dev.azure.com/contoso/")
                 .unwrap_err();
-        assert_eq!(error.kind(), Kind::Protocol);
+        assert_eq!(error.kind(), Kind::Rejected);
         assert!(error.message().contains("TF400813") && !error.to_string().contains("x-secret"));
         let error =
             ask(&FakeSystem::default().answer(Method::Post, URL, 302, "<html>"), "https://pkgs.dev.azure.com/contoso/")

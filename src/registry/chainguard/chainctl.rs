@@ -1,7 +1,7 @@
 //! Chainguard's own program, and what it prints.
 //! <https://www.chainguard.dev/docs/platform/chainctl/chainctl-docs/chainctl_auth_token/>
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::{AUDIENCE, Known, cache_file, credential, is_for_libraries};
 use crate::{
@@ -9,13 +9,11 @@ use crate::{
         access_token::{AccessToken, Malformed},
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
+        program::TokenProgram,
     },
     error::{Error, Kind, Result},
     registry::Credential,
-    system::{
-        System,
-        process::{Command, Output},
-    },
+    system::System,
 };
 
 /// How long chainctl may take. A sign-in that waits for a person never ends.
@@ -48,9 +46,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let audience = format!("--audience={AUDIENCE}");
-        let program = program(system)?;
-        let output = run(system, program, &["auth", "token", &audience])?;
-        let output = succeeded(output)?;
+        let output = program(system)?.output(system, &["auth", "token", &audience]).map_err(named)?;
         let token = token(&output.stdout)?;
         if token.claims().is_some_and(|claims| is_for_libraries(&claims) == Some(false)) {
             return Err(command_error(format!("chainctl printed a token that is not for {AUDIENCE}"), LOGIN));
@@ -83,45 +79,40 @@ impl TokenProvider<Known, Credential> for NewPullToken {
             return Ok(Attempt::not_configured(format!("no {PARENT_VARIABLE}")));
         };
         // The source before this one has said so already.
-        let Ok(program) = program(system) else {
+        let Ok(chainctl) = program(system) else {
             return Ok(Attempt::not_configured("no chainctl on PATH"));
         };
         let (parent, life) = (format!("--parent={parent}"), format!("--ttl={PULL_TOKEN_LIFE}"));
-        let ask = |repository| run(system, program.clone(), &["auth", "pull-token", repository, &parent, &life]);
+        let ask = |repository| chainctl.run(system, &["auth", "pull-token", repository, &parent, &life]).map_err(named);
         let mut output = ask("--repository=python")?;
         if !output.is_success() && output.stderr_text().contains("unknown flag") {
             // Until 2026 the option had another name.
             output = ask("--library-ecosystem=python")?;
         }
-        let output = succeeded(output)?;
+        if !output.is_success() {
+            return Err(named(chainctl.failure(&output)));
+        }
         pull_token(&output.stdout).map(Attempt::Token)
     }
 }
 
-fn program(system: &dyn System) -> Result<PathBuf> {
-    system.find_program("chainctl").ok_or_else(|| {
+fn program(system: &dyn System) -> Result<TokenProgram<'static>> {
+    let path = system.find_program("chainctl").ok_or_else(|| {
         Error::new(Kind::Process, "chainctl is not on PATH").named("ChainctlNotFoundError").with_hint(format!(
             "install chainctl and {LOGIN}, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN, or \
              RINGBEARER_CHAINGUARD_IDENTITY"
         ))
-    })
+    })?;
+    Ok(TokenProgram { name: "chainctl", path, limit: LIMIT, variables: &[], hint: LOGIN })
 }
 
-fn run(system: &dyn System, program: PathBuf, arguments: &[&str]) -> Result<Output> {
-    system.run(&Command::new(program, arguments, LIMIT)).map_err(|error| match error.kind() {
+/// The error by its name in keyrings-chainguard-libraries.
+fn named(error: Error) -> Error {
+    match error.kind() {
         Kind::Timeout => error
             .named("ChainctlTimeoutError")
             .with_hint(format!("it may have waited for a sign-in in a browser: {LOGIN}")),
         _ => error.named("ChainctlCommandError"),
-    })
-}
-
-fn succeeded(output: Output) -> Result<Output> {
-    match output.status {
-        Some(0) => Ok(output),
-        // What it says on standard error is for people: it may repeat what should not be seen.
-        Some(status) => Err(command_error(format!("chainctl ended with status {status}"), LOGIN)),
-        None => Err(command_error("chainctl was ended by a signal".to_owned(), LOGIN)),
     }
 }
 

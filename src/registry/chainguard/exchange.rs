@@ -10,9 +10,11 @@ use crate::{
         access_token::AccessToken,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
-        job_token, timestamp,
+        job_token,
+        refusal::Refusal,
+        timestamp,
     },
-    error::{Error, Kind, Result, quote},
+    error::{Error, Kind, Result},
     registry::Credential,
     secret::Secret,
     system::{
@@ -91,26 +93,12 @@ struct Answer {
     expiry: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    message: Option<String>,
-}
-
 fn refusal(response: &Response, proof: &Secret) -> Error {
-    let said = serde_json::from_slice::<Refusal>(&response.body)
-        .ok()
-        .and_then(|refusal| refusal.message)
-        .map(|message| format!(": {}", quote(&message, &[proof.expose()])))
-        .unwrap_or_default();
-    let (status, host) = (response.status, &response.host);
-    let kind = if matches!(status, 400 | 401 | 403 | 404) { Kind::Rejected } else { Kind::Protocol };
-    let error = Error::new(kind, format!("{host} exchanged no token for {IDENTITY_VARIABLE} (HTTP {status}){said}"));
-    if status == 429 || status >= 500 {
-        return error.with_hint("try again later");
-    }
-    error.with_hint(format!(
+    let what = format!("{} exchanged no token for {IDENTITY_VARIABLE} (HTTP {})", response.host, response.status);
+    let hint = format!(
         "check that the identity in {IDENTITY_VARIABLE} may be assumed by this job: issuer, subject, and the audience {ISSUER}"
-    ))
+    );
+    Refusal::read(response, &[proof.expose()]).into_error(what, Some(hint.into()))
 }
 
 #[cfg(test)]

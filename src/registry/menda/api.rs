@@ -7,8 +7,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    auth::{access_token::AccessToken, timestamp},
-    error::{Error, Kind, Result, quote},
+    auth::{access_token::AccessToken, refusal::Refusal, timestamp},
+    error::{Error, Kind, Result},
     secret::Secret,
     system::{
         System,
@@ -110,21 +110,13 @@ fn without_token(response: &Response, what: &str) -> Error {
         .with_hint("is MENDA_HOST, or the host of the profile, the address of Menda's API?")
 }
 
-/// The refusal in the service's own words, as far as they are in a field for them, and without what was sent.
 fn refusal(response: &Response, what: &str, sent: &[&Secret], hint: &str) -> Error {
-    let said = serde_json::from_slice::<Value>(&response.body).ok().and_then(|body| {
-        let field = |name: &&str| body.get(*name)?.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
-        ["message", "detail", "error_description", "error"].iter().find_map(field)
-    });
     let sent: Vec<_> = sent.iter().map(|secret| secret.expose()).collect();
-    let said = said.map(|text| format!(": {}", quote(&text, &sent))).unwrap_or_default();
-    let status = response.status;
-    let kind = if matches!(status, 400 | 401 | 403) { Kind::Rejected } else { Kind::Protocol };
-    let hint = if status == 429 || status >= 500 { "try again later" } else { hint };
-    Error::new(kind, format!("{what} of {} returned HTTP {status}{said}", response.host))
+    let what = format!("{what} of {} returned HTTP {}", response.host, response.status);
+    Refusal::read(response, &sent)
+        .into_error(what, Some(hint.into()))
         .named("MendaCloudAPIError")
-        .with_status(status)
-        .with_hint(hint)
+        .with_status(response.status)
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ def test_sign_in_page_from_the_token_endpoint_is_rejected(
     cloud.faults.add(faults.html(200), host=LOGIN, times=1)
     cloud.faults.add(faults.sign_in_redirect("https://evil.example/"), host=LOGIN, times=1)
     page, redirect = look_up.each(
-        with_secret(application), with_secret(application, AZURE_OTHER="1"), **{PROVIDER: "client_secret"}
+        with_secret(application), with_secret(application, AZD_AUTH_CERT="1"), **{PROVIDER: "client_secret"}
     )
     assert page.credential is redirect.credential is None
     assert "client_secret failed" in page.warning and "web page" in page.warning

@@ -82,7 +82,7 @@ def test_token_file_is_read_for_each_exchange(
     path = str(tmp_path / "renewed")
     variables = {IDENTITY: cloud.chainguard.identity, TOKEN_FILE: path}
     look_ups = [
-        LookUp(INDEX, files={path: f"\n {proof}\r\n"}, environment={"CHAINGUARD_CASE": str(number)})
+        LookUp(INDEX, files={path: f"\n {proof}\r\n"}, environment={"CHAINCTL_CONFIG": str(number)})
         for number, proof in enumerate(proofs)
     ]
     assert passwords(look_up.all(look_ups, **variables)) == cloud.chainguard.issued
@@ -229,7 +229,7 @@ def test_of_two_ends_the_earlier_counts(cloud: PracticeCloud, look_up: Lookups, 
     cloud.faults.add(answering(token=token(lifetime=3), expiry="2099-01-01T00:00:00Z"), times=1)
     cloud.faults.add(answering(token=token(), expiry=soon), times=1)
     turns = [("a", 0), ("b", 0), ("a", 3), ("b", 0)]
-    look_ups = [LookUp(INDEX, environment={"CHAINGUARD_CASE": name}, pause=pause) for name, pause in turns]
+    look_ups = [LookUp(INDEX, environment={"CHAINCTL_CONFIG": name}, pause=pause) for name, pause in turns]
     found = passwords(look_up.all(look_ups, **user.with_sources("oidc")))
     assert len(set(found)) == 4
     assert found[2:] == cloud.chainguard.issued[2:]

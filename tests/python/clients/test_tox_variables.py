@@ -79,8 +79,9 @@ def read_by_the_core() -> set[str]:
     files = [path for path in files if "cli" not in path.relative_to(ROOT).parts]
     code = "".join(path.read_text(encoding="utf-8").split("#[cfg(test)]")[0] for path in files)
     names = {name for name in re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', code) if not name.startswith("CARGO_")}
-    # What is given to others, and what the native programs do without.
-    return names - {"CODEARTIFACT_AUTH_TOKEN", "RINGBEARER_INDEXES_ASKED", "XDG_RUNTIME_DIR"}
+    # Set for other programs, read by the command line only, or of no use to pip.
+    set_for_others = {name for name in names if name.startswith("AZURE_CORE_")} | {"CODEARTIFACT_AUTH_TOKEN"}
+    return names - set_for_others - {"RINGBEARER_INDEXES_ASKED", "XDG_CONFIG_DIRS", "XDG_RUNTIME_DIR"}
 
 
 def read_by_keyring(tox: Client) -> set[str]:

@@ -12,7 +12,7 @@ def test_entra_refusal_warns_once_despite_its_trace_id(cloud: PracticeCloud, loo
     application = cloud.azure.directory.application("builder", cloud.azure.tenant, secret="mellon")
     # Another variable of Azure's is another identity: no look-up is answered from memory.
     answers = look_up.each(
-        *({"AZURE_OTHER": str(number)} for number in range(4)),
+        *({"AZD_AUTH_CERT": str(number)} for number in range(4)),
         AZURE_CLIENT_ID=application.client_id,
         AZURE_CLIENT_SECRET="wrong",
         ARTIFACTS_KEYRING_NOFUSS_PROVIDER="client_secret",
@@ -32,7 +32,7 @@ def test_account_without_first_sign_in_warns_once_with_the_page(
     for form, portal in portals.items():
         url = cloud.azure.feed.url(form)
         first, *others = look_up.all(
-            [LookUp(url), LookUp(url, "somebody"), LookUp(url, environment={"AZURE_OTHER": AZURE_DEVOPS})]
+            [LookUp(url), LookUp(url, "somebody"), LookUp(url, environment={"AZD_AUTH_CERT": AZURE_DEVOPS})]
         )
         assert first.credential is None
         assert f"open {portal} and sign in as {cloud.azure.user.name}" in first.warning

@@ -96,7 +96,8 @@ def in_turn(look_up: Lookups, home: Path, **variables: str) -> list[Answer]:
         [
             LookUp(
                 INDEX,
-                environment={"MENDA_PROFILE_ID": None, **environment, "MENDA_OTHER": str(number)},
+                # Beside a file, the host alone is ignored; it is a part of the cache key all the same.
+                environment={"MENDA_PROFILE_ID": None, **environment, "MENDA_HOST": str(number)},
                 files={str(path): text, str(cache): cached},
             )
             for number, (text, cached, environment, *_) in enumerate(FAULTS)
@@ -137,8 +138,8 @@ def test_failure_without_strict_mode_is_one_warning(cloud: PracticeCloud, look_u
 def test_repeated_failure_warns_once(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     cloud.menda.write_profile(home, profile())
     look_ups = [LookUp(INDEX), LookUp(INDEX, "aws", "get_password"), LookUp(REGISTRY_HOST), LookUp(INDEX + "x/")]
-    # Another identity: what failed is not remembered, and fails anew.
-    look_ups += [LookUp(INDEX, environment={"MENDA_OTHER": "1"}), LookUp(INDEX)]
+    # Another cache key: the failure is not cached, and happens again.
+    look_ups += [LookUp(INDEX, environment={"MENDA_HOST": "1"}), LookUp(INDEX)]
     answers = look_up.all(look_ups)
     assert [answer.result for answer in answers] == [None] * 6
     assert [len(answer.warnings) for answer in answers] == [1, 0, 0, 0, 0, 0]

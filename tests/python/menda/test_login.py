@@ -118,8 +118,8 @@ def test_machine_signs_in_if_its_cached_token_is_unusable(cloud: PracticeCloud, 
     ]
     look_ups = [LookUp(INDEX)]
     for number, text in enumerate(texts):
-        # Another variable of Menda's is another identity: no look-up is answered from memory.
-        look_ups.append(LookUp(INDEX, environment={"MENDA_OTHER": str(number)}, files={path: text}))
+        # Beside the three variables, the profile is ignored; it is a part of the cache key all the same.
+        look_ups.append(LookUp(INDEX, environment={"MENDA_PROFILE_ID": str(number)}, files={path: text}))
     answers = look_up.all(look_ups, **cloud.menda.variables)
     assert served(answers) == [True] * len(look_ups)
     assert [answer.warnings for answer in answers] == [[]] * len(look_ups)

@@ -73,7 +73,9 @@ def test_unreadable_token_file_is_skipped_without_delay(cloud: PracticeCloud, lo
         place = tmp_path / kind
         put(place / ".menda" / "tokens" / "cache" / ".token", kind)
         cloud.menda.write_profile(place, profile())
-        for variables in (dict.fromkeys(cloud.menda.variables), cloud.menda.variables):
+        # Beside the three variables, the profile is ignored; it is a part of the cache key all the same.
+        machine = {**cloud.menda.variables, "MENDA_PROFILE_ID": kind}
+        for variables in (dict.fromkeys(machine), machine):
             look_ups.append(LookUp(INDEX, environment={"HOME": str(place), **variables}))
     answers = look_up.all(look_ups, before=without_rights(), **STRICT)
     assert [one.error and one.error.type for one in answers[::2]] == ["NoCachedLoginError"] * len(ODD_FILES)

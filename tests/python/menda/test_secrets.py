@@ -136,10 +136,11 @@ def test_an_access_token_that_the_service_repeats_is_not_shown(
     cloud.menda.write_profile(home, profile())
     cloud.menda.write_login(home, login)
     look_ups = []
+    # Beside a file, the host alone is ignored; it is a part of the cache key all the same.
     for number, spell in enumerate(SPELLINGS.values()):
         body = json.dumps({"message": f"planted: {spell(login)} is not known"}).encode()
         cloud.faults.add(faults.status(401, body=body), API, times=1)
-        look_ups.append(LookUp(INDEX, environment={"MENDA_OTHER": str(number)}))
+        look_ups.append(LookUp(INDEX, environment={"MENDA_HOST": str(number)}))
     answers = look_up.all(look_ups, **settings)
     assert_hidden([login], *said(answers, look_up))
     assert len(cloud.log.requests(API, status=401)) == len(SPELLINGS)

@@ -6,12 +6,12 @@ use std::{path::PathBuf, time::Duration};
 use super::{Grant, Tenant};
 use crate::{
     auth::{
-        access_token::AccessToken,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
+        program::TokenProgram,
     },
-    error::{Error, Kind, Result},
-    system::{System, places, process::Command},
+    error::Result,
+    system::{System, places},
 };
 
 /// How long the helper may take.
@@ -40,16 +40,16 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
     }
 
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
-        let Some(program) = program(system) else {
+        let Some(path) = program(system) else {
             return Ok(Attempt::not_configured("no ~/ado-auth-helper"));
         };
-        let output = system.run(&Command::new(program, &["get-access-token"], LIMIT))?;
-        if !output.is_success() {
-            return Err(Error::new(Kind::Process, "~/ado-auth-helper gave no token")
-                .with_hint("sign in with the Azure DevOps extension of the codespace"));
-        }
-        let token = AccessToken::parse(&*output.stdout)
-            .map_err(|malformed| Error::new(Kind::Protocol, format!("~/ado-auth-helper printed {malformed}")))?;
-        Ok(Attempt::Token(Grant::Bearer(token)))
+        let helper = TokenProgram {
+            name: "~/ado-auth-helper",
+            path,
+            limit: LIMIT,
+            variables: &[],
+            hint: "sign in with the Azure DevOps extension of the codespace",
+        };
+        helper.token(system, &["get-access-token"]).map(|token| Attempt::Token(Grant::Bearer(token)))
     }
 }

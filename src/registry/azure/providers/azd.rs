@@ -8,16 +8,17 @@ use serde::Deserialize;
 use super::{Grant, Tenant, ado_auth_helper};
 use crate::{
     auth::{
-        access_token::AccessToken,
+        access_token::{AccessToken, Malformed},
         cache_key::is_there,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
+        program::TokenProgram,
         timestamp,
     },
-    error::{Error, Kind, Result},
+    error::Result,
     registry::azure::entra::AZURE_DEVOPS,
     secret::Secret,
-    system::{System, places, process::Command},
+    system::{System, places},
 };
 
 /// How long `azd` may take.
@@ -48,20 +49,17 @@ impl TokenProvider<Tenant, Grant> for Azd {
     }
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
-        let Some(program) = system.find_program("azd") else {
+        let Some(path) = system.find_program("azd") else {
             return Ok(Attempt::not_configured("no azd on PATH"));
         };
         let scope = format!("{AZURE_DEVOPS}/.default");
         let arguments =
             ["auth", "token", "--output", "json", "--no-prompt", "--scope", &scope, "--tenant-id", &tenant.id];
-        let output = system.run(&Command::new(program, &arguments, LIMIT).variable("NO_COLOR", "1"))?;
-        if !output.is_success() {
-            return Err(Error::new(Kind::Process, "azd gave no token")
-                .with_hint(format!("run `azd auth login --tenant-id {}`", tenant.id)));
-        }
-        let broken = || Error::new(Kind::Protocol, "azd printed something that is not a token");
-        let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| broken())?;
-        let token = AccessToken::parse(answer.token.expose()).map_err(|_| broken())?;
+        let hint = format!("run `azd auth login --tenant-id {}`", tenant.id);
+        let azd = TokenProgram { name: "azd", path, limit: LIMIT, variables: &[("NO_COLOR", "1")], hint: &hint };
+        let output = azd.output(system, &arguments)?;
+        let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| azd.malformed(Malformed::NotAToken))?;
+        let token = AccessToken::parse(answer.token.expose()).map_err(|malformed| azd.malformed(malformed))?;
         let expires = answer.expires_on.as_deref().and_then(timestamp::rfc3339);
         Ok(Attempt::Token(Grant::Bearer(token.expiring(expires))))
     }

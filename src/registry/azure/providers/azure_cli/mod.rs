@@ -3,29 +3,34 @@
 
 pub(crate) mod state;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use log::debug;
 
 use super::{Grant, Tenant};
 use crate::{
     auth::{
-        access_token::AccessToken,
+        access_token::{AccessToken, Malformed},
         cache_key::is_there,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
+        program::TokenProgram,
     },
     error::{Error, Kind, Result},
     registry::azure::entra::{AZURE_DEVOPS, remedy},
     secret::Secret,
-    system::{
-        System,
-        process::{Command, Output},
-    },
+    system::{System, process::Output},
 };
 
 /// How long `az` may take. It is Python and starts slowly; a sign-in that waits for a person never ends.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Without them az may ask whether to collect telemetry, or print that an update is available.
+const VARIABLES: [(&str, &str); 3] = [
+    ("AZURE_CORE_NO_COLOR", "true"),
+    ("AZURE_CORE_COLLECT_TELEMETRY", "false"),
+    ("AZURE_CORE_ONLY_SHOW_ERRORS", "true"),
+];
 
 /// The provider.
 pub(crate) struct AzureCli;
@@ -56,20 +61,25 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
             }
             Err(why) => debug!("azure_cli: az is asked, since {why}"),
         }
-        let Some(program) = system.find_program("az") else {
+        let Some(path) = system.find_program("az") else {
             return Ok(Attempt::not_configured("no az on PATH"));
         };
-        let mut output = run(system, &program, Some(&tenant.id))?;
+        let hint = login(tenant);
+        let az = TokenProgram { name: "az", path, limit: LIMIT, variables: &VARIABLES, hint: &hint };
+        let mut output = az.run(system, &arguments(Some(&tenant.id)))?;
         let mut chosen = true;
         if !output.is_success() && refuses_tenant(&output) {
             debug!("azure_cli: this login refuses --tenant, asking without");
-            output = run(system, &program, None)?;
+            output = az.run(system, &arguments(None))?;
             chosen = false;
         }
         if !output.is_success() {
-            return Err(explain(&output, tenant));
+            return Err(explain(&az, &output, tenant));
         }
-        let token = read(&output)?;
+        let token = read(&output).map_err(|malformed| {
+            az.malformed(malformed)
+                .with_hint("run `az account get-access-token --query expiresOn` to see whether it works")
+        })?;
         if !chosen && token.claims().is_some_and(|claims| tenant.differs_from(&claims)) {
             return Err(
                 Error::new(Kind::Process, "az is logged in as an identity of another tenant").with_hint(login(tenant))
@@ -79,18 +89,13 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
     }
 }
 
-fn run(system: &dyn System, program: &Path, tenant: Option<&str>) -> Result<Output> {
+fn arguments(tenant: Option<&str>) -> Vec<&str> {
     let mut arguments = vec!["account", "get-access-token", "--resource", AZURE_DEVOPS];
     if let Some(tenant) = tenant {
         arguments.extend(["--tenant", tenant]);
     }
     arguments.extend(["--query", "accessToken", "--output", "json"]);
-    let command = Command::new(program.to_owned(), &arguments, LIMIT)
-        .variable("AZURE_CORE_NO_COLOR", "true")
-        // It would ask whether to collect figures, or print that there is a newer version.
-        .variable("AZURE_CORE_COLLECT_TELEMETRY", "false")
-        .variable("AZURE_CORE_ONLY_SHOW_ERRORS", "true");
-    system.run(&command)
+    arguments
 }
 
 /// Logins by managed identity and in the Cloud Shell belong to one tenant. Older versions of `az` refuse
@@ -100,21 +105,17 @@ fn refuses_tenant(output: &Output) -> bool {
     said.contains("Tenant shouldn't be specified") || said.contains("non-current tenants is not supported")
 }
 
-fn read(output: &Output) -> Result<AccessToken> {
-    serde_json::from_slice::<Secret>(&output.stdout)
-        .ok()
-        .and_then(|token| AccessToken::parse(token.expose()).ok())
-        .ok_or_else(|| {
-            Error::new(Kind::Protocol, "az printed something that is not a token")
-                .with_hint("run `az account get-access-token --query expiresOn` to see whether it works")
-        })
+/// The token, which az prints as a JSON string.
+fn read(output: &Output) -> std::result::Result<AccessToken, Malformed> {
+    let text: Secret = serde_json::from_slice(&output.stdout).map_err(|_| Malformed::NotAToken)?;
+    AccessToken::parse(text.expose())
 }
 
 fn login(tenant: &Tenant) -> String {
     format!("run `az login --tenant {}`", tenant.id)
 }
 
-fn explain(output: &Output, tenant: &Tenant) -> Error {
+fn explain(az: &TokenProgram<'_>, output: &Output, tenant: &Tenant) -> Error {
     let said = output.stderr_text();
     let login = login(tenant);
     if let Some(remedy) = remedy(&said) {
@@ -126,10 +127,7 @@ fn explain(output: &Output, tenant: &Tenant) -> Error {
     } else if said.contains("AADSTS") {
         format!("az was refused a token for tenant {}", tenant.id)
     } else {
-        match output.status {
-            Some(status) => format!("az ended with status {status}"),
-            None => "az was ended by a signal".to_owned(),
-        }
+        return az.failure(output);
     };
     Error::new(Kind::Process, why).with_hint(login)
 }
