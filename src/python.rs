@@ -432,8 +432,8 @@ fn wait_for<Outcome: Send + 'static>(
     }
 }
 
-/// Logs a line under the logger of its target: `ringbearer::azure::session` becomes
-/// `ringbearer.azure.session`.
+/// Logs a line under the logger of its target: `ringbearer::auth::chain` becomes
+/// `ringbearer.auth.chain`.
 fn hand_on(line: Line, logger: &Bound<'_, PyAny>) -> PyResult<()> {
     let name = line.target.strip_prefix(LOG_ROOT).unwrap_or_default().trim_start_matches("::").replace("::", ".");
     let logger = if name.is_empty() { logger.clone() } else { logger.call_method1("getChild", (name,))? };
