@@ -198,8 +198,11 @@ impl Exhausted {
             if self.skipped().count() > 1 && !self.stopped { "; `ringbearer doctor URL` lists them" } else { "" };
         let mut error = Error::new(kind, self.to_string()).with_hint(format!("{hint}{list}"));
         // The first failure is that of the provider with the highest precedence.
-        if let Some(name) = self.failures().next().and_then(Error::name) {
-            error = error.named(name);
+        if let Some(first) = self.failures().next() {
+            error = error.with_source(first.clone());
+            if let Some(class) = first.class() {
+                error = error.with_class(class);
+            }
         }
         if end.is_some_and(Error::concerns_one_url) { error.of_one_url() } else { error }
     }

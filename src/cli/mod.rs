@@ -32,16 +32,18 @@ mod token;
 mod tools;
 mod version;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{
     error::{Error, Kind, Result, quote},
-    keyring::{Keyring, lookup::SHUTDOWN_GRACE},
-    store::{Entry, Store},
+    keyring::{
+        lookup::SHUTDOWN_GRACE,
+        memory::{Memory, STORE_LIMIT, World},
+    },
+    store::Entry,
     system::{
-        System,
         console::Console,
-        os::{self, Environment, LOOKUP_LIMIT, Network},
+        os::{self, Environment, LOOKUP_LIMIT},
         process::Exec,
     },
 };
@@ -69,36 +71,10 @@ pub(crate) const BUSY: u8 = 6;
 /// Interrupted by SIGINT; the exit code of shells.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// The time limit of the store and its commands, unless RINGBEARER_TIMEOUT sets another: the user may have to confirm several
-/// signatures, each with a time limit of its own.
-pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(600);
-
-/// What the process remembers from one lookup to the next.
-#[derive(Default)]
-pub(crate) struct Memory {
-    /// The index backends.
-    pub(crate) keyring: Keyring,
-    /// The store.
-    pub(crate) store: Store,
-    /// Open connections.
-    pub(crate) network: Arc<Network>,
-}
-
-/// What every command works with.
-#[derive(Clone, Copy)]
-pub(crate) struct World<'all> {
-    /// The outside world.
-    pub(crate) system: &'all dyn System,
-    /// Where it prints.
-    pub(crate) console: &'all dyn Console,
-    /// What the process remembers.
-    pub(crate) memory: &'all Memory,
-}
-
-/// How long a command that was given up has to end what it started. One that may be writing the store leaves no temporary
-/// file behind.
+/// The grace period of a cancelled command with this time limit. One that may be writing the store removes its temporary
+/// file.
 #[must_use]
-pub(crate) fn farewell(limit: Duration) -> Duration {
+pub(crate) fn shutdown_grace(limit: Duration) -> Duration {
     if limit == STORE_LIMIT { Duration::from_secs(1) } else { SHUTDOWN_GRACE }
 }
 

@@ -187,6 +187,7 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), io_message(error)))
+        .with_source(error)
 }
 
 /// Expands `~`. A relative path is an error: it would depend on the working directory, which is not trusted.

@@ -85,8 +85,9 @@ impl Tenant {
         let Some(id) = system.setting(TENANT_VARIABLE) else {
             return Ok(self.clone());
         };
-        self.named(&id)
-            .map_err(|error| Error::new(Kind::Configuration, format!("{TENANT_VARIABLE}: {}", error.message())))
+        self.named(&id).map_err(|error| {
+            Error::new(Kind::Configuration, format!("{TENANT_VARIABLE}: {}", error.message())).with_source(error)
+        })
     }
 
     /// Another tenant on the same login host.

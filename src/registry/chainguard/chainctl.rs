@@ -11,7 +11,7 @@ use crate::{
         chain::{Attempt, Origin, TokenProvider},
         program::TokenProgram,
     },
-    error::{Error, Kind, Result},
+    error::{Error, ExceptionClass, Kind, Result},
     registry::Credential,
     system::System,
 };
@@ -46,7 +46,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let audience = format!("--audience={AUDIENCE}");
-        let output = program(system)?.output(system, &["auth", "token", &audience]).map_err(named)?;
+        let output = program(system)?.output(system, &["auth", "token", &audience]).map_err(with_class)?;
         let token = token(&output.stdout)?;
         if token.claims().is_some_and(|claims| is_for_libraries(&claims) == Some(false)) {
             return Err(command_error(format!("chainctl printed a token that is not for {AUDIENCE}"), LOGIN));
@@ -83,14 +83,15 @@ impl TokenProvider<Known, Credential> for NewPullToken {
             return Ok(Attempt::not_configured("no chainctl on PATH"));
         };
         let (parent, life) = (format!("--parent={parent}"), format!("--ttl={PULL_TOKEN_LIFE}"));
-        let ask = |repository| chainctl.run(system, &["auth", "pull-token", repository, &parent, &life]).map_err(named);
+        let ask =
+            |repository| chainctl.run(system, &["auth", "pull-token", repository, &parent, &life]).map_err(with_class);
         let mut output = ask("--repository=python")?;
         if !output.is_success() && output.stderr_text().contains("unknown flag") {
             // Until 2026 the option had another name.
             output = ask("--library-ecosystem=python")?;
         }
         if !output.is_success() {
-            return Err(named(chainctl.failure(&output)));
+            return Err(with_class(chainctl.failure(&output)));
         }
         pull_token(&output.stdout).map(Attempt::Token)
     }
@@ -98,7 +99,7 @@ impl TokenProvider<Known, Credential> for NewPullToken {
 
 fn program(system: &dyn System) -> Result<TokenProgram<'static>> {
     let path = system.find_program("chainctl").ok_or_else(|| {
-        Error::new(Kind::Process, "chainctl is not on PATH").named("ChainctlNotFoundError").with_hint(format!(
+        Error::new(Kind::Process, "chainctl is not on PATH").with_class(ExceptionClass::ChainctlNotFound).with_hint(format!(
             "install chainctl and {LOGIN}, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN, or \
              RINGBEARER_CHAINGUARD_IDENTITY"
         ))
@@ -106,13 +107,13 @@ fn program(system: &dyn System) -> Result<TokenProgram<'static>> {
     Ok(TokenProgram { name: "chainctl", path, limit: LIMIT, variables: &[], hint: LOGIN })
 }
 
-/// The error with its name in keyrings-chainguard-libraries.
-fn named(error: Error) -> Error {
+/// Sets the exception class that keyrings-chainguard-libraries raises.
+fn with_class(error: Error) -> Error {
     match error.kind() {
         Kind::Timeout => error
-            .named("ChainctlTimeoutError")
+            .with_class(ExceptionClass::ChainctlTimeout)
             .with_hint(format!("it may have waited for a sign-in in a browser: {LOGIN}")),
-        _ => error.named("ChainctlCommandError"),
+        _ => error.with_class(ExceptionClass::ChainctlCommand),
     }
 }
 
@@ -144,7 +145,7 @@ pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
 }
 
 fn command_error(message: String, hint: &str) -> Error {
-    Error::new(Kind::Process, message).named("ChainctlCommandError").with_hint(hint)
+    Error::new(Kind::Process, message).with_class(ExceptionClass::ChainctlCommand).with_hint(hint)
 }
 
 #[cfg(test)]
@@ -195,7 +196,7 @@ mod tests {
             (other, "not for libraries.cgr.dev"),
         ] {
             let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 0, &printed, "")).unwrap_err();
-            assert_eq!(error.name(), Some("ChainctlCommandError"));
+            assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand));
             assert!(error.message().contains(problem), "{error}");
             assert!(!error.to_string().contains("x-secret") && !error.to_string().contains(&token), "{error}");
         }
@@ -204,12 +205,12 @@ mod tests {
     #[test]
     fn failures_have_the_names_that_the_published_package_gives_them() {
         let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 1, "", "x-secret")).unwrap_err();
-        assert_eq!(error.name(), Some("ChainctlCommandError"));
+        assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand));
         assert!(
             error.to_string().contains("chainctl auth login") && !error.to_string().contains("x-secret"),
             "{error}"
         );
-        assert_eq!(ask(&FakeSystem::default()).unwrap_err().name(), Some("ChainctlNotFoundError"));
+        assert_eq!(ask(&FakeSystem::default()).unwrap_err().class(), Some(ExceptionClass::ChainctlNotFound));
     }
 
     fn pull(fake: FakeSystem) -> Result<Credential> {
@@ -252,7 +253,7 @@ mod tests {
             "Username: a\nPassword: x-secret\n",
         ] {
             let error = pull(FakeSystem::default().run("chainctl", &PULL_TOKEN, 0, printed, "")).unwrap_err();
-            assert_eq!(error.name(), Some("ChainctlCommandError"), "{printed}");
+            assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand), "{printed}");
             assert!(!error.to_string().contains("x-secret"), "{error}");
         }
     }

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{
     auth::{access_token::AccessToken, refusal::Refusal, timestamp},
-    error::{Error, Kind, Result},
+    error::{Error, ExceptionClass, Kind, Result},
     secret::Secret,
     system::{
         System,
@@ -115,7 +115,7 @@ fn refusal(response: &Response, what: &str, sent: &[&Secret], hint: &str) -> Err
     let what = format!("{what} of {} returned HTTP {}", response.host, response.status);
     Refusal::read(response, &sent)
         .into_error(what, Some(hint.into()))
-        .named("MendaCloudAPIError")
+        .with_class(ExceptionClass::MendaCloudApi)
         .with_status(response.status)
 }
 
@@ -216,7 +216,7 @@ mod tests {
     fn a_refusal_has_name_status_and_message_without_secrets() {
         let body = r#"{"detail":"bad secret x-se%26cret%20%25","trace":"x-trace"}"#;
         let error = sign_in(&FakeSystem::default().answer(Method::Post, OAUTH, 401, body)).unwrap_err();
-        assert_eq!((error.name(), error.status()), (Some("MendaCloudAPIError"), Some(401)));
+        assert_eq!((error.class(), error.status()), (Some(ExceptionClass::MendaCloudApi), Some(401)));
         assert_eq!(error.message(), "oauth2/token of the fake returned HTTP 401: (hidden)");
         let body = r#"{"message":"client-secret, access-secret"}"#;
         let error = exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 403, body)).unwrap_err();

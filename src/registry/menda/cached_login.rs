@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     auth::access_token::AccessToken,
-    error::{Error, Kind, Result},
+    error::{Error, ExceptionClass, Kind, Result},
     ini::Ini,
     system::{System, io_message, places},
 };
@@ -57,7 +57,7 @@ impl CachedLogin {
                     "Token cache key '{section}' in ~/.menda/tokens/cache/.token has invalid cached_at/expires_in; \
                      delete the file or run 'menda auth login' again"
                 );
-                return Err(Error::new(Kind::Configuration, message).named("InvalidCachedTokenError"));
+                return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::InvalidCachedToken));
             };
             let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
             if now - cached_at >= expires_in - MARGIN {
@@ -108,7 +108,7 @@ mod tests {
     fn a_moment_that_is_no_number_is_an_error() {
         for text in ["soon", "nan", "inf", "1,5"] {
             let error = cached(&format!("[ci]\nid_token=x-secret\nexpires_in={text}\ncached_at=1\n")).unwrap_err();
-            assert_eq!(error.name(), Some("InvalidCachedTokenError"));
+            assert_eq!(error.class(), Some(ExceptionClass::InvalidCachedToken));
             assert!(
                 error.message().contains("'menda auth login'") && !error.to_string().contains("x-secret"),
                 "{error}"

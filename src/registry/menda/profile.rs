@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     auth::private_file,
-    error::{Error, Kind, Result, quote},
+    error::{Error, ExceptionClass, Kind, Result, quote},
     ini::Ini,
     secret::Secret,
     system::{System, http::is_loopback, io_message, places},
@@ -102,7 +102,7 @@ impl Profile {
         if !ini.has_section(&id) {
             let message =
                 format!("No profile '{id}' in {}. Set {PROFILE_VARIABLE} or add a [{id}] section", path.display());
-            return Err(Error::new(Kind::Configuration, message).named("ProfileNotFoundError"));
+            return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::ProfileNotFound));
         }
         let raw = |key: &str| ini.value(&id, key).or_else(|| ini.value(DEFAULTS, key));
         let value = |key| {
@@ -111,7 +111,7 @@ impl Profile {
         };
         let Some(host) = value("host") else {
             let message = format!("Profile '{id}' has no host; set host = https://... in {}", path.display());
-            return Err(Error::new(Kind::Configuration, message).named("ProfileWithoutHostError"));
+            return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::ProfileWithoutHost));
         };
         let host = read_host(&host, &format!("the host of profile '{id}' in {}", path.display()))?;
         let auth_type = value("auth_type").map_or_else(|| "u2m".to_owned(), |text| text.to_ascii_lowercase());
@@ -121,7 +121,8 @@ impl Profile {
                     "Profile '{id}' has auth_type=m2m but is missing client_id or client_secret in {}",
                     path.display()
                 );
-                return Err(Error::new(Kind::Configuration, message).named("M2MProfileWithoutClientCredentialsError"));
+                return Err(Error::new(Kind::Configuration, message)
+                    .with_class(ExceptionClass::M2mProfileWithoutClientCredentials));
             };
             let (client_id, client_secret) = (client_id.to_string(), Secret::new(client_secret.to_string()));
             return Ok(Self { host, way: Way::Machine { client_id, client_secret, cached_as: id } });
@@ -172,7 +173,7 @@ fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)
         }
         Err(error) => {
             let message = format!("{} cannot be read: {}", path.display(), io_message(&error));
-            Err(Error::new(Kind::Configuration, message).with_hint("correct its permissions"))
+            Err(Error::new(Kind::Configuration, message).with_hint("correct its permissions").with_source(&error))
         }
     }
 }
@@ -300,13 +301,17 @@ mod tests {
         for (content, name, words) in [
             (
                 "[other]\n",
-                Some("ProfileNotFoundError"),
+                Some(ExceptionClass::ProfileNotFound),
                 "No profile 'default' in /home/user/.menda/mendacfg. Set MENDA_PROFILE_ID or add",
             ),
-            ("[default]\n", Some("ProfileWithoutHostError"), "Profile 'default' has no host; set host = https://..."),
+            (
+                "[default]\n",
+                Some(ExceptionClass::ProfileWithoutHost),
+                "Profile 'default' has no host; set host = https://...",
+            ),
             (
                 "[default]\nhost=https://a.example\nauth_type=m2m\nclient_id=x\n",
-                Some("M2MProfileWithoutClientCredentialsError"),
+                Some(ExceptionClass::M2mProfileWithoutClientCredentials),
                 "Profile 'default' has auth_type=m2m but is missing client_id or client_secret",
             ),
             ("[default]\nhost=http://a.example\n", None, "is not an https URL"),
@@ -316,7 +321,7 @@ mod tests {
             ("[default]\nhost=https://u:x-secret@a.example\n", None, "a user name"),
         ] {
             let error = read(content).unwrap_err();
-            assert_eq!(error.name(), name, "{content}");
+            assert_eq!(error.class(), name, "{content}");
             assert!(error.message().contains(words) && !error.to_string().contains("x-secret"), "{error}");
         }
     }

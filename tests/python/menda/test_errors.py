@@ -187,7 +187,8 @@ def test_refusal_has_status_and_message_of_the_service(
         words = "" if code == 304 else f": it is {code}"
         said = f"no credential for {registry}: {endpoint} of {API} returned HTTP {code}{words}; "
         assert message.startswith(said) and "unwanted" not in message
-        advice = "try again later" if code == 429 or code >= 500 else "MENDA_CLIENT_SECRET"
-        assert (advice if endpoint == "oauth2/token" or "later" in advice else "may read the registry") in message
+        rejected = "MENDA_CLIENT_SECRET" if endpoint == "oauth2/token" else "may read the registry"
+        other = "check the network and the VPN" if code < 400 else "try again later"
+        assert (rejected if 400 <= code < 500 and code != 429 else other) in message
     first, last = ([], SIGN_IN) if endpoint == "oauth2/token" else ([SIGN_IN], EXCHANGE)
     assert machines.paths() == [[*first, *[last] * (3 if code in TRANSIENT else 1)] for code in CODES]
