@@ -24,7 +24,7 @@ mod keyring_arguments;
 mod log;
 mod progress;
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;
 mod secret;
 mod setup;
 mod store;

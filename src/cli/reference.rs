@@ -1,6 +1,4 @@
-//! `docs/reference/cli.md`, written from the tables of commands. RINGBEARER_UPDATE_SNAPSHOTS=1 updates the file.
-
-use std::{env, fs, path::Path};
+//! The page of the command line, written from the tables of commands.
 
 use super::{
     definitions::{Definition, KEYRING, RINGBEARER},
@@ -8,11 +6,9 @@ use super::{
 };
 
 /// The reference of both programs.
-fn reference() -> String {
-    let head = "# Command line\n\n<!-- Generated from src/cli/definitions: \
-                    `RINGBEARER_UPDATE_SNAPSHOTS=1 cargo test reference` updates this file. -->\n";
+pub(crate) fn page() -> String {
     let commands = RINGBEARER.tree().into_iter().chain(KEYRING.tree());
-    format!("{head}{}", commands.map(section).collect::<String>())
+    commands.map(section).collect()
 }
 
 fn section(command: &Definition) -> String {
@@ -43,17 +39,4 @@ fn table(title: &str, rows: Vec<(String, &str)>) -> String {
     }
     let row = |(first, second): (String, &str)| format!("| {} | {second} |\n", first.replace('|', "\\|"));
     format!("\n| {title} | |\n|---|---|\n{}", rows.into_iter().map(row).collect::<String>())
-}
-
-#[test]
-#[expect(clippy::disallowed_methods, reason = "compares a file of the repository")]
-fn the_reference_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/cli.md");
-    let text = reference();
-    if env::var_os("RINGBEARER_UPDATE_SNAPSHOTS").is_some_and(|value| value != "0") {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &text).unwrap();
-    }
-    let found = fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
-    assert!(found == text, "docs/reference/cli.md is stale: RINGBEARER_UPDATE_SNAPSHOTS=1 cargo test reference");
 }

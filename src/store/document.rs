@@ -3,7 +3,7 @@
 //!
 //! Unknown members and untouched records are kept.
 
-use std::{borrow::Cow, io};
+use std::io;
 
 use serde::Deserialize;
 
@@ -78,13 +78,17 @@ impl<'text> Document<'text> {
         if !text.trim_ascii_start().starts_with('{') {
             return Err(shape("it is not a JSON object"));
         }
-        let mut members: Object<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-        let header = read_header(&members)?;
-        let records = match members.0.remove(RECORDS) {
-            Some(Cow::Borrowed(records)) => parse_part(records, RECORDS)?,
-            _ => return Err(shape("it has no \"records\"")),
+        let (members, records) = match Object::parse_with_part(text, RECORDS) {
+            Ok(parsed) => parsed,
+            // Another version may have other records.
+            Err(_) => (serde_json::from_str(text).map_err(|error| not_json(&error))?, None),
         };
-        Ok(Self { header, members, records })
+        let header = read_header(&members)?;
+        match records {
+            Some(records) => Ok(Self { header, members, records }),
+            None if members.0.contains_key(RECORDS) => Err(malformed(RECORDS)),
+            None => Err(shape("it has no \"records\"")),
+        }
     }
 
     /// The parameters that unlock the store.
@@ -242,7 +246,11 @@ fn read_header(members: &Object<'_>) -> Result<Header, Problem> {
 fn parse_part<'text, T: Deserialize<'text>>(text: &'text str, part: &str) -> Result<T, Problem> {
     // Serde accepts an array of the members' values too.
     let parsed = Some(text).filter(|text| text.starts_with('{')).and_then(|text| serde_json::from_str(text).ok());
-    parsed.ok_or_else(|| shape(format!("its {part:?} is malformed")))
+    parsed.ok_or_else(|| malformed(part))
+}
+
+fn malformed(part: &str) -> Problem {
+    shape(format!("its {part:?} is malformed"))
 }
 
 /// Where parsing failed, without the parser's quotation of the text.

@@ -8,7 +8,7 @@
 //! - `change`: reading and replacing the file
 //! - `maintenance`, [`export`], `status`: the commands for the store as a whole
 //!
-//! Version 1 of the format does not detect replay: whoever can write the file can restore an old record under its own
+//! Version 1 of the format does not detect replay: anyone who can write the file can restore an old record under its own
 //! identifier, drop a record, or restore an old file.
 
 mod agent;

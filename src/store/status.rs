@@ -38,7 +38,7 @@ pub(crate) struct Status {
     /// The fingerprint of the store's key.
     pub(crate) key: Option<String>,
     /// The configured key.
-    pub(crate) configured_key: Option<ConfiguredKey>,
+    pub(crate) configured_key: Option<ConfiguredKeyStatus>,
     /// The state of the agent.
     pub(crate) agent: AgentStatus,
     /// The lock file.
@@ -54,7 +54,7 @@ pub(crate) struct Status {
 
 /// The configured key.
 #[derive(Debug, Serialize)]
-pub(crate) struct ConfiguredKey {
+pub(crate) struct ConfiguredKeyStatus {
     /// Its fingerprint.
     pub(crate) key: String,
     /// The file or variable that names the key.
@@ -99,10 +99,10 @@ pub(crate) fn status(system: &dyn System) -> Result<Status> {
         mode: octal(details.as_ref().filter(|_| !is_dangling)),
         directory_mode: octal(target.parent().and_then(|folder| system.details(folder).ok()).as_ref()),
         key: None,
-        configured_key: settings
-            .key
-            .as_ref()
-            .map(|configured| ConfiguredKey { key: configured.key.fingerprint(), source: configured.source.clone() }),
+        configured_key: settings.key.as_ref().map(|configured| ConfiguredKeyStatus {
+            key: configured.key.fingerprint(),
+            source: configured.source.clone(),
+        }),
         agent: AgentStatus::default(),
         lock_path: lock_path(&target).display().to_string(),
         is_locked: is_locked(system, &target),
