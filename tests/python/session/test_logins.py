@@ -15,7 +15,7 @@ from lab.fake_programs import Answer, FakePrograms, az_profile, az_token, azd_to
 from lab.registries.azure.directory import Application
 from support.azure_user import AzureUser
 from support.native_keyring import NativeKeyring
-from support.session_keyring import from_another_tool, keyring_of, tokens
+from support.session_keyring import SERVICE, from_another_tool, keyring_of, tokens
 from support.session_keyring import get_for_another_tool as get
 
 MOUNTED = "/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN"
@@ -116,7 +116,8 @@ def test_provider_after_ado_auth_helper_is_never_cached(
     keyring: NativeKeyring, azd: Path, home: Path, fake_programs: FakePrograms
 ) -> None:
     fake_programs.ado_auth_helper(home, Answer(code=1))
-    get(keyring)
+    ended = keyring("get", SERVICE, "frodo").check()
+    assert ended.stdout and "ado_auth_helper failed" in ended.stderr
     assert tokens() == []
 
 
