@@ -142,8 +142,11 @@ enum Outcome {
     NotAsked(Error),
 }
 
+/// Where the sources that are not set up are listed.
+const LIST: &str = "`ringbearer doctor URL` lists them";
+
 /// The maximum number of characters that a message quotes of all failures together.
-const QUOTED: usize = 200;
+const QUOTED: usize = 180;
 
 impl Exhausted {
     /// Whether no other provider may be asked.
@@ -194,9 +197,7 @@ impl Exhausted {
             _ => None,
         });
         let hint = stopped_by.or_else(|| self.failures().find_map(Error::hint)).unwrap_or(hint);
-        let list =
-            if self.skipped().count() > 1 && !self.stopped { "; `ringbearer doctor URL` lists them" } else { "" };
-        let mut error = Error::new(kind, self.to_string()).with_hint(format!("{hint}{list}"));
+        let mut error = Error::new(kind, self.to_string()).with_hint(hint);
         // The first failure is that of the provider with the highest precedence.
         if let Some(first) = self.failures().next() {
             error = error.with_source(first.clone());
@@ -242,12 +243,12 @@ impl fmt::Display for Exhausted {
         let count = skipped.count() + usize::from(first.is_some());
         match (failed.is_empty(), first) {
             (true, Some((name, why))) if count == 1 => write!(formatter, "not set up: {name} ({why})"),
-            (true, _) => write!(formatter, "none of the {count} sources is set up"),
+            (true, _) => write!(formatter, "none of the {count} sources is set up ({LIST})"),
             (false, Some(_)) if !self.stopped && count == 1 => {
                 write!(formatter, "{}; 1 other source is not set up", failed.join("; "))
             }
             (false, Some(_)) if !self.stopped => {
-                write!(formatter, "{}; {count} other sources are not set up", failed.join("; "))
+                write!(formatter, "{}; {count} other sources are not set up ({LIST})", failed.join("; "))
             }
             (false, _) => formatter.write_str(&failed.join("; ")),
         }
@@ -320,13 +321,12 @@ mod tests {
     #[test]
     fn the_message_names_failures_and_counts_what_is_not_set_up() {
         let error = ask(&[&SKIPS, &SKIPS, &BREAKS], |_, grant| Ok(grant)).unwrap_err();
-        let list = "`ringbearer doctor URL` lists them";
         assert_eq!(
             error.to_string(),
-            format!("breaks failed (it broke); 2 other sources are not set up; repair it; {list}")
+            format!("breaks failed (it broke); 2 other sources are not set up ({LIST}); repair it")
         );
         let error = ask(&[&SKIPS, &SKIPS], |_, grant| Ok(grant)).unwrap_err();
-        assert_eq!(error.to_string(), format!("none of the 2 sources is set up; do this; {list}"));
+        assert_eq!(error.to_string(), format!("none of the 2 sources is set up ({LIST}); do this"));
         assert_eq!(
             ask(&[&SKIPS], |_, grant| Ok(grant)).unwrap_err().to_string(),
             "not set up: skips (no NAME); do this"
