@@ -35,10 +35,10 @@ impl Machine<'_> {
         let has_password = |section: &str| {
             let Some(repository) = ini.value(section, "repository").map(Service::parse) else { return false };
             let is_in_question = self.served.iter().any(|(_, service, candidate)| {
-                let realm = |service: &Service| Some(candidate.source.cache_key(self.system, service)?.realm);
+                let place = |service: &Service| candidate.source.place(service).to_ascii_lowercase();
                 candidate.source.claims(&repository)
                     && repository.host() == service.host()
-                    && realm(&repository) == realm(service)
+                    && place(&repository) == place(service)
             });
             is_in_question && ini.value(section, "password").is_some()
         };
