@@ -1,5 +1,5 @@
-//! What holds for whatever is asked, and for whatever the small readers are given. The targets in `fuzz/` look for something
-//! for which it does not; the tests here try the seeds.
+//! Properties of services, tokens, configuration files and quotations. The targets in `fuzz/` search for counterexamples;
+//! the tests here run the seeds.
 
 use std::time::SystemTime;
 
@@ -25,12 +25,11 @@ pub use crate::{
     store::fuzz::{agent_answer, exported, store_file},
 };
 
-/// Stands for user information and for what follows a path.
+/// A marker for user information, queries and fragments.
 const MARK: &str = "Mq7madeupMq9";
 
-/// What a tool passes as a service: user information, query and fragment decide nothing and come out nowhere; what is
-/// claimed is https on the usual port of a host below a known domain, by one backend; a feed is of one organisation, and
-/// of the same one when its URL is read again.
+/// A service: user information, query and fragment change nothing and appear nowhere; a claimed service is https on the
+/// default port of a host at or below a domain of its registry.
 ///
 /// # Panics
 ///
@@ -70,7 +69,7 @@ pub fn service(raw: &[u8]) {
     check_service(&service, text);
 }
 
-/// The same service with user information in front of its host, and with more behind its path.
+/// The same service with user information, a query or a fragment.
 fn check_decoration(raw: &str, service: &Service) {
     let begin = raw.split_once("://").map_or(0, |(scheme, _)| scheme.len() + 3);
     let (scheme, rest) = raw.split_at(begin);
@@ -84,8 +83,7 @@ fn check_decoration(raw: &str, service: &Service) {
     }
 }
 
-/// A JSON Web Token, or the claims of one (which begin with a brace): all of it is read or nothing, and what messages say
-/// of it is one line.
+/// A JSON Web Token, or the claims of one (which begin with a brace): it is read as a whole or not at all.
 ///
 /// # Panics
 ///
@@ -122,7 +120,7 @@ pub fn web_token(text: &[u8]) {
     assert_eq!(claims.audiences().is_some(), members.get("aud").is_some_and(|aud| aud.is_string() || aud.is_array()));
 }
 
-/// A file as Python's configparser writes it: what is read is read again from what it says, written anew.
+/// A configuration file: writing out what was read and reading it again yields the same.
 ///
 /// # Panics
 ///
@@ -149,8 +147,8 @@ pub fn ini(text: &[u8]) {
     }
 }
 
-/// The words of a service that was sent a secret (the first line): they are quoted in one line that can be read, without
-/// the secret and without a part of it that tells.
+/// The message of a service that was sent a secret (the first line): the quotation is one line without the secret and
+/// without any revealing part of it.
 ///
 /// # Panics
 ///
@@ -160,7 +158,7 @@ pub fn quotation(text: &[u8]) {
     let (secret, words) = (String::from_utf8_lossy(secret), String::from_utf8_lossy(words.unwrap_or_default()));
     let quoted = quote(&words, &[&secret]);
     assert!(quoted == single_line(&quoted) && quoted.chars().count() <= 301, "{quoted:?}");
-    // A short one may be in any word, and the sign for what is hidden is no secret.
+    // Short secrets occur in any text, and the placeholder is not a secret.
     let is_told = secret.len() >= 8 && leaks(&quoted.replace("(hidden)", "\n"), &secret);
     assert!(!is_told, "{secret:?} in {quoted:?}");
 }
@@ -210,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn a_file_that_is_written_anew_is_the_same_file(text in "[\\[\\]=:;# \ta-zA-ZÅ\n\r\u{feff}\u{85}]{0,80}") {
+        fn a_rewritten_file_reads_the_same(text in "[\\[\\]=:;# \ta-zA-ZÅ\n\r\u{feff}\u{85}]{0,80}") {
             ini(text.as_bytes());
         }
 

@@ -76,7 +76,7 @@ fn package_url(url: &Url) -> Option<Url> {
 
 fn not_said(response: &Response, feed: &Feed) -> Error {
     let what = match response.status {
-        203 | 300..=399 => "sent a sign-in page in place of an answer",
+        203 | 300..=399 => "sent a sign-in page instead of an answer",
         404 => "does not know this URL",
         429 | 500..=599 => "is out of order",
         _ => "did not say which tenant it belongs to",

@@ -1,20 +1,20 @@
-//! The feed that a service names: host rules, organisation, access.
+//! Feeds: host rules, organisation, access.
 
 use url::Url;
 
 use crate::service::{Service, host_is_within, subdomain_of};
 
-/// Hosts on which the organisation is the first segment of the path. The second is Microsoft's own
-/// test system, which artifacts-keyring serves too.
+/// Hosts with the organisation as the first path segment. The second is Microsoft's test system, which artifacts-keyring
+/// serves too.
 const HOSTS_WITH_ORGANISATION_IN_PATH: [&str; 2] = ["pkgs.dev.azure.com", "pkgs.codedev.ms"];
 
-/// Hosts of which the organisation is a subdomain: the older form of the same URLs.
+/// Hosts with the organisation as a subdomain: the older form of the same URLs.
 const HOSTS_WITH_ORGANISATION_BEFORE: [&str; 2] = ["pkgs.visualstudio.com", "pkgs.vsts.me"];
 
 /// The domains of Microsoft's test system.
 const TEST_DOMAINS: [&str; 2] = ["codedev.ms", "vsts.me"];
 
-/// One feed of one organisation, and what is to be done with it.
+/// A feed of an organisation, for reading or uploads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Feed {
     url: Url,
@@ -25,8 +25,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Whether a service is an Azure Artifacts URL or host: https, the usual port, and one of the
-    /// feed hosts or a subdomain of it. Pure.
+    /// Whether a service is an Azure Artifacts URL or host: https on the default port, at or below a feed host. Pure.
     #[must_use]
     pub(crate) fn claims(service: &Service) -> bool {
         let hosts = HOSTS_WITH_ORGANISATION_IN_PATH.iter().chain(&HOSTS_WITH_ORGANISATION_BEFORE);
@@ -34,8 +33,8 @@ impl Feed {
             && service.host().is_some_and(|host| hosts.into_iter().any(|feed_host| host_is_within(host, feed_host)))
     }
 
-    /// The feed of a service that is claimed; `None` if it names no organisation (a bare
-    /// `pkgs.dev.azure.com`, which tools ask for after the whole URL).
+    /// The feed of a claimed service; `None` without an organisation, as in a bare `pkgs.dev.azure.com`, which tools ask for
+    /// after the whole URL.
     #[must_use]
     pub(crate) fn from_service(service: &Service) -> Option<Self> {
         if !Self::claims(service) {
@@ -50,7 +49,7 @@ impl Feed {
             Some(feed_host) => subdomain_of(host, feed_host)?.to_owned(),
             None => url.path_segments()?.next().filter(|segment| !segment.is_empty())?.to_owned(),
         };
-        // `_packaging` where the organisation should stand is a path that lacks it.
+        // A path that begins with `_packaging` lacks the organisation.
         if !is_organisation_name(&organisation) {
             return None;
         }
@@ -70,8 +69,8 @@ impl Feed {
         &self.organisation
     }
 
-    /// The organisation as a key: names are compared without regard to case, and both forms of its URLs
-    /// are one. Microsoft's test system has organisations of its own.
+    /// The organisation as a key: case-insensitive, equal for both URL forms. Microsoft's test system has organisations of
+    /// its own.
     #[must_use]
     pub(crate) fn organisation_key(&self) -> String {
         format!("{}{}", if self.is_test() { "test/" } else { "" }, self.organisation.to_ascii_lowercase())
@@ -99,7 +98,7 @@ impl Feed {
         if self.is_upload { "vso.packaging_write" } else { "vso.packaging" }
     }
 
-    /// What such a token does, for messages.
+    /// The permission of such a token, for messages.
     #[must_use]
     pub(crate) fn access(&self) -> &'static str {
         if self.is_upload { "reads and writes packages" } else { "reads packages" }
@@ -115,7 +114,7 @@ impl Feed {
         }
     }
 
-    /// The page on which a person signs in to the organisation.
+    /// The web page of the organisation.
     #[must_use]
     pub(crate) fn portal(&self) -> String {
         match self.parent {
@@ -129,8 +128,8 @@ fn is_test_host(host: &str) -> bool {
     TEST_DOMAINS.iter().any(|domain| host_is_within(host, domain))
 }
 
-/// Whether a segment or label can be the name of an organisation: letters, digits and hyphens today,
-/// dots and underscores within in older ones.
+/// Whether a segment or label can be an organisation's name: letters, digits and hyphens; older ones contain dots and
+/// underscores.
 /// <https://learn.microsoft.com/azure/devops/organizations/settings/naming-restrictions>
 fn is_organisation_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphanumeric())

@@ -1,4 +1,4 @@
-//! Who a lookup is made for, as a key of the caches.
+//! The cache key of a feed.
 
 use super::{
     REGISTRY,
@@ -10,10 +10,8 @@ use crate::{
     system::System,
 };
 
-/// The key of a feed's organisation, access and account. Logins of az and azd count by the files that name the account,
-/// and tokens in files by the files.
-///
-/// A password of [`feed_endpoints`] belongs to its endpoint and not to the whole organisation.
+/// The key of a feed: organisation, access and account. Logins of az and azd, and tokens in files, count by the metadata of
+/// their files. A password of [`feed_endpoints`] is bound to its endpoint rather than the organisation.
 pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> CacheKey {
     let files = state::profile(system).into_iter().chain(azd::login(system)).chain(env_var::files(system));
     let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();

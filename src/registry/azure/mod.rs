@@ -1,10 +1,9 @@
 //! Azure DevOps Artifacts.
 //!
-//! A lookup goes: the feed is read from the service ([`feed`]); the feed itself says, to an anonymous
-//! request, which Entra tenant it belongs to and where tokens are exchanged ([`discovery`]); one of the
-//! [`providers`] yields a bearer token of that tenant ([`entra`]); a user's bearer is exchanged for a
-//! token that reads packages and nothing else ([`session`]). [`minting`] puts these together, and the
-//! cache here makes each token once for every [`identity`].
+//! A lookup parses the feed from the service ([`feed`]), asks the feed anonymously for its Entra tenant and token
+//! authority ([`discovery`]), obtains a bearer token of that tenant from one of the [`providers`] ([`entra`]), and
+//! exchanges a user's bearer for a token that only reads packages ([`session`]). [`minting`] combines these steps; each
+//! token is cached by [`identity`].
 
 pub(crate) mod discovery;
 pub(crate) mod entra;
@@ -37,11 +36,10 @@ use crate::{
     variable,
 };
 
-/// The user name that goes with session tokens, and that uv users write into their index URLs.
-/// The service looks at the password alone.
+/// User name of session tokens, which users write into index URLs. The service checks only the password.
 pub(crate) const SESSION_USERNAME: &str = "VssSessionToken";
 
-/// The user name that goes with the bearer of a service principal, as artifacts-keyring-nofuss has it.
+/// User name of a service principal's bearer, as in artifacts-keyring-nofuss.
 pub(crate) const BEARER_USERNAME: &str = "bearer";
 
 /// Azure Artifacts.
@@ -62,7 +60,7 @@ pub(super) static REGISTRY: Registry = Registry {
     job_settings: &[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")],
     advice_if_unset: "name the whole URL of the index: https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
     probe: Probe {
-        // Without it the service redirects to a page for people.
+        // Without it the service redirects to a sign-in page.
         headers: &[("X-TFS-FedAuthRedirect", "Suppress")],
         is_sign_in,
         advice: &[
@@ -74,7 +72,7 @@ pub(super) static REGISTRY: Registry = Registry {
     source: || Box::new(AzureArtifacts::default()),
 };
 
-/// Whether a redirect leads to a page on which people sign in.
+/// Whether a redirect leads to a sign-in page.
 fn is_sign_in(target: &Url) -> bool {
     let host = target.host_str().unwrap_or_default();
     target.path().contains("_signin")
@@ -145,7 +143,7 @@ impl AzureArtifacts {
     }
 }
 
-/// Whether a text has the form of a GUID, as Azure writes tenants, projects and feeds.
+/// Whether a text has the form of a GUID, as tenants, projects and feeds have.
 fn is_guid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }

@@ -69,7 +69,7 @@ fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&s
     }
     let what = match status {
         401 => format!("{host} rejected the token of {who}"),
-        203 | 300..=399 => format!("{host} sent a sign-in page in place of a token"),
+        203 | 300..=399 => format!("{host} sent a sign-in page instead of a token"),
         _ => format!("{host} gave no session token for {who} (HTTP {status})"),
     };
     let hint = format!("is {who} a member of {}? If not, sign in with an account that is", feed.portal());

@@ -1,7 +1,7 @@
 //! Chainguard Libraries: `libraries.cgr.dev` and every other host below `cgr.dev`.
 //!
-//! One token opens all of its indexes. Whoever has one already ([`variables`], [`cache_file`]) is asked before
-//! whoever makes one: [`exchange`] for CI, then [`chainctl`], the vendor's own program.
+//! One token serves all indexes. Sources of existing tokens ([`variables`], [`cache_file`]) come before those that create
+//! one: [`exchange`] for CI, then [`chainctl`], the vendor's program.
 
 pub(crate) mod cache_file;
 pub(crate) mod chainctl;
@@ -29,16 +29,16 @@ use crate::{
     variable::{self, Variable},
 };
 
-/// The audience of the tokens that open the libraries.
+/// Audience of tokens for the libraries.
 pub(crate) const AUDIENCE: &str = "libraries.cgr.dev";
 
 /// The domain below which Chainguard serves packages.
 const DOMAIN: &str = "cgr.dev";
 
-/// The user name that goes with a token. The service looks at the password alone.
+/// User name of tokens. The service checks only the password.
 const TOKEN_USERNAME: &str = "_token";
 
-/// What to do if no source knows better.
+/// Hint unless a source has a better one.
 const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID \
                     and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY";
 
@@ -88,14 +88,14 @@ pub(super) static REGISTRY: Registry = Registry {
     source: || Box::new(ChainguardLibraries::default()),
 };
 
-/// What every source may know: there is one audience, so that nothing needs to be said about what is wanted.
+/// What all sources share. There is one audience, so no source needs the service.
 pub(crate) struct Known {
-    /// The token that chainctl keeps, or why it does not serve.
+    /// The token in chainctl's cache file, or why it is unusable.
     pub(crate) cached: std::result::Result<AccessToken, String>,
 }
 
 impl Known {
-    /// The account that signs in. A token in chainctl's file that does not serve counts as none.
+    /// Digest of the account that signs in. An unusable token in chainctl's file counts as none.
     fn identity(&self, system: &dyn System) -> String {
         Digest::new()
             .field("audience", AUDIENCE.as_bytes())
@@ -116,8 +116,8 @@ impl Default for Known {
 /// A source of credentials.
 type Source = &'static dyn TokenProvider<Known, Credential>;
 
-/// The sources in the order in which they are asked: first what somebody set up for this very purpose, and what
-/// costs nothing; a pull token last, because each leaves an identity behind in the organisation.
+/// The sources by precedence: explicit and free ones first; a new pull token last, because each creates an identity in the
+/// organisation.
 const SOURCES: [Source; 6] = [
     &variables::PullToken,
     &variables::AuthToken,
@@ -169,7 +169,7 @@ impl CredentialSource for ChainguardLibraries {
     }
 }
 
-/// A token with the user name that goes with tokens.
+/// A token with its user name.
 fn credential(token: AccessToken) -> Credential {
     let (claims, expires) = (token.claims(), token.expires());
     let owner = claims.as_ref().and_then(|claims| claims.text("email").or_else(|| claims.text("sub")));
@@ -183,7 +183,7 @@ fn credential(token: AccessToken) -> Credential {
     }
 }
 
-/// Whatever the source: what is no password, or has expired, leaves the turn to the next one.
+/// Rejects malformed and expired credentials.
 fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
     if credential.username.contains(char::is_control) {
         return Err(Error::new(Kind::Rejected, "its user name has several lines"));
@@ -194,8 +194,7 @@ fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
     Ok(credential)
 }
 
-/// Whether a token says that it is for the libraries; `None` if it does not say whom it is for. The claim is a text
-/// or a list of texts (RFC 7519, section 4.1.3).
+/// Whether the audience of a token is the libraries; `None` without an audience (RFC 7519, section 4.1.3).
 fn is_for_libraries(claims: &Claims) -> Option<bool> {
     claims.audiences().map(|audiences| {
         audiences

@@ -1,7 +1,7 @@
-//! Menda cloud: private registries on AWS CodeArtifact, opened by a token that Menda hands out.
+//! Menda cloud: private registries on AWS CodeArtifact, with tokens that Menda issues.
 //!
-//! A lookup goes: the [`profile`] says where and as whom to sign in; an access token comes from the Menda
-//! CLI's [`cached_login`] or, for a machine, from the [`api`]; and the API exchanges it for the registry's.
+//! The [`profile`] names the API and the account. An access token comes from the Menda CLI's [`cached_login`] or, for a
+//! client, from the [`api`], which exchanges it for a registry token.
 
 pub(crate) mod api;
 pub(crate) mod cached_login;
@@ -31,10 +31,10 @@ use crate::{
     variable::{self, Variable},
 };
 
-/// The user name that CodeArtifact wants.
+/// User name that CodeArtifact requires.
 const USERNAME: &str = "aws";
 
-/// How long a registry token is kept that does not say when it ends. CodeArtifact's own live 15 minutes or more.
+/// How long a registry token without an expiry is cached. CodeArtifact's tokens live 15 minutes or more.
 /// <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
 const UNKNOWN_LIFE: Duration = Duration::from_secs(10 * 60);
 
@@ -56,7 +56,7 @@ pub(super) static REGISTRY: Registry = Registry {
     example: "https://NAME-ACCOUNT.d.codeartifact.REGION.amazonaws.com/pypi/REPOSITORY/simple/",
     domains: &["amazonaws.com"],
     variables: &[VARIABLES, variable::LOCATIONS],
-    // By the name that AWS's own documentation gives it.
+    // The name in AWS's documentation.
     // <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
     exec_variables: &[ExecVariables { if_username: None, username: None, password: "CODEARTIFACT_AUTH_TOKEN" }],
     job_settings: &[
@@ -155,7 +155,7 @@ impl MendaCodeArtifact {
     }
 }
 
-/// The account that signs in. Another person's login is another identity; an older token of the same login is not.
+/// Digest of the account that signs in. A client's cached token is not part of it; a person's is.
 fn identity(system: &dyn System, profile: &Profile, login: &CachedLogin) -> String {
     let login: &[u8] = if matches!(profile.way, Way::User { .. }) { login.content() } else { &[] };
     Digest::new()
@@ -165,7 +165,7 @@ fn identity(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Stri
         .finish()
 }
 
-/// Signs in, by the Menda CLI's login where that serves, and exchanges the access token.
+/// Signs in, with the Menda CLI's cached login if it is valid, and exchanges the access token.
 fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<AccessToken> {
     match &profile.way {
         Way::User { id, note } => {
@@ -197,7 +197,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
             };
             debug!(step = "login", outcome = "done"; "by the Menda CLI's token");
             match exchange(&cached) {
-                // It may have been withdrawn before its time.
+                // It may have been revoked before its expiry.
                 Err(error) if error.kind() == Kind::Rejected => {
                     debug!("{error}; signing in again");
                     exchange(&sign_in()?)

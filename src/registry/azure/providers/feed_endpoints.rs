@@ -109,8 +109,8 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
         return Ok(document);
     }
     if !text.contains('"') {
-        let mended = zeroize::Zeroizing::new(text.replace('\'', "\""));
-        if let Ok(document) = serde_json::from_str(&mended) {
+        let repaired = zeroize::Zeroizing::new(text.replace('\'', "\""));
+        if let Ok(document) = serde_json::from_str(&repaired) {
             warning::once(&format!("{variable} is written with single quotes: JSON wants double ones"));
             return Ok(document);
         }
