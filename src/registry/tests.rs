@@ -6,6 +6,7 @@ use super::ALL;
 use crate::{
     auth::job_token,
     service::Service,
+    system::fake::FakeSystem,
     variable::{COMMON, LOCATIONS, Role},
 };
 
@@ -67,9 +68,15 @@ fn variables_of_others_do_not_change_the_cache_key() {
             assert!(registry.login_variables().all(|login| login != name), "{} counts {name}", registry.id);
         }
     }
+}
+
+#[test]
+fn registries_list_logins_and_registries_with_files_list_locations() {
+    let system = FakeSystem::default().variable("HOME", "/home/user").variable("USERPROFILE", "C:\\Users\\user");
     for registry in ALL {
-        let roles = |role| registry.variables().any(|variable| variable.role == role);
-        assert!(roles(Role::Login) && roles(Role::Location), "{}", registry.id);
+        let lists = |role| registry.variables().any(|variable| variable.role == role);
+        let reads_files = !(registry.source)().files(&system).is_empty();
+        assert!(lists(Role::Login) && (lists(Role::Location) || !reads_files), "{}", registry.id);
     }
 }
 

@@ -57,7 +57,7 @@ def test_failed_index_warns_once_and_the_store_behind_answers(
     without = keyring("get", *names, **variables)
     tried = attempts(registry)
     assert (without.code, without.stdout, len(without.stderr.splitlines())) == (1, "", 1), without
-    assert sum(tried) > 0
+    assert (sum(tried) > 0) == bool(registry.program or registry.api_hosts)
     keyring.behind.append(python.bin)
     for stored in (False, True):
         ended = keyring("get", *names, **variables)
