@@ -34,7 +34,7 @@ from support.chainguard_user import (
 
 @pytest.fixture
 def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> User:
-    """Somebody who could have a token from each of the sources."""
+    """A user with a login for each source."""
     return User(cloud, fake_programs, tmp_path)
 
 
@@ -74,7 +74,7 @@ def test_broken_source_is_reported_and_the_next_one_asked(
     *answers, last = ask_each(look_up, *cases, {**user.with_sources("new_pull_token"), **everything})
     assert [answer.served for answer in answers] == SOURCES[1:]
     assert last.served == "new_pull_token" and last.asked == SOURCES
-    # Somebody served: what failed on the way is told to those who look for it.
+    # A later source served: earlier failures are logged at DEBUG.
     assert [answer.warnings for answer in [*answers, last]] == [[]] * len(SOURCES)
     failed = {line.message.partition(":")[0] for line in last.log if ": failed, " in line.message}
     assert failed == {"pull_token", "token_variable", "oidc", "chainctl"}
@@ -191,7 +191,7 @@ def test_cached_token_is_found_in_home_and_in_xdg_cache_home(
         {},
         {CACHE: str(tmp_path / "other" / ".cache")},
         home_variables(tmp_path / "other"),
-        # As Go has it, a relative path is no cache directory.
+        # As in Go, a relative path is not a cache directory.
         {CACHE: ".cache"},
         {CACHE: ""},
         {CACHE: str(tmp_path / "empty")},
@@ -247,7 +247,7 @@ def test_cached_token_that_is_not_a_file_does_not_block(
     os.mkfifo(paths[0])
     paths[1].mkdir()
     paths[2].symlink_to(paths[2])
-    # A link is as good as the file.
+    # A symbolic link to the file is accepted.
     paths[3].symlink_to(user.file("kept", user.credentials["chainctl_cache"][1]))
     cases = [{**cloud.chainguard.cache_of(home), **user.with_sources("chainctl")} for home in homes]
     answers = ask_each(look_up, *cases)

@@ -16,7 +16,7 @@ from support.azure_user import AzureUser
 
 @pytest.fixture(params=["native", "client"])
 def ringbearer(request: pytest.FixtureRequest, azure_user: AzureUser, native: Client):
-    """The command, native and through Python; `keyring` is the native one."""
+    """The command, native and in Python; `keyring` is the native program."""
     kernel_keys.need_sharing()
     where: Client = request.getfixturevalue(request.param)
     environment = azure_user.environment(native.bin)
@@ -25,7 +25,7 @@ def ringbearer(request: pytest.FixtureRequest, azure_user: AzureUser, native: Cl
 
 @pytest.fixture
 def kept(cloud: PracticeCloud, native: Client, azure_user: AzureUser) -> str:
-    """A token that a native `keyring` left there."""
+    """A token that a native `keyring` cached."""
     words = ["keyring", "get", cloud.azure.feed.url(), "frodo"]
     return native.run(words, azure_user.environment(native.bin)).check().stdout.strip()
 
@@ -70,7 +70,7 @@ def test_doctor_reports_the_cached_token_and_signs_in_again(
     url = cloud.azure.feed.url()
     assert "a minute ago, is kept in this session for 5" in ringbearer("doctor", url).stdout
     assert len(cloud.azure.session_tokens.issued) == 2
-    # What it got is nobody else's.
+    # Its token serves no other process.
     assert ringbearer("get", url, "VssSessionToken").stdout.strip() == kept
     for variables, words in (
         ({"RINGBEARER_CACHE": "off"}, "off: each question signs in anew"),

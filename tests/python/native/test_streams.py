@@ -24,14 +24,14 @@ PAT = "the-access-token"
 
 @dataclass
 class Program:
-    """One of the programs, for somebody whose index is served and whose store is set up."""
+    """One of the programs, for a user with a login and a store."""
 
     client: Client
     name: str
     environment: dict[str, str] = field(repr=False)
 
     def __call__(self, *words: str, stdin: str | None = None, streams: str = "") -> Completed:
-        """How it ends when a shell sets up its streams."""
+        """Run it with the streams that a shell sets up."""
         command = ["/bin/sh", "-c", f'exec "$@" {streams}', "sh", self.client.program(self.name), *words]
         return self.client.run(command, self.environment, 10, stdin)
 
@@ -50,7 +50,7 @@ def program(
 
 @pytest.fixture
 def served(cloud: PracticeCloud) -> list[str]:
-    """The words of a question that is answered."""
+    """The arguments of a `get` that is answered."""
     return ["get", cloud.azure.feed.url(), "frodo"]
 
 
@@ -121,7 +121,7 @@ def test_without_standard_input_nothing_is_stored(program: Program, store: Store
 def test_answer_with_closed_stdout_goes_nowhere(
     program: Program, cloud: PracticeCloud, azure_user: AzureUser, tmp_path: Path
 ) -> None:
-    # What is opened next has the number of a stream that is closed: a file, or a connection to a proxy.
+    # The next file or connection gets the number of the closed stream.
     environment = {
         **program.environment,
         "PATH": azure_user.environment(program.client.bin)["PATH"],
@@ -157,7 +157,7 @@ def test_names_that_are_not_unicode_are_nobodys_and_harm_nothing(program: Progra
         for words in (["get", word, "frodo"], ["get", NAMES[0], word], ["--mode=creds", "get", word]):
             ended = program(*words)
             assert (ended.code, ended.output) == (1, ""), ended
-        # An index answers every user name alike.
+        # An index gives every user name the same answer.
         assert program(*served[:2], word).stdout == PAT + "\n"
         for operation in ("set", "del"):
             for names in ([word, "frodo"], ["registry.example", word]):

@@ -68,9 +68,9 @@ def test_unreachable_or_invalid_proxy_is_named(cloud: PracticeCloud, azure_look_
 
 
 def test_loopback_is_never_proxied(cloud: PracticeCloud, look_up: Lookups) -> None:
-    """The token of a GitHub job is the one thing of the internet's kind that may be asked for on loopback.
+    """GitHub's job token is the only token of an internet service that may be requested from loopback.
 
-    Which hosts NO_PROXY names is tested in Rust, where hosts need not exist: `src/sys/real/proxy.rs`.
+    Which hosts NO_PROXY names is tested in Rust, where hosts need not exist: `src/system/os/proxy.rs`.
     """
     answer = look_up(
         ACTIONS_ID_TOKEN_REQUEST_URL=cloud.metadata.imds.url + "/github?api-version=2.0",

@@ -1,6 +1,6 @@
 """Ctrl-C in every wait of a look-up, in Python and in the native program: each request in each stage, and each program.
 
-The waits are made from what the look-ups do when nothing is wrong.
+The waits are derived from the requests of successful look-ups.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from lab.interruptible import Interruptible, eventually
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
 
-#: Seconds from Ctrl-C to its effect: half of the times, and each time.
+#: Seconds from Ctrl-C to its effect: median and maximum.
 USUAL, LONGEST = 0.25, 1.0
 
-#: Makes the look-ups that it reads, a line each, and says when each was interrupted.
+#: Makes the look-ups that it reads, one per line, and prints when each was interrupted.
 ASKING = """
 import json, keyring, os, sys, time
 keyring.get_keyring()
@@ -54,7 +54,7 @@ def waits(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path, hom
 
 
 class LookUpProcess:
-    """A process of Python's that asks what it is told to ask."""
+    """A Python process that makes the requested look-ups."""
 
     def __init__(self, client: Client, environment: dict[str, str]) -> None:
         self.process = client.start(["python", "-c", ASKING], environment, with_stdin=True)
@@ -83,7 +83,7 @@ def look_up_process(
 
 
 def every_wait(cloud: PracticeCloud, waits: BlockingPoints, look_up_process: LookUpProcess) -> Iterator[BlockingPoint]:
-    """All of them; what the look-ups do is seen first."""
+    """All blocking points, after the look-ups were recorded."""
     for flow in waits.flows():
         cloud.faults.clear()
         cloud.log.clear()

@@ -23,12 +23,12 @@ BY_NAME = {program.name: program for program in PROGRAMS}
 def cell(
     authority: CertificateAuthority, native: Client, directory: Path, program: Program, trouble: Trouble, debug: bool
 ) -> Cell:
-    """How one look-up goes with one program in one kind of trouble."""
+    """One look-up with one program that has one kind of fault."""
     made = Situation(authority, directory)
     try:
         prepare(made, program, trouble)
         gone = run(cell_of(program, trouble, trouble.name), made, native, trouble.limit, debug)
-        # What was left behind on purpose holds nothing of ours.
+        # The files left behind on purpose contain no secret.
         if "grandchild" not in trouble.name and not eventually(lambda: not made.fake_programs.running(), 3):
             gone.wrong.append("the program lives on")
         return gone
@@ -38,7 +38,7 @@ def cell(
 
 @pytest.fixture(scope="module")
 def matrix(authority: CertificateAuthority, native: Client) -> Iterator[Pool]:
-    """All cases, under way."""
+    """All running cases."""
     with pool() as made:
         for number, program in enumerate(PROGRAMS):
             for place, trouble in enumerate(TROUBLES):

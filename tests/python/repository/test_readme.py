@@ -52,7 +52,7 @@ def test_troubleshooting_messages_are_in_the_code() -> None:
     for row in rows("Troubleshooting"):
         for message in re.findall(r"`([^`]+)`", row[0]):
             for fragment in message.split("..."):
-                # What the code fills in stands in braces there; names of providers are joined in another place.
+                # The code has placeholders in braces; provider names are joined elsewhere.
                 words = re.sub(r"^REQUESTS_CA_BUNDLE |^azure_cli failed \(|[:;,)( ]+$|^[:;,)( ]+", "", fragment)
                 if len(words) > 3 and words not in SOURCES:
                     unknown.append(message)

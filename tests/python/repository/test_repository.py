@@ -78,7 +78,7 @@ def test_no_file_names_a_package_registry_host():
 
 
 def test_no_file_names_a_path_of_the_machine_it_was_written_on():
-    # Names that stand for anybody.
+    # Placeholder names.
     anybody = r"(?!(?:ada|app|eve|me|nobody|runner|someone|user|vscode)\b)"
     homes = re.compile(rf"(?<![\w.$}}])/(?:home|Users)/{anybody}\w+|[A-Z]:\\+Users\\+{anybody}\w+")
     here = str(ROOT)

@@ -1,4 +1,4 @@
-"""A tool that repeats a request was rejected with the first token, and gets a newer one."""
+"""A client that repeats a request gets a newer token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.private_packages import assert_installed
 
 @pytest.fixture(autouse=True)
 def sharing() -> None:
-    """What is kept is kept in the kernel."""
+    """Cached tokens are in the kernel."""
     kernel_keys.need_sharing()
 
 
@@ -32,7 +32,7 @@ def test_it_gets_a_new_token_once(cloud: PracticeCloud, native: Client, azure_us
     first, again, third = asked_by_one_tool(native, environment, *[(url, "frodo")] * 3)
     assert first == kept
     assert again != kept
-    # A new one that is refused is refused for another reason.
+    # A refusal of a new token has another reason.
     assert third == again
     assert asked_by_one_tool(native, environment, (url, "frodo")) == [again]
 

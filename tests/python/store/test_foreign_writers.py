@@ -43,7 +43,7 @@ def test_change_made_in_place_by_another_writer_is_seen(known_store: KnownStore)
     known_store.fill([("service", "one", "1")])
     with held_lock(known_store):
         waiting = known_store.start([Request("set_password", ("service", "mine", "2"))])
-        # It has read the store by now or reads it later; it must not rely on what it read.
+        # It may have read the store already; it must not rely on that.
         content = known_store.text([("service", "one", "changed"), ("service", "theirs", "3")])
         with open(known_store.path, "r+b") as stream:
             stream.write(content)

@@ -15,7 +15,7 @@ from lab.store import PUBLISHED, StoreUser
 
 
 def status(store: StoreUser, code: int, **variables: str | None) -> dict:
-    """The answer for a program, with its exit code; and for a person, that each problem is in the text."""
+    """The JSON answer and its exit code, after checking that the text names each problem."""
     ended = store.command("ringbearer", "store", "status", "--json", **variables)
     assert ended.code == code and ended.stderr == "", ended
     found = json.loads(ended.stdout)
@@ -65,7 +65,7 @@ def test_status_writes_nothing(made: StoreUser) -> None:
     os.remove(made.path + ".lock")
 
     def mark() -> tuple[int, int, int]:
-        # Without the time of the last reading, which a file system may keep.
+        # Without the access time.
         found = os.stat(made.path)
         return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
@@ -144,7 +144,7 @@ def test_permissions_for_others_are_reported(made: StoreUser) -> None:
         found = status(made, 0)
         assert found["directory_mode"] == f"{mode:04o}"
         assert ["directory" in problem for problem in found["problems"]] == [True]
-    # What others may only look at, they cannot replace.
+    # Others who may only read the directory cannot replace files.
     os.chmod(os.path.dirname(made.path), 0o755)
     assert status(made, 0)["problems"] == []
 
