@@ -34,7 +34,7 @@ def can_share() -> bool:
 def need_sharing() -> None:
     """Skip the test if they cannot."""
     if not (can_share() and shutil.which("strace")):
-        pytest.skip("the kernel's key retention service, or strace, is not there")
+        pytest.skip("needs the kernel's key retention service and strace")
 
 
 def sign_ins(processes: int) -> int:

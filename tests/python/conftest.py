@@ -149,7 +149,7 @@ def azure_user(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) ->
 def on(python: Python, client_environments: ClientEnvironments, wheel: str) -> Client:
     """keyring and ringbearer on that Python."""
     if python.is_free_threaded:
-        pytest.skip("the wheel is not for Pythons without a lock")
+        pytest.skip("the wheel does not support free-threaded Pythons")
     return PythonEnvironments(client_environments, python).beside(wheel)
 
 

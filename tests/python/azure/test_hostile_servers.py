@@ -100,7 +100,7 @@ def assert_each_is_one_warning(targets: Targets, answers: list[Answer]) -> None:
         assert answer.credential is None, host
         assert host in answer.warning
         assert "\n" not in answer.warning
-    assert [answer.warning for answer in answers if "; " not in answer.warning] == [], "no next step is named"
+    assert [answer.warning for answer in answers if "; " not in answer.warning] == [], "the message has no hint"
 
 
 def test_no_bearer_goes_to_a_place_that_the_feed_should_not_name(cloud: PracticeCloud, look_up: Lookups) -> None:

@@ -177,7 +177,7 @@ def test_invalid_or_expired_token_variable_is_reported(cloud: PracticeCloud, loo
 # -- chainctl_cache
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only there a variable has the cache directory")
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache directory depends on a variable only there")
 def test_cached_token_is_found_in_home_and_in_xdg_cache_home(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, home: Path, tmp_path: Path
 ) -> None:
@@ -236,7 +236,7 @@ def test_unusable_cached_token_leads_to_chainctl(
         assert "chainctl_cache failed" not in answer.text and "planted" not in answer.text
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs, and other permissions")
+@pytest.mark.skipif(os.name == "nt", reason="permissions differ on Windows, and it has no FIFOs")
 def test_cached_token_that_is_not_a_file_does_not_block(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:

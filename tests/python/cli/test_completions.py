@@ -29,7 +29,7 @@ FREE = [
 
 BASH = shutil.which("bash")
 FISH = shutil.which("fish")
-needs_bash = pytest.mark.skipif(BASH is None, reason="there is no bash")
+needs_bash = pytest.mark.skipif(BASH is None, reason="bash is not installed")
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_bash_runs_nothing_from_the_command_line(bash: Bash) -> None:
     assert names_in(bash.directory) == before
 
 
-@pytest.mark.skipif(FISH is None, reason="there is no fish")
+@pytest.mark.skipif(FISH is None, reason="fish is not installed")
 def test_fish_completes_the_same(ringbearer: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "script.fish").write_text(script(ringbearer, "fish"))
 

@@ -19,7 +19,7 @@ from support.azure_user import AzureUser
 from support.chainguard_user import AUTH_TOKEN, PULL_IDENTITY, PULL_TOKEN
 from support.command_line import GIVEN, CommandLine, assert_complaint, names_in
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are those of POSIX")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are for POSIX")
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_standard_streams_are_the_commands(ringbearer: CommandLine) -> None:
     assert shell(ringbearer, "cat", before=closed).stdout == ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a process has as files")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
 def test_no_file_and_no_ignored_signal_is_left_to_the_command(ringbearer: CommandLine, azure_user: AzureUser) -> None:
     script = "ls /proc/self/fd; while read -r line; do echo $line; done </proc/self/status"
     run = ["sh", "-c", script]
@@ -231,7 +231,7 @@ def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, words: str) -> 
     assert_complaint(ended, "usage: ringbearer exec [URL]", code=2)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a process has as files")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
 def test_the_token_is_in_no_list_of_arguments(ringbearer: CommandLine, registry: Registry, tmp_path: Path) -> None:
     # First of ringbearer, while it fetches the token; then of the command, which replaces it.
     words = ["ringbearer", "exec", registry.index_url, "--", "sh", "-c", "echo begun; read line"]

@@ -13,7 +13,7 @@ from lab.fake_programs import FakePrograms
 from support.azure_user import with_user_name
 from support.command_line import GIVEN, CommandLine, assert_complaint
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are those of POSIX")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are for POSIX")
 
 FOREIGN = "https://packages.example.com/simple/"
 

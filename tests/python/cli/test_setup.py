@@ -19,7 +19,7 @@ from support.setup_files import FILES, Setup, read_pip, read_toml, read_tox
 TOOLS = [*FILES, "github-actions"]
 WORKFLOW = ".github/workflows/private-index.yml"
 
-where_files_have_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions and links")
+where_files_have_modes = pytest.mark.skipif(os.name == "nt", reason="permissions and links differ on Windows")
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_anything_but_a_regular_file_is_refused(setup: Setup, tmp_path: Path) ->
 def test_read_only_directory_is_reported(ringbearer: CommandLine, tmp_path: Path) -> None:
     before: tuple[str, ...] = ()
     if os.geteuid() == 0:
-        setpriv = shutil.which("setpriv") or pytest.skip("root writes everywhere, and there is no setpriv")
+        setpriv = shutil.which("setpriv") or pytest.skip("root can write everywhere, and setpriv is not installed")
         before = (setpriv, "--bounding-set=-all", "--inh-caps=-all")
     path = tmp_path / "folder" / "tox.ini"
     path.parent.mkdir()

@@ -112,7 +112,7 @@ def test_setup_of_uv_handles_an_index_without_a_user_name(user: User, native: Cl
 
 
 @of("azure", "chainguard")
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="pip before 26.2 asks for the user name alone")
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="pip before 26.2 asks for the user name only")
 @pytest.mark.parametrize("named", [False, True], ids=["usual file", "named file"])
 def test_pip_installs(user: User, native: Client, tool: Client, home: Path, named: bool) -> None:
     path = str(home / "pip.ini") if named else None

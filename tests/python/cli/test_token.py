@@ -22,7 +22,9 @@ from support.command_line import GIVEN, CommandLine, assert_complaint, names_in
 
 FILE = "ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE"
 
-where_files_have_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions and no FIFOs")
+where_files_have_modes = pytest.mark.skipif(
+    os.name == "nt", reason="permissions differ on Windows, and it has no FIFOs"
+)
 where_calls_are_seen = pytest.mark.skipif(strace.MISSING is not None, reason=str(strace.MISSING))
 
 
@@ -236,7 +238,7 @@ def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, words: str) -> 
     ringbearer.assert_no_sign_in()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /dev/full")
 def test_standard_output_that_takes_nothing_is_a_failure(ringbearer: CommandLine) -> None:
     before = ("/bin/sh", "-c", 'exec "$0" "$@" >/dev/full')
     ended = ringbearer.with_token("token", ringbearer.url, before=before)

@@ -116,7 +116,7 @@ def test_program_of_a_look_up_ends_with_the_interpreter(fake_programs: FakeProgr
     process = started("sys.exit(0)")
     assert eventually(fake_programs.running)
     process.communicate(b"\n", timeout=10)
-    assert eventually(lambda: not fake_programs.running(), 2), "the program lives on"
+    assert eventually(lambda: not fake_programs.running(), 2), "the program is still running"
 
 
 @pytest.mark.parametrize("when", LATE)

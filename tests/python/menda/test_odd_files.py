@@ -39,7 +39,7 @@ def without_rights() -> list[str]:
     """A command prefix that drops root's right to read every file."""
     if os.geteuid() != 0:
         return []
-    setpriv = shutil.which("setpriv") or pytest.skip("root reads everything, and there is no setpriv")
+    setpriv = shutil.which("setpriv") or pytest.skip("root can read everything, and setpriv is not installed")
     return [setpriv, "--bounding-set=-all", "--inh-caps=-all"]
 
 

@@ -14,7 +14,7 @@ from lab.fake_programs import FakePrograms
 from lab.registries.chainguard import Chainguard
 from support.keyring_calls import CALLS, PDM_PROJECT, SECOND_CALLS, Recorder, words
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="what notes the calls is a shell script")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the recorder is a shell script")
 
 PIP = ["pip", "install", "--target", "packages", "--keyring-provider", "subprocess", "--index-url"]
 UV = ["uv", "pip", "install", "--target", "packages", "--keyring-provider", "subprocess"]

@@ -20,7 +20,7 @@ from lab.store import StoreUser
 from support.azure_user import AzureUser
 from support.native_keyring import NativeKeyring, keyring_script
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows ends the processes of a console all together")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows ends all processes of a console together")
 
 #: Seconds from the signal to the exit: if a program must be ended, and if a blocking system call must be
 #: abandoned.

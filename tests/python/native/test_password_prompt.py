@@ -20,7 +20,7 @@ from lab.interruptible import eventually
 from lab.store import StoreUser
 from support.native_keyring import NativeKeyring
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals like these")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX pseudo-terminals")
 
 NAMES = ["registry.example", "frodo"]
 PROMPT = b"Password for 'frodo' in 'registry.example': "
@@ -165,7 +165,7 @@ def test_names_are_escaped_in_the_prompt(typist: Typist) -> None:
     assert not set(shown) & set("\x1b\x07\u202e")
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="keyring has a store of its own there")
+@pytest.mark.skipif(sys.platform == "darwin", reason="keyring has its own store there")
 def test_the_next_keyring_asks_at_the_terminal_itself(
     cloud: PracticeCloud, native: Client, store: StoreUser, beside: Callable[..., Client]
 ) -> None:

@@ -16,7 +16,9 @@ from lab.fake_programs import FakePrograms, az_not_logged_in
 from lab.store import StoreUser
 from support.azure_user import AzureUser
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such shell, and no Unix sockets for an agent")
+pytestmark = pytest.mark.skipif(
+    os.name == "nt", reason="Windows has neither a POSIX shell nor Unix sockets for an agent"
+)
 
 NAMES = ["registry.example", "frodo"]
 PAT = "the-access-token"
@@ -93,7 +95,7 @@ def test_closed_stderr_pipe_is_not_an_error(
         assert process.returncode in (1, 2)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_an_error_that_does_not_repeat_the_answer(program: Program, served: list[str]) -> None:
     for words, secret in ((served, PAT), (["get", *NAMES], "the-password")):
         ended = program(*words, streams=">/dev/full")

@@ -109,7 +109,7 @@ def test_socks5h_proxy_serves_and_a_missing_one_is_one_warning(
     assert served_by_it.stderr == ""
 
 
-@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs names of its own, for they are resolved here")
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs its own host names, which are resolved locally")
 def test_socks5_proxy_serves_and_a_missing_one_is_one_warning(
     cloud: PracticeCloud, look_up: Lookups, socks: SocksProxy
 ) -> None:
@@ -130,7 +130,7 @@ def test_socks5_proxy_serves_and_a_missing_one_is_one_warning(
     assert answer.stderr == ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other kernels refuse or accept")
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels refuse or accept the connection")
 def test_connection_attempt_ends_after_five_seconds(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     (answer,) = azure_look_ups([{"HTTPS_PROXY": cloud.metadata.black_hole}], **{RETRIES: "1"})
     assert answer.credential is None

@@ -15,7 +15,7 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 #: As `openssl rehash` names it.
 BESIDE = "/etc/ssl/certs/0a1b2c3d.0"
 
-pytestmark = pytest.mark.skipif(not namespace.AVAILABLE, reason="no mount namespace can be made here")
+pytestmark = pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 
 
 @pytest.fixture

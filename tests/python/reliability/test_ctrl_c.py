@@ -21,7 +21,7 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.interruptible import Interruptible, eventually
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
 
 #: Seconds from Ctrl-C to its effect: median and maximum.
 USUAL, LONGEST = 0.25, 1.0
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_every_wait_of_a_look_up_in_python(
         delays[wait.name] = look_up_process.interrupt()
     assert_prompt(delays)
     assert len(delays) > 40
-    assert eventually(lambda: not fake_programs.running(), 2), "a program lives on"
+    assert eventually(lambda: not fake_programs.running(), 2), "a program is still running"
 
 
 def test_ctrl_c_ends_every_wait_of_the_native_program(
@@ -146,4 +146,4 @@ def test_ctrl_c_ends_every_wait_of_the_native_program(
     assert {name: end for name, end in ended.items() if end != (-signal.SIGINT, b"", b"")} == {}
     assert_prompt(delays)
     assert len(delays) > 40
-    assert eventually(lambda: not fake_programs.running(), 2), "a program lives on"
+    assert eventually(lambda: not fake_programs.running(), 2), "a program is still running"

@@ -25,7 +25,7 @@ from lab.store_session import held_lock
 from support.native_keyring import NativeKeyring
 from support.start_program import StartProgram
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
 
 #: Seconds from Ctrl-C to its effect: median and maximum.
 USUAL, LONGEST = 0.25, 1.0

@@ -15,7 +15,7 @@ from support.fault_flows import Situation
 from support.fault_pool import Pool, assert_right, pool
 from support.fault_programs import PROGRAMS, PROMISED, TROUBLES, Program, Trouble, cell_of, prepare
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs are those of Unix")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs need Unix")
 
 BY_NAME = {program.name: program for program in PROGRAMS}
 
@@ -30,7 +30,7 @@ def cell(
         gone = run(cell_of(program, trouble, trouble.name), made, native, trouble.limit, debug)
         # The files left behind on purpose contain no secret.
         if "grandchild" not in trouble.name and not eventually(lambda: not made.fake_programs.running(), 3):
-            gone.wrong.append("the program lives on")
+            gone.wrong.append("the program is still running")
         return gone
     finally:
         made.close()

@@ -17,7 +17,7 @@ from support.fault_flows import FLOWS, Situation
 from support.fault_kinds import KINDS, cell_of
 from support.fault_pool import assert_right
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs are those of Unix")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs need Unix")
 
 PROCESSES = 6
 

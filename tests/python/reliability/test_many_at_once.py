@@ -138,7 +138,7 @@ def test_two_hundred_processes_each_get_their_own_answer(
     assert failed == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no test has an agent of its own on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="on Windows, tests cannot start an agent")
 def test_hundred_processes_store_and_read_without_loss(native: Client, store: StoreUser) -> None:
     store.set("before", "user", "was there")
     environment = {**store.environment(), "PATH": native.bin}

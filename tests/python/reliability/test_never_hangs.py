@@ -18,7 +18,7 @@ from lab.fake_programs import Answer, FakePrograms, az_token
 from lab.interruptible import Interruptible, eventually
 from lab.look_up import LookUp, Lookups
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
 
 #: The promised time from Ctrl-C to KeyboardInterrupt.
 INTERRUPT_LIMIT = 0.25
@@ -130,7 +130,7 @@ def test_ctrl_c_ends_a_program_with_its_children(
         delays.append(running.interrupt())
         # The next look-up has started its own program by now.
         assert eventually(lambda seen=frozenset(earlier): not seen & set(fake_programs.running()), 2), (
-            "the program lives on"
+            "the program is still running"
         )
     assert_prompt(delays)
 
@@ -146,7 +146,7 @@ def test_a_program_does_not_outlive_an_interrupted_interpreter(
     code, stderr = running.end()
     assert code == -signal.SIGINT
     assert "KeyboardInterrupt" in stderr
-    assert eventually(lambda: not fake_programs.running(), 2), "the program lives on"
+    assert eventually(lambda: not fake_programs.running(), 2), "the program is still running"
 
 
 def test_ctrl_c_ends_the_wait_for_the_sign_in_of_another_thread(
@@ -235,7 +235,7 @@ time.sleep(3)
     assert running.line() == "interrupted"
     # If the look-up continues, it has started the program by then.
     assert running.end() == (0, "")
-    assert fake_programs.running() == [], "the program lives on"
+    assert fake_programs.running() == [], "the program is still running"
 
 
 def test_a_look_up_that_may_take_a_second_is_over_after_a_second(

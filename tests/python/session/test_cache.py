@@ -157,7 +157,9 @@ def test_session_with_a_very_long_name_loses_nothing(keyring: NativeKeyring) -> 
     assert get(keyring)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives folders away")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can change the owner of directories"
+)
 @pytest.mark.parametrize("name", ["XDG_RUNTIME_DIR", "HOME"])
 def test_nothing_is_put_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
     """`sudo` may keep the caller's HOME and XDG_RUNTIME_DIR."""

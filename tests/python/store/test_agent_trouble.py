@@ -213,7 +213,7 @@ print(json.dumps([before, inside, [ask()]]))
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 def test_cached_keys_do_not_cross_a_fork(confirming: StoreUser, confirming_agent: ConfirmingAgent) -> None:
     ended = confirming.command("python", "-c", _FORKS, RINGBEARER_STORE_CACHE_SECONDS="60").check()
     assert json.loads(ended.stdout) == [["s3cr3t"] * 2, ["s3cr3t"] * 2, ["s3cr3t"]]

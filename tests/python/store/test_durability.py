@@ -19,7 +19,7 @@ def beside(store: StoreUser, name: str) -> str:
     return os.path.join(os.path.dirname(store.path), name)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes to kill are forked, to have many in short time")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 def test_killed_processes_lose_no_acknowledged_password(
     known_store: KnownStore,
 ) -> None:

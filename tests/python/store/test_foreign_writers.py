@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "lab" / "foreign_writer_program.
 THERE = {("there", f"user-{number}"): f"secret-{number}" for number in range(200)}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the other swaps two files in one step, which Linux alone can")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can exchange two files atomically")
 def test_writes_survive_a_writer_that_never_locks(known_store: KnownStore) -> None:
     known_store.fill((*name, password) for name, password in THERE.items())
     names = [("ours", f"{process}-{number}") for process in range(2) for number in range(40)]

@@ -12,11 +12,9 @@ from lab.known_store import KnownStore
 from lab.small_disk import SmallDisk, on_small_disk
 from lab.store_session import StoreSession, temporaries
 
-resource = pytest.importorskip("resource", reason="limits are a matter of POSIX")
+resource = pytest.importorskip("resource", reason="Windows has no process limits")
 
-needs_namespace = pytest.mark.skipif(
-    not namespace.AVAILABLE, reason="a disk of its own needs a mount namespace, which this machine does not allow"
-)
+needs_namespace = pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 
 Disk = tuple[StoreSession, SmallDisk]
 
@@ -95,7 +93,7 @@ def test_full_disk_error_has_advice(disk: Disk) -> None:
     assert re.search(r"\b(free|room|remove|delete)\b", message), message
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux sets the limits of another process")
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can set the limits of another process")
 def test_file_size_limit_is_an_error_and_keeps_the_store(known_store: KnownStore) -> None:
     known_store.fill(("service", f"user-{number}", "x" * 500) for number in range(100))
     with open(known_store.path, "rb") as stream:

@@ -93,7 +93,7 @@ def test_store_of_the_published_package_is_in_the_chain(store: StoreUser, publis
     assert store.command("keyring", "get", *NAMES).check().stdout == "s3cr3t\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="on Windows the agent has a place of its own")
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows, the agent needs no SSH_AUTH_SOCK")
 def test_without_an_agent_named_the_store_is_not_viable(store: StoreUser) -> None:
     store.set(*NAMES, "s3cr3t")
     for socket in (None, ""):

@@ -15,7 +15,7 @@ from lab.known_store import expected_of_planted, planted, secrets_of_planted
 from lab.ssh import Agent
 from lab.store import StoreUser
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the memory of a process as a file")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/PID/mem")
 
 
 #: Makes one call, then waits to be inspected.
@@ -84,7 +84,7 @@ def left_behind(store: StoreUser, call: tuple[str, ...], parts: int, **variables
         try:
             pages = list(memory(process.pid))
         except PermissionError:
-            pytest.skip("this machine lets nobody read the memory of another process")
+            pytest.skip("this machine does not allow reading the memory of another process")
     finally:
         process.communicate(b"\n", timeout=30)
     return [name for name, part in wanted.items() if any(re.search(re.escape(part), page) for page in pages)]

@@ -21,7 +21,7 @@ from lab.ssh import Agent, Key
 from lab.store import StoreUser
 from support.hostile_agents import GET, SET, ask_at_once, ask_each, files, improper_errors, serving, sockets
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor signals to one process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor signals for one process")
 
 #: Allowance for a busy machine.
 BUSY = 3.0

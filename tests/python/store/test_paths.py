@@ -15,7 +15,7 @@ from lab.known_store import KnownStore
 from lab.store import Failure, Request, StoreUser
 from lab.store_session import StoreSession
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, special files and permission bits of POSIX")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX links, special files and permission bits")
 
 VARIABLE = "SSH_AGENT_KEYRING_STORE_PATH"
 RECORD = ("service", "user", "secret")
@@ -216,7 +216,7 @@ def test_read_only_directory_allows_get_and_explains_failed_set(
     before = []
     if os.geteuid() == 0:
         # Root can write everywhere unless it drops that right.
-        setpriv = shutil.which("setpriv") or pytest.skip("root writes everywhere, and there is no setpriv")
+        setpriv = shutil.which("setpriv") or pytest.skip("root can write everywhere, and setpriv is not installed")
         before = [setpriv, "--bounding-set=-all", "--inh-caps=-all"]
     directory = os.path.dirname(known_store.path)
     os.chmod(directory, 0o500)
@@ -228,7 +228,7 @@ def test_read_only_directory_allows_get_and_explains_failed_set(
         os.chmod(directory, 0o700)
 
 
-@pytest.mark.skipif(not namespace.AVAILABLE, reason="this machine allows no mount namespace")
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 @pytest.mark.parametrize("is_locked_before", [False, True])
 def test_on_a_read_only_disk_get_works_and_set_says_why(known_store: KnownStore, is_locked_before: bool) -> None:
     known_store.fill([RECORD])

@@ -24,7 +24,7 @@ from lab.terminal import Watching
 #: Seconds before a progress bar appears.
 PATIENCE = 1
 
-shows_opening = pytest.mark.skipif(sys.platform != "linux", reason="inotify tells when a process waits for a lock")
+shows_opening = pytest.mark.skipif(sys.platform != "linux", reason="needs inotify to see a process wait for a lock")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_closed_pipe_is_not_an_error(known_store: KnownStore, options: list[str]
     process.stderr.close()
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a file that is always full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
 def test_a_standard_output_that_is_full_is_an_error_in_one_line(store: StoreUser) -> None:
     store.set("service", "alice", "s3cr3t")
     with open("/dev/full", "wb") as full:

@@ -21,7 +21,7 @@ from lab.ssh import Agent, Key
 from lab.store import StoreUser
 from support.start_program import StartProgram
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor limits of a process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor process limits")
 
 NAMES = {
     "service": "planted-service-3f9c",

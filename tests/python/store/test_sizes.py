@@ -61,7 +61,7 @@ def many() -> list[tuple[str, str, str]]:
     ]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells how much memory a call takes at most")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory of a call")
 def test_a_call_takes_less_memory_than_three_times_a_large_store(
     known_store: KnownStore, many: list[tuple[str, str, str]]
 ) -> None:
@@ -100,7 +100,7 @@ def test_a_large_store_is_complete_after_a_write(known_store: KnownStore, many: 
 
 def test_many_calls_of_one_process_take_no_more_memory_than_one(known_store: KnownStore) -> None:
     if sys.platform != "linux":
-        pytest.skip("Linux alone tells how much memory a call takes at most")
+        pytest.skip("only Linux reports the peak memory of a call")
     known_store.fill(("service", f"user-{number}", "secret") for number in range(5000))
     length = os.path.getsize(known_store.path)
     with StoreSession(known_store) as session:

@@ -187,7 +187,7 @@ def test_a_store_of_the_published_package_is_in_order(store: StoreUser, publishe
     assert (found["records"], found["problems"], found["is_locked"]) == (1, [], None)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens on a socket")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux identifies the listener of a socket")
 def test_agent_behind_sshd_is_reported_as_forwarded(made: StoreUser) -> None:
     for name in ("sshd", "sshd-session"):
         with ForwardedSocket(made.socket, name) as forwarded:
@@ -200,7 +200,7 @@ def test_agent_behind_sshd_is_reported_as_forwarded(made: StoreUser) -> None:
         assert not found["agent"]["looks_forwarded"] and found["problems"] == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens on a socket")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux identifies the listener of a socket")
 def test_socket_name_identifies_an_unknown_agent(made: StoreUser) -> None:
     for socket, is_forwarded in (("s.abc.sshd.def", True), ("s.abc.agent.def", False)):
         with ForwardedSocket(made.socket, "sshd", socket=socket, is_orphaned=True) as forwarded:
