@@ -1,6 +1,6 @@
 //! What went wrong, where, and what to do next.
 
-use std::fmt;
+use std::{fmt, io, sync::Arc};
 
 use memchr::memmem;
 use percent_encoding::percent_decode;
@@ -16,97 +16,134 @@ pub(crate) enum Kind {
     Network,
     /// A time limit ran out.
     Timeout,
-    /// The person at the keyboard, or the calling program, gave up.
+    /// The user or the calling program cancelled the lookup.
     Cancelled,
     /// The service understood the request and refused it.
     Rejected,
-    /// The service, or a child process, answered with something that cannot be used.
+    /// The response of a service or the output of a child process cannot be used.
     Protocol,
     /// A child process could not be run, or failed.
     Process,
     /// Every source of a credential was asked and none served.
     Exhausted,
-    /// The service is ours and nothing is known that would serve it: answered with nothing.
+    /// A registry claims the service, and nothing is configured for it.
     NotConfigured,
-    /// The store cannot be unlocked: no ssh-agent, not the right key in it, or its owner said no.
+    /// The store cannot be unlocked: no ssh-agent, not the right key in it, or its owner declined.
     Locked,
-    /// The store does not hold what it should.
+    /// The store is damaged.
     Corrupted,
     /// The store has no such record.
     NotFound,
-    /// The store cannot be read or written: permissions, a full disk, a lock that another keeps.
+    /// The store cannot be read or written: permissions, a full disk, a lock of another process.
     Storage,
-    /// A fault of this program.
+    /// A bug in this program.
     Internal,
 }
 
-/// A failure that is meant to be read: one line that says what failed and for which host, and, where
-/// there is something to do, what to do next.
+/// The class of `ringbearer.errors` that an error is raised as. The Python edge maps it to the class's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ExceptionClass {
+    Authentication,
+    ChainctlCommand,
+    ChainctlNotFound,
+    ChainctlTimeout,
+    Configuration,
+    Internal,
+    InvalidCachedToken,
+    LookupTimeout,
+    M2mProfileWithoutClientCredentials,
+    MendaCloudApi,
+    MendaKeyRing,
+    MendaNetwork,
+    MendaTimeout,
+    Network,
+    NoCachedLogin,
+    Process,
+    ProfileNotFound,
+    ProfileWithoutHost,
+    Protocol,
+    Store,
+    StoreConfiguration,
+    StoreCorrupted,
+    StoreLocked,
+    StoreNotFound,
+    StoreTimeout,
+}
+
+/// A failure for a person to read: one line that says what failed and for which host, and what to do next if known.
 ///
-/// Neither part ever holds a secret, the body of a response, or the `Debug` form of a foreign type.
+/// Neither part ever holds a secret, a response body, or the `Debug` form of a foreign type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Error {
     kind: Kind,
     message: String,
     hint: Option<String>,
     concerns_one_url: bool,
-    name: Option<&'static str>,
+    class: Option<ExceptionClass>,
     status: Option<u16>,
+    source: Option<Source>,
 }
 
 /// The result of everything here that can fail.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// A failure of this kind. `message` has no final stop, and starts with a lower-case letter unless it is
-    /// one that the users of a package that this one replaces know by heart.
+    /// A failure of this kind. `message` has no final full stop, and starts with a lower-case letter unless users of a
+    /// replaced package know it otherwise.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: single_line(&message.into()),
             hint: None,
             concerns_one_url: false,
-            name: None,
+            class: None,
             status: None,
+            source: None,
         }
     }
 
-    /// The same failure with what to do next, a full clause such as ``run `az login` ``.
+    /// Adds what to do next, a full clause such as ``run `az login` ``.
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(single_line(&hint.into()));
         self
     }
 
-    /// The same failure, said with what was being done: `context: message`.
+    /// Puts what was being done before the message: `context: message`.
     #[must_use]
     pub(crate) fn within(mut self, context: impl fmt::Display) -> Self {
         self.message = single_line(&format!("{context}: {}", self.message));
         self
     }
 
-    /// The same failure by the name of the exception that a package which this one replaces raises for it: a
-    /// class of `ringbearer.errors`, more exact than its kind.
+    /// Sets the exception class, where it is more exact than the kind.
     #[must_use]
-    pub(crate) fn named(mut self, name: &'static str) -> Self {
-        self.name = Some(name);
+    pub(crate) fn with_class(mut self, class: ExceptionClass) -> Self {
+        self.class = Some(class);
         self
     }
 
-    /// The same failure with the HTTP status that it came with.
+    /// Sets the HTTP status of the response.
     #[must_use]
     pub(crate) fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// The name of the exception, where the kind is not all.
+    /// Sets the cause, as [`source`](std::error::Error::source) returns it.
     #[must_use]
-    pub(crate) fn name(&self) -> Option<&'static str> {
-        self.name
+    pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
     }
 
-    /// The HTTP status that a service answered with, where programs ask for it.
+    /// The exception class, where it is more exact than the kind.
+    #[must_use]
+    pub(crate) fn class(&self) -> Option<ExceptionClass> {
+        self.class
+    }
+
+    /// The HTTP status of the response, if there was one and callers may read it.
     #[must_use]
     pub(crate) fn status(&self) -> Option<u16> {
         self.status
@@ -124,27 +161,26 @@ impl Error {
         &self.message
     }
 
-    /// What to do next, if anything is known.
+    /// What to do next, if known.
     #[must_use]
     pub(crate) fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// The same failure, said to be what one URL answered with.
+    /// Marks the failure as the answer of one URL.
     #[must_use]
     pub(crate) fn of_one_url(mut self) -> Self {
         self.concerns_one_url = true;
         self
     }
 
-    /// Whether another URL of the same organisation may fare better, which it will not where the network
-    /// is down or a login is missing.
+    /// Whether another URL of the same organisation may succeed, unlike with a network that is down or a missing login.
     #[must_use]
     pub(crate) fn concerns_one_url(&self) -> bool {
         self.concerns_one_url
     }
 
-    /// Whether the whole lookup is over, so that no other source may be asked.
+    /// Whether the lookup is over, and no other source may be asked.
     #[must_use]
     pub(crate) fn ends_the_lookup(&self) -> bool {
         self.kind == Kind::Cancelled
@@ -161,30 +197,76 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.source.as_ref()? {
+            Source::Error(error) => Some(&**error),
+            Source::Io(error) => Some(&**error),
+        }
+    }
+}
 
-/// The most characters that a quotation of a service's own words may have.
+/// The cause of an [`Error`]: another one, or an error of the operating system. No other type, since the text of a library's
+/// error may hold a secret.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Error(Box<Error>),
+    Io(Arc<io::Error>),
+}
+
+impl From<Error> for Source {
+    fn from(error: Error) -> Self {
+        Self::Error(Box::new(error))
+    }
+}
+
+/// Keeps the code, and not the error that a library may have put inside.
+impl From<&io::Error> for Source {
+    fn from(error: &io::Error) -> Self {
+        let code = error.raw_os_error().map(io::Error::from_raw_os_error);
+        Self::Io(Arc::new(code.unwrap_or_else(|| error.kind().into())))
+    }
+}
+
+/// Equal if they read the same.
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Error(one), Self::Error(other)) => one == other,
+            (Self::Io(one), Self::Io(other)) => one.to_string() == other.to_string(),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Source {}
+
+/// The causes of an error, outermost first.
+pub(crate) fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(error), |cause| cause.source())
+}
+
+/// The length limit of a quoted message, in characters.
 const QUOTATION_LIMIT: usize = 300;
 
-/// How many characters of a service's words are looked at.
+/// How many characters of a message are read.
 const CONSIDERED: usize = 4096;
 
-/// How many bytes of a secret in a row give it away.
-const TELLING_PART: usize = 8;
+/// How many consecutive bytes of a secret reveal it.
+const REVEALING_LENGTH: usize = 8;
 
-/// How often over a service may have encoded what it repeats.
+/// How many layers of percent encoding are decoded.
 const MOST_ENCODINGS: usize = 5;
 
-/// Quotes what a service or a child process said of itself: one line, without control characters,
-/// cut to a readable length, and without any of `hidden`, the secrets that were sent to it, as they are
-/// or as a form has them: a service may well repeat what it does not like.
+/// Quotes the message of a service or a child process: one line, without control characters, cut to a readable length, and
+/// without `hidden`, the secrets that were sent to it, plain or form-encoded: a service may repeat what it rejects.
 #[must_use]
 pub(crate) fn quote(words: &str, hidden: &[&str]) -> String {
     let mut line: String = words.chars().take(CONSIDERED).collect();
     for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         line = line.replace(secret, "(hidden)").replace(&encoded, "(hidden)");
-        // What stands on two lines is about to stand on one.
+        // Folding lines may join the parts of a secret.
         let folded = single_line(&line);
         if repeats(&line, secret) || repeats(&folded, secret) || repeats(&folded, &single_line(secret)) {
             return "(hidden)".to_owned();
@@ -197,16 +279,15 @@ pub(crate) fn quote(words: &str, hidden: &[&str]) -> String {
     }
 }
 
-/// Whether a part of a secret is in a line. There are more ways to escape one, or to cut it, than can be listed: each
-/// leaves a part as it is.
+/// Whether part of a secret is in a line. Every way to escape or cut a secret leaves some part unchanged.
 fn repeats(line: &str, secret: &str) -> bool {
     if secret.is_empty() {
         return false;
     }
     let mut written = [line.as_bytes().to_vec(), line.replace('+', " ").into_bytes()];
-    // A service that puts an address into an address encodes it again.
+    // A URL inside a URL is encoded twice.
     for _ in 0..MOST_ENCODINGS {
-        let mut parts = secret.as_bytes().windows(TELLING_PART.min(secret.len()));
+        let mut parts = secret.as_bytes().windows(REVEALING_LENGTH.min(secret.len()));
         if parts.any(|part| written.iter().any(|text| memmem::find(text, part).is_some())) {
             return true;
         }
@@ -215,11 +296,11 @@ fn repeats(line: &str, secret: &str) -> bool {
     false
 }
 
-/// Folds white space, control characters (a terminal would act on them) and those that turn the
-/// direction of what follows (a reader would be misled) to single blanks.
+/// Folds white space, control characters (terminals act on them) and bidirectional formatting characters (they mislead
+/// readers) to single blanks.
 #[must_use]
 pub(crate) fn single_line(words: &str) -> String {
-    let cleaned = words.replace(|character: char| character.is_control() || turns_direction(character), " ");
+    let cleaned = words.replace(|character: char| character.is_control() || is_bidi_control(character), " ");
     let mut line = String::with_capacity(cleaned.len());
     for word in cleaned.split_whitespace() {
         if !line.is_empty() {
@@ -231,7 +312,7 @@ pub(crate) fn single_line(words: &str) -> String {
 }
 
 /// The formatting characters of Unicode's bidirectional algorithm (UAX #9, section 2).
-fn turns_direction(character: char) -> bool {
+fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -243,6 +324,19 @@ mod tests {
     fn an_error_reads_as_one_line_with_what_to_do_next() {
         let error = Error::new(Kind::Network, "no answer\nfrom host").with_hint("check the proxy");
         assert_eq!(error.to_string(), "no answer from host; check the proxy");
+    }
+
+    #[test]
+    fn the_causes_of_an_error_are_kept_without_foreign_text() {
+        let io = io::Error::other("https://example/?secret=hunter2");
+        let inner = Error::new(Kind::Network, "no connection").with_source(&io);
+        let error = Error::new(Kind::Exhausted, "no token").with_source(inner.clone()).within("host").with_hint("wait");
+        let texts: Vec<_> = causes(&error).map(ToString::to_string).collect();
+        assert_eq!(texts, ["no connection".to_owned(), io::Error::from(io::ErrorKind::Other).to_string()]);
+        assert_ne!(error, Error::new(Kind::Exhausted, "host: no token").with_hint("wait"));
+        let denied = io::Error::from_raw_os_error(13);
+        let error = inner.with_source(&denied);
+        assert_eq!(causes(&error).map(ToString::to_string).collect::<Vec<_>>(), [denied.to_string()]);
     }
 
     #[test]

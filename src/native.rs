@@ -1,6 +1,4 @@
-//! The native programs: from `main` to a lookup in a thread of its own, and back to an exit code.
-//!
-//! What `python.rs` is for Python, this is for the operating system: it has the arguments, the signals and the streams.
+//! The native programs: arguments, signals, streams and exit codes around a lookup on a thread of its own.
 
 use std::{
     ffi::OsString,
@@ -10,16 +8,16 @@ use std::{
 };
 
 use crate::{
-    cli::{self, Ending, Log, Memory, World},
-    error::Result,
-    keyring::lookup::{Event, LogToLookup, Lookup},
+    cli::{self, Ending, Log},
+    error::{Error, Kind, Result},
+    keyring::{
+        lookup::{LogToLookup, Lookup},
+        memory::{Memory, World},
+    },
     system::os::{Environment, OsSystem, StdConsole, signals::Signals},
 };
 
-/// How often a wait looks for a signal.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Which of the programs is run.
+/// The programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
     /// `keyring`: what tools call.
@@ -28,10 +26,9 @@ pub enum Program {
     Ringbearer,
 }
 
-/// Runs a program to its end.
+/// Runs a program and returns its exit code.
 #[must_use]
-// The edge, as python.rs is: there is no other place for the arguments to come from.
-#[allow(clippy::disallowed_methods)]
+#[expect(clippy::disallowed_methods, reason = "the edge reads the arguments of the process")]
 pub fn main(program: Program) -> ExitCode {
     let signals = Signals::watch();
     LogToLookup::install();
@@ -42,12 +39,12 @@ pub fn main(program: Program) -> ExitCode {
         Program::Ringbearer => cli::parse(words).map(Work::Ringbearer),
     };
     let outcome = work.and_then(|work| run(work, environment.clone(), &signals));
-    // Whatever came of it meanwhile: the person gave up.
+    // A signal takes precedence over the outcome.
     signals.raise();
     ExitCode::from(cli::end(&StdConsole, &environment, outcome))
 }
 
-/// What is to be done.
+/// A parsed command line.
 enum Work {
     Keyring(cli::keyring::Call),
     Ringbearer(cli::Command),
@@ -69,25 +66,21 @@ impl Work {
     }
 }
 
-#[allow(clippy::disallowed_methods)] // For the times in what is printed.
+#[expect(clippy::disallowed_methods, reason = "log lines show the elapsed time")]
 fn run(work: Work, environment: Environment, signals: &Signals) -> Result<Ending> {
     let log = Log::of(&environment);
     let memory = Memory::default();
     let limit = work.limit(&memory);
     let network = Arc::clone(&memory.network);
     let start = Instant::now();
-    let mut lookup = Lookup::start(environment, network, log.level(), limit, move |system: &OsSystem| {
+    let lookup = Lookup::start(environment, network, log.level(), limit, move |system: &OsSystem| {
         work.run(&World { system, console: &StdConsole, memory: &memory })
     })?;
-    loop {
-        match lookup.next_event(POLL_INTERVAL) {
-            // Whoever gave up has heard enough.
-            Some(Event::Log(line)) if !signals.caught() => log.tell(&StdConsole, &line, start.elapsed()),
-            Some(Event::Done(outcome)) => return outcome,
-            Some(Event::Log(_)) | None => {}
-        }
-        if signals.caught() {
-            lookup.give_up(cli::farewell(limit));
-        }
-    }
+    let interrupted = || if signals.caught() { Err(Error::new(Kind::Cancelled, "interrupted")) } else { Ok(()) };
+    let print = |line| {
+        interrupted()?;
+        log.print(&StdConsole, &line, start.elapsed());
+        Ok(())
+    };
+    lookup.wait(cli::shutdown_grace(limit), Lookup::next_event, print, interrupted)?
 }

@@ -1,18 +1,24 @@
-//! The pages of the documentation that are written from the list of registries.
+//! The pages of the documentation that are written from the source.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
 use crate::{
+    cli,
     registry::ALL,
     store,
     variable::{COMMON, LOCATIONS, Role, Variable},
 };
 
-const NOTE: &str = "<!-- Written from the source: RINGBEARER_UPDATE_REFERENCE=1 cargo test reference -->\n\n";
+const NOTE: &str = "<!-- Written from the source: RINGBEARER_UPDATE_REFERENCE=1 cargo test reference -->\n";
+
+#[test]
+fn the_page_of_the_command_line_is_up_to_date() {
+    check("docs/reference/cli.md", &format!("# Command line\n\n{NOTE}{}", cli::reference::page()));
+}
 
 #[test]
 fn the_page_of_registries_is_up_to_date() {
-    let mut page = format!("# Registries\n\n{NOTE}");
+    let mut page = format!("# Registries\n\n{NOTE}\n");
     page += "By priority: of several that claim a URL the first one is asked first, and no answer or a reported failure moves\non to the next.\n\n";
     page +=
         "| registry | an index URL | user name | class in `ringbearer.backends` | priority |\n|---|---|---|---|---|\n";
@@ -29,7 +35,7 @@ fn the_page_of_registries_is_up_to_date() {
 
 #[test]
 fn the_page_of_environment_variables_is_up_to_date() {
-    let mut page = format!("# Environment variables\n\n{NOTE}");
+    let mut page = format!("# Environment variables\n\n{NOTE}\n");
     page += "A variable with the role *login* decides which account answers: a change of it is another entry of the token cache.\n";
     for registry in ALL {
         table(&mut page, registry.title, registry.variables().filter(|variable| variable.role != Role::Location));

@@ -1,6 +1,6 @@
-"""Credentials for private Python package indexes, straight from Rust.
+"""Credentials for private Python package indexes.
 
-keyring finds the backends by itself, through the entry point :mod:`ringbearer.backends`.
+keyring discovers the backends through the entry point :mod:`ringbearer.backends`.
 """
 
 from ringbearer._core import __version__

@@ -7,17 +7,17 @@ from ringbearer import _core
 
 
 def main() -> int:
-    """Runs the command line and answers its exit code, 130 after Ctrl-C."""
+    """Runs the command line and returns its exit code, 130 after Ctrl-C."""
     for stream in (0, 1, 2):
         try:
             os.fstat(stream)
         except OSError:
-            # It is closed, and the next file or connection would get its number, and what is printed.
+            # A closed stream: the next file or connection would get its number, and the output.
             os.open(os.devnull, os.O_RDWR)
     if sys.argv[1:2] == ["exec"]:
         import signal
 
-        # Python ignores it, which the command would inherit.
+        # Python ignores SIGXFSZ, and the command would inherit that.
         if hasattr(signal, "SIGXFSZ"):
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     try:
@@ -25,7 +25,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        # Imported now, since the exceptions need keyring, which takes longer to load than most commands to run.
+        # Imported late: the exceptions need keyring, which takes longer to load than most commands.
         from ringbearer.errors import RingbearerError
 
         if not isinstance(error, RingbearerError):

@@ -32,11 +32,10 @@ def _is_main_interpreter() -> bool:
     return bool(interpreters.get_current() == interpreters.get_main())
 
 
-# Whoever waits for a look-up in a daemon thread never comes back, and what the look-up started must not stay behind.
-# Interpreters within the process come and go, and the look-ups of the others go on: where no other loads this module,
-# what is under way ends by its own limit.
+# Daemon threads that wait for a look-up never resume, and its child processes must end. Only for the main interpreter:
+# when a subinterpreter exits, the look-ups of the others go on.
 if _is_main_interpreter():
-    atexit.register(_core.give_up_look_ups)
+    atexit.register(_core.cancel_lookups)
 
 
 class _Properties:

@@ -1,4 +1,4 @@
-"""Printing every step, for those who look for a fault."""
+"""Debug output on standard error."""
 
 import logging
 import os
@@ -6,12 +6,12 @@ import sys
 
 __all__ = ["to_stderr"]
 
-#: The name of the handler, by which it is known that there is one already.
+#: The name of the handler, so that it is added once.
 _NAME = "ringbearer.debugging"
 
 
 def to_stderr() -> None:
-    """Print every step to stderr if one of the two variables asks for it. Tokens are never logged."""
+    """Logs every step to stderr if one of the two variables is set and not 0. Tokens are never logged."""
     names = ("RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG")
     if not any(os.environ.get(name, "0").strip() not in ("", "0") for name in names):
         return
@@ -23,5 +23,5 @@ def to_stderr() -> None:
     handler.setFormatter(logging.Formatter("%(name)s %(levelname)s +%(relativeCreated)d ms: %(message)s"))
     logger.setLevel(logging.DEBUG)
     logger.addHandler(handler)
-    # The handlers of the program that loaded us may print to stdout (pip's do), where nothing of ours belongs.
+    # Handlers of the host program may print to stdout, as pip's do.
     logger.propagate = False

@@ -1,8 +1,8 @@
-"""What ringbearer raises. Every message is one line that says what failed and what to do next.
+"""The exceptions. Every message is one line that says what failed and what to do next.
 
-Reads of the index backends raise nothing of this unless RINGBEARER_STRICT is set: they log one warning and answer None.
-The store raises whatever fails: an answer of None means that there is no such record. (To look for a service without a
-user name, it passes over records that do not open, with a warning.)
+Reads of the index backends raise none of them unless RINGBEARER_STRICT is set: they log one warning and return None.
+The store raises every failure; None means that there is no such record. (A search without a user name skips records
+that cannot be decrypted, with a warning.)
 """
 
 from typing import Optional
@@ -49,7 +49,7 @@ __all__ = [
 
 
 class RingbearerError(KeyringError):
-    """The base of all errors here."""
+    """The base class of all exceptions of ringbearer."""
 
 
 class ConfigurationError(RingbearerError):
@@ -69,26 +69,26 @@ class AuthenticationError(RingbearerError):
 
 
 class ProtocolError(RingbearerError):
-    """A service or a program answered with something that cannot be used."""
+    """The response of a service or the output of a program cannot be used."""
 
 
 class ProcessError(RingbearerError):
-    """A program that was to give a token could not be run, or failed."""
+    """A program that prints a token could not be run, or failed."""
 
 
 class InternalError(RingbearerError):
-    """A fault of ringbearer itself. Please report it."""
+    """A bug in ringbearer. Please report it."""
 
 
 class ReadOnlyError(RingbearerError, PasswordSetError, PasswordDeleteError, NotImplementedError):
     """The backend gets its credentials from a service and stores none.
 
-    It is a NotImplementedError too, so that keyring's chainer goes on to a backend that can store.
+    It is also a NotImplementedError, so that keyring's chainer tries the next backend.
     """
 
 
 class ChainctlAuthError(RingbearerError):
-    """No token came from chainctl. The names here and below are those of keyrings-chainguard-libraries."""
+    """chainctl provided no token. This name and the next ones are those of keyrings-chainguard-libraries."""
 
 
 class ChainctlNotFoundError(ChainctlAuthError, ProcessError):
@@ -96,7 +96,7 @@ class ChainctlNotFoundError(ChainctlAuthError, ProcessError):
 
 
 class ChainctlCommandError(ChainctlAuthError, ProcessError):
-    """chainctl failed, or printed something that is no token."""
+    """chainctl failed, or printed something other than a token."""
 
 
 class ChainctlTimeoutError(ChainctlAuthError, LookupTimeoutError):
@@ -104,9 +104,9 @@ class ChainctlTimeoutError(ChainctlAuthError, LookupTimeoutError):
 
 
 class MendaKeyRingError(RingbearerError):
-    """No token came from Menda. The names here and below are those of menda-keyring."""
+    """Menda provided no token. This name and the next ones are those of menda-keyring."""
 
-    #: The HTTP status that Menda answered with, where there is one.
+    #: The HTTP status of Menda's response, if there was one.
     status_code: Optional[int] = None
 
     def __init__(self, message: Optional[str] = None, *, status_code: Optional[int] = None) -> None:
@@ -127,7 +127,7 @@ class ProfileWithoutHostError(MendaKeyRingError, ConfigurationError):
 
 
 class M2MProfileWithoutClientCredentialsError(MendaKeyRingError, ConfigurationError):
-    """The profile is for a machine and lacks client_id or client_secret."""
+    """The m2m profile lacks client_id or client_secret."""
 
 
 class ProfileNotFoundError(MendaKeyRingError, ConfigurationError):
@@ -135,34 +135,34 @@ class ProfileNotFoundError(MendaKeyRingError, ConfigurationError):
 
 
 class InvalidCachedTokenError(MendaKeyRingError, ConfigurationError):
-    """The file with the Menda CLI's tokens cannot be used."""
+    """The token cache of the Menda CLI cannot be used."""
 
 
 class NoCachedLoginError(MendaKeyRingError, AuthenticationError):
-    """Nobody is logged in, or no longer; sign in again."""
+    """There is no login, or it has expired."""
 
 
 class MendaCloudAPIError(MendaKeyRingError, AuthenticationError):
-    """Menda cloud answered a request with an error."""
+    """Menda cloud returned an error."""
 
 
 class NoStoreError(RingbearerError, NoKeyringError):
-    """Nothing here stores passwords."""
+    """No backend stores passwords."""
 
 
 class StoreError(RingbearerError, RuntimeError):
     """The store cannot be read or written.
 
-    It and its kin are RuntimeErrors too, since that is what the package ssh-agent-keyring raised.
+    It is also a RuntimeError, as ssh-agent-keyring raises.
     """
 
 
 class StoreLocked(StoreError, KeyringLocked):
-    """The store cannot be unlocked: no ssh-agent, not the right key in it, or its owner said no."""
+    """The store cannot be unlocked: no ssh-agent, not the right key in it, or its owner declined."""
 
 
 class StoreCorrupted(StoreError):
-    """The store does not hold what it should: it was damaged or tampered with, or a newer program wrote it."""
+    """The store is damaged or was tampered with, or a newer version wrote it."""
 
 
 class StoreConfigurationError(StoreError, ConfigurationError):
@@ -182,7 +182,7 @@ class StoreLockedSetError(StoreLocked, StoreSetError):
 
 
 class StoreCorruptedSetError(StoreCorrupted, StoreSetError):
-    """The password was not stored, because the store does not hold what it should."""
+    """The password was not stored, because the store is damaged."""
 
 
 class StoreDeleteError(StoreError, PasswordDeleteError):
@@ -198,11 +198,11 @@ class StoreLockedDeleteError(StoreLocked, StoreDeleteError):
 
 
 class StoreCorruptedDeleteError(StoreCorrupted, StoreDeleteError):
-    """The password was not removed, because the store does not hold what it should."""
+    """The password was not removed, because the store is damaged."""
 
 
 def of_set(error: RingbearerError) -> RingbearerError:
-    """What a failure of the store becomes when a password was to be stored: a PasswordSetError of its kind."""
+    """Converts a failure of the store to a PasswordSetError of the same kind."""
     if isinstance(error, StoreLocked):
         return StoreLockedSetError(*error.args)
     if isinstance(error, StoreCorrupted):
@@ -211,7 +211,7 @@ def of_set(error: RingbearerError) -> RingbearerError:
 
 
 def of_delete(error: RingbearerError) -> RingbearerError:
-    """What a failure of the store becomes when a password was to be removed: a PasswordDeleteError of its kind."""
+    """Converts a failure of the store to a PasswordDeleteError of the same kind."""
     if isinstance(error, StoreLocked):
         return StoreLockedDeleteError(*error.args)
     if isinstance(error, StoreCorrupted):

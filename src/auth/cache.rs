@@ -1,4 +1,4 @@
-//! A cache in which each token is made once.
+//! An in-process cache of tokens: one sign-in at a time per key.
 
 use std::{
     collections::HashMap,
@@ -7,39 +7,36 @@ use std::{
 };
 
 use crate::{
-    auth::cache_mode::Caching,
+    auth::cache_mode::CacheMode,
     error::{Error, Result},
     system::{CancellationToken, System},
 };
 
-/// How long a token of unknown expiry is kept, unless the registry says otherwise (artifacts-keyring-nofuss 0.4 kept every
-/// token for this long).
-const UNKNOWN_LIFE: Duration = Duration::from_secs(50 * 60);
+/// How long a token without a known expiry is cached, as artifacts-keyring-nofuss 0.4 caches every token.
+const UNKNOWN_LIFETIME: Duration = Duration::from_secs(50 * 60);
 
-/// How long before its end a token is made anew, since an install must be able to end; a tenth of its
-/// life, if it lives less than ten times as long.
+/// How long before its expiry a token is renewed, so that an install with it can finish; at most a tenth of its lifetime.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// When a token is to be made anew that is got now.
+/// When a token that was issued at `now` is to be renewed.
 #[must_use]
 pub(crate) fn usable_until(now: SystemTime, expires: SystemTime) -> SystemTime {
     let life = expires.duration_since(now).unwrap_or_default();
     now + life.saturating_sub(MARGIN.min(life / 10))
 }
 
-/// How long a failure is remembered: long enough for the threads and repeated questions of one
-/// moment, short enough that a login mended in the same process works.
-const FAILURE_LIFE: Duration = Duration::from_secs(3);
+/// How long a failure is cached: long enough for concurrent threads and immediate retries, short enough that the process
+/// notices a repaired login.
+const FAILURE_LIFETIME: Duration = Duration::from_secs(3);
 
-/// How often a thread that waits for another's token looks whether its own caller gave up.
+/// How often a thread that waits for another's token checks its own cancellation.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Values that are expensive to make, by key. While one thread makes the value of a key, the others
-/// that ask for it wait and share the outcome.
+/// A cache of values by key. While one thread makes the value of a key, others that request it wait and share the outcome.
 pub(crate) struct TokenCache<Value> {
     slots: Mutex<HashMap<String, Arc<Slot<Value>>>>,
-    /// How long a value of unknown end is kept.
-    unknown_life: Duration,
+    /// The lifetime of a value without a known expiry.
+    default_lifetime: Duration,
 }
 
 struct Slot<Value> {
@@ -49,15 +46,15 @@ struct Slot<Value> {
 
 enum State<Value> {
     Empty,
-    /// By the lookup that this is the word of. If it is given up, another one takes over.
-    Making(CancellationToken),
-    Made {
+    /// In progress, by the lookup with this token. If that is cancelled, another takes over.
+    InProgress(CancellationToken),
+    Ready {
         value: Value,
         until: SystemTime,
     },
     Failed {
         error: Error,
-        question: String,
+        url: String,
         until: SystemTime,
     },
 }
@@ -66,89 +63,84 @@ impl<Value> State<Value> {
     fn is_alive(&self, now: SystemTime) -> bool {
         match self {
             Self::Empty => false,
-            Self::Making(_) => true,
-            Self::Made { until, .. } | Self::Failed { until, .. } => now < *until,
+            Self::InProgress(_) => true,
+            Self::Ready { until, .. } | Self::Failed { until, .. } => now < *until,
         }
     }
 }
 
 impl<Value> Default for TokenCache<Value> {
     fn default() -> Self {
-        Self::keeping_unknown_for(UNKNOWN_LIFE)
+        Self::with_default_lifetime(UNKNOWN_LIFETIME)
     }
 }
 
 impl<Value> TokenCache<Value> {
-    /// An empty cache in which a value of unknown end stays this long.
+    /// An empty cache with this lifetime for values without a known expiry.
     #[must_use]
-    pub(crate) fn keeping_unknown_for(unknown_life: Duration) -> Self {
-        Self { slots: Mutex::default(), unknown_life }
+    pub(crate) fn with_default_lifetime(default_lifetime: Duration) -> Self {
+        Self { slots: Mutex::default(), default_lifetime }
     }
 }
 
 impl<Value: Clone> TokenCache<Value> {
-    /// The value of `key`, made by `make` if there is none that still serves. `make` gives the value
-    /// and when it ends.
+    /// The cached value of `key`, or what `make` returns: a value and its expiry.
     ///
-    /// Several questions (URLs) may share a value. They share a failure too, unless it concerns one URL:
-    /// then another `question` tries for itself.
+    /// URLs with the same key share a value. They also share a failure, unless it concerns one URL.
     pub(crate) fn get_or_make(
         &self,
         system: &dyn System,
         key: &str,
-        question: &str,
+        url: &str,
         make: impl FnOnce() -> Result<(Value, Option<SystemTime>)>,
     ) -> Result<Value> {
-        if !Caching::uses_memory(system) {
+        if !CacheMode::uses_memory(system) {
             return make().map(|(value, _)| value);
         }
         let slot = self.slot(system, key);
         let mut state = lock(&slot.state);
         loop {
             match &*state {
-                State::Made { value, until } if system.now() < *until => return Ok(value.clone()),
-                State::Failed { error, question: asked, until }
-                    if is_soon(system.now(), *until) && (asked == question || !error.concerns_one_url()) =>
+                State::Ready { value, until } if system.now() < *until => return Ok(value.clone()),
+                State::Failed { error, url: failed, until }
+                    if is_recent(system.now(), *until) && (failed == url || !error.concerns_one_url()) =>
                 {
                     return Err(error.clone());
                 }
-                State::Making(by) if !by.is_cancelled() => {
+                State::InProgress(by) if !by.is_cancelled() => {
                     system.check()?;
                     state = slot.changed.wait_timeout(state, POLL_INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 _ => break,
             }
         }
-        *state = State::Making(system.cancellation());
+        *state = State::InProgress(system.cancellation());
         drop(state);
 
         let mut making = Making { slot: &slot, by: system.cancellation(), next: State::Empty };
         let outcome = make();
         let now = system.now();
         making.next = match &outcome {
-            Ok((value, expires)) => State::Made { value: value.clone(), until: self.usable_until(now, *expires) },
-            // The next caller may have more patience than this one had.
+            Ok((value, expires)) => State::Ready { value: value.clone(), until: self.usable_until(now, *expires) },
+            // Only this caller cancelled.
             Err(error) if error.ends_the_lookup() => State::Empty,
-            Err(error) => {
-                State::Failed { error: error.clone(), question: question.to_owned(), until: now + FAILURE_LIFE }
-            }
+            Err(error) => State::Failed { error: error.clone(), url: url.to_owned(), until: now + FAILURE_LIFETIME },
         };
         outcome.map(|(value, _)| value)
     }
 
-    /// How many keys are in it.
+    /// The number of keys.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         lock(&self.slots).len()
     }
 
-    /// When a value is to be made anew.
+    /// When a value is to be renewed.
     fn usable_until(&self, now: SystemTime, expires: Option<SystemTime>) -> SystemTime {
-        expires.map_or_else(|| now + self.unknown_life, |expires| usable_until(now, expires))
+        expires.map_or_else(|| now + self.default_lifetime, |expires| usable_until(now, expires))
     }
 
-    /// The slot of a key. A new one is the occasion to forget those that are over: no secret stays longer
-    /// than it serves.
+    /// The slot of a key. Adding one removes those that have expired, with their secrets.
     fn slot(&self, system: &dyn System, key: &str) -> Arc<Slot<Value>> {
         let mut slots = lock(&self.slots);
         if let Some(slot) = slots.get(key) {
@@ -166,8 +158,8 @@ impl<Value> Default for Slot<Value> {
     }
 }
 
-/// The duty to leave the slot in order and to wake the others, also when making panics. A slot that
-/// another lookup took over is that one's.
+/// Sets the next state of a slot and wakes the others when dropped, also after a panic, unless another lookup has taken the
+/// slot over.
 struct Making<'slot, Value> {
     slot: &'slot Slot<Value>,
     by: CancellationToken,
@@ -177,7 +169,7 @@ struct Making<'slot, Value> {
 impl<Value> Drop for Making<'_, Value> {
     fn drop(&mut self) {
         let mut state = lock(&self.slot.state);
-        if matches!(&*state, State::Making(by) if by.is_same(&self.by)) {
+        if matches!(&*state, State::InProgress(by) if by.is_same(&self.by)) {
             *state = std::mem::replace(&mut self.next, State::Empty);
         }
         drop(state);
@@ -185,9 +177,9 @@ impl<Value> Drop for Making<'_, Value> {
     }
 }
 
-/// Whether a failure is still remembered. A clock that is set back must not make that last.
-fn is_soon(now: SystemTime, until: SystemTime) -> bool {
-    until.duration_since(now).is_ok_and(|left| !left.is_zero() && left <= FAILURE_LIFE)
+/// Whether a failure is still cached. A clock that is set back does not prolong it.
+fn is_recent(now: SystemTime, until: SystemTime) -> bool {
+    until.duration_since(now).is_ok_and(|left| !left.is_zero() && left <= FAILURE_LIFETIME)
 }
 
 fn lock<Inner>(mutex: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
@@ -217,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn eight_threads_cause_one_making() {
+    fn eight_threads_make_one_value() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
         let numbers: Vec<u32> = thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| count(&cache, &system, &made, Some(3600)))).collect();
@@ -227,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_made_anew_before_it_ends() {
+    fn a_value_is_renewed_before_it_expires() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
         assert_eq!(count(&cache, &system, &made, Some(3600)), 1);
         system.advance(Duration::from_secs(3600 - 301));
@@ -237,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_unknown_end_lives_fifty_minutes() {
+    fn a_value_without_expiry_lives_fifty_minutes() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
         assert_eq!(count(&cache, &system, &made, None), 1);
         system.advance(Duration::from_secs(50 * 60 - 1));
@@ -247,25 +239,25 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_has_ended_already_is_not_kept() {
+    fn an_expired_value_is_not_cached() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
         assert_eq!(count(&cache, &system, &made, Some(0)), 1);
         assert_eq!(count(&cache, &system, &made, Some(0)), 2);
     }
 
     #[test]
-    fn a_failure_is_remembered_for_a_moment_only() {
+    fn a_failure_is_cached_for_a_moment() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
         let fail = || cache.get_or_make(&system, "key", "q", || Err(Error::new(Kind::Network, "no")));
         assert_eq!(fail().unwrap_err().kind(), Kind::Network);
         let again = cache.get_or_make(&system, "key", "q", || Ok((9, None)));
         assert_eq!(again.unwrap_err().kind(), Kind::Network);
-        system.advance(FAILURE_LIFE);
+        system.advance(FAILURE_LIFETIME);
         assert_eq!(count(&cache, &system, &made, None), 1);
     }
 
     #[test]
-    fn only_a_failure_that_concerns_one_url_is_not_another_ones() {
+    fn a_failure_of_one_url_is_not_shared_with_another() {
         let general = Error::new(Kind::Protocol, "no");
         for (error, is_shared) in [(general.clone().of_one_url(), false), (general, true)] {
             let (cache, system) = (TokenCache::default(), FakeSystem::default());
@@ -275,11 +267,11 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_forgotten() {
+    fn expired_values_are_removed() {
         let (cache, system) = (TokenCache::default(), FakeSystem::default());
         for key in ["one", "other"] {
             cache.get_or_make(&system, key, "q", || Ok((1, None))).unwrap();
-            system.advance(UNKNOWN_LIFE / 60 * 59);
+            system.advance(UNKNOWN_LIFETIME / 60 * 59);
         }
         cache.get_or_make(&system, "third", "q", || Ok((1, None))).unwrap();
         let mut keys: Vec<_> = lock(&cache.slots).keys().cloned().collect();
@@ -288,28 +280,28 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_who_gives_up_leaves_no_failure_behind() {
+    fn a_cancelled_lookup_caches_no_failure() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
-        let outcome = cache.get_or_make(&system, "key", "q", || Err(Error::new(Kind::Cancelled, "gave up")));
+        let outcome = cache.get_or_make(&system, "key", "q", || Err(Error::new(Kind::Cancelled, "cancelled")));
         assert_eq!(outcome.unwrap_err().kind(), Kind::Cancelled);
         assert_eq!(count(&cache, &system, &made, None), 1);
     }
 
     #[test]
-    fn a_lookup_that_is_given_up_holds_nobody() {
-        let (cache, given_up, system) = (TokenCache::default(), FakeSystem::default(), FakeSystem::default());
-        let outcome = cache.get_or_make(&given_up, "key", "q", || {
-            given_up.cancellation().cancel();
+    fn a_cancelled_lookup_blocks_no_other() {
+        let (cache, cancelled, system) = (TokenCache::default(), FakeSystem::default(), FakeSystem::default());
+        let outcome = cache.get_or_make(&cancelled, "key", "q", || {
+            cancelled.cancellation().cancel();
             assert_eq!(cache.get_or_make(&system, "key", "q", || Ok((2, None))), Ok(2));
             Ok((1, None))
         });
         assert_eq!(outcome, Ok(1));
-        let again = cache.get_or_make(&system, "key", "q", || panic!("made anew"));
+        let again = cache.get_or_make(&system, "key", "q", || panic!("made again"));
         assert_eq!(again, Ok(2), "the late value of the abandoned lookup does not replace the other");
     }
 
     #[test]
-    fn a_panic_leaves_the_slot_free() {
+    fn a_panic_frees_the_slot() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
         let panicked = thread::scope(|scope| {
             scope.spawn(|| cache.get_or_make(&system, "key", "q", || panic!("a fault"))).join().is_err()

@@ -1,29 +1,28 @@
-//! How long a token is kept, and where.
+//! The cache modes.
 
 use crate::{
     error::{Error, Kind, Result},
     system::System,
 };
 
-/// Chooses.
+/// Selects the cache: `off`, `memory` or `session`.
 pub(crate) const CACHE_VARIABLE: &str = "RINGBEARER_CACHE";
 
-/// Where a token is kept until shortly before its end.
+/// Where a token is cached until shortly before it expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caching {
-    /// Nowhere.
+pub(crate) enum CacheMode {
+    /// Not at all.
     Off,
     /// In the memory of the process.
     Memory,
-    /// In the memory of the login session, where its other processes find it. What may not be kept there is kept by the
-    /// process alone, if it did not ask for this one by name.
+    /// In the memory of the login session, shared with its other processes. Without it, in the memory of the process.
     Session,
 }
 
-impl Caching {
-    /// What the environment asks for; `usual` if it asks for nothing.
-    pub(crate) fn read(system: &dyn System, usual: Self) -> Result<Self> {
-        let Some(value) = system.setting(CACHE_VARIABLE) else { return Ok(usual) };
+impl CacheMode {
+    /// The mode in the environment; `default` if the variable is unset.
+    pub(crate) fn read(system: &dyn System, default: Self) -> Result<Self> {
+        let Some(value) = system.setting(CACHE_VARIABLE) else { return Ok(default) };
         match value.as_str() {
             "off" => Ok(Self::Off),
             "memory" => Ok(Self::Memory),
@@ -33,14 +32,13 @@ impl Caching {
         }
     }
 
-    /// Whether tokens are kept in the memory of the process. They are not for somebody who asked for a cache that is not
-    /// known, nor where the session's cache was asked for and is there: what somebody else took out of that must not come
-    /// back.
+    /// Whether tokens are cached in the memory of the process. False for an unknown mode, and when the session cache is in use
+    /// (else `cache clear` would not reach a token in memory).
     #[must_use]
     pub(crate) fn uses_memory(system: &dyn System) -> bool {
         match Self::read(system, Self::Memory) {
             Ok(Self::Memory) => true,
-            Ok(Self::Session) => !system.can_share(),
+            Ok(Self::Session) => system.sharing().is_err(),
             Ok(Self::Off) | Err(_) => false,
         }
     }
@@ -52,17 +50,17 @@ mod tests {
     use crate::system::fake::FakeSystem;
 
     #[test]
-    fn what_is_not_known_is_an_error_and_allows_nothing() {
+    fn an_unknown_mode_is_an_error_and_caches_nothing() {
         for (value, expected, uses_memory) in [
-            ("off", Some(Caching::Off), false),
-            ("memory", Some(Caching::Memory), true),
-            (" session ", Some(Caching::Session), false),
-            ("", Some(Caching::Session), true),
+            ("off", Some(CacheMode::Off), false),
+            ("memory", Some(CacheMode::Memory), true),
+            (" session ", Some(CacheMode::Session), false),
+            ("", Some(CacheMode::Session), true),
             ("none", None, false),
         ] {
             let fake = FakeSystem::default().variable(CACHE_VARIABLE, value);
-            assert_eq!(Caching::read(&fake, Caching::Session).ok(), expected, "{value}");
-            assert_eq!(Caching::uses_memory(&fake), uses_memory, "{value}");
+            assert_eq!(CacheMode::read(&fake, CacheMode::Session).ok(), expected, "{value}");
+            assert_eq!(CacheMode::uses_memory(&fake), uses_memory, "{value}");
         }
     }
 }

@@ -189,13 +189,20 @@ impl Exhausted {
         }
         let end = self.failures().last().filter(|_| self.stopped);
         let kind = end.map(Error::kind).filter(|kind| *kind != Kind::NotConfigured).unwrap_or(Kind::Exhausted);
-        let hint = end.and_then(Error::hint).or_else(|| self.failures().find_map(Error::hint)).unwrap_or(hint);
+        let stopped_by = self.attempts.last().and_then(|(_, outcome)| match outcome {
+            Outcome::Failed(error) if self.stopped => error.hint(),
+            _ => None,
+        });
+        let hint = stopped_by.or_else(|| self.failures().find_map(Error::hint)).unwrap_or(hint);
         let list =
             if self.skipped().count() > 1 && !self.stopped { "; `ringbearer doctor URL` lists them" } else { "" };
         let mut error = Error::new(kind, self.to_string()).with_hint(format!("{hint}{list}"));
         // The first failure is that of the provider with the highest precedence.
-        if let Some(name) = self.failures().next().and_then(Error::name) {
-            error = error.named(name);
+        if let Some(first) = self.failures().next() {
+            error = error.with_source(first.clone());
+            if let Some(class) = first.class() {
+                error = error.with_class(class);
+            }
         }
         if end.is_some_and(Error::concerns_one_url) { error.of_one_url() } else { error }
     }
@@ -234,7 +241,7 @@ impl fmt::Display for Exhausted {
         let first = skipped.next();
         let count = skipped.count() + usize::from(first.is_some());
         match (failed.is_empty(), first) {
-            (true, Some((name, why))) if count == 1 => write!(formatter, "{name} is not set up ({why})"),
+            (true, Some((name, why))) if count == 1 => write!(formatter, "not set up: {name} ({why})"),
             (true, _) => write!(formatter, "none of the {count} sources is set up"),
             (false, Some(_)) if !self.stopped && count == 1 => {
                 write!(formatter, "{}; 1 other source is not set up", failed.join("; "))
@@ -322,7 +329,7 @@ mod tests {
         assert_eq!(error.to_string(), format!("none of the 2 sources is set up; do this; {list}"));
         assert_eq!(
             ask(&[&SKIPS], |_, grant| Ok(grant)).unwrap_err().to_string(),
-            "skips is not set up (no NAME); do this"
+            "not set up: skips (no NAME); do this"
         );
     }
 

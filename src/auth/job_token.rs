@@ -1,20 +1,31 @@
-//! Tokens in which a CI system says which job it is that has them (OpenID Connect).
+//! The identity token of a CI job (OpenID Connect): it states which job holds it, and is exchanged for a token of an
+//! identity that trusts the CI system.
+
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::{access_token::AccessToken, chain::Attempt, private_file, refusal::Refusal},
+    auth::{
+        access_token::AccessToken,
+        chain::{Attempt, Origin},
+        private_file,
+        program::TokenProgram,
+        refusal::Refusal,
+    },
     error::{Error, Kind, Result},
     system::{System, http::Request, retry},
     variable::Variable,
 };
 
-/// The variables of GitHub Actions.
+/// The variables of the CI systems.
 pub(crate) static VARIABLES: &[Variable] = &[
     Variable::login(GITHUB_TOKEN_VARIABLE, "bearer for the job's identity token (set by GitHub Actions)"),
     Variable::login(GITHUB_URL_VARIABLE, "address of the job's identity token (set by GitHub Actions)"),
+    Variable::login(BUILDKITE_VARIABLE, "the job (set by Buildkite)"),
+    Variable::login(CIRCLE_VARIABLE, "identity token of the job (set by CircleCI)"),
     Variable::setting("GITHUB_ACTIONS", "marks a job (set by GitHub Actions)"),
 ];
 
@@ -25,32 +36,88 @@ pub(crate) const GITHUB_URL_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 /// The bearer to ask with.
 const GITHUB_TOKEN_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
-/// What to do for a job that gets no token.
+/// The token of a job on CircleCI. Its audience is always the organisation: it serves where the identity trusts that.
+/// <https://circleci.com/docs/openid-connect-tokens/>
+const CIRCLE_VARIABLE: &str = "CIRCLE_OIDC_TOKEN_V2";
+
+/// Marks a job on Buildkite, whose agent prints a token. <https://buildkite.com/docs/agent/v3/cli-oidc>
+const BUILDKITE_VARIABLE: &str = "BUILDKITE_JOB_ID";
+
+/// How long Buildkite's agent may take.
+const BUILDKITE_LIMIT: Duration = Duration::from_secs(30);
+
+/// What to do if a job on GitHub Actions gets no token.
 pub(crate) const PERMISSION_HINT: &str = "give the job `permissions: id-token: write`";
 
-/// The token of the job that this is, for an audience: from the file that `file_variable` names, which is read anew
-/// each time because it is renewed while we live; else from GitHub Actions. A job of GitHub's that lacks the permission
-/// is an error: GitHub sets its variables only for those that have it.
-pub(crate) fn of_this_job(system: &dyn System, file_variable: &str, audience: &str) -> Result<Attempt<AccessToken>> {
-    if let Some(path) = system.setting(file_variable) {
-        return private_file::read_token(system, file_variable, &path).map(Attempt::Token);
+/// Where a registry finds the token of the job, besides the identity service of the CI system.
+pub(crate) struct JobToken {
+    /// Names a file with the token, which is read each time: Kubernetes, for one, renews it.
+    pub(crate) file_variable: &'static str,
+    /// Holds the token: on GitLab, the name of an entry of `id_tokens`, which states the audience.
+    /// <https://docs.gitlab.com/ci/secrets/id_token_authentication/>
+    pub(crate) token_variable: &'static str,
+}
+
+impl JobToken {
+    /// Explicit if the token is named by a variable; else found, at the identity service of the CI system.
+    pub(crate) fn origin(&self, system: &dyn System) -> Origin {
+        let named = [self.file_variable, self.token_variable].into_iter().find(|name| system.setting(name).is_some());
+        named.map_or(Origin::Found, |name| Origin::Explicit(name.into()))
     }
-    let (url, bearer) = match (system.setting(GITHUB_URL_VARIABLE), system.secret_setting(GITHUB_TOKEN_VARIABLE)) {
-        (Some(url), Some(bearer)) => (url, bearer),
-        (Some(_), None) => {
-            return Ok(Attempt::not_configured(format!("no {file_variable}, no {GITHUB_TOKEN_VARIABLE}")));
+
+    /// Whether this is a job that has a token, or may ask for one.
+    pub(crate) fn is_available(&self, system: &dyn System) -> bool {
+        let variables =
+            [self.file_variable, self.token_variable, GITHUB_URL_VARIABLE, CIRCLE_VARIABLE, BUILDKITE_VARIABLE];
+        variables.iter().any(|name| system.setting(name).is_some())
+    }
+
+    /// The token for an audience. A job on GitHub Actions without the permission to ask is an error, since GitHub sets its
+    /// variables only with that.
+    pub(crate) fn get(&self, system: &dyn System, audience: &str) -> Result<Attempt<AccessToken>> {
+        if let Some(path) = system.setting(self.file_variable) {
+            return private_file::read_token(system, self.file_variable, &path).map(Attempt::Token);
         }
-        (None, _) if system.setting("GITHUB_ACTIONS").is_some() => {
-            return Err(Error::new(Kind::Configuration, "this job may not ask GitHub for its identity token")
-                .with_hint(PERMISSION_HINT));
+        if let Some(token) = AccessToken::from_variable(system, self.token_variable)? {
+            return Ok(Attempt::Token(token));
         }
-        (None, _) => return Ok(Attempt::not_configured(format!("no {file_variable}, no {GITHUB_URL_VARIABLE}"))),
-    };
-    let mut url =
-        Url::parse(&url).map_err(|_| Error::new(Kind::Configuration, format!("{GITHUB_URL_VARIABLE} is not a URL")))?;
-    url.query_pairs_mut().append_pair("audience", audience);
-    let request = Request::get(url).header("Accept", "application/json").bearer(&bearer);
-    ask(system, &request, "GitHub", "value", PERMISSION_HINT).map(Attempt::Token)
+        if let Some(url) = system.setting(GITHUB_URL_VARIABLE) {
+            return match system.secret_setting(GITHUB_TOKEN_VARIABLE) {
+                Some(bearer) => {
+                    let mut url = Url::parse(&url)
+                        .map_err(|_| Error::new(Kind::Configuration, format!("{GITHUB_URL_VARIABLE} is not a URL")))?;
+                    url.query_pairs_mut().append_pair("audience", audience);
+                    let request = Request::get(url).header("Accept", "application/json").bearer(&bearer);
+                    ask(system, &request, "GitHub", "value", PERMISSION_HINT).map(Attempt::Token)
+                }
+                None => Ok(self.not_configured(GITHUB_TOKEN_VARIABLE)),
+            };
+        }
+        if system.setting("GITHUB_ACTIONS").is_some() {
+            let message = "this job may not ask GitHub for its identity token";
+            return Err(Error::new(Kind::Configuration, message).with_hint(PERMISSION_HINT));
+        }
+        if let Some(token) = AccessToken::from_variable(system, CIRCLE_VARIABLE)? {
+            return Ok(Attempt::Token(token));
+        }
+        if system.setting(BUILDKITE_VARIABLE).is_some()
+            && let Some(path) = system.find_program("buildkite-agent")
+        {
+            let agent = TokenProgram {
+                name: "buildkite-agent",
+                path,
+                limit: BUILDKITE_LIMIT,
+                variables: &[],
+                hint: "run `buildkite-agent oidc request-token` in the job to see why",
+            };
+            return agent.token(system, &["oidc", "request-token", "--audience", audience]).map(Attempt::Token);
+        }
+        Ok(self.not_configured(GITHUB_URL_VARIABLE))
+    }
+
+    fn not_configured(&self, missing: &str) -> Attempt<AccessToken> {
+        Attempt::not_configured(format!("no {}, no {missing}", self.file_variable))
+    }
 }
 
 /// Asks `issuer` for a token, which it answers in the JSON field `field`. `hint` is what to do if it refuses.
@@ -82,8 +149,41 @@ mod tests {
 
     const FILE_VARIABLE: &str = "JOB_TOKEN_FILE";
 
+    const JOB_TOKEN: JobToken = JobToken { file_variable: FILE_VARIABLE, token_variable: "JOB_TOKEN" };
+
     fn ask(fake: &FakeSystem) -> Result<Attempt<AccessToken>> {
-        of_this_job(fake, FILE_VARIABLE, "https://a.example")
+        JOB_TOKEN.get(fake, "https://a.example")
+    }
+
+    fn token(fake: &FakeSystem) -> Option<String> {
+        match ask(fake).unwrap() {
+            Attempt::Token(token) => Some(token.secret().expose().to_owned()),
+            Attempt::NotConfigured(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_gitlab_job_holds_the_token_in_a_variable_of_its_own() {
+        let fake = FakeSystem::default().variable("JOB_TOKEN", "token\n");
+        assert_eq!(token(&fake).as_deref(), Some("token"));
+        assert_eq!(JOB_TOKEN.origin(&fake), Origin::Explicit("JOB_TOKEN".into()));
+        let error = ask(&FakeSystem::default().variable("JOB_TOKEN", "two words")).unwrap_err();
+        assert_eq!(error.to_string(), "JOB_TOKEN holds more than a token; correct or unset JOB_TOKEN");
+    }
+
+    #[test]
+    fn a_circleci_job_holds_the_token_in_its_variable() {
+        let fake = FakeSystem::default().variable(CIRCLE_VARIABLE, "token");
+        assert_eq!((token(&fake).as_deref(), JOB_TOKEN.origin(&fake)), (Some("token"), Origin::Found));
+    }
+
+    #[test]
+    fn a_buildkite_job_gets_the_token_from_the_agent() {
+        let arguments = ["oidc", "request-token", "--audience", "https://a.example"];
+        let job = |fake: FakeSystem| fake.variable(BUILDKITE_VARIABLE, "1");
+        let fake = job(FakeSystem::default().run("buildkite-agent", &arguments, 0, "token\n", ""));
+        assert_eq!(token(&fake).as_deref(), Some("token"));
+        assert_eq!(token(&job(FakeSystem::default())), None, "without the agent");
     }
 
     #[test]
@@ -98,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_a_missing_permission_is_an_error() {
+    fn missing_variables_are_named_and_a_missing_permission_is_an_error() {
         let skipped = |fake: FakeSystem| match ask(&fake) {
             Ok(Attempt::NotConfigured(why)) => why,
             other => panic!("{other:?}"),

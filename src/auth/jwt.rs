@@ -1,17 +1,24 @@
-//! Looking into a JSON Web Token (RFC 7519) without verifying it.
+//! JSON Web Tokens (RFC 7519): read without verification, and signed.
 //!
-//! The claims steer what is done with a token and what messages say; the service that the token is
-//! for verifies it. No decision about trust is made from them.
+//! The claims of a token that is read decide how it is used and what messages say. The service that it is for verifies it;
+//! nothing is trusted because of them.
 
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    rand::SystemRandom,
+    signature::{RSA_PSS_SHA256, RsaKeyPair},
+};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::{
+    error::{Error, Kind, Result},
+    secret::Secret,
+};
 
-/// A part of a token that is a JSON object.
+/// Decodes a part of a token that is a JSON object.
 fn object(part: &str) -> Option<Map<String, Value>> {
     let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?);
     match serde_json::from_slice(&decoded).ok()? {
@@ -25,12 +32,13 @@ fn object(part: &str) -> Option<Map<String, Value>> {
 pub(crate) struct Claims(Map<String, Value>);
 
 impl Claims {
-    /// Reads the claims; `None` if this is no token in the compact form with a JSON object inside.
+    /// The claims; `None` unless the token has the compact form with JSON objects as header and payload.
     #[must_use]
     pub(crate) fn read(token: &Secret) -> Option<Self> {
         let mut parts = token.expose().split('.');
         let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
-        // All of it is looked at: what sticks to a token, a quotation mark or a word in front, is not part of it.
+        // The signature is checked for its alphabet, so that a quotation mark at the end is not taken for a part of
+        // the token.
         let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if signature.is_empty() || !signature.trim_end_matches('=').bytes().all(is_encoded) || parts.next().is_some() {
             return None;
@@ -45,8 +53,7 @@ impl Claims {
         self.0.get(name)?.as_str().filter(|value| !value.is_empty())
     }
 
-    /// Whom the token is for, from `aud` (RFC 7519, section 4.1.3: a text or a list of texts); `None` if it does not
-    /// say so.
+    /// The audiences in `aud` (RFC 7519, section 4.1.3: a string or a list of strings); `None` if the claim is absent.
     #[must_use]
     pub(crate) fn audiences(&self) -> Option<Vec<&str>> {
         match self.0.get("aud")? {
@@ -56,19 +63,19 @@ impl Claims {
         }
     }
 
-    /// Whether a claim is there at all.
+    /// Whether a claim is present, even if empty.
     #[must_use]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// When the token ends, from `exp` (RFC 7519, section 4.1.4: seconds since 1970).
+    /// When the token expires, from `exp` (RFC 7519, section 4.1.4: seconds since 1970).
     #[must_use]
     pub(crate) fn expires(&self) -> Option<SystemTime> {
         self.moment("exp")
     }
 
-    /// When the token was made, from `iat` (RFC 7519, section 4.1.6).
+    /// When the token was issued, from `iat` (RFC 7519, section 4.1.6).
     #[must_use]
     pub(crate) fn issued(&self) -> Option<SystemTime> {
         self.moment("iat")
@@ -76,6 +83,7 @@ impl Claims {
 
     fn moment(&self, name: &str) -> Option<SystemTime> {
         let seconds = self.0.get(name)?;
+        // NumericDate may have a fraction, which is dropped.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -85,6 +93,24 @@ impl Claims {
             seconds.as_u64().or_else(|| seconds.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
+}
+
+/// Signs claims with PS256 (RFC 7518, section 3.5). `header` states the algorithm and whatever identifies the key.
+pub(crate) fn sign_ps256(key: &RsaKeyPair, header: &Value, claims: &Value) -> Result<Secret> {
+    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let mut token = format!("{}.{}", encode(header), encode(claims));
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+        .map_err(|_| Error::new(Kind::Internal, "the token cannot be signed with this key"))?;
+    token.push('.');
+    token.push_str(&URL_SAFE_NO_PAD.encode(signature));
+    Ok(Secret::new(token))
+}
+
+/// A point in time as claims state it: seconds since 1970.
+#[must_use]
+pub(crate) fn numeric_date(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -111,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_has_no_claims() {
+    fn text_that_is_not_a_token_has_no_claims() {
         for text in [
             "",
             "a.b",

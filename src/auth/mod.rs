@@ -1,4 +1,4 @@
-//! What every sign-in needs, whatever the registry.
+//! What sign-ins of all registries have in common.
 
 pub(crate) mod access_token;
 pub(crate) mod cache;
@@ -8,6 +8,7 @@ pub(crate) mod cache_policy;
 pub(crate) mod chain;
 pub(crate) mod job_token;
 pub(crate) mod jwt;
+pub(crate) mod metadata;
 pub(crate) mod oauth;
 pub(crate) mod private_file;
 pub(crate) mod program;

@@ -21,7 +21,7 @@ const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
 
 /// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
 ///
-/// A transient failure is retried, up to `attempts` requests. A refusal is [`Kind::Rejected`] and quotes the endpoint's `error_description`.
+/// A transient failure is retried, up to `attempts` requests. A refusal quotes the endpoint's `error_description`.
 pub(crate) fn request_token(
     system: &dyn System,
     endpoint: &Url,
@@ -35,8 +35,8 @@ pub(crate) fn request_token(
     read_token(system, &retry::send(system, &request)?, &secrets)
 }
 
-/// Reads the answer of a token endpoint, or of a metadata service that answers in the same form.
-/// `secrets` went into the request and are not repeated in an error.
+/// Reads the answer of a token endpoint, or of a metadata service that answers in the same form. `secrets` were part
+/// of the request and are hidden in errors.
 pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&str]) -> Result<AccessToken> {
     if !response.is_success() {
         let what = format!("{} answered with HTTP {}", response.host, response.status);
@@ -56,11 +56,11 @@ pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&s
 struct Answer {
     access_token: Secret,
     expires_in: Option<Seconds>,
-    /// Seconds since 1970: not in the RFC, but what metadata services send.
+    /// Seconds since 1970. Not in the RFC; metadata services send it.
     expires_on: Option<Seconds>,
 }
 
-/// A number that some services put in quotes.
+/// A number, which some services send as a string.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Seconds {

@@ -1,4 +1,4 @@
-//! Files with secrets that environment variables name.
+//! Files that hold secrets: named by an environment variable, mounted, or written by another program.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use crate::{
     system::{System, io_message},
 };
 
-/// The most bytes that such a file may have.
+/// The maximum size of such a file in bytes.
 const CAP: usize = 256 * 1024;
 
-/// The longest path that is shown. What is longer, or has no place in a path, may well be the content
-/// of the file, put into the variable by mistake.
+/// The longest path that messages show. Anything longer may be the content of the file, put into the variable by
+/// mistake.
 const LONGEST_PATH: usize = 256;
 
 /// Reads the file that `variable` names as `path`.
@@ -36,6 +36,21 @@ pub(crate) fn read_token(system: &dyn System, variable: &str, path: &str) -> Res
         .map_err(|malformed| broken(variable, path, &format!("holds {malformed}")))
 }
 
+/// Reads a file that another program keeps for the user: it must be the user's own, and `forbidden` permission bits must be
+/// clear. The error is a clause that does not name the file.
+pub(crate) fn read_own(
+    system: &dyn System,
+    path: &Path,
+    cap: usize,
+    forbidden: u32,
+) -> std::result::Result<Zeroizing<Vec<u8>>, &'static str> {
+    let details = system.details(path).map_err(|_| "it has no login here")?;
+    if !details.is_file || details.is_owned_by_other || details.mode.is_some_and(|mode| mode & forbidden != 0) {
+        return Err("other users have access to its files");
+    }
+    system.read_file(path, cap).map(Zeroizing::new).map_err(|_| "its files cannot be read")
+}
+
 /// Reads the token in a file that a container runtime mounts at a fixed path.
 pub(crate) fn read_mounted_token(system: &dyn System, path: &str) -> Result<AccessToken> {
     let broken = |why: String| {
@@ -46,7 +61,7 @@ pub(crate) fn read_mounted_token(system: &dyn System, path: &str) -> Result<Acce
     AccessToken::parse(&*content).map_err(|malformed| broken(format!("holds {malformed}")))
 }
 
-/// What is wrong with a file that [`read`] has read, so that its path may be shown.
+/// The error for a file that [`read`] accepted as a path, so that messages may show it.
 #[must_use]
 pub(crate) fn broken(variable: &str, path: &str, why: &str) -> Error {
     Error::new(Kind::Configuration, format!("{variable} names {path}, which {why}"))
@@ -59,7 +74,7 @@ mod tests {
     use crate::system::fake::FakeSystem;
 
     #[test]
-    fn what_cannot_be_a_path_is_not_shown() {
+    fn a_value_that_is_not_a_path_is_not_shown() {
         for content in [
             "eyJ0eXAi.x-secret.c2ln",
             "-----BEGIN PRIVATE KEY-----\nx-secret\n",

@@ -93,10 +93,9 @@ fn message(body: &Value) -> Option<&str> {
     fields.into_iter().flatten().filter_map(Value::as_str).find(|text| !text.trim().is_empty())
 }
 
-/// The message without what changes with each request: Entra ID adds trace numbers, on further lines or after " Trace ID:".
+/// The message without what changes with each request: Entra ID appends "Trace ID:" and the like.
 fn shorten(message: &str, secrets: &[&str]) -> String {
-    let line = message.trim_start().lines().next().unwrap_or_default();
-    let quoted = quote(line.split(" Trace ID:").next().unwrap_or_default(), secrets);
+    let quoted = quote(message.split("Trace ID:").next().unwrap_or_default(), secrets);
     match quoted.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", &quoted[..end]),
         None => quoted,

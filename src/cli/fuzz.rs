@@ -1,20 +1,18 @@
-//! What holds for whatever words are typed. The target in `fuzz/` looks for words for which it does not; the tests here try
-//! the seeds.
+//! Properties of the command line for arbitrary arguments. The target in `fuzz/` searches for a counterexample; the tests
+//! here run the seeds.
 
 use std::ffi::{OsStr, OsString};
 
 use memchr::memmem;
 
 use super::{
-    Command,
-    arguments::parse,
     cache,
-    keyring::arguments::{Line, OPERATIONS, Operation, read},
+    command::{Command, parse},
+    definitions::KEYRING,
+    help,
+    keyring_arguments::{KeyringArguments, OPERATIONS, Operation, read},
     setup::Tool,
-    store::{
-        Foreign,
-        arguments::{Action, Source, StoreCommand},
-    },
+    store::command::{Action, Foreign, Source, StoreCommand},
 };
 use crate::{
     error::{Error, Kind},
@@ -23,10 +21,10 @@ use crate::{
 
 /// A password in a URL, as people paste them.
 const MARK: &str = "Mq7madeupMq9";
-const URL_WITH_PASSWORD: &str = "https://ada:Mq7madeupMq9@pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/";
+const URL_WITH_PASSWORD: &str = "https://ada:Mq7madeupMq9@packages.example.com/simple/";
 
-/// The words of `ringbearer` and of `keyring`, one a line. What is understood means the same when it is written in full;
-/// what is not is told as a mistake, in one line that does not repeat the password in a URL, wherever that stands.
+/// Arguments of `ringbearer` and of `keyring`, one a line. What is accepted reads the same when it is written in full; the
+/// error otherwise is one line without the password of a URL.
 ///
 /// # Panics
 ///
@@ -37,34 +35,34 @@ pub fn arguments(lines: &[u8]) {
     of_ringbearer(words);
 }
 
-/// A word. `URL`, which may be a part of it, stands for one with a password.
+/// An argument. `URL` in it stands for one with a password.
 fn word(line: &[u8]) -> OsString {
     let Some((before, after)) = memmem::find(line, b"URL").map(|place| (&line[..place], &line[place + 3..])) else {
-        return as_typed(line);
+        return os_string(line);
     };
-    as_typed(&[before, URL_WITH_PASSWORD.as_bytes(), after].concat())
+    os_string(&[before, URL_WITH_PASSWORD.as_bytes(), after].concat())
 }
 
 #[cfg(unix)]
-fn as_typed(bytes: &[u8]) -> OsString {
+fn os_string(bytes: &[u8]) -> OsString {
     std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
 }
 
 #[cfg(not(unix))]
-fn as_typed(bytes: &[u8]) -> OsString {
+fn os_string(bytes: &[u8]) -> OsString {
     String::from_utf8_lossy(bytes).into_owned().into()
 }
 
 fn of_keyring(words: &[OsString]) {
-    match read(words) {
+    match read(words, &KEYRING) {
         Ok(line) => check_line(&line),
         Err(error) => check_complaint(&error),
     }
 }
 
-fn check_line(line: &Line) {
+fn check_line(line: &KeyringArguments) {
     if let Some(words) = words_of_line(line) {
-        assert!(read(&words).as_ref() == Ok(line), "{line:?} is not {words:?}");
+        assert!(read(&words, &KEYRING).as_ref() == Ok(line), "{line:?} is not {words:?}");
     }
 }
 
@@ -74,7 +72,7 @@ fn of_ringbearer(words: Vec<OsString>) {
         Err(error) => return check_complaint(&error),
     };
     let written = match &command {
-        Command::Help(text) => return assert!(text.contains("\nUsage: ") || text.contains("Usage: "), "{text}"),
+        Command::Help(command) => return assert!(help::text(command).contains("\nUsage: "), "{}", command.path),
         Command::Keyring(line) => words_of_line(line),
         command => Some(words_of(command)),
     };
@@ -83,7 +81,7 @@ fn of_ringbearer(words: Vec<OsString>) {
     }
 }
 
-/// A complaint is about the words, says what is wrong with them and where more is told, and can be read.
+/// An error is about the arguments, refers to the help, and is short enough to read.
 fn check_complaint(error: &Error) {
     assert_eq!(error.kind(), Kind::Usage, "{error}");
     check_error(error, &[MARK]);
@@ -91,8 +89,8 @@ fn check_complaint(error: &Error) {
     assert!(error.message().chars().count() < 500, "{error}");
 }
 
-/// The words that stand for a line, in full; `None` where one operation stands for several options.
-fn words_of_line(line: &Line) -> Option<Vec<OsString>> {
+/// The arguments in full; `None` if one operation stands for several options.
+fn words_of_line(line: &KeyringArguments) -> Option<Vec<OsString>> {
     let (name, _) = OPERATIONS.iter().find(|(_, operation)| *operation == line.operation)?;
     if !matches!(line.operation, Operation::Get | Operation::Set | Operation::Del) {
         return None;
@@ -101,7 +99,7 @@ fn words_of_line(line: &Line) -> Option<Vec<OsString>> {
     words.push(if line.with_username { "--mode=creds" } else { "--mode=password" }.into());
     words.push(if line.json { "--output=json" } else { "--output=plain" }.into());
     if let Some(backend) = &line.backend {
-        // Only in one word can it begin with a hyphen; what is no Unicode is never part of one.
+        // In an argument of its own it could not start with a hyphen; after `=` it must be Unicode.
         match backend.to_str() {
             Some(backend) => words.push(format!("--keyring-backend={backend}").into()),
             None => words.extend(["-b".into(), backend.clone()]),
@@ -112,7 +110,7 @@ fn words_of_line(line: &Line) -> Option<Vec<OsString>> {
     Some(words)
 }
 
-/// The words that stand for a command, in full.
+/// The arguments of a command, in full.
 fn words_of(command: &Command) -> Vec<OsString> {
     let text = |texts: &[&str]| texts.iter().map(OsString::from).collect::<Vec<_>>();
     let mut words = Vec::new();
@@ -191,7 +189,7 @@ fn words_of_store(command: &StoreCommand, words: &mut Vec<OsString>) {
     words.extend(operand.map(OsString::from));
 }
 
-/// An option with its value in a word of its own, as it may begin with a hyphen.
+/// An option with its value in an argument of its own, which may start with a hyphen.
 fn option(words: &mut Vec<OsString>, name: &str, value: Option<&OsStr>) {
     words.extend(value.into_iter().flat_map(|value| [name.into(), value.to_owned()]));
 }
@@ -212,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_understood_means_the_same_in_full(words in proptest::collection::vec(prop::sample::select(vec![
+        fn accepted_arguments_read_the_same_in_full(words in proptest::collection::vec(prop::sample::select(vec![
             "get", "set", "del", "-b", "--mode", "creds", "--mode=creds", "--output=json", "--", "-x", "--json", "-h", "store",
             "init", "rekey", "rotate", "import", "export", "--key", "k", "--key=k", "--name", "--from-keyring", "a.B", "token",
             "--output-file", "exec", "--variable", "setup", "pip", "--write", "doctor", "completions", "zsh", "URL", "", "-",

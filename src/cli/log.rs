@@ -1,4 +1,4 @@
-//! The log of a command: on standard error, for a person.
+//! The log of a command, on standard error.
 
 use std::time::Duration;
 
@@ -9,38 +9,38 @@ use crate::{
     system::{console::Console, os::Environment},
 };
 
-/// Print every step on standard error, if one of them is set and not 0.
+/// Print every step on standard error, if one is set and not 0.
 const DEBUG_VARIABLES: [&str; 2] = ["RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG"];
 
-/// What a command prints of its log.
+/// Which log lines a command prints, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Log {
     is_debugged: bool,
 }
 
 impl Log {
-    /// What the environment asks for.
+    /// As the environment configures it.
     #[must_use]
     pub(crate) fn of(environment: &Environment) -> Self {
         let is_on = |name: &&str| environment.text(name).is_some_and(|value| !matches!(value.trim(), "" | "0"));
         Self { is_debugged: DEBUG_VARIABLES.iter().any(is_on) }
     }
 
-    /// The lines that are printed.
+    /// The level of the printed lines.
     #[must_use]
     pub(crate) fn level(self) -> LevelFilter {
         if self.is_debugged { LevelFilter::Debug } else { LevelFilter::Warn }
     }
 
-    /// Prints a line, `since` the beginning; where every step is told, as the Python package prints it.
-    pub(crate) fn tell(self, console: &dyn Console, line: &Line, since: Duration) {
+    /// Prints a line that was logged `elapsed` after the start; with debug output in the format of `debugging.py`.
+    pub(crate) fn print(self, console: &dyn Console, line: &Line, elapsed: Duration) {
         let Line { level, target, message, .. } = line;
         let text = if self.is_debugged {
             let level = match level {
                 Level::Warn => "WARNING",
                 level => level.as_str(),
             };
-            format!("{} {level} +{} ms: {message}\n", target.replace("::", "."), since.as_millis())
+            format!("{} {level} +{} ms: {message}\n", target.replace("::", "."), elapsed.as_millis())
         } else {
             format!("{LOG_ROOT}: {message}\n")
         };

@@ -1,27 +1,30 @@
-//! The command line: what is asked for, and how it went.
+//! The command line.
 //!
-//! - `arguments`, `help`: from the words of `ringbearer` to a [`Command`], and what each command says of itself
-//! - [`keyring`]: the words of `keyring`, and the native program of that name
+//! - `definitions`: the table of commands and options, from which `arguments` (the parser), `help`, `completions` and
+//!   `reference` (docs/reference/cli.md) derive
+//! - `command`: from arguments to a [`Command`]; `keyring_arguments`: the same for the grammar of keyring
+//! - [`keyring`]: the native program `keyring`; `backend_choice`: the backend that its settings select
 //! - `secret`: `get`, `set` and `del`
-//! - `store`: the commands of the store
-//! - `doctor`: what answers a URL and why, and how tools would ask
-//! - [`cache`]: the tokens that are kept in this login session
-//! - `token`: a token for what asks no keyring
-//! - `setup`: the settings that make tools ask
-//! - `tools`: how the tools on this machine are set up
-//! - `options`, `completions`, `version`, `log`, `progress`: what the commands have in common
+//! - `store`, `doctor`, [`cache`], `token`, `setup`: the other commands
+//! - `tools`: the settings of the tools on this machine
+//! - `version`, `log`, `progress`: shared by the commands
 
 mod arguments;
+mod backend_choice;
 pub(crate) mod cache;
+mod command;
 mod completions;
+mod definitions;
 mod doctor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod help;
 pub(crate) mod keyring;
+mod keyring_arguments;
 mod log;
-mod options;
 mod progress;
+#[cfg(test)]
+pub(crate) mod reference;
 mod secret;
 mod setup;
 mod store;
@@ -29,78 +32,54 @@ mod token;
 mod tools;
 mod version;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{
     error::{Error, Kind, Result, quote},
-    keyring::{Keyring, lookup::SHUTDOWN_GRACE},
-    store::{Entry, Store},
+    keyring::{
+        lookup::SHUTDOWN_GRACE,
+        memory::{Memory, STORE_LIMIT, World},
+    },
+    store::Entry,
     system::{
-        System,
         console::Console,
-        os::{self, Environment, LOOKUP_LIMIT, Network},
+        os::{self, Environment, LOOKUP_LIMIT},
         process::Exec,
     },
 };
 
 pub(crate) use self::{
-    arguments::{Command, parse},
+    command::{Command, parse},
     log::Log,
-    store::Foreign,
+    store::command::Foreign,
 };
 
-/// Done.
+/// Success.
 pub(crate) const DONE: u8 = 0;
-/// It failed, for a reason that none of the others names.
+/// Failure for any reason without a code of its own.
 pub(crate) const FAILED: u8 = 1;
-/// The arguments are wrong.
+/// Wrong arguments.
 pub(crate) const USAGE: u8 = 2;
-/// The ssh-agent is not there, does not have the key, or refused.
+/// The store is locked: no ssh-agent, its key not in the agent, or the signature refused.
 pub(crate) const LOCKED: u8 = 3;
-/// The store, or part of it, is damaged.
+/// The store or part of it is damaged.
 pub(crate) const CORRUPTED: u8 = 4;
-/// There is no store, or not what was asked for in it.
+/// There is no store, or no such record.
 pub(crate) const NOT_FOUND: u8 = 5;
-/// Another process has the lock.
+/// Another process has the lock of the store.
 pub(crate) const BUSY: u8 = 6;
-/// The person at the keyboard gave up: as a shell has it for SIGINT.
+/// Interrupted by SIGINT; the exit code of shells.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// How long the store and its commands may take unless RINGBEARER_TIMEOUT says otherwise: its owner may be
-/// asked to confirm several signatures, each of which has a limit of its own.
-pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(600);
-
-/// What the process remembers from one lookup to the next.
-#[derive(Default)]
-pub(crate) struct Memory {
-    /// The index backends.
-    pub(crate) keyring: Keyring,
-    /// The store.
-    pub(crate) store: Store,
-    /// Open connections.
-    pub(crate) network: Arc<Network>,
-}
-
-/// What every command works with.
-#[derive(Clone, Copy)]
-pub(crate) struct World<'all> {
-    /// The outside world.
-    pub(crate) system: &'all dyn System,
-    /// Where it prints.
-    pub(crate) console: &'all dyn Console,
-    /// What the process remembers.
-    pub(crate) memory: &'all Memory,
-}
-
-/// How long a command that was given up has to end what it started. One that may be writing the store leaves no temporary
-/// file behind.
+/// The grace period of a cancelled command with this time limit. One that may be writing the store removes its temporary
+/// file.
 #[must_use]
-pub(crate) fn farewell(limit: Duration) -> Duration {
+pub(crate) fn shutdown_grace(limit: Duration) -> Duration {
     if limit == STORE_LIMIT { Duration::from_secs(1) } else { SHUTDOWN_GRACE }
 }
 
 impl Command {
-    /// How long it may take unless RINGBEARER_TIMEOUT says otherwise.
+    /// The time limit, unless RINGBEARER_TIMEOUT sets another.
     #[must_use]
     pub(crate) fn limit(&self, memory: &Memory) -> Duration {
         match self {
@@ -137,11 +116,10 @@ pub(crate) fn end(console: &dyn Console, environment: &Environment, outcome: Res
     }
 }
 
-/// Runs a command of `ringbearer`. `foreign` holds what was read from another keyring, for
-/// the command that asks for it.
+/// Runs a command of `ringbearer`. `foreign` contains the records of [`Command::foreign`].
 pub(crate) fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entry>>) -> Result<Ending> {
     let code = match command {
-        Command::Help(text) => print(world.console, text),
+        Command::Help(command) => print(world.console, &help::text(command)),
         Command::Version => print(world.console, version::TEXT),
         Command::Store(command) => store::run(world, command, foreign),
         Command::Keyring(line) => secret::run(world, line),
@@ -159,7 +137,7 @@ pub(crate) fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entr
     code.map(Ending::Code)
 }
 
-/// Says what failed, and answers the exit code.
+/// Prints an error, and returns the exit code.
 pub(crate) fn report(console: &dyn Console, error: &Error) -> u8 {
     if error.kind() == Kind::Cancelled {
         return INTERRUPTED;
@@ -177,13 +155,13 @@ pub(crate) fn report(console: &dyn Console, error: &Error) -> u8 {
 fn print(console: &dyn Console, text: &str) -> Result<u8> {
     match console.print(text) {
         Ok(()) => Ok(DONE),
-        // `ringbearer store list | head` is no failure of ours, and nobody is left to be told.
+        // The reader has closed the pipe, as in `ringbearer store list | head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(DONE),
         Err(error) => Err(Error::new(Kind::Storage, format!("standard output cannot be written: {}", error.kind()))),
     }
 }
 
-/// A name of somebody else's, fit for a terminal.
+/// Foreign text, escaped for a terminal.
 fn shown(name: &str) -> String {
     if name.is_empty() {
         "(empty)".to_owned()
@@ -192,7 +170,7 @@ fn shown(name: &str) -> String {
     }
 }
 
-/// A complaint about words that were typed, without the user information of URLs among them: it may be a token.
+/// An error message about arguments, without the user information of URLs, which may contain a token.
 fn complaint(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
@@ -212,7 +190,7 @@ fn complaint(text: &str) -> String {
     quote(&safe, &[])
 }
 
-/// JSON in ASCII alone: it may well be shown on a terminal, which acts on some of the other characters.
+/// JSON in ASCII only, since a terminal interprets some other characters.
 fn in_ascii(json: &str) -> String {
     let mut ascii = String::with_capacity(json.len() * 2);
     for character in json.chars() {

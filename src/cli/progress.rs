@@ -1,13 +1,13 @@
-//! The bar of work that takes longer than a second, where a person watches.
+//! A progress bar for work that takes longer than a second, at a terminal.
 
 use std::time::{Duration, SystemTime};
 
 use crate::system::{System, console::Console};
 
-/// How long work goes on in silence.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How often the bar moves.
-const PACE: Duration = Duration::from_millis(100);
+/// The delay before the bar appears.
+const DELAY: Duration = Duration::from_secs(1);
+/// The time between updates.
+const INTERVAL: Duration = Duration::from_millis(100);
 const WIDTH: usize = 30;
 
 /// A bar on standard error.
@@ -21,17 +21,17 @@ pub(super) struct Bar<'all> {
 
 impl<'all> Bar<'all> {
     pub(super) fn new(system: &'all dyn System, console: &'all dyn Console, what: &'static str) -> Self {
-        let next = console.stderr_is_terminal().then(|| system.now() + PATIENCE);
+        let next = console.stderr_is_terminal().then(|| system.now() + DELAY);
         Self { system, console, what, next, is_shown: false }
     }
 
-    /// Shows how far the work has come, if it is time to.
+    /// Shows the progress, if an update is due.
     pub(super) fn show(&mut self, done: usize, all: usize) {
         let now = self.system.now();
         if self.next.is_none_or(|next| now < next) {
             return;
         }
-        self.next = Some(now + PACE);
+        self.next = Some(now + INTERVAL);
         self.is_shown = true;
         let full = (WIDTH * done).checked_div(all).unwrap_or(WIDTH).min(WIDTH);
         let bar = format!("{}{}", "#".repeat(full), ".".repeat(WIDTH - full));

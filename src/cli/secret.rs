@@ -1,15 +1,12 @@
-//! `get`, `set` and `del`, of `ringbearer` and of the native `keyring`: in keyring's words, with keyring's output and
-//! exit codes.
+//! `get`, `set` and `del` of `ringbearer` and of the native `keyring`, with the output and exit codes of keyring.
 
 use log::debug;
 use zeroize::Zeroizing;
 
 use super::{
     FAILED, World,
-    keyring::{
-        arguments::{Line, Operation},
-        choice::Choice,
-    },
+    backend_choice::BackendChoice,
+    keyring_arguments::{KeyringArguments, Operation},
     print,
 };
 use crate::{
@@ -21,24 +18,24 @@ use crate::{
     system::{System, agent::SOCKET_VARIABLE},
 };
 
-/// The longest password that is taken from standard input, in bytes.
-const LONGEST_PASSWORD: usize = 64 * 1024 * 1024;
+/// The maximum length of a password on standard input, in bytes.
+const PASSWORD_CAP: usize = 64 * 1024 * 1024;
 
-/// What a question is answered with.
+/// A user name and a password to print.
 pub(super) struct Answer {
     username: String,
     password: SecretText,
 }
 
-/// A command of `ringbearer`: it asks ringbearer's own backends and no others.
-pub(super) fn run(world: &World<'_>, line: &Line) -> Result<u8> {
-    match line.backend.as_ref().map(|_| Choice::read(world.system, line)) {
-        Some(Choice::Foreign { class, .. }) => {
-            return Err(Error::new(Kind::Usage, format!("{class} is no backend of ringbearer's"))
+/// Runs a command of `ringbearer`, which asks only the backends of ringbearer.
+pub(super) fn run(world: &World<'_>, line: &KeyringArguments) -> Result<u8> {
+    match line.backend.as_ref().map(|_| BackendChoice::read(world.system, line)) {
+        Some(BackendChoice::Foreign { class, .. }) => {
+            return Err(Error::new(Kind::Usage, format!("{class} is not a backend of ringbearer"))
                 .with_hint("`keyring -b BACKEND` asks others"));
         }
-        None | Some(Choice::None) => {}
-        Some(choice) => return by_choice(world, line, &choice),
+        None | Some(BackendChoice::None) => {}
+        Some(choice) => return with_backend(world, line, &choice),
     }
     match line.operation {
         Operation::Get => match from_index(world, line, None)? {
@@ -50,38 +47,38 @@ pub(super) fn run(world: &World<'_>, line: &Line) -> Result<u8> {
     }
 }
 
-/// The operation by the backend of ringbearer's that was chosen, and no other.
-pub(super) fn by_choice(world: &World<'_>, line: &Line, choice: &Choice) -> Result<u8> {
+/// Runs the operation with the selected backend of ringbearer.
+pub(super) fn with_backend(world: &World<'_>, line: &KeyringArguments, choice: &BackendChoice) -> Result<u8> {
     match (choice, line.operation) {
-        (Choice::Store, _) => in_store(world, line),
-        (Choice::Index(class), Operation::Get) => match from_index(world, line, Some(class))? {
+        (BackendChoice::Store, _) => in_store(world, line),
+        (BackendChoice::Index(class), Operation::Get) => match from_index(world, line, Some(class))? {
             Some(found) => answer(world, line, &found),
             None => Ok(miss(world, line)),
         },
         (_, Operation::Get) => Ok(miss(world, line)),
-        (Choice::Index(class), _) => {
-            Err(Error::new(Kind::Storage, format!("{class} gets its credentials from a service and stores none"))
-                .with_hint("choose a backend that stores"))
+        (BackendChoice::Index(class), _) => {
+            Err(Error::new(Kind::Storage, format!("{class} gets credentials from a service and stores none"))
+                .with_hint("select a backend that stores passwords"))
         }
         _ => Err(no_store()),
     }
 }
 
-/// The service of a question that a registry claims.
-pub(super) fn index(world: &World<'_>, line: &Line) -> Option<Service> {
+/// The service of a request that a registry claims.
+pub(super) fn index(world: &World<'_>, line: &KeyringArguments) -> Option<Service> {
     let service = line.service_text().filter(|service| service.len() <= MAX_SERVICE)?;
     let username = line.username.as_ref().map(|name| name.to_string_lossy());
     if !line.with_username && username.is_some_and(|name| name.starts_with("pypi_token:")) {
-        // flit looks for a token of PyPI's under this name, and would send whatever it got as the user `__token__`.
+        // flit looks up a PyPI token under this user name, and would send any answer as the user `__token__`.
         return None;
     }
     let service = Service::parse(service);
     world.memory.keyring.serves(&service).then_some(service)
 }
 
-/// The answer of the index backends, or of one of them. A failure is told, and no answer, unless RINGBEARER_STRICT
-/// asks for more.
-pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> Result<Option<Answer>> {
+/// The answer of the index backends, or of one of them. A failure is printed and counts as no answer, unless
+/// RINGBEARER_STRICT is set.
+pub(super) fn from_index(world: &World<'_>, line: &KeyringArguments, only: Option<&str>) -> Result<Option<Answer>> {
     let Some(service) = index(world, line) else { return Ok(None) };
     let username = line.username.as_ref().and_then(|name| name.to_str());
     let is_strict = Keyring::is_strict(|name| world.system.variable(name));
@@ -100,15 +97,15 @@ pub(super) fn from_index(world: &World<'_>, line: &Line, only: Option<&str>) -> 
     }))
 }
 
-/// The operation in the store, which is made by the first `set`.
-pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
+/// Runs the operation in the store; the first `set` creates it.
+pub(super) fn in_store(world: &World<'_>, line: &KeyringArguments) -> Result<u8> {
     let (system, store) = (world.system, &world.memory.store);
     let names = line.service.to_str().zip(line.username.as_ref().map_or(Some(""), |name| name.to_str()));
     let Some((service, username)) = names else {
         return match line.operation {
-            // What is no Unicode has no record.
+            // The names of records are Unicode.
             Operation::Get => Ok(miss(world, line)),
-            _ => Err(Error::new(Kind::Usage, "a service and a user name in the store are text, and Unicode")),
+            _ => Err(Error::new(Kind::Usage, "services and user names in the store must be Unicode")),
         };
     };
     let outcome = match line.operation {
@@ -130,7 +127,7 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
     };
     match outcome {
         Ok(()) => Ok(super::DONE),
-        // keyring knows one exit code for whatever fails.
+        // keyring has one exit code for all failures.
         Err(error) if error.ends_the_lookup() => Err(error),
         Err(error) => {
             world.console.eprint(&format!("ringbearer: {error}\n"));
@@ -139,19 +136,19 @@ pub(super) fn in_store(world: &World<'_>, line: &Line) -> Result<u8> {
     }
 }
 
-/// The password for `set`: what comes through a pipe, without one line end, else what is typed.
+/// The password for `set`: standard input without one trailing line end or, at a terminal, what is typed.
 fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretText> {
-    let (text, whence) = if let Some(mut text) = world.console.read_piped(LONGEST_PASSWORD)? {
+    let (text, source) = if let Some(mut text) = world.console.read_piped(PASSWORD_CAP)? {
         if text.ends_with(b"\n") {
             text.pop();
-            // Python's standard input has one character for a line end, where the system has two.
+            // Python translates CR LF on standard input to LF.
             if cfg!(windows) && text.ends_with(b"\r") {
                 text.pop();
             }
         }
         if text.is_empty() {
             let error = Error::new(Kind::Usage, "there is no password on standard input");
-            return Err(error.with_hint("pipe it in, or type it at a terminal"));
+            return Err(error.with_hint("pipe the password in, or type it at a terminal"));
         }
         (text, "on standard input")
     } else {
@@ -159,13 +156,13 @@ fn password(world: &World<'_>, service: &str, username: &str) -> Result<SecretTe
         (world.console.prompt_hidden(&prompt, &|| world.system.check())?, "that was typed")
     };
     if std::str::from_utf8(&text).is_err() {
-        return Err(Error::new(Kind::Usage, format!("the password {whence} is not UTF-8")));
+        return Err(Error::new(Kind::Usage, format!("the password {source} is not UTF-8")));
     }
     Ok(SecretText::new(text))
 }
 
-/// Prints an answer as keyring does.
-pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u8> {
+/// Prints an answer in the format of keyring.
+pub(super) fn answer(world: &World<'_>, line: &KeyringArguments, found: &Answer) -> Result<u8> {
     let mut values = vec![("username", found.username.as_bytes()), ("password", found.password.expose())];
     if !line.with_username {
         values.remove(0);
@@ -186,34 +183,34 @@ pub(super) fn answer(world: &World<'_>, line: &Line, found: &Answer) -> Result<u
             text.push(b'\n');
         }
     }
-    let unprintable = || Error::new(Kind::Storage, "the password is not Unicode, and cannot be printed as it is");
+    let unprintable = || Error::new(Kind::Storage, "the password is not Unicode and cannot be printed as text");
     let text = std::str::from_utf8(&text).map_err(|_| unprintable().with_hint("--output json prints it"))?;
     print(world.console, text)
 }
 
-/// No answer: exit code 1 and nothing on standard output. A person learns where to go on.
-fn miss(world: &World<'_>, line: &Line) -> u8 {
+/// No answer: exit code 1 and no output, except for a hint at a terminal.
+fn miss(world: &World<'_>, line: &KeyringArguments) -> u8 {
     debug!("no answer");
     if world.console.stderr_is_terminal() && index(world, line).is_some() {
-        world.console.eprint("ringbearer: no credential; `ringbearer doctor URL` tells why\n");
+        world.console.eprint("ringbearer: no credential; `ringbearer doctor URL` shows why\n");
     }
     FAILED
 }
 
-/// Whether an ssh-agent may be there. Windows' own needs no variable.
+/// Whether there may be an ssh-agent. The agent of Windows needs no variable.
 pub(super) fn has_agent(system: &dyn System) -> bool {
     cfg!(windows) || system.setting(SOCKET_VARIABLE).is_some()
 }
 
-/// Whether somebody set the store up, and an agent may be there to open it.
+/// Whether the store is set up, and there may be an agent to unlock it.
 pub(super) fn has_store(system: &dyn System) -> bool {
     has_agent(system) && is_in_use(system)
 }
 
-/// Nothing here stores passwords.
+/// The error if nothing stores passwords.
 pub(super) fn no_store() -> Error {
-    Error::new(Kind::Storage, "nothing here stores passwords, and nothing was stored or deleted").with_hint(
-        "make ringbearer's own store with `ringbearer store init`, which needs an ssh-agent (SSH_AUTH_SOCK), or install \
-         another keyring: `uv tool install keyring`",
+    Error::new(Kind::Storage, "no backend stores passwords: nothing was stored or deleted").with_hint(
+        "`ringbearer store init` creates a store, with an ssh-agent (SSH_AUTH_SOCK); `uv tool install keyring` installs \
+         another keyring",
     )
 }

@@ -1,4 +1,4 @@
-//! What this program is made of. The figures come from `build.rs`.
+//! The version of this program and of its parts, from `build.rs`.
 
 /// What `ringbearer --version` prints.
 pub(super) const TEXT: &str = concat!(

@@ -1,10 +1,9 @@
-//! One lookup in a thread of its own, which the caller can give up at any moment; or, where that would cost more than
-//! the lookup, in the caller's thread.
+//! One lookup on a thread of its own, which the caller can cancel at any moment; or, where starting a thread takes longer
+//! than the lookup, on the caller's thread.
 //!
-//! The thread never touches the caller's world: it has the environment as it was captured, and sends
-//! its log lines and its outcome through a channel. So nothing that a lookup does (a name server that
-//! does not answer, a child process, a pause) can keep the caller from being interrupted, and a lookup
-//! that was given up can end in its own time.
+//! The thread never touches the caller's environment: it has a snapshot of the variables, and sends log lines and outcome
+//! through a channel. So nothing that a lookup does (a name server that does not answer, a child process, a pause) keeps the
+//! caller from being interrupted, and a cancelled lookup ends in its own time.
 
 use std::{
     cell::RefCell,
@@ -16,48 +15,51 @@ use std::{
     time::Duration,
 };
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record, debug};
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, causes},
     system::{
         CancellationToken,
         os::{Environment, Network, OsSystem, lookup_limit, throttled},
     },
 };
 
-/// The first part of the targets of all log lines here.
+/// The root of all log targets.
 pub(crate) const LOG_ROOT: &str = "ringbearer";
 
-/// How much longer than its limit a lookup may take before it is given up from outside. It keeps to
-/// its limit by itself, unless the operating system keeps it from doing so.
+/// How long a lookup may exceed its limit before its thread is abandoned. It keeps to the limit by itself, unless a system
+/// call blocks.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long a lookup that was given up has, to end its child processes and to give the terminal back.
+/// The grace period in which a cancelled lookup ends its child processes and restores the terminal.
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_millis(150);
+
+/// How often a waiting caller checks for an interruption.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A line for the caller's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// How much it matters.
+    /// Its level.
     pub(crate) level: Level,
-    /// Where it comes from: a module path below [`LOG_ROOT`].
+    /// The module path of its origin, below [`LOG_ROOT`].
     pub(crate) target: String,
-    /// What it says. It holds no secret.
+    /// The text, without secrets.
     pub(crate) message: String,
-    /// The step of the lookup that it tells of, if it does.
+    /// The step of the lookup that it reports, if any.
     pub(crate) step: Option<Step>,
 }
 
-/// A step of a lookup, for those who watch. Code says it as a log line with a key or two:
+/// A step of a lookup, reported as a log line with two keys:
 /// `debug!(step = "discovery", outcome = "done"; "it belongs to ...")`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// What was tried: a provider's name, or what stands in its place.
+    /// The name of the provider or of the part of the sign-in.
     pub(crate) name: String,
-    /// How it went: `done`, `served`, `skipped` or `failed`; on the way `found` (a token that lay ready), `gives` and `noted`.
+    /// The outcome: `done`, `served`, `skipped` or `failed`; intermediate: `found` (a configured token), `gives`, `noted`.
     pub(crate) outcome: String,
-    /// What there is to say of it.
+    /// The detail.
     pub(crate) detail: String,
 }
 
@@ -68,7 +70,7 @@ impl Step {
     }
 }
 
-/// As a line of the log.
+/// The text of its log line.
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, outcome, detail } = self;
@@ -77,7 +79,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// What a lookup says to its caller.
+/// What a lookup sends to its caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event<Outcome> {
     /// A line for the log.
@@ -89,30 +91,29 @@ pub(crate) enum Event<Outcome> {
 /// A lookup under way.
 pub(crate) struct Lookup<Outcome> {
     events: mpsc::Receiver<Event<Outcome>>,
-    cancel: CancellationToken,
-    patience: Duration,
+    cancellation: CancellationToken,
+    remaining: Duration,
 }
 
 impl<Outcome: Send + 'static> Lookup<Outcome> {
-    /// Starts a lookup that may take `usual`, unless the environment has another limit. Lines below `level`
-    /// are not sent.
+    /// Starts a lookup with the time limit `default`, unless RINGBEARER_TIMEOUT is set. Lines below `level` are not
+    /// sent.
     pub(crate) fn start(
         environment: Environment,
         network: Arc<Network>,
         level: LevelFilter,
-        usual: Duration,
+        default: Duration,
         work: impl FnOnce(&OsSystem) -> Result<Outcome> + Send + 'static,
     ) -> Result<Self> {
-        let limit = lookup_limit(&environment, usual);
-        let patience = limit + GRACE;
-        let cancel = CancellationToken::default();
+        let limit = lookup_limit(&environment, default);
+        let cancellation = CancellationToken::default();
         let (sender, events) = mpsc::channel();
-        let for_thread = cancel.clone();
+        let for_thread = cancellation.clone();
         thread::Builder::new()
             .name(LOG_ROOT.to_owned())
             .spawn(move || {
                 let lines = sender.clone();
-                // A caller who gave up listens no more, here and below.
+                // Sending fails once the caller has cancelled, here and below.
                 LOG.set(Some((level, Box::new(move |line| drop(lines.send(Event::Log(line)))))));
                 let system = OsSystem::new(environment, network, for_thread, limit);
                 let outcome = run(work, &system);
@@ -121,69 +122,91 @@ impl<Outcome: Send + 'static> Lookup<Outcome> {
                 drop(sender.send(Event::Done(outcome)));
             })
             .map_err(|error| no_thread(&error))?;
-        Ok(Self { events, cancel, patience })
+        Ok(Self { events, cancellation, remaining: limit + GRACE })
     }
 
-    /// Gives the lookup up. It has so long to end what it started; what waits for the network does not see the word
-    /// before that answers, and is left alone.
-    pub(crate) fn give_up(&mut self, farewell: Duration) {
-        self.cancel.cancel();
-        self.patience = self.patience.min(farewell);
+    /// Cancels and waits up to `grace`. Blocking network calls are abandoned.
+    fn cancel(&mut self, grace: Duration) {
+        self.cancellation.cancel();
+        self.remaining = self.remaining.min(grace);
     }
 
-    /// The word that it was given up.
+    /// Its cancellation token.
     #[must_use]
-    pub(crate) fn cancel(&self) -> CancellationToken {
-        self.cancel.clone()
+    pub(crate) fn cancellation(&self) -> CancellationToken {
+        self.cancellation.clone()
     }
 
-    /// Waits for what the lookup says next, `glance` at the most; `None` if it says nothing so long.
-    /// A lookup that is long over its limit counts as failed.
-    pub(crate) fn next_event(&mut self, glance: Duration) -> Option<Event<Outcome>> {
-        match self.events.recv_timeout(glance) {
+    /// The next event; `None` after [`POLL_INTERVAL`] without one. A lookup far beyond its limit has failed.
+    pub(crate) fn next_event(&mut self) -> Option<Event<Outcome>> {
+        match self.events.recv_timeout(POLL_INTERVAL) {
             Ok(event) => Some(event),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Some(Event::Done(Err(fault()))),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Some(Event::Done(Err(bug()))),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                self.patience = self.patience.saturating_sub(glance);
-                let is_over = self.patience.is_zero();
+                self.remaining = self.remaining.saturating_sub(POLL_INTERVAL);
+                let is_over = self.remaining.is_zero();
                 is_over.then(|| Event::Done(Err(Error::new(Kind::Timeout, "the lookup did not end in time"))))
             }
         }
     }
+
+    /// Waits for the outcome. `next` calls [`next_event`](Self::next_event), `log` takes each line, and `check` fails if the
+    /// caller is interrupted: the lookup is cancelled, has `grace` to end, and the interruption is the result.
+    pub(crate) fn wait<Interruption>(
+        mut self,
+        grace: Duration,
+        mut next: impl FnMut(&mut Self) -> Option<Event<Outcome>>,
+        mut log: impl FnMut(Line) -> std::result::Result<(), Interruption>,
+        mut check: impl FnMut() -> std::result::Result<(), Interruption>,
+    ) -> std::result::Result<Result<Outcome>, Interruption> {
+        let interruption = loop {
+            match next(&mut self) {
+                Some(Event::Log(line)) => log(line)?,
+                Some(Event::Done(outcome)) => return Ok(outcome),
+                None => {}
+            }
+            if let Err(interruption) = check() {
+                break interruption;
+            }
+        };
+        self.cancel(grace);
+        while !self.remaining.is_zero() && !matches!(next(&mut self), Some(Event::Done(_))) {}
+        Err(interruption)
+    }
 }
 
-/// Does a lookup in the calling thread, where starting another would take longer than the work: one that reads
-/// a file here and asks an agent. Every wait asks whether the caller gave up. The log lines come at the end.
-pub(crate) fn look_up_here<Outcome>(
+/// Runs a lookup on the calling thread, where starting a thread takes longer than the work: reading a file and asking the
+/// ssh-agent. Every wait polls `is_cancelled`. The log lines come at the end.
+pub(crate) fn run_on_this_thread<Outcome>(
     environment: Environment,
     network: Arc<Network>,
     level: LevelFilter,
-    usual: Duration,
-    gave_up: impl Fn() -> bool + Send + Sync + 'static,
+    default: Duration,
+    is_cancelled: impl Fn() -> bool + Send + Sync + 'static,
     work: impl FnOnce(&OsSystem) -> Result<Outcome>,
 ) -> (Vec<Line>, Result<Outcome>) {
     let lines = Rc::new(RefCell::new(Vec::new()));
-    let kept = Rc::clone(&lines);
-    // A signal handler may look something up while another lookup of the same thread waits.
-    let outer = LOG.replace(Some((level, Box::new(move |line| kept.borrow_mut().push(line)))));
-    let limit = lookup_limit(&environment, usual);
-    let outcome =
-        run(work, &OsSystem::new(environment, network, CancellationToken::from_callback(throttled(gave_up)), limit));
+    let sink = Rc::clone(&lines);
+    // A signal handler may start a lookup while one of the same thread waits.
+    let outer = LOG.replace(Some((level, Box::new(move |line| sink.borrow_mut().push(line)))));
+    let limit = lookup_limit(&environment, default);
+    let cancellation = CancellationToken::from_callback(throttled(is_cancelled));
+    let outcome = run(work, &OsSystem::new(environment, network, cancellation, limit));
     LOG.set(outer);
     wipe_stack();
     (lines.take(), outcome)
 }
 
-/// Does work in a thread of its own and tells the steps of it as they happen. The log gets its lines as ever.
-pub(crate) fn overhear<Outcome: Send>(
+/// Runs work on a thread of its own and passes its steps on as they happen, besides logging them.
+pub(crate) fn tee<Outcome: Send>(
     work: impl FnOnce() -> Result<Outcome> + Send,
-    mut heard: impl FnMut(&Step),
+    mut on_step: impl FnMut(&Step),
 ) -> Result<Outcome> {
     let (sender, lines) = mpsc::channel();
     thread::scope(|scope| {
         let working = thread::Builder::new().spawn_scoped(scope, move || {
             LOG.set(Some((LevelFilter::Debug, Box::new(move |line| drop(sender.send(line))))));
-            let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(fault()));
+            let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(bug()));
             LOG.set(None);
             wipe_stack();
             outcome
@@ -191,15 +214,15 @@ pub(crate) fn overhear<Outcome: Send>(
         let working = working.map_err(|error| no_thread(&error))?;
         for line in lines {
             if let Some(step) = &line.step {
-                heard(step);
+                on_step(step);
             }
             send(line);
         }
-        working.join().unwrap_or_else(|_| Err(fault()))
+        working.join().unwrap_or_else(|_| Err(bug()))
     })
 }
 
-/// Sends a line to the sink of this thread, if it wants it.
+/// Sends a line to the sink of this thread, if the level allows.
 fn send(line: Line) {
     LOG.with_borrow(|log| {
         if let Some((level, send)) = log
@@ -211,50 +234,53 @@ fn send(line: Line) {
 }
 
 fn no_thread(error: &io::Error) -> Error {
-    Error::new(Kind::Internal, format!("no thread can be started: {}", error.kind()))
+    Error::new(Kind::Internal, format!("no thread can be started: {}", error.kind())).with_source(error)
 }
 
-/// Whoever lets go of a lookup gives it up, whatever the reason: Ctrl-C, or a failure of the log.
+/// Dropping a lookup cancels it: after Ctrl-C, or a failure of the log.
 impl<Outcome> Drop for Lookup<Outcome> {
     fn drop(&mut self) {
-        self.cancel.cancel();
+        self.cancellation.cancel();
     }
 }
 
-/// Does the work, below this function on the stack and nowhere else.
+/// Runs the work, below this function on the stack and nowhere else, and logs the causes of its failure.
 #[inline(never)]
 fn run<Outcome>(work: impl FnOnce(&OsSystem) -> Result<Outcome>, system: &OsSystem) -> Result<Outcome> {
-    catch_unwind(AssertUnwindSafe(|| work(system))).unwrap_or_else(|_| Err(fault()))
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(system))).unwrap_or_else(|_| Err(bug()));
+    if let Err(error) = &outcome {
+        causes(error).for_each(|cause| debug!("caused by: {cause}"));
+    }
+    outcome
 }
 
-/// Overwrites the stack that the lookup used. What moves from one function to another, and the registers
-/// that ciphers spill, leave copies of keys behind, which no destructor knows of; and the operating system
-/// keeps the stack for the next thread.
+/// Overwrites the stack that the lookup used. Moved values and spilled registers leave copies of keys there that no
+/// destructor wipes, and the operating system reuses the stack for the next thread.
 #[inline(never)]
-#[allow(clippy::large_stack_arrays)] // That is what it is for.
+#[expect(clippy::large_stack_arrays, reason = "the array covers the stack of the lookup")]
 fn wipe_stack() {
     std::hint::black_box(&mut [0_u8; 24 * 1024]);
 }
 
-fn fault() -> Error {
-    Error::new(Kind::Internal, "ringbearer failed by a fault of its own")
-        .with_hint("please report it, with what RINGBEARER_DEBUG=1 prints")
+fn bug() -> Error {
+    Error::new(Kind::Internal, "ringbearer failed because of a bug")
+        .with_hint("please report it, with the output of RINGBEARER_DEBUG=1")
 }
 
-/// Where the lines of a lookup go, and which of them.
+/// The level and the receiver of a lookup's log lines.
 type Sink = (LevelFilter, Box<dyn Fn(Line)>);
 
 thread_local! {
-    /// The sink of this thread's lookup.
+    /// The sink of the lookup on this thread.
     static LOG: RefCell<Option<Sink>> = const { RefCell::new(None) };
 }
 
-/// The way of log lines to the lookup that they belong to. It lets the lines of this crate pass and no
-/// others: what the libraries below log (headers, addresses) was not written with secrets in mind.
+/// Routes log lines to the lookup of their thread. Lines of other crates are dropped: they may hold headers and URLs with
+/// secrets.
 pub(crate) struct LogToLookup;
 
 impl LogToLookup {
-    /// Makes this the logger of the process. A second call changes nothing.
+    /// Sets the logger of the process. A second call has no effect.
     pub(crate) fn install() {
         if log::set_logger(&Self).is_ok() {
             log::set_max_level(LevelFilter::Debug);
@@ -296,48 +322,75 @@ mod tests {
         Lookup::start(environment, Arc::default(), LevelFilter::Info, LONG, work).unwrap()
     }
 
+    /// The next event, within a few seconds.
+    fn next<Outcome: Send + 'static>(lookup: &mut Lookup<Outcome>) -> Option<Event<Outcome>> {
+        (0..500).find_map(|_| lookup.next_event())
+    }
+
     #[test]
-    fn log_lines_come_first_and_then_the_outcome() {
+    fn log_lines_precede_the_outcome() {
         let mut lookup = start("5", |_| {
             log::debug!("too quiet");
-            log::info!("heard");
+            log::info!("ours");
             log::warn!(target: "ureq::something", "not ours");
             Ok(7)
         });
-        let line = Line {
-            level: Level::Info,
-            target: "ringbearer::keyring::lookup::tests".into(),
-            message: "heard".into(),
-            step: None,
-        };
-        assert_eq!(lookup.next_event(LONG), Some(Event::Log(line)));
-        assert_eq!(lookup.next_event(LONG), Some(Event::Done(Ok(7))));
+        let line = Line { level: Level::Info, target: module_path!().into(), message: "ours".into(), step: None };
+        assert_eq!(next(&mut lookup), Some(Event::Log(line)));
+        assert_eq!(next(&mut lookup), Some(Event::Done(Ok(7))));
     }
 
     #[test]
     fn a_panic_is_an_error_and_not_a_crash() {
         let mut lookup: Lookup<()> = start("5", |_| panic!("x-detail"));
-        let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else { panic!("no outcome") };
+        let Some(Event::Done(Err(error))) = next(&mut lookup) else { panic!("no outcome") };
         assert_eq!(error.kind(), Kind::Internal);
         assert!(!error.to_string().contains("x-detail"));
     }
 
     #[test]
-    fn a_pause_ends_when_the_caller_gives_up() {
+    fn cancelling_ends_a_pause() {
         let mut lookup: Lookup<()> = start("60", |system| system.pause(Duration::from_secs(30)));
-        assert_eq!(lookup.next_event(Duration::from_millis(10)), None);
-        lookup.cancel.cancel();
-        let Some(Event::Done(Err(error))) = lookup.next_event(LONG) else { panic!("no outcome") };
+        assert_eq!(lookup.next_event(), None);
+        lookup.cancellation.cancel();
+        let Some(Event::Done(Err(error))) = next(&mut lookup) else { panic!("no outcome") };
         assert_eq!(error.kind(), Kind::Cancelled);
     }
 
     #[test]
-    fn a_lookup_that_does_not_keep_to_its_limit_is_given_up() {
+    fn a_lookup_beyond_its_limit_is_abandoned() {
         let (release, held) = mpsc::channel::<()>();
         let mut lookup = start("0.1", move |_| Ok(held.recv().is_err()));
-        let mut events = (0..200).map(|_| lookup.next_event(Duration::from_millis(10)));
-        let Some(Some(Event::Done(Err(error)))) = events.find(Option::is_some) else { panic!("no outcome") };
+        let Event::Done(Err(error)) = next(&mut lookup).unwrap() else { panic!("no outcome") };
         assert_eq!(error.kind(), Kind::Timeout);
+        drop(release);
+    }
+
+    #[test]
+    fn an_interrupted_wait_gives_the_lookup_a_grace_period() {
+        let (sender, ended) = mpsc::channel();
+        let lookup = start("60", move |system| {
+            log::info!("ours");
+            let outcome = system.pause(Duration::from_secs(30));
+            log::info!("after the interruption");
+            sender.send(()).unwrap();
+            outcome
+        });
+        let mut lines = 0;
+        let mut log = |_| {
+            lines += 1;
+            Ok(())
+        };
+        let outcome = lookup.wait(LONG, Lookup::next_event, &mut log, || Err("Ctrl-C"));
+        assert_eq!((outcome, lines), (Err("Ctrl-C"), 1));
+        ended.try_recv().unwrap();
+    }
+
+    #[test]
+    fn a_wait_without_grace_ends_at_once() {
+        let (release, held) = mpsc::channel::<()>();
+        let lookup = start("60", move |_| Ok(held.recv().is_err()));
+        assert_eq!(lookup.wait(Duration::ZERO, Lookup::next_event, |_| Ok(()), || Err("Ctrl-C")), Err("Ctrl-C"));
         drop(release);
     }
 }

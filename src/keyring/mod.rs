@@ -1,6 +1,7 @@
 //! Which registry answers a question, and what becomes of failures.
 
 pub(crate) mod lookup;
+pub(crate) mod memory;
 pub(crate) mod session_cache;
 pub(crate) mod single_flight;
 
@@ -10,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    auth::cache_mode::Caching,
+    auth::cache_mode::CacheMode,
     error::{Error, Kind, Result},
     registry::{ALL, Credential, CredentialSource, Registry},
     service::Service,
@@ -91,7 +92,7 @@ impl Keyring {
     ) -> Result<Option<(&Candidate, Credential)>> {
         let is_meant = |candidate: &&Candidate| class.is_none_or(|class| class == candidate.registry.python_class);
         for candidate in self.candidates(service).filter(is_meant) {
-            match session_cache::get(system, candidate, service, username, Caching::Session) {
+            match session_cache::get(system, candidate, service, username, CacheMode::Session) {
                 Ok(Some(credential)) => return Ok(Some((candidate, credential))),
                 Ok(None) => {}
                 Err(error) if error.ends_the_lookup() => return Err(error),

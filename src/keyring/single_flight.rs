@@ -1,6 +1,4 @@
-//! One process after the other: a lock for an organisation or audience.
-//!
-//! Of several that would sign in at the same moment one goes first; the others wait, and find what it got.
+//! One sign-in at a time per organisation or audience, across processes: the others wait for the lock and use its token.
 
 use std::time::Duration;
 
@@ -10,28 +8,27 @@ use crate::{
     system::{System, files::Lock, places},
 };
 
-/// How long the lock is waited for: somebody may have to approve the sign-in of the one that has it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for the lock: the sign-in of its holder may need a person's approval.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How often the lock is tried.
-const PACE: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Waits for the turn to ask the backend of a name for a token of an organisation or audience. `None` if there is no place
-/// for a lock, or no turn comes.
-pub(crate) fn take_turn(system: &dyn System, backend: &str, realm: &str) -> Result<Option<Lock>> {
-    let Some(folder) = places::runtime(system).map(|folder| folder.join("ringbearer")) else { return Ok(None) };
-    let path = folder.join(format!("{}.lock", fingerprint(format!("{backend} {realm}").as_bytes())));
+/// Locks the sign-in to a realm of a registry. `None` if there is no directory for the lock file, or it stays locked for
+/// [`LOCK_TIMEOUT`] or half of the remaining time: then the caller signs in without it.
+pub(crate) fn lock(system: &dyn System, registry: &str, realm: &str) -> Result<Option<Lock>> {
+    let Some(directory) = places::runtime(system).map(|parent| parent.join("ringbearer")) else { return Ok(None) };
+    let path = directory.join(format!("{}.lock", fingerprint(format!("{registry} {realm}").as_bytes())));
     let remaining = system.remaining();
-    let last = remaining.saturating_sub(PATIENCE.min(remaining / 2));
-    let mut is_made = false;
+    let end = remaining.saturating_sub(LOCK_TIMEOUT.min(remaining / 2));
+    let mut is_created = false;
     loop {
         match system.try_lock(&path) {
             Ok(Some(lock)) => return Ok(Some(lock)),
-            Ok(None) if system.remaining() > last => system.pause(PACE)?,
-            // The folder is made by whoever comes first.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_made => {
-                is_made = true;
-                if system.create_directory(&folder, true).is_err() {
+            Ok(None) if system.remaining() > end => system.pause(POLL_INTERVAL)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_created => {
+                is_created = true;
+                if system.create_directory(&directory, true).is_err() {
                     return Ok(None);
                 }
             }

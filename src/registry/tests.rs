@@ -103,7 +103,7 @@ fn names_of_a_registry_stand_in_its_folder_alone() {
             .map(str::to_lowercase)
             .collect();
         for (path, text) in files(&source) {
-            if path.starts_with(&own) || EXCEPTIONS.iter().any(|exception| path == source.join(exception)) {
+            if path.starts_with(&own) || EXCEPTIONS.iter().any(|exception| path.starts_with(source.join(exception))) {
                 continue;
             }
             for (number, line) in text.lines().enumerate() {
@@ -119,7 +119,7 @@ fn names_of_a_registry_stand_in_its_folder_alone() {
 }
 
 /// The list, this test, and examples in help.
-const EXCEPTIONS: [&str; 3] = ["registry/mod.rs", "registry/tests.rs", "cli/definitions.rs"];
+const EXCEPTIONS: [&str; 3] = ["registry/mod.rs", "registry/tests.rs", "cli/definitions"];
 
 /// Whether a word stands in a text, not as a part of a longer one.
 fn stands_in(word: &str, text: &str) -> bool {

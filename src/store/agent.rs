@@ -1,5 +1,4 @@
-//! The ssh-agent protocol (RFC 9987), as much of it as a store needs: which keys are there, and a signature
-//! by one of them.
+//! Client of the ssh-agent protocol (RFC 9987): lists keys and asks for signatures.
 
 use std::time::Duration;
 
@@ -19,41 +18,39 @@ use crate::{
 /// How long the agent may take to list its keys.
 const LIST_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long the agent may take to sign: its owner may have to be asked (`ssh-add -c`, password managers).
+/// How long the agent may take to sign: it may ask its user (`ssh-add -c`, password managers).
 const SIGN_LIMIT: Duration = Duration::from_secs(60);
 
 const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
 const SIGN_REQUEST: u8 = 13;
 const SIGN_RESPONSE: u8 = 14;
-/// The agent's no, in the protocol's form, that of its extensions, and that of other makers.
-const FAILURES: [u8; 3] = [5, 28, 30];
-/// `SSH_COM_AGENT2_FAILURE`.
-const FAILURE_OF_OTHERS: u8 = 102;
+/// `SSH_AGENT_FAILURE`, `SSH_AGENT_EXTENSION_FAILURE`, `SSH2_AGENT_FAILURE` and `SSH_COM_AGENT2_FAILURE`.
+const FAILURES: [u8; 4] = [5, 28, 30, 102];
 
 /// A key that the agent holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// The key as it is sent.
+pub(super) struct AgentKey {
+    /// The key blob.
     pub(super) blob: Vec<u8>,
-    /// What its owner calls it: often a path or a mail address. Whatever is not UTF-8 is replaced.
+    /// The comment, often a path or a mail address. Bytes that are not UTF-8 are replaced.
     pub(super) comment: String,
 }
 
-/// The keys that the agent holds, in its order.
-pub(super) fn identities(system: &dyn System) -> Result<Vec<Identity>> {
+/// The keys that the agent holds, in the agent's order.
+pub(super) fn keys(system: &dyn System) -> Result<Vec<AgentKey>> {
     let answer = system.ask_agent(&[REQUEST_IDENTITIES], LIST_LIMIT)?;
     if is_failure(&answer) {
         return Err(Error::new(Kind::Locked, "Unable to list ssh-agent identities: the agent refused")
-            .with_hint("`ssh-add -l` may tell why"));
+            .with_hint("`ssh-add -l` may show why"));
     }
-    let found = read_identities(&answer).ok_or_else(|| garbled("its list of keys"))?;
+    let found = read_keys(&answer).ok_or_else(|| garbled("its list of keys"))?;
     debug!("ssh-agent holds {} keys", found.len());
     Ok(found)
 }
 
-/// Reads the agent's list of keys. The count that it claims is not believed before the keys are there.
-pub(super) fn read_identities(answer: &[u8]) -> Option<Vec<Identity>> {
+/// Parses the agent's list of keys. Memory grows with the keys that are there, not with the count.
+pub(super) fn read_keys(answer: &[u8]) -> Option<Vec<AgentKey>> {
     let mut reader = Reader::new(answer);
     if reader.byte()? != IDENTITIES_ANSWER {
         return None;
@@ -63,13 +60,13 @@ pub(super) fn read_identities(answer: &[u8]) -> Option<Vec<Identity>> {
     for _ in 0..count {
         let blob = reader.string()?.to_owned();
         let comment = String::from_utf8_lossy(reader.string()?).into_owned();
-        found.push(Identity { blob, comment });
+        found.push(AgentKey { blob, comment });
     }
     reader.end()?;
     Some(found)
 }
 
-/// The agent's signature of a challenge by a key, verified.
+/// Asks the agent to sign a challenge with a key, and verifies the signature.
 pub(super) fn sign(system: &dyn System, key: &PublicKey, challenge: &[u8]) -> Result<Signature> {
     let (algorithm, flags) = key.algorithm();
     let mut request = vec![SIGN_REQUEST];
@@ -87,17 +84,17 @@ pub(super) fn sign(system: &dyn System, key: &PublicKey, challenge: &[u8]) -> Re
     if given_algorithm != algorithm.as_bytes() {
         return Err(Error::new(
             Kind::Locked,
-            format!("ssh-agent signing failed: it signed by another algorithm than {algorithm}"),
+            format!("ssh-agent signing failed: the signature algorithm is not {algorithm}"),
         )
         .with_hint("this agent cannot unlock stores; use OpenSSH's ssh-agent or gpg-agent"));
     }
     Signature::verify(key, challenge, &given).ok_or_else(|| {
-        Error::new(Kind::Locked, "ssh-agent signing failed: its signature is not that of the key")
-            .with_hint("the agent is broken, or somebody else answers in its place: look at SSH_AUTH_SOCK")
+        Error::new(Kind::Locked, "ssh-agent signing failed: the signature does not verify")
+            .with_hint("the agent is broken, or SSH_AUTH_SOCK names another program")
     })
 }
 
-/// Reads the agent's signature: the algorithm and the bytes.
+/// Parses the agent's signature: the algorithm and the bytes.
 pub(super) fn read_signature(answer: &[u8]) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
     let mut reader = Reader::new(answer);
     if reader.byte()? != SIGN_RESPONSE {
@@ -111,30 +108,30 @@ pub(super) fn read_signature(answer: &[u8]) -> Option<(Vec<u8>, Zeroizing<Vec<u8
 }
 
 fn is_failure(answer: &[u8]) -> bool {
-    answer.first().is_some_and(|kind| FAILURES.contains(kind) || *kind == FAILURE_OF_OTHERS)
+    answer.first().is_some_and(|kind| FAILURES.contains(kind))
 }
 
 fn garbled(what: &str) -> Error {
     Error::new(Kind::Locked, format!("Unable to speak the ssh-agent protocol: {what} cannot be read"))
-        .with_hint("is SSH_AUTH_SOCK the socket of an ssh-agent?")
+        .with_hint("check that SSH_AUTH_SOCK is the socket of an ssh-agent")
 }
 
-/// The agent says no without a reason; what it holds tells which.
+/// The reason why the agent refused to sign, found in its list of keys: the protocol gives none.
 fn why_refused(system: &dyn System, key: &PublicKey) -> Error {
     let fingerprint = key.fingerprint();
-    let held = match identities(system) {
+    let held = match keys(system) {
         Ok(held) => held,
         Err(error) => return error,
     };
     if held.is_empty() {
         Error::new(Kind::Locked, format!("ssh-agent holds no keys, or is locked; it needs {fingerprint}"))
             .with_hint("unlock it with `ssh-add -X`, or load the key with `ssh-add`")
-    } else if held.iter().any(|identity| identity.blob == key.blob()) {
+    } else if held.iter().any(|listed| listed.blob == key.blob()) {
         Error::new(Kind::Locked, format!("ssh-agent signing failed: it refused to sign with {fingerprint}"))
-            .with_hint("a key that was added with `ssh-add -c` wants its question answered with yes; one that was added with `ssh-add -h` signs for certain hosts alone")
+            .with_hint("a key added with `ssh-add -c` asks for confirmation; a key added with `ssh-add -h` only signs for the named hosts")
     } else {
         Error::new(Kind::Locked, format!("Requested key is not available in ssh-agent: {fingerprint}"))
-            .with_hint("load it with `ssh-add`; `ssh-add -l` lists what is there")
+            .with_hint("load it with `ssh-add`; `ssh-add -l` lists the loaded keys")
     }
 }
 
@@ -145,24 +142,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_count_that_lies_is_found_out() {
+    fn a_wrong_count_of_keys_is_refused() {
         let mut answer = vec![IDENTITIES_ANSWER, 0, 0, 0, 1];
         put_string(b"blob", &mut answer);
         put_string(b"\xff comment", &mut answer);
-        let held = read_identities(&answer).unwrap();
+        let held = read_keys(&answer).unwrap();
         assert_eq!((held.len(), held[0].comment.as_str()), (1, "\u{fffd} comment"));
         for count in [0, 2, 0xff] {
             answer[4] = count;
-            assert_eq!(read_identities(&answer), None);
+            assert_eq!(read_keys(&answer), None);
         }
-        assert_eq!(read_identities(&[IDENTITIES_ANSWER, 0xff, 0xff, 0xff, 0xff]), None);
+        assert_eq!(read_keys(&[IDENTITIES_ANSWER, 0xff, 0xff, 0xff, 0xff]), None);
     }
 
     proptest! {
         #[test]
-        fn no_answer_is_too_odd_to_be_read(answer in proptest::collection::vec(any::<u8>(), 0..200), kind in prop::sample::select(vec![5_u8, 12, 14])) {
+        fn any_answer_is_parsed_without_panic(answer in proptest::collection::vec(any::<u8>(), 0..200), kind in prop::sample::select(vec![5_u8, 12, 14])) {
             let answer: Vec<u8> = std::iter::once(kind).chain(answer).collect();
-            let _ = read_identities(&answer);
+            let _ = read_keys(&answer);
             let _ = read_signature(&answer);
         }
     }

@@ -1,5 +1,5 @@
-//! Reading the store, and changing it so that nothing is lost: under a lock, from what is there at that
-//! moment, in one step.
+//! Reading the store, and changing it without losing other writers' changes: the current file is read under a lock and
+//! replaced atomically.
 
 use std::{
     io,
@@ -18,25 +18,25 @@ use crate::{
     error::{Error, Kind, Result},
     system::{
         System,
-        files::{Lock, Snapshot},
+        files::{FileStamp, Lock, Snapshot},
         io_message,
     },
 };
 
-/// The largest store that is read.
-pub(super) const LARGEST_STORE: usize = 1 << 30;
+/// The largest store that is read, in bytes.
+const LARGEST_STORE: usize = 1 << 30;
 
-/// How long others may keep the lock.
+/// How long to wait for the lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
 
-/// How often a change is begun anew because somebody who does not lock wrote in between.
+/// How often a change is attempted while programs that do not lock write in between.
 const ATTEMPTS: u32 = 100;
 
-/// The store file as it is now; `None` if there is none.
+/// Reads the store file; `None` if there is none.
 pub(super) fn read(system: &dyn System, path: &Path) -> Result<Option<Snapshot>> {
     match system.snapshot(path, LARGEST_STORE) {
         Ok(snapshot) => Ok(Some(snapshot)),
-        // A link to nowhere is a store that is missing, not one that is yet to be made.
+        // A dangling link is an error, not a store to create.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             destination(system, path)?;
             Ok(None)
@@ -48,7 +48,7 @@ pub(super) fn read(system: &dyn System, path: &Path) -> Result<Option<Snapshot>>
     }
 }
 
-/// Takes a store apart.
+/// Parses a store.
 pub(super) fn parse<'text>(path: &Path, snapshot: &'text Snapshot) -> Result<Document<'text>> {
     Document::parse(&snapshot.content).map_err(|problem| {
         let path = path.display();
@@ -61,117 +61,165 @@ pub(super) fn parse<'text>(path: &Path, snapshot: &'text Snapshot) -> Result<Doc
                 Kind::Corrupted,
                 format!("Stored keyring data is corrupted or was tampered with: {path}: {what}"),
             )
-            .with_hint("it was left as it is: restore it from a backup, or move it away to begin anew"),
+            .with_hint("nothing was changed: restore it from a backup, or move it away to start a new store"),
         }
     })
 }
 
-/// Where the content of the store is.
+/// The file of the store: the target if the path is a symbolic link.
 pub(super) fn destination(system: &dyn System, path: &Path) -> Result<PathBuf> {
     system.destination(path).map_err(|error| unreadable(path, &error))
 }
 
-/// The file that is locked while a store is changed. It stays there: to remove it would break the lock.
+/// The lock file. It is never removed, because that would break the lock.
 pub(super) fn lock_path(store: &Path) -> PathBuf {
     let mut name = store.file_name().unwrap_or_default().to_owned();
     name.push(".lock");
     store.with_file_name(name)
 }
 
-/// How a store is unlocked, and made if there is none.
+/// Unlocks or creates a store.
 pub(super) trait Unlock {
     /// The keys of the store with this header.
     fn unlock(&mut self, header: &Header) -> Result<Keys>;
 
-    /// The header and keys of a new store; `None` if none is to be made.
+    /// The header and keys of a new store; `None` if none is to be created.
     fn create(&mut self) -> Result<Option<(Header, Keys)>>;
 }
 
-/// What becomes of a change.
+/// The result of a change.
 pub(super) enum Verdict<Outcome> {
-    /// The document is to be written.
+    /// Write the document.
     Write(Outcome),
     /// There is nothing to write.
     Leave(Outcome),
 }
 
-/// Changes the store. The agent is asked before the lock is taken, since it may have to ask its owner.
-/// `apply` may be called more than once, each time with the document as it is then; what it answers last
-/// counts. It gets `None` if there is no store and none is to be made.
+/// Changes the store under its lock. `apply` gets `None` if there is no store and none is to be created. It may be called
+/// more than once, each time with the current document; the last outcome counts.
 pub(super) fn change<Outcome>(
     system: &dyn System,
     settings: &Settings,
-    by: &mut dyn Unlock,
+    unlocker: &mut dyn Unlock,
     mut apply: impl FnMut(Option<(&mut Document<'_>, &Keys)>) -> Result<Verdict<Outcome>>,
 ) -> Result<Outcome> {
     let path = destination(system, &settings.store)?;
     refuse_of_others(system, &path)?;
-    let mut snapshot = read(system, &path)?;
-    let mut unlocked: Option<(Header, Keys)> = None;
-    let mut made: Option<(Header, Keys)> = None;
+    let mut change = Change { system, path: &path, unlocker, unlocked: None, created: None };
     for _ in 0..ATTEMPTS {
-        let before = snapshot.as_ref().map(|snapshot| parse(&path, snapshot)).transpose()?;
-        if let Some(document) = &before {
-            if unlocked.as_ref().is_none_or(|(header, _)| header != document.header()) {
-                unlocked = Some((document.header().clone(), by.unlock(document.header())?));
-            }
-        } else if made.is_none() {
-            made = by.create()?;
-            if made.is_none() {
-                return match apply(None)? {
-                    Verdict::Write(outcome) | Verdict::Leave(outcome) => Ok(outcome),
-                };
-            }
-            create_directory(system, &path)?;
-        }
-        let before_lock = system.remaining();
-        let lock = lock(system, &path)?;
-        debug!("locked {} after {:.1?}", path.display(), before_lock.saturating_sub(system.remaining()));
-        let stamp = system.stamp(&path).map_err(|error| unreadable(&path, &error))?;
-        let is_same = stamp.as_ref() == snapshot.as_ref().map(|snapshot| &snapshot.stamp);
-        let newer = if is_same { None } else { Some(read(system, &path)?) };
-        let expected = newer.as_ref().unwrap_or(&snapshot).as_ref().map(|current| current.stamp.clone());
-        let document = match &newer {
-            None => before,
-            Some(newer) => newer.as_ref().map(|newer| parse(&path, newer)).transpose()?,
-        };
-        let document = document.or_else(|| made.as_ref().map(|(header, _)| Document::new(header.clone())));
-        let keys = [&unlocked, &made].into_iter().flatten();
-        let opened = document.and_then(|document| {
-            let (_, keys) = keys.into_iter().find(|(header, _)| header == document.header())?;
-            Some((document, keys))
-        });
-        // A store that was made, or locked with another key, in the meantime: the agent has to be asked.
-        let Some((mut document, keys)) = opened else {
-            snapshot = newer.unwrap_or_default();
-            continue;
-        };
-        let outcome = match apply(Some((&mut document, keys)))? {
-            Verdict::Leave(outcome) => return Ok(outcome),
-            Verdict::Write(outcome) => outcome,
-        };
-        sweep(system, &path);
-        system.check()?;
-        let replaced = system
-            .replace(&path, &|to| document.write(to), expected.as_ref())
-            .map_err(|error| unwritable(&path, &error))?;
-        if replaced {
-            drop(lock);
-            debug!("replaced {}: {} records", path.display(), document.len());
+        if let Some(outcome) = change.attempt(&mut apply)? {
             return Ok(outcome);
         }
-        debug!("{} was changed by somebody who does not lock it; beginning anew", path.display());
-        snapshot = read(system, &path)?;
+        debug!("another process changed {}; trying again", path.display());
     }
     Err(Error::new(
         Kind::Storage,
         format!("the keyring store {} changes faster than it can be written", path.display()),
     )
-    .with_hint("something writes to it without end; nothing was changed here"))
+    .with_hint("another program keeps writing to it; nothing was changed here"))
 }
 
-/// Fails if the store belongs to another user: what is written would be ours, and its owner could read it no
-/// more.
+/// A change and the keys it has obtained.
+struct Change<'all> {
+    system: &'all dyn System,
+    path: &'all Path,
+    unlocker: &'all mut dyn Unlock,
+    /// The header and keys of the existing store.
+    unlocked: Option<(Header, Keys)>,
+    /// The header and keys of the store to create.
+    created: Option<(Header, Keys)>,
+}
+
+impl Change<'_> {
+    /// Applies and commits the change; `None` if another process changed the store in between.
+    fn attempt<Outcome>(
+        &mut self,
+        apply: &mut impl FnMut(Option<(&mut Document<'_>, &Keys)>) -> Result<Verdict<Outcome>>,
+    ) -> Result<Option<Outcome>> {
+        let before = read(self.system, self.path)?;
+        let document = before.as_ref().map(|snapshot| parse(self.path, snapshot)).transpose()?;
+        if !self.begin(document.as_ref())? {
+            let (Verdict::Write(outcome) | Verdict::Leave(outcome)) = apply(None)?;
+            return Ok(Some(outcome));
+        }
+        let _lock = self.lock()?;
+        let newer = self.newer(before.as_ref())?;
+        let document = match &newer {
+            Some(newer) => newer.as_ref().map(|newer| parse(self.path, newer)).transpose()?,
+            None => document,
+        };
+        let Some((mut document, keys)) = self.open(document) else { return Ok(None) };
+        match apply(Some((&mut document, keys)))? {
+            Verdict::Leave(outcome) => Ok(Some(outcome)),
+            Verdict::Write(outcome) => {
+                let expected = newer.as_ref().unwrap_or(&before).as_ref().map(|snapshot| &snapshot.stamp);
+                Ok(self.commit(&document, expected)?.then_some(outcome))
+            }
+        }
+    }
+
+    /// Obtains the keys, before the lock: the agent may ask its user. False if there is no store and none is to be
+    /// created.
+    fn begin(&mut self, document: Option<&Document<'_>>) -> Result<bool> {
+        match document {
+            Some(document) => {
+                let header = document.header();
+                if self.unlocked.as_ref().is_none_or(|(unlocked, _)| unlocked != header) {
+                    self.unlocked = Some((header.clone(), self.unlocker.unlock(header)?));
+                }
+            }
+            None if self.created.is_none() => {
+                self.created = self.unlocker.create()?;
+                if self.created.is_none() {
+                    return Ok(false);
+                }
+                create_directory(self.system, self.path)?;
+            }
+            None => {}
+        }
+        Ok(true)
+    }
+
+    fn lock(&self) -> Result<Lock> {
+        let before = self.system.remaining();
+        let lock = lock(self.system, self.path)?;
+        debug!("locked {} after {:.1?}", self.path.display(), before.saturating_sub(self.system.remaining()));
+        Ok(lock)
+    }
+
+    /// The store as it is under the lock, if it is not the same file as before.
+    #[expect(clippy::option_option, reason = "the newer store may be a missing one")]
+    fn newer(&self, before: Option<&Snapshot>) -> Result<Option<Option<Snapshot>>> {
+        let stamp = self.system.stamp(self.path).map_err(|error| unreadable(self.path, &error))?;
+        let is_same = stamp.as_ref() == before.map(|snapshot| &snapshot.stamp);
+        if is_same { Ok(None) } else { read(self.system, self.path).map(Some) }
+    }
+
+    /// The document to change with its keys; `None` if the store was created or rekeyed since [`begin`](Self::begin).
+    fn open<'text>(&self, document: Option<Document<'text>>) -> Option<(Document<'text>, &Keys)> {
+        let new = || self.created.as_ref().map(|(header, _)| Document::new(header.clone()));
+        let document = document.or_else(new)?;
+        let known = [&self.unlocked, &self.created].into_iter().flatten();
+        let (_, keys) = known.into_iter().find(|(header, _)| header == document.header())?;
+        Some((document, keys))
+    }
+
+    /// Replaces the file; false if a program that does not lock has changed it.
+    fn commit(&self, document: &Document<'_>, expected: Option<&FileStamp>) -> Result<bool> {
+        sweep(self.system, self.path);
+        self.system.check()?;
+        let replaced = self
+            .system
+            .replace(self.path, &|to| document.write(to), expected)
+            .map_err(|error| unwritable(self.path, &error))?;
+        if replaced {
+            debug!("replaced {}: {} records", self.path.display(), document.len());
+        }
+        Ok(replaced)
+    }
+}
+
+/// Fails if the store belongs to another user, who could not read the file that replaces it.
 pub(super) fn refuse_of_others(system: &dyn System, path: &Path) -> Result<()> {
     if system.details(path).is_ok_and(|details| details.is_owned_by_other) {
         return Err(Error::new(Kind::Storage, format!("the keyring store {} belongs to another user", path.display()))
@@ -180,7 +228,7 @@ pub(super) fn refuse_of_others(system: &dyn System, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes the lock of a store, and waits while others have it.
+/// Locks a store, waiting for other processes.
 fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
     let path = lock_path(store);
     let refused = |what: String| {
@@ -192,16 +240,16 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
             Ok(Some(lock)) => return Ok(lock),
             Ok(None) if waited >= LOCK_LIMIT => {
                 return Err(refused(format!("another process has held {} for {} s", path.display(), waited.as_secs()))
-                    .with_hint("`ringbearer store lock` tells more"));
+                    .with_hint("`ringbearer store lock` shows its state"));
             }
             Ok(None) => {
-                // Those who wait together should not ask together.
+                // Jitter, so that waiting processes do not retry together.
                 let mut jitter = [0];
                 system.random(&mut jitter)?;
                 let length = pause.mul_f64(0.5 + f64::from(jitter[0]) / 256.0);
                 system.pause(length).map_err(|error| match error.kind() {
                     Kind::Timeout => refused(format!("another process has {}", path.display()))
-                        .with_hint("RINGBEARER_TIMEOUT=SECONDS gives it more time; `ringbearer store lock` tells more"),
+                        .with_hint("RINGBEARER_TIMEOUT=SECONDS waits longer; `ringbearer store lock` shows its state"),
                     _ => error,
                 })?;
                 waited += length;
@@ -212,12 +260,11 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
     }
 }
 
-/// Removes what a process that was killed left behind. Whoever holds the lock is the only one to write,
-/// so that nobody needs these files any more.
+/// Removes the temporary files of killed processes. The lock is held, so no other process is using them.
 fn sweep(system: &dyn System, path: &Path) {
     for stale in system.temporary_files(path).unwrap_or_default() {
         match system.remove(&stale) {
-            Ok(()) => debug!("removed {}, which a write that was cut short left behind", stale.display()),
+            Ok(()) => debug!("removed {}, left by an interrupted write", stale.display()),
             Err(error) => debug!("{} cannot be removed: {}", stale.display(), io_message(&error)),
         }
     }
@@ -226,7 +273,10 @@ fn sweep(system: &dyn System, path: &Path) {
 fn create_directory(system: &dyn System, path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     system.create_directory(folder, true).map_err(|error| {
-        Error::new(Kind::Storage, format!("the directory {} cannot be made: {}", folder.display(), io_message(&error)))
+        Error::new(
+            Kind::Storage,
+            format!("the directory {} cannot be created: {}", folder.display(), io_message(&error)),
+        )
     })
 }
 
@@ -241,10 +291,10 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
     );
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            failed.with_hint("make room and try again; the store is as it was")
+            failed.with_hint("free some space and try again; the store is unchanged")
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            failed.with_hint("its directory must be writable for you; the store is as it was")
+            failed.with_hint("its directory must be writable for you; the store is unchanged")
         }
         _ => failed,
     }

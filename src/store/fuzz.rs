@@ -1,14 +1,13 @@
-//! What holds for whatever a store file or an agent may say. The targets in `fuzz/` look for something for
-//! which it does not; the tests here try the seeds.
+//! Properties of the readers of foreign data: store files, agents, exports. The targets in `fuzz/` search for
+//! counterexamples; the tests here vary the seeds.
 
-use super::{agent, document::Document, exchange};
+use super::{agent, document::Document, export};
 
-/// A store file: a text that is taken apart is printed so that it is taken apart to the same, and printing
-/// that changes nothing more.
+/// A store file: printing and parsing it again gives the same store, and the same text from then on.
 ///
 /// # Panics
 ///
-/// If that does not hold.
+/// If the property does not hold.
 pub fn store_file(text: &[u8]) {
     let Ok(first) = Document::parse(text) else { return };
     let printed = first.print();
@@ -18,22 +17,22 @@ pub fn store_file(text: &[u8]) {
             assert!(second.ids().all(|id| second.record(id) == first.record(id)));
             assert!(second.print() == printed);
         }
-        Err(problem) => panic!("what was printed is no store: {problem}"),
+        Err(problem) => panic!("the printed store is malformed: {problem:?}"),
     }
 }
 
-/// An answer of the agent, without the length in front: no more keys than fit.
+/// An answer of the agent, without its length: no more keys than fit into it.
 ///
 /// # Panics
 ///
-/// If that does not hold.
+/// If the property does not hold.
 pub fn agent_answer(answer: &[u8]) {
-    let keys = agent::read_identities(answer).unwrap_or_default();
+    let keys = agent::read_keys(answer).unwrap_or_default();
     assert!(keys.len() <= answer.len() / 8);
-    for identity in keys {
-        if let Ok(key) = super::public_key::PublicKey::from_blob(&identity.blob) {
+    for held in keys {
+        if let Ok(key) = super::public_key::PublicKey::from_blob(&held.blob) {
             assert!(super::public_key::PublicKey::parse(key.text()).as_ref() == Ok(&key));
-            // Whatever the numbers are, verifying must not fail hard.
+            // Verification does not panic, whatever the numbers are.
             assert!(!key.verifies(b"message", &vec![0; key.signature_length()]));
         }
     }
@@ -42,15 +41,15 @@ pub fn agent_answer(answer: &[u8]) {
     }
 }
 
-/// A file of exported records: what is read is printed so that the same is read.
+/// An export file: printing and reading it again gives the same records.
 ///
 /// # Panics
 ///
-/// If that does not hold.
+/// If the property does not hold.
 pub fn exported(content: &[u8]) {
-    let Ok(entries) = exchange::read(content, "the file") else { return };
-    let printed = exchange::print(&entries);
-    let again = exchange::read(&printed, "the file").unwrap_or_default();
+    let Ok(entries) = export::read(content, "the file") else { return };
+    let printed = export::print(&entries);
+    let again = export::read(&printed, "the file").unwrap_or_default();
     assert!(again.len() == entries.len());
     assert!(
         again
@@ -71,7 +70,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_store_that_was_damaged_is_read_or_refused(
+        fn a_damaged_store_is_parsed_or_refused(
             at in 0..STORE.len(), length in 0_usize..40, put in "[\\x00-\\x7f]{0,4}|\\\\u[dD][89a-f][0-9]{2}|\\PC{0,3}",
         ) {
             let mut text = STORE.as_bytes().to_vec();
@@ -80,7 +79,7 @@ mod tests {
         }
 
         #[test]
-        fn a_store_in_any_layout_is_the_same_store(indent in 0_usize..5, reverse in any::<bool>()) {
+        fn any_layout_of_a_store_prints_the_same(indent in 0_usize..5, reverse in any::<bool>()) {
             let value: serde_json::Value = serde_json::from_str(STORE).unwrap();
             let members = value.as_object().unwrap();
             let mut order: Vec<_> = members.keys().collect();
@@ -95,18 +94,18 @@ mod tests {
         }
 
         #[test]
-        fn any_answer_of_an_agent_is_read_or_refused(
+        fn any_answer_of_an_agent_is_parsed_or_refused(
             kind in prop::sample::select(vec![5_u8, 12, 14]), rest in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
             agent_answer(&std::iter::once(kind).chain(rest).collect::<Vec<_>>());
         }
 
         #[test]
-        fn exported_records_come_back(names in proptest::collection::vec(("\\PC*", "\\PC*", "\\PC*"), 0..5)) {
+        fn exported_records_round_trip(names in proptest::collection::vec(("\\PC*", "\\PC*", "\\PC*"), 0..5)) {
             let entries: Vec<_> = names.into_iter().map(|(service, username, password)| crate::store::Entry {
                 service, username, password: crate::secret::SecretText::new(password.into_bytes().into()),
             }).collect();
-            let again = exchange::read(&exchange::print(&entries), "the file").unwrap();
+            let again = export::read(&export::print(&entries), "the file").unwrap();
             prop_assert_eq!(format!("{again:?}"), format!("{entries:?}"));
             prop_assert!(again.iter().zip(&entries).all(|(left, right)| left.password == right.password));
         }

@@ -1,26 +1,24 @@
-//! The store: secrets encrypted at rest, which a signature of the ssh-agent unlocks. It reads and writes
-//! the files of the Python package ssh-agent-keyring (0.2.0 to 0.6.0, store version 1), byte for byte.
+//! The store: secrets encrypted at rest and unlocked by a signature of the ssh-agent. It reads and writes the files of the
+//! Python package ssh-agent-keyring (0.2.0 to 0.6.0, store version 1) byte for byte.
 //!
-//! - `settings`: where the store is, and which key it should have
+//! - `settings`: the path of the store and its configured key
 //! - `agent`, `wire`, `public_key`, `sshsig`: from a challenge to a verified signature
-//! - `unlock`, `seal`: from the signature to the keys, and what is encrypted with them
-//! - `document`, `members`, `record`, `printed`, `large`, `json_text`: the file's text
+//! - `unlock`, `seal`: from the signature to the keys, and encryption with them
+//! - `document`, `record`, `json`: the text of the file
 //! - `change`: reading and replacing the file
-//! - `upkeep`, [`exchange`], `status`: what its owner does with a store as a whole, and wants to know of it
+//! - `maintenance`, [`export`], `status`: the commands for the store as a whole
 //!
-//! Known and not mended in version 1 of the format: whoever can write the file can bring back an old
-//! record under its own name, leave one out, or bring back the whole file as it was.
+//! Version 1 of the format does not detect replay: anyone who can write the file can restore an old record under its own
+//! identifier, drop a record, or restore an old file.
 
 mod agent;
 mod change;
 mod document;
-pub(crate) mod exchange;
+pub(crate) mod export;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-mod json_text;
-mod large;
-mod members;
-mod printed;
+mod json;
+mod maintenance;
 mod public_key;
 mod record;
 mod seal;
@@ -28,7 +26,6 @@ mod settings;
 mod sshsig;
 mod status;
 mod unlock;
-mod upkeep;
 mod wire;
 
 #[cfg(test)]
@@ -39,7 +36,6 @@ use log::{debug, warn};
 use self::{
     change::{Unlock, Verdict, change, parse, read},
     document::{Document, Header},
-    large::Large,
     seal::{Keys, Plain},
     settings::Settings,
     unlock::KeyCache,
@@ -51,49 +47,37 @@ use crate::{
 };
 
 pub(crate) use self::{
-    json_text::{escape as write_json_string, longest_escape as longest_json_string},
+    json::{escape as write_json_string, longest_escape as longest_json_string},
+    maintenance::{Entry, Rekeyed},
     settings::{VARIABLES, is_in_use},
     status::{Status, lock_state, status},
-    upkeep::{Entry, Relocked},
 };
 
-/// The store of this process. It remembers nothing but the keys, and those only if it is told to.
+/// The store of this process. It caches the keys if RINGBEARER_STORE_CACHE_SECONDS allows it, and nothing else.
 #[derive(Default)]
 pub(crate) struct Store {
     keys: KeyCache,
 }
 
 impl Store {
-    /// Forgets the keys that are kept. For a fork, which has a copy that nobody else wipes.
+    /// Drops the cached keys. A forked child calls it: nothing else would wipe its copy.
     pub(crate) fn forget(&self) {
         self.keys.forget();
     }
 
-    /// The password of a user of a service; `None` if there is none.
+    /// The password of a user of a service, if there is one.
     pub(crate) fn get(&self, system: &dyn System, service: &str, username: &str) -> Result<Option<SecretText>> {
-        let settings = Settings::read(system)?;
-        let mut unlocked = None;
-        if let Some(large) = Large::open(system, &settings.store) {
-            let keys = self.keys.unlock(system, &settings, large.header())?;
+        self.inspect(system, |document, keys, path| {
             let id = keys.record_id(service, username);
-            let found = large.record(system, &id).and_then(|record| keys.open(&id, record));
-            if let Some(plain) = found.filter(|plain| is_of(plain, service, username)) {
-                debug!("found the record without reading the whole store");
-                return Ok(Some(plain.password));
-            }
-            unlocked = Some((large.header().clone(), keys));
-        }
-        self.look_into(system, &settings, unlocked, |document, keys, path| {
-            let id = keys.record_id(service, username);
-            let Some(plain) = open(document, keys, &id, path)? else { return Ok(None) };
-            Ok(is_of(&plain, service, username).then_some(plain.password))
+            let plain = open(document, keys, &id, path)?;
+            Ok(plain.filter(|plain| is_of(plain, service, username)).map(|plain| plain.password))
         })
         .map(Option::flatten)
     }
 
-    /// Some user of a service, with the password: the first in the order of the file.
+    /// The first user of a service, in the order of the file, with the password.
     pub(crate) fn find(&self, system: &dyn System, service: &str) -> Result<Option<(String, SecretText)>> {
-        self.look(system, |document, keys, path| {
+        self.inspect(system, |document, keys, path| {
             for (done, id) in document.ids().enumerate() {
                 if done % 256 == 0 {
                     system.check()?;
@@ -104,7 +88,7 @@ impl Store {
                         return Ok(username.ok().map(|username| (username, plain.password)));
                     }
                     Ok(_) => {}
-                    // One record that is broken does not hide the others.
+                    // A corrupted record does not hide the others.
                     Err(error) => warn!("{error}"),
                 }
             }
@@ -113,24 +97,24 @@ impl Store {
         .map(Option::flatten)
     }
 
-    /// Stores a password, in the place of the one that was there, and makes the store if there is none.
+    /// Stores a password, replacing an older one. Creates the store if there is none.
     pub(crate) fn set(&self, system: &dyn System, service: &str, username: &str, password: &SecretText) -> Result<()> {
         let settings = Settings::read(system)?;
-        change(system, &settings, &mut self.with(system, &settings, true), |opened| {
-            let Some((document, keys)) = opened else { return Err(fault()) };
+        change(system, &settings, &mut self.with_agent(system, &settings, true), |opened| {
+            let Some((document, keys)) = opened else { return Err(cannot_encrypt()) };
             put(system, document, keys, service, username, password)?;
             Ok(Verdict::Write(()))
         })
     }
 
-    /// Removes a password. Fails with [`Kind::NotFound`] if there is none.
+    /// Deletes a password. Fails with [`Kind::NotFound`] if there is none.
     pub(crate) fn delete(&self, system: &dyn System, service: &str, username: &str) -> Result<()> {
         let settings = Settings::read(system)?;
         let not_found = || Error::new(Kind::NotFound, "Password not found");
-        change(system, &settings, &mut self.with(system, &settings, false), |opened| {
+        change(system, &settings, &mut self.with_agent(system, &settings, false), |opened| {
             let Some((document, keys)) = opened else { return Err(not_found()) };
             let id = keys.record_id(service, username);
-            if !document.contains(&id) || is_owned_by_other(document, keys, &id, service, username) {
+            if !document.contains(&id) || is_collision(document, keys, &id, service, username) {
                 return Err(not_found());
             }
             document.remove(&id);
@@ -138,43 +122,36 @@ impl Store {
         })
     }
 
-    /// Looks into the store; `None` if there is none, in which case the agent is not asked.
-    fn look<Outcome>(
+    /// Unlocks the store and calls `inspect` with its path; `None`, without asking the agent, if there is no store.
+    fn inspect<Outcome>(
         &self,
         system: &dyn System,
-        see: impl FnOnce(&Document<'_>, &Keys, &str) -> Result<Outcome>,
+        inspect: impl FnOnce(&Document<'_>, &Keys, &str) -> Result<Outcome>,
     ) -> Result<Option<Outcome>> {
-        self.look_into(system, &Settings::read(system)?, None, see)
-    }
-
-    /// The same with the keys of a store that was unlocked just now: its owner is not asked twice.
-    fn look_into<Outcome>(
-        &self,
-        system: &dyn System,
-        settings: &Settings,
-        unlocked: Option<(Header, Keys)>,
-        see: impl FnOnce(&Document<'_>, &Keys, &str) -> Result<Outcome>,
-    ) -> Result<Option<Outcome>> {
+        let settings = Settings::read(system)?;
         let Some(snapshot) = read(system, &settings.store)? else { return Ok(None) };
         let document = parse(&settings.store, &snapshot)?;
         debug!("read {} records", document.len());
-        let keys = match unlocked {
-            Some((header, keys)) if header == *document.header() => keys,
-            _ => self.keys.unlock(system, settings, document.header())?,
-        };
-        see(&document, &keys, &settings.store.display().to_string()).map(Some)
+        let keys = self.keys.unlock(system, &settings, document.header())?;
+        inspect(&document, &keys, &settings.store.display().to_string()).map(Some)
     }
 
-    fn with<'all>(&'all self, system: &'all dyn System, settings: &'all Settings, creates: bool) -> WithAgent<'all> {
+    fn with_agent<'all>(
+        &'all self,
+        system: &'all dyn System,
+        settings: &'all Settings,
+        creates: bool,
+    ) -> WithAgent<'all> {
         WithAgent { system, settings, cache: &self.keys, creates }
     }
 }
 
-/// Unlocks by the agent.
+/// Unlocks stores through the ssh-agent.
 struct WithAgent<'all> {
     system: &'all dyn System,
     settings: &'all Settings,
     cache: &'all KeyCache,
+    /// Whether a missing store is created.
     creates: bool,
 }
 
@@ -192,7 +169,7 @@ impl Unlock for WithAgent<'_> {
     }
 }
 
-/// Puts a record into a document.
+/// Encrypts a record and inserts or replaces it.
 fn put(
     system: &dyn System,
     document: &mut Document<'_>,
@@ -202,21 +179,21 @@ fn put(
     password: &SecretText,
 ) -> Result<()> {
     let id = keys.record_id(service, username);
-    if is_owned_by_other(document, keys, &id, service, username) {
+    if is_collision(document, keys, &id, service, username) {
         return Err(Error::new(
             Kind::Storage,
-            "another record has the same place in the store: its service and user name run together to the same text",
+            "another record has the same identifier: its service and user name join to the same text",
         )
-        .with_hint("leave zero characters out of the names"));
+        .with_hint("remove the zero characters from the names"));
     }
     let mut nonce = [0; 12];
     system.random(&mut nonce)?;
-    let record = keys.seal(&id, nonce, service.as_bytes(), username.as_bytes(), password).ok_or_else(fault)?;
-    document.put(&id, record);
+    let record = keys.seal(&id, nonce, service.as_bytes(), username.as_bytes(), password).ok_or_else(cannot_encrypt)?;
+    document.put(&id, &record);
     Ok(())
 }
 
-/// The record of an identifier, decrypted; `None` if there is none.
+/// Decrypts the record of an identifier, if there is one.
 fn open(document: &Document<'_>, keys: &Keys, id: &str, path: &str) -> Result<Option<Plain>> {
     let Some(record) = document.record(id) else { return Ok(None) };
     let plain = record.ok().and_then(|record| keys.open(id, record));
@@ -226,7 +203,7 @@ fn open(document: &Document<'_>, keys: &Keys, id: &str, path: &str) -> Result<Op
             Kind::Corrupted,
             format!("Stored keyring data is corrupted or was tampered with: record {short}… of {path}"),
         )
-        .with_hint("the other records are not concerned; set this one anew, or restore the file from a backup")
+        .with_hint("the other records still open; set this one again, or restore the file from a backup")
     })
 }
 
@@ -234,13 +211,13 @@ fn is_of(plain: &Plain, service: &str, username: &str) -> bool {
     *plain.service == service.as_bytes() && *plain.username == username.as_bytes()
 }
 
-/// Whether a record belongs to other names: the format runs service and user name together with a zero
-/// character in between, so that names with zero characters can meet.
-fn is_owned_by_other(document: &Document<'_>, keys: &Keys, id: &str, service: &str, username: &str) -> bool {
+/// Whether a record belongs to other names. The format joins service and user name with a zero character, so names that
+/// contain one can collide.
+fn is_collision(document: &Document<'_>, keys: &Keys, id: &str, service: &str, username: &str) -> bool {
     (service.contains('\0') || username.contains('\0'))
         && open(document, keys, id, "").is_ok_and(|plain| plain.is_some_and(|plain| !is_of(&plain, service, username)))
 }
 
-fn fault() -> Error {
+fn cannot_encrypt() -> Error {
     Error::new(Kind::Internal, "the record cannot be encrypted")
 }

@@ -11,18 +11,18 @@ use sha2::{Digest, Sha256};
 
 use super::wire::Reader;
 
-/// The key types whose signatures are the same each time, which a store depends on.
+/// The key types with deterministic signatures, on which a store depends.
 pub(super) const SUPPORTED: [&str; 2] = ["ssh-ed25519", "ssh-rsa"];
 
-/// The lengths of RSA keys whose signatures ring verifies.
+/// The RSA key sizes in bits that ring verifies.
 const RSA_BITS: RangeInclusive<usize> = 1024..=8192;
 
 /// A public key that can lock a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PublicKey {
-    /// The type and the Base64 of a key file, without the comment: what the challenge names.
+    /// Type and Base64 of a key file, without the comment; part of the challenge.
     text: String,
-    /// The key as the agent knows it.
+    /// The key blob of the SSH protocols (RFC 4253, section 6.6).
     blob: Vec<u8>,
     numbers: Numbers,
 }
@@ -34,14 +34,14 @@ enum Numbers {
     Rsa(Vec<u8>, Vec<u8>),
 }
 
-/// Why a text or blob is no key for a store.
+/// Why a text or blob cannot be the key of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// No public key of OpenSSH's form at all.
+    /// Not an OpenSSH public key.
     NotAKey,
-    /// A key whose signatures differ each time, or that is no key of its own: its type.
+    /// A key type without deterministic signatures, or a certificate.
     Type(String),
-    /// An RSA key whose signatures cannot be verified here: its bits.
+    /// An RSA key of a size that ring does not verify, in bits.
     Size(usize),
 }
 
@@ -51,26 +51,24 @@ impl std::fmt::Display for Unusable {
             Self::NotAKey => formatter.write_str("SSH public key must contain at least key type and key data"),
             Self::Size(bits) => write!(
                 formatter,
-                "an RSA key of {bits} bits cannot lock a store: signatures are verified for {} to {} bits",
+                "an RSA key of {bits} bits cannot lock a store: use one of {} to {} bits",
                 RSA_BITS.start(),
                 RSA_BITS.end()
             ),
             Self::Type(kind) => {
                 let reason = match kind.as_str() {
-                    kind if kind.contains("-cert-") => {
-                        "a certificate is no key of its own: name the key that it certifies"
-                    }
+                    kind if kind.contains("-cert-") => "a certificate is not a key: name the key that it certifies",
                     kind if kind.starts_with("sk-") => {
-                        "a security key puts a counter into each signature, so that no two are the same"
+                        "a security key puts a counter into each signature, so no two signatures are the same"
                     }
                     kind if kind.starts_with("ecdsa-") => {
-                        "OpenSSH signs with a random number each time, so that no two signatures are the same"
+                        "OpenSSH uses a random number each time, so no two signatures are the same"
                     }
-                    _ => "its signatures are not known to be the same each time",
+                    _ => "its signatures are not known to be deterministic",
                 };
                 write!(
                     formatter,
-                    "Unsupported SSH public key type: {kind}. It cannot serve, since {reason}; a store requires \
+                    "Unsupported SSH public key type: {kind}. It cannot lock a store: {reason}. A store requires \
                      deterministic signatures and only supports: {}",
                     SUPPORTED.join(", ")
                 )
@@ -80,7 +78,7 @@ impl std::fmt::Display for Unusable {
 }
 
 impl PublicKey {
-    /// Reads a line of a public key file: type, Base64, and perhaps a comment.
+    /// Parses a line of a public key file: type, Base64, optional comment.
     pub(super) fn parse(line: &str) -> Result<Self, Unusable> {
         let mut words = line.split_whitespace();
         let (Some(kind), Some(data)) = (words.next(), words.next()) else { return Err(Unusable::NotAKey) };
@@ -95,7 +93,7 @@ impl PublicKey {
         Ok(Self { text: format!("{kind} {data}"), blob, numbers })
     }
 
-    /// Reads a key as the agent lists it.
+    /// Parses a key blob.
     pub(super) fn from_blob(blob: &[u8]) -> Result<Self, Unusable> {
         let numbers = numbers(blob)?;
         let kind = match numbers {
@@ -105,18 +103,18 @@ impl PublicKey {
         Ok(Self { text: format!("{kind} {}", STANDARD.encode(blob)), blob: blob.to_owned(), numbers })
     }
 
-    /// Type and Base64, as in a key file.
+    /// Type and Base64, as in a key file, without a comment.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The key as the agent knows it.
+    /// The key blob, by which the agent knows the key.
     pub(super) fn blob(&self) -> &[u8] {
         &self.blob
     }
 
-    /// The name of the signature algorithm, and the flags with which the agent is asked for it
-    /// (RFC 9987, section 3.6: 4 is `SSH_AGENT_RSA_SHA2_512`).
+    /// The name of the signature algorithm and the flags of the sign request (RFC 9987, section 3.6: 4 is
+    /// `SSH_AGENT_RSA_SHA2_512`).
     pub(super) fn algorithm(&self) -> (&'static str, u32) {
         match self.numbers {
             Numbers::Ed25519(_) => ("ssh-ed25519", 0),
@@ -132,11 +130,11 @@ impl PublicKey {
         }
     }
 
-    /// Whether `signature` is this key's signature of `message`.
+    /// Whether `signature` is a valid signature of `message` by this key.
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.numbers {
             Numbers::Ed25519(key) => UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature),
-            // Old keys of 1024 bits open old stores; the name is ring's.
+            // Existing stores may have 1024-bit keys.
             Numbers::Rsa(n, e) => RsaPublicKeyComponents { n, e }.verify(
                 &signature::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
                 message,
@@ -152,7 +150,7 @@ impl PublicKey {
     }
 }
 
-/// The fingerprint of any key.
+/// The fingerprint of a key blob.
 pub(super) fn fingerprint(blob: &[u8]) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(blob)))
 }
@@ -176,14 +174,13 @@ fn numbers(blob: &[u8]) -> Result<Numbers, Unusable> {
     numbers.filter(|_| reader.end().is_some()).ok_or(Unusable::NotAKey)
 }
 
-/// The bytes of a positive number, without the zeros in front; RFC 4251 puts one there if the first bit
-/// is set.
+/// The bytes of a positive mpint (RFC 4251, section 5) without leading zeros.
 fn positive(number: &[u8]) -> Option<&[u8]> {
     let start = number.iter().position(|&byte| byte != 0)?;
     number.get(start..)
 }
 
-/// The name of a key type, fit to be shown.
+/// A key type made safe for display.
 fn readable(kind: &[u8]) -> String {
     String::from_utf8_lossy(kind).chars().filter(char::is_ascii_graphic).take(60).collect()
 }
@@ -196,7 +193,7 @@ mod tests {
     const RSA: &str = include_str!("../../tests/vectors/ssh-agent/rsa2048/id.pub");
 
     #[test]
-    fn a_key_file_and_the_agent_name_the_same_key() {
+    fn key_files_and_blobs_give_the_same_key() {
         for (line, fingerprint) in [
             (ED25519, include_str!("../../tests/vectors/ssh-agent/ed25519/fingerprint.txt")),
             (RSA, include_str!("../../tests/vectors/ssh-agent/rsa2048/fingerprint.txt")),
@@ -209,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_sign_differently_each_time_are_refused_with_the_reason() {
+    fn keys_without_deterministic_signatures_are_refused() {
         for (line, reason) in [
             ("ecdsa-sha2-nistp256 AAAA", "random number"),
             ("sk-ssh-ed25519@openssh.com AAAA", "counter"),
@@ -222,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn rsa_keys_that_cannot_be_verified_are_refused_with_their_size() {
+    fn rsa_keys_of_unsupported_sizes_are_refused() {
         for (bits, is_fit) in [(1016, false), (1024, true), (8192, true), (9216, false)] {
             let mut blob = Vec::new();
             for field in [b"ssh-rsa".to_vec(), vec![1, 0, 1], [vec![0], vec![0xff; bits / 8]].concat()] {
@@ -235,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn malformed_keys_are_refused() {
         let key = ED25519.split(' ').nth(1).unwrap();
         for line in ["", "ssh-ed25519", "ssh-ed25519 ****", "ssh-ed25519 AAAA", &format!("ssh-rsa {key}")] {
             assert_eq!(PublicKey::parse(line), Err(Unusable::NotAKey), "{line}");

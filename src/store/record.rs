@@ -1,4 +1,4 @@
-//! A record as it is stored: a nonce and what was encrypted with it, in Base64.
+//! A stored record: a nonce and a ciphertext, in Base64.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use base64::{
 };
 use serde::Deserialize;
 
-/// A record.
+/// An encrypted record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) nonce: [u8; 12],
@@ -16,7 +16,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Reads a record; `None` if it is none.
+    /// Parses the JSON text of a record; `None` if it is malformed.
     pub(super) fn read(text: &str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Stored<'text> {
@@ -25,14 +25,14 @@ impl Record {
             #[serde(borrow)]
             nonce: Cow<'text, str>,
         }
-        // Serde would take a list of the two too, in their order.
+        // Serde accepts an array of the two values too.
         let stored: Stored<'_> = serde_json::from_str(Some(text).filter(|text| text.starts_with('{'))?).ok()?;
         Some(Self { nonce: decode(&stored.nonce)?.try_into().ok()?, ciphertext: decode(&stored.ciphertext)? })
     }
 
-    /// Its members, in order.
-    pub(super) fn members(&self) -> [(&'static str, String); 2] {
-        [("ciphertext", encode(&self.ciphertext)), ("nonce", encode(&self.nonce))]
+    /// The JSON text of the record.
+    pub(super) fn print(&self) -> String {
+        format!(r#"{{"ciphertext":"{}","nonce":"{}"}}"#, encode(&self.ciphertext), encode(&self.nonce))
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     URL_SAFE.encode(bytes)
 }
 
-/// Base64 in either alphabet: Python's reader takes both.
+/// Decodes either Base64 alphabet: stores of other writers may use the standard one.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE.decode(text).or_else(|_| STANDARD.decode(text)).ok()
 }

@@ -1,7 +1,7 @@
-//! The keys of a store, and what is encrypted with them.
+//! The keys of a store, and encryption with them.
 //!
-//! A signature over the challenge gives the key encryption key (KEK), which wraps the data encryption key
-//! (DEK), which gives the key of the record identifiers and that of the records.
+//! The signature of the challenge yields the key encryption key (KEK). It wraps the data encryption key (DEK), from which
+//! the index key (record identifiers) and the value key (records) are derived.
 
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use hkdf::Hkdf;
@@ -12,16 +12,16 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    json_text::{escape, longest_escape, unescape},
+    json::{escape, longest_escape, unescape},
     public_key::PublicKey,
     record::Record,
 };
 use crate::secret::SecretText;
 
-/// A key of 32 bytes, wiped when dropped.
+/// A 256-bit key, wiped when dropped.
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
-/// What is signed to unlock a store.
+/// The challenge that the agent signs to unlock a store.
 pub(super) fn challenge(store_id: &[u8], key: &PublicKey) -> Vec<u8> {
     let mut challenge = b"ssh-agent-keyring-unlock\0v1\0".to_vec();
     challenge.extend_from_slice(store_id);
@@ -30,7 +30,7 @@ pub(super) fn challenge(store_id: &[u8], key: &PublicKey) -> Vec<u8> {
     challenge
 }
 
-/// The key encryption key, from the armored signature.
+/// Derives the key encryption key from the armored signature.
 pub(super) fn key_encryption_key(armored: &str, salt: &[u8]) -> Option<Key> {
     derive(armored.as_bytes(), Some(salt), "ssh-agent-keyring/kek/v1")
 }
@@ -43,7 +43,7 @@ pub(super) fn wrap(kek: &Key, dek: &Key, challenge: &[u8], nonce: &[u8; 12]) -> 
     Some(buffer.to_vec())
 }
 
-/// Decrypts the data encryption key; `None` if the key encryption key is not the one that wrapped it.
+/// Decrypts the data encryption key; `None` if another key encryption key wrapped it.
 pub(super) fn unwrap(kek: &Key, wrapped: &[u8], challenge: &[u8], nonce: &[u8; 12]) -> Option<Key> {
     let mut buffer = Zeroizing::new(wrapped.to_owned());
     cipher(kek).decrypt_in_place(nonce.into(), challenge, &mut *buffer).ok()?;
@@ -59,17 +59,7 @@ pub(super) struct Keys {
     value: Key,
 }
 
-/// The cipher leaves the rows of its last key in the processor's vector registers, from where whoever saves them
-/// next puts them into memory. One with a key of zeros takes their place.
-impl Drop for Keys {
-    fn drop(&mut self) {
-        let mut nothing = vec![0; 256];
-        let done = cipher(&Key::default()).encrypt_in_place((&[0; 12]).into(), b"", &mut nothing);
-        let _ = std::hint::black_box((done, nothing));
-    }
-}
-
-/// Service, user name and password of a record.
+/// A decrypted record.
 #[derive(Debug)]
 pub(super) struct Plain {
     pub(super) service: Zeroizing<Vec<u8>>,
@@ -78,13 +68,13 @@ pub(super) struct Plain {
 }
 
 impl Keys {
-    /// The keys that a data encryption key gives.
+    /// Derives the keys from the data encryption key.
     pub(super) fn new(dek: &Key) -> Option<Self> {
         let subkey = |purpose| derive(dek.as_slice(), None, purpose);
         Some(Self { index: subkey("ssh-agent-keyring/index/v1")?, value: subkey("ssh-agent-keyring/value/v1")? })
     }
 
-    /// The identifier of the record of a service and a user name.
+    /// The record identifier of a service and a user name.
     pub(super) fn record_id(&self, service: &str, username: &str) -> String {
         let mut mac = keyed(&self.index);
         mac.update(service.as_bytes());
@@ -118,11 +108,11 @@ impl Keys {
         escape(username, &mut buffer);
         buffer.push(b'}');
         cipher(&self.value).encrypt_in_place((&nonce).into(), id.as_bytes(), &mut *buffer).ok()?;
-        // The buffer has room for the longest text there may be; what is kept is as long as it is.
+        // A copy of the exact length: the buffer has room for the longest escapes.
         Some(Record { nonce, ciphertext: buffer.to_vec() })
     }
 
-    /// Decrypts a record; `None` if it is not what was encrypted under this identifier.
+    /// Decrypts a record; `None` if it was not encrypted under this identifier.
     pub(super) fn open(&self, id: &str, record: Record) -> Option<Plain> {
         #[derive(Deserialize)]
         struct Members<'text> {
@@ -135,7 +125,7 @@ impl Keys {
         }
         let mut buffer = Zeroizing::new(record.ciphertext);
         cipher(&self.value).decrypt_in_place((&record.nonce).into(), id.as_bytes(), &mut *buffer).ok()?;
-        // Serde would take a list of three strings too.
+        // Serde accepts an array of the three strings too.
         buffer.starts_with(b"{").then_some(())?;
         let members: Members<'_> = serde_json::from_slice(&buffer).ok()?;
         Some(Plain {
@@ -150,7 +140,7 @@ fn cipher(key: &Key) -> ChaCha20Poly1305 {
     ChaCha20Poly1305::new((&**key).into())
 }
 
-/// HKDF with SHA-256 (RFC 5869), one block.
+/// HKDF-SHA256 (RFC 5869), one block.
 fn derive(material: &[u8], salt: Option<&[u8]>, purpose: &str) -> Option<Key> {
     let (mut extracted, hkdf) = Hkdf::<Sha256>::extract(salt, material);
     extracted.as_mut_slice().zeroize();
@@ -159,8 +149,8 @@ fn derive(material: &[u8], salt: Option<&[u8]>, purpose: &str) -> Option<Key> {
     Some(key)
 }
 
-/// HMAC with SHA-256. The key fills a block, with zeros behind it, as HMAC does with every shorter key
-/// (RFC 2104, section 2): so there is no length that could be refused.
+/// HMAC-SHA256. The key is padded to a block, as HMAC pads shorter keys (RFC 2104, section 2), because `new` takes a block
+/// and cannot fail.
 fn keyed(key: &Key) -> Hmac<Sha256> {
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(key.as_slice());

@@ -1,5 +1,5 @@
-//! Where the store is, and which key it should have: the configuration file and the environment
-//! variables of ssh-agent-keyring.
+//! The path of the store and its configured key, from the configuration file and environment variables of
+//! ssh-agent-keyring.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use crate::{
     variable::Variable,
 };
 
-/// The largest configuration or public key file that is read.
+/// The largest configuration or public key file that is read, in bytes.
 const LARGEST_FILE: usize = 64 * 1024;
 
 pub(super) const PUBLIC_KEY_VARIABLE: &str = "SSH_AGENT_KEYRING_PUBLIC_KEY";
@@ -34,12 +34,12 @@ pub(crate) static VARIABLES: &[Variable] = &[
     Variable::setting(SOCKET_VARIABLE, "socket of the ssh-agent"),
 ];
 
-/// The longest that unlocked keys are kept.
+/// The longest lifetime of cached keys, in seconds.
 const LONGEST_CACHE: u64 = 86_400;
 
-/// Which key the store should have, and who says so.
+/// The configured key and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Configured {
+pub(super) struct ConfiguredKey {
     pub(super) key: PublicKey,
     /// The file or variable that names it.
     pub(super) source: String,
@@ -49,7 +49,7 @@ pub(super) struct Configured {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) store: PathBuf,
-    pub(super) key: Option<Configured>,
+    pub(super) key: Option<ConfiguredKey>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -81,8 +81,8 @@ impl Settings {
         };
         let key = key
             .map(|(line, source)| match PublicKey::parse(&line) {
-                Ok(key) => Ok(Configured { key, source }),
-                Err(unusable) => Err(Error::new(Kind::Configuration, format!("{unusable}; {source} names it"))),
+                Ok(key) => Ok(ConfiguredKey { key, source }),
+                Err(unusable) => Err(Error::new(Kind::Configuration, format!("{unusable} (from {source})"))),
             })
             .transpose()?;
         let store = match (system.setting(STORE_PATH_VARIABLE), filled(file.store_path)) {
@@ -100,8 +100,8 @@ impl Settings {
     }
 }
 
-/// Whether somebody set the store up: a variable, the configuration file, or the store itself. Then it
-/// takes its place among the backends.
+/// Whether the store is set up: a variable, the configuration file or the store itself exists. Only then does it count
+/// as a backend.
 pub(crate) fn is_in_use(system: &dyn System) -> bool {
     let variables = [PUBLIC_KEY_VARIABLE, PUBLIC_KEY_PATH_VARIABLE, STORE_PATH_VARIABLE];
     variables.iter().any(|name| system.setting(name).is_some())
@@ -109,12 +109,12 @@ pub(crate) fn is_in_use(system: &dyn System) -> bool {
         || default_store(system).is_ok_and(|path| system.details(&path).is_ok())
 }
 
-/// How long the keys of an unlocked store may be kept.
-pub(super) fn cache_length(system: &dyn System) -> Duration {
+/// How long the keys of an unlocked store may be cached.
+pub(super) fn cache_lifetime(system: &dyn System) -> Duration {
     let Some(value) = system.setting(CACHE_VARIABLE) else { return Duration::ZERO };
     let seconds = value.parse().ok().filter(|seconds| *seconds <= LONGEST_CACHE);
     if seconds.is_none() {
-        warn!("{CACHE_VARIABLE} is not a number of seconds up to {LONGEST_CACHE}: keeping nothing");
+        warn!("{CACHE_VARIABLE} is not a number of seconds up to {LONGEST_CACHE}: keys are not cached");
     }
     Duration::from_secs(seconds.unwrap_or_default())
 }
@@ -124,7 +124,7 @@ pub(super) fn config_path(system: &dyn System) -> Result<PathBuf> {
     known(places::default_config(system)).map(|folder| folder.join("ssh-agent-keyring").join("config.json"))
 }
 
-/// The store's file, unless a setting names another.
+/// The default path of the store.
 fn default_store(system: &dyn System) -> Result<PathBuf> {
     known(places::default_data(system)).map(|folder| folder.join("ssh-agent-keyring").join("store.json"))
 }
@@ -141,19 +141,19 @@ fn read_file(system: &dyn System, path: &Path) -> Result<File> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
         Err(error) => return Err(unreadable(path, &error)),
     };
-    // As the published package has it: nothing, and JSON's word for nothing.
+    // ssh-agent-keyring accepts both.
     if matches!(content.trim_ascii(), b"" | b"null") {
         return Ok(File::default());
     }
-    // Serde would take a list of the right values too, in their order.
+    // Serde accepts an array of the values too.
     let is_object = content.trim_ascii_start().starts_with(b"{");
     serde_json::from_slice(&content).ok().filter(|_| is_object).ok_or_else(|| {
         Error::new(Kind::Configuration, format!("{} is not a JSON object of strings", path.display()))
-            .with_hint("it may have public_key, public_key_path and store_path")
+            .with_hint("it may contain public_key, public_key_path and store_path")
     })
 }
 
-/// The public key in a file.
+/// Reads a public key file.
 fn key_file(system: &dyn System, path: &str, source: &str) -> Result<String> {
     let path = expand(system, path, source)?;
     let content = system.read_file(&path, LARGEST_FILE).map_err(|error| unreadable(&path, &error))?;
@@ -161,7 +161,7 @@ fn key_file(system: &dyn System, path: &str, source: &str) -> Result<String> {
         .map_err(|_| Error::new(Kind::Configuration, format!("{} is not a public key: it is not text", path.display())))
 }
 
-/// The key in a file whose path somebody typed, perhaps that of the private key beside it.
+/// Reads the public key from a path on the command line, which may name the private key beside it.
 pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
     let path = under_home(system, name)?.unwrap_or_else(|| PathBuf::from(name));
     let mut beside = path.as_os_str().to_owned();
@@ -171,7 +171,7 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
         Error::new(
             Kind::Configuration,
             format!(
-                "ssh-agent has no key with this fingerprint or comment, nor is it a file: {}: {}",
+                "ssh-agent has no key with this fingerprint or comment, and the file {} cannot be read: {}",
                 path.display(),
                 io_message(&error)
             ),
@@ -187,20 +187,20 @@ pub(super) fn typed_key(system: &dyn System, name: &str) -> Result<PublicKey> {
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::new(Kind::Configuration, format!("{} cannot be read: {}", path.display(), io_message(error)))
+        .with_source(error)
 }
 
-/// An absolute path; `~` stands for the home directory. A relative path in a setting would depend on the
-/// working directory, which is nobody's to trust.
+/// Expands `~`. A relative path is an error: it would depend on the working directory, which is not trusted.
 fn expand(system: &dyn System, path: &str, source: &str) -> Result<PathBuf> {
     let path = under_home(system, path)?.unwrap_or_else(|| PathBuf::from(path));
     if path.is_absolute() {
         return Ok(path);
     }
     Err(Error::new(Kind::Configuration, format!("{source} names a relative path"))
-        .with_hint("write it in full, or with `~/` in front"))
+        .with_hint("use an absolute path, or one that begins with `~/`"))
 }
 
-/// What `~` in front of a path stands for; `None` if there is none.
+/// Expands `~` at the beginning of a path; `None` if there is none.
 fn under_home(system: &dyn System, path: &str) -> Result<Option<PathBuf>> {
     let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
     rest.map(|rest| Ok(known(places::home(system))?.join(rest.trim_start_matches('/')))).transpose()

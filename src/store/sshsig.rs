@@ -1,5 +1,5 @@
-//! Signatures as `ssh-keygen -Y sign` makes them (OpenSSH, PROTOCOL.sshsig): what the agent signs, and the
-//! armored text that the key of a store is derived from.
+//! SSH signatures as `ssh-keygen -Y sign` makes them (OpenSSH, PROTOCOL.sshsig): the signed bytes, and the armored text
+//! from which the key of a store is derived.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha512};
@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use super::{public_key::PublicKey, wire::put_string};
 
 const MAGIC: &[u8] = b"SSHSIG";
-/// The namespace of ssh-agent-keyring's signatures, which keeps them apart from all others.
+/// The namespace of ssh-agent-keyring, which separates its signatures from those of other programs.
 const NAMESPACE: &[u8] = b"ssh-agent-keyring";
 const HASH: &[u8] = b"sha512";
-/// The columns of a line of armor.
+/// The line length of the armor, in characters.
 const LINE: usize = 70;
 
-/// What the agent signs for a challenge.
+/// The bytes that the agent signs for a challenge.
 pub(super) fn signed_bytes(challenge: &[u8]) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     for field in [NAMESPACE, b"", HASH, &Sha512::digest(challenge)] {
@@ -23,17 +23,16 @@ pub(super) fn signed_bytes(challenge: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A signature that was verified. Whoever has it can open the store.
+/// A verified signature. It unlocks the store.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Signature {
     algorithm: &'static str,
-    /// As long as the key's signatures are, with zeros in front.
+    /// The signature, zero-padded on the left to the key's signature length.
     bytes: Zeroizing<Vec<u8>>,
 }
 
 impl Signature {
-    /// Verifies what an agent gave. RSA signatures are numbers, and gpg-agent leaves out the zeros in
-    /// front: they are put back.
+    /// Verifies the agent's signature. gpg-agent strips leading zeros from RSA signatures: they are restored.
     pub(super) fn verify(key: &PublicKey, challenge: &[u8], given: &[u8]) -> Option<Self> {
         let (algorithm, flags) = key.algorithm();
         let mut bytes = Zeroizing::new(vec![0; key.signature_length()]);
@@ -45,7 +44,7 @@ impl Signature {
         key.verifies(&signed_bytes(challenge), &bytes).then_some(Self { algorithm, bytes })
     }
 
-    /// Whether agents write it differently: OpenSSH's with the zeros in front, gpg-agent without.
+    /// Whether agents encode it differently: OpenSSH's keeps leading zeros, gpg-agent strips them.
     pub(super) fn has_two_forms(&self) -> bool {
         self.algorithm != "ssh-ed25519" && self.bytes.first() == Some(&0)
     }
@@ -55,7 +54,7 @@ impl Signature {
         armor(key, self.algorithm, &self.bytes)
     }
 
-    /// The armored text of the signature without the zeros in front, as gpg-agent gives it.
+    /// The armored text of the signature without leading zeros, as gpg-agent encodes it.
     pub(super) fn armored_without_zeros(&self, key: &PublicKey) -> Zeroizing<String> {
         let start = self.bytes.iter().position(|&byte| byte != 0).unwrap_or_default();
         armor(key, self.algorithm, self.bytes.get(start..).unwrap_or_default())

@@ -1,4 +1,4 @@
-//! What can be told of a store without unlocking it.
+//! The state of a store, read without unlocking it.
 
 use std::path::{Path, PathBuf};
 
@@ -15,48 +15,49 @@ use crate::{
     system::{System, files::Details},
 };
 
-/// The temporary files of ssh-agent-keyring, which it leaves behind when it is killed.
-const TEMPORARIES_OF_OTHERS: (&str, &str) = (".tmp-", ".json");
+/// Prefix and suffix of the temporary files that ssh-agent-keyring leaves when it is killed.
+const SSH_AGENT_KEYRING_TEMPORARIES: (&str, &str) = (".tmp-", ".json");
 
-/// The state of a store, of what it needs, and of what could be wrong with either.
+/// The state of a store and of the agent, with their problems.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
-    /// Where the store is.
+    /// The path of the store.
     pub(crate) path: String,
-    /// Where it really is, if the path is a symbolic link.
+    /// The target, if the path is a symbolic link.
     pub(crate) target: Option<String>,
-    /// Whether there is a file.
+    /// Whether the file exists.
     pub(crate) exists: bool,
-    /// Its version and how many records it has, if it can be read.
+    /// The number of records, if the file can be read.
     pub(crate) records: Option<usize>,
-    /// Bytes.
+    /// Size of the file in bytes.
     pub(crate) length: Option<u64>,
-    /// Its permission bits, in octal.
+    /// Permission bits of the file, in octal.
     pub(crate) mode: Option<String>,
-    /// Those of its directory.
+    /// Permission bits of the directory, in octal.
     pub(crate) directory_mode: Option<String>,
-    /// The fingerprint of the key that locks it.
+    /// The fingerprint of the store's key.
     pub(crate) key: Option<String>,
-    /// The key that the settings name.
-    pub(crate) configured_key: Option<ConfiguredKey>,
+    /// The configured key.
+    pub(crate) configured_key: Option<ConfiguredKeyStatus>,
     /// The state of the agent.
     pub(crate) agent: AgentStatus,
-    /// The file that is locked while the store is written.
+    /// The lock file.
     pub(crate) lock_path: String,
-    /// Whether a process holds the lock now; `None` if there is no lock file, or none that can be looked at.
+    /// Whether a process holds the lock; `None` if the lock file is missing or cannot be opened.
     pub(crate) is_locked: Option<bool>,
-    /// The files that writes which were cut short left behind.
+    /// The temporary files of interrupted writes.
+    #[serde(rename = "temporaries")]
     pub(crate) temporary_files: Vec<String>,
-    /// What is wrong or deserves attention, a sentence each.
+    /// Problems, a sentence each.
     pub(crate) problems: Vec<String>,
 }
 
-/// The key that the settings name.
+/// The configured key.
 #[derive(Debug, Serialize)]
-pub(crate) struct ConfiguredKey {
+pub(crate) struct ConfiguredKeyStatus {
     /// Its fingerprint.
     pub(crate) key: String,
-    /// The file or variable that names it.
+    /// The file or variable that names the key.
     #[serde(rename = "where")]
     pub(crate) source: String,
 }
@@ -64,21 +65,21 @@ pub(crate) struct ConfiguredKey {
 /// The state of the ssh-agent.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct AgentStatus {
-    /// Where it listens.
+    /// The path of the socket.
     pub(crate) socket: Option<String>,
-    /// The name of the process that listens there.
+    /// The name of the listening process.
     pub(crate) process: Option<String>,
-    /// Whether the socket looks like that of an agent on another machine, which `ssh -A` leads to.
+    /// Whether the agent seems to be forwarded from another machine (`ssh -A`).
     pub(crate) looks_forwarded: bool,
-    /// How many keys it holds.
+    /// The number of keys.
     pub(crate) keys: Option<usize>,
-    /// What it calls the key of the store, if it has it.
+    /// The agent's comment for the store's key.
     pub(crate) comment: Option<String>,
-    /// Whether it has the key of the store.
+    /// Whether the agent holds the store's key.
     pub(crate) has_key: bool,
 }
 
-/// Looks at everything. Fails only if the settings cannot be read.
+/// Inspects the store and the agent. Fails only if the settings cannot be read.
 pub(crate) fn status(system: &dyn System) -> Result<Status> {
     let settings = Settings::read(system)?;
     let mut problems = Vec::new();
@@ -98,36 +99,36 @@ pub(crate) fn status(system: &dyn System) -> Result<Status> {
         mode: octal(details.as_ref().filter(|_| !is_dangling)),
         directory_mode: octal(target.parent().and_then(|folder| system.details(folder).ok()).as_ref()),
         key: None,
-        configured_key: settings
-            .key
-            .as_ref()
-            .map(|configured| ConfiguredKey { key: configured.key.fingerprint(), source: configured.source.clone() }),
+        configured_key: settings.key.as_ref().map(|configured| ConfiguredKeyStatus {
+            key: configured.key.fingerprint(),
+            source: configured.source.clone(),
+        }),
         agent: AgentStatus::default(),
         lock_path: lock_path(&target).display().to_string(),
         is_locked: is_locked(system, &target),
         temporary_files: temporary_files(system, &target),
         problems,
     };
-    let key = if is_dangling { None } else { look_inside(system, &target, &mut status) };
-    look_at_agent(system, key.as_ref(), &mut status)?;
-    look_for_trouble(&settings, key.as_ref(), details.as_ref(), &mut status);
+    let key = if is_dangling { None } else { inspect_store(system, &target, &mut status) };
+    inspect_agent(system, key.as_ref(), &mut status)?;
+    find_problems(&settings, key.as_ref(), details.as_ref(), &mut status);
     Ok(status)
 }
 
-/// The file that is locked while the store is written, and whether a process has the lock at this moment.
+/// The lock file, and whether a process holds the lock.
 pub(crate) fn lock_state(system: &dyn System) -> Result<(String, Option<bool>)> {
     let target = destination(system, &Settings::read(system)?.store)?;
     Ok((lock_path(&target).display().to_string(), is_locked(system, &target)))
 }
 
-/// Whether somebody holds the lock of the store at this moment. Nothing is created.
+/// Whether a process holds the lock of the store. Creates no lock file.
 fn is_locked(system: &dyn System, target: &Path) -> Option<bool> {
     let path = lock_path(target);
     system.details(&path).ok()?;
     system.try_lock(&path).ok().map(|lock| lock.is_none())
 }
 
-fn look_inside(system: &dyn System, target: &Path, status: &mut Status) -> Option<PublicKey> {
+fn inspect_store(system: &dyn System, target: &Path, status: &mut Status) -> Option<PublicKey> {
     let snapshot = match read(system, target) {
         Ok(snapshot) => snapshot?,
         Err(error) => {
@@ -151,7 +152,7 @@ fn look_inside(system: &dyn System, target: &Path, status: &mut Status) -> Optio
     None
 }
 
-fn look_at_agent(system: &dyn System, key: Option<&PublicKey>, status: &mut Status) -> Result<()> {
+fn inspect_agent(system: &dyn System, key: Option<&PublicKey>, status: &mut Status) -> Result<()> {
     match system.agent_peer() {
         Ok(peer) => {
             status.agent.looks_forwarded = looks_forwarded(&peer.socket, peer.process.as_deref());
@@ -164,23 +165,21 @@ fn look_at_agent(system: &dyn System, key: Option<&PublicKey>, status: &mut Stat
             return Ok(());
         }
     }
-    match agent::identities(system) {
+    match agent::keys(system) {
         Ok(held) => {
             status.agent.keys = Some(held.len());
-            let of_store = held.iter().find(|identity| key.is_some_and(|key| key.blob() == identity.blob));
+            let of_store = held.iter().find(|listed| key.is_some_and(|key| key.blob() == listed.blob));
             status.agent.has_key = of_store.is_some();
-            status.agent.comment = of_store.map(|identity| identity.comment.clone());
+            status.agent.comment = of_store.map(|listed| listed.comment.clone());
             if held.is_empty() {
                 let say = "ssh-agent holds no keys, or is locked: `ssh-add` loads one, `ssh-add -X` unlocks it";
                 status.problems.push(say.to_owned());
-            } else if !status.exists && held.iter().all(|identity| PublicKey::from_blob(&identity.blob).is_err()) {
-                let say = "none of the agent's keys can lock a store: it takes ed25519 or RSA";
+            } else if !status.exists && held.iter().all(|listed| PublicKey::from_blob(&listed.blob).is_err()) {
+                let say = "none of the agent's keys can lock a store: load an ed25519 or RSA key";
                 status.problems.push(say.to_owned());
             } else if let Some(key) = key.filter(|_| of_store.is_none()) {
                 let wanted = fingerprint(key.blob());
-                status
-                    .problems
-                    .push(format!("ssh-agent does not hold the key of the store, {wanted}: `ssh-add` loads it"));
+                status.problems.push(format!("ssh-agent does not hold the store's key {wanted}: `ssh-add` loads it"));
             }
         }
         Err(error) if error.ends_the_lookup() => return Err(error),
@@ -189,24 +188,24 @@ fn look_at_agent(system: &dyn System, key: Option<&PublicKey>, status: &mut Stat
     Ok(())
 }
 
-/// Whether a socket belongs to sshd, which passes everything on to the machine that one came from. The
-/// process tells; where it does not, OpenSSH 10.1 names its sockets `s.RANDOM.sshd.RANDOM`.
+/// Whether a socket belongs to sshd, which forwards to the machine of the login. Where the process is unknown, the path
+/// shows it: OpenSSH 10.1 names the sockets `s.RANDOM.sshd.RANDOM`.
 fn looks_forwarded(socket: &str, process: Option<&str>) -> bool {
     process.map_or_else(|| socket.contains(".sshd."), |process| process.starts_with("sshd"))
 }
 
-fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Option<&Details>, status: &mut Status) {
+fn find_problems(settings: &Settings, key: Option<&PublicKey>, details: Option<&Details>, status: &mut Status) {
     if let (Some(configured), Some(key)) = (&settings.key, key)
         && configured.key.text() != key.text()
     {
-        status.problems.push(format!("{} names another key than the store has", configured.source));
+        status.problems.push(format!("{} names a key other than the store's", configured.source));
     }
     if details.is_some_and(|details| details.is_owned_by_other) {
-        status.problems.push("the store belongs to another user: it is read, but not written".to_owned());
+        status.problems.push("the store belongs to another user: it can be read, but not written".to_owned());
     }
     if details.filter(|details| details.is_file).and_then(|details| details.mode).is_some_and(|mode| mode & 0o077 != 0)
     {
-        let say = "others may read the store: `chmod 600` keeps them from it (what they see is encrypted)";
+        let say = "other users can read the encrypted store: `chmod 600` prevents that";
         status.problems.push(say.to_owned());
     }
     if status
@@ -215,23 +214,22 @@ fn look_for_trouble(settings: &Settings, key: Option<&PublicKey>, details: Optio
         .and_then(|mode| u32::from_str_radix(mode, 8).ok())
         .is_some_and(|mode| mode & 0o022 != 0)
     {
-        status.problems.push("others may write to the directory of the store, and so replace it".to_owned());
+        status.problems.push("other users can write to the directory of the store, and so replace it".to_owned());
     }
     if !status.temporary_files.is_empty() {
-        let say = "writes that were cut short left files behind; the next write removes those of ringbearer";
+        let say = "interrupted writes left files behind; the next write removes those of ringbearer";
         status.problems.push(say.to_owned());
     }
     if status.agent.looks_forwarded {
-        let say = "the agent is forwarded: its key is on the machine that you came from, and root of this one can use it \
-                   while you are here";
+        let say = "the agent is forwarded: root on this machine can use the keys of yours while you are logged in";
         status.problems.push(say.to_owned());
     }
 }
 
-/// The temporary files beside a store: ours, and those of the published package.
+/// The temporary files of ringbearer and ssh-agent-keyring beside a store.
 fn temporary_files(system: &dyn System, target: &Path) -> Vec<String> {
     let mut found: Vec<PathBuf> = system.temporary_files(target).unwrap_or_default();
-    let (begin, end) = TEMPORARIES_OF_OTHERS;
+    let (begin, end) = SSH_AGENT_KEYRING_TEMPORARIES;
     found.extend(system.siblings(target, begin, end).unwrap_or_default());
     found.iter().map(|path| path.display().to_string()).collect()
 }

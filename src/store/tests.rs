@@ -1,4 +1,4 @@
-//! The store against the vectors: files that the published package wrote, and every value on their way.
+//! The store against the vectors: files of ssh-agent-keyring, and every intermediate value.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     document::Document,
-    json_text::unescape,
+    json::unescape,
     public_key::PublicKey,
     seal::{Keys, challenge, key_encryption_key, unwrap},
     sshsig::{Signature, signed_bytes},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::system::fake::FakeSystem;
 
-/// Where the fake has its store.
+/// The path of the fake system's store.
 const STORE: &str = "/home/me/.local/share/ssh-agent-keyring/store.json";
 const LOCKED_MESSAGE: &str = "Unable to unlock";
 
@@ -42,14 +42,14 @@ fn text(expected: &BTreeMap<String, Value>, name: &str) -> String {
     expected[name].as_str().unwrap().to_owned()
 }
 
-/// The agent's answer with a signature.
+/// The agent's sign response.
 fn signed(blob: &[u8]) -> Vec<u8> {
     let mut answer = vec![14];
     put_string(blob, &mut answer);
     answer
 }
 
-/// An agent with one key that knows the signature of one challenge.
+/// An agent with one key and the signature of one challenge.
 fn agent_of(expected: &BTreeMap<String, Value>) -> impl Fn(&[u8]) -> Vec<u8> + Send + Sync + use<> {
     let key = PublicKey::parse(&text(expected, "public_key")).unwrap();
     let signature = unhex(&text(expected, "agent_signature_blob_hex"));
@@ -70,7 +70,7 @@ fn agent_of(expected: &BTreeMap<String, Value>) -> impl Fn(&[u8]) -> Vec<u8> + S
     }
 }
 
-/// An agent that signs everything with an Ed25519 key of the test's own, in a way of the test's own.
+/// A system whose agent signs with a fixed Ed25519 key; `change` may alter the answers.
 fn signing_agent(change: impl Fn(Vec<u8>, &[u8]) -> Vec<u8> + Send + Sync + 'static) -> FakeSystem {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let mut blob = Vec::new();
@@ -93,7 +93,7 @@ fn signing_agent(change: impl Fn(Vec<u8>, &[u8]) -> Vec<u8> + Send + Sync + 'sta
     })
 }
 
-/// Service, user name and password of the vectors; the password as the store has it.
+/// Service, user name and password of the vectors; the passwords in WTF-8.
 fn secrets() -> Vec<(String, String, SecretText)> {
     let secrets = vector("secrets.json");
     let triples: Vec<BTreeMap<String, &serde_json::value::RawValue>> = serde_json::from_str(&secrets).unwrap();
@@ -130,7 +130,7 @@ const VECTORS: [(&str, &str); 8] = [
 ];
 
 #[test]
-fn every_value_on_the_way_to_a_record_is_that_of_the_published_package() {
+fn intermediate_values_match_ssh_agent_keyring() {
     for (store, values) in VECTORS {
         let (file, values) = (vector(store), expected(values));
         let document = Document::parse(file.as_bytes()).unwrap();
@@ -158,14 +158,14 @@ fn every_value_on_the_way_to_a_record_is_that_of_the_published_package() {
             values["records"].as_array().unwrap().iter().map(|record| record["record_id"].as_str().unwrap()).collect();
         assert_eq!(document.ids().collect::<Vec<_>>(), ids);
         assert!(document.ids().all(|id| keys.open(id, document.record(id).unwrap().unwrap()).is_some()));
-        // A signature that is not the key's is not used.
+        // An invalid signature is refused.
         answer.1[9] ^= 1;
         assert!(Signature::verify(&key, &challenge, &answer.1).is_none());
     }
 }
 
 #[test]
-fn every_store_of_the_published_package_opens_with_every_secret() {
+fn stores_of_ssh_agent_keyring_open_with_every_secret() {
     for (store, values) in &VECTORS[..6] {
         let system = FakeSystem::default()
             .variable("HOME", "/home/me")
@@ -187,10 +187,10 @@ fn every_store_of_the_published_package_opens_with_every_secret() {
 }
 
 #[test]
-fn a_store_opens_with_both_forms_of_a_signature_that_begins_with_a_zero() {
+fn a_store_opens_with_and_without_leading_zeros() {
     for (store, _) in &VECTORS[6..] {
         for (_, values) in &VECTORS[6..] {
-            // The two stores have challenges of their own; the agents differ in the form alone.
+            // Each store has its own challenge; the agents differ only in the encoding.
             let own = VECTORS.iter().find(|(other, _)| other == store).unwrap().1;
             let mut agent = expected(own);
             let form = unhex(&text(&expected(values), "agent_signature_blob_hex"));
@@ -210,7 +210,7 @@ fn a_store_opens_with_both_forms_of_a_signature_that_begins_with_a_zero() {
 }
 
 #[test]
-fn with_the_draws_of_the_vectors_the_file_is_the_same_byte_for_byte() {
+fn files_equal_those_of_ssh_agent_keyring_byte_for_byte() {
     for kind in ["ed25519", "rsa2048"] {
         let random_bytes: Vec<String> = serde_json::from_str(&vector(&format!("{kind}/rng-log.json"))).unwrap();
         let values = expected(&format!("{kind}/expected-fixed-rng.json"));
@@ -227,7 +227,7 @@ fn with_the_draws_of_the_vectors_the_file_is_the_same_byte_for_byte() {
 }
 
 #[test]
-fn a_printed_document_is_the_one_that_was_read() {
+fn a_parsed_document_prints_the_same_bytes() {
     for (store, _) in VECTORS {
         let file = vector(store);
         assert!(Document::parse(file.as_bytes()).unwrap().print() == file.as_bytes(), "{store}");
@@ -235,13 +235,13 @@ fn a_printed_document_is_the_one_that_was_read() {
 }
 
 #[test]
-fn unknown_members_are_kept_in_the_form_of_python() {
+fn unknown_members_are_kept_in_pythons_layout() {
     let file = vector("ed25519/store-0.6.0.json");
     let crowded = file
         .replace("\"identity\": {", "\"identity\":{\"zone\":[1,{\"b\":[],\"a\":{}},1e400,\"é\\/\"],")
         .replace("\"version\": 1", "\"é\\udc80\":null,\"future\":\"\\udc80\",\"version\":1.0");
     let mut document = Document::parse(crowded.as_bytes()).map(|document| document.print());
-    assert!(document.is_err(), "a name that is no Unicode");
+    assert!(document.is_err(), "a name that is not Unicode");
     let crowded = crowded.replace("\"é\\udc80\":null,", "");
     document = Document::parse(crowded.as_bytes()).map(|document| document.print());
     let printed = String::from_utf8(document.unwrap()).unwrap();
@@ -252,19 +252,19 @@ fn unknown_members_are_kept_in_the_form_of_python() {
 }
 
 #[test]
-fn what_is_no_store_is_an_error_and_stays_as_it_is() {
+fn a_malformed_store_is_an_error_and_stays_unchanged() {
     let file = vector("ed25519/store-0.6.0.json");
     let cases = [
         (String::new(), "it is empty"),
         (" \n".to_owned(), "it is empty"),
         ("\0".repeat(4096), "zero bytes"),
-        (file[..file.len() / 2].to_owned(), "breaks off"),
+        (file[..file.len() / 2].to_owned(), "ends too early"),
         ("null".to_owned(), "not a JSON object"),
         ("[]".to_owned(), "not a JSON object"),
         ("{}".to_owned(), "Unsupported store version: none"),
         (file.replace("\"version\": 1", "\"version\": 2"), "Unsupported store version: 2"),
         (file.replace("\"records\"", "\"recods\""), "no \"records\""),
-        (file.replace("\"records\": {", "\"records\": {\"a\": 1, \"a\": 2, "), "\"records\" is not"),
+        (file.replace("\"records\": {", "\"records\": {\"a\": 1, \"a\": 2, "), "\"records\" is malformed"),
         (file.replace("\"salt\": \"", "\"salt\": \"A"), "\"salt\" is not 32 bytes"),
         (format!("\u{feff}{file}"), "not a JSON object"),
     ];
@@ -282,7 +282,7 @@ fn what_is_no_store_is_an_error_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_record_that_was_changed_or_moved_is_an_error_and_the_others_open() {
+fn a_moved_record_is_an_error_and_the_others_open() {
     let system = signing_agent(|answer, _| answer);
     let (store, secret) = (Store::default(), |text: &str| SecretText::new(text.as_bytes().to_vec().into()));
     store.set(&system, "one", "u", &secret("1")).unwrap();
@@ -296,7 +296,7 @@ fn a_record_that_was_changed_or_moved_is_an_error_and_the_others_open() {
         .iter()
         .map(|(id, record)| (id, record["ciphertext"].as_str().unwrap()))
         .collect();
-    // The first two change places.
+    // Swap the first two.
     system.write(
         STORE,
         file.replace(records[0].1, "x")
@@ -314,22 +314,22 @@ fn a_record_that_was_changed_or_moved_is_an_error_and_the_others_open() {
 }
 
 #[test]
-fn names_with_zero_characters_that_meet_do_not_overwrite_each_other() {
+fn colliding_names_do_not_overwrite_each_other() {
     let system = signing_agent(|answer, _| answer);
     let (store, secret) = (Store::default(), SecretText::new(b"first".to_vec().into()));
     store.set(&system, "a\0b", "c", &secret).unwrap();
     assert_eq!(store.get(&system, "a", "b\0c").unwrap(), None);
     let refused = store.set(&system, "a", "b\0c", &SecretText::default()).unwrap_err();
-    assert!(refused.message().contains("same place"), "{refused}");
+    assert!(refused.message().contains("same identifier"), "{refused}");
     assert_eq!(store.delete(&system, "a", "b\0c").unwrap_err().kind(), Kind::NotFound);
     assert_eq!(store.get(&system, "a\0b", "c").unwrap(), Some(secret));
 }
 
 #[test]
-fn an_agent_that_cheats_makes_no_store_and_opens_none() {
+fn a_store_is_not_created_with_a_hostile_agent() {
     let constant = signed(&[&[0, 0, 0, 11], b"ssh-ed25519".as_slice(), &[0, 0, 0, 64], &[1; 64]].concat());
     let counter = std::sync::atomic::AtomicU8::new(0);
-    let cheats: [(&str, FakeSystem); 5] = [
+    let agents: [(&str, FakeSystem); 5] = [
         ("constant", signing_agent(move |_, _| constant.clone())),
         (
             "random",
@@ -356,7 +356,7 @@ fn an_agent_that_cheats_makes_no_store_and_opens_none() {
             }),
         ),
     ];
-    for (name, system) in cheats {
+    for (name, system) in agents {
         let error = Store::default().set(&system, "a", "b", &SecretText::default()).unwrap_err();
         assert_eq!(error.kind(), Kind::Locked, "{name}: {error}");
         assert_eq!(system.content(STORE), None, "{name}");
@@ -364,7 +364,7 @@ fn an_agent_that_cheats_makes_no_store_and_opens_none() {
 }
 
 #[test]
-fn the_configured_key_must_be_the_one_of_the_store() {
+fn the_configured_key_must_match_the_store() {
     let other = vector("rsa2048/id.pub");
     let values = expected("ed25519/expected-0.6.0.json");
     let system = FakeSystem::default()
@@ -377,7 +377,7 @@ fn the_configured_key_must_be_the_one_of_the_store() {
 }
 
 #[test]
-fn a_key_that_the_agent_lacks_or_refuses_is_told_with_the_reason() {
+fn a_refused_signature_is_an_error_with_the_reason() {
     let file = vector("ed25519/store-0.6.0.json");
     let key = PublicKey::parse(&vector("ed25519/id.pub")).unwrap();
     for (held, reason) in
@@ -401,7 +401,7 @@ fn a_key_that_the_agent_lacks_or_refuses_is_told_with_the_reason() {
 }
 
 #[test]
-fn keys_are_kept_as_long_as_they_may_be_and_no_longer() {
+fn keys_are_cached_for_the_configured_time() {
     let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     let system = signing_agent(move |answer, _| {

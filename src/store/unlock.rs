@@ -1,4 +1,4 @@
-//! From a signature to the keys of a store: unlocking one, and making one.
+//! Unlocking and creating stores: from a signature to the keys.
 
 use std::{
     collections::BTreeMap,
@@ -9,72 +9,71 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    agent::{self, Identity},
+    agent::{self, AgentKey},
     document::Header,
     public_key::{PublicKey, Unusable, fingerprint},
     seal::{Key, Keys, challenge, key_encryption_key, unwrap, wrap},
-    settings::{Settings, cache_length},
+    settings::{Settings, cache_lifetime},
 };
 use crate::{
     error::{Error, Kind, Result},
     system::System,
 };
 
-/// What a failure to unlock begins with, as it did in the published package.
+/// The beginning of errors, as in ssh-agent-keyring.
 const UNABLE: &str = "Unable to unlock keyring store with the current ssh-agent key";
 
-/// How often a new store is drawn again because agents would write its signature differently. One RSA
-/// signature in 256 is such.
+/// How often a new store is drawn until agents encode its signature alike. One RSA signature in 256 is ambiguous.
 const DRAWS: u32 = 20;
 
-/// The keys of the store that was unlocked last, if RINGBEARER_STORE_CACHE_SECONDS lets them be kept.
+/// The keys of the last unlocked store, cached for RINGBEARER_STORE_CACHE_SECONDS.
 #[derive(Default)]
-pub(super) struct KeyCache(Mutex<Option<Kept>>);
+pub(super) struct KeyCache(Mutex<Option<Cached>>);
 
-struct Kept {
+struct Cached {
     header: Header,
     keys: Keys,
     since: SystemTime,
 }
 
 impl KeyCache {
-    /// Forgets the keys, unless another thread is about to use them.
+    /// Drops the keys, unless another thread is using them.
     pub(super) fn forget(&self) {
-        if let Ok(mut kept) = self.0.try_lock() {
-            *kept = None;
+        if let Ok(mut cached) = self.0.try_lock() {
+            *cached = None;
         }
     }
 
-    /// The keys of a store, kept or from the agent.
+    /// The keys of a store, from the cache or the agent.
     pub(super) fn unlock(&self, system: &dyn System, settings: &Settings, header: &Header) -> Result<Keys> {
-        let key = identity(settings, header)?;
-        let length = cache_length(system);
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = &*kept {
-            // A clock that was set back counts as time that is over.
-            let is_fresh = system.now().duration_since(found.since).is_ok_and(|age| age < length);
+        let key = key_of_store(settings, header)?;
+        let lifetime = cache_lifetime(system);
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = &*cached {
+            // A clock that was set back expires the keys.
+            let is_fresh = system.now().duration_since(found.since).is_ok_and(|age| age < lifetime);
             if is_fresh && found.header == *header {
                 return Ok(found.keys.clone());
             }
-            *kept = None;
+            *cached = None;
         }
-        // The agent may take a minute: other threads ask it for themselves.
-        drop(kept);
+        // The agent may take a minute: other threads do not wait for this one.
+        drop(cached);
         let keys = unlock(system, settings, &key, header)?;
-        if !length.is_zero() {
-            let fresh = Kept { header: header.clone(), keys: keys.clone(), since: system.now() };
+        if !lifetime.is_zero() {
+            let fresh = Cached { header: header.clone(), keys: keys.clone(), since: system.now() };
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
         }
         Ok(keys)
     }
 }
 
-/// The key of a store, held against the configured one.
-fn identity(settings: &Settings, header: &Header) -> Result<PublicKey> {
+/// The public key of a store. Fails if another key is configured.
+fn key_of_store(settings: &Settings, header: &Header) -> Result<PublicKey> {
     let key = PublicKey::parse(&header.public_key).map_err(|unusable| {
         Error::new(
             Kind::Corrupted,
-            format!("the identity of the keyring store {} is unusable: {unusable}", settings.store.display()),
+            format!("the identity of the keyring store {} cannot be used: {unusable}", settings.store.display()),
         )
     })?;
     match &settings.key {
@@ -118,8 +117,8 @@ fn unlock(system: &dyn System, settings: &Settings, key: &PublicKey, header: &He
     })
 }
 
-/// What a new store with this key begins with. The agent signs twice: a signature that is not the same
-/// each time would lock its owner out.
+/// Draws the header and keys of a new store. The agent signs twice: an agent whose signatures differ could never unlock
+/// the store.
 pub(super) fn create(system: &dyn System, key: &PublicKey) -> Result<(Header, Keys)> {
     for _ in 0..DRAWS {
         let mut header = Header {
@@ -140,27 +139,29 @@ pub(super) fn create(system: &dyn System, key: &PublicKey) -> Result<(Header, Ke
             continue;
         }
         if agent::sign(system, key, &challenge)? != signature {
-            return Err(Error::new(Kind::Locked, "ssh-agent signing failed: it signed the same thing in two ways")
-                .with_hint("a store would never open again: use another agent, or another key"));
+            return Err(Error::new(Kind::Locked, "ssh-agent signing failed: it signed the same challenge in two ways")
+                .with_hint("the store would never open again: use another agent or key"));
         }
         let armored: Zeroizing<String> = signature.armored(key);
-        let made = key_encryption_key(&armored, &header.salt).and_then(|kek| {
+        let created = key_encryption_key(&armored, &header.salt).and_then(|kek| {
             header.wrapped_dek = wrap(&kek, &dek, &challenge, &header.nonce)?;
             Keys::new(&dek)
         });
-        return made.map(|keys| (header, keys)).ok_or_else(|| Error::new(Kind::Internal, "the keys cannot be derived"));
+        return created
+            .map(|keys| (header, keys))
+            .ok_or_else(|| Error::new(Kind::Internal, "the keys cannot be derived"));
     }
-    Err(Error::new(Kind::Locked, "ssh-agent signing failed: all its signatures begin with zeros"))
+    Err(Error::new(Kind::Locked, "ssh-agent signing failed: all its signatures begin with a zero byte"))
 }
 
-/// The key for a new store: the configured one, or the first of the agent's that can lock a store.
+/// The key for a new store: the configured key, else the agent's first supported key.
 pub(super) fn choose_key(system: &dyn System, settings: &Settings) -> Result<PublicKey> {
     if let Some(configured) = &settings.key {
         return Ok(configured.key.clone());
     }
     let mut unsupported = BTreeMap::new();
-    for identity in agent::identities(system)? {
-        match PublicKey::from_blob(&identity.blob) {
+    for held in agent::keys(system)? {
+        match PublicKey::from_blob(&held.blob) {
             Ok(key) => return Ok(key),
             Err(Unusable::Type(kind)) => *unsupported.entry(kind).or_insert(0) += 1,
             Err(Unusable::NotAKey | Unusable::Size(_)) => {}
@@ -172,25 +173,23 @@ pub(super) fn choose_key(system: &dyn System, settings: &Settings) -> Result<Pub
         message = format!("{message}; it holds {}, whose signatures differ each time", kinds.join(", "));
     }
     Err(Error::new(Kind::Locked, message)
-        .with_hint("load an ed25519 or RSA key with `ssh-add`; a locked agent shows none: `ssh-add -X` unlocks it"))
+        .with_hint("load an ed25519 or RSA key with `ssh-add`; a locked agent lists none: `ssh-add -X` unlocks it"))
 }
 
-/// The key of the agent with this fingerprint or comment; `None` if it has none.
+/// The agent's key with this fingerprint or comment, if it has one.
 pub(super) fn key_of_agent(system: &dyn System, name: &str) -> Result<Option<PublicKey>> {
-    let mut found: Vec<Identity> = agent::identities(system)?;
-    found.retain(|identity| identity.comment == name || fingerprint(&identity.blob) == name);
+    let mut found: Vec<AgentKey> = agent::keys(system)?;
+    found.retain(|held| held.comment == name || fingerprint(&held.blob) == name);
     if found.len() > 1 {
-        // A certificate has the comment of the key that it certifies.
-        found.retain(|identity| PublicKey::from_blob(&identity.blob).is_ok());
+        // A certificate has the same comment as its key.
+        found.retain(|held| PublicKey::from_blob(&held.blob).is_ok());
     }
     let wrong = |message: String| Error::new(Kind::Configuration, message);
     match found.as_slice() {
         [] if name.starts_with("SHA256:") => Err(wrong(format!("ssh-agent has no key with this fingerprint: {name}"))
-            .with_hint("`ssh-add -l` lists what it has")),
+            .with_hint("`ssh-add -l` lists the loaded keys")),
         [] => Ok(None),
-        [identity] => {
-            PublicKey::from_blob(&identity.blob).map(Some).map_err(|unusable| wrong(format!("{name}: {unusable}")))
-        }
+        [held] => PublicKey::from_blob(&held.blob).map(Some).map_err(|unusable| wrong(format!("{name}: {unusable}"))),
         _ => Err(wrong(format!("ssh-agent has more than one key with this comment: {name}"))
             .with_hint("name it by its fingerprint, which `ssh-add -l` shows")),
     }

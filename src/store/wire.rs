@@ -1,8 +1,6 @@
-//! The data types of the SSH protocols (RFC 4251, section 5): what the agent, keys and signatures are made
-//! of.
+//! The data types of the SSH protocols (RFC 4251, section 5).
 
-/// Reads the fields of a message one after the other. Whatever a length claims, nothing beyond the
-/// message is read.
+/// Reads the fields of a message in order. Lengths are not trusted.
 pub(super) struct Reader<'bytes>(&'bytes [u8]);
 
 impl<'bytes> Reader<'bytes> {
@@ -10,21 +8,21 @@ impl<'bytes> Reader<'bytes> {
         Self(bytes)
     }
 
-    /// One byte.
+    /// Reads a byte.
     pub(super) fn byte(&mut self) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(first)
     }
 
-    /// A number of four bytes.
+    /// Reads a `uint32`.
     pub(super) fn number(&mut self) -> Option<u32> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u32::from_be_bytes(*bytes))
     }
 
-    /// A string: its length, and as many bytes.
+    /// Reads a string: a `uint32` length and as many bytes.
     pub(super) fn string(&mut self) -> Option<&'bytes [u8]> {
         let mut ahead = Self(self.0);
         let length = usize::try_from(ahead.number()?).ok()?;
@@ -33,14 +31,13 @@ impl<'bytes> Reader<'bytes> {
         Some(bytes)
     }
 
-    /// Fails if something is left over.
+    /// `None` if bytes are left.
     pub(super) fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }
 
-/// Appends a string: its length, and its bytes. Nothing here is near the four gigabytes where that
-/// length ends.
+/// Appends a string: a `uint32` length and the bytes. Nothing here is near the limit of 4 GiB.
 pub(super) fn put_string(bytes: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&length.to_be_bytes());
@@ -54,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_beyond_the_message_is_no_string() {
+    fn a_length_beyond_the_message_is_refused() {
         assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 1]).string(), None);
         assert_eq!(Reader::new(&[0, 0, 0, 2, 1]).string(), None);
         assert_eq!(Reader::new(&[0, 0]).string(), None);
@@ -62,7 +59,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn strings_come_back(first in proptest::collection::vec(any::<u8>(), 0..50), second in proptest::collection::vec(any::<u8>(), 0..50)) {
+        fn strings_round_trip(first in proptest::collection::vec(any::<u8>(), 0..50), second in proptest::collection::vec(any::<u8>(), 0..50)) {
             let mut message = Vec::new();
             put_string(&first, &mut message);
             put_string(&second, &mut message);

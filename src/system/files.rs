@@ -33,15 +33,6 @@ pub(crate) struct Snapshot {
     pub(super) _pin: Option<File>,
 }
 
-/// An open file, read at any offset.
-pub(crate) trait ReadAt {
-    /// The size in bytes when the file was opened.
-    fn length(&self) -> u64;
-
-    /// Reads `length` bytes at an offset, fewer at the end of the file.
-    fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>>;
-}
-
 /// An advisory lock on a file, released when dropped and when the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -84,8 +75,8 @@ pub(crate) trait Files {
     /// FIFO would block) are errors; [`io::ErrorKind::NotFound`] if the path does not exist.
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot>;
 
-    /// Opens a regular file by the rules of [`snapshot`](Self::snapshot), to read parts of it.
-    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
+    /// Reads the first `length` bytes of a regular file, or all of a shorter one.
+    fn head(&self, path: &Path, length: usize) -> io::Result<Vec<u8>>;
 
     /// The stamp of a path, without reading the file; `None` if the path does not exist.
     fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>>;

@@ -107,6 +107,12 @@ class Answer:
         """The provider that served."""
         return next((name for name, outcome in self._outcomes() if outcome == "served"), None)
 
+    @property
+    def skipped(self) -> dict[str, str]:
+        """The providers that are not set up, with the reason."""
+        start = "skipped, "
+        return {name: outcome[len(start) :] for name, outcome in self._outcomes() if outcome.startswith(start)}
+
     def _outcomes(self) -> list[tuple[str, str]]:
         messages = [line.message for line in self.log if line.logger == "ringbearer.auth.chain"]
         return [(name, rest.lstrip()) for name, _, rest in (message.partition(":") for message in messages)]

@@ -57,6 +57,12 @@ def without(path: str) -> list[str]:
     return _command(["set -e", f"mount --bind /dev/null {shlex.quote(path)}"])
 
 
+def with_text(path: str, text: str) -> list[str]:
+    """The beginning of a command: what follows runs where this file, which must exist, has this text."""
+    lines = ["mount -t tmpfs none /run", f"printf %s {shlex.quote(text)} >/run/text"]
+    return _command(["set -e", *lines, f"mount --bind /run/text {shlex.quote(path)}"])
+
+
 def with_hosts(addresses: dict[str, str]) -> list[str]:
     """A command prefix: for the command, only these host names have addresses."""
     text = "".join(f"{address} {name}\n" for name, address in addresses.items())

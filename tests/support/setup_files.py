@@ -114,7 +114,7 @@ class Change:
 
     def assert_needless(self) -> Change:
         """It reports that there is nothing to change."""
-        assert self.ended.check().stdout == f"{self.path}: has it all already\n" and self.ended.stderr == ""
+        assert self.ended.check().stdout == f"{self.path}: nothing to change\n" and self.ended.stderr == ""
         assert self.path.read_bytes() == self.before
         return self
 

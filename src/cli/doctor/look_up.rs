@@ -12,18 +12,13 @@ use super::{
     report::{Finding, Report, State},
 };
 use crate::{
-    auth::cache_mode::Caching,
-    cli::{
-        World,
-        cache::{NO_PLACE, for_people},
-        keyring::choice::MODULE,
-        tools::Index,
-    },
+    auth::cache_mode::CacheMode,
+    cli::{World, backend_choice::MODULE, cache::in_words, tools::Index},
     error::{Kind, Result},
     keyring::{
         Candidate,
-        lookup::{Step, overhear},
-        session_cache::kept::{self, Kept},
+        lookup::{Step, tee},
+        session_cache::token::{self, CachedToken},
     },
     registry::{Credential, Probe, Registry},
     service::Service,
@@ -79,7 +74,7 @@ fn examine_candidate(
     let mut asked = 0;
     let mut broken = None;
     let mut given = None;
-    let outcome = overhear(
+    let outcome = tee(
         || candidate.source.get(world.system, service, None),
         |step| {
             asked += u32::from(matches!(step.outcome.as_str(), "failed" | "skipped"));
@@ -182,22 +177,30 @@ fn add_settings(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidat
     Ok(())
 }
 
-/// What other commands would find kept. It is not used here: the steps are what is to be seen.
+/// The state of the session cache. The lookup that follows bypasses it, so that every step is seen.
 fn of_cache(world: &World<'_>, candidate: &Candidate, service: &Service) -> Finding {
     let (system, finding) = (world.system, |text: &str| Finding::new(State::Note, "cache", text));
-    match Caching::read(system, Caching::Session) {
+    match CacheMode::read(system, CacheMode::Session) {
         Err(error) => return Finding { state: State::Doubtful, ..Finding::of_error("cache", &error) },
-        Ok(Caching::Off) => return finding("off: each question signs in anew (RINGBEARER_CACHE)"),
-        Ok(Caching::Memory) => return finding("each process signs in for itself (RINGBEARER_CACHE)"),
-        Ok(Caching::Session) if !system.can_share() => return finding(NO_PLACE),
-        Ok(Caching::Session) => {}
+        Ok(CacheMode::Off) => return finding("off: each question signs in again (RINGBEARER_CACHE)"),
+        Ok(CacheMode::Memory) => return finding("each process signs in for itself (RINGBEARER_CACHE)"),
+        Ok(CacheMode::Session) => {}
+    }
+    if let Err(reason) = system.sharing() {
+        return finding(&format!("each process signs in for itself: {reason}"));
     }
     let key = candidate.source.cache_key(system, service);
-    let kept = key.and_then(|key| kept::look(system, candidate, &key));
-    let Some(Kept { made, until, credential, .. }) = kept else { return finding("no token is kept in this session") };
+    let found = key.and_then(|key| token::get(system, candidate.registry.id, &key));
+    let Some(CachedToken { created, until, credential, .. }) = found else {
+        return match token::room(system) {
+            Ok(()) => finding("no token is kept in this session"),
+            Err(reason) => Finding::new(State::Doubtful, "cache", format!("new tokens are not kept: {reason}"))
+                .with_fix("ringbearer cache clear"),
+        };
+    };
     let owner = credential.owner.as_deref().map_or_else(String::new, |owner| format!(" of {owner}"));
-    let age = for_people(system.now().duration_since(made).unwrap_or_default());
-    let left = for_people(until.duration_since(system.now()).unwrap_or_default());
+    let age = in_words(system.now().duration_since(created).unwrap_or_default());
+    let left = in_words(until.duration_since(system.now()).unwrap_or_default());
     finding(&format!("a token{owner}, got {age} ago, is kept in this session for {left}; it is not used here"))
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use self::report::{Finding, Report, State};
 use super::{
     DONE, FAILED, World,
-    cache::for_people,
+    cache::in_words,
     tools::{Index, is_same, pip::Pip, served, uv::Uv},
 };
 use crate::{
@@ -30,7 +30,7 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
         url.map(|url| url.to_str().ok_or_else(|| Error::new(Kind::Usage, "the URL is not Unicode"))).transpose()?;
     let (pip, uv) = (Pip::read(world.system), Uv::read(world.system, true));
     let indexes = match url {
-        Some(url) => vec![Index::named_by_hand(url)],
+        Some(url) => vec![Index::from_argument(url)],
         None => served(&world.memory.keyring, &pip, &uv),
     };
     // What the project in the working directory names may be anybody's: it is looked up, as uv would, but no token is
@@ -79,8 +79,8 @@ fn add_credential(report: &mut Report<'_>, credential: &crate::registry::Credent
     let (state, end) = match credential.expires {
         None => (State::Good, "does not say when it ends".to_owned()),
         Some(end) => match end.duration_since(now) {
-            Ok(left) => (State::Good, format!("ends in {}", for_people(left))),
-            Err(past) => (State::Doubtful, format!("ended {} ago", for_people(past.duration()))),
+            Ok(left) => (State::Good, format!("ends in {}", in_words(left))),
+            Err(past) => (State::Doubtful, format!("ended {} ago", in_words(past.duration()))),
         },
     };
     let owner = credential.owner.as_deref().map_or_else(String::new, |owner| format!(", of {owner}"));

@@ -1,4 +1,4 @@
-//! The next `keyring` on PATH: it gets what is not ours to do.
+//! The next `keyring` on PATH, which gets the requests that this program does not answer.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -19,39 +19,39 @@ use crate::{
     },
 };
 
-/// Which keyrings a question came through already: how many in all, a fingerprint of the question, and one of each
-/// program's path, with dots in between. Another question on the way (a backend may ask a keyring itself) begins anew.
+/// The keyrings that have passed this request on: their number, a fingerprint of the request, and one of each program's path,
+/// separated by dots. Another request on the way (a backend may run a keyring itself) resets all but the number.
 const PASSED_VARIABLE: &str = "RINGBEARER_KEYRINGS_PASSED";
 
-/// How many keyrings may be passed on one way, whatever they are asked.
-const MOST: u32 = 100;
+/// The maximum number of keyrings in a row, whatever the requests.
+const CHAIN_LIMIT: u32 = 100;
 
-/// How long the next keyring may take to list its backends.
+/// The time limit for the next keyring to list its backends.
 const LISTING_LIMIT: Duration = Duration::from_secs(60);
 
-/// What it is asked for.
+/// Lists the backends.
 const LISTING: &str = "--list-backends";
 
-/// Another `keyring`.
+/// Another `keyring`, and the new value of the variable.
 pub(in crate::cli) struct Next {
     program: PathBuf,
     passed: String,
 }
 
 impl Next {
-    /// The first on PATH that is not this program, by whatever name or link, and that the question did not come
-    /// through: a script that leads back here must not go round for ever.
+    /// The first one on PATH that is neither this program (also under another name or link) nor one that has passed this
+    /// request on: a script that runs this program must not cause a loop.
     pub(in crate::cli) fn find(system: &dyn System, words: &[OsString]) -> Option<Self> {
-        let question = fingerprint(words.join(OsStr::new("\0")).as_encoded_bytes());
-        let told = system.variable(PASSED_VARIABLE).unwrap_or_default();
-        let mut told = told.split('.');
-        let count: u32 = told.next().and_then(|count| count.parse().ok()).unwrap_or_default();
+        let request = fingerprint(words.join(OsStr::new("\0")).as_encoded_bytes());
+        let value = system.variable(PASSED_VARIABLE).unwrap_or_default();
+        let mut parts = value.split('.');
+        let count: u32 = parts.next().and_then(|count| count.parse().ok()).unwrap_or_default();
         let mut passed: Vec<String> =
-            if told.next() == Some(&question) { told.map(str::to_owned).collect() } else { Vec::new() };
+            if parts.next() == Some(&request) { parts.map(str::to_owned).collect() } else { Vec::new() };
         let name = |path: &Path| fingerprint(path.as_os_str().as_encoded_bytes());
         passed.extend(system.own_program().as_deref().map(name));
-        if count >= MOST {
-            debug!("{count} keyrings were asked in a row: no other is");
+        if count >= CHAIN_LIMIT {
+            debug!("{count} keyrings in a row: no further one is run");
             return None;
         }
         let (program, real) = system.programs_on_path("keyring").into_iter().find_map(|program| {
@@ -59,17 +59,17 @@ impl Next {
             (!passed.contains(&real)).then_some((program, real))
         })?;
         passed.push(real);
-        Some(Self { program, passed: format!("{}.{question}.{}", count + 1, passed.join(".")) })
+        Some(Self { program, passed: format!("{}.{request}.{}", count + 1, passed.join(".")) })
     }
 
-    /// Lets it take the place of this program, with the same words. `variables` come on top of the environment.
+    /// Replaces this process by it, with the same arguments. `variables` are added to the environment.
     pub(in crate::cli) fn exec(self, words: &[OsString], mut variables: Vec<(String, Secret)>) -> Exec {
-        debug!("{} takes over", self.program.display());
+        debug!("running {}", self.program.display());
         variables.push((PASSED_VARIABLE.to_owned(), Secret::new(self.passed)));
         Exec { program: self.program, arguments: words.to_vec(), variables, failure_code: FAILED }
     }
 
-    /// What the next keyring lists as its backends; nothing if there is none.
+    /// The backends that the next keyring lists; none if there is no other keyring.
     pub(in crate::cli) fn backends(system: &dyn System) -> Result<Vec<String>> {
         let Some(next) = Self::find(system, &[LISTING.into()]) else { return Ok(Vec::new()) };
         let command =
@@ -77,7 +77,7 @@ impl Next {
         let output = system.run(&command)?;
         if !output.is_success() {
             return Err(Error::new(Kind::Process, format!("{} cannot list its backends", next.program.display()))
-                .with_hint("run it by itself to see why"));
+                .with_hint("run it directly to see why"));
         }
         Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
     }

@@ -1,8 +1,7 @@
-//! What changes in a file, as `diff -U0` shows it: the lines that are added, and nothing of what was there, which may
-//! hold passwords.
+//! The change to a file as `diff -U0` shows it: added lines only, since existing lines may contain passwords.
 
-/// The additions.
-pub(super) fn of(name: &str, before: &str, after: &str) -> String {
+/// The added lines, with the line numbers where they go.
+pub(super) fn additions(name: &str, before: &str, after: &str) -> String {
     let mut old = lines_of(before).peekable();
     let mut shown = vec![format!("--- {name}"), format!("+++ {name}")];
     let mut added: Vec<&str> = Vec::new();
@@ -22,7 +21,7 @@ pub(super) fn of(name: &str, before: &str, after: &str) -> String {
     shown.join("\n") + "\n"
 }
 
-/// The lines of a text, with what Windows has in front of a line end.
+/// The lines of a text, each with its carriage return if it has one.
 fn lines_of(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').take(text.matches('\n').count() + usize::from(!text.is_empty() && !text.ends_with('\n')))
 }
@@ -32,10 +31,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn additions_are_shown_and_nothing_else() {
+    fn existing_lines_are_not_shown() {
         let before = "1\n2\n3\n";
         let after = "1\nnew\n2\n3\nlast\nof all\n";
-        assert_eq!(of("f", before, after), "--- f\n+++ f\n@@ -1,0 +2,1 @@\n+new\n@@ -3,0 +5,2 @@\n+last\n+of all\n");
-        assert_eq!(of("f", "", "a\n"), "--- f\n+++ f\n@@ -0,0 +1,1 @@\n+a\n");
+        assert_eq!(
+            additions("f", before, after),
+            "--- f\n+++ f\n@@ -1,0 +2,1 @@\n+new\n@@ -3,0 +5,2 @@\n+last\n+of all\n"
+        );
+        assert_eq!(additions("f", "", "a\n"), "--- f\n+++ f\n@@ -0,0 +1,1 @@\n+a\n");
     }
 }

@@ -1,12 +1,13 @@
-//! The settings that make a tool ask for an index: printed, or written where they belong.
+//! The settings with which a tool asks for the credential of an index: printed, or written to a file.
 //!
-//! - `recipes`: what each tool needs
-//! - `edit`: putting lines into a file that somebody else wrote
-//! - `difference`: what changes, shown
+//! - `recipes`: the settings of each tool
+//! - `ini`, `toml`: edits of existing files
+//! - `difference`: the change, as it is shown
 
 mod difference;
-mod edit;
+mod ini;
 mod recipes;
+mod toml;
 
 use std::{
     ffi::OsStr,
@@ -21,10 +22,16 @@ use crate::{
     system::io_message,
 };
 
-/// What the index is called unless a name is given.
-const USUAL_NAME: &str = "private";
+/// Why a file is not changed, in a clause.
+type Refusal = String;
 
-/// The largest file that is changed.
+/// A file in which the settings would have to go into an existing line.
+const UNSUITABLE: &str = "no line can be added to it in this form";
+
+/// The name of the index, unless one is given.
+const DEFAULT_NAME: &str = "private";
+
+/// The maximum size of a file to change, in bytes.
 const CAP: usize = 4 * 1024 * 1024;
 
 /// A tool that can be set up.
@@ -43,7 +50,7 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    /// The tools by their names.
+    /// The tools by name.
     pub(super) const NAMES: [(&str, Self); 5] = [
         ("uv", Self::Uv),
         ("pip", Self::Pip),
@@ -52,14 +59,14 @@ impl Tool {
         ("github-actions", Self::GithubActions),
     ];
 
-    /// Whether a file is of another sort than it is set up in.
-    fn is_strange_to(self, path: &Path) -> bool {
+    /// Whether the tool has settings of another form in this file.
+    fn has_other_form(self, path: &Path) -> bool {
         let ends_in = |ends: &[&str]| {
             let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
             ends.contains(&extension)
         };
         match self {
-            // uv has a file of its own too, in which everything stands one level higher.
+            // In uv.toml, the settings are not below `tool.uv`.
             Self::Uv | Self::Poetry => {
                 ends_in(&["ini", "cfg", "conf"]) || path.file_name() == Some(OsStr::new("uv.toml"))
             }
@@ -68,13 +75,13 @@ impl Tool {
         }
     }
 
-    /// The tool of this name.
+    /// The tool with this name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, tool)| *tool)
     }
 }
 
-/// Prints what a tool needs for an index, or writes it.
+/// Prints the settings for an index, or writes them.
 pub(super) fn run(
     world: &World<'_>,
     tool: Tool,
@@ -83,23 +90,20 @@ pub(super) fn run(
     file: Option<&OsStr>,
     write: bool,
 ) -> Result<u8> {
-    let name = name.unwrap_or(USUAL_NAME);
+    let name = name.unwrap_or(DEFAULT_NAME);
     let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
     if name.is_empty() || !name.chars().all(is_plain) {
-        return Err(Error::new(Kind::Usage, "the name of an index has letters, digits, `-`, `_` and `.`"));
+        return Err(Error::new(Kind::Usage, "the name of an index consists of letters, digits, `-`, `_` and `.`"));
     }
     let service = Service::parse(url);
     let candidate = world.memory.keyring.candidates(&service).next();
     let Some((candidate, url)) = candidate.zip(service.url()) else {
-        return Err(Error::new(Kind::Usage, "this is no index that ringbearer serves over https")
-            .with_hint("`ringbearer doctor URL` tells more"));
+        return Err(Error::new(Kind::Usage, "no index that ringbearer serves over https has this URL")
+            .with_hint("see `ringbearer doctor URL`"));
     };
     if url.as_str().contains(['"', '\'', '\\', '$', '{', '}']) {
-        return Err(Error::new(
-            Kind::Usage,
-            "this URL has characters in it that settings files read as something else",
-        )
-        .with_hint("write the index's URL without them"));
+        return Err(Error::new(Kind::Usage, "this URL has characters with a special meaning in settings files")
+            .with_hint("percent-encode them"));
     }
     let recipe = Recipe::new(tool, candidate.registry, url, &with_username(url, candidate.registry.username), name);
     let path = match file {
@@ -107,15 +111,15 @@ pub(super) fn run(
         None => recipe.file(world.system)?,
     };
     if write {
-        return put(world, &recipe, &path);
+        return write_file(world, &recipe, &path);
     }
     print(world.console, &format!("# {}\n{}", super::shown(&path.display().to_string()), recipe.text()))?;
     world.console.eprint(&format!("\n{}\n", recipe.advice()));
     Ok(DONE)
 }
 
-/// Shows what changes in a file, and changes it.
-fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
+/// Shows the change to a file, and writes it.
+fn write_file(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
     let system = world.system;
     let name = super::shown(&path.display().to_string());
     let failed = |why: &str| Error::new(Kind::Storage, format!("{name} cannot be changed: {why}"));
@@ -128,22 +132,22 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => (String::new(), None),
         Err(error) => return Err(failed(&io_message(&error))),
     };
-    let by_hand = "put these lines in by hand: the same command without --write prints them";
-    if recipe.tool().is_strange_to(path) {
-        return Err(failed("it has another form than what is to be written").with_hint(by_hand));
+    let by_hand = "add the lines by hand: the command without --write prints them";
+    if recipe.tool().has_other_form(path) {
+        return Err(failed("the tool reads other settings from a file of this name").with_hint(by_hand));
     }
-    let ends_windows_way = before.contains("\r\n");
-    let mut after = recipe.put_into(&before.replace("\r\n", "\n")).map_err(|why| failed(&why).with_hint(by_hand))?;
-    if ends_windows_way {
+    let has_windows_line_ends = before.contains("\r\n");
+    let mut after = recipe.added_to(&before.replace("\r\n", "\n")).map_err(|why| failed(&why).with_hint(by_hand))?;
+    if has_windows_line_ends {
         after = after.replace('\n', "\r\n");
         if before.replace("\r\n", "").contains('\n') {
-            return Err(failed("its lines end in two ways").with_hint(by_hand));
+            return Err(failed("it mixes two kinds of line ends").with_hint(by_hand));
         }
     }
     if after == before {
-        return print(world.console, &format!("{name}: has it all already\n"));
+        return print(world.console, &format!("{name}: nothing to change\n"));
     }
-    print(world.console, &difference::of(&name, &before, &after))?;
+    print(world.console, &difference::additions(&name, &before, &after))?;
     if let (None, Some(folder)) = (&stamp, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
         system.create_directory(folder, false).map_err(|error| failed(&io_message(&error)))?;
     }
@@ -152,7 +156,7 @@ fn put(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
             world.console.eprint(&format!("wrote {name}\n{}\n", recipe.advice()));
             Ok(DONE)
         }
-        Ok(false) => Err(failed("another program has just written it").with_hint("try again")),
+        Ok(false) => Err(failed("another program is writing it").with_hint("try again")),
         Err(error) => Err(failed(&io_message(&error))),
     }
 }

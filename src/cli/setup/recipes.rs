@@ -1,13 +1,10 @@
-//! What each tool needs, to ask for an index.
+//! The settings of each tool.
 
 use std::path::PathBuf;
 
 use url::Url;
 
-use super::{
-    Tool,
-    edit::{Refusal, add_to_ini, at_end, checked_toml, into_table, set_ini, toml},
-};
+use super::{Refusal, Tool, ini, toml::TomlEdit};
 use crate::{
     cli::tools::pip,
     error::{Error, Kind, Result},
@@ -16,15 +13,15 @@ use crate::{
     system::System,
 };
 
-/// What puts a keyring on PATH.
-const KEYRING: &str = "`uv tool install ringbearer-cli` puts the keyring on PATH that it asks";
+/// How to install the `keyring` that uv and pip run.
+const KEYRING: &str = "it runs `keyring` on PATH: `uv tool install ringbearer-cli` installs it";
 
-/// What a tool needs for one index.
+/// The settings of a tool for one index.
 pub(super) struct Recipe<'all> {
     tool: Tool,
     registry: &'static Registry,
-    /// The index's URL, and the same with the user name.
     url: String,
+    /// The URL with the user name.
     named_url: String,
     name: &'all str,
 }
@@ -34,39 +31,41 @@ impl<'all> Recipe<'all> {
         Self { tool, registry, url: url.to_string(), named_url: named_url.to_string(), name }
     }
 
-    /// Whom it is for.
+    /// The tool.
     pub(super) fn tool(&self) -> Tool {
         self.tool
     }
 
-    /// The file where it belongs, unless the user names another.
+    /// The default file.
     pub(super) fn file(&self, system: &dyn System) -> Result<PathBuf> {
         Ok(match self.tool {
             Tool::Uv | Tool::Poetry => PathBuf::from("pyproject.toml"),
             Tool::Tox => PathBuf::from("tox.ini"),
             Tool::GithubActions => [".github", "workflows", "private-index.yml"].iter().collect(),
             Tool::Pip => pip::user_file(system).ok_or_else(|| {
-                Error::new(Kind::Configuration, "the home directory is not known, where pip.conf is")
+                Error::new(Kind::Configuration, "the home directory, which contains pip.conf, is unknown")
                     .with_hint("name a file with --file")
             })?,
         })
     }
 
-    /// All of it, as a file of its own would have it.
+    /// The settings, as a new file.
     pub(super) fn text(&self) -> String {
-        self.put_into("").unwrap_or_default()
+        self.added_to("").unwrap_or_default()
     }
 
-    /// What else there is to do.
+    /// What else is needed.
     pub(super) fn advice(&self) -> String {
         match self.tool {
             Tool::Uv | Tool::Pip => KEYRING.to_owned(),
-            Tool::Poetry => "`pipx inject poetry ringbearer` puts ringbearer beside Poetry, where it asks".to_owned(),
-            Tool::Tox => "tox gets ringbearer by `requires`, and its environments ask through it".to_owned(),
+            Tool::Poetry => {
+                "Poetry needs ringbearer in its own environment: `pipx inject poetry ringbearer`".to_owned()
+            }
+            Tool::Tox => "tox installs ringbearer by `requires`, and its environments use it".to_owned(),
             Tool::GithubActions => {
                 let values = self.registry.job_settings.iter().map(|(_, value)| *value);
                 format!(
-                    "the repository's settings must have {}; the project's index must be named {}",
+                    "the settings of the repository must define {}, and the index of the project must be named {}",
                     values.collect::<Vec<_>>().join(" and "),
                     self.name
                 )
@@ -74,8 +73,8 @@ impl<'all> Recipe<'all> {
         }
     }
 
-    /// A file with all that it needs, where it does not have it already.
-    pub(super) fn put_into(&self, before: &str) -> std::result::Result<String, Refusal> {
+    /// The text of a file with the settings added, unless it has them.
+    pub(super) fn added_to(&self, before: &str) -> std::result::Result<String, Refusal> {
         match self.tool {
             Tool::Uv => self.for_uv(before),
             Tool::Pip => self.for_pip(before),
@@ -87,43 +86,17 @@ impl<'all> Recipe<'all> {
 
     /// <https://docs.astral.sh/uv/concepts/indexes/>
     fn for_uv(&self, before: &str) -> std::result::Result<String, Refusal> {
-        let document = toml(before)?;
-        let uv = document.table("tool").and_then(|tool| tool.table("uv"));
-        let mut after = before.to_owned();
-        match uv.and_then(|uv| uv.text("keyring-provider")) {
-            Some("subprocess") => {}
-            Some(other) => return Err(format!("it has keyring-provider = \"{other}\" already")),
-            None => after = into_table(&after, "tool.uv", "keyring-provider = \"subprocess\""),
-        }
-        for index in uv.into_iter().flat_map(|uv| uv.tables("index")) {
-            if index.text("url") == Some(&self.named_url) {
-                return checked_toml(before, after);
-            }
-            if index.text("name") == Some(self.name) {
-                return Err(format!("it has an index named {} already; choose another with --name", self.name));
-            }
-        }
-        let block = format!("[[tool.uv.index]]\nname = \"{}\"\nurl = \"{}\"\n", self.name, self.named_url);
-        checked_toml(before, at_end(&after, &block))
+        let mut edit = TomlEdit::new(before, "uv")?;
+        edit.set("keyring-provider", "subprocess")?;
+        edit.add("index", &[("name", self.name), ("url", &self.named_url)])?;
+        edit.finish()
     }
 
     /// <https://python-poetry.org/docs/repositories/#private-repository-example>
     fn for_poetry(&self, before: &str) -> std::result::Result<String, Refusal> {
-        let document = toml(before)?;
-        let poetry = document.table("tool").and_then(|tool| tool.table("poetry"));
-        for source in poetry.into_iter().flat_map(|poetry| poetry.tables("source")) {
-            if source.text("url") == Some(&self.url) {
-                return Ok(before.to_owned());
-            }
-            if source.text("name") == Some(self.name) {
-                return Err(format!("it has a source named {} already; choose another with --name", self.name));
-            }
-        }
-        let block = format!(
-            "[[tool.poetry.source]]\nname = \"{}\"\nurl = \"{}\"\npriority = \"primary\"\n",
-            self.name, self.url
-        );
-        checked_toml(before, at_end(before, &block))
+        let mut edit = TomlEdit::new(before, "poetry")?;
+        edit.add("source", &[("name", self.name), ("url", &self.url), ("priority", "primary")])?;
+        edit.finish()
     }
 
     /// <https://pip.pypa.io/en/stable/topics/configuration/>
@@ -131,14 +104,14 @@ impl<'all> Recipe<'all> {
         let mut after = before.to_owned();
         for (key, wanted) in [("index-url", self.named_url.as_str()), ("keyring-provider", "subprocess")] {
             let ini = Ini::parse(&after);
-            // pip reads an underscore as a hyphen, and what is for `install` alone comes first there.
-            let mut there = ini
+            // pip treats underscores as hyphens, and `[install]` overrides `[global]`.
+            let mut found = ini
                 .entries()
                 .filter(|(section, name, _)| ["global", "install"].contains(section) && name.replace('_', "-") == key);
-            match there.next() {
-                Some((_, _, value)) if value.trim() == wanted && there.next().is_none() => {}
+            match found.next() {
+                Some((_, _, value)) if value.trim() == wanted && found.next().is_none() => {}
                 Some(_) => return Err(format!("it has another {key} already")),
-                None => after = set_ini(&after, "global", key, wanted)?,
+                None => after = ini::set(&after, "global", key, wanted)?,
             }
         }
         Ok(after)
@@ -148,19 +121,19 @@ impl<'all> Recipe<'all> {
     fn for_tox(&self, before: &str) -> std::result::Result<String, Refusal> {
         let after = add_line(before, "tox", &["requires"], "ringbearer", |line| {
             let name = line.split(|character: char| !character.is_ascii_alphanumeric() && character != '-').next();
-            if name == Some("ringbearer") { Same::AsWanted } else { Same::No }
+            if name == Some("ringbearer") { Match::Same } else { Match::None }
         })?;
         let variable = "PIP_INDEX_URL";
         add_line(&after, "testenv", &["set_env", "setenv"], &format!("{variable} = {}", self.named_url), |line| {
             match line.split_once('=').filter(|(name, _)| name.trim() == variable) {
-                Some((_, value)) if value.trim() == self.named_url => Same::AsWanted,
-                Some(_) => Same::Otherwise,
-                None => Same::No,
+                Some((_, value)) if value.trim() == self.named_url => Match::Same,
+                Some(_) => Match::Different,
+                None => Match::None,
             }
         })
     }
 
-    /// A workflow that installs what the project has in its lock file.
+    /// A workflow that installs the lock file of the project.
     fn for_github_actions(&self, before: &str) -> std::result::Result<String, Refusal> {
         let variable = crate::cli::tools::uv::variable(self.name, "USERNAME");
         let settings = self.registry.job_settings;
@@ -189,38 +162,39 @@ jobs:
             self.registry.username,
             settings.concat()
         );
-        if before.is_empty() || before == text { Ok(text) } else { Err("it is there already".to_owned()) }
+        if before.is_empty() || before == text { Ok(text) } else { Err("it exists already".to_owned()) }
     }
 }
 
-/// What a line of a value is to the one that is wanted.
-enum Same {
-    AsWanted,
-    Otherwise,
-    No,
+/// How an existing line relates to the wanted one.
+enum Match {
+    Same,
+    /// It sets the same variable to another value.
+    Different,
+    None,
 }
 
-/// A tox.ini whose key, by any of its names, has a line in its value.
+/// Adds a line to the value of a key, which may have several names, unless it is there.
 fn add_line(
     before: &str,
     section: &str,
     names: &[&str],
     line: &str,
-    is_same: impl Fn(&str) -> Same,
+    compare: impl Fn(&str) -> Match,
 ) -> std::result::Result<String, Refusal> {
     let ini = Ini::parse(before);
     let there = ini.entries().find(|(place, key, _)| *place == section && names.contains(key));
     let Some((_, key, value)) = there else {
-        return set_ini(before, section, names.first().copied().unwrap_or_default(), &format!("\n{line}"));
+        return ini::set(before, section, names.first().copied().unwrap_or_default(), &format!("\n{line}"));
     };
     for there in value.lines().map(str::trim) {
-        match is_same(there) {
-            Same::AsWanted => return Ok(before.to_owned()),
-            Same::Otherwise => {
+        match compare(there) {
+            Match::Same => return Ok(before.to_owned()),
+            Match::Different => {
                 return Err(format!("{key} has another {} already", line.split(' ').next().unwrap_or_default()));
             }
-            Same::No => {}
+            Match::None => {}
         }
     }
-    add_to_ini(before, section, key, line)
+    ini::add_line(before, section, key, line)
 }

@@ -1,24 +1,21 @@
-//! The commands of the store.
+//! The commands of `ringbearer store`.
 
-pub(super) mod arguments;
-pub(super) mod help;
-
-pub(crate) use self::arguments::Foreign;
+pub(super) mod command;
 
 use std::{io, path::Path};
 
 use serde_json::{Value, json};
 
-use self::arguments::{Action, Source, StoreCommand};
+use self::command::{Action, Source, StoreCommand};
 use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, print, progress::Bar, shown};
 use crate::{
     error::{Error, Kind, Result},
-    store::{Entry, Relocked, Status, Store, exchange, lock_state, status},
+    store::{Entry, Rekeyed, Status, Store, export, lock_state, status},
     system::{System, console::Console, io_message},
 };
 
-/// The largest file that is imported.
-const LARGEST_IMPORT: usize = 1 << 30;
+/// The maximum size of an imported file, in bytes.
+const IMPORT_CAP: usize = 1 << 30;
 
 pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec<Entry>>) -> Result<u8> {
     let World { system, console, memory } = *world;
@@ -27,30 +24,30 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
     match &command.action {
         Action::Init { key } => {
             let made = Store::init(system, key.as_deref())?;
-            with.relocked("made", &made)
+            with.relocked("created", &made)
         }
         Action::Status => with.status(),
         Action::List => with.list(),
         Action::Lock => with.lock(),
         Action::Relock { key, drop_broken } => {
             let mut bar = Bar::new(system, console, "encrypting");
-            let made = store.relock(system, key.as_deref(), *drop_broken, &mut |done, all| bar.show(done, all))?;
+            let made = store.rekey(system, key.as_deref(), *drop_broken, &mut |done, all| bar.show(done, all))?;
             drop(bar);
-            with.relocked(if key.is_some() { "locked anew" } else { "rotated" }, &made)
+            with.relocked(if key.is_some() { "rekeyed" } else { "rotated" }, &made)
         }
         Action::Export { file } => with.export(file),
         Action::Import { from: Source::File(file), replace } => {
             let content = system
-                .read_file(Path::new(file), LARGEST_IMPORT)
+                .read_file(Path::new(file), IMPORT_CAP)
                 .map_err(|error| Error::new(Kind::Storage, format!("{file} cannot be read: {}", io_message(&error))))?;
-            let entries = exchange::read(&zeroize::Zeroizing::new(content), file)?;
+            let entries = export::read(&zeroize::Zeroizing::new(content), file)?;
             let code = with.import(&entries, *replace)?;
-            console.eprint(&format!("{file} holds passwords in the clear: remove it when it has served\n"));
+            console.eprint(&format!("{file} contains unencrypted passwords: delete it after use\n"));
             Ok(code)
         }
         Action::Import { from: Source::Keyring(_), replace } => {
             let entries = foreign.ok_or_else(|| {
-                Error::new(Kind::Usage, "another keyring is Python, and this is the native program")
+                Error::new(Kind::Usage, "other keyrings are Python packages, which the native program cannot load")
                     .with_hint("`pip install ringbearer`, then `python -m ringbearer store import --from-keyring ...`")
             })?;
             with.import(&entries, *replace)
@@ -58,7 +55,7 @@ pub(super) fn run(world: &World<'_>, command: &StoreCommand, foreign: Option<Vec
     }
 }
 
-/// What all commands need.
+/// What every command uses.
 struct With<'all> {
     system: &'all dyn System,
     console: &'all dyn Console,
@@ -67,9 +64,9 @@ struct With<'all> {
 }
 
 impl With<'_> {
-    /// Prints the answer: for a program, or for a person.
+    /// Prints JSON or text, and returns the exit code.
     fn answer(&self, code: u8, value: &Value, text: &str) -> Result<u8> {
-        // Whoever gave up does not want to read it any more.
+        // After Ctrl-C, nothing more is printed.
         if self.system.cancellation().is_cancelled() {
             return self.system.check().map(|()| code);
         }
@@ -83,14 +80,15 @@ impl With<'_> {
         Ok(code)
     }
 
-    fn relocked(&self, done: &str, made: &Relocked) -> Result<u8> {
-        let Relocked { path, fingerprint, records, dropped, stale_setting } = made;
+    fn relocked(&self, done: &str, made: &Rekeyed) -> Result<u8> {
+        let Rekeyed { path, fingerprint, records, dropped, stale_setting } = made;
         if let Some((source, line)) = stale_setting {
             self.console.eprint(&format!(
-                "{source} names another key, with which the store does not open: put this in its place, or take it out:\n  {line}\n"
+                "{source} names another key, which does not unlock the store: replace it by this one, or remove it:\n  {line}\n"
             ));
         }
-        let lost = if *dropped > 0 { format!(", {dropped} that did not open are gone") } else { String::new() };
+        let lost =
+            if *dropped > 0 { format!(", {dropped} dropped that could not be decrypted") } else { String::new() };
         let text = format!("{done} {path}: {}{lost}, locked with {fingerprint}\n", counted(*records, "record"));
         let value = json!({
             "path": path, "key": fingerprint, "records": records, "dropped": dropped,
@@ -110,7 +108,7 @@ impl With<'_> {
         };
         let value = serde_json::to_value(&status)
             .map_err(|_| Error::new(Kind::Internal, "the answer cannot be written as JSON"))?;
-        self.answer(code, &value, &for_people(&status))
+        self.answer(code, &value, &status_text(&status))
     }
 
     fn list(&self) -> Result<u8> {
@@ -125,7 +123,7 @@ impl With<'_> {
             .collect();
         let records: Vec<_> =
             names.map(|(service, username)| json!({"service": service, "username": username})).collect();
-        self.tell_broken(contents.broken);
+        self.warn_of_broken(contents.broken);
         let code = if contents.broken > 0 { CORRUPTED } else { DONE };
         self.answer(code, &json!({"records": records, "broken": contents.broken}), &lines.concat())
     }
@@ -133,9 +131,9 @@ impl With<'_> {
     fn lock(&self) -> Result<u8> {
         let (path, is_locked) = lock_state(self.system)?;
         let (code, text) = match is_locked {
-            Some(true) => (BUSY, "a process is writing to the store, or hangs while it does"),
+            Some(true) => (BUSY, "locked: a process is writing to the store"),
             Some(false) => (DONE, "free"),
-            None => (DONE, "free: nobody has ever written here"),
+            None => (DONE, "free: no store has been written here"),
         };
         self.answer(code, &json!({"path": path, "locked": is_locked == Some(true)}), &format!("{path}: {text}\n"))
     }
@@ -144,18 +142,16 @@ impl With<'_> {
         let mut bar = Bar::new(self.system, self.console, "decrypting");
         let contents = self.store.contents(self.system, &mut |done, all| bar.show(done, all))?;
         drop(bar);
-        let text = exchange::print(&contents.entries);
+        let text = export::print(&contents.entries);
         self.system.check()?;
         self.system.create(Path::new(file), &text).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                Error::new(Kind::Storage, format!("{file} is there already, and is not overwritten"))
-            }
+            io::ErrorKind::AlreadyExists => Error::new(Kind::Storage, format!("{file} exists, and is not overwritten")),
             _ => Error::new(Kind::Storage, format!("{file} cannot be written: {}", io_message(&error))),
         })?;
-        self.tell_broken(contents.broken);
+        self.warn_of_broken(contents.broken);
         let count = contents.entries.len();
         self.console.eprint(&format!(
-            "WARNING: {file} holds {} in the clear, for you alone to read: remove it when it has served\n",
+            "WARNING: {file} contains {} (unencrypted, readable by its owner only): delete it after use\n",
             counted(count, "password")
         ));
         let code = if contents.broken > 0 { CORRUPTED } else { DONE };
@@ -168,7 +164,7 @@ impl With<'_> {
         let imported = self.store.import(self.system, entries, replace, &mut |done, all| bar.show(done, all))?;
         drop(bar);
         if imported.kept > 0 {
-            let say = "records are there with another password, and kept it; --replace gives them the new one";
+            let say = "records exist with another password and keep it; --replace replaces it";
             self.console.eprint(&format!("{} {say}\n", imported.kept));
         }
         let text = format!(
@@ -181,16 +177,16 @@ impl With<'_> {
         self.answer(DONE, &value, &text)
     }
 
-    fn tell_broken(&self, broken: usize) {
+    fn warn_of_broken(&self, broken: usize) {
         if broken > 0 {
             let records = counted(broken, "record");
-            self.console.eprint(&format!("{records} will not open: damaged, or tampered with\n"));
+            self.console.eprint(&format!("{records} cannot be decrypted: damaged, or tampered with\n"));
         }
     }
 }
 
-/// The status for a person: what there is, then what is wrong.
-fn for_people(status: &Status) -> String {
+/// The status as text: facts, then problems.
+fn status_text(status: &Status) -> String {
     let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
     let mut lines = vec![("store", shown(&status.path))];
     if let Some(target) = &status.target {
@@ -203,7 +199,7 @@ fn for_people(status: &Status) -> String {
         lines.push(("", format!("{records}, {length} bytes{mode}")));
         lines.push(("key", or_none(&status.key)));
     } else {
-        lines.push(("", "not there yet".to_owned()));
+        lines.push(("", "does not exist yet".to_owned()));
     }
     if let Some(configured) = &status.configured_key {
         lines.push(("configured", format!("{} by {}", configured.key, shown(&configured.source))));
@@ -213,19 +209,19 @@ fn for_people(status: &Status) -> String {
     if let Some(keys) = status.agent.keys {
         let process = status.agent.process.as_ref().map_or_else(String::new, |process| format!("{}, ", shown(process)));
         let has = match (&status.agent.comment, status.agent.has_key) {
-            (Some(comment), true) => format!(", the store's among them ({})", shown(comment)),
-            _ if status.key.is_some() => ", not the store's".to_owned(),
+            (Some(comment), true) => format!(", including that of the store ({})", shown(comment)),
+            _ if status.key.is_some() => ", not that of the store".to_owned(),
             _ => String::new(),
         };
         let forwarded = if status.agent.looks_forwarded { ", forwarded" } else { "" };
         lines.push(("", format!("{process}{}{has}{forwarded}", counted(keys, "key"))));
     }
-    lines.extend(status.temporary_files.iter().map(|path| ("left behind", shown(path))));
+    lines.extend(status.temporary_files.iter().map(|path| ("temporary", shown(path))));
     lines.extend(status.problems.iter().map(|problem| ("!", problem.clone())));
     lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect::<Vec<_>>().concat()
 }
 
-/// A number of things, in English.
+/// A number with its noun.
 fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! What is installed beside a program of Python's.
+//! The packages in the environment of a Python program.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,10 +10,10 @@ use crate::{
     system::{System, process::Command},
 };
 
-/// How long Python may take to say what it has.
+/// The time limit for Python to list its packages.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// How much of a program is read, to see which Python it is for.
+/// The number of bytes read from a program to find its interpreter.
 const HEAD: usize = 1024;
 
 /// Prints whether ringbearer and keyring can be imported, and the version of pip.
@@ -27,22 +27,22 @@ if has('pip'):
 print(int(has('ringbearer')), int(has('keyring')), version)
 ";
 
-/// What a Python environment has.
+/// The relevant packages of a Python environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct Beside {
     /// Its interpreter.
     pub(in crate::cli) python: PathBuf,
-    /// Whether ringbearer is there.
+    /// Whether ringbearer is installed.
     pub(in crate::cli) ringbearer: bool,
-    /// Whether keyring is there.
+    /// Whether keyring is installed.
     pub(in crate::cli) keyring: bool,
-    /// The version of pip there, its first two numbers.
+    /// The major and minor version of pip.
     pub(in crate::cli) pip: Option<(u32, u32)>,
 }
 
 impl Beside {
-    /// The command that puts ringbearer there: environments of uv's have no pip.
-    pub(in crate::cli) fn installing_ringbearer(&self) -> String {
+    /// The command that installs ringbearer there; environments created by uv have no pip.
+    pub(in crate::cli) fn install_command(&self) -> String {
         let python = self.python.display();
         match self.pip {
             Some(_) => format!("{python} -m pip install ringbearer"),
@@ -51,7 +51,7 @@ impl Beside {
     }
 }
 
-/// Asks the Python that a program belongs to; `None` if that cannot be told. Fails only if the caller gave up.
+/// Runs the interpreter of a program; `None` if it is unknown. Fails only if the lookup is cancelled.
 pub(in crate::cli) fn look(system: &dyn System, program: &Path) -> Result<Option<Beside>> {
     let Some(python) = interpreter(system, program) else { return Ok(None) };
     let output = match system.run(&Command::new(python.clone(), &["-c", PROGRAM], LIMIT)) {
@@ -72,10 +72,10 @@ fn read(python: PathBuf, printed: &str) -> Option<Beside> {
     Some(Beside { python, ringbearer, keyring, pip: version })
 }
 
-/// The Python in the first line of a script, or in the second where the first is too long for the system:
+/// The interpreter in the first line of a script, or in the second if the first would be too long for the system:
 /// `#!/bin/sh` and `'''exec' /path/python "$0" "$@"`. <https://github.com/pypa/distlib/blob/0.4.0/distlib/scripts.py>
 fn interpreter(system: &dyn System, program: &Path) -> Option<PathBuf> {
-    let head = system.open(program).ok()?.read(0, HEAD).ok()?;
+    let head = system.head(program, HEAD).ok()?;
     let text = String::from_utf8_lossy(&head).into_owned();
     let mut lines = text.lines();
     let first = lines.next()?.strip_prefix("#!")?.trim();

@@ -1,4 +1,4 @@
-//! The file with passwords that pip and uv read besides asking a keyring.
+//! The password file that pip and uv read before they ask a keyring.
 //! <https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html>
 
 use std::path::PathBuf;
@@ -16,12 +16,12 @@ pub(in crate::cli) struct Entry {
     pub(in crate::cli) login: Option<String>,
 }
 
-/// The entry for a host, or the one for all hosts.
+/// The entry for a host, or the default entry.
 pub(in crate::cli) fn entry(system: &dyn System, host: &str) -> Option<Entry> {
     let named = system.setting("NETRC").map(PathBuf::from);
     let at_home = |name: &str| Some(places::home(system)?.join(name));
     let files = named.into_iter().chain([".netrc", "_netrc"].into_iter().filter_map(at_home));
-    // The first that can be read counts, and no other.
+    // Only the first readable file counts.
     let read = |path: PathBuf| Some((system.read_file(&path, CAP).map(Zeroizing::new).ok()?, path));
     files.into_iter().find_map(read).and_then(|(content, path)| {
         let text = Zeroizing::new(String::from_utf8_lossy(&content).into_owned());
@@ -44,7 +44,7 @@ fn find(text: &str, host: &str) -> Option<String> {
                     found = Some(name.to_owned());
                 }
             }
-            // What they have is skipped: it may read like one of these words.
+            // The value may equal a keyword, and is skipped.
             "password" | "account" => drop(words.next()),
             _ => {}
         }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_found_by_its_host_and_no_password_is_taken_for_one() {
+    fn an_entry_is_found_by_host_and_passwords_are_skipped() {
         let text =
             "machine a.example login ada password default\nmachine b.example password machine\ndefault login all";
         assert_eq!(find(text, "a.example").as_deref(), Some("ada"));

@@ -1,4 +1,4 @@
-//! How pip is set up. <https://pip.pypa.io/en/stable/topics/configuration/>
+//! The settings of pip. <https://pip.pypa.io/en/stable/topics/configuration/>
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,17 @@ use crate::{
     system::{System, places},
 };
 
-/// The variable that says by which means pip asks a keyring.
+/// Selects how pip asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
 
 /// The settings of pip.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Pip {
-    /// By which means it asks a keyring, and who says so.
+    /// How it asks a keyring, and the file or variable that says so.
     pub(in crate::cli) provider: Option<(String, String)>,
-    /// Its indexes, the most telling first.
+    /// Its indexes, by precedence.
     pub(in crate::cli) indexes: Vec<Index>,
-    /// Who told it not to ask anything.
+    /// The file or variable that forbids prompts.
     pub(in crate::cli) no_input: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Pip {
                 Some((Ini::parse(&String::from_utf8_lossy(&content)), path.display().to_string()))
             })
             .collect();
-        // What is for `install` alone, in any file, comes before what is for all commands, in any other.
+        // `[install]` in any file overrides `[global]` in every other.
         for section in ["install", "global"] {
             for (ini, source) in &files {
                 let value = |key: &str| {
@@ -62,7 +62,7 @@ impl Pip {
     }
 }
 
-/// Where `pip config --user` writes.
+/// The file that `pip config --user` writes.
 pub(in crate::cli) fn user_file(system: &dyn System) -> Option<PathBuf> {
     if cfg!(windows) {
         return Some(places::app_data(system)?.join("pip").join("pip.ini"));
@@ -70,11 +70,11 @@ pub(in crate::cli) fn user_file(system: &dyn System) -> Option<PathBuf> {
     Some(places::user_config(system)?.join("pip").join("pip.conf"))
 }
 
-/// The files that pip reads, the most telling first.
+/// The files that pip reads, by precedence.
 fn files(system: &dyn System) -> Vec<PathBuf> {
     let name = if cfg!(windows) { "pip.ini" } else { "pip.conf" };
     let named = system.setting("PIP_CONFIG_FILE").map(PathBuf::from);
-    // Python's os.devnull in this variable means that no file is read.
+    // os.devnull of Python in this variable disables all files.
     if named.as_deref().is_some_and(|path| path == Path::new("/dev/null") || path == Path::new("nul")) {
         return Vec::new();
     }

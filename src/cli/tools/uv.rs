@@ -1,25 +1,30 @@
-//! How uv is set up. <https://docs.astral.sh/uv/concepts/configuration-files/>,
+//! The settings of uv. <https://docs.astral.sh/uv/concepts/configuration-files/>,
 //! <https://docs.astral.sh/uv/reference/environment/>
 
 use std::path::{Path, PathBuf};
 
-use super::{Index, Table, is_true, read_toml};
+use toml_edit::{Item, TableLike};
+
+use super::{
+    Index, is_true,
+    toml_file::{read, tables, text, texts},
+};
 use crate::system::{System, places};
 
-/// The variable that says by which means uv asks a keyring.
+/// Selects how uv asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "UV_KEYRING_PROVIDER";
 
 /// The settings of uv.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Uv {
-    /// By which means it asks a keyring, and who says so.
+    /// How it asks a keyring, and the file or variable that says so.
     pub(in crate::cli) provider: Option<(String, String)>,
-    /// Its indexes, the most telling first.
+    /// Its indexes, by precedence.
     pub(in crate::cli) indexes: Vec<Index>,
 }
 
 impl Uv {
-    /// Reads variables and files; those of the project around the working directory only if they are asked for.
+    /// Reads variables and files, those of the project in the working directory only if `with_project`.
     pub(in crate::cli) fn read(system: &dyn System, with_project: bool) -> Self {
         let provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
         let mut uv = Self { provider, indexes: Vec::new() };
@@ -40,48 +45,47 @@ impl Uv {
             None => files(system, with_project),
         };
         for path in files {
-            if let Some(table) = settings(system, &path) {
-                uv.add(&table, &path.display().to_string());
-                if let Some(table) = table.table("pip") {
-                    uv.add(table, &path.display().to_string());
-                }
+            let settings = settings(system, &path);
+            let pip = settings.as_ref().and_then(|settings| settings.get("pip"));
+            for table in settings.as_ref().into_iter().chain(pip).filter_map(Item::as_table_like) {
+                uv.add(table, &path.display().to_string());
             }
         }
         uv
     }
 
-    fn add(&mut self, table: &Table, source: &str) {
+    fn add(&mut self, table: &dyn TableLike, source: &str) {
         if self.provider.is_none() {
-            self.provider = table.text("keyring-provider").map(|value| (value.to_owned(), source.to_owned()));
+            self.provider = text(table, "keyring-provider").map(|value| (value.to_owned(), source.to_owned()));
         }
-        for index in table.tables("index") {
-            if let Some(url) = index.text("url") {
-                let authenticate = index.text("authenticate").map(str::to_owned);
-                self.indexes.push(Index { authenticate, ..Index::new(url, index.text("name"), source) });
+        for index in tables(table, "index") {
+            if let Some(url) = text(index, "url") {
+                let authenticate = text(index, "authenticate").map(str::to_owned);
+                self.indexes.push(Index { authenticate, ..Index::new(url, text(index, "name"), source) });
             }
         }
-        let urls = table.text("index-url").into_iter().chain(table.texts("extra-index-url"));
+        let urls = text(table, "index-url").into_iter().chain(texts(table, "extra-index-url"));
         self.indexes.extend(urls.map(|url| Index::new(url, None, source)));
     }
 }
 
-/// The variable that gives an index a user name or a password: `UV_INDEX_` and the name in capitals, with what is no
-/// letter or digit as an underscore.
+/// The variable for the user name or password of an index: `UV_INDEX_` and the name in capitals, with underscores for all but
+/// letters and digits.
 pub(in crate::cli) fn variable(name: &str, what: &str) -> String {
     let name = name.replace(|character: char| !character.is_ascii_alphanumeric(), "_").to_ascii_uppercase();
     format!("UV_INDEX_{name}_{what}")
 }
 
-/// The settings in a file: all of a `uv.toml`, and a part of a `pyproject.toml`.
-fn settings(system: &dyn System, path: &Path) -> Option<Table> {
-    let table = read_toml(system, path)?;
+/// The settings in a file: a whole `uv.toml`, or `tool.uv` of a `pyproject.toml`.
+fn settings(system: &dyn System, path: &Path) -> Option<Item> {
+    let document = read(system, path)?;
     if path.file_name().is_some_and(|name| name == "pyproject.toml") {
-        return table.table("tool")?.table("uv").cloned();
+        return document.get("tool")?.get("uv").filter(|uv| uv.is_table_like()).cloned();
     }
-    Some(table)
+    Some(document)
 }
 
-/// The files that uv reads, the most telling first.
+/// The files that uv reads, by precedence.
 fn files(system: &dyn System, with_project: bool) -> Vec<PathBuf> {
     let project = system.working_directory().filter(|_| with_project).and_then(|directory| {
         directory

@@ -1,103 +1,123 @@
-//! Tokens that outlive the process that made them, in the memory of the login session: a key of the kernel's, which
-//! touches no disk and ends by itself.
+//! Tokens that outlive the process that got them, in the memory of the login session: a key of the Linux kernel, which
+//! touches no disk and expires by itself.
 //!
-//! uv starts a `keyring` for each index and run, and each would sign in again. Here one signs in, and the others find
-//! what it got: those that asked at the same moment wait for it ([`single_flight`](crate::keyring::single_flight)), and those that
-//! come later, until shortly before the token's end. Where there is no such place, all do as they would alone.
+//! uv starts a `keyring` for each index and run, and each would sign in again. With the cache one signs in and the others
+//! use its token: those that ask at the same moment wait for it ([`single_flight`](crate::keyring::single_flight)), later
+//! ones find it until shortly before it expires. Without shared memory each process signs in for itself.
 //!
-//! - [`kept`]: a token as it is kept, and by which name
-//! - `asked`: who was given what: a tool that comes back was refused
-//! - `failed`: a failure, for those who waited
+//! - [`token`]: cached tokens and their names
+//! - `failure`: a failed sign-in, shared with the processes that waited for it
 
-mod asked;
-mod failed;
-pub(crate) mod kept;
+mod failure;
+pub(crate) mod token;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
-use log::{debug, warn};
+use log::debug;
+use serde::Serialize;
+use zeroize::Zeroizing;
 
-use self::kept::Kept;
 use crate::{
-    auth::{cache_mode::Caching, cache_policy::CachePolicy},
+    auth::{cache_key::fingerprint, cache_mode::CacheMode, cache_policy::CachePolicy, warning},
     error::Result,
-    keyring::{Candidate, single_flight::take_turn},
+    keyring::{Candidate, single_flight::lock},
     registry::Credential,
     service::Service,
-    system::System,
+    system::{
+        System,
+        shared_memory::{LONGEST_SHARED, Unavailable},
+    },
 };
 
-/// Whether this process said already that the cache that was asked for is not known.
-static TOLD: AtomicBool = AtomicBool::new(false);
-
-/// The credential of a backend for a service that it claims, as [`CredentialSource::get`](crate::registry::CredentialSource::get) has it, or the one that is kept;
-/// `usual` is where tokens are kept if nobody chose.
+/// The cached credential of a registry for a service that it claims, or what its source returns. `default` is the cache
+/// mode if RINGBEARER_CACHE is unset.
 pub(crate) fn get(
     system: &dyn System,
     candidate: &Candidate,
     service: &Service,
     username: Option<&str>,
-    usual: Caching,
+    default: CacheMode,
 ) -> Result<Option<Credential>> {
-    let alone = || candidate.source.get(system, service, username);
-    let caching = Caching::read(system, usual).unwrap_or_else(|error| {
-        if !TOLD.swap(true, Ordering::Relaxed) {
-            warn!("{error}");
-        }
-        Caching::Off
+    let sign_in = || candidate.source.get(system, service, username);
+    let mode = CacheMode::read(system, default).unwrap_or_else(|error| {
+        warning::once(&error.to_string());
+        CacheMode::Off
     });
-    if caching != Caching::Session {
-        return alone();
+    if mode != CacheMode::Session {
+        return sign_in();
     }
-    if !system.can_share() {
-        debug!(
-            "the kernel's key service is not there, or not allowed: tokens are kept in the memory of this process alone"
-        );
-        return alone();
+    if let Err(reason) = system.sharing() {
+        debug!("{reason}: tokens are kept in the memory of this process alone");
+        return sign_in();
     }
-    let start = system.now();
-    let ask = || candidate.source.cache_key(system, service);
-    let Some(key) = ask() else { return alone() };
-    let question = asked::Question::new(system, candidate, &key.realm, service, username);
-    let first = question.first_asked(system, start);
-    let give = |kept: Kept| {
-        question.note(system, first);
-        Ok(Some(kept.credential))
-    };
-    if let Some(kept) = kept::look(system, candidate, &key) {
-        if first == start || kept.made >= first {
-            debug!(step = "cache", outcome = "found"; "a token of this session");
-            return give(kept);
-        }
-        debug!("the one that asks was given the token of this session a moment ago, and comes back: signing in anew");
+    let (registry, start) = (candidate.registry.id, system.now());
+    let cache_key = || candidate.source.cache_key(system, service);
+    let Some(key) = cache_key() else { return sign_in() };
+    if let Some(found) = token::get(system, registry, &key) {
+        debug!(step = "cache", outcome = "found"; "a token of this session");
+        return Ok(Some(found.credential));
     }
-    let _lock = take_turn(system, candidate.registry.id, &key.realm)?;
-    // Whoever had the turn before may have signed in, and changed the files of the login by that.
-    let Some(before) = ask() else { return alone() };
-    let mut kept = [kept::look, kept::look_at_the_turn].into_iter().filter_map(|look| look(system, candidate, &before));
-    if let Some(kept) = kept.find(|kept| kept.made >= start) {
+    let _lock = lock(system, registry, &key.realm)?;
+    // The previous holder of the lock may have signed in, which may have changed the files of the login.
+    let Some(key) = cache_key() else { return sign_in() };
+    let for_waiters = || token::get_for_waiters(system, registry, &key).filter(|token| token.created >= start);
+    if let Some(found) = token::get(system, registry, &key).or_else(for_waiters) {
         debug!(step = "cache", outcome = "found"; "a token that another process has just got");
-        return give(kept);
+        return Ok(Some(found.credential));
     }
-    if let Some(error) = failed::look(system, candidate, &before, service, start) {
-        debug!("another process has just failed at the same");
+    if let Some(error) = failure::get(system, registry, &key, service, start) {
+        debug!("another process has just failed to sign in");
         return Err(error);
     }
-    let outcome = alone();
+    let outcome = sign_in();
     match &outcome {
         Ok(Some(credential)) if credential.cache_policy != CachePolicy::Never => {
-            // A login as somebody else meanwhile is another key.
-            if let Some(after) = ask().filter(|after| after.identity == before.identity) {
-                kept::leave(system, candidate, &after, credential);
-                if credential.cache_policy == CachePolicy::Session {
-                    question.note(system, first);
-                }
+            // If the account changed during the sign-in, the token may belong to either.
+            if let Some(after) = cache_key().filter(|after| after.identity == key.identity) {
+                token::put(system, registry, &after, credential);
             }
         }
         Ok(_) => {}
-        Err(error) => failed::leave(system, candidate, &before, service, error),
+        Err(error) => failure::put(system, registry, &key, service, error),
     }
     outcome
+}
+
+/// An opaque name for fields of a registry's cache key.
+fn opaque_name(registry: &str, fields: &[&str]) -> String {
+    // Only the last field may contain a zero character, so that no two lists coincide.
+    fingerprint(format!("{registry}\0{}", fields.join("\0")).as_bytes())
+}
+
+/// Shares a record as JSON. `freed` bytes of the key quota are about to be released.
+fn share(
+    system: &dyn System,
+    name: &str,
+    record: &impl Serialize,
+    life: Duration,
+    freed: u64,
+) -> std::result::Result<(), Unavailable> {
+    // The whole capacity at once: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_SHARED));
+    if serde_json::to_writer(&mut *text, record).is_err() || text.len() > LONGEST_SHARED {
+        return Err(Unavailable::TooLong);
+    }
+    if let Some(quota) = system.key_quota()
+        && !quota.has_room(quota_bytes(name, &text), freed)
+    {
+        return Err(Unavailable::HalfOfQuota(quota));
+    }
+    system.share(name, &text, life)
+}
+
+/// The bytes that a key counts against the quota: its description with a final zero, and its payload.
+fn quota_bytes(name: &str, text: &[u8]) -> u64 {
+    (name.len() + 1 + text.len()) as u64
+}
+
+/// The time since 1970, as records hold it; `None` for an earlier one.
+fn since_1970(time: SystemTime) -> Option<Duration> {
+    time.duration_since(SystemTime::UNIX_EPOCH).ok()
 }
 
 #[cfg(test)]

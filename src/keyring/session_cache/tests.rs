@@ -12,10 +12,14 @@ use crate::{
     error::{Error, Kind},
     registry::{CredentialSource, Registry},
     secret::Secret,
-    system::{Clock, fake::FakeSystem, shared_memory::SharedMemory},
+    system::{
+        Clock, Env,
+        fake::FakeSystem,
+        shared_memory::{KeyQuota, SharedMemory},
+    },
 };
 
-/// A backend that makes a new token each time, for whoever the variables USER and LOGIN name.
+/// A registry with a new token for each sign-in. The variables USER, HOST and LOGIN make up its cache key.
 struct Maker {
     made: AtomicU32,
     cache_policy: CachePolicy,
@@ -41,7 +45,11 @@ impl CredentialSource for Arc<Maker> {
 
     fn cache_key(&self, system: &dyn System, _service: &Service) -> Option<CacheKey> {
         let setting = |name| system.setting(name).unwrap_or_default();
-        Some(CacheKey { realm: "contoso".into(), identity: setting("USER"), login: setting("LOGIN") })
+        Some(CacheKey {
+            realm: "contoso".into(),
+            identity: setting("USER") + &setting("HOST"),
+            login: setting("LOGIN"),
+        })
     }
 
     fn get(&self, system: &dyn System, _service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
@@ -53,7 +61,7 @@ impl CredentialSource for Arc<Maker> {
             username: "user\"".into(),
             password: Secret::new(format!("t\\\u{e9}{number}")),
             expires: Some(system.now() + Duration::from_secs(3600)),
-            owner: Some("ada".into()),
+            owner: system.setting("USER"),
             cache_policy: self.cache_policy,
         }))
     }
@@ -62,8 +70,8 @@ impl CredentialSource for Arc<Maker> {
 const URL: &str = "https://feed.example/a/";
 
 fn ask_for(fake: &FakeSystem, maker: &Arc<Maker>, url: &str) -> String {
-    let found = get(fake, &candidate(maker), &Service::parse(url), None, Caching::Session).unwrap().unwrap();
-    assert_eq!((found.username.as_str(), found.owner.as_deref()), ("user\"", Some("ada")));
+    let found = get(fake, &candidate(maker), &Service::parse(url), None, CacheMode::Session).unwrap().unwrap();
+    assert_eq!((found.username.as_str(), found.owner), ("user\"", fake.setting("USER")));
     found.password.expose().to_owned()
 }
 
@@ -75,13 +83,13 @@ fn session() -> FakeSystem {
     FakeSystem::default().variable("HOME", "/home/user").variable("USER", "ada")
 }
 
-/// The same session for another process, of other variables.
+/// The same session, for a process with another variable.
 fn with(fake: FakeSystem, name: &str, value: &str) -> FakeSystem {
     fake.variable(name, value)
 }
 
 #[test]
-fn a_token_is_found_by_those_who_come_later_until_shortly_before_its_end() {
+fn a_token_is_found_until_shortly_before_it_expires() {
     let (fake, maker) = (session(), Arc::new(Maker::default()));
     let token = ask(&fake, &maker);
     fake.advance(Duration::from_secs(3299));
@@ -91,22 +99,69 @@ fn a_token_is_found_by_those_who_come_later_until_shortly_before_its_end() {
 }
 
 #[test]
+fn a_repeated_request_finds_the_token() {
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
+    let token = ask(&fake, &maker);
+    fake.advance(Duration::from_secs(1));
+    assert_eq!([ask(&fake, &maker), ask(&fake, &maker)], [token.clone(), token]);
+}
+
+#[test]
 fn another_identity_and_another_login_find_nothing() {
     let maker = Arc::new(Maker::default());
     let fake = session();
     let token = ask(&fake, &maker);
     let fake = with(fake, "USER", "eve");
     assert_ne!(ask(&fake, &maker), token);
-    let fake = with(with(fake, "USER", "ada"), "LOGIN", "anew");
+    let fake = with(with(fake, "USER", "ada"), "LOGIN", "later");
     assert_ne!(ask(&fake, &maker), token);
-    // What the new login got took its place: there are no more tokens than identities.
-    assert_eq!(kept::all(&fake).unwrap().len(), 2);
+    assert_eq!(token::all(&fake).unwrap().len(), 2, "the token of the new login replaced the old one");
     let fake = with(fake, "LOGIN", "");
     assert_ne!(ask(&fake, &maker), token);
 }
 
 #[test]
-fn what_was_got_in_the_future_is_not_given_out() {
+fn the_newest_token_of_a_user_replaces_the_older_ones() {
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
+    let old = ask(&fake, &maker);
+    let fake = with(fake, "USER", "eve");
+    let eves = ask(&fake, &maker);
+    let fake = with(with(fake, "USER", "ada"), "HOST", "login.example");
+    let new = ask(&fake, &maker);
+    let all = token::all(&fake).unwrap();
+    let kept: Vec<_> = all.iter().map(|token| token.credential.password.expose()).collect();
+    assert_eq!(kept.len(), 2);
+    assert!(!kept.contains(&&*old) && kept.contains(&&*new) && kept.contains(&&*eves), "{kept:?}");
+}
+
+#[test]
+fn a_token_is_not_kept_if_half_of_the_key_quota_is_in_use() {
+    let free = KeyQuota { keys: 3, max_keys: 200, bytes: 100, max_bytes: 20_000 };
+    for (quota, is_kept) in [
+        (free, true),
+        (KeyQuota { bytes: 9_990, ..free }, false),
+        (KeyQuota { keys: 100, ..free }, false),
+        (KeyQuota { keys: 150, bytes: 19_000, ..free }, false),
+    ] {
+        let (fake, maker) = (session().with_key_quota(quota), Arc::new(Maker::default()));
+        assert_eq!(ask(&fake, &maker) == ask(&fake, &maker), is_kept, "{quota:?}");
+        assert_eq!(token::room(&fake).is_ok(), is_kept, "{quota:?}");
+    }
+}
+
+#[test]
+fn replacing_a_token_needs_no_more_of_the_quota() {
+    let maker = Arc::new(Maker::default());
+    let fake = session();
+    ask(&fake, &maker);
+    let full = KeyQuota { keys: 100, max_keys: 200, bytes: 10_000, max_bytes: 20_000 };
+    let fake = with(fake.with_key_quota(full), "HOST", "login.example");
+    let token = ask(&fake, &maker);
+    assert_eq!(ask(&fake, &maker), token);
+}
+
+#[test]
+fn a_token_from_the_future_is_not_used() {
     let maker = Arc::new(Maker::default());
     let late = session().later(Duration::from_secs(3600));
     let token = ask(&late, &maker);
@@ -115,109 +170,84 @@ fn what_was_got_in_the_future_is_not_given_out() {
 }
 
 #[test]
-fn what_lay_ready_is_kept_nowhere() {
+fn a_credential_with_the_policy_never_is_not_kept() {
     let (fake, maker) = (session(), Arc::new(Maker { cache_policy: CachePolicy::Never, ..Maker::default() }));
     assert_ne!(ask(&fake, &maker), ask(&fake, &maker));
     assert!(fake.shared_names("ringbearer:").unwrap().is_empty());
 }
 
 #[test]
-fn what_a_login_gave_that_is_not_told_from_others_is_there_for_those_who_wait_alone() {
+fn a_token_for_waiters_is_found_by_waiters_alone() {
     let (fake, maker) = (session(), Arc::new(Maker { cache_policy: CachePolicy::Waiters, ..Maker::default() }));
     let token = ask(&fake, &maker);
-    assert_eq!(kept::all(&fake).unwrap(), []);
-    let service = Service::parse(URL);
-    let key = maker.cache_key(&fake, &service).unwrap();
-    assert_eq!(kept::look_at_the_turn(&fake, &candidate(&maker), &key).unwrap().credential.password.expose(), token);
+    assert_eq!(token::all(&fake).unwrap(), []);
+    let key = maker.cache_key(&fake, &Service::parse(URL)).unwrap();
+    assert_eq!(token::get_for_waiters(&fake, "maker", &key).unwrap().credential.password.expose(), token);
     fake.advance(Duration::from_millis(1));
     assert_ne!(ask(&fake, &maker), token);
     fake.advance(Duration::from_secs(11));
-    assert!(kept::look_at_the_turn(&fake, &candidate(&maker), &key).is_none());
+    assert!(token::get_for_waiters(&fake, "maker", &key).is_none());
 }
 
 #[test]
-fn whoever_chose_another_cache_is_asked_for_alone() {
+fn another_cache_mode_keeps_nothing_in_the_session() {
     for value in ["off", "memory", "unheard-of"] {
         let (fake, maker) = (session().variable(CACHE_VARIABLE, value), Arc::new(Maker::default()));
         assert_ne!(ask(&fake, &maker), ask(&fake, &maker), "{value}");
-        assert_eq!(kept::all(&fake).unwrap(), [], "{value}");
+        assert_eq!(token::all(&fake).unwrap(), [], "{value}");
     }
 }
 
 #[test]
-fn a_tool_that_comes_back_gets_a_token_that_is_newer_than_its_first_question() {
-    let (fake, maker) = (session(), Arc::new(Maker::default()));
-    let old = ask(&fake, &maker);
-    fake.advance(Duration::from_secs(60));
-    let fake = with(fake, "the caller", "pip");
-    assert_eq!(ask(&fake, &maker), old);
-    fake.advance(Duration::from_secs(1));
-    assert_eq!(ask_for(&fake, &maker, "https://feed.example/other/"), old, "another question is no coming back");
-    let new = ask(&fake, &maker);
-    assert_ne!(new, old);
-    assert_eq!(ask(&fake, &maker), new, "a second new one would be refused as well");
-    let fake = with(fake, "the caller", "uv");
-    assert_eq!(ask(&fake, &maker), new, "somebody else");
-    fake.advance(Duration::from_secs(20));
-    assert_eq!(ask(&fake, &maker), new, "later is no coming back");
-}
-
-#[test]
-fn whoever_got_a_new_token_does_not_come_back_for_another() {
-    let (fake, maker) = (with(session(), "the caller", "pip"), Arc::new(Maker::default()));
-    assert_eq!(ask(&fake, &maker), ask(&fake, &maker));
-}
-
-#[test]
-fn a_failure_is_there_for_those_who_ask_the_same_and_no_later() {
+fn a_failure_is_shared_with_the_same_identity_host_and_moment() {
     let (fake, maker) = (session(), Arc::new(Maker::default()));
     let (here, start) = (Service::parse(URL), fake.now());
     let key = maker.cache_key(&fake, &here).unwrap();
     let error = Error::new(Kind::Rejected, "no").with_hint("do");
-    failed::leave(&fake, &candidate(&maker), &key, &here, &error);
-    let look = |key: &CacheKey, service: &Service, since| failed::look(&fake, &candidate(&maker), key, service, since);
-    assert_eq!(look(&key, &here, start).unwrap().to_string(), error.to_string());
-    assert!(look(&CacheKey { identity: "eve".into(), ..key.clone() }, &here, start).is_none());
-    assert!(look(&key, &Service::parse("https://other.example/"), start).is_none());
-    assert!(look(&key, &here, start + Duration::from_secs(1)).is_none());
+    failure::put(&fake, "maker", &key, &here, &error);
+    let get = |key: &CacheKey, service: &Service, since| failure::get(&fake, "maker", key, service, since);
+    assert_eq!(get(&key, &here, start).unwrap().to_string(), error.to_string());
+    assert!(get(&CacheKey { identity: "eve".into(), ..key.clone() }, &here, start).is_none());
+    assert!(get(&key, &Service::parse("https://other.example/"), start).is_none());
+    assert!(get(&key, &here, start + Duration::from_secs(1)).is_none());
 }
 
 #[test]
-fn what_concerns_one_url_or_one_caller_is_left_to_nobody() {
+fn a_failure_of_one_url_or_one_caller_is_not_shared() {
     let (maker, service) = (Arc::new(Maker::default()), Service::parse(URL));
     for error in [
         Error::new(Kind::Protocol, "no").of_one_url(),
-        Error::new(Kind::Cancelled, "gave up"),
+        Error::new(Kind::Cancelled, "cancelled"),
         Error::new(Kind::Timeout, "late"),
     ] {
         let fake = session();
         let key = maker.cache_key(&fake, &service).unwrap();
-        failed::leave(&fake, &candidate(&maker), &key, &service, &error);
-        assert!(failed::look(&fake, &candidate(&maker), &key, &service, fake.now()).is_none(), "{error}");
+        failure::put(&fake, "maker", &key, &service, &error);
+        assert!(failure::get(&fake, "maker", &key, &service, fake.now()).is_none(), "{error}");
     }
 }
 
 #[test]
-fn a_failure_is_not_kept_for_those_who_come_later() {
+fn a_failure_is_not_found_by_later_processes() {
     let (fake, maker) = (session(), Arc::new(Maker { fails: true, ..Maker::default() }));
     for number in 1..3 {
-        assert!(get(&fake, &candidate(&maker), &Service::parse(URL), None, Caching::Session).is_err());
+        assert!(get(&fake, &candidate(&maker), &Service::parse(URL), None, CacheMode::Session).is_err());
         assert_eq!(maker.made.load(SeqCst), number);
         fake.advance(Duration::from_millis(1));
     }
 }
 
 #[test]
-fn clearing_forgets_every_token() {
-    let (fake, maker) = (with(session(), "the caller", "pip"), Arc::new(Maker::default()));
+fn clearing_removes_every_token() {
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
     ask(&fake, &maker);
     let fake = with(fake, "USER", "eve");
     ask(&fake, &maker);
-    let all = kept::all(&fake).unwrap();
+    let all = token::all(&fake).unwrap();
     assert_eq!(
-        all.iter().map(|kept| (kept.backend.as_str(), kept.realm.as_str())).collect::<Vec<_>>(),
+        all.iter().map(|token| (token.registry.as_str(), token.realm.as_str())).collect::<Vec<_>>(),
         [("maker", "contoso"), ("maker", "contoso")]
     );
-    assert_eq!(kept::clear(&fake).unwrap(), 2);
-    assert_eq!((kept::all(&fake).unwrap().len(), fake.shared_names("ringbearer:").unwrap().len()), (0, 0));
+    assert_eq!(token::clear(&fake).unwrap(), 2);
+    assert_eq!((token::all(&fake).unwrap().len(), fake.shared_names("ringbearer:").unwrap().len()), (0, 0));
 }

@@ -1,4 +1,4 @@
-//! What a feed says of itself to an anonymous request: its tenant and its token authority.
+//! Discovery: the tenant and the token authority that a feed names in answer to an anonymous request.
 
 use log::debug;
 use url::Url;
@@ -19,27 +19,27 @@ use crate::{
     },
 };
 
-/// The domains below which the token authority may lie.
+/// The domains of token authorities.
 const AUTHORITY_DOMAINS: [&str; 4] =
     ["vssps.dev.azure.com", "vssps.visualstudio.com", "vssps.codedev.ms", "vssps.vsts.me"];
 
-/// A tenant that is not one: what the feeds of personal Microsoft accounts' organisations send.
+/// A placeholder for a tenant, sent by feeds in organisations of personal Microsoft accounts.
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A package that nobody has: a public feed answers 401 for packages that it does not hold, and says
-/// then what it does not say at its root.
+/// The name of a package that does not exist. A public feed answers 401 for such a package, with the headers that its
+/// root lacks.
 const NO_PACKAGE: &str = "ringbearer-asks-for-a-package-that-does-not-exist";
 
-/// What a feed says of itself.
+/// The outcome of discovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Discovery {
-    /// Whose it is.
+    /// The tenant that the feed belongs to.
     pub(crate) tenant: Tenant,
-    /// Where tokens for it are exchanged. It was checked to be a place that bearers may go to.
+    /// The service that exchanges tokens. Verified: bearers may be sent there.
     pub(crate) authority: Url,
 }
 
-/// Asks the feed. `Ok(None)` if it lets everybody in and says nothing.
+/// Asks the feed. `Ok(None)` if it is public and names no tenant.
 pub(crate) fn discover(system: &dyn System, feed: &Feed) -> Result<Option<Discovery>> {
     let response = ask(system, feed.url())?;
     if let Some(discovery) = read(&response, feed)? {
@@ -51,14 +51,14 @@ pub(crate) fn discover(system: &dyn System, feed: &Feed) -> Result<Option<Discov
         };
         debug!(
             step = "discovery", outcome = "noted";
-            "{} lets everybody in at its root: asking for a package that it cannot hold", feed.shown()
+            "{} is public at its root: asking for a package that does not exist", feed.shown()
         );
         return read(&ask(system, &url)?, feed);
     }
     Err(not_said(&response, feed))
 }
 
-/// GET, since some deployments of the service fail on HEAD.
+/// Uses GET, since some deployments of the service fail on HEAD.
 fn ask(system: &dyn System, url: &Url) -> Result<Response> {
     let request = Request::get(url.clone()).header("X-TFS-FedAuthRedirect", "Suppress").with_attempts(attempts(system));
     retry::send(system, &request)
@@ -85,7 +85,7 @@ fn not_said(response: &Response, feed: &Feed) -> Error {
     Error::new(Kind::Protocol, format!("{} {what} (HTTP {})", feed.shown(), response.status)).with_hint(hint)
 }
 
-/// Reads the answer. `Ok(None)` if it says nothing; an error if it names a place that is not trusted.
+/// Reads the answer. `Ok(None)` if it names no tenant; an error if it names a host that is not trusted.
 pub(super) fn read(response: &Response, feed: &Feed) -> Result<Option<Discovery>> {
     if !matches!(response.status, 200 | 401 | 403 | 404) {
         return Ok(None);
@@ -102,7 +102,7 @@ pub(super) fn read(response: &Response, feed: &Feed) -> Result<Option<Discovery>
     let mut tenants = challenges.into_iter().map(Tenant::from_authorization_uri);
     if let Some(tenant) = tenants.next() {
         let tenant = tenant?;
-        // One bad place among several is a reason to trust none of them.
+        // A single untrusted URI invalidates the others too.
         for other in tenants {
             other?;
         }
@@ -117,9 +117,8 @@ pub(super) fn read(response: &Response, feed: &Feed) -> Result<Option<Discovery>
     Ok(Some(Discovery { tenant: Tenant::new(id)?, authority }))
 }
 
-/// The values of the parameter `authorization_uri` in one header line, which may hold several
-/// challenges. Blanks may stand around the equals sign, and the value may be quoted (RFC 9110, sections
-/// 11.2 and 5.6.3).
+/// The values of the parameter `authorization_uri` in one header line, which may hold several challenges. White space
+/// around the equals sign and quotes are allowed (RFC 9110, sections 11.2 and 5.6.3).
 fn authorization_uris(challenges: &str) -> Vec<&str> {
     const NAME: &str = "authorization_uri";
     let lower = challenges.to_ascii_lowercase();
@@ -137,9 +136,9 @@ fn authorization_uris(challenges: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The place that bearers are sent to: https, a known domain on a label boundary, the usual port, no
-/// user information, at most one segment of path. Where host or path names an organisation, it must be
-/// the feed's: the bearer opens every organisation of its owner, and the answer came from outside.
+/// The URL that bearers are sent to: https, a known domain on a label boundary, the default port, no user information,
+/// at most one path segment. An organisation in host or path must be the feed's: a bearer is valid for every
+/// organisation of its owner, and the anonymous answer is not trusted.
 fn read_authority(endpoint: &str, feed: &Feed) -> Result<Url> {
     let refuse = |why: &str| {
         let shown = Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));

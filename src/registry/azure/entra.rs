@@ -9,29 +9,29 @@ use crate::{
     system::System,
 };
 
-/// The application id of Azure DevOps: what tokens are asked for.
+/// The application ID of Azure DevOps, the resource of every token request.
 /// <https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/service-principal-managed-identity>
 pub(crate) const AZURE_DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 
-/// The tenant to sign in with when the feed belongs to a personal Microsoft account's organisation.
+/// The tenant for feeds in organisations of personal Microsoft accounts.
 pub(crate) const ANY_ORGANISATION: &str = "organizations";
 
-/// Replaces the login host, as in Azure's own SDKs.
+/// Overrides the login host, as in Azure's own SDKs.
 const AUTHORITY_VARIABLE: &str = "AZURE_AUTHORITY_HOST";
 
-/// The tenant to use in place of the one that the feed names, as in Azure's own SDKs.
+/// Overrides the tenant that the feed names, as in Azure's own SDKs.
 pub(crate) const TENANT_VARIABLE: &str = "AZURE_TENANT_ID";
 
 /// The application (or user-assigned identity) to sign in as, as in Azure's own SDKs.
 pub(crate) const CLIENT_VARIABLE: &str = "AZURE_CLIENT_ID";
 
-/// The names of the public cloud's login host.
+/// The host names of the public cloud's login service.
 const PUBLIC_LOGIN_HOSTS: [&str; 3] = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"];
 
-/// The login hosts of the US government's cloud and the one in China.
+/// The login hosts of the clouds of the US government and China.
 const OTHER_LOGIN_HOSTS: [&str; 2] = ["login.microsoftonline.us", "login.partner.microsoftonline.cn"];
 
-/// The tenant of a feed and where one signs in to it.
+/// A tenant and its login host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tenant {
     /// A GUID, a domain, or `organizations`.
@@ -47,14 +47,14 @@ impl Tenant {
             && id.starts_with(|character: char| character.is_ascii_alphanumeric())
             && id.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.'));
         if !well_formed {
-            // It goes into URLs and argument lists, so nothing but the two forms of a tenant will do.
+            // The tenant becomes part of URLs and argument lists, so only a GUID or a domain is accepted.
             return Err(Error::new(Kind::Protocol, "the tenant is neither a GUID nor a domain"));
         }
         Ok(Self { id: id.to_owned(), login_host: PUBLIC_LOGIN_HOSTS[0] })
     }
 
-    /// The tenant that an `authorization_uri` names: https, a known login host, the usual port, no
-    /// user information, and one segment of path.
+    /// The tenant that an `authorization_uri` names: https, a known login host, the default port, no user information,
+    /// one path segment.
     pub(crate) fn from_authorization_uri(uri: &str) -> Result<Self> {
         let url = Url::parse(uri).map_err(|_| untrusted(uri))?;
         let login_host = login_host(&url).ok_or_else(|| untrusted(uri))?;
@@ -65,12 +65,12 @@ impl Tenant {
         }
     }
 
-    /// The same tenant with the login host that AZURE_AUTHORITY_HOST names, if it names one.
+    /// The same tenant, at the login host in AZURE_AUTHORITY_HOST if that is set.
     pub(crate) fn at_configured_login_host(self, system: &dyn System) -> Result<Self> {
         let Some(value) = system.setting(AUTHORITY_VARIABLE) else {
             return Ok(self);
         };
-        // Azure's SDKs take it with and without a scheme.
+        // Azure's SDKs accept it with and without a scheme.
         let url = if value.contains("://") { value } else { format!("https://{value}") };
         let host = Url::parse(&url).ok().filter(|url| url.path().trim_matches('/').is_empty());
         let login_host = host.as_ref().and_then(login_host).ok_or_else(|| {
@@ -80,13 +80,14 @@ impl Tenant {
         Ok(Self { login_host, ..self })
     }
 
-    /// The same, or the tenant that AZURE_TENANT_ID names for applications.
+    /// The same tenant, or the one in AZURE_TENANT_ID, which applies to applications.
     pub(crate) fn of_application(&self, system: &dyn System) -> Result<Self> {
         let Some(id) = system.setting(TENANT_VARIABLE) else {
             return Ok(self.clone());
         };
-        self.named(&id)
-            .map_err(|error| Error::new(Kind::Configuration, format!("{TENANT_VARIABLE}: {}", error.message())))
+        self.named(&id).map_err(|error| {
+            Error::new(Kind::Configuration, format!("{TENANT_VARIABLE}: {}", error.message())).with_source(error)
+        })
     }
 
     /// Another tenant on the same login host.
@@ -100,7 +101,7 @@ impl Tenant {
             .map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))
     }
 
-    /// Whether a token is known to belong to another tenant: both must be named by their GUIDs.
+    /// Whether a token certainly belongs to another tenant. False unless both are known by GUID.
     #[must_use]
     pub(crate) fn differs_from(&self, claims: &Claims) -> bool {
         claims.text("tid").is_some_and(|tid| is_guid(tid) && is_guid(&self.id) && !tid.eq_ignore_ascii_case(&self.id))
@@ -111,8 +112,8 @@ fn known_login_hosts() -> impl Iterator<Item = &'static str> {
     PUBLIC_LOGIN_HOSTS.into_iter().chain(OTHER_LOGIN_HOSTS)
 }
 
-/// The known login host that a URL names and nothing besides; all names of the public cloud's are
-/// one, so that one connection serves.
+/// The known login host of a URL without path, query and the like. All names of the public cloud's map to one, so that
+/// one connection serves.
 fn login_host(url: &Url) -> Option<&'static str> {
     if !is_clean_origin(url) {
         return None;
@@ -122,7 +123,7 @@ fn login_host(url: &Url) -> Option<&'static str> {
     Some(if PUBLIC_LOGIN_HOSTS.contains(&known) { PUBLIC_LOGIN_HOSTS[0] } else { known })
 }
 
-/// Whether a URL is https on the usual port, without user information, query and fragment.
+/// Whether a URL is https on the default port, without user information, query and fragment.
 #[must_use]
 pub(crate) fn is_clean_origin(url: &Url) -> bool {
     url.scheme() == "https"
@@ -134,7 +135,7 @@ pub(crate) fn is_clean_origin(url: &Url) -> bool {
 }
 
 fn untrusted(uri: &str) -> Error {
-    // Shown without what might be in its user information or query.
+    // Only the host is shown: user information or query may hold secrets.
     let shown = Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned));
     Error::new(
         Kind::Protocol,
@@ -143,7 +144,7 @@ fn untrusted(uri: &str) -> Error {
     .with_hint("no token was sent; something between here and the feed rewrites its answers")
 }
 
-/// Asks for a token as an application, with what proves to be that application in `proof`.
+/// Requests a token for an application. `proof` holds the form fields that authenticate it.
 pub(crate) fn request_application_token(
     system: &dyn System,
     tenant: &Tenant,
@@ -156,7 +157,7 @@ pub(crate) fn request_application_token(
     oauth::request_token(system, &tenant.token_endpoint()?, &fields, attempts(system)).map_err(explain)
 }
 
-/// Asks for a token as an application that proves itself with a signed assertion.
+/// Requests a token for an application that authenticates with a signed assertion.
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 pub(crate) fn request_token_by_assertion(
     system: &dyn System,
@@ -171,7 +172,7 @@ pub(crate) fn request_token_by_assertion(
     request_application_token(system, tenant, client_id, &proof)
 }
 
-/// Refusals that have a known remedy, by their number.
+/// Remedies by error code.
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 const REMEDIES: [(&str, &str); 9] = [
     ("AADSTS7000215", "AZURE_CLIENT_SECRET is not the value of a current secret of the application"),
@@ -185,10 +186,10 @@ const REMEDIES: [(&str, &str); 9] = [
     ("AADSTS50097", "the tenant wants a registered device: sign in from one with `az login`"),
 ];
 
-/// The remedy for the first refusal number in a text.
+/// The remedy for the first known error code in a text.
 #[must_use]
 pub(crate) fn remedy(text: &str) -> Option<&'static str> {
-    // Numbers of different length share beginnings, so a number counts only when it ends there.
+    // Some codes are prefixes of longer ones, so the whole number is compared.
     text.match_indices("AADSTS").find_map(|(start, _)| {
         let rest = &text[start..];
         let end = rest["AADSTS".len()..]
@@ -203,7 +204,7 @@ pub(crate) fn remedy(text: &str) -> Option<&'static str> {
     })
 }
 
-/// Adds the remedy to a refusal that has one.
+/// Adds the remedy to an error that quotes a known code.
 #[must_use]
 pub(crate) fn explain(error: Error) -> Error {
     match remedy(error.message()) {
@@ -212,8 +213,8 @@ pub(crate) fn explain(error: Error) -> Error {
     }
 }
 
-/// Whether a bearer is an application's own: such a token is the password as it is, since only users'
-/// tokens can be exchanged. The claims are looked at in the order of how much they tell.
+/// Whether a bearer belongs to an application. Only users' tokens can be exchanged, so it is used as the password
+/// directly. `idtyp` is the most reliable claim and comes first.
 #[must_use]
 pub(crate) fn is_service_principal(claims: &Claims) -> bool {
     match claims.text("idtyp") {
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn applications_are_told_from_users_by_their_claims() {
+    fn claims_distinguish_applications_from_users() {
         for (claims, is_application) in [
             (json!({"idtyp": "app", "scp": "x"}), true),
             (json!({"idtyp": "user", "roles": []}), false),

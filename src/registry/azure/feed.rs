@@ -77,6 +77,12 @@ impl Feed {
         format!("{}{}", if self.is_test() { "test/" } else { "" }, self.organisation.to_ascii_lowercase())
     }
 
+    /// What one sign-in serves: reading from the organisation, or uploads to it.
+    #[must_use]
+    pub(crate) fn realm(&self) -> String {
+        format!("{}{}", self.organisation_key(), if self.is_upload { " (uploads)" } else { "" })
+    }
+
     fn is_test(&self) -> bool {
         self.url.host_str().is_some_and(is_test_host)
     }

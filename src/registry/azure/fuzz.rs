@@ -1,5 +1,5 @@
-//! What holds for whatever a feed, and the services behind it, may answer. The targets in `fuzz/` look for something for
-//! which it does not; the tests here try the seeds.
+//! Properties that hold for any answer of a feed and the services behind it. The targets in `fuzz/` search for
+//! counterexamples; the tests here run the seeds.
 
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Feeds of one organisation in every form of the URL, the real system's first.
+/// Feeds of one organisation in every form of the URL, the production system first.
 const FEEDS: [&str; 4] = [
     "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/",
     "https://contoso.pkgs.visualstudio.com/project/_packaging/feed/pypi/upload",
@@ -37,27 +37,27 @@ const FEEDS: [&str; 4] = [
     "https://contoso.pkgs.vsts.me/_packaging/feed/pypi/simple/",
 ];
 
-/// Where the organisation's tokens may be exchanged, by the system that the feed belongs to.
+/// The domains of token authorities, by system.
 const AUTHORITIES: [[&str; 2]; 2] =
     [["vssps.dev.azure.com", "vssps.visualstudio.com"], ["vssps.codedev.ms", "vssps.vsts.me"]];
 
-/// Where anybody may sign in.
+/// The login hosts.
 const LOGIN_HOSTS: [&str; 3] =
     ["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"];
 
-/// Made up, and so long that no other text happens to have a part of it.
+/// Long enough that no other text contains a part of it by chance.
 const CLIENT_SECRET: &str = "Zq7~made+up & 100%/of Zq9";
 
-/// The tenant that a person is logged in to.
+/// The tenant that a user is logged in to.
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 
 const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
 
-/// What the key file of Azure Arc holds, and what another file holds that is none of its.
+/// The content of a key file of Azure Arc, and of an unrelated file.
 const ARC_KEY: &str = "Kq7-lies-here-Kq9";
 const OTHER_FILE: &str = "Fq7+belongs+elsewhere+Fq9";
 
-/// A feed is of one organisation, and of the same one when its URL is read again.
+/// A feed belongs to one organisation, also when its URL is parsed again.
 pub(crate) fn check_service(service: &Service, text: &str) {
     let Some(feed) = Feed::from_service(service) else { return };
     let organisation = feed.organisation();
@@ -81,7 +81,7 @@ fn url_path(text: &str) -> &str {
     text.splitn(4, '/').nth(3).unwrap_or_default()
 }
 
-/// What messages say of an account is one line.
+/// The account in messages is one line.
 pub(crate) fn check_claims(claims: &Claims) {
     assert!(
         entra::account(claims).is_none_or(|account| account == single_line(&account) && account.chars().count() <= 301)
@@ -89,8 +89,8 @@ pub(crate) fn check_claims(claims: &Claims) {
     assert!(!entra::is_service_principal(claims) || claims.has("idtyp") || claims.has("roles"));
 }
 
-/// An anonymous answer of a feed: whatever it says, an authority that is accepted belongs to the feed's organisation, a
-/// login host is one of Microsoft's, and one bad place is enough to trust none.
+/// Discovery: an accepted authority belongs to the feed's organisation, the login host is Microsoft's, and one
+/// untrusted URI invalidates the answer.
 ///
 /// # Panics
 ///
@@ -122,7 +122,7 @@ fn check_discovery(found: &Discovery, feed: &Feed) {
     assert!(!found.tenant.id.starts_with('-'), "it goes into argument lists");
 }
 
-/// Whether a URL is a place of the feed's organisation where tokens are exchanged, by its text alone.
+/// Whether a URL is a token authority of the feed's organisation, judged by its text.
 fn is_authority(url: &Url, feed: &Feed) -> bool {
     let organisation = feed.organisation().to_ascii_lowercase();
     let url = url.as_str().to_ascii_lowercase();
@@ -137,8 +137,8 @@ fn is_authority(url: &Url, feed: &Feed) -> bool {
     is_own_host && (path.is_empty() || path == format!("{organisation}/"))
 }
 
-/// The sign-in of a person: whatever the feed and the service for session tokens answer, the person's bearer goes to the
-/// organisation's own authority and nowhere else, and what comes of it is a token of one word or an error without it.
+/// A user's sign-in: the bearer is sent to the organisation's authority only, and the outcome is a token of one word
+/// or an error without the bearer.
 ///
 /// # Panics
 ///
@@ -159,7 +159,7 @@ pub fn session(said: &[u8]) {
     }
 }
 
-/// The sign-in of an application: its secret goes to a login host of Microsoft's and nowhere else.
+/// An application's sign-in: the secret is sent to a login host of Microsoft only.
 ///
 /// # Panics
 ///
@@ -183,8 +183,8 @@ pub fn sign_in(said: &[u8]) {
     }
 }
 
-/// The sign-in of a machine: the first line names what it is, and the rest is what is answered. What lies on the machine
-/// goes to its own service alone, and no file but a key of Azure Arc's.
+/// A machine's sign-in: the first line selects the platform, the rest are answers. Secrets of the machine are sent to
+/// its own service only, and of files only a key of Azure Arc.
 ///
 /// # Panics
 ///
@@ -219,8 +219,8 @@ pub fn machine(said: &[u8]) {
     check_outcome(&fake, outcome, &[CLIENT_SECRET, ARC_KEY, OTHER_FILE]);
 }
 
-/// What the Azure CLI keeps: its profile and, behind a line `--`, its tokens. What is taken is a token of the tenant for
-/// Azure DevOps that lives long enough, and nothing else that lies there.
+/// The state of the Azure CLI: its profile and, after a line `--`, its tokens. Only a token of the tenant for Azure
+/// DevOps that is valid long enough is used.
 ///
 /// # Panics
 ///
@@ -235,7 +235,7 @@ pub fn azure_cli(files: &[u8]) {
     let Ok(found) = state::token(&fake, &tenant) else { return };
     let soon = fake.now() + Duration::from_secs(5 * 60);
     assert!(found.expires().is_some_and(|end| end >= soon));
-    // What is passed over need not be text.
+    // Entries that are skipped need not be text.
     let tokens = String::from_utf8_lossy(tokens);
     let kept: Value = serde_json::from_str(&tokens).unwrap_or_default();
     let is_it = |entry: &&Value| {
@@ -258,7 +258,7 @@ fn get(fake: &FakeSystem) -> Result<Option<Credential>> {
     AzureArtifacts::default().get(fake, &Service::parse(FEEDS[0]), None)
 }
 
-/// Answers whether a request is the exchange of a bearer, which goes to the organisation's authority alone.
+/// Whether a request exchanges a bearer; if so, it must go to the organisation's authority.
 fn check_exchange(request: &Request) -> bool {
     let has_bearer = request.headers.iter().any(|(_, value)| value.expose().starts_with("Bearer "));
     if has_bearer {
@@ -270,20 +270,19 @@ fn check_exchange(request: &Request) -> bool {
     has_bearer
 }
 
-/// Whether a secret is not in a request, unless it is in there because a service said it.
+/// Whether a request lacks a secret, or has it because a service sent it.
 fn lacks(request: &Request, secret: &str, said: &[u8]) -> bool {
     !holds(request, secret) || leaks(&String::from_utf8_lossy(said), secret)
 }
 
-/// Whether a secret is in a request.
+/// Whether a request contains a secret.
 fn holds(request: &Request, secret: &str) -> bool {
     let headers = request.headers.iter().map(|(_, value)| value.expose());
     let body = String::from_utf8_lossy(&request.body);
     headers.chain([request.url.as_str(), &body]).any(|text| leaks(text, secret))
 }
 
-/// A token of one word, which is given back, or an error without the secrets that went into the last request: nobody else
-/// has them to repeat.
+/// The outcome is a token of one word, which is returned, or an error without the secrets in the last request.
 fn check_outcome(fake: &FakeSystem, outcome: Result<Option<Credential>>, secrets: &[&str]) -> Option<Credential> {
     match outcome {
         Ok(found) => {
@@ -344,7 +343,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_hosts_are_named_only_the_organisations_own_are_trusted(
+        fn only_hosts_of_the_organisation_are_trusted(
             host in "(https?://)?([a-z0-9@.-]{0,9})(contoso\\.|app\\.|x\\.app\\.)?vssps\\.(dev\\.azure\\.com|visualstudio\\.com|vsts\\.me)(:[0-9]{1,3})?",
             path in "/?(contoso|fabrikam|\\.\\.|%2e)?/?[?#]?",
             login in "https://[a-z.@]{0,6}login\\.(windows\\.net|microsoftonline\\.(com|us))(/[a-z.-]{0,5})?",

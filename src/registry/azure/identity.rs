@@ -17,10 +17,9 @@ use crate::{
 pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> CacheKey {
     let files = state::profile(system).into_iter().chain(azd::login(system)).chain(env_var::files(system));
     let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();
-    let realm = feed.organisation_key();
+    let realm = feed.realm();
     let identity = Digest::new()
         .field("realm", realm.as_bytes())
-        .field("scope", feed.scope().as_bytes())
         .field("provider", choice.name().as_bytes())
         .field("endpoint", endpoint.as_bytes())
         .variables(system, REGISTRY.login_variables())

@@ -1,4 +1,4 @@
-//! The making of one credential: providers asked in turn, bearers exchanged.
+//! Makes a credential: asks the providers in turn, and exchanges bearers.
 
 use std::{
     cell::OnceCell,
@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-// Nothing here is logged at INFO: pip prints that on standard output, also of commands whose output is JSON.
+// Nothing here is logged at INFO: pip prints that level on standard output, even for commands whose output is JSON.
 use log::debug;
 
 use super::{
@@ -28,14 +28,14 @@ use crate::{
     system::System,
 };
 
-/// How much clocks may differ.
+/// The tolerated difference between clocks.
 const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// What each organisation said of itself last, for public feeds that do not say it every time.
+/// The last discovery of each organisation, for public feeds whose answers lack it at times.
 #[derive(Default)]
 pub(super) struct KnownOrganisations(Mutex<HashMap<String, Discovery>>);
 
-/// The making of one credential.
+/// Makes one credential for one feed.
 pub(super) struct Minting<'lookup> {
     system: &'lookup dyn System,
     feed: &'lookup Feed,
@@ -52,8 +52,7 @@ impl<'lookup> Minting<'lookup> {
         Self { system, feed, organisations, discovery: OnceCell::new() }
     }
 
-    /// Asks the chosen providers: first those that need no request, then, once the feed has said whose
-    /// it is, those that sign in there.
+    /// Asks the chosen providers: the local ones first, then, after discovery, those that sign in to the tenant.
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
         let shown = self.feed.shown();
         let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant| {
@@ -74,7 +73,7 @@ impl<'lookup> Minting<'lookup> {
         .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
 
-    /// What the feed says of itself, asked once, and only when somebody wants to know.
+    /// The discovery of the feed, requested once and on demand.
     fn discovery(&self) -> Result<Discovery> {
         self.discovery.get_or_init(|| self.discover()).clone()
     }
@@ -96,12 +95,12 @@ impl<'lookup> Minting<'lookup> {
             return Ok(discovery);
         }
         let unknown =
-            || Error::new(Kind::NotConfigured, "the feed lets everybody in and does not say whose it is").of_one_url();
+            || Error::new(Kind::NotConfigured, "the feed is public and does not name its tenant").of_one_url();
         known().get(&organisation).cloned().ok_or_else(unknown)
     }
 
-    /// Makes a credential of what a provider gave, which signs in or has it ready. A user's bearer is exchanged;
-    /// everything else is a password as it is.
+    /// Makes a credential from a grant. A user's bearer is exchanged; everything else is the password itself.
+    /// `signs_in` is false for tokens at rest, which are not cached again.
     fn accept<Wanted>(
         &self,
         provider: &dyn TokenProvider<Wanted, Grant>,
@@ -143,8 +142,7 @@ impl<'lookup> Minting<'lookup> {
         Ok(Credential { username, password: session.into_secret(), expires, owner: account, cache_policy })
     }
 
-    /// A bearer that has ended is no use to anybody: a later provider may have a live one. A clock that
-    /// is some minutes off does not matter.
+    /// Rejects a bearer that has expired, unless the clocks may differ by that much.
     fn check_end(&self, expires: Option<SystemTime>) -> Result<()> {
         let since = expires.and_then(|end| self.system.now().duration_since(end).ok());
         match since {
@@ -160,4 +158,91 @@ fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
         None => "run `az login`".to_owned(),
     };
     exhausted.into_error(&format!("{sign_in}, or in CI set {} or {}", env_var::TOKEN_VARIABLE, pat::PAT_VARIABLE))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        auth::jwt::token_of,
+        service::Service,
+        system::{fake::FakeSystem, http::Method},
+    };
+
+    const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    const FEEDS: [&str; 2] = [
+        "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/",
+        "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/upload/",
+    ];
+
+    /// A system where discovery succeeds.
+    fn machine(feed: &str) -> FakeSystem {
+        let challenge = format!("Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}");
+        let headers = [
+            ("WWW-Authenticate", challenge.as_str()),
+            ("X-VSS-AuthorizationEndpoint", "https://vssps.dev.azure.com/contoso/"),
+        ];
+        FakeSystem::default().answer_with_headers(Method::Get, feed, 401, &headers, "")
+    }
+
+    fn ask(fake: &FakeSystem, feed: &str) -> Result<Credential> {
+        let feed = Feed::from_service(&Service::parse(feed)).unwrap();
+        Minting::new(fake, &feed, &KnownOrganisations::default()).credential(&Choice::read(fake)?)
+    }
+
+    #[test]
+    fn a_wrong_client_secret_is_not_followed_by_az() {
+        let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token");
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret."}"#;
+        for feed in FEEDS {
+            // az is on PATH, and a run of it would fail the test.
+            let fake = machine(feed).run("az", &[], 0, "", "").answer(Method::Post, &endpoint, 401, body);
+            let fake = fake.variable("AZURE_CLIENT_ID", "robot").variable("AZURE_CLIENT_SECRET", "x-wrong");
+            let error = ask(&fake, feed).unwrap_err();
+            assert_eq!(error.kind(), Kind::Rejected);
+            assert!(error.message().starts_with("client_secret failed ("), "{error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("unset AZURE_CLIENT_SECRET")), "{error}");
+        }
+    }
+
+    #[test]
+    fn explicit_sources_that_fail_are_not_followed_by_others() {
+        let expired = token_of(&json!({"iss": "https://sts.windows.net/t/", "exp": 1}));
+        for (name, value) in [
+            ("ARTIFACTS_KEYRING_NOFUSS_TOKEN", expired.as_str()),
+            ("ARTIFACTS_KEYRING_NOFUSS_TOKEN", "two words"),
+            ("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", "/nowhere"),
+            ("VSS_NUGET_EXTERNAL_FEED_ENDPOINTS", "no JSON"),
+        ] {
+            let fake = FakeSystem::default().variable(name, value).variable("AZURE_DEVOPS_EXT_PAT", "other");
+            let error = ask(&fake, FEEDS[0]).unwrap_err();
+            assert!(error.hint().is_some_and(|hint| hint.contains("unset") && hint.contains(name)), "{error}");
+        }
+        for (name, value) in [
+            ("AZURE_CLIENT_SECRET", "secret"),
+            ("AZURE_CLIENT_CERTIFICATE_PATH", "/nowhere"),
+            ("AZURE_FEDERATED_TOKEN_FILE", "/nowhere"),
+        ] {
+            let fake = machine(FEEDS[0]).run("az", &[], 0, "", "").variable(name, value);
+            let fake = if name == "AZURE_CLIENT_SECRET" { fake } else { fake.variable("AZURE_CLIENT_ID", "robot") };
+            let error = ask(&fake, FEEDS[0]).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert!(error.hint().is_some_and(|hint| hint.contains("unset") && hint.contains(name)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_found_login_that_fails_moves_on() {
+        let arguments = ["account", "get-access-token", "--resource", entra::AZURE_DEVOPS, "--tenant", TENANT];
+        let arguments = [&arguments[..], &["--query", "accessToken", "--output", "json"]].concat();
+        let bearer = token_of(&json!({"idtyp": "app", "oid": "robot"}));
+        let fake = machine(FEEDS[0])
+            .run("az", &arguments, 1, "", "Please run 'az login'")
+            .variable("MSI_ENDPOINT", "http://127.0.0.1:1/")
+            .answer(Method::Post, "http://127.0.0.1:1/", 200, &json!({"access_token": bearer}).to_string());
+        let found = ask(&fake, FEEDS[0]).unwrap();
+        assert_eq!((found.username.as_str(), found.password.expose()), (BEARER_USERNAME, bearer.as_str()));
+    }
 }

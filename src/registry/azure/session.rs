@@ -1,5 +1,5 @@
-//! The exchange of a user's bearer for a session token: a token of one organisation that reads
-//! packages (or writes them, for uploads) and does nothing else.
+//! Exchanges a user's bearer for a session token: valid in one organisation, for reading packages (and writing them,
+//! for uploads) and nothing else.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -17,13 +17,13 @@ use crate::{
     },
 };
 
-/// What the token is called in the user's list of tokens.
+/// The name in the user's list of tokens.
 const DISPLAY_NAME: &str = "ringbearer";
 
-/// Exchanges a bearer at the feed's authority, which was checked.
+/// Exchanges a bearer at the feed's verified authority.
 ///
-/// Without a `tokenType` the service gives a self-contained session token; the compact sort would be a
-/// personal access token, of which the owner gets a mail. A refusal of the bearer is [`Kind::Rejected`].
+/// Without a `tokenType` the service issues a self-contained session token. The compact type would be a personal
+/// access token, which causes an email to the owner.
 pub(crate) fn exchange(
     system: &dyn System,
     authority: &Url,
@@ -38,7 +38,7 @@ pub(crate) fn exchange(
     let document = json!({ "displayName": DISPLAY_NAME, "scope": feed.scope() });
     let request = Request::post_json(url, &document)
         .header("Accept", "application/json")
-        // Without it the service redirects to a page for people.
+        // Without it the service redirects to a sign-in page.
         .header("X-TFS-FedAuthRedirect", "Suppress")
         .bearer(bearer)
         .with_attempts(attempts(system));
@@ -72,7 +72,7 @@ fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&s
         203 | 300..=399 => format!("{host} sent a sign-in page in place of a token"),
         _ => format!("{host} gave no session token for {who} (HTTP {status})"),
     };
-    let hint = format!("is {who} a member of {}? If not, sign in as somebody who is", feed.portal());
+    let hint = format!("is {who} a member of {}? If not, sign in with an account that is", feed.portal());
     refusal.into_error(what, Some(hint.into()))
 }
 

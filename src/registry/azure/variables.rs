@@ -39,6 +39,7 @@ pub(super) static VARIABLES: &[Variable] = &[
     Variable::login("IMDS_ENDPOINT", "marks Azure Arc (set by its agent)"),
     Variable::login("MSI_ENDPOINT", "address of the managed identity (set by Machine Learning and the Cloud Shell)"),
     Variable::login("MSI_SECRET", "secret for that address (set by Machine Learning)"),
+    Variable::login("RINGBEARER_AZURE_OIDC_TOKEN", "identity token of the job, such as one of GitLab's id_tokens"),
     Variable::setting("RINGBEARER_AZURE_CLI_CACHE", "off runs az each time instead of reading its tokens"),
     Variable::login("SYSTEM_ACCESSTOKEN", "token of the job (Azure Pipelines)"),
     Variable::login("SYSTEM_OIDCREQUESTURI", "address of the job's identity token (set by Azure Pipelines)"),

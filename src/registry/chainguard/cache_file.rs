@@ -1,4 +1,4 @@
-//! The token that chainctl keeps on disk: reading it costs no process.
+//! The token that chainctl has cached on disk: reading it needs no process.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     system::{System, places},
 };
 
-/// The most bytes that the file may have.
+/// The maximum size of the file in bytes.
 const CAP: usize = 64 * 1024;
 
-/// How much longer a token must live to be taken: an install must be able to end. chainctl makes a new one.
+/// The minimum remaining lifetime of a token, so that an install can finish. Otherwise chainctl renews it.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// The source.
@@ -35,7 +35,7 @@ impl TokenProvider<Known, Credential> for CacheFile {
         Origin::Found
     }
 
-    /// Never an error: the file is chainctl's, which mends what is wrong with it when it is asked.
+    /// Never an error: chainctl repairs its own file when it runs.
     fn token(&self, _system: &dyn System, known: &Known) -> Result<Attempt<Credential>> {
         Ok(match &known.cached {
             Ok(token) => Attempt::Token(credential(token.clone())),
@@ -64,13 +64,13 @@ pub(super) fn usable(system: &dyn System) -> std::result::Result<AccessToken, St
     }
 }
 
-/// Where chainctl keeps the token for the libraries.
+/// The file with chainctl's token for the libraries.
 pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
     Some(folder(system)?.join(AUDIENCE).join("oidc-token"))
 }
 
-/// The files that chainctl writes when a person logs in or out: the tokens for the libraries, and those for the console,
-/// which it makes others with.
+/// The files that chainctl writes when a user logs in or out: the tokens for the libraries and for the console, which
+/// it exchanges for others.
 /// <https://pkg.go.dev/chainguard.dev/sdk/auth/token>
 pub(super) fn login(system: &dyn System) -> Vec<PathBuf> {
     let Some(folder) = folder(system) else { return Vec::new() };
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_file_holds_it_is_a_token_or_passed_over(content in "\\PC{0,200}") {
+        fn any_content_is_a_token_or_skipped(content in "\\PC{0,200}") {
             skipped(&content);
         }
     }

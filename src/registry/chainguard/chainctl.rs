@@ -11,24 +11,24 @@ use crate::{
         chain::{Attempt, Origin, TokenProvider},
         program::TokenProgram,
     },
-    error::{Error, Kind, Result},
+    error::{Error, ExceptionClass, Kind, Result},
     registry::Credential,
     system::System,
 };
 
-/// How long chainctl may take. A sign-in that waits for a person never ends.
+/// The limit of chainctl. A sign-in that waits for a person never ends.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The organisation that a pull token is made for; the variable of keyrings-chainguard-libraries 0.1.
+/// The organisation of a new pull token; the variable of keyrings-chainguard-libraries 0.1.
 const PARENT_VARIABLE: &str = "CHAINCTL_PARENT";
 
-/// The life of a pull token: a working day.
+/// The lifetime of a pull token: a working day.
 const PULL_TOKEN_LIFE: &str = "8h";
 
-/// What makes chainctl work again.
+/// What to do if chainctl fails.
 const LOGIN: &str = "run `chainctl auth login --audience=libraries.cgr.dev`";
 
-/// The login of the person: `chainctl auth token`.
+/// The user's login: `chainctl auth token`.
 pub(crate) struct AuthToken;
 
 impl TokenProvider<Known, Credential> for AuthToken {
@@ -46,7 +46,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let audience = format!("--audience={AUDIENCE}");
-        let output = program(system)?.output(system, &["auth", "token", &audience]).map_err(named)?;
+        let output = program(system)?.output(system, &["auth", "token", &audience]).map_err(with_class)?;
         let token = token(&output.stdout)?;
         if token.claims().is_some_and(|claims| is_for_libraries(&claims) == Some(false)) {
             return Err(command_error(format!("chainctl printed a token that is not for {AUDIENCE}"), LOGIN));
@@ -58,7 +58,7 @@ impl TokenProvider<Known, Credential> for AuthToken {
     }
 }
 
-/// A pull token of its own identity, as keyrings-chainguard-libraries 0.1 made one.
+/// A new pull token, with an identity of its own, as keyrings-chainguard-libraries 0.1 created it.
 pub(crate) struct NewPullToken;
 
 impl TokenProvider<Known, Credential> for NewPullToken {
@@ -78,19 +78,20 @@ impl TokenProvider<Known, Credential> for NewPullToken {
         let Some(parent) = system.setting(PARENT_VARIABLE) else {
             return Ok(Attempt::not_configured(format!("no {PARENT_VARIABLE}")));
         };
-        // The source before this one has said so already.
+        // The previous source has reported it already.
         let Ok(chainctl) = program(system) else {
             return Ok(Attempt::not_configured("no chainctl on PATH"));
         };
         let (parent, life) = (format!("--parent={parent}"), format!("--ttl={PULL_TOKEN_LIFE}"));
-        let ask = |repository| chainctl.run(system, &["auth", "pull-token", repository, &parent, &life]).map_err(named);
+        let ask =
+            |repository| chainctl.run(system, &["auth", "pull-token", repository, &parent, &life]).map_err(with_class);
         let mut output = ask("--repository=python")?;
         if !output.is_success() && output.stderr_text().contains("unknown flag") {
             // Until 2026 the option had another name.
             output = ask("--library-ecosystem=python")?;
         }
         if !output.is_success() {
-            return Err(named(chainctl.failure(&output)));
+            return Err(with_class(chainctl.failure(&output)));
         }
         pull_token(&output.stdout).map(Attempt::Token)
     }
@@ -98,7 +99,7 @@ impl TokenProvider<Known, Credential> for NewPullToken {
 
 fn program(system: &dyn System) -> Result<TokenProgram<'static>> {
     let path = system.find_program("chainctl").ok_or_else(|| {
-        Error::new(Kind::Process, "chainctl is not on PATH").named("ChainctlNotFoundError").with_hint(format!(
+        Error::new(Kind::Process, "chainctl is not on PATH").with_class(ExceptionClass::ChainctlNotFound).with_hint(format!(
             "install chainctl and {LOGIN}, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN, or \
              RINGBEARER_CHAINGUARD_IDENTITY"
         ))
@@ -106,18 +107,18 @@ fn program(system: &dyn System) -> Result<TokenProgram<'static>> {
     Ok(TokenProgram { name: "chainctl", path, limit: LIMIT, variables: &[], hint: LOGIN })
 }
 
-/// The error by its name in keyrings-chainguard-libraries.
-fn named(error: Error) -> Error {
+/// Sets the exception class that keyrings-chainguard-libraries raises.
+fn with_class(error: Error) -> Error {
     match error.kind() {
         Kind::Timeout => error
-            .named("ChainctlTimeoutError")
+            .with_class(ExceptionClass::ChainctlTimeout)
             .with_hint(format!("it may have waited for a sign-in in a browser: {LOGIN}")),
-        _ => error.named("ChainctlCommandError"),
+        _ => error.with_class(ExceptionClass::ChainctlCommand),
     }
 }
 
-/// The token that chainctl printed: one line in the compact form of a JSON Web Token and nothing else. A banner or a
-/// warning in front of it must not become part of a password, and is not guessed away.
+/// The token that chainctl printed: a JSON Web Token and nothing else. A banner or a warning in front of it must not
+/// become part of a password.
 pub(super) fn token(printed: &[u8]) -> Result<AccessToken> {
     let problem = |what: Malformed| {
         command_error(
@@ -129,13 +130,13 @@ pub(super) fn token(printed: &[u8]) -> Result<AccessToken> {
     if token.claims().is_none() { Err(problem(Malformed::NotAToken)) } else { Ok(token) }
 }
 
-/// The pull token in the lines `Username: ...` and `Password: ...`, among whatever others.
+/// The pull token in the lines `Username: ...` and `Password: ...`, among any others.
 pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
     let problem = || command_error("chainctl printed no pull token".to_owned(), LOGIN);
     let printed = std::str::from_utf8(printed).map_err(|_| problem())?;
     let value = |name: &str| {
         let mut found = printed.lines().filter_map(|line| line.trim().strip_prefix(name));
-        // Two of them: who is to say which.
+        // Two are ambiguous.
         found.next().filter(|_| found.next().is_none())
     };
     let username = value("Username:").map(str::trim).filter(|name| !name.is_empty()).ok_or_else(problem)?;
@@ -144,7 +145,7 @@ pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
 }
 
 fn command_error(message: String, hint: &str) -> Error {
-    Error::new(Kind::Process, message).named("ChainctlCommandError").with_hint(hint)
+    Error::new(Kind::Process, message).with_class(ExceptionClass::ChainctlCommand).with_hint(hint)
 }
 
 #[cfg(test)]
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_it_prints_is_no_password() {
+    fn other_output_is_not_a_password() {
         let token = token_of(&json!({"aud": AUDIENCE}));
         let other = token_of(&json!({"aud": "https://console-api.enforce.dev"}));
         for (printed, problem) in [
@@ -195,7 +196,7 @@ mod tests {
             (other, "not for libraries.cgr.dev"),
         ] {
             let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 0, &printed, "")).unwrap_err();
-            assert_eq!(error.name(), Some("ChainctlCommandError"));
+            assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand));
             assert!(error.message().contains(problem), "{error}");
             assert!(!error.to_string().contains("x-secret") && !error.to_string().contains(&token), "{error}");
         }
@@ -204,12 +205,12 @@ mod tests {
     #[test]
     fn failures_have_the_names_that_the_published_package_gives_them() {
         let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 1, "", "x-secret")).unwrap_err();
-        assert_eq!(error.name(), Some("ChainctlCommandError"));
+        assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand));
         assert!(
             error.to_string().contains("chainctl auth login") && !error.to_string().contains("x-secret"),
             "{error}"
         );
-        assert_eq!(ask(&FakeSystem::default()).unwrap_err().name(), Some("ChainctlNotFoundError"));
+        assert_eq!(ask(&FakeSystem::default()).unwrap_err().class(), Some(ExceptionClass::ChainctlNotFound));
     }
 
     fn pull(fake: FakeSystem) -> Result<Credential> {
@@ -252,14 +253,14 @@ mod tests {
             "Username: a\nPassword: x-secret\n",
         ] {
             let error = pull(FakeSystem::default().run("chainctl", &PULL_TOKEN, 0, printed, "")).unwrap_err();
-            assert_eq!(error.name(), Some("ChainctlCommandError"), "{printed}");
+            assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand), "{printed}");
             assert!(!error.to_string().contains("x-secret"), "{error}");
         }
     }
 
     proptest! {
         #[test]
-        fn whatever_chainctl_prints_is_one_token_or_an_error(printed in "\\PC{0,200}") {
+        fn any_output_is_one_token_or_an_error(printed in "\\PC{0,200}") {
             prop_assert!(token(printed.as_bytes()).map_or(true, |found| printed.trim() == found.secret().expose()));
             let _ = pull_token(printed.as_bytes());
         }

@@ -1,4 +1,4 @@
-//! A job's identity token, exchanged for a token of a Chainguard identity: no program, no stored secret.
+//! The identity token of a CI job, exchanged for a token of a Chainguard identity.
 //! <https://edu.chainguard.dev/chainguard/administration/assumable-ids/>
 
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use crate::{
         access_token::AccessToken,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
-        job_token,
+        job_token::JobToken,
         refusal::Refusal,
         timestamp,
     },
@@ -24,17 +24,21 @@ use crate::{
     },
 };
 
-/// The id of the identity that the job may assume.
+/// The ID of the identity that the job assumes.
 const IDENTITY_VARIABLE: &str = "RINGBEARER_CHAINGUARD_IDENTITY";
 
-/// Names a file with the job's token, where it is not GitHub's: Kubernetes writes one, a job elsewhere can.
+/// Names a file with the job's token, such as one that Kubernetes mounts.
 const FILE_VARIABLE: &str = "RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE";
 
-/// The audience that the job's token must have: the one who exchanges it.
+/// The token of the job.
+const JOB_TOKEN: JobToken =
+    JobToken { file_variable: FILE_VARIABLE, token_variable: "RINGBEARER_CHAINGUARD_OIDC_TOKEN" };
+
+/// The audience of the job's token: the issuer that exchanges it.
 /// <https://github.com/chainguard-dev/actions/tree/main/setup-chainctl>
 const ISSUER: &str = "https://issuer.enforce.dev";
 
-/// Where tokens are exchanged.
+/// The endpoint that exchanges tokens.
 const ENDPOINT: &str = "https://issuer.enforce.dev/sts/exchange";
 
 /// The source.
@@ -46,11 +50,8 @@ impl TokenProvider<Known, Credential> for Oidc {
     }
 
     fn origin(&self, system: &dyn System) -> Origin {
-        match system.setting(FILE_VARIABLE) {
-            Some(_) => Origin::Explicit(FILE_VARIABLE.into()),
-            // The identity service of the CI system: the identity that the job may assume is no credential.
-            None => Origin::Found,
-        }
+        // The identity alone is not explicit: its id is no credential.
+        JOB_TOKEN.origin(system)
     }
 
     fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
@@ -61,17 +62,17 @@ impl TokenProvider<Known, Credential> for Oidc {
         let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
             return Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}")));
         };
-        match job_token::of_this_job(system, FILE_VARIABLE, ISSUER)? {
+        match JOB_TOKEN.get(system, ISSUER)? {
             Attempt::Token(proof) => exchange(system, &identity, &proof).map(Attempt::Token),
             Attempt::NotConfigured(why) => Ok(Attempt::NotConfigured(why)),
         }
     }
 }
 
-/// Exchanges the job's token. It goes to one fixed host, and nowhere else: redirects are not followed.
+/// Exchanges the job's token. It is sent to one fixed host only; redirects are not followed.
 fn exchange(system: &dyn System, identity: &str, proof: &AccessToken) -> Result<Credential> {
-    let endpoint = Url::parse(ENDPOINT).map_err(|_| Error::new(Kind::Internal, "the endpoint is no URL"))?;
-    // The service reads forms alone: JSON is passed over.
+    let endpoint = Url::parse(ENDPOINT).map_err(|_| Error::new(Kind::Internal, "the endpoint is not a URL"))?;
+    // The service reads forms only and ignores JSON.
     let request = Request::post_form(endpoint, &[("aud", AUDIENCE), ("identity", identity)])
         .header("Accept", "application/json")
         .bearer(proof.secret());
@@ -86,7 +87,7 @@ fn exchange(system: &dyn System, identity: &str, proof: &AccessToken) -> Result<
     Ok(credential(token))
 }
 
-/// The answer. Its refresh token is not asked for: what is not read cannot leak.
+/// The answer. Its refresh token is not read, so that it cannot leak.
 #[derive(Deserialize)]
 struct Answer {
     token: Option<Secret>,

@@ -1,5 +1,5 @@
-//! What holds for whatever chainctl prints or keeps, and for whatever Chainguard's exchange answers. The targets in `fuzz/`
-//! look for something for which it does not; the tests here try the seeds.
+//! Properties that hold for any output and cache file of chainctl, and any answer of Chainguard's exchange. The
+//! targets in `fuzz/` search for counterexamples; the tests here run the seeds.
 
 use super::{AUDIENCE, ChainguardLibraries, TOKEN_USERNAME, cache_file, chainctl, is_for_libraries};
 use crate::{
@@ -13,11 +13,10 @@ use crate::{
     },
 };
 
-/// Made up, and so long that no other text happens to have a part of it.
+/// Long enough that no other text contains a part of it by chance.
 const PROOF: &str = "Pq7madeup.proof-of_the_jobPq9";
 
-/// What chainctl printed or keeps: a token that is all of it, or the one line of it, and never more; or an error that
-/// repeats nothing.
+/// Output or cache file of chainctl: the token is all of it, or its one line; an error repeats none of it.
 ///
 /// # Panics
 ///
@@ -56,14 +55,14 @@ pub fn printed(printed: &[u8]) {
     }
 }
 
-/// What is wrong with it, in words that are the same whatever was printed.
+/// The message is one of a fixed set, whatever was printed.
 fn check_silent(error: &crate::error::Error) {
     let what = error.message().strip_prefix("chainctl printed ");
     let known = ["nothing", "more than a token", "something that is not a token", "no pull token"];
     assert!(what.is_some_and(|what| known.contains(&what)), "{error}");
 }
 
-/// The exchange of a job's token: it goes to one place, and what comes of it is a token of one word or an error without
+/// The exchange of a job's token: it is sent to one URL, and the outcome is a token of one word or an error without
 /// it.
 ///
 /// # Panics

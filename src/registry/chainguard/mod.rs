@@ -49,6 +49,7 @@ static VARIABLES: &[Variable] = &[
     Variable::login("CHAINGUARD_PYTHON_IDENTITY_ID", "user name of a pull token"),
     Variable::login("CHAINGUARD_PYTHON_TOKEN", "password of a pull token"),
     Variable::login("RINGBEARER_CHAINGUARD_IDENTITY", "identity that a CI job assumes"),
+    Variable::login("RINGBEARER_CHAINGUARD_OIDC_TOKEN", "identity token of the job, such as one of GitLab's id_tokens"),
     Variable::login("RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE", "file with the identity token of the job"),
 ];
 
@@ -208,7 +209,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{auth::jwt::token_of, system::fake::FakeSystem};
+    use crate::{auth::jwt::token_of, error::ExceptionClass, system::fake::FakeSystem};
 
     #[test]
     fn hosts_below_the_domain_are_claimed_and_no_others() {
@@ -275,7 +276,7 @@ mod tests {
         let error = ChainguardLibraries::default()
             .get(&FakeSystem::default(), &Service::parse("libraries.cgr.dev"), None)
             .unwrap_err();
-        assert_eq!(error.name(), Some("ChainctlNotFoundError"));
+        assert_eq!(error.class(), Some(ExceptionClass::ChainctlNotFound));
         let shown = error.to_string();
         for part in [
             "no credential for libraries.cgr.dev: ",

@@ -1,4 +1,4 @@
-//! Tokens that the environment holds.
+//! Tokens in the environment.
 
 use super::{AUDIENCE, Known, credential, is_for_libraries};
 use crate::{
@@ -15,10 +15,10 @@ use crate::{
 /// <https://www.chainguard.dev/docs/platform/chainctl-usage/pull-token-output/>
 pub(super) const IDENTITY_VARIABLE: &str = "CHAINGUARD_PYTHON_IDENTITY_ID";
 
-/// The password that goes with it.
+/// The password of a pull token.
 pub(super) const TOKEN_VARIABLE: &str = "CHAINGUARD_PYTHON_TOKEN";
 
-/// A token that chainctl itself would use in place of its login.
+/// A token that chainctl uses in place of its login.
 pub(super) const AUTH_TOKEN_VARIABLE: &str = "CHAINCTL_AUTH_TOKEN";
 
 /// A pull token, as `chainctl auth pull-token create --output=env` prints it.
@@ -49,7 +49,7 @@ impl TokenProvider<Known, Credential> for PullToken {
     }
 }
 
-/// The token in chainctl's own variable, if it is for the libraries: many are for the vendor's console.
+/// The token in chainctl's variable, if it is for the libraries: many are for the vendor's console.
 pub(crate) struct AuthToken;
 
 impl TokenProvider<Known, Credential> for AuthToken {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_pull_token_is_an_error_that_names_the_other_half() {
+    fn half_a_pull_token_is_an_error_that_names_the_other_half() {
         for (there, missing) in [(IDENTITY_VARIABLE, TOKEN_VARIABLE), (TOKEN_VARIABLE, IDENTITY_VARIABLE)] {
             let error =
                 PullToken.token(&FakeSystem::default().variable(there, "x-secret"), &Known::default()).unwrap_err();

@@ -1,4 +1,4 @@
-//! The two requests to Menda cloud.
+//! The two requests to Menda's API.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{
     auth::{access_token::AccessToken, refusal::Refusal, timestamp},
-    error::{Error, Kind, Result},
+    error::{Error, ExceptionClass, Kind, Result},
     secret::Secret,
     system::{
         System,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Signs a machine in. The service wants the secret in the query, so that this URL is never shown.
+/// Signs a client in. The secret is in the query, as the API requires, so the URL is never shown.
 pub(super) fn access_token(
     system: &dyn System,
     host: &Url,
@@ -48,8 +48,8 @@ struct AccessAnswer {
     access_token: Option<Secret>,
 }
 
-/// Exchanges an access token for the registry's. What the service was sent before (`known`) is not repeated in an error
-/// either; `hint` is what to do if it refuses.
+/// Exchanges an access token for one of the registry. `known` holds secrets of earlier requests, which errors must not
+/// repeat; `hint` says what to do after a refusal.
 pub(super) fn registry_token(
     system: &dyn System,
     host: &Url,
@@ -73,8 +73,8 @@ pub(super) fn registry_token(
     Ok(token.expiring(answer.expires(system)))
 }
 
-/// The answer. What is documented is `token`; the end, where one is given, is read in the forms that are usual,
-/// `expiration` being CodeArtifact's own.
+/// The answer. Only `token` is documented; an expiry is read in the usual forms, of which `expiration` is
+/// CodeArtifact's.
 /// <https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_GetAuthorizationToken.html>
 #[derive(Deserialize)]
 struct RegistryAnswer {
@@ -115,7 +115,7 @@ fn refusal(response: &Response, what: &str, sent: &[&Secret], hint: &str) -> Err
     let what = format!("{what} of {} returned HTTP {}", response.host, response.status);
     Refusal::read(response, &sent)
         .into_error(what, Some(hint.into()))
-        .named("MendaCloudAPIError")
+        .with_class(ExceptionClass::MendaCloudApi)
         .with_status(response.status)
 }
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_read_in_whatever_form_it_is_given() {
+    fn the_expiry_is_read_in_every_form() {
         for given in [
             r#""expires_in":3600"#,
             r#""expires_in":"3600""#,
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_ends_the_earlier_counts() {
+    fn the_earlier_of_two_expiries_counts() {
         let end = |end: u64, life: u64| {
             let token = token_of(&json!({"exp": 1_795_305_600 + end}));
             let body = json!({"token": token, "expires_in": life}).to_string();
@@ -213,10 +213,10 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_name_status_and_the_services_words_without_what_was_sent() {
+    fn a_refusal_has_name_status_and_message_without_secrets() {
         let body = r#"{"detail":"bad secret x-se%26cret%20%25","trace":"x-trace"}"#;
         let error = sign_in(&FakeSystem::default().answer(Method::Post, OAUTH, 401, body)).unwrap_err();
-        assert_eq!((error.name(), error.status()), (Some("MendaCloudAPIError"), Some(401)));
+        assert_eq!((error.class(), error.status()), (Some(ExceptionClass::MendaCloudApi), Some(401)));
         assert_eq!(error.message(), "oauth2/token of the fake returned HTTP 401: (hidden)");
         let body = r#"{"message":"client-secret, access-secret"}"#;
         let error = exchange(&FakeSystem::default().answer(Method::Post, REGISTRY, 403, body)).unwrap_err();

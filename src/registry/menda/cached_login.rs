@@ -1,4 +1,4 @@
-//! The tokens that the Menda CLI keeps: read, and never written.
+//! The tokens that the Menda CLI has cached. Only read, never written.
 
 use std::{path::PathBuf, time::SystemTime};
 
@@ -7,22 +7,22 @@ use zeroize::Zeroizing;
 
 use crate::{
     auth::access_token::AccessToken,
-    error::{Error, Kind, Result},
+    error::{Error, ExceptionClass, Kind, Result},
     ini::Ini,
     system::{System, io_message, places},
 };
 
-/// The most bytes that the file may have.
+/// The maximum size of the file in bytes.
 const CAP: usize = 1024 * 1024;
 
-/// How long before its end a token is not used any more, in seconds: menda-keyring's figure.
+/// The minimum remaining lifetime of a token in seconds, as in menda-keyring.
 const MARGIN: f64 = 60.0;
 
-/// The file as it is; empty if it is not there or cannot be read.
+/// The content of the file; empty if it is absent or cannot be read.
 #[derive(Default)]
 pub(super) struct CachedLogin(Zeroizing<Vec<u8>>);
 
-/// Where the Menda CLI keeps them.
+/// The file with the tokens.
 pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
     Some(places::home(system)?.join(".menda").join("tokens").join("cache").join(".token"))
 }
@@ -39,12 +39,13 @@ impl CachedLogin {
         }
     }
 
-    /// All of it: its change is another login.
+    /// The content, for the cache key: a change means another login.
     pub(super) fn content(&self) -> &[u8] {
         &self.0
     }
 
-    /// The access token of a section, if it still serves. Without a moment and a life it does not end.
+    /// The access token of a section, if it has not expired. Without both `cached_at` and `expires_in` it never
+    /// expires.
     pub(super) fn access_token(&self, now: SystemTime, section: &str) -> Result<Option<AccessToken>> {
         let text = String::from_utf8_lossy(&self.0);
         let ini = Ini::parse(&text);
@@ -56,7 +57,7 @@ impl CachedLogin {
                     "Token cache key '{section}' in ~/.menda/tokens/cache/.token has invalid cached_at/expires_in; \
                      delete the file or run 'menda auth login' again"
                 );
-                return Err(Error::new(Kind::Configuration, message).named("InvalidCachedTokenError"));
+                return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::InvalidCachedToken));
             };
             let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
             if now - cached_at >= expires_in - MARGIN {
@@ -99,7 +100,7 @@ mod tests {
         let aged = |age: f64| cached(&format!("[ci]\nid_token=i\nexpires_in=3600\ncached_at={}\n", NOW - age)).unwrap();
         assert!(aged(3539.5).is_some() && aged(-100.0).is_some());
         assert!(aged(3540.0).is_none() && aged(9999.0).is_none());
-        // One without the other does not end it, as menda-keyring has it.
+        // One without the other has no effect, as in menda-keyring.
         assert!(cached("[ci]\nid_token=i\nexpires_in=1\n").unwrap().is_some());
     }
 
@@ -107,7 +108,7 @@ mod tests {
     fn a_moment_that_is_no_number_is_an_error() {
         for text in ["soon", "nan", "inf", "1,5"] {
             let error = cached(&format!("[ci]\nid_token=x-secret\nexpires_in={text}\ncached_at=1\n")).unwrap_err();
-            assert_eq!(error.name(), Some("InvalidCachedTokenError"));
+            assert_eq!(error.class(), Some(ExceptionClass::InvalidCachedToken));
             assert!(
                 error.message().contains("'menda auth login'") && !error.to_string().contains("x-secret"),
                 "{error}"
@@ -117,7 +118,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_file_holds_it_is_a_token_or_none_or_an_error(content in "\\[ci\\]\n[\\PC\n]{0,200}") {
+        fn any_content_is_a_token_none_or_an_error(content in "\\[ci\\]\n[\\PC\n]{0,200}") {
             let _ = cached(&content);
         }
     }

@@ -1,5 +1,5 @@
-//! What holds for whatever the Menda CLI's files say and Menda's API answers. The targets in `fuzz/` look for something for
-//! which it does not; the tests here try the seeds.
+//! Properties that hold for any files of the Menda CLI and any answer of Menda's API. The targets in `fuzz/` search
+//! for counterexamples; the tests here run the seeds.
 
 use super::{
     MendaCodeArtifact, USERNAME,
@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     auth::access_token::AccessToken,
+    error::ExceptionClass,
     ini::Ini,
     registry::CredentialSource,
     service::Service,
@@ -19,18 +20,18 @@ use crate::{
     },
 };
 
-/// A registry of Menda's.
+/// A registry of Menda.
 const SERVICE: &str = "https://menda-012345678901.d.codeartifact.eu-west-1.amazonaws.com/pypi/a/simple/";
 
-/// Where the Menda CLI keeps its configuration and its tokens.
+/// The Menda CLI's configuration and tokens.
 const PROFILES: &str = "/home/user/.menda/mendacfg";
 const TOKENS: &str = "/home/user/.menda/tokens/cache/.token";
 
-/// Made up, and so long that no other text happens to have a part of it.
+/// Long enough that no other text contains a part of it by chance.
 const CLIENT_SECRET: &str = "Zq7~made+up & 100%/of Zq9";
 const LOGIN: &str = "Lq7madeup.login_of-the_cliLq9";
 
-/// What stands for a password in a file: it comes out of nowhere but the password.
+/// A marker inside a password, which occurs nowhere else.
 const MARK: &str = "Mq7madeupMq9";
 
 /// Only domains of CodeArtifact are claimed.
@@ -39,8 +40,8 @@ pub(crate) fn check_service(service: &Service, text: &str) {
     assert!(!is_claimed || service.host().is_some_and(|host| host.contains(".d.codeartifact.")), "{text}");
 }
 
-/// The files of the Menda CLI: a host that secrets may be sent to, a token of one word, an error; and a password in them
-/// is shown nowhere.
+/// The files of the Menda CLI: the host is safe for secrets, the token is one word, and no output contains the
+/// password.
 ///
 /// # Panics
 ///
@@ -73,7 +74,7 @@ pub fn files(content: &[u8]) {
     }
 }
 
-/// Whether the mark stands in passwords alone, and no other value refers to one.
+/// Whether only passwords contain the marker, and no other value refers to one.
 fn is_hidden(text: &str) -> bool {
     let ini = Ini::parse(text);
     let outside = ini.entries().filter(|(_, key, _)| *key != "client_secret");
@@ -83,8 +84,8 @@ fn is_hidden(text: &str) -> bool {
     told.into_iter().all(|line| !line.contains(MARK)) && !text.contains("%(")
 }
 
-/// The sign-in of a machine at Menda's API, by its secret or by the login that the Menda CLI keeps: both go to the host
-/// that was set up and nowhere else, and what comes of it is a token of one word or an error without them.
+/// A client's sign-in, by its secret or a cached login: both are sent to the configured host only, and the outcome is
+/// a token of one word or an error without them.
 ///
 /// # Panics
 ///
@@ -109,7 +110,7 @@ fn check_api(fake: &FakeSystem, said: &[u8]) {
         assert!(request.display_url().starts_with("https://menda.example/"), "{request:?}");
         let is_sign_in = request.url.path().ends_with("/api/v1/auth/oauth2/token");
         assert!(is_sign_in || request.url.path().ends_with("/api/v1/auth/registry/token"), "{request:?}");
-        // The sign-in takes the secret and not the login; the exchange takes what came of the sign-in.
+        // The sign-in sends the secret, not the login; the exchange sends the result of the sign-in.
         let other = if is_sign_in { LOGIN } else { CLIENT_SECRET };
         assert!(!holds(&request, other) || leaks(&String::from_utf8_lossy(said), other), "{request:?}");
         assert!(!leaks(&format!("{request:?} {}", request.display_url()), CLIENT_SECRET));
@@ -118,15 +119,26 @@ fn check_api(fake: &FakeSystem, said: &[u8]) {
         Ok(Some(found)) => assert!(AccessToken::parse(found.password.expose()).is_ok() && found.username == USERNAME),
         Ok(None) => panic!("Menda is set up, and there is no answer"),
         Err(error) => {
-            // Whoever was not sent a secret has it from elsewhere.
+            // A service that was not sent a secret has it from elsewhere.
             let has_login = fake.requests().last().is_some_and(|request| holds(request, LOGIN));
             check_error(&error, if has_login { &[CLIENT_SECRET, LOGIN] } else { &[CLIENT_SECRET] });
-            assert!(error.name().is_some_and(|name| name.starts_with("Menda")), "{error}");
+            assert!(
+                matches!(
+                    error.class(),
+                    Some(
+                        ExceptionClass::MendaCloudApi
+                            | ExceptionClass::MendaKeyRing
+                            | ExceptionClass::MendaNetwork
+                            | ExceptionClass::MendaTimeout
+                    )
+                ),
+                "{error}"
+            );
         }
     }
 }
 
-/// Whether a secret is in a request.
+/// Whether a request contains a secret.
 fn holds(request: &Request, secret: &str) -> bool {
     let headers = request.headers.iter().map(|(_, value)| value.expose());
     headers.chain([request.url.as_str()]).any(|text| leaks(text, secret))

@@ -24,7 +24,7 @@ use crate::{
         cache_key::{CacheKey, Digest},
         cache_policy::CachePolicy,
     },
-    error::{Error, Kind, Result, quote},
+    error::{Error, ExceptionClass, Kind, Result, quote},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::{Service, subdomain_of},
     system::System,
@@ -84,7 +84,7 @@ pub(crate) struct MendaCodeArtifact {
 
 impl Default for MendaCodeArtifact {
     fn default() -> Self {
-        Self { tokens: TokenCache::keeping_unknown_for(UNKNOWN_LIFE) }
+        Self { tokens: TokenCache::with_default_lifetime(UNKNOWN_LIFE) }
     }
 }
 
@@ -128,18 +128,18 @@ impl CredentialSource for MendaCodeArtifact {
                 );
                 Ok(None)
             }
-            Err(error) => Err(named(error).within(format_args!("no credential for {host}"))),
+            Err(error) => Err(with_class(error).within(format_args!("no credential for {host}"))),
         }
     }
 }
 
-/// The failure by a name of menda-keyring's: all that has no other there is a MendaKeyRingError.
-fn named(error: Error) -> Error {
-    match (error.name(), error.kind()) {
+/// Sets the exception class that menda-keyring raises; MendaKeyRingError if there is no other.
+fn with_class(error: Error) -> Error {
+    match (error.class(), error.kind()) {
         (Some(_), _) => error,
-        (None, Kind::Network) => error.named("MendaNetworkError"),
-        (None, Kind::Timeout | Kind::Cancelled) => error.named("MendaTimeoutError"),
-        (None, _) => error.named("MendaKeyRingError"),
+        (None, Kind::Network) => error.with_class(ExceptionClass::MendaNetwork),
+        (None, Kind::Timeout | Kind::Cancelled) => error.with_class(ExceptionClass::MendaTimeout),
+        (None, _) => error.with_class(ExceptionClass::MendaKeyRing),
     }
 }
 
@@ -173,7 +173,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
                 let message = format!(
                     "No valid cached token for profile '{id}'{note}. Run `menda auth login` or use M2M (env vars or auth_type=m2m)"
                 );
-                return Err(Error::new(Kind::Rejected, message).named("NoCachedLoginError"));
+                return Err(Error::new(Kind::Rejected, message).with_class(ExceptionClass::NoCachedLogin));
             };
             let hint = "run `menda auth login`, and see whether this login may read the registry";
             debug!(step = "login", outcome = "done"; "by the Menda CLI's token");
@@ -189,7 +189,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
             let exchange =
                 |access: &AccessToken| api::registry_token(system, &profile.host, access, &[client_secret], hint);
             let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {
-                debug!("{error}; signing in anew");
+                debug!("{error}; signing in again");
                 None
             });
             let Some(cached) = cached else {
@@ -199,7 +199,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
             match exchange(&cached) {
                 // It may have been withdrawn before its time.
                 Err(error) if error.kind() == Kind::Rejected => {
-                    debug!("{error}; signing in anew");
+                    debug!("{error}; signing in again");
                     exchange(&sign_in()?)
                 }
                 outcome => outcome,
@@ -320,7 +320,7 @@ mod tests {
             .file("/home/user/.menda/mendacfg", "[default]\nhost = https://api.menda.example\n");
         let backend = MendaCodeArtifact::default();
         let error = get(&backend, &fake).unwrap_err();
-        assert_eq!(error.name(), Some("NoCachedLoginError"));
+        assert_eq!(error.class(), Some(ExceptionClass::NoCachedLogin));
         let log_in = |fake: FakeSystem, name: &str| {
             fake.file("/home/user/.menda/tokens/cache/.token", &format!("[default]\nid_token = {name}\n")).answer(
                 Method::Post,

@@ -1,4 +1,4 @@
-//! Where and as whom to sign in: three variables, or a profile in the Menda CLI's configuration file.
+//! The profile that signs in: three variables, or a section of the Menda CLI's configuration file.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     auth::private_file,
-    error::{Error, Kind, Result, quote},
+    error::{Error, ExceptionClass, Kind, Result, quote},
     ini::Ini,
     secret::Secret,
     system::{System, http::is_loopback, io_message, places},
@@ -21,50 +21,50 @@ const HOST_VARIABLE: &str = "MENDA_HOST";
 /// The section of the configuration file.
 const PROFILE_VARIABLE: &str = "MENDA_PROFILE_ID";
 
-/// Another configuration file, as the Menda CLI has it.
+/// Names another configuration file, as for the Menda CLI.
 const FILE_VARIABLE: &str = "MENDA_CONFIG_FILE";
 
-/// The section that holds for all others (Python's configparser).
+/// The section with defaults for all others (Python's configparser).
 const DEFAULTS: &str = "DEFAULT";
 
-/// How many values may refer to each other in a row (configparser's figure).
+/// The maximum depth of references between values, as in configparser.
 const DEEPEST: usize = 9;
 
-/// The most bytes that the configuration file may have.
+/// The maximum size of the configuration file in bytes.
 const CAP: usize = 256 * 1024;
 
-/// Where to sign in, and how.
+/// The API to sign in to, and the account.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    /// The API, its path ending in a slash.
+    /// The URL of the API, whose path ends in a slash.
     pub(crate) host: Url,
-    /// Who signs in.
+    /// The account that signs in.
     pub(crate) way: Way,
 }
 
-/// Who signs in.
+/// The account that signs in.
 #[derive(Debug)]
 pub(crate) enum Way {
-    /// A machine, with credentials of its own.
+    /// A client with a secret.
     Machine {
-        /// Its name.
+        /// The client ID.
         client_id: String,
-        /// Its password.
+        /// The client's secret.
         client_secret: Secret,
-        /// The section of the Menda CLI's cache that may hold a token for it.
+        /// The section of the Menda CLI's cache that may hold its token.
         cached_as: String,
     },
-    /// A person, who used `menda auth login`.
+    /// A user who ran `menda auth login`.
     User {
         /// The profile, which is also the section of the cache.
         id: String,
-        /// What else is to be said if there is no login.
+        /// An addition to the message if there is no login.
         note: String,
     },
 }
 
 impl Profile {
-    /// Reads the variables and, unless all three are set, the file; `None` if neither is there.
+    /// Reads the variables and, unless all three are set, the file; `None` if there is neither.
     pub(crate) fn read(system: &dyn System) -> Result<Option<Self>> {
         let settings =
             (system.setting(ID_VARIABLE), system.secret_setting(SECRET_VARIABLE), system.setting(HOST_VARIABLE));
@@ -77,8 +77,8 @@ impl Profile {
         Ok(Some(Self { host, way: Way::Machine { client_id, client_secret, cached_as } }))
     }
 
-    /// The profile in the file. Without a file there is nothing to speak of, unless somebody named a profile of it or
-    /// began to set the variables.
+    /// The profile in the file. A missing file is an error only if a profile is named or the variables are set in
+    /// part.
     fn from_home(system: &dyn System, half: Option<String>) -> Result<Option<Self>> {
         if let Some((path, content)) = read_file(system)? {
             if let Some(half) = half {
@@ -102,7 +102,7 @@ impl Profile {
         if !ini.has_section(&id) {
             let message =
                 format!("No profile '{id}' in {}. Set {PROFILE_VARIABLE} or add a [{id}] section", path.display());
-            return Err(Error::new(Kind::Configuration, message).named("ProfileNotFoundError"));
+            return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::ProfileNotFound));
         }
         let raw = |key: &str| ini.value(&id, key).or_else(|| ini.value(DEFAULTS, key));
         let value = |key| {
@@ -111,7 +111,7 @@ impl Profile {
         };
         let Some(host) = value("host") else {
             let message = format!("Profile '{id}' has no host; set host = https://... in {}", path.display());
-            return Err(Error::new(Kind::Configuration, message).named("ProfileWithoutHostError"));
+            return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::ProfileWithoutHost));
         };
         let host = read_host(&host, &format!("the host of profile '{id}' in {}", path.display()))?;
         let auth_type = value("auth_type").map_or_else(|| "u2m".to_owned(), |text| text.to_ascii_lowercase());
@@ -121,18 +121,19 @@ impl Profile {
                     "Profile '{id}' has auth_type=m2m but is missing client_id or client_secret in {}",
                     path.display()
                 );
-                return Err(Error::new(Kind::Configuration, message).named("M2MProfileWithoutClientCredentialsError"));
+                return Err(Error::new(Kind::Configuration, message)
+                    .with_class(ExceptionClass::M2mProfileWithoutClientCredentials));
             };
             let (client_id, client_secret) = (client_id.to_string(), Secret::new(client_secret.to_string()));
             return Ok(Self { host, way: Way::Machine { client_id, client_secret, cached_as: id } });
         }
-        // menda-keyring takes every other word for u2m; whoever mistyped m2m should be told.
+        // menda-keyring treats every other value as u2m; a mistyped m2m should be reported.
         let note =
             if auth_type == "u2m" { String::new() } else { " (its auth_type is neither u2m nor m2m)".to_owned() };
         Ok(Self { host, way: Way::User { id, note } })
     }
 
-    /// Who signs in, for messages.
+    /// The account, for messages.
     #[must_use]
     pub(crate) fn shown(&self) -> String {
         match &self.way {
@@ -141,7 +142,7 @@ impl Profile {
         }
     }
 
-    /// What tells this profile from others, secrets included: for a digest.
+    /// The fields that distinguish profiles, secrets included, for the cache key.
     #[must_use]
     pub(crate) fn fingerprint(&self) -> Zeroizing<Vec<u8>> {
         let parts = match &self.way {
@@ -152,13 +153,13 @@ impl Profile {
     }
 }
 
-/// Where the configuration file is.
+/// The configuration file.
 pub(super) fn path(system: &dyn System) -> Option<PathBuf> {
     let named = system.setting(FILE_VARIABLE).map(PathBuf::from);
     named.or_else(|| Some(places::home(system)?.join(".menda").join("mendacfg")))
 }
 
-/// The configuration file and what it holds; `None` if there is none, and nobody said that there is one.
+/// The configuration file and its content; `None` if it is missing and not named by a variable.
 fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)>> {
     if let Some(path) = system.setting(FILE_VARIABLE) {
         let content = private_file::read(system, FILE_VARIABLE, &path)?;
@@ -172,13 +173,12 @@ fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)
         }
         Err(error) => {
             let message = format!("{} cannot be read: {}", path.display(), io_message(&error));
-            Err(Error::new(Kind::Configuration, message).with_hint("mend its permissions"))
+            Err(Error::new(Kind::Configuration, message).with_hint("correct its permissions").with_source(&error))
         }
     }
 }
 
-/// What is wrong with variables of which a client is not set up whole. An address alone is no beginning: the Menda CLI
-/// reads it too.
+/// Explains a partially configured client. The address alone does not count, since the Menda CLI reads it too.
 fn half(settings: &(Option<String>, Option<Secret>, Option<String>)) -> Option<String> {
     let is_set = [
         (ID_VARIABLE, settings.0.is_some()),
@@ -190,13 +190,13 @@ fn half(settings: &(Option<String>, Option<Secret>, Option<String>)) -> Option<S
     Some(format!("{begun} is set without {}", missing.join(" and ")))
 }
 
-/// The address of the API. Only this machine may be asked without TLS: the client's secret goes there.
+/// Parses the address of the API. Without TLS only this machine is allowed, since the client's secret is sent there.
 fn read_host(text: &str, source: &str) -> Result<Url> {
     let wrong = |why: &str| {
         Err(Error::new(Kind::Configuration, format!("{source} {why}")).with_hint("it should read https://HOST"))
     };
-    // The reader of URLs passes over line ends, and takes what follows a blank, which may be a secret, for a part
-    // of the path: a slip in the file should not send it anywhere.
+    // The URL parser skips line ends and takes text after a space for a part of the path. After a mistake in the file
+    // that may be a secret, which must not be sent.
     let is_one_word = !text.contains(|character: char| character.is_whitespace() || character.is_control());
     let Some(mut url) = Url::parse(text).ok().filter(|_| is_one_word) else {
         return wrong("is not a URL");
@@ -215,8 +215,8 @@ fn read_host(text: &str, source: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// A value as configparser's interpolation reads it: two percent signs are one, and `%(key)s` is the value of another
-/// key, which `of` knows. A value that it cannot read (a single percent sign in a secret) is taken as it stands.
+/// Expands a value as configparser's interpolation does: `%%` is a percent sign, and `%(key)s` the value of another
+/// key, from `of`. `None` if it is malformed, such as a secret with a single percent sign.
 /// <https://docs.python.org/3/library/configparser.html#interpolation-of-values>
 fn interpolate<'ini>(raw: &str, of: &dyn Fn(&str) -> Option<&'ini str>, depth: usize) -> Option<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::with_capacity(raw.len()));
@@ -229,7 +229,7 @@ fn interpolate<'ini>(raw: &str, of: &dyn Fn(&str) -> Option<&'ini str>, depth: u
         } else {
             let (key, after) = after.strip_prefix('(')?.split_once(")s")?;
             text.push_str(&interpolate(of(key)?, of, depth.checked_sub(1)?)?);
-            // Values that name each other several times over would have no end.
+            // References that multiply would grow without bound.
             if text.len() > CAP {
                 return None;
             }
@@ -301,13 +301,17 @@ mod tests {
         for (content, name, words) in [
             (
                 "[other]\n",
-                Some("ProfileNotFoundError"),
+                Some(ExceptionClass::ProfileNotFound),
                 "No profile 'default' in /home/user/.menda/mendacfg. Set MENDA_PROFILE_ID or add",
             ),
-            ("[default]\n", Some("ProfileWithoutHostError"), "Profile 'default' has no host; set host = https://..."),
+            (
+                "[default]\n",
+                Some(ExceptionClass::ProfileWithoutHost),
+                "Profile 'default' has no host; set host = https://...",
+            ),
             (
                 "[default]\nhost=https://a.example\nauth_type=m2m\nclient_id=x\n",
-                Some("M2MProfileWithoutClientCredentialsError"),
+                Some(ExceptionClass::M2mProfileWithoutClientCredentials),
                 "Profile 'default' has auth_type=m2m but is missing client_id or client_secret",
             ),
             ("[default]\nhost=http://a.example\n", None, "is not an https URL"),
@@ -317,7 +321,7 @@ mod tests {
             ("[default]\nhost=https://u:x-secret@a.example\n", None, "a user name"),
         ] {
             let error = read(content).unwrap_err();
-            assert_eq!(error.name(), name, "{content}");
+            assert_eq!(error.class(), name, "{content}");
             assert!(error.message().contains(words) && !error.to_string().contains("x-secret"), "{error}");
         }
     }
@@ -357,7 +361,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_file_holds_it_is_a_profile_or_an_error(content in "(\\[default\\]\n)?[\\PC\n]{0,200}") {
+        fn any_content_is_a_profile_or_an_error(content in "(\\[default\\]\n)?[\\PC\n]{0,200}") {
             let _ = read(&content);
         }
     }

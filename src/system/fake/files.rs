@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{FakeSystem, lock};
-use crate::system::files::{Content, Details, FileStamp, Files, Lock, ReadAt, Snapshot};
+use crate::system::files::{Content, Details, FileStamp, Files, Lock, Snapshot};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -44,20 +44,6 @@ impl FakeSystem {
     }
 }
 
-/// An open file.
-struct InMemory(Vec<u8>);
-
-impl ReadAt for InMemory {
-    fn length(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
-        let begin = usize::try_from(place).unwrap_or(usize::MAX).min(self.0.len());
-        Ok(self.0[begin..].iter().take(length).copied().collect())
-    }
-}
-
 impl Files for FakeSystem {
     fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
         let content = lock(&self.files).files.get(path).map(|(content, _)| content.clone());
@@ -71,8 +57,10 @@ impl Files for FakeSystem {
         Ok(Snapshot { content, stamp, _pin: None })
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
-        Ok(Box::new(InMemory(self.read_file(path, usize::MAX)?)))
+    fn head(&self, path: &Path, length: usize) -> io::Result<Vec<u8>> {
+        let mut content = self.read_file(path, usize::MAX)?;
+        content.truncate(length);
+        Ok(content)
     }
 
     fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>> {

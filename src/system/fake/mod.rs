@@ -22,6 +22,7 @@ pub(crate) struct FakeSystem {
     http: Mutex<http::State>,
     processes: Mutex<processes::State>,
     random: Mutex<random::State>,
+    shared_memory: shared_memory::State,
 }
 
 impl FakeSystem {

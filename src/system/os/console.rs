@@ -77,7 +77,7 @@ impl Console for StdConsole {
 }
 
 fn unreadable(error: &io::Error) -> Error {
-    Error::new(Kind::Storage, format!("standard input cannot be read: {}", io_message(error)))
+    Error::new(Kind::Storage, format!("standard input cannot be read: {}", io_message(error))).with_source(error)
 }
 
 /// A prompt without echo.

@@ -2,13 +2,13 @@
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
-    io::{self, Read, Seek, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use super::OsSystem;
 use crate::system::{
-    files::{Content, Details, FileStamp, Files, Lock, ReadAt, Snapshot},
+    files::{Content, Details, FileStamp, Files, Lock, Snapshot},
     io_message,
 };
 
@@ -141,25 +141,6 @@ fn replace(
     Ok(true)
 }
 
-/// An open file.
-struct Opened {
-    file: File,
-    length: u64,
-}
-
-impl ReadAt for Opened {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-        let mut content = Vec::with_capacity(length.min(usize::try_from(self.length).unwrap_or(usize::MAX)));
-        (&self.file).seek(io::SeekFrom::Start(offset))?;
-        (&self.file).take(length as u64).read_to_end(&mut content)?;
-        Ok(content)
-    }
-}
-
 impl Files for OsSystem {
     fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
         read(path, cap)
@@ -171,9 +152,10 @@ impl Files for OsSystem {
         Ok(Snapshot { content, stamp: stamp(&metadata), _pin: Some(file) })
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
-        let (file, metadata) = open(path)?;
-        Ok(Box::new(Opened { file, length: metadata.len() }))
+    fn head(&self, path: &Path, length: usize) -> io::Result<Vec<u8>> {
+        let mut content = Vec::with_capacity(length);
+        open(path)?.0.take(length as u64).read_to_end(&mut content)?;
+        Ok(content)
     }
 
     fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>> {

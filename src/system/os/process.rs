@@ -63,6 +63,7 @@ pub(crate) fn exec(environment: &Environment, exec: &child::Exec) -> Result<u8> 
     builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
     let failed = |error: &std::io::Error| {
         Error::new(Kind::Process, format!("{} cannot be run: {}", program.display(), io_message(error)))
+            .with_source(error)
     };
     #[cfg(unix)]
     return Err(failed(&std::os::unix::process::CommandExt::exec(&mut builder)));

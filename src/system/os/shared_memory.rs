@@ -1,4 +1,4 @@
-//! The kernel's key retention service: keys never touch a disk, and end by themselves.
+//! The Linux kernel's key retention service: keys touch no disk and expire by themselves.
 //! <https://man7.org/linux/man-pages/man7/keyrings.7.html>
 
 use std::time::Duration;
@@ -6,50 +6,50 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::OsSystem;
-use crate::system::shared_memory::SharedMemory;
+use crate::system::shared_memory::{KeyQuota, SharedMemory, Unavailable};
 
 #[cfg(target_os = "linux")]
 impl SharedMemory for OsSystem {
-    fn can_share(&self) -> bool {
-        kernel::ring().is_some()
+    fn sharing(&self) -> Result<(), Unavailable> {
+        kernel::keyring().map(drop)
     }
 
-    fn share(&self, name: &str, secret: &[u8], life: Duration) -> bool {
-        kernel::put(name, secret, life).is_some()
+    fn share(&self, name: &str, secret: &[u8], life: Duration) -> Result<(), Unavailable> {
+        kernel::put(name, secret, life)
     }
 
     fn shared(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         kernel::get(name)
     }
 
-    fn shared_names(&self, begin: &str) -> Option<Vec<String>> {
-        kernel::names(begin)
+    fn shared_names(&self, prefix: &str) -> Option<Vec<String>> {
+        kernel::names(prefix)
     }
 
     fn unshare(&self, name: &str) -> bool {
         kernel::remove(name).is_some()
     }
 
-    fn caller(&self) -> Option<String> {
-        kernel::parent()
+    fn key_quota(&self) -> Option<KeyQuota> {
+        kernel::quota()
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 impl SharedMemory for OsSystem {
-    fn can_share(&self) -> bool {
-        false
+    fn sharing(&self) -> Result<(), Unavailable> {
+        Err(Unavailable::Unsupported)
     }
 
-    fn share(&self, _name: &str, _secret: &[u8], _life: Duration) -> bool {
-        false
+    fn share(&self, _name: &str, _secret: &[u8], _life: Duration) -> Result<(), Unavailable> {
+        Err(Unavailable::Unsupported)
     }
 
     fn shared(&self, _name: &str) -> Option<Zeroizing<Vec<u8>>> {
         None
     }
 
-    fn shared_names(&self, _begin: &str) -> Option<Vec<String>> {
+    fn shared_names(&self, _prefix: &str) -> Option<Vec<String>> {
         None
     }
 
@@ -57,7 +57,7 @@ impl SharedMemory for OsSystem {
         false
     }
 
-    fn caller(&self) -> Option<String> {
+    fn key_quota(&self) -> Option<KeyQuota> {
         None
     }
 }
@@ -72,39 +72,55 @@ mod kernel {
         time::Duration,
     };
 
-    use linux_keyutils::{Key, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
+    use linux_keyutils::{Key, KeyError, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
     use zeroize::Zeroizing;
 
-    use crate::system::shared_memory::LONGEST_SHARED;
+    use crate::system::{
+        os::files,
+        shared_memory::{KeyQuota, LONGEST_SHARED, Unavailable},
+    };
 
-    /// The most bytes of the kernel's list of keys that are read.
+    /// The size limit of `/proc/keys` and `/proc/key-users`, in bytes.
     const LONGEST_LIST: usize = 4 * 1024 * 1024;
 
-    /// The most bytes of what the kernel tells of a process.
-    const LONGEST_STATUS: usize = 4096;
-
-    /// The session's keyring, or that of the user's sessions where this one has none. Where the system call is not
-    /// allowed, as in many containers, there is none.
+    /// The session keyring, or the user-session keyring if the session has none.
     ///
-    /// It must be this user's own: `sudo` may leave the caller's in place, and whoever possesses a keyring reads what
-    /// lies in it.
-    pub(super) fn ring() -> Option<KeyRing> {
-        let ring = KeyRing::from_special_id(KeyRingIdentifier::Session, false).ok()?;
-        // The crate panics over a keyring whose name is longer than its buffer, which no login's is (`_ses`).
-        let metadata = silently(|| ring.metadata())?;
-        (metadata.ok()?.get_uid() == own()).then_some(ring)
+    /// It must be the user's own: `sudo` may leave the caller's in place, and every process that possesses a keyring
+    /// reads its keys.
+    pub(super) fn keyring() -> Result<KeyRing, Unavailable> {
+        let keyring = KeyRing::from_special_id(KeyRingIdentifier::Session, false).map_err(why)?;
+        // `metadata` panics for a keyring whose name exceeds its buffer, which no login's does (`_ses`).
+        let metadata = silently(|| keyring.metadata()).ok_or(Unavailable::Refused)?.map_err(why)?;
+        if metadata.get_uid() == user() { Ok(keyring) } else { Err(Unavailable::ForeignKeyring) }
     }
 
-    /// Does something that may panic; `None` if it does, and nobody is told.
+    fn why(error: KeyError) -> Unavailable {
+        match error {
+            KeyError::QuotaExceeded => Unavailable::QuotaExceeded,
+            KeyError::KeyExpired
+            | KeyError::KeyRevoked
+            | KeyError::KeyDoesNotExist
+            | KeyError::KeyringDoesNotExist
+            | KeyError::MissingFileOrDirectory => Unavailable::NoKeyring,
+            KeyError::PermissionDenied
+            | KeyError::AccessDenied
+            | KeyError::OperationNotSupported
+            // ENOSYS
+            | KeyError::Unknown(_) => Unavailable::Unsupported,
+            _ => Unavailable::Refused,
+        }
+    }
+
+    /// Runs code that may panic, without a message; `None` if it does.
     fn silently<Outcome>(work: impl FnOnce() -> Outcome + UnwindSafe) -> Option<Outcome> {
         thread_local! { static IS_SILENT: Cell<bool> = const { Cell::new(false) } }
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            // It is the hook of this library, not of the program that loads it.
-            let usual = take_hook();
+            // The hook of this library, not of the program that loads it.
+            let previous = take_hook();
             set_hook(Box::new(move |panic| {
                 if !IS_SILENT.get() {
-                    usual(panic);
+                    previous(panic);
                 }
             }));
         });
@@ -114,65 +130,63 @@ mod kernel {
         outcome.ok()
     }
 
-    fn own() -> u32 {
+    fn user() -> u32 {
         rustix::process::geteuid().as_raw()
     }
 
-    pub(super) fn put(name: &str, secret: &[u8], life: Duration) -> Option<()> {
-        let seconds = usize::try_from(life.as_secs()).ok().filter(|seconds| *seconds > 0)?;
-        let key = ring()?.add_key(name, secret).ok()?;
+    pub(super) fn put(name: &str, secret: &[u8], life: Duration) -> Result<(), Unavailable> {
+        let seconds = usize::try_from(life.as_secs()).ok().filter(|seconds| *seconds > 0);
+        let seconds = seconds.ok_or(Unavailable::Refused)?;
+        let key = keyring()?.add_key(name, secret).map_err(why)?;
         let owner = KeyPermissionsBuilder::builder().posessor(Permission::ALL).build();
-        let kept = key.set_timeout(seconds).and_then(|()| key.set_perms(owner));
-        if kept.is_err() {
-            // What would stay too long, or be read by others, does not stay.
+        key.set_timeout(seconds).and_then(|()| key.set_perms(owner)).map_err(|error| {
+            // Without both it would outlive the token, or be readable by others.
             let _ = key.invalidate();
-        }
-        kept.ok()
+            why(error)
+        })
     }
 
-    /// The key of a name, if it is this user's own.
+    /// The key of a name, if it is the user's own.
     fn find(name: &str) -> Option<Key> {
-        let key = ring()?.search(name).ok()?;
-        (key.metadata().ok()?.get_uid() == own()).then_some(key)
+        let key = keyring().ok()?.search(name).ok()?;
+        (key.metadata().ok()?.get_uid() == user()).then_some(key)
     }
 
     pub(super) fn remove(name: &str) -> Option<()> {
         find(name)?.invalidate().ok()
     }
 
-    /// By the list of all keys that this process may see: `search` tells then which of them are in the keyring. (The
-    /// list of the keyring itself comes without the names.)
+    /// From the list of all keys that this process may see, those that `search` finds in the keyring. (The keyring's own
+    /// list has no names.)
     ///
-    /// Where somebody laid something empty over it, as container runtimes do, it lacks even the keyring that there is.
-    pub(super) fn names(begin: &str) -> Option<Vec<String>> {
-        let list = crate::system::os::files::read(Path::new("/proc/keys"), LONGEST_LIST).ok()?;
-        let list = String::from_utf8_lossy(&list);
+    /// Container runtimes may mask `/proc/keys`: then it is empty, and lacks the keyring itself.
+    pub(super) fn names(prefix: &str) -> Option<Vec<String>> {
+        let list = list("/proc/keys")?;
         if list.trim().is_empty() {
             return None;
         }
         // ID, flags, usage, timeout, permissions, user, group, type, then `name: size`.
         let names = list.lines().filter_map(|line| line.split_whitespace().nth(8)?.strip_suffix(':'));
         let mut names: Vec<_> =
-            names.filter(|name| name.starts_with(begin) && find(name).is_some()).map(str::to_owned).collect();
+            names.filter(|name| name.starts_with(prefix) && find(name).is_some()).map(str::to_owned).collect();
         names.sort();
         names.dedup();
         Some(names)
     }
 
-    /// Its number, which is given again one day, and when it was started.
-    pub(super) fn parent() -> Option<String> {
-        let parent = rustix::process::getppid()?.as_raw_nonzero();
-        let status = crate::system::os::files::read(Path::new(&format!("/proc/{parent}/stat")), LONGEST_STATUS).ok()?;
-        let status = String::from_utf8_lossy(&status);
-        // The name of the program, in parentheses, may hold anything. The start is the 22nd field, the 20th behind it.
-        let started = status.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
-        Some(format!("{parent} {started}"))
+    pub(super) fn quota() -> Option<KeyQuota> {
+        KeyQuota::parse(&list("/proc/key-users")?, user())
+    }
+
+    fn list(path: &str) -> Option<String> {
+        let text = files::read(Path::new(path), LONGEST_LIST).ok()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 
     pub(super) fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
         let key = find(name)?;
         let mut buffer = Zeroizing::new(vec![0; LONGEST_SHARED]);
-        // The kernel answers how long the key is, also if that is more than fits.
+        // The kernel returns the length of the key, even if the buffer is shorter.
         let length = key.read(&mut *buffer).ok().filter(|length| *length <= LONGEST_SHARED)?;
         buffer.truncate(length);
         Some(buffer)

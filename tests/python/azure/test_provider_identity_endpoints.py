@@ -123,7 +123,7 @@ def test_endpoint_secret_is_not_sent_to_a_remote_http_host(cloud: PracticeCloud,
     for answer in answers:
         assert answer.credential is None
         assert answer.seconds < 3
-    assert "neither local nor https" in answers[0].warning
+    assert "neither a local address nor https" in answers[0].warning
     assert "IDENTITY_ENDPOINT is not an http URL" in answers[-1].warning
     assert cloud.log.hosts_that_saw(service.secret) + cloud.log.hosts_that_saw(learning.secret) == []
     assert cloud.log.refused() == []

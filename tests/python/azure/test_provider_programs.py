@@ -181,7 +181,7 @@ def test_program_on_a_relative_path_is_not_run(
         directory=project,
     )
     assert [answer.credential for answer in answers] == [None] * 5
-    assert f"no {name} on PATH" in answers[0].warning
+    assert f"no {name} on PATH" in answers[0].skipped.values()
     assert fake_programs.invocations() == []
 
 

@@ -123,7 +123,7 @@ def test_an_end_beyond_all_calendars_does_no_harm(
     assert passwords(look_up.all([LookUp(INDEX, environment=one) for one in environments])) == tokens
 
 
-def test_expired_token_of_any_source_moves_on_to_the_next(
+def test_expired_token_of_a_found_source_moves_on_to_the_next(
     cloud: PracticeCloud, look_up: Lookups, user: User, fake_programs: FakePrograms, tmp_path: Path
 ) -> None:
     chainguard = cloud.chainguard
@@ -131,11 +131,14 @@ def test_expired_token_of_any_source_moves_on_to_the_next(
     chainguard.lifetime = -1
     chainguard.write_cache(tmp_path / "old", expired)
     fake_programs.chainctl(logged_in(expired), makes_pull_tokens(*user.credentials["new_pull_token"]))
-    variables = {PULL_IDENTITY: "i", PULL_TOKEN: expired, AUTH_TOKEN: expired, **chainguard.cache_of(tmp_path / "old")}
-    answer = look_up(INDEX, **variables, **user.with_sources("oidc", "new_pull_token"))
+    cached = chainguard.cache_of(tmp_path / "old")
+    answer = look_up(INDEX, **cached, **user.with_sources("new_pull_token"))
     assert answer.asked == SOURCES
     assert answer.credential == user.credentials["new_pull_token"]
-    assert answer.warnings == []
+    assert "chainctl failed (chainctl printed a token that has expired)" in answer.warning
+    explicit = [{PULL_IDENTITY: "i", PULL_TOKEN: expired}, {AUTH_TOKEN: expired}, user.with_sources("oidc")]
+    for refused in look_up.each(*explicit, service=INDEX, **cached):
+        assert refused.credential is None and "failed (its token has expired)" in refused.warning
     assert all(secret not in answer.text for secret in (expired, *chainguard.issued))
 
 

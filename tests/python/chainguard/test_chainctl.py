@@ -86,7 +86,7 @@ PRINTED: list[tuple[str | bytes, str]] = [
     ("planted.planted.planted", "something that is not a token"),
     ("TOKEN.TOKEN", "something that is not a token"),
     ('{"token":"planted"}', "something that is not a token"),
-    (b"\xff\xfe\x00planted", "something that is no text"),
+    (b"\xff\xfe\x00planted", "something that is not a token"),
     (b"\0" * 1000, "something that is not a token"),
     ("CONSOLE\n", f"a token that is not for {AUDIENCE}"),
 ]

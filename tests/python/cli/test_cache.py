@@ -12,11 +12,12 @@ from lab import kernel_keys, namespace, strace
 from lab.clients import Client, Completed
 from lab.cloud import PracticeCloud
 from support.azure_user import AzureUser
+from support.private_packages import assert_installed
 
 
 @pytest.fixture(params=["native", "client"])
 def ringbearer(request: pytest.FixtureRequest, azure_user: AzureUser, native: Client):
-    """The command, native and in Python; `keyring` is the native program."""
+    """Runs the command, native or through Python; `keyring` is the native one."""
     kernel_keys.need_sharing()
     where: Client = request.getfixturevalue(request.param)
     environment = azure_user.environment(native.bin)
@@ -59,7 +60,7 @@ def test_cleared_tokens_are_found_by_no_process(
     assert re.fullmatch(r"(one token was|\d+ tokens were) forgotten\n", ended.stdout), ended
     assert ringbearer("cache", "list").output == "ringbearer: no token is kept in this session\n"
     assert ringbearer("cache", "clear").check().stdout == "no token was kept in this session\n"
-    assert json.loads(ringbearer("cache", "list", "--json").stdout) == {"tokens": []}
+    assert json.loads(ringbearer("cache", "list", "--json").stdout) == {"tokens": [], "not_kept": None}
     words = ["keyring", "get", cloud.azure.feed.url(), "frodo"]
     assert native.run(words, azure_user.environment(native.bin)).check().stdout.strip() != kept
 
@@ -70,10 +71,10 @@ def test_doctor_reports_the_cached_token_and_signs_in_again(
     url = cloud.azure.feed.url()
     assert "a minute ago, is kept in this session for 5" in ringbearer("doctor", url).stdout
     assert len(cloud.azure.session_tokens.issued) == 2
-    # Its token serves no other process.
+    # Its own token is not cached.
     assert ringbearer("get", url, "VssSessionToken").stdout.strip() == kept
     for variables, words in (
-        ({"RINGBEARER_CACHE": "off"}, "off: each question signs in anew"),
+        ({"RINGBEARER_CACHE": "off"}, "off: each question signs in again"),
         ({"RINGBEARER_CACHE": "memory"}, "each process signs in for itself"),
         ({"RINGBEARER_CACHE": "disk"}, 'RINGBEARER_CACHE is "disk"'),
         ({"AZURE_CLIENT_ID": "another"}, "no token is kept in this session"),
@@ -118,4 +119,48 @@ def test_list_says_why_no_token_can_be_cached(native: Client, azure_user: AzureU
     command = [*forbidden, native.program("ringbearer"), "cache", "list"]
     ended = subprocess.run(command, env=azure_user.environment(native.bin), capture_output=True, text=True, check=True)
     assert ended.stdout == ""
-    assert "the kernel's key service is not there, or not allowed" in ended.stderr
+    assert "the kernel's key service is missing or not allowed" in ended.stderr
+
+
+#: Almost half of the quota of a user who is not root is in use.
+KEY_USERS = "    0:    12 11/11 9/200 9990/20000\n"
+
+
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
+def test_half_of_the_key_quota_stays_free(native: Client, azure_user: AzureUser, cloud: PracticeCloud) -> None:
+    kernel_keys.need_sharing()
+    environment, url = azure_user.environment(native.bin), cloud.azure.feed.url()
+
+    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [*namespace.with_text("/proc/key-users", KEY_USERS), native.program(words[0]), *words[1:]]
+        return subprocess.run(command, env={**environment, **variables}, capture_output=True, text=True, check=False)
+
+    run("ringbearer", "cache", "clear")
+    first, second = (run("keyring", "get", url, "frodo") for _ in range(2))
+    assert first.stdout and second.stdout and first.stdout != second.stdout
+    assert first.stderr == second.stderr == ""
+    why = "half of the kernel's key quota to others: 9 of 200 keys and 9990 of 20000 bytes are in use"
+    assert (
+        f"the token is not kept: the session cache leaves {why}"
+        in run("keyring", "get", url, "frodo", RINGBEARER_DEBUG="1").stderr
+    )
+    listed = run("ringbearer", "cache", "list")
+    assert "new tokens are not kept" in listed.stderr and why in listed.stderr and listed.returncode == 0
+    assert why in json.loads(run("ringbearer", "cache", "list", "--json").stdout)["not_kept"]
+    assert why in run("ringbearer", "doctor", url).stdout
+
+
+def test_clearing_a_withdrawn_token_lets_pip_in(
+    cloud: PracticeCloud, native: Client, tool: Client, azure_user: AzureUser
+) -> None:
+    kernel_keys.need_sharing()
+    environment, url = azure_user.environment(native.bin), cloud.azure.feed.url()
+    install = ["pip", "install", "--target", "packages", "--keyring-provider", "subprocess", "--index-url"]
+    install += [url.replace("//", "//VssSessionToken@", 1), "greetings"]
+    kept = native.run(["keyring", "get", url, "VssSessionToken"], environment).check().stdout.strip()
+    cloud.azure.contoso.withdraw(kept)
+    refused = tool.run(install, environment)
+    assert refused.code != 0 and kept not in refused.output
+    assert native.run(["ringbearer", "cache", "clear"], environment).code == 0
+    tool.run(install, environment).check()
+    assert_installed(Path(azure_user.home) / "packages")

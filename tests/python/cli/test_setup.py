@@ -84,7 +84,7 @@ def test_it_writes_where_the_tool_looks(ringbearer: CommandLine, tmp_path: Path,
     assert shown.split("\n", 1)[1] == path.read_text()
     assert f"wrote {path if tool == 'pip' else Path(place)}\n" in ended.stderr
     again = ringbearer("setup", tool, ringbearer.url, "--write", directory=project).check()
-    assert again.stdout.endswith(": has it all already\n") and again.stderr == ""
+    assert again.stdout.endswith(": nothing to change\n") and again.stderr == ""
     ringbearer.assert_no_sign_in()
 
 

@@ -34,6 +34,9 @@ UV = {
     "the provider alone": '[tool.uv]\nkeyring-provider = "subprocess"\n',
     "the index alone": f'[[tool.uv.index]]\nurl = "{NAMED}"\nname = "corp"\n',
     "what looks like the table": "[tool]\nname = '''\n[tool.uv.x]\n'''\n# [tool.uv]\n[tool.uv-x]\na = 1\n",
+    "the table within a text": "[tool.x]\na = '''\n[tool.uv]\n'''\n",
+    "dotted keys": "[tool]\nuv.package = false\n",
+    "dotted keys at the top": "tool.uv.package = false\n",
     "other alphabets": PROJECT.replace("shop", "магазин é 店") + "[tool.uv]\n",
 }
 
@@ -46,10 +49,7 @@ UV_REFUSED = {
     "an index of that name": (THEIRS.replace("theirs", "private"), "choose another with --name"),
     "an inline table": ("[tool]\nuv = { package = false }\n", "no line can be added"),
     "an inline table of it all": ("tool = { uv = { package = false } }\n", "no line can be added"),
-    "dotted keys": ("[tool]\nuv.package = false\n", "no line can be added"),
-    "dotted keys at the top": ("tool.uv.package = false\n", "no line can be added"),
     "a list of indexes": ('[tool.uv]\nindex = [{ name = "a", url = "https://a.example/" }]\n', "no line can be added"),
-    "the table within a text": ("[tool.x]\na = '''\n[tool.uv]\n'''\n", "no line can be added"),
     "a provider that is no text": ("[tool.uv]\nkeyring-provider = 1\n", "no line can be added"),
     "something else of that name": ("[tool]\nuv = 1\n", "no line can be added"),
     "not UTF-8": (b'[project]\nname = "\xff"\n', "not UTF-8"),

@@ -101,11 +101,11 @@ def test_existing_workflow_is_not_overwritten(ringbearer: CommandLine, tmp_path:
     path = tmp_path / "workflow.yml"
     path.write_text("name: ours\n")
     words = ["setup", "github-actions", ringbearer.url, "--write", "--file", path]
-    assert_complaint(ringbearer(*words), f"{path} cannot be changed: it is there already", "by hand")
+    assert_complaint(ringbearer(*words), f"{path} cannot be changed: it exists already", "by hand")
     assert path.read_text() == "name: ours\n"
     # An empty file counts as absent.
     path.write_text("")
     ringbearer(*words).check()
     assert "uv sync" in path.read_text()
     # A workflow with another name is kept.
-    assert_complaint(ringbearer(*words, "--name", "corp"), "it is there already")
+    assert_complaint(ringbearer(*words, "--name", "corp"), "it exists already")

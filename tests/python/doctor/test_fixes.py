@@ -119,7 +119,7 @@ def test_the_password_that_uv_has_in_the_url(patient: Patient, home: Path) -> No
     write(home / "uv.toml", uv_index(with_user_name(patient.url, "frodo:withdrawn"), "contoso"))
     patient.variables.update(UV)
     assert patient.uv().code != 0
-    assert "leave the password out" in patient.fix("uv")
+    assert "remove the password" in patient.fix("uv")
     write(home / "uv.toml", uv_index(with_user_name(patient.url, "frodo"), "contoso"))
     patient.uv().check()
 

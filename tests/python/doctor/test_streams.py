@@ -197,4 +197,4 @@ def test_slow_keyring_is_not_reported_as_having_no_answer(
 ) -> None:
     fake_programs.program("keyring", Answer(hang=True))
     found = doctor.examine(cloud.azure.feed.url(), path=[tool.bin], RINGBEARER_TIMEOUT="1", **SET_UP)
-    assert "in time" in found.finding("keyring").detail, found.finding("keyring")
+    assert "timed out" in found.finding("keyring").detail, found.finding("keyring")

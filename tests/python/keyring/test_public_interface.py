@@ -80,6 +80,12 @@ def test_importing_the_package_imports_no_backend(run) -> None:
     assert run("import sys, ringbearer; print([one for one in sys.modules if one.startswith('keyring')])") == ["[]"]
 
 
+def test_every_exception_class_of_the_core_exists(run) -> None:
+    program = "from ringbearer import _core, errors; print(set(_core.exception_classes()) - set(errors.__all__))"
+    assert run(program) == ["set()"]
+    assert int(run("from ringbearer import _core; print(len(_core.exception_classes()))")[0]) > 20
+
+
 def test_errors_are_keyring_errors_and_chains_skip_read_only(run) -> None:
     program = """
 from keyring.errors import KeyringError, NoKeyringError, PasswordDeleteError, PasswordSetError

@@ -164,6 +164,7 @@ print(json.dumps(found))
 """
 
 CODES = [300, 304, 400, 401, 402, 403, 404, 405, 409, 410, 418, 429, 451, 500, 501, 502, 503, 504, 505]
+TRANSIENT = {429, 500, 502, 503, 504}
 
 
 @pytest.mark.parametrize("endpoint", ["oauth2/token", "registry/token"])
@@ -176,7 +177,7 @@ def test_refusal_has_status_and_message_of_the_service(
         body = json.dumps({fields[number % 4]: f"it is {code}", "trace": "unwanted", "status": {"message": "no"}})
         fault = faults.status(code, {"Content-Type": "application/json"}, body.encode())
         machines.add(**{"sign_in" if endpoint == "oauth2/token" else "exchange": fault})
-    environment = cloud.environment(home, ARTIFACTS_KEYRING_NOFUSS_RETRIES="1", **STRICT, **cloud.menda.variables)
+    environment = cloud.environment(home, **STRICT, **cloud.menda.variables)
     cases = [(one.service, one.environment["MENDA_HOST"]) for one in machines.look_ups]
     found = json.loads(client.run(["python", "-c", STATUS_PROGRAM, json.dumps(cases)], environment).check().stdout)
     # The failure is cached briefly, and is the same for both questions.
@@ -186,6 +187,8 @@ def test_refusal_has_status_and_message_of_the_service(
         words = "" if code == 304 else f": it is {code}"
         said = f"no credential for {registry}: {endpoint} of {API} returned HTTP {code}{words}; "
         assert message.startswith(said) and "unwanted" not in message
-        advice = "try again later" if code == 429 or code >= 500 else "MENDA_CLIENT_SECRET"
-        assert (advice if endpoint == "oauth2/token" or "later" in advice else "may read the registry") in message
-    assert machines.paths() == [[SIGN_IN] if endpoint == "oauth2/token" else [SIGN_IN, EXCHANGE]] * len(CODES)
+        rejected = "MENDA_CLIENT_SECRET" if endpoint == "oauth2/token" else "may read the registry"
+        other = "check the network and the VPN" if code < 400 else "try again later"
+        assert (rejected if 400 <= code < 500 and code != 429 else other) in message
+    first, last = ([], SIGN_IN) if endpoint == "oauth2/token" else ([SIGN_IN], EXCHANGE)
+    assert machines.paths() == [[*first, *[last] * (3 if code in TRANSIENT else 1)] for code in CODES]

@@ -92,12 +92,12 @@ def test_unusable_response_is_one_warning(cloud: PracticeCloud, look_up: Lookups
     machines = Machines(cloud, look_up)
     for fault, _ in BROKEN.values():
         machines.add(**{endpoint: fault})
-    answers = machines.ask(ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
+    answers = machines.ask()
     got = [name for name, answer in zip(BROKEN, answers) if answer.result is not None]
     assert got == []
     machines.assert_each_is_one_warning(answers)
     assert [name for name, answer in zip(BROKEN, answers) if API not in answer.warning] == []
-    assert max(answer.seconds for answer in answers) < 3
+    assert max(answer.seconds for answer in answers) < 5
     assert {request.host for request in cloud.log.requests()} == {API}
     planted = [one for one in cloud.log.requests() if any("planted" in name.lower() for name, _ in one.headers)]
     assert planted == []
@@ -185,11 +185,11 @@ def test_host_with_untrusted_certificate_gets_nothing(cloud: PracticeCloud, look
 
 def test_unknown_host_is_one_warning_and_no_other_request(cloud: PracticeCloud, look_up: Lookups) -> None:
     nowhere = "https://menda.nowhere.example"
-    answer = look_up(INDEX, **{**cloud.menda.variables, "MENDA_HOST": nowhere, "ARTIFACTS_KEYRING_NOFUSS_RETRIES": "1"})
+    answer = look_up(INDEX, **{**cloud.menda.variables, "MENDA_HOST": nowhere})
     assert answer.credential is None
     assert "menda.nowhere.example" in answer.warning
     assert cloud.menda.client_secret not in unquote_plus(answer.text)
-    assert cloud.log.refused() == ["menda.nowhere.example"]
+    assert set(cloud.log.refused()) == {"menda.nowhere.example"}
 
 
 #: Faults that never answer, or never to the end.

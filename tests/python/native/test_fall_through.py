@@ -221,7 +221,7 @@ def test_a_next_keyring_that_cannot_list_its_backends_is_named(
 
 def test_debug_log_names_the_next_keyring(keyring: NativeKeyring, tmp_path: Path) -> None:
     keyring.behind = [keyring_script(tmp_path / "behind", "echo answer")]
-    told = f"{tmp_path / 'behind' / 'keyring'} takes over".encode()
+    told = f"running {tmp_path / 'behind' / 'keyring'}".encode()
     environment, words = keyring.environment(RINGBEARER_DEBUG="1"), ["keyring", "get", "registry.example", "frodo"]
     for _ in range(10):
         # Many at once, since a lost log line would depend on timing.

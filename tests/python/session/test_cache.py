@@ -32,7 +32,24 @@ def test_later_process_sends_no_request(cloud: PracticeCloud, keyring: NativeKey
     assert cloud.log.requests() == cloud.log.connections() == []
 
 
-def test_every_registry_is_kept(registry: Registry, native: Client) -> None:
+def test_a_script_that_repeats_a_request_signs_in_once(cloud: PracticeCloud, keyring: NativeKeyring) -> None:
+    program = keyring.native.program("ringbearer")
+    script = f"'{program}' token '{SERVICE}'\n" * 3
+    ended = subprocess.run(
+        ["/bin/sh", "-c", script], env=keyring.environment(), capture_output=True, text=True, check=True
+    )
+    assert len(cloud.azure.session_tokens.issued) == 1
+    assert ended.stdout.split() == cloud.azure.session_tokens.issued * 3
+
+
+def test_the_newest_token_of_a_user_replaces_older_ones(keyring: NativeKeyring) -> None:
+    get(keyring)
+    before = len(tokens())
+    get(keyring, AZURE_CLIENT_ID="somebody-else")
+    assert len(tokens()) == before
+
+
+def test_tokens_of_every_registry_are_kept(registry: Registry, native: Client) -> None:
     kernel_keys.need_sharing()
     environment = registry.environment(native.bin)
     words = ["keyring", "get", registry.index_url, registry.user_name]
@@ -102,7 +119,7 @@ def test_cached_token_is_in_memory_expires_and_is_private(keyring: NativeKeyring
 
 
 @pytest.mark.parametrize("cache", ["off", "memory"])
-def test_nothing_is_kept_where_that_is_asked_for(keyring: NativeKeyring, cache: str) -> None:
+def test_other_cache_modes_keep_nothing_in_the_session(keyring: NativeKeyring, cache: str) -> None:
     known = {key[0] for key in keys()}
     assert get(keyring, RINGBEARER_CACHE=cache) != get(keyring, RINGBEARER_CACHE=cache)
     assert {key[0] for key in keys()} <= known
@@ -128,7 +145,7 @@ def test_python_uses_the_session_cache_if_configured(
     assert (ended.stdout.strip(), ended.stderr) == (kept, "")
 
 
-def test_without_a_place_to_share_each_asks_for_itself(
+def test_each_process_signs_in_without_a_key_service(
     cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path
 ) -> None:
     forbidden = [*strace.tracing(tmp_path / "log"), "-e", "trace=keyctl,add_key"]
@@ -142,14 +159,17 @@ def test_without_a_place_to_share_each_asks_for_itself(
     first, second = ask(), ask(RINGBEARER_DEBUG="1")
     assert (first.returncode, first.stderr, second.returncode) == (0, b"", 0)
     assert first.stdout and second.stdout and first.stdout != second.stdout
-    assert b"the kernel's key service is not there, or not allowed" in second.stderr
+    assert b"the kernel's key service is missing or not allowed" in second.stderr
 
 
-def test_a_full_quota_loses_nothing(cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path) -> None:
+def test_a_used_up_quota_loses_no_answer(cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path) -> None:
     full = [*strace.tracing(tmp_path / "log"), "-e", "trace=add_key", "-e", "inject=add_key:error=EDQUOT"]
     words = [keyring.native.program("keyring"), "get", SERVICE, "frodo"]
     found = subprocess.run([*full, *words], env=keyring.environment(), capture_output=True, check=False)
     assert (found.returncode, found.stderr) == (0, b"") and found.stdout
+    environment = keyring.environment(RINGBEARER_DEBUG="1")
+    found = subprocess.run([*full, *words], env=environment, capture_output=True, check=False)
+    assert b"the token is not kept: the kernel's key quota is used up" in found.stderr
 
 
 def test_session_with_a_very_long_name_loses_nothing(keyring: NativeKeyring) -> None:
@@ -161,8 +181,8 @@ def test_session_with_a_very_long_name_loses_nothing(keyring: NativeKeyring) -> 
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can change the owner of directories"
 )
 @pytest.mark.parametrize("name", ["XDG_RUNTIME_DIR", "HOME"])
-def test_nothing_is_put_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
-    """`sudo` may keep the caller's HOME and XDG_RUNTIME_DIR."""
+def test_nothing_is_written_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
+    """`sudo` may keep the caller's session keyring."""
     other = tmp_path / "other"
     other.mkdir()
     os.chown(other, 1234, 1234)
@@ -172,7 +192,7 @@ def test_nothing_is_put_into_another_users_folder(keyring: NativeKeyring, tmp_pa
 
 
 @pytest.mark.parametrize("reads_state", [True, False], ids=["by its file", "by running it"])
-def test_a_login_with_the_real_az_signs_in_once(
+def test_a_login_of_the_real_az_signs_in_once(
     cloud: PracticeCloud, native: Client, azure_cli: Client, home: Path, reads_state: bool
 ) -> None:
     kernel_keys.need_sharing()

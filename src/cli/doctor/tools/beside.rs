@@ -1,10 +1,10 @@
-//! How the tools that ask keyring in their own process would ask: by what is installed beside them.
+//! Whether the tools that import keyring would ask: they do if ringbearer is in their environment.
 
 use std::path::PathBuf;
 
 use super::{Finding, Machine, State};
 use crate::{
-    cli::tools::{CAP, is_true, read_toml},
+    cli::tools::{CAP, is_true, toml_file},
     error::Result,
     ini::Ini,
     service::Service,
@@ -21,13 +21,13 @@ impl Machine<'_> {
             }
             if let Some(path) = self.pypirc() {
                 let what = format!("{} has a password for it: no keyring is asked", path.display());
-                return Ok(Finding::new(State::Bad, "twine", what).with_fix("take the line `password` out of it"));
+                return Ok(Finding::new(State::Bad, "twine", what).with_fix("remove the line `password`"));
             }
         }
         self.beside("twine")
     }
 
-    /// The file with twine's repositories, if one of them has a password for an organisation in question.
+    /// The file with the repositories of twine, if one of them has a password for an examined organisation.
     fn pypirc(&self) -> Option<PathBuf> {
         let path = places::home(self.system)?.join(".pypirc");
         let content = self.system.read_file(&path, CAP).ok()?;
@@ -48,16 +48,14 @@ impl Machine<'_> {
 
     pub(super) fn poetry(&self) -> Result<Finding> {
         let off = |source: &str, fix: String| {
-            Finding::new(State::Bad, "Poetry", format!("is told to ask no keyring, by {source}")).with_fix(fix)
+            Finding::new(State::Bad, "Poetry", format!("asks no keyring: disabled by {source}")).with_fix(fix)
         };
         if self.system.find_program("poetry").is_some() {
             let variable = "POETRY_KEYRING_ENABLED";
             let file = places::user_config(self.system).map(|folder| folder.join("pypoetry").join("config.toml"));
             let in_file = |path: &PathBuf| {
-                let table = read_toml(self.system, path);
-                table.is_some_and(|table| {
-                    table.table("keyring").and_then(|keyring| keyring.truth("enabled")) == Some(false)
-                })
+                let document = toml_file::read(self.system, path);
+                document.and_then(|document| document.get("keyring")?.get("enabled")?.as_bool()) == Some(false)
             };
             match (self.system.setting(variable), file) {
                 (Some(value), _) if !is_true(&value) => return Ok(off(variable, format!("unset {variable}"))),
@@ -71,18 +69,20 @@ impl Machine<'_> {
         self.beside("poetry")
     }
 
-    /// Whether ringbearer is beside a tool.
+    /// Whether ringbearer is in the environment of a tool.
     pub(super) fn beside(&self, tool: &str) -> Result<Finding> {
         let name = if tool == "poetry" { "Poetry" } else { tool };
         Ok(match self.installed(&[tool])? {
             None => Finding::new(State::Off, name, "is not on PATH"),
             Some((program, None)) => {
-                let what = format!("{} does not say which Python it is for", program.display());
+                let what = format!("{} names no Python interpreter", program.display());
                 Finding::new(State::Doubtful, name, what)
             }
-            Some((_, Some(beside))) if beside.ringbearer => {
-                Finding::new(State::Good, name, format!("has ringbearer beside it ({})", beside.python.display()))
-            }
+            Some((_, Some(beside))) if beside.ringbearer => Finding::new(
+                State::Good,
+                name,
+                format!("has ringbearer in its environment ({})", beside.python.display()),
+            ),
             Some((_, Some(beside))) => {
                 let python = beside.python.display().to_string();
                 let fix = if python.contains("pipx") {
@@ -90,9 +90,9 @@ impl Machine<'_> {
                 } else if python.contains("/uv/tools/") {
                     format!("uv tool install {tool} --with ringbearer")
                 } else {
-                    beside.installing_ringbearer()
+                    beside.install_command()
                 };
-                Finding::new(State::Bad, name, "has no ringbearer beside it, which is where it looks").with_fix(fix)
+                Finding::new(State::Bad, name, "has no ringbearer in its environment").with_fix(fix)
             }
         })
     }

@@ -1,8 +1,8 @@
-//! How pip, uv, twine, Poetry and tox on this machine would ask, and the exact line to change where they would not.
+//! Whether pip, uv, twine, Poetry and tox on this machine would ask ringbearer, and the setting to change if not.
 //!
 //! - `on_path`: the `keyring` programs on PATH
-//! - `uv`, `pip`: the two that run a `keyring`
-//! - `beside`: the tools that ask keyring in their own process
+//! - `uv`, `pip`: the two that run `keyring`
+//! - `beside`: the tools that import keyring
 
 mod beside;
 mod on_path;
@@ -16,7 +16,7 @@ use super::report::{Finding, Report, State};
 use crate::{
     cli::{
         World,
-        keyring::choice::{Choice, MODULE, NO_STORE_CLASS, STORE_CLASS, VARIABLE, configuration_file},
+        backend_choice::{BackendChoice, MODULE, NO_STORE_CLASS, STORE_CLASS, VARIABLE, configuration_file},
         tools::{
             Index,
             beside::{Beside, look},
@@ -32,21 +32,21 @@ use crate::{
     system::System,
 };
 
-/// What puts a keyring that knows ringbearer on PATH.
+/// Installs a `keyring` with ringbearer on PATH.
 const INSTALL: &str = "uv tool install ringbearer-cli";
 
-/// A look at one thing.
+/// An examination of one tool.
 type Look<'all> = &'all dyn Fn() -> Result<Vec<Finding>>;
 
-/// What all tools have in common.
+/// What the tools share.
 struct Machine<'all> {
     system: &'all dyn System,
     keyrings: Keyrings<'all>,
-    /// The indexes in question, with the registry that is asked first.
+    /// The examined indexes, with the registry that is asked first.
     served: Vec<(Index, Service, &'all Candidate)>,
 }
 
-/// Shows how each tool would ask. Answers how many things keep tools from asking.
+/// Shows how each tool would ask, and returns the number of findings that keep tools from asking.
 pub(super) fn examine(
     world: &World<'_>,
     report: &mut Report<'_>,
@@ -60,7 +60,7 @@ pub(super) fn examine(
         Some((index.clone(), service, candidate))
     });
     let machine = Machine { system: world.system, keyrings: Keyrings::new(world.system), served: served.collect() };
-    // Each is told as soon as it is known: to ask a Python what it has takes a moment.
+    // Each finding is shown at once, since running Python takes a moment.
     let looks: [(&str, Look<'_>); 9] = [
         ("keyring's choice", &|| Ok(machine.choice(world).into_iter().collect())),
         ("keyring", &|| Ok(vec![machine.keyring()?])),
@@ -77,7 +77,7 @@ pub(super) fn examine(
         let findings = match world.system.check() {
             Ok(()) => look()?,
             Err(error) if error.kind() == Kind::Cancelled => return Err(error),
-            Err(_) => vec![Finding::new(State::Doubtful, name, "was not looked at: the time was over")],
+            Err(_) => vec![Finding::new(State::Doubtful, name, "not examined: out of time")],
         };
         for finding in findings {
             report.add(&finding)?;
@@ -86,41 +86,40 @@ pub(super) fn examine(
             }
         }
     }
-    // Whoever gave up meanwhile does not want to read a verdict.
+    // After Ctrl-C, there is no summary.
     world.system.check().or_else(|error| if error.kind() == Kind::Cancelled { Err(error) } else { Ok(()) })?;
     Ok(mute.len())
 }
 
 impl Machine<'_> {
-    /// Whether somebody told keyring to ask one backend and no other.
+    /// Whether keyring is configured to ask one backend only.
     fn choice(&self, world: &World<'_>) -> Option<Finding> {
         let name = "keyring's choice";
-        let class = match Choice::without_option(world.system) {
-            Choice::None => return None,
-            Choice::Foreign { class, .. } => crate::cli::shown(&class),
-            Choice::Index(class)
+        let class = match BackendChoice::without_option(world.system) {
+            BackendChoice::None => return None,
+            BackendChoice::Foreign { class, .. } => crate::cli::shown(&class),
+            BackendChoice::Index(class)
                 if self.served.iter().all(|(_, _, candidate)| candidate.registry.python_class == class) =>
             {
-                let detail = format!("keyring is told to ask {MODULE}{class} and no other");
+                let detail = format!("keyring asks only {MODULE}{class}");
                 return Some(Finding::new(State::Note, name, detail));
             }
-            Choice::Index(class) => format!("{MODULE}{class}"),
-            Choice::Store => format!("{MODULE}{STORE_CLASS}"),
-            Choice::NoStore => format!("{MODULE}{NO_STORE_CLASS}"),
+            BackendChoice::Index(class) => format!("{MODULE}{class}"),
+            BackendChoice::Store => format!("{MODULE}{STORE_CLASS}"),
+            BackendChoice::NoStore => format!("{MODULE}{NO_STORE_CLASS}"),
         };
         let (source, fix) = if world.system.setting(VARIABLE).is_some() {
             (VARIABLE.to_owned(), format!("unset {VARIABLE}"))
         } else {
             let file = configuration_file(world.system).map_or_else(String::new, |path| path.display().to_string());
-            (file, "take the line `default-keyring` out of it".to_owned())
+            (file, "remove the line `default-keyring`".to_owned())
         };
-        let detail =
-            format!("{source} makes keyring ask {class} and no other: tools get no index's credential from it");
+        let detail = format!("{source} makes keyring ask only {class}, which has no credentials for the index");
         Some(Finding::new(State::Bad, name, detail).with_fix(fix))
     }
 
-    /// What `.netrc` has for the hosts in question. uv may take it in the place of a keyring's answer, which is told
-    /// there; pip tries it first, and asks when it is refused.
+    /// The entries of `.netrc` for the examined hosts. uv may use one instead of a keyring (see `uv`); pip tries it first, and
+    /// asks a keyring if it is rejected.
     fn netrc(&self) -> Vec<Finding> {
         let hosts: BTreeSet<_> = self.served.iter().filter_map(|(_, service, _)| service.host()).collect();
         let found = hosts.into_iter().filter_map(|host| Some((host, netrc::entry(self.system, host)?)));
@@ -132,7 +131,7 @@ impl Machine<'_> {
             .collect()
     }
 
-    /// The first of some programs on PATH, and what is beside it.
+    /// The first of these programs on PATH, and its environment.
     fn installed(&self, names: &[&str]) -> Result<Option<(PathBuf, Option<Beside>)>> {
         let Some(program) = names.iter().find_map(|name| self.system.find_program(name)) else { return Ok(None) };
         let beside = look(self.system, &program)?;
@@ -140,7 +139,7 @@ impl Machine<'_> {
     }
 }
 
-/// The store, without unlocking it.
+/// The state of the store, which stays locked.
 fn store_finding(system: &dyn System) -> Option<Finding> {
     if !is_in_use(system) {
         return None;
@@ -152,7 +151,7 @@ fn store_finding(system: &dyn System) -> Option<Finding> {
     let path = crate::cli::shown(&status.path);
     Some(match &status {
         Status { exists: false, .. } => {
-            Finding::new(State::Off, "store", format!("{path} is not there yet")).with_fix("ringbearer store init")
+            Finding::new(State::Off, "store", format!("{path} does not exist")).with_fix("ringbearer store init")
         }
         Status { key: None, .. } => {
             Finding::new(State::Bad, "store", format!("{path} is damaged")).with_fix("ringbearer store status")
@@ -164,7 +163,7 @@ fn store_finding(system: &dyn System) -> Option<Finding> {
         Status { agent, key, .. } if !agent.has_key => {
             let key = key.as_deref().unwrap_or_default();
             Finding::new(State::Bad, "store", format!("{path} is locked: the ssh-agent does not have its key, {key}"))
-                .with_fix("ssh-add the key; `ringbearer store status` tells more")
+                .with_fix("ssh-add the key; see `ringbearer store status`")
         }
         _ => Finding::new(State::Good, "store", format!("{path}; the ssh-agent has its key")),
     })

@@ -1,4 +1,4 @@
-//! The `keyring` programs on PATH: which one a tool would run, and whether it knows ringbearer.
+//! The `keyring` programs on PATH: the one that a tool would run, and whether it has ringbearer.
 
 use std::{
     cell::RefCell,
@@ -13,25 +13,25 @@ use crate::{
     system::{System, process::Command},
 };
 
-/// How long a keyring may take to list its backends.
+/// The time limit for a keyring to list its backends.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The programs, in the order of PATH.
+/// The `keyring` programs, in the order of PATH.
 pub(super) struct Keyrings<'all> {
     system: &'all dyn System,
     programs: Vec<PathBuf>,
-    /// What was found out: each is asked once.
+    /// The findings so far; each program runs once.
     known: RefCell<HashMap<PathBuf, Knowledge>>,
 }
 
-/// What can be told of one.
+/// Whether a `keyring` has ringbearer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Knowledge {
-    /// It lists ringbearer's backends.
+    /// It lists the backends of ringbearer.
     Ringbearer,
-    /// It lists others.
+    /// It lists other backends only, or fails.
     Others,
-    /// It did not answer in time.
+    /// It timed out.
     Unknown,
 }
 
@@ -40,10 +40,10 @@ impl<'all> Keyrings<'all> {
         Self { system, programs: system.programs_on_path("keyring"), known: RefCell::default() }
     }
 
-    /// The first, and what it knows. pip passes over one in its own folder.
-    pub(super) fn first(&self, passed_over: Option<&Path>) -> Result<Option<(PathBuf, Knowledge)>> {
-        let is_fit = |program: &&PathBuf| program.parent() != passed_over || passed_over.is_none();
-        let Some(program) = self.programs.iter().find(is_fit) else { return Ok(None) };
+    /// The first program outside a folder, and what it has. pip skips its own folder.
+    pub(super) fn first(&self, skipped: Option<&Path>) -> Result<Option<(PathBuf, Knowledge)>> {
+        let is_eligible = |program: &&PathBuf| program.parent() != skipped || skipped.is_none();
+        let Some(program) = self.programs.iter().find(is_eligible) else { return Ok(None) };
         let known = self.known.borrow().get(program).copied();
         let knowledge = match known {
             Some(known) => known,
@@ -66,28 +66,28 @@ impl<'all> Keyrings<'all> {
 }
 
 impl Machine<'_> {
-    /// The program that tools run.
+    /// The `keyring` that tools run.
     pub(super) fn keyring(&self) -> Result<Finding> {
         Ok(match self.keyrings.first(None)? {
             None => Finding::new(
                 State::Doubtful,
                 "keyring",
-                "none on PATH: uv has nobody to ask, nor has a pip without ringbearer beside it",
+                "not on PATH: uv needs it, and so does a pip without ringbearer",
             )
             .with_fix(INSTALL),
             Some((program, Knowledge::Others)) => Finding::new(
                 State::Bad,
                 "keyring",
-                format!("{}, the first on PATH, does not know ringbearer", program.display()),
+                format!("{}, the first on PATH, does not have ringbearer", program.display()),
             )
-            .with_fix(format!("{INSTALL}, and its folder in front on PATH")),
+            .with_fix(format!("{INSTALL}, and put its folder first on PATH")),
             Some((program, Knowledge::Unknown)) => {
-                Finding::new(State::Doubtful, "keyring", format!("{} did not answer in time", program.display()))
+                Finding::new(State::Doubtful, "keyring", format!("{} timed out", program.display()))
             }
             Some((program, Knowledge::Ringbearer)) => {
-                let head = self.system.open(&program).and_then(|file| file.read(0, 2)).unwrap_or_default();
-                let sort = if head == b"#!" { "a script, with ringbearer behind it" } else { "native" };
-                Finding::new(State::Good, "keyring", format!("{} ({sort})", program.display()))
+                let head = self.system.head(&program, 2).unwrap_or_default();
+                let kind = if head == b"#!" { "a script with ringbearer" } else { "native" };
+                Finding::new(State::Good, "keyring", format!("{} ({kind})", program.display()))
             }
         })
     }

@@ -1,9 +1,9 @@
-//! How uv would ask.
+//! Whether uv would ask.
 
 use super::{Finding, INSTALL, Machine, State, on_path::Knowledge};
 use crate::{
     cli::tools::{
-        Index, netrc, set_up,
+        Index, configured, netrc,
         uv::{self, Uv},
         with_username,
     },
@@ -19,8 +19,8 @@ impl Machine<'_> {
         }
         if uv.provider.as_ref().is_none_or(|(provider, _)| provider != "subprocess") {
             let says = uv.provider.as_ref().map_or_else(
-                || "is not told to ask a keyring".to_owned(),
-                |(_, source)| format!("is told by {source} not to ask a keyring"),
+                || "does not ask a keyring".to_owned(),
+                |(_, source)| format!("does not ask a keyring: disabled by {source}"),
             );
             let fix = format!("export {}=subprocess", uv::PROVIDER_VARIABLE);
             return Ok(vec![Finding::new(State::Bad, "uv", says).with_fix(fix)]);
@@ -28,11 +28,11 @@ impl Machine<'_> {
         match self.keyrings.first(None)? {
             Some((_, Knowledge::Ringbearer)) => {}
             Some((_, Knowledge::Unknown)) => {
-                let what = "asks the keyring on PATH, which did not answer in time";
+                let what = "asks the keyring on PATH, which timed out";
                 return Ok(vec![Finding::new(State::Doubtful, "uv", what)]);
             }
             Some((_, Knowledge::Others)) | None => {
-                let what = "asks the keyring on PATH, which has no answer";
+                let what = "asks the keyring on PATH, which does not have ringbearer";
                 return Ok(vec![Finding::new(State::Bad, "uv", what).with_fix(INSTALL)]);
             }
         }
@@ -43,10 +43,10 @@ impl Machine<'_> {
         Ok(self.served.iter().map(|(index, service, candidate)| self.uv_for(uv, index, service, candidate)).collect())
     }
 
-    /// Whether uv asks for one index. Without a user name it does not; by `authenticate = "always"` it does for the
-    /// index, but not for files that lie under another path.
+    /// Whether uv asks for one index. It does if the URL has a user name; with `authenticate = "always"` it asks for the index,
+    /// but not for files under another path.
     fn uv_for(&self, uv: &Uv, named: &Index, service: &Service, candidate: &Candidate) -> Finding {
-        let index = set_up(&uv.indexes, named);
+        let index = configured(&uv.indexes, named);
         let label = index.name.as_deref().map_or_else(|| "the index".to_owned(), |name| format!("index {name}"));
         let bad = |what: String, fix: String| Finding::new(State::Bad, "uv", what).with_fix(fix);
         let given = |what: &str| {
@@ -56,21 +56,21 @@ impl Machine<'_> {
         let username = given("USERNAME").map(|(_, name)| name).or_else(|| index.username());
         if index.has_password() {
             let what = format!("{label} has a password in its URL: no keyring is asked");
-            return bad(what, "leave the password out of the URL".to_owned());
+            return bad(what, "remove the password from the URL".to_owned());
         }
-        // A password of a variable counts with the user name of a variable, or where there is none.
+        // A password variable counts together with a user name variable, or if there is no user name.
         if let Some((variable, _)) = given("PASSWORD").filter(|_| given("USERNAME").is_some() || username.is_none()) {
             return bad(format!("{variable} is set: no keyring is asked for {label}"), format!("unset {variable}"));
         }
         if index.authenticate.as_deref() == Some("never") {
             let what = format!("{label} has `authenticate = \"never\"`: no keyring is asked");
-            return bad(what, "take that line out".to_owned());
+            return bad(what, "remove that line".to_owned());
         }
         let entry = service.host().and_then(|host| netrc::entry(self.system, host));
         if let Some(entry) = entry.filter(|entry| username.is_none() || entry.login == username) {
-            let what = format!("takes the password in {} for {label}, and asks no keyring", entry.path.display());
+            let what = format!("uses the password in {} for {label}, and asks no keyring", entry.path.display());
             let host = service.host().unwrap_or_default();
-            return bad(what, format!("take the entry `machine {host}` (or `default`) out of it"));
+            return bad(what, format!("remove the entry `machine {host}` (or `default`)"));
         }
         if username.is_some() {
             return Finding::new(State::Good, "uv", format!("asks the keyring on PATH for {label}"));
@@ -84,9 +84,9 @@ impl Machine<'_> {
             None => line,
         };
         if index.authenticate.as_deref() == Some("always") {
-            let what = format!("asks for {label} itself, but not for files of a lock file under another path");
+            let what = format!("asks for {label}, but not for locked files under another path");
             return Finding::new(State::Doubtful, "uv", what).with_fix(fix);
         }
-        bad(format!("{label}: does not ask, for it knows no user name"), fix)
+        bad(format!("does not ask for {label}: its URL has no user name"), fix)
     }
 }

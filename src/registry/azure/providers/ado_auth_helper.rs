@@ -1,4 +1,4 @@
-//! The helper that GitHub Codespaces puts into the home directory: `~/ado-auth-helper`.
+//! The helper that GitHub Codespaces installs in the home directory: `~/ado-auth-helper`.
 //! <https://github.com/microsoft/ado-codespaces-auth>
 
 use std::{path::PathBuf, time::Duration};
@@ -17,7 +17,7 @@ use crate::{
 /// How long the helper may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Where the helper is, if it is there.
+/// The helper, if installed.
 pub(crate) fn program(system: &dyn System) -> Option<PathBuf> {
     system.program_at(&places::home(system)?.join("ado-auth-helper"))
 }
@@ -35,7 +35,7 @@ impl TokenProvider<Tenant, Grant> for AdoAuthHelper {
     }
 
     fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
-        // The helper says nothing about who is signed in.
+        // No file says who is signed in with the helper, so that another login would not change the cache key.
         CachePolicy::Waiters
     }
 

@@ -24,7 +24,7 @@ use crate::{
 /// How long `azd` may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The most bytes of its configuration that are read.
+/// The maximum size of its configuration in bytes.
 const LONGEST_CONFIGURATION: usize = 1024 * 1024;
 
 /// The provider.
@@ -65,7 +65,7 @@ impl TokenProvider<Tenant, Grant> for Azd {
     }
 }
 
-/// The files that tell who is logged in with azd, and whether it takes the login of az.
+/// The files that state who is logged in with azd, and whether it uses the login of az.
 /// <https://github.com/Azure/azure-dev/blob/main/cli/azd/pkg/auth/manager.go>
 pub(crate) fn login(system: &dyn System) -> Vec<PathBuf> {
     let folder = system.setting("AZD_CONFIG_DIR").map(PathBuf::from);
@@ -73,8 +73,8 @@ pub(crate) fn login(system: &dyn System) -> Vec<PathBuf> {
     folder.map_or_else(Vec::new, |folder| ["auth.json", "config.json"].map(|name| folder.join(name)).to_vec())
 }
 
-/// Whether azd has a login of its own there. Told to in its configuration, it takes that of az; and the editor that starts
-/// it may have it take the editor's.
+/// Whether azd has a login of its own. Its configuration may select that of az, and an editor that starts it may
+/// supply the editor's.
 pub(crate) fn keeps_its_login(system: &dyn System) -> bool {
     let [login, configuration] = &login(system)[..] else { return false };
     let takes_that_of_az = match system.read_file(configuration, LONGEST_CONFIGURATION) {

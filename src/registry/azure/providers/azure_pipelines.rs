@@ -1,8 +1,8 @@
-//! A service connection on Azure Pipelines with workload identity federation: the job's own token buys
-//! an assertion, and the assertion a token of the connection's application.
+//! A service connection on Azure Pipelines with workload identity federation: the job's token is exchanged for an
+//! assertion, and that for a token of the connection's application.
 //!
-//! The job's own token is a password for feeds too, and `pat` comes first: this provider serves when it
-//! is chosen by name.
+//! The job's token is itself a password for feeds, and `pat` takes precedence: this provider serves if it is chosen by
+//! name.
 //! <https://learn.microsoft.com/azure/devops/pipelines/tasks/reference/azure-cli-v2> (`addSpnToEnvironment`
 //! and `AzureCLI@2` set these variables)
 
@@ -23,7 +23,7 @@ use crate::{
     system::{System, http::Request},
 };
 
-/// Where a job asks for an assertion.
+/// The URL at which a job requests an assertion.
 const URL_VARIABLE: &str = "SYSTEM_OIDCREQUESTURI";
 
 /// The service connection.

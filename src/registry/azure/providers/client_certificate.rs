@@ -1,13 +1,12 @@
-//! An application that proves itself with a certificate: it signs an assertion with the private key.
+//! An application that authenticates with a certificate: it signs an assertion with the private key.
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
     digest::{SHA256, digest},
-    rand::SystemRandom,
-    signature::{RSA_PSS_SHA256, RsaKeyPair},
+    signature::RsaKeyPair,
 };
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde_json::json;
@@ -18,9 +17,10 @@ use crate::{
     auth::{
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
+        jwt::{self, numeric_date},
         private_file,
     },
-    error::{Error, Kind, Result},
+    error::Result,
     registry::azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
     secret::Secret,
     system::System,
@@ -29,7 +29,7 @@ use crate::{
 /// Names the PEM file with certificate and private key, as in Azure's own SDKs.
 const PATH_VARIABLE: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
 
-/// How long an assertion is valid.
+/// The lifetime of an assertion.
 const ASSERTION_LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// The provider.
@@ -80,7 +80,7 @@ impl Identity {
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&content) {
             let (kind, der) = section.map_err(|_| broken("is not valid PEM"))?;
             match kind {
-                // The first certificate is the application's own; what follows is its chain.
+                // The first certificate is the application's; its chain follows.
                 SectionKind::Certificate if certificate.is_none() => certificate = Some(der),
                 SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey if key.is_none() => {
                     key = Some((kind, Zeroizing::new(der)));
@@ -95,7 +95,7 @@ impl Identity {
         Ok(Self { key, thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate)) })
     }
 
-    /// The assertion: a token about ourselves, for the token endpoint.
+    /// The assertion: a token that the application issues about itself, for the token endpoint.
     fn sign(&self, system: &dyn System, audience: &str, client_id: &str) -> Result<Secret> {
         let mut unique = [0_u8; 16];
         system.random(&mut unique)?;
@@ -106,18 +106,10 @@ impl Identity {
             "iss": client_id,
             "sub": client_id,
             "jti": URL_SAFE_NO_PAD.encode(unique),
-            "nbf": seconds(now),
-            "exp": seconds(now + ASSERTION_LIFE),
+            "nbf": numeric_date(now),
+            "exp": numeric_date(now + ASSERTION_LIFE),
         });
-        let encode = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let mut assertion = format!("{}.{}", encode(&header), encode(&claims));
-        let mut signature = vec![0; self.key.public().modulus_len()];
-        self.key
-            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), assertion.as_bytes(), &mut signature)
-            .map_err(|_| Error::new(Kind::Internal, "the assertion cannot be signed with this key"))?;
-        assertion.push('.');
-        assertion.push_str(&URL_SAFE_NO_PAD.encode(signature));
-        Ok(Secret::new(assertion))
+        jwt::sign_ps256(&self.key, &header, &claims)
     }
 }
 
@@ -127,8 +119,4 @@ fn rsa_key(kind: SectionKind, der: &[u8]) -> Option<RsaKeyPair> {
         SectionKind::RsaPrivateKey => RsaKeyPair::from_der(der).ok(),
         _ => None,
     }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

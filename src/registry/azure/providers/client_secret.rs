@@ -1,4 +1,4 @@
-//! An application that proves itself with a secret.
+//! An application that authenticates with a secret.
 
 use super::{Grant, Tenant};
 use crate::{
@@ -43,7 +43,7 @@ impl TokenProvider<Tenant, Grant> for ClientSecret {
     }
 }
 
-/// A proof without the application that it belongs to is a mistake, not an absence.
+/// A secret or certificate without the application is a mistake, not an absence.
 pub(super) fn lacks_client_id(given: &str) -> Error {
     Error::new(Kind::Configuration, format!("{given} is set and {CLIENT_VARIABLE} is not"))
         .with_hint(format!("set {CLIENT_VARIABLE} to the id of the application"))

@@ -16,16 +16,16 @@ use crate::{
     system::System,
 };
 
-/// Names a file with the token (Docker's convention). It beats the variables.
+/// Names a file with the token (Docker's convention). Takes precedence over the variables.
 const FILE_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE";
 
 /// The token.
 pub(crate) const TOKEN_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_TOKEN";
 
-/// The token, as artifacts-credprovider has it.
+/// The token, by the name of artifacts-credprovider.
 const OTHER_TOKEN_VARIABLE: &str = "VSS_NUGET_ACCESSTOKEN";
 
-/// Where BuildKit mounts secrets of these names.
+/// The files of BuildKit secrets with these names.
 const MOUNTED: [&str; 2] = ["/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN", "/run/secrets/ado_token"];
 
 /// The provider.
@@ -72,7 +72,8 @@ impl TokenProvider<Feed, Grant> for EnvVar {
     }
 
     fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
-        // Of the session token that a user's bearer is exchanged for: the bearer itself is at rest already.
+        // For the session token that a user's bearer is exchanged for. Tokens that are used unchanged are never
+        // cached.
         CachePolicy::Session
     }
 

@@ -1,4 +1,4 @@
-//! Passwords for named feeds, as artifacts-credprovider takes them from CI systems.
+//! Passwords of named feeds, as CI systems pass them to artifacts-credprovider.
 //! <https://github.com/microsoft/artifacts-credprovider#environment-variables>
 
 use log::debug;
@@ -18,7 +18,7 @@ use crate::{
     system::System,
 };
 
-/// The variables with the endpoints, the newer name first. Both are looked at.
+/// The variables with the endpoints, the newer name first. Both are read.
 const VARIABLES: [&str; 2] =
     ["ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS"];
 
@@ -51,8 +51,7 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
     }
 }
 
-/// The endpoint that would serve a feed, as a part of a cache key: such a password belongs to its
-/// endpoint and not to the whole organisation.
+/// The endpoint that serves a feed, for the cache key: its password belongs to the endpoint, not to the organisation.
 #[must_use]
 pub(crate) fn matching_endpoint(system: &dyn System, feed: &Feed) -> Option<String> {
     best(read(system).ok()?, feed).and_then(|endpoint| endpoint.service.url().map(ToString::to_string))
@@ -104,7 +103,7 @@ fn read(system: &dyn System) -> Result<Vec<Endpoint>> {
     Ok(endpoints)
 }
 
-/// JSON, or what YAML files make of it with single quotes, which artifacts-credprovider tolerates too.
+/// JSON, also with single quotes, which YAML files suggest and artifacts-credprovider accepts.
 fn parse(variable: &str, text: &str) -> Result<Document> {
     if let Ok(document) = serde_json::from_str(text) {
         return Ok(document);
@@ -116,15 +115,15 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
             return Ok(document);
         }
     }
-    // No word of the parser's: it would quote what it could not read.
-    Err(Error::new(Kind::Configuration, format!("{variable} is not the JSON that it should be"))
+    // The parser's message is left out: it may quote secrets.
+    Err(Error::new(Kind::Configuration, format!("{variable} is not the expected JSON"))
         .with_hint(r#"write {"endpointCredentials":[{"endpoint":"URL","password":"TOKEN"}]}"#))
 }
 
-/// The endpoint that fits best: the one with the longest path that leads to the feed, compared by
-/// segments without regard to case. What an endpoint says below its feed (`nuget/v3/index.json`) does
-/// not count, since one password opens the whole feed. File URLs spell project and feed as GUIDs: if
-/// no path leads there, an endpoint of the same organisation serves, provided that there is only one.
+/// The endpoint with the longest path that is a prefix of the feed's, compared by segments without regard to case.
+/// What follows the feed's name (`nuget/v3/index.json`) is ignored, since one password is valid for the whole feed.
+/// URLs of files name project and feed by GUID: then the only endpoint of the organisation serves, if there is exactly
+/// one.
 fn best(endpoints: Vec<Endpoint>, feed: &Feed) -> Option<Endpoint> {
     let mut found: Option<(usize, Endpoint)> = None;
     let mut same_organisation = Vec::new();
@@ -157,7 +156,7 @@ fn segments(feed: &Feed) -> Vec<String> {
     segments.filter(|segment| !segment.is_empty()).map(str::to_ascii_lowercase).collect()
 }
 
-/// The path up to and with the name of the feed.
+/// The path up to and including the name of the feed.
 fn feed_path(feed: &Feed) -> Vec<String> {
     let mut segments = segments(feed);
     if let Some(position) = segments.iter().position(|segment| segment == "_packaging") {
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_a_failure_that_quotes_nothing() {
+    fn invalid_json_is_an_error_that_quotes_nothing() {
         let error = ask("x-secret", FEED).unwrap_err();
         assert!(error.message().contains(VARIABLES[0]) && !error.to_string().contains("x-secret"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! The sources of tokens for Azure DevOps, one file each, and which of them are asked.
+//! The providers of tokens for Azure DevOps, one file each, and the choice among them.
 
 pub(crate) mod ado_auth_helper;
 pub(crate) mod azd;
@@ -22,11 +22,10 @@ use crate::{
     system::{System, places},
 };
 
-/// What a provider gives.
+/// What a provider grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Grant {
-    /// A password that is used as it is: a personal access token, or a token that Azure DevOps itself
-    /// issued.
+    /// A password that needs no exchange: a personal access token, or a token that Azure DevOps issued.
     Password {
         /// The user name that goes with it.
         username: String,
@@ -38,14 +37,14 @@ pub(crate) enum Grant {
 }
 
 impl Grant {
-    /// A password with the user name that suits every Azure DevOps password.
+    /// A password with the default user name, which Azure DevOps ignores.
     #[must_use]
     pub(crate) fn password(token: AccessToken) -> Self {
         Self::Password { username: SESSION_USERNAME.to_owned(), token }
     }
 
-    /// What an unlabelled token must be: a JSON Web Token is a bearer, unless Azure DevOps issued it
-    /// (a session token, or a pipeline's SYSTEM_ACCESSTOKEN); anything else is a personal access token.
+    /// Classifies a token of unknown type: a JSON Web Token is a bearer, unless Azure DevOps issued it (a session
+    /// token, or a pipeline's SYSTEM_ACCESSTOKEN); anything else is a personal access token.
     #[must_use]
     pub(crate) fn of_unknown_sort(token: AccessToken) -> Self {
         match token.claims() {
@@ -63,17 +62,17 @@ fn is_issued_by_azure_devops(claims: &Claims) -> bool {
     })
 }
 
-/// A provider of what needs no tenant to be known: it is asked before any request is made.
+/// A provider that needs no tenant, asked before any request is made.
 type Local = &'static dyn TokenProvider<Feed, Grant>;
 
 /// A provider that signs in to a tenant of Entra ID.
 type Entra = &'static dyn TokenProvider<Tenant, Grant>;
 
-/// The local providers in the order in which they are asked.
+/// The local providers, in order of precedence.
 const LOCAL: [Local; 3] = [&env_var::EnvVar, &feed_endpoints::FeedEndpoints, &pat::Pat];
 
-/// The providers of Entra ID in the order in which they are asked, after the local ones: first what
-/// somebody configured for this very purpose, then the login of the person, then the machine's.
+/// The providers of Entra ID, in order of precedence after the local ones: configured applications, then the user's
+/// login, then the machine's identity.
 const ENTRA: [Entra; 8] = [
     &client_secret::ClientSecret,
     &client_certificate::ClientCertificate,
@@ -85,29 +84,29 @@ const ENTRA: [Entra; 8] = [
     &managed_identity::ManagedIdentity,
 ];
 
-/// A name of artifacts-keyring-nofuss 1.3.3 for several providers: those that its library tried.
+/// Selects several providers: those of the library that artifacts-keyring-nofuss 1.3.3 used.
 const AZURE_IDENTITY: &str = "azure_identity";
 
-/// The providers that the name stands for.
+/// The providers that `azure_identity` selects.
 const AZURE_IDENTITY_MEMBERS: [&str; 4] =
     ["client_secret", "client_certificate", "workload_identity", "managed_identity"];
 
-/// The variable that forces one provider.
+/// Selects one provider.
 const CHOICE_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER";
 
-/// The most bytes that keyring's configuration file may have.
+/// The maximum size of keyring's configuration file in bytes.
 const CONFIGURATION_CAP: usize = 256 * 1024;
 
-/// Which providers are asked.
+/// The providers to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choice {
     forced: Option<String>,
 }
 
 impl Choice {
-    /// Reads the choice from the variable or, without it, from keyring's configuration file in the
-    /// user's home (`[artifacts_keyring_nofuss] provider`). An unknown name is an error that lists the
-    /// valid ones.
+    /// Reads the choice from the variable, else from keyring's configuration file (`[artifacts_keyring_nofuss]
+    /// provider`). An unknown name is an error that lists the valid ones. One provider chosen by name has no
+    /// successor, so that its failure is final; `azure_identity` is a chain of four.
     pub(crate) fn read(system: &dyn System) -> Result<Self> {
         let (source, name) = match system.setting(CHOICE_VARIABLE) {
             Some(name) => (CHOICE_VARIABLE.to_owned(), name),
@@ -133,7 +132,7 @@ impl Choice {
         files.into_iter().map(|folder| folder.join("keyringrc.cfg")).collect()
     }
 
-    /// The name that was chosen, or an empty one.
+    /// The chosen name; empty if all providers are asked.
     #[must_use]
     pub(crate) fn name(&self) -> &str {
         self.forced.as_deref().unwrap_or_default()
@@ -165,8 +164,8 @@ fn names() -> impl Iterator<Item = &'static str> {
     LOCAL.iter().map(|provider| provider.name()).chain(ENTRA.iter().map(|provider| provider.name()))
 }
 
-/// The choice in keyring's configuration file. Only the file in the home directory is read, as
-/// artifacts-keyring-nofuss does, and XDG_CONFIG_HOME, where keyring itself looks.
+/// The choice in keyring's configuration file: below the home directory, where artifacts-keyring-nofuss looks, or
+/// XDG_CONFIG_HOME, where keyring looks.
 fn configured(system: &dyn System) -> Option<(PathBuf, String)> {
     Choice::files(system).into_iter().find_map(|path| {
         let content = system.read_file(&path, CONFIGURATION_CAP).ok()?;
@@ -231,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_with_the_valid_ones() {
+    fn an_unknown_name_is_reported_with_the_valid_ones() {
         let error = Choice::read(&FakeSystem::default().variable(CHOICE_VARIABLE, "azure-cli")).unwrap_err();
         assert_eq!(error.kind(), Kind::Configuration);
         assert!(error.to_string().contains("azure_cli") && error.to_string().contains("azure_identity"), "{error}");
     }
 
     #[test]
-    fn unlabelled_secrets_are_told_apart() {
+    fn tokens_of_unknown_type_are_classified() {
         let is_bearer =
             |text: &str| matches!(Grant::of_unknown_sort(AccessToken::parse(text).unwrap()), Grant::Bearer(_));
         assert!(is_bearer(&token_of(&json!({"iss": "https://sts.windows.net/t/"}))));

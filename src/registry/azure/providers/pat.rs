@@ -1,4 +1,4 @@
-//! A personal access token, or a pipeline's own token: passwords as they are.
+//! A personal access token, or the token of a pipeline's job: passwords that need no exchange.
 
 use log::debug;
 
@@ -12,11 +12,11 @@ use crate::{
     system::System,
 };
 
-/// A personal access token, under the name that the `az devops` extension gave it.
+/// A personal access token, in the variable of the `az devops` extension.
 /// <https://learn.microsoft.com/azure/devops/cli/log-in-via-pat>
 pub(crate) const PAT_VARIABLE: &str = "AZURE_DEVOPS_EXT_PAT";
 
-/// The token of a job on Azure Pipelines, where the job passes it on.
+/// The token of a job on Azure Pipelines, which a step must map into its environment.
 /// <https://learn.microsoft.com/azure/devops/pipelines/build/variables#systemaccesstoken>
 pub(crate) const PIPELINE_VARIABLE: &str = "SYSTEM_ACCESSTOKEN";
 

@@ -1,5 +1,5 @@
-//! An application that proves itself with a token of another issuer: a file that Kubernetes mounts
-//! and renews, or the job's own token on GitHub Actions.
+//! An application that proves itself with a token of another issuer: a file that Kubernetes mounts and renews, or the
+//! identity token of a CI job.
 //! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
 use super::{Grant, Tenant};
@@ -7,7 +7,7 @@ use crate::{
     auth::{
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
-        job_token::{self, GITHUB_URL_VARIABLE},
+        job_token::{GITHUB_URL_VARIABLE, JobToken},
     },
     error::Result,
     registry::azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
@@ -17,10 +17,13 @@ use crate::{
 /// Names the file with the assertion.
 const FILE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
-/// Replaces the audience that the token is asked for.
+/// The token of the job.
+const JOB_TOKEN: JobToken = JobToken { file_variable: FILE_VARIABLE, token_variable: "RINGBEARER_AZURE_OIDC_TOKEN" };
+
+/// Overrides the audience of the token.
 const AUDIENCE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_AUDIENCE";
 
-/// The audience that Entra ID wants unless the application says otherwise.
+/// The audience that Entra ID expects unless the federated credential names another.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// The provider.
@@ -32,11 +35,7 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
     }
 
     fn origin(&self, system: &dyn System) -> Origin {
-        match system.setting(FILE_VARIABLE) {
-            Some(_) => Origin::Explicit(FILE_VARIABLE.into()),
-            // The identity service of the CI system.
-            None => Origin::Found,
-        }
+        JOB_TOKEN.origin(system)
     }
 
     fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
@@ -45,12 +44,12 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
-            let is_begun = [FILE_VARIABLE, GITHUB_URL_VARIABLE].iter().any(|name| system.setting(name).is_some());
             let missing = format!("no {FILE_VARIABLE}, no {GITHUB_URL_VARIABLE}");
+            let is_begun = JOB_TOKEN.is_available(system);
             return Ok(Attempt::NotConfigured(if is_begun { format!("no {CLIENT_VARIABLE}") } else { missing }));
         };
         let audience = system.setting(AUDIENCE_VARIABLE);
-        let assertion = match job_token::of_this_job(system, FILE_VARIABLE, audience.as_deref().unwrap_or(AUDIENCE))? {
+        let assertion = match JOB_TOKEN.get(system, audience.as_deref().unwrap_or(AUDIENCE))? {
             Attempt::Token(assertion) => assertion,
             Attempt::NotConfigured(why) => return Ok(Attempt::NotConfigured(why)),
         };
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_github_job_without_the_permission_is_told_so() {
+    fn a_github_job_without_the_permission_is_an_error() {
         let job = || FakeSystem::default().variable("GITHUB_ACTIONS", "true");
         let error = ask(&job().variable(CLIENT_VARIABLE, "application")).unwrap_err();
         assert_eq!(error.hint(), Some(PERMISSION_HINT));

@@ -116,6 +116,7 @@ fn explain(socket: &str, failure: Failure) -> Error {
     match failure {
         Failure::Unreachable(error) => {
             Error::new(Kind::Locked, format!("Unable to connect to ssh-agent at {socket}: {}", io_message(&error)))
+                .with_source(&error)
                 .with_hint("SSH_AUTH_SOCK may be left from a session that has ended: log in again, or start an agent")
         }
         Failure::Slow(length, is_cut) => {

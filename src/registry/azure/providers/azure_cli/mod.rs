@@ -1,4 +1,4 @@
-//! The login of the Azure CLI: the token that it keeps ([`state`]), or `az account get-access-token`.
+//! The login of the Azure CLI: the token that it has cached ([`state`]), or `az account get-access-token`.
 //! <https://learn.microsoft.com/cli/azure/account#az-account-get-access-token>
 
 pub(crate) mod state;
@@ -22,7 +22,7 @@ use crate::{
     system::{System, process::Output},
 };
 
-/// How long `az` may take. It is Python and starts slowly; a sign-in that waits for a person never ends.
+/// The limit of `az`. It is Python and starts slowly; a sign-in that waits for a person never ends.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Without them az may ask whether to collect telemetry, or print that an update is available.
@@ -56,7 +56,7 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         match state::token(system, tenant) {
             Ok(token) => {
-                debug!(step = "azure_cli", outcome = "noted"; "by the token that az keeps; az need not run");
+                debug!(step = "azure_cli", outcome = "noted"; "by the token that az has cached; az need not run");
                 return Ok(Attempt::Token(Grant::Bearer(token)));
             }
             Err(why) => debug!("azure_cli: az is asked, since {why}"),
@@ -98,8 +98,8 @@ fn arguments(tenant: Option<&str>) -> Vec<&str> {
     arguments
 }
 
-/// Logins by managed identity and in the Cloud Shell belong to one tenant. Older versions of `az` refuse
-/// to be told which; since 2.91 they refuse every tenant but their own, in other words.
+/// Logins by managed identity and in the Cloud Shell belong to one tenant. Older versions of `az` reject the option;
+/// since 2.91 they reject every tenant but their own, with another message.
 fn refuses_tenant(output: &Output) -> bool {
     let said = output.stderr_text();
     said.contains("Tenant shouldn't be specified") || said.contains("non-current tenants is not supported")

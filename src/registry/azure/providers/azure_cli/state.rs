@@ -1,23 +1,22 @@
-//! What the Azure CLI keeps between its runs: who is logged in, and the tokens that it got. It is read, and never
+//! The state that the Azure CLI keeps between runs: the account that is logged in, and its tokens. Only read, never
 //! written.
 //!
-//! `az account get-access-token` takes half a second of Python to hand out a token that lies in its file already. The file
-//! is MSAL's; its schema is the one that all of Microsoft's libraries share.
+//! `az account get-access-token` takes half a second to print a token that is in its file already. The file is MSAL's,
+//! with the schema that all of Microsoft's libraries share.
 //! <https://github.com/AzureAD/microsoft-authentication-library-for-python/blob/dev/msal/token_cache.py>
 
 use std::{
     borrow::Cow,
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
-use zeroize::Zeroizing;
 
 use crate::{
-    auth::{access_token::AccessToken, timestamp},
+    auth::{access_token::AccessToken, private_file::read_own, timestamp},
     registry::azure::{
         entra::{AZURE_DEVOPS, Tenant},
         is_guid,
@@ -29,13 +28,13 @@ use crate::{
 /// `off` runs `az` each time.
 const VARIABLE: &str = "RINGBEARER_AZURE_CLI_CACHE";
 
-/// The most bytes that either file may have. Tokens are a few thousand bytes each, and a person may have hundreds.
+/// The maximum size of either file in bytes. A token has a few thousand bytes, and an account may have hundreds.
 const CAP: usize = 8 * 1024 * 1024;
 
-/// How much longer a token must live to be taken: `az` renews it then.
+/// The minimum remaining lifetime of a token: `az` renews it earlier too.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// The application that a person logs in to with `az`.
+/// The application ID of `az`, for logins of users.
 /// <https://learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in>
 const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
@@ -46,7 +45,7 @@ const PUBLIC_CLOUD: [&str; 4] =
 /// The folder of `az`.
 fn folder(system: &dyn System) -> Option<PathBuf> {
     let folder = match system.setting("AZURE_CONFIG_DIR") {
-        // As az has it. (It would find a relative one from the working directory, which is never looked at here.)
+        // As az does, except for a path relative to the working directory, which is never read here.
         Some(named) if named == "~" || named.starts_with("~/") => {
             places::home(system)?.join(named.trim_start_matches('~').trim_start_matches('/'))
         }
@@ -56,18 +55,18 @@ fn folder(system: &dyn System) -> Option<PathBuf> {
     folder.is_absolute().then_some(folder)
 }
 
-/// The file that says who is logged in.
+/// The file that states who is logged in.
 pub(crate) fn profile(system: &dyn System) -> Option<PathBuf> {
     Some(folder(system)?.join("azureProfile.json"))
 }
 
-/// The files that tokens are kept in: the second one is encrypted, and read by `az` alone.
+/// The files with the tokens. The second one is encrypted, and only `az` can read it.
 pub(crate) fn tokens(system: &dyn System) -> Vec<PathBuf> {
     let Some(folder) = folder(system) else { return Vec::new() };
     ["msal_token_cache.json", "msal_token_cache.bin"].map(|name| folder.join(name)).to_vec()
 }
 
-/// The token that `az` would hand out for a tenant without asking anybody, or why it is left to `az`.
+/// The token that `az` would print for a tenant without a request; or why `az` has to run.
 pub(in crate::registry::azure) fn token(system: &dyn System, tenant: &Tenant) -> Result<AccessToken, &'static str> {
     if system.setting(VARIABLE).is_some_and(|value| value == "off") {
         return Err("RINGBEARER_AZURE_CLI_CACHE is off");
@@ -80,19 +79,10 @@ pub(in crate::registry::azure) fn token(system: &dyn System, tenant: &Tenant) ->
     if system.details(encrypted).is_ok() {
         return Err("its tokens are encrypted");
     }
-    // Whoever writes the first file chooses the account, and whoever reads the second has its tokens already.
-    let account = Account::read(&read(system, &profile, 0o022)?).ok_or("its default account is not clear")?;
-    let content = read(system, plain, 0o066)?;
-    find(&content, &account, tenant, system.now()).ok_or("it keeps no token that serves")
-}
-
-/// Reads a file that is the user's own and that others may not touch in these ways.
-fn read(system: &dyn System, path: &Path, forbidden: u32) -> Result<Zeroizing<Vec<u8>>, &'static str> {
-    let details = system.details(path).map_err(|_| "it keeps no login here")?;
-    if !details.is_file || details.is_owned_by_other || details.mode.is_some_and(|mode| mode & forbidden != 0) {
-        return Err("others may touch its files");
-    }
-    system.read_file(path, CAP).map(Zeroizing::new).map_err(|_| "its files cannot be read")
+    // Who can write the first file chooses the account; who can read the second has its tokens already.
+    let account = Account::read(&read_own(system, &profile, CAP, 0o022)?).ok_or("its default account is not clear")?;
+    let content = read_own(system, plain, CAP, 0o066)?;
+    find(&content, &account, tenant, system.now()).ok_or("it has no token that serves")
 }
 
 /// The account that `az` uses.
@@ -104,7 +94,7 @@ enum Account {
 }
 
 impl Account {
-    /// The account of the default subscription; `None` if it is none of these, or several clouds have one.
+    /// The account of the default subscription; `None` for another type, or if several clouds have a default.
     fn read(profile: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Profile {
@@ -129,7 +119,7 @@ impl Account {
         let profile: Profile = serde_json::from_slice(profile).ok()?;
         let mut defaults = profile.subscriptions.into_iter().filter(|subscription| subscription.is_default);
         let User { name, kind, more } = defaults.next().filter(|_| defaults.next().is_none())?.user;
-        // Managed identities and the Cloud Shell have accounts of these types too, with more to tell.
+        // Managed identities and the Cloud Shell have these types too, with further fields.
         match kind.as_str() {
             _ if !more.is_empty() || name.is_empty() => None,
             "user" => Some(Self::Person(name)),
@@ -146,7 +136,7 @@ impl Account {
     }
 }
 
-/// All that is read of the file. What is in it besides, refresh tokens above all, is passed over.
+/// The parts of the file that are read. All others, refresh tokens above all, are skipped.
 #[derive(Deserialize)]
 struct Content<'all> {
     #[serde(rename = "AccessToken", borrow)]
@@ -162,7 +152,7 @@ struct Entry {
     home_account_id: Option<String>,
     environment: String,
     client_id: String,
-    /// What it is for, in words divided by blanks.
+    /// Its scopes, separated by spaces.
     target: String,
     realm: String,
     token_type: Option<String>,
@@ -170,7 +160,7 @@ struct Entry {
     expires_on: String,
 }
 
-/// Somebody who is logged in.
+/// A user who is logged in.
 #[derive(Deserialize)]
 struct Person {
     home_account_id: String,
@@ -178,7 +168,8 @@ struct Person {
     username: String,
 }
 
-/// The token of an account for Azure DevOps in a tenant, with at least five minutes left: the one that lives longest.
+/// The token of an account for Azure DevOps in a tenant that is valid for at least [`MARGIN`]; the one that expires
+/// last.
 fn find(content: &[u8], account: &Account, tenant: &Tenant, now: SystemTime) -> Option<AccessToken> {
     let content: Content<'_> = serde_json::from_slice(content).ok()?;
     let home = match account {
@@ -208,7 +199,7 @@ fn find(content: &[u8], account: &Account, tenant: &Tenant, now: SystemTime) -> 
 }
 
 impl Content<'_> {
-    /// The ID of the person of a name in a cloud; `None` if there is none, or several.
+    /// The ID of the user with a name in a cloud; `None` if there is none, or several.
     fn home_of(&self, name: &str, tenant: &Tenant) -> Option<String> {
         let people = self.accounts.values().filter_map(|entry| serde_json::from_str::<Person>(entry.get()).ok());
         let mut homes: Vec<_> = people
@@ -222,7 +213,7 @@ impl Content<'_> {
     }
 }
 
-/// Whether a name of a cloud in the file is that of the tenant's.
+/// Whether the name of a cloud in the file is that of the tenant's cloud.
 fn is_of_cloud(environment: &str, tenant: &Tenant) -> bool {
     environment == tenant.login_host
         || (PUBLIC_CLOUD.contains(&environment) && PUBLIC_CLOUD.contains(&tenant.login_host))
@@ -288,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_does_not_fit_is_left_to_az() {
+    fn tokens_that_do_not_fit_are_left_to_az() {
         for (member, value) in [
             ("home_account_id", json!("eve.home")),
             ("home_account_id", Value::Null),
@@ -304,7 +295,7 @@ mod tests {
         ] {
             let mut other = entry();
             other[member] = value.clone();
-            assert_eq!(kept(&ada(), &content(&other)), Err("it keeps no token that serves"), "{member} {value}");
+            assert_eq!(kept(&ada(), &content(&other)), Err("it has no token that serves"), "{member} {value}");
         }
         for user in [
             json!({"name": "nobody@contoso.example", "type": "user"}),
@@ -333,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_token_says_of_itself_counts_too() {
+    fn claims_of_the_token_count_too() {
         let of = |claims: &Value| {
             let mut own = entry();
             own["secret"] = json!(crate::auth::jwt::token_of(claims));

@@ -1,5 +1,5 @@
-//! Machines outside Azure that Azure Arc manages. The agent proves that we may ask by letting us read a
-//! file that only privileged users can read.
+//! Machines outside Azure that Azure Arc manages. The agent authenticates a caller by a file that only privileged
+//! users can read.
 //! <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>
 
 use std::{
@@ -24,16 +24,16 @@ use crate::{
     },
 };
 
-/// Where the agent puts its files on Linux.
+/// The agent's directory on Linux.
 const AGENT_FOLDER: &str = "/var/opt/azcmagent/tokens";
 
-/// The most bytes that such a file may have, as Azure's own SDKs have it.
+/// The maximum size of such a file in bytes, as in Azure's own SDKs.
 const FILE_CAP: usize = 4096;
 
-/// How often a challenge is answered at the most.
+/// The maximum number of challenges to answer.
 const ROUNDS: u32 = 2;
 
-/// The pause between two of them.
+/// The pause between two challenges.
 const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<AccessToken>> {
@@ -44,7 +44,7 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Acces
         return Ok(Attempt::not_configured("Azure Arc knows no user-assigned identities, and AZURE_CLIENT_ID is set"));
     }
     let request = || Request::get(with_query(endpoint, "2020-06-01", None)).header("Metadata", "true").over_metadata();
-    // A key serves once: where the answer to it gets lost, another challenge is asked for.
+    // A key is valid once: if the answer to it gets lost, another challenge is needed.
     let mut rounds = 0;
     loop {
         rounds += 1;
@@ -86,8 +86,8 @@ fn agent_folder(system: &dyn System) -> PathBuf {
     }
 }
 
-/// The file that the challenge names: directly in the agent's folder, with the ending `.key`. Whoever
-/// sits at the endpoint must not make us send other files.
+/// The file that the challenge names: directly in the agent's directory, with the extension `.key`. A forged endpoint
+/// must not obtain other files.
 fn challenge_path(challenge: &Response, folder: &Path) -> Result<PathBuf> {
     let refuse = |what: &str| Error::new(Kind::Protocol, format!("the challenge of Azure Arc {what}"));
     let value = challenge

@@ -1,11 +1,11 @@
-//! The services that hand out identities at an endpoint of their own: App Service, Functions and
-//! Container Apps, Azure Machine Learning, the Cloud Shell.
+//! Platforms with an identity endpoint of their own: App Service, Functions and Container Apps, Azure Machine
+//! Learning, the Cloud Shell.
 
 use url::Url;
 
-use super::{check_endpoint, client_id, with_query};
+use super::{client_id, with_query};
 use crate::{
-    auth::{access_token::AccessToken, chain::Attempt, oauth},
+    auth::{access_token::AccessToken, chain::Attempt, metadata, oauth},
     error::Result,
     registry::azure::{entra::AZURE_DEVOPS, retries::attempts},
     secret::Secret,
@@ -15,19 +15,19 @@ use crate::{
 /// App Service, Functions, Container Apps.
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 pub(super) fn app_service(system: &dyn System, endpoint: &Url, header: &Secret) -> Result<Attempt<AccessToken>> {
-    check_endpoint(endpoint)?;
+    metadata::check_address("IDENTITY_ENDPOINT", endpoint)?;
     let url = with_query(endpoint, "2019-08-01", client_id(system).map(|id| ("client_id", id)));
     ask(system, Request::get(url).header("X-IDENTITY-HEADER", header.expose()), &[header.expose()])
 }
 
-/// Azure Machine Learning, which kept an older interface of App Service.
+/// Azure Machine Learning, which has an older API of App Service.
 pub(super) fn machine_learning(system: &dyn System, endpoint: &Url, secret: &Secret) -> Result<Attempt<AccessToken>> {
-    check_endpoint(endpoint)?;
+    metadata::check_address("MSI_ENDPOINT", endpoint)?;
     let url = with_query(endpoint, "2017-09-01", client_id(system).map(|id| ("clientid", id)));
     ask(system, Request::get(url).header("secret", secret.expose()), &[secret.expose()])
 }
 
-/// The Cloud Shell, whose identity is the person's own.
+/// The Cloud Shell, whose identity is the user's own.
 pub(super) fn cloud_shell(system: &dyn System, endpoint: &Url) -> Result<Attempt<AccessToken>> {
     let fields = [("resource", AZURE_DEVOPS)];
     ask(system, Request::post_form(endpoint.clone(), &fields).header("Metadata", "true"), &[])

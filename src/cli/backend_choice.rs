@@ -1,61 +1,60 @@
-//! Which backend keyring was told to use: by an option, a variable, or its configuration file.
+//! The backend that an option, a variable or the configuration file of keyring selects.
 
 use std::path::PathBuf;
 
 use log::debug;
 
-use super::arguments::Line;
-
+use super::keyring_arguments::KeyringArguments;
 use crate::{
     ini::Ini,
     registry::ALL,
     system::{System, io_message, places},
 };
 
-/// The variable that chooses a backend for every program.
-pub(in crate::cli) const VARIABLE: &str = "PYTHON_KEYRING_BACKEND";
+/// Selects a backend for every program.
+pub(super) const VARIABLE: &str = "PYTHON_KEYRING_BACKEND";
 
-/// The module of the classes that this program does the work of.
-pub(in crate::cli) const MODULE: &str = "ringbearer.backends.";
+/// The Python module of the backends that this program implements.
+pub(super) const MODULE: &str = "ringbearer.backends.";
 
 /// The class of the store.
-pub(in crate::cli) const STORE_CLASS: &str = "SSHAgentKeyring";
+pub(super) const STORE_CLASS: &str = "SSHAgentKeyring";
 
-/// The class that has nothing and stores nothing.
-pub(in crate::cli) const NO_STORE_CLASS: &str = "NoStoreKeyring";
+/// The class of the empty store.
+pub(super) const NO_STORE_CLASS: &str = "NoStoreKeyring";
 
-/// keyring's own way of asking all of them, which is what happens without a choice.
+/// keyring's default, which asks every backend by priority.
 const CHAINER: &str = "keyring.backends.chainer.ChainerBackend";
 
 /// The largest configuration file that is read.
 const CAP: usize = 256 * 1024;
 
-/// What was chosen.
+/// A selected backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum Choice {
-    /// Nothing: whoever knows the service.
+pub(super) enum BackendChoice {
+    /// None: every backend is asked.
     None,
     /// An index backend, by its class.
     Index(&'static str),
     /// The store.
     Store,
-    /// The backend that has nothing.
+    /// The empty store.
     NoStore,
-    /// A backend of somebody else's, which only Python can load; and who chose it.
+    /// A backend of another package, which only Python can load, and what selects it.
     Foreign { class: String, source: String },
 }
 
-impl Choice {
-    /// Reads the choice, the most telling place first, as keyring does.
-    pub(in crate::cli) fn read(system: &dyn System, line: &Line) -> Self {
+impl BackendChoice {
+    /// Reads the selection. As in keyring, an option overrides the variable, and the variable the file.
+    pub(super) fn read(system: &dyn System, line: &KeyringArguments) -> Self {
         match &line.backend {
             Some(class) => Self::of(&class.to_string_lossy(), "the command line"),
             None => Self::without_option(system),
         }
     }
 
-    /// The choice for a command line that makes none. A file that cannot be read makes none either, as keyring has it.
-    pub(in crate::cli) fn without_option(system: &dyn System) -> Self {
+    /// The selection for a command line without the option. As in keyring, an unreadable file selects nothing.
+    pub(super) fn without_option(system: &dyn System) -> Self {
         if let Some(class) = system.setting(VARIABLE) {
             return Self::of(&class, VARIABLE);
         }
@@ -88,7 +87,7 @@ impl Choice {
     }
 }
 
-/// keyring's configuration file.
-pub(in crate::cli) fn configuration_file(system: &dyn System) -> Option<PathBuf> {
+/// The configuration file of keyring.
+pub(super) fn configuration_file(system: &dyn System) -> Option<PathBuf> {
     Some(places::keyring_config(system)?.join("keyringrc.cfg"))
 }

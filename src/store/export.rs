@@ -1,29 +1,28 @@
-//! The file that carries records from one store to another: JSON, in the clear.
+//! The export file: the records of a store as JSON, unencrypted.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{
-    json_text::{escape, longest_escape, unescape},
-    upkeep::Entry,
+    json::{escape, longest_escape, unescape},
+    maintenance::Entry,
 };
 use crate::{
     error::{Error, Kind, Result},
     secret::SecretText,
 };
 
-/// The version of the form.
+/// The version of the format.
 const VERSION: u32 = 1;
 
-/// The text of a file with these records.
-#[must_use]
+/// The text of an export file.
 pub(crate) fn print(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
     let longest = |entry: &Entry| {
         let lengths = [entry.service.len(), entry.username.len(), entry.password.expose().len()];
         lengths.map(longest_escape).iter().sum::<usize>() + 80
     };
-    // A buffer that grew would leave copies behind.
+    // A growing buffer would leave copies of the passwords in freed memory.
     let mut out = Zeroizing::new(Vec::with_capacity(entries.iter().map(longest).sum::<usize>() + 80));
     out.extend_from_slice(format!("{{\n  \"ringbearer-export\": {VERSION},\n  \"records\": [").as_bytes());
     let mut separator: &[u8] = b"\n    {\"service\": ";
@@ -41,7 +40,7 @@ pub(crate) fn print(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
     out
 }
 
-/// Reads a file that [`print`] wrote. `name` is the file's, for complaints.
+/// Parses an export file. `name` names the file in errors.
 pub(crate) fn read(content: &[u8], name: &str) -> Result<Vec<Entry>> {
     #[derive(Deserialize)]
     struct File<'text> {
@@ -58,15 +57,14 @@ pub(crate) fn read(content: &[u8], name: &str) -> Result<Vec<Entry>> {
         password: &'text RawValue,
     }
     let wrong = |what: String| {
-        Error::new(Kind::Configuration, format!("{name} is no export of a keyring store: {what}"))
-            .with_hint("`ringbearer store export` writes such files; nothing was changed")
+        Error::new(Kind::Configuration, format!("{name} is not an export of a keyring store: {what}"))
+            .with_hint("`ringbearer store export` writes one; nothing was changed")
     };
     if !content.trim_ascii_start().starts_with(b"{") {
         return Err(wrong("it is not a JSON object".to_owned()));
     }
-    let file: File<'_> = serde_json::from_slice(content).map_err(|error| {
-        wrong(format!("it is not what is expected at line {}, column {}", error.line(), error.column()))
-    })?;
+    let file: File<'_> = serde_json::from_slice(content)
+        .map_err(|error| wrong(format!("malformed at line {}, column {}", error.line(), error.column())))?;
     if file.version != VERSION {
         return Err(wrong(format!("it has version {}", file.version)));
     }

@@ -1,4 +1,4 @@
-//! What its owner does with a store as a whole: make it, list it, lock it with new keys, carry it over.
+//! The commands for a store as a whole: create, list, rekey, import.
 
 use super::{
     Store,
@@ -17,76 +17,76 @@ use crate::{
     system::System,
 };
 
-/// Is told how far long work has come: how many of how many records.
+/// Callback for progress: records done, records in total.
 pub(crate) type Progress<'all> = &'all mut dyn FnMut(usize, usize);
 
-/// A record in the clear.
+/// A decrypted record with names that are valid text.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The service, as text.
+    /// The service.
     pub(crate) service: String,
-    /// The user name, as text.
+    /// The user name.
     pub(crate) username: String,
     /// The password.
     pub(crate) password: SecretText,
 }
 
-/// What a look into every record found.
+/// All records of a store.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// The records that open, by service and user name.
+    /// The records that open, sorted by service and user name.
     pub(crate) entries: Vec<Entry>,
-    /// How many do not open.
+    /// The number of records that do not open.
     pub(crate) broken: usize,
 }
 
-/// What a new lock on the store was.
+/// The result of creating or rekeying a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Relocked {
-    /// Where the store is.
+pub(crate) struct Rekeyed {
+    /// The path of the store.
     pub(crate) path: String,
-    /// The fingerprint of the key that locks it now.
+    /// The fingerprint of the store's key.
     pub(crate) fingerprint: String,
-    /// How many records it has.
+    /// The number of records.
     pub(crate) records: usize,
-    /// How many records were left out because they do not open.
+    /// The number of records that were dropped because they do not open.
     pub(crate) dropped: usize,
-    /// Where a setting still names another key, what it says, and what it has to say.
+    /// A setting that still names another key, and the public key that it should name.
     pub(crate) stale_setting: Option<(String, String)>,
 }
 
-/// What became of records that were carried over.
+/// The number of imported records, by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Imported {
-    /// They were not there, and are now.
+    /// New records.
     pub(crate) added: usize,
-    /// They were there with another password, and have the new one.
+    /// Existing records whose password was replaced.
     pub(crate) replaced: usize,
-    /// They were there, as they are.
+    /// Existing records with the same password.
     pub(crate) same: usize,
-    /// They were there with another password, and keep it.
+    /// Existing records that keep a different password.
     pub(crate) kept: usize,
 }
 
 impl Store {
-    /// Makes a store without records. Fails if there is one. `key` names its key: a public key file, a
-    /// fingerprint, or the comment of a key of the agent.
-    pub(crate) fn init(system: &dyn System, key: Option<&str>) -> Result<Relocked> {
+    /// Creates an empty store. Fails if it exists. `key` is a public key file, or the fingerprint or comment of a key of
+    /// the agent.
+    pub(crate) fn init(system: &dyn System, key: Option<&str>) -> Result<Rekeyed> {
         let mut settings = Settings::read(system)?;
         let path = destination(system, &settings.store)?;
         if system.details(&path).is_ok() {
-            return Err(Error::new(Kind::Storage, format!("there is something at {} already", path.display()))
-                .with_hint("`ringbearer store status` tells what; nothing was changed"));
+            return Err(Error::new(Kind::Storage, format!("{} already exists", path.display()))
+                .with_hint("`ringbearer store status` shows what it is; nothing was changed"));
         }
         let key = named_key(system, &settings, key)?;
         let stale_setting = stale_setting(&settings, &key);
         settings.key = None;
-        let mut by = New { system, key: &key };
-        change(system, &settings, &mut by, |opened| match opened {
+        let mut unlocker = Create { system, key: &key };
+        change(system, &settings, &mut unlocker, |opened| match opened {
             Some(_) => Ok(Verdict::Write(())),
-            None => Err(made_meanwhile()),
+            None => Err(created_meanwhile()),
         })?;
-        Ok(Relocked {
+        Ok(Rekeyed {
             path: settings.store.display().to_string(),
             fingerprint: key.fingerprint(),
             records: 0,
@@ -95,27 +95,26 @@ impl Store {
         })
     }
 
-    /// Every record in the clear. Fails with [`Kind::NotFound`] if there is no store.
+    /// Decrypts every record. Fails with [`Kind::NotFound`] if there is no store.
     pub(crate) fn contents(&self, system: &dyn System, progress: Progress<'_>) -> Result<Contents> {
-        let contents = self.look(system, |document, keys, path| Ok(all(document, keys, path, progress)))?;
+        let contents = self.inspect(system, |document, keys, path| Ok(all(document, keys, path, progress)))?;
         contents.ok_or_else(|| Settings::read(system).map_or_else(|error| error, |settings| no_store(&settings)))
     }
 
-    /// Locks the store anew: another store_id, salt and data encryption key, every record encrypted again.
-    /// With `key`, it is locked with that key from then on. Whoever once saw a signature or a key of the
-    /// store as it was cannot open it as it is.
+    /// Replaces `store_id`, salt and data encryption key and re-encrypts every record, for another public key if `key` is
+    /// given. Signatures and keys of the old store do not open the new one.
     ///
     /// Records that do not open are an error, unless they may be dropped.
-    pub(crate) fn relock(
+    pub(crate) fn rekey(
         &self,
         system: &dyn System,
         key: Option<&str>,
         may_drop: bool,
         progress: Progress<'_>,
-    ) -> Result<Relocked> {
+    ) -> Result<Rekeyed> {
         let settings = Settings::read(system)?;
         let snapshot = read(system, &settings.store)?.ok_or_else(|| no_store(&settings))?;
-        // Before the agent is asked for signatures that would serve nobody.
+        // Fails before the agent is asked to sign.
         refuse_of_others(system, &destination(system, &settings.store)?)?;
         let old = parse(&settings.store, &snapshot)?.header().clone();
         let key = match key {
@@ -126,12 +125,12 @@ impl Store {
         drop(snapshot);
         let (header, new) = unlock::create(system, &key)?;
         let path = settings.store.display().to_string();
-        // The settings may name the new key already; what opens the store is the key that it has.
+        // The settings may already name the new key, but the old one opens the store.
         let any_key = Settings { key: None, ..settings.clone() };
-        let mut by = self.with(system, &any_key, false);
-        let (records, dropped) = change(system, &settings, &mut by, |opened| {
+        let mut unlocker = self.with_agent(system, &any_key, false);
+        let (records, dropped) = change(system, &settings, &mut unlocker, |opened| {
             let (document, keys) = opened.ok_or_else(|| no_store(&settings))?;
-            // Each record is decrypted, and then encrypted.
+            // The first half of the progress is decryption, the second encryption.
             let count = document.len();
             let contents = all(document, keys, &path, &mut |done, _| progress(done / 2, count));
             if contents.broken > 0 && !may_drop {
@@ -143,7 +142,7 @@ impl Store {
                         document.len()
                     ),
                 )
-                .with_hint("restore them from a backup, or let them go with --drop-broken; nothing was changed"));
+                .with_hint("restore them from a backup, or drop them with --drop-broken; nothing was changed"));
             }
             document.set_header(header.clone());
             document.clear();
@@ -153,7 +152,7 @@ impl Store {
             }
             Ok(Verdict::Write((contents.entries.len(), contents.broken)))
         })?;
-        Ok(Relocked {
+        Ok(Rekeyed {
             path,
             fingerprint: key.fingerprint(),
             records,
@@ -162,8 +161,7 @@ impl Store {
         })
     }
 
-    /// Puts records in, all of them in one step. What is there with another password keeps it, unless
-    /// it may be replaced.
+    /// Imports records in one change. Existing records keep a different password, unless it may be replaced.
     pub(crate) fn import(
         &self,
         system: &dyn System,
@@ -173,16 +171,16 @@ impl Store {
     ) -> Result<Imported> {
         let settings = Settings::read(system)?;
         let path = settings.store.display().to_string();
-        change(system, &settings, &mut self.with(system, &settings, true), |opened| {
+        change(system, &settings, &mut self.with_agent(system, &settings, true), |opened| {
             let (document, keys) = opened.ok_or_else(|| no_store(&settings))?;
             let mut imported = Imported::default();
             for (done, entry) in entries.iter().enumerate() {
                 progress(done, entries.len());
                 let (service, username) = (entry.service.as_str(), entry.username.as_str());
                 let id = keys.record_id(service, username);
-                let is_there = document.contains(&id);
+                let exists = document.contains(&id);
                 let found = match open(document, keys, &id, &path) {
-                    // What does not open is worth replacing.
+                    // A corrupted record may be replaced too.
                     Err(_) if may_replace => None,
                     found => found?,
                 };
@@ -195,7 +193,7 @@ impl Store {
                         imported.kept += 1;
                         continue;
                     }
-                    _ if is_there => imported.replaced += 1,
+                    _ if exists => imported.replaced += 1,
                     _ => imported.added += 1,
                 }
                 put(system, document, keys, service, username, &entry.password)?;
@@ -222,14 +220,14 @@ fn all(document: &Document<'_>, keys: &Keys, path: &str, progress: Progress<'_>)
     contents
 }
 
-/// A record with names that are text. Others cannot be: nobody can ask for them.
+/// A record whose names are UTF-8. No look-up can ask for another.
 fn entry(plain: Plain) -> Option<Entry> {
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(ToOwned::to_owned).ok();
     Some(Entry { service: text(&plain.service)?, username: text(&plain.username)?, password: plain.password })
 }
 
-/// The key that somebody names on the command line: by the fingerprint or comment of a key of the agent, or
-/// by the path of a file. Without a name, that of the settings or the first that serves.
+/// The key named on the command line: the fingerprint or comment of a key of the agent, or the path of a file. Without a
+/// name, the configured key or the agent's first supported key.
 fn named_key(system: &dyn System, settings: &Settings, name: Option<&str>) -> Result<PublicKey> {
     let Some(name) = name else { return unlock::choose_key(system, settings) };
     match unlock::key_of_agent(system, name)? {
@@ -238,7 +236,7 @@ fn named_key(system: &dyn System, settings: &Settings, name: Option<&str>) -> Re
     }
 }
 
-/// Where the settings name another key than the store's, which would keep it from being opened.
+/// The setting that names a key other than the store's, which keeps the store from opening.
 fn stale_setting(settings: &Settings, key: &PublicKey) -> Option<(String, String)> {
     let configured = settings.key.as_ref().filter(|configured| configured.key.text() != key.text())?;
     Some((configured.source.clone(), key.text().to_owned()))
@@ -246,18 +244,18 @@ fn stale_setting(settings: &Settings, key: &PublicKey) -> Option<(String, String
 
 fn no_store(settings: &Settings) -> Error {
     Error::new(Kind::NotFound, format!("there is no keyring store at {}", settings.store.display()))
-        .with_hint("`ringbearer store init` makes one, and so does the first password that is set")
+        .with_hint("`ringbearer store init` creates one, and so does the first password that is set")
 }
 
-/// Makes a store with a key of its owner's choice, and opens none.
-struct New<'all> {
+/// Creates a store with a given key, and unlocks none.
+struct Create<'all> {
     system: &'all dyn System,
     key: &'all PublicKey,
 }
 
-impl Unlock for New<'_> {
+impl Unlock for Create<'_> {
     fn unlock(&mut self, _header: &Header) -> Result<Keys> {
-        Err(made_meanwhile())
+        Err(created_meanwhile())
     }
 
     fn create(&mut self) -> Result<Option<(Header, Keys)>> {
@@ -265,6 +263,6 @@ impl Unlock for New<'_> {
     }
 }
 
-fn made_meanwhile() -> Error {
-    Error::new(Kind::Storage, "somebody else made the store at the same time").with_hint("that one is in use now")
+fn created_meanwhile() -> Error {
+    Error::new(Kind::Storage, "another process created the store at the same time").with_hint("that store is in use")
 }

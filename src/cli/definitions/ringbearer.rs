@@ -1,0 +1,204 @@
+//! The program `ringbearer`.
+
+use super::{
+    COMMAND, Definition, JSON, OPTION, OptionDefinition, URL, Value, free, keyring, optional, required, store::STORE,
+};
+
+/// `ringbearer`.
+pub(in crate::cli) static RINGBEARER: Definition = Definition {
+    path: "ringbearer",
+    about: "Credentials for private package indexes, and a store for other secrets.",
+    commands: &[GET, SET, DEL, DOCTOR, CACHE, TOKEN, EXEC, SETUP, STORE, COMPLETIONS],
+    options: &[OptionDefinition {
+        long: "version",
+        short: Some('V'),
+        help: "print the version and what it was built from",
+        ..OPTION
+    }],
+    examples: &[
+        "ringbearer doctor https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
+        "ringbearer get https://libraries.cgr.dev/python/simple/ --mode creds",
+        "ringbearer store status",
+    ],
+    ..COMMAND
+};
+
+const GET: Definition = Definition {
+    path: "ringbearer get",
+    summary: "print the credential for an index URL, or a password from the store",
+    about: "Prints the credential for an index URL or, for any other service, a password from the store. Arguments, \
+            output and exit codes are those of `keyring get`, but no other keyring is asked.",
+    operands: &[keyring::SERVICE, keyring::USER],
+    options: keyring::GET_OPTIONS,
+    exit_codes: &[("0", "the credential was printed"), ("1", "there is no credential, or the command failed")],
+    examples: &[
+        "ringbearer get https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/ --mode creds",
+        "ringbearer get example.com alice",
+    ],
+    ..COMMAND
+};
+
+const SET: Definition = Definition {
+    path: "ringbearer set",
+    summary: "store a password",
+    about: "Stores a password: the text on standard input without one trailing line feed or, at a terminal, what is \
+            typed. The first password creates the store.",
+    operands: &[keyring::SERVICE, required(free("USER"))],
+    exit_codes: &[("0", "the password is on disk"), ("1", "the command failed")],
+    examples: &["ringbearer set example.com alice", "pass show example.com | ringbearer set example.com alice"],
+    ..COMMAND
+};
+
+const DEL: Definition = Definition {
+    path: "ringbearer del",
+    summary: "delete a password from the store",
+    about: "Deletes a password from the store.",
+    operands: &[keyring::SERVICE, required(free("USER"))],
+    exit_codes: &[("0", "the password was deleted"), ("1", "there is no such password, or the command failed")],
+    examples: &["ringbearer del example.com alice"],
+    synonyms: &["delete", "remove", "rm"],
+    ..COMMAND
+};
+
+const DOCTOR: Definition = Definition {
+    path: "ringbearer doctor",
+    summary: "show who answers for an index URL and why, and how the tools here would ask",
+    about: "Shows which backend answers for an index URL and why: each step as it happens, the account and expiry of the \
+            token, and the registry's response to it. Then shows whether pip, uv, twine, Poetry and tox would ask, and \
+            what to change if not. Tokens are not shown.\n\
+            Without a URL, examines the indexes in the settings of pip and uv, both the user's and this project's.",
+    operands: &[optional(URL)],
+    options: &[JSON],
+    exit_codes: &[("0", "there is a credential"), ("1", "there is none")],
+    examples: &[
+        "ringbearer doctor",
+        "ringbearer doctor https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
+        "ringbearer doctor https://libraries.cgr.dev/python/simple/ --json",
+    ],
+    synonyms: &["diagnose", "check", "status"],
+    ..COMMAND
+};
+
+const CACHE: Definition = Definition {
+    path: "ringbearer cache",
+    summary: "list or clear the tokens cached in this login session",
+    about: "Lists or clears the tokens cached in this login session. On Linux they are in kernel memory, readable by the \
+            processes of this session only, until shortly before they expire. RINGBEARER_CACHE=off disables the cache.",
+    commands: &[
+        Definition {
+            path: "ringbearer cache list",
+            summary: "list the cached tokens",
+            about: "Lists the cached tokens: registry, account, age and remaining time. The tokens themselves are not \
+                    shown.",
+            options: &[JSON],
+            exit_codes: &[("0", "done"), ("1", "the command failed")],
+            examples: &["ringbearer cache list", "ringbearer cache list --json"],
+            ..COMMAND
+        },
+        Definition {
+            path: "ringbearer cache clear",
+            summary: "remove the cached tokens",
+            about: "Removes the cached tokens. The next command signs in again.",
+            exit_codes: &[("0", "done"), ("1", "the command failed")],
+            examples: &["ringbearer cache clear"],
+            ..COMMAND
+        },
+    ],
+    examples: &["ringbearer cache list", "ringbearer cache clear"],
+    ..COMMAND
+};
+
+const TOKEN: Definition = Definition {
+    path: "ringbearer token",
+    summary: "print the token for an index URL, or write it to a file",
+    about: "Prints the token (or password) for an index URL, or writes it to a file that only its owner can read.",
+    operands: &[required(URL)],
+    options: &[OptionDefinition {
+        long: "output-file",
+        values: &[free("FILE")],
+        help: "write the token to FILE, without a line feed; replaces an existing file",
+        ..OPTION
+    }],
+    exit_codes: &[("0", "done"), ("1", "there is no credential, or the command failed")],
+    examples: &[
+        "ringbearer token https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/ --output-file token",
+        "docker build --secret id=ado_token,src=token .",
+    ],
+    synonyms: &["mint-token"],
+    ..COMMAND
+};
+
+const EXEC: Definition = Definition {
+    path: "ringbearer exec",
+    summary: "run a command with a token in its environment",
+    about: "Runs a command with a token in the environment variables of the registry. Without a URL, uses the one index \
+            in the user's settings of pip and uv. If there is no token, the command does not run.",
+    operands: &[optional(URL)],
+    options: &[OptionDefinition {
+        long: "variable",
+        values: &[free("NAME")],
+        help: "set the variable NAME instead",
+        ..OPTION
+    }],
+    command_line: "COMMAND [ARGUMENT ...]",
+    lists_variables: true,
+    exit_codes: &[
+        ("1", "there is no token"),
+        ("126", "the command cannot be run"),
+        ("127", "the command was not found"),
+        ("other", "the exit code of the command"),
+    ],
+    examples: &[
+        "ringbearer exec https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/ -- docker compose up",
+        "ringbearer exec https://libraries.cgr.dev/python/simple/ --variable UV_INDEX_CORP_PASSWORD -- uv sync",
+    ],
+    ..COMMAND
+};
+
+const SETUP: Definition = Definition {
+    path: "ringbearer setup",
+    summary: "print or write the settings with which uv, pip, Poetry, tox or GitHub Actions ask for an index",
+    about: "Prints the settings with which a tool asks for the credential of an index URL, and the file they belong in; \
+            with --write, shows the difference and writes it.",
+    operands: &[
+        required(Value { name: "TOOL", choices: &["uv", "pip", "poetry", "tox", "github-actions"] }),
+        required(URL),
+    ],
+    options: &[
+        OptionDefinition {
+            long: "name",
+            values: &[free("NAME")],
+            help: "the name of the index in the settings (default: private)",
+            ..OPTION
+        },
+        OptionDefinition {
+            long: "file",
+            values: &[free("FILE")],
+            help: "the settings file (default: pyproject.toml for uv and Poetry, the user's pip.conf, tox.ini, \
+                   .github/workflows/private-index.yml)",
+            ..OPTION
+        },
+        OptionDefinition { long: "write", help: "write the file; existing lines are kept", ..OPTION },
+    ],
+    exit_codes: &[("0", "done"), ("1", "the file cannot be changed by this command")],
+    examples: &[
+        "ringbearer setup uv https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
+        "ringbearer setup pip https://libraries.cgr.dev/python/simple/ --write",
+    ],
+    ..COMMAND
+};
+
+const COMPLETIONS: Definition = Definition {
+    path: "ringbearer completions",
+    summary: "print shell completions",
+    about: "Prints the completions of `ringbearer` for a shell.",
+    operands: &[required(Value { name: "SHELL", choices: &["bash", "zsh", "fish", "powershell"] })],
+    exit_codes: &[("0", "done")],
+    examples: &[
+        "ringbearer completions bash > ~/.local/share/bash-completion/completions/ringbearer",
+        "ringbearer completions zsh > ~/.zfunc/_ringbearer",
+        "ringbearer completions fish > ~/.config/fish/completions/ringbearer.fish",
+        "ringbearer completions powershell | Out-String | Invoke-Expression",
+    ],
+    ..COMMAND
+};

@@ -1,0 +1,81 @@
+//! Shares a failed sign-in with the processes that waited for its lock.
+
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
+
+use log::debug;
+use serde::{Deserialize, Serialize};
+
+use super::{opaque_name, share, since_1970};
+use crate::{
+    auth::cache_key::CacheKey,
+    error::{Error, Kind},
+    service::Service,
+    system::System,
+};
+
+/// How long a failure is shared.
+const LIFETIME: Duration = Duration::from_secs(10);
+
+/// A failure as it is written.
+#[derive(Serialize, Deserialize)]
+struct Record<'all> {
+    /// The fingerprint of the identity: all identities of a realm share one name.
+    identity: Cow<'all, str>,
+    /// Since 1970.
+    failed: Duration,
+    /// The host that the message names.
+    host: Cow<'all, str>,
+    message: Cow<'all, str>,
+    hint: Option<Cow<'all, str>>,
+}
+
+/// One name per realm, which bounds the number of records.
+fn name(registry: &str, key: &CacheKey) -> String {
+    format!("ringbearer:failed:{}", opaque_name(registry, &[&key.realm]))
+}
+
+fn identity(registry: &str, key: &CacheKey) -> String {
+    opaque_name(registry, &[&key.identity])
+}
+
+/// Shares a failure, unless another URL or a more patient caller may succeed. Best effort.
+pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, service: &Service, error: &Error) {
+    if error.ends_the_lookup() || error.concerns_one_url() || error.kind() == Kind::Timeout {
+        return;
+    }
+    let Some(failed) = since_1970(system.now()) else { return };
+    let record = Record {
+        identity: identity(registry, key).into(),
+        failed,
+        host: service.host().unwrap_or_default().into(),
+        message: error.message().into(),
+        hint: error.hint().map(Cow::from),
+    };
+    if let Err(reason) = share(system, &name(registry, key), &record, LIFETIME, 0) {
+        debug!("the failure is not shared: {reason}");
+    }
+}
+
+/// The failure of the same identity and host at or after `since`.
+pub(super) fn get(
+    system: &dyn System,
+    registry: &str,
+    key: &CacheKey,
+    service: &Service,
+    since: SystemTime,
+) -> Option<Error> {
+    let text = system.shared(&name(registry, key))?;
+    let record: Record<'_> = serde_json::from_slice(&text).ok()?;
+    let is_same = record.identity == identity(registry, key) && Some(&*record.host) == service.host();
+    if !is_same || record.failed < since_1970(since)? {
+        return None;
+    }
+    let error = Error::new(Kind::Exhausted, record.message);
+    Some(match record.hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
+}
