@@ -210,7 +210,7 @@ def test_bearer_rejected_by_the_exchange_leads_to_the_next(
     assert "azure_cli failed (" in answer.warning and "azd served instead" in answer.warning
 
 
-def test_expired_bearer_is_an_error_and_a_nearly_expired_one_sent(
+def test_expired_bearer_is_an_error_and_nearly_expired_one_sent(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     directory = cloud.azure.directory
