@@ -407,8 +407,7 @@ fn wait<Outcome: Send + 'static>(
     lookup.wait(grace, |lookup| python.detach(|| lookup.next_event()), log, || python.check_signals())
 }
 
-/// Logs a line under the logger of its target: `ringbearer::auth::chain` becomes
-/// `ringbearer.auth.chain`.
+/// Logs a line under the logger of its target: `ringbearer::keyring::lookup` becomes `ringbearer.keyring.lookup`.
 fn log(line: Line, logger: &Bound<'_, PyAny>) -> PyResult<()> {
     let name = line.target.strip_prefix(LOG_ROOT).unwrap_or_default().trim_start_matches("::").replace("::", ".");
     let logger = if name.is_empty() { logger.clone() } else { logger.call_method1("getChild", (name,))? };

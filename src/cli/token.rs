@@ -1,4 +1,4 @@
-//! `token` and `exec`: a token for what asks no keyring, such as a build in a container.
+//! `token` and `exec`: a token for programs that ask no keyring, such as a build in a container.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -19,7 +19,7 @@ use crate::{
     system::{io_message, process::Exec},
 };
 
-/// There is no such command, and it cannot be run: as shells have it (POSIX, section 2.8.2).
+/// The exit codes of shells for a command that is missing or cannot be run (POSIX, section 2.8.2).
 const NOT_FOUND: u8 = 127;
 const CANNOT_RUN: u8 = 126;
 
@@ -38,12 +38,12 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
     let write = || {
         let target = system.destination(path)?;
         if system.details(&target).is_ok_and(|details| !details.is_file) {
-            return Err(std::io::Error::other("it is no regular file"));
+            return Err(std::io::Error::other("not a regular file"));
         }
         let expected = system.stamp(&target)?;
         system.replace(&target, &|file| file.write_all(credential.password.expose().as_bytes()), expected.as_ref())
     };
-    // Of several that write at once the last one stays.
+    // Of concurrent writers the last one wins.
     loop {
         match write() {
             Ok(true) => return Ok(DONE),
@@ -61,7 +61,7 @@ pub(super) fn exec(
     command: &[OsString],
 ) -> Result<Ending> {
     if let Some(name) = variable.filter(|name| !is_variable(name)) {
-        return Err(Error::new(Kind::Usage, format!("{name:?} is no name of a variable")));
+        return Err(Error::new(Kind::Usage, format!("{name:?} is not the name of a variable")));
     }
     let Some((name, arguments)) = command.split_first() else {
         return Err(Error::new(Kind::Usage, "which command?"));
@@ -88,8 +88,11 @@ pub(super) fn exec(
 fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Candidate, Credential)> {
     let host = service.host().unwrap_or("this");
     if !world.memory.keyring.serves(service) {
-        return Err(Error::new(Kind::Configuration, format!("{host} is no index that ringbearer serves over https"))
-            .with_hint("`ringbearer doctor URL` tells more"));
+        return Err(Error::new(
+            Kind::Configuration,
+            format!("{host} is not an index that ringbearer serves over https"),
+        )
+        .with_hint("`ringbearer doctor URL` tells more"));
     }
     let mut failure = None;
     let found = world.memory.keyring.get(world.system, service, None, None, |error| {
@@ -98,41 +101,40 @@ fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Can
     })?;
     found.ok_or_else(|| {
         failure.unwrap_or_else(|| {
-            Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is set up for it"))
+            Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is configured for it"))
                 .with_hint("`ringbearer doctor URL` shows what was looked for")
         })
     })
 }
 
-/// The one index that pip or uv is set up with, for this user: what the project in the working directory says does not
-/// count.
+/// The only index that pip or uv is configured with for this user. The project in the working directory does not count.
 fn only_one(world: &World<'_>) -> Result<Service> {
     let found = served(&world.memory.keyring, &Pip::read(world.system), &Uv::read(world.system, false));
     match &found[..] {
         [only] => Ok(only.service()),
-        [] => Err(Error::new(Kind::Usage, "which index? pip and uv are set up with none that ringbearer serves")
+        [] => Err(Error::new(Kind::Usage, "which index? pip and uv are configured with none that ringbearer serves")
             .with_hint("ringbearer exec URL -- COMMAND")),
         _ => {
             let urls: Vec<_> =
                 found.iter().filter_map(|index| index.service().url().map(ToString::to_string)).collect();
-            Err(Error::new(Kind::Usage, format!("which index? pip and uv are set up with {}", urls.join(" and ")))
+            Err(Error::new(Kind::Usage, format!("which index? pip and uv are configured with {}", urls.join(" and ")))
                 .with_hint("ringbearer exec URL -- COMMAND"))
         }
     }
 }
 
-/// The program of a name or path, or the exit code and reason that shells have.
+/// The program of a name or path; otherwise the exit code and reason of shells.
 fn find(world: &World<'_>, name: &OsStr) -> std::result::Result<PathBuf, (u8, &'static str)> {
     let path = Path::new(name);
     if path.components().count() > 1 || path.has_root() {
         return match world.system.real_path(path) {
-            Err(_) => Err((NOT_FOUND, "there is no such file")),
+            Err(_) => Err((NOT_FOUND, "no such file")),
             Ok(real) if world.system.program_at(&real).is_some() => Ok(path.to_owned()),
-            Ok(_) => Err((CANNOT_RUN, "it is no program")),
+            Ok(_) => Err((CANNOT_RUN, "not executable")),
         };
     }
     let found = name.to_str().and_then(|name| world.system.find_program(name));
-    found.ok_or((NOT_FOUND, "there is no such command on PATH"))
+    found.ok_or((NOT_FOUND, "not found on PATH"))
 }
 
 fn is_variable(name: &str) -> bool {

@@ -142,7 +142,7 @@ class Doctor:
         text = re.sub(r"\b127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
         # Where nothing can be cached, as in many containers.
         text = re.sub(r"(?m)^(  -     cache .* ms  )[^a].*$", r"\1no token is kept in this session", text)
-        text = re.sub(r"\bends in (a minute|\d+ \w+)", "ends in N minutes", text)
+        text = re.sub(r"\bexpires in (a minute|\d+ \w+)", "expires in N minutes", text)
         return "".join(map(_without_time, text.splitlines(keepends=True)))
 
 

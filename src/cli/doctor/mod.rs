@@ -1,11 +1,15 @@
-//! The doctor: what answers a URL and why, and how the tools on this machine would ask.
+//! `doctor`: what answers a URL and why, and how the tools on this machine would ask.
 //!
-//! - `look_up`: the steps of one look-up, and what the registry says to its outcome
+//! - `look_up`: the steps of one lookup
+//! - `probe`: presenting the credential to the registry
+//! - `store`: what the store has for a URL
 //! - `tools`: how pip, uv, twine, Poetry and tox are set up
-//! - `report`: what is found, on its way out
+//! - `report`: findings, printed or collected
 
 mod look_up;
+mod probe;
 mod report;
+mod store;
 mod tools;
 
 use std::ffi::OsString;
@@ -20,10 +24,11 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
+    registry::Credential,
     service::Service,
 };
 
-/// Examines one URL or, without one, those that pip and uv are set up with.
+/// Examines one URL or, without one, those that pip and uv are configured with. Returns the exit code.
 pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Result<u8> {
     let mut report = Report::new(world, json);
     let url =
@@ -33,31 +38,31 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
         Some(url) => vec![Index::from_argument(url)],
         None => served(&world.memory.keyring, &pip, &uv),
     };
-    // What the project in the working directory names may be anybody's: it is looked up, as uv would, but no token is
-    // shown to it until a person names it.
-    let of_person = match url {
+    // A URL that only the project in the working directory names may be an attacker's: it is looked up, as uv would, but
+    // no token is sent to it unless the user names it.
+    let trusted = match url {
         Some(_) => indexes.clone(),
         None => served(&world.memory.keyring, &pip, &Uv::read(world.system, false)),
     };
-    let is_known = |index: &Index| of_person.iter().any(|known| is_same(&known.service(), &index.service()));
+    let is_trusted = |index: &Index| trusted.iter().any(|known| is_same(&known.service(), &index.service()));
     let mut good = 0;
     for index in &indexes {
         report.section(&shown(&index.service()))?;
-        if look_up::examine(world, &mut report, index, is_known(index))? {
+        if look_up::examine(world, &mut report, index, is_trusted(index))? {
             good += 1;
         }
     }
     report.section("tools on this machine")?;
-    let mute = tools::examine(world, &mut report, &indexes, &pip, &uv)?;
+    let silent = tools::examine(world, &mut report, &indexes, &pip, &uv)?;
     let is_good = good > 0 && good == indexes.len();
-    let but = match mute {
+    let but = match silent {
         0 => String::new(),
         1 => ", but a tool here would not ask for it".to_owned(),
-        _ => format!(", but {mute} of the tools here would not ask for it"),
+        _ => format!(", but {silent} of the tools here would not ask for it"),
     };
     let summary = match (indexes.len(), good) {
         (0, _) => {
-            "no URL was named, and pip and uv are not set up with one that ringbearer serves: `ringbearer doctor URL`"
+            "no URL given, and pip and uv are not configured with one that ringbearer serves: `ringbearer doctor URL`"
                 .to_owned()
         }
         (1, 1) => format!("there is a credential{but}"),
@@ -68,19 +73,19 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
     Ok(if is_good { DONE } else { FAILED })
 }
 
-/// The URL without what must not be shown.
+/// The URL without user information, query and fragment.
 fn shown(service: &Service) -> String {
     service.url().map_or_else(|| "(not a URL)".to_owned(), ToString::to_string)
 }
 
-/// The finding and the facts of a credential.
-fn add_credential(report: &mut Report<'_>, credential: &crate::registry::Credential) -> Result<()> {
+/// Reports a credential without its password.
+fn add_credential(report: &mut Report<'_>, credential: &Credential) -> Result<()> {
     let now = report.system().now();
     let (state, end) = match credential.expires {
-        None => (State::Good, "does not say when it ends".to_owned()),
+        None => (State::Good, "states no expiry".to_owned()),
         Some(end) => match end.duration_since(now) {
-            Ok(left) => (State::Good, format!("ends in {}", in_words(left))),
-            Err(past) => (State::Doubtful, format!("ended {} ago", in_words(past.duration()))),
+            Ok(left) => (State::Good, format!("expires in {}", in_words(left))),
+            Err(past) => (State::Doubtful, format!("expired {} ago", in_words(past.duration()))),
         },
     };
     let owner = credential.owner.as_deref().map_or_else(String::new, |owner| format!(", of {owner}"));

@@ -1,4 +1,4 @@
-//! What the doctor finds, shown as it is found, or kept for a program to read.
+//! Findings: printed at once for people, collected as JSON for programs.
 
 use std::{cell::Cell, time::SystemTime};
 
@@ -10,18 +10,18 @@ use crate::{
     system::System,
 };
 
-/// How a thing is.
+/// The verdict of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// As it should be.
+    /// Works.
     Good,
-    /// Not as it should be.
+    /// Does not work.
     Bad,
-    /// Worth a thought.
+    /// May not work.
     Doubtful,
-    /// Passed over.
+    /// Not used.
     Off,
-    /// A fact.
+    /// Neutral.
     Note,
 }
 
@@ -36,7 +36,7 @@ impl State {
         }
     }
 
-    /// The colour of the word, as terminals have it (ECMA-48, section 8.3.117).
+    /// The colour of the word (ECMA-48, section 8.3.117).
     fn colour(self) -> &'static str {
         match self {
             Self::Good => "\u{1b}[32m",
@@ -67,13 +67,13 @@ impl Finding {
         self
     }
 
-    /// The failure of a step, with what it says is to be done.
+    /// A failure, with its hint as the fix.
     pub(super) fn of_error(name: &str, error: &Error) -> Self {
         Self { fix: error.hint().map(str::to_owned), ..Self::new(State::Bad, name, error.message()) }
     }
 }
 
-/// The findings, on their way to a person or a program.
+/// A report under way.
 pub(super) struct Report<'all> {
     world: &'all World<'all>,
     json: bool,
@@ -90,7 +90,7 @@ impl<'all> Report<'all> {
         Self { world, json, coloured, last: Cell::new(world.system.now()), sections: Vec::new() }
     }
 
-    /// Begins a section.
+    /// Starts a section.
     pub(super) fn section(&mut self, title: &str) -> Result<()> {
         let title = &single_line(title);
         let gap = if self.sections.is_empty() { "" } else { "\n" };
@@ -100,9 +100,9 @@ impl<'all> Report<'all> {
         self.show(&format!("{gap}{bold}{title}{plain}\n"))
     }
 
-    /// Adds a finding, which took the time since the last one.
+    /// Adds a finding with the time since the previous one.
     pub(super) fn add(&mut self, finding: &Finding) -> Result<()> {
-        // What settings and services say may hold what a terminal would act on.
+        // Settings and answers may hold control characters.
         let (name, detail) = (single_line(&finding.name), single_line(&finding.detail));
         let (state, fix) = (finding.state, finding.fix.as_deref().map(single_line));
         let now = self.world.system.now();
@@ -121,14 +121,14 @@ impl<'all> Report<'all> {
         self.show(&(text + &fix))
     }
 
-    /// Notes a fact for programs.
+    /// Adds a field to the JSON of the section.
     pub(super) fn fact(&mut self, key: &str, value: Value) {
         if let Some((_, _, facts)) = self.sections.last_mut() {
             facts.insert(key.to_owned(), value);
         }
     }
 
-    /// Prints the last line, or the whole document.
+    /// Prints the summary, or the whole JSON document.
     pub(super) fn end(self, is_good: bool, last: &str) -> Result<()> {
         if !self.json {
             return self.show(&format!("\n{last}\n"));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use toml_edit::{Document, Item, TableLike, Value};
+use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use super::CAP;
 use crate::system::System;
@@ -10,7 +10,7 @@ use crate::system::System;
 /// The top-level table of a file; `None` if the file cannot be read or is not TOML.
 pub(in crate::cli) fn read(system: &dyn System, path: &Path) -> Option<Item> {
     let content = system.read_file(path, CAP).ok()?;
-    Some(Document::parse(std::str::from_utf8(&content).ok()?).ok()?.into_item())
+    Some(std::str::from_utf8(&content).ok()?.parse::<DocumentMut>().ok()?.into_item())
 }
 
 /// A string in a table.

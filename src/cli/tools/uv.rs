@@ -78,9 +78,10 @@ pub(in crate::cli) fn variable(name: &str, what: &str) -> String {
 
 /// The settings in a file: a whole `uv.toml`, or `tool.uv` of a `pyproject.toml`.
 fn settings(system: &dyn System, path: &Path) -> Option<Item> {
-    let document = read(system, path)?;
+    let mut document = read(system, path)?;
     if path.file_name().is_some_and(|name| name == "pyproject.toml") {
-        return document.get("tool")?.get("uv").filter(|uv| uv.is_table_like()).cloned();
+        let uv = document.get_mut("tool")?.get_mut("uv").map(std::mem::take);
+        return uv.filter(Item::is_table_like);
     }
     Some(document)
 }

@@ -185,7 +185,7 @@ def test_program_in_the_working_directory_is_not_run(ringbearer: CommandLine, tm
     script.chmod(0o755)
     for path in ("", ".", f":{os.pathsep}."):
         ended = ringbearer("exec", ringbearer.url, "--", "only-here", directory=tmp_path, PATH=path)
-        assert_complaint(ended, "only-here: there is no such command on PATH", code=127)
+        assert_complaint(ended, "only-here: not found on PATH", code=127)
 
 
 def test_command_that_cannot_run_exits_like_in_a_shell(
@@ -221,7 +221,7 @@ def test_without_a_token_the_command_does_not_run(
     ended = ringbearer("exec", registry.index_url, "--", "sh", "-c", "echo ran >>ran; echo ran", directory=home)
     assert_complaint(ended, registry.host)
     foreign = ringbearer("exec", "https://example.com/simple/", "--", "sh", "-c", "echo ran >>ran", directory=home)
-    assert_complaint(foreign, "example.com is no index that ringbearer serves")
+    assert_complaint(foreign, "example.com is not an index that ringbearer serves")
     assert "ran" not in names_in(home)
 
 

@@ -124,7 +124,7 @@ def test_a_token_that_has_ended_is_not_said_to_end_some_day(
     fake_programs.az(*az_token(cloud.azure.directory.application_token(application, lifetime=-120)))
     found = doctor.examine(cloud.azure.feed.url())
     assert found.code == 1
-    assert "ends in" not in found.finding("credential").detail, found.finding("credential")
+    assert "expires in" not in found.finding("credential").detail, found.finding("credential")
     assert "ended" in found.finding("credential").detail + found.finding("registry").detail
 
 

@@ -26,7 +26,7 @@ def test_a_snapshot_holds_for_every_run_and_machine(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     command, *lines, code = text.splitlines()
     assert command.startswith("$ ringbearer doctor") and re.fullmatch(r"exit code \d", code)
-    assert re.findall(r"\d ms|pytest|environments/\S*-[0-9a-f]{12}|127\.0\.0\.1:\d|ends in \d|\x1b|eyJ", text) == []
+    assert re.findall(r"\d ms|pytest|environments/\S*-[0-9a-f]{12}|127\.0\.0\.1:\d|expires in \d|\x1b|eyJ", text) == []
     found = [line for line in lines if line.startswith("  ") and not line.startswith(" " * DETAIL)]
     assert all(LINE.match(line.replace("N ms", "1 ms")) for line in found)
     assert code == "exit code 0" or "there is a credential" not in text

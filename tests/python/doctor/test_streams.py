@@ -79,7 +79,7 @@ def test_look_up_is_shown_while_a_slow_keyring_is_running(
     process = begun(doctor, program, cloud.azure.feed.url())
     lines = lines_until(process, TOOLS)
     assert eventually(fake_programs.running)
-    assert any("lets this credential in" in line for line in lines)
+    assert any("accepts this credential" in line for line in lines)
     interrupted(process)
 
 

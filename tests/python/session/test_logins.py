@@ -16,7 +16,7 @@ from lab.registries.azure.directory import Application
 from support.azure_user import AzureUser
 from support.native_keyring import NativeKeyring
 from support.session_keyring import SERVICE, from_another_tool, keyring_of, tokens
-from support.session_keyring import SERVICE, get_for_another_tool as get
+from support.session_keyring import get_for_another_tool as get
 
 MOUNTED = "/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 
