@@ -1,51 +1,51 @@
-# One command a task. A fresh machine needs a Rust toolchain, Python 3 with venv, and make; the rest is installed into .venv.
+# One command per task. A new machine needs a Rust toolchain, Python 3 with venv, and make; the rest is installed into .venv.
 #
 #   make test                      everything that CI runs
 #   make python-test WHEEL=path CLI_WHEEL=path    test these wheels instead of building them
-#   make PYTHON=python3.13 ...     the Python that .venv is made from (make clean-venv first to change it)
+#   make PYTHON=python3.13 ...     the Python for .venv (run make clean-venv before changing it)
 
 PYTHON ?= python3
 CARGO ?= cargo
-# Empty while dependencies are being changed: make LOCKED= rust-test
+# Set it empty to change dependencies: make LOCKED= rust-test
 LOCKED ?= --locked
-# How long each fuzz target runs, in seconds.
+# Seconds per fuzz target.
 FUZZ_SECONDS ?= 60
-# Tests wait more than they work: one process more than there are processors.
+# Tests mostly wait: one process more than processors.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() or 1, 3) + 1)")
 # More arguments for pytest: make python-test PYTEST_ARGS="-k uv -x"
 PYTEST_ARGS ?=
-# What cargo-deny looks at.
+# The checks of cargo-deny.
 DENY ?= licenses bans sources
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Touched when .venv holds what tests/requirements.txt says.
+# Touched when .venv is up to date with tests/requirements.txt.
 VENV_READY := $(VENV)/.ready
-# Keeps the machine that builds a wheel out of the wheel.
+# Keeps details of the build machine out of wheels.
 NEUTRAL := $(BIN)/python $(CURDIR)/.ci/neutral.py
-# Where mypy finds the installed wheel, apart from the tools.
+# The environment in which mypy finds the installed wheel, separate from the tools.
 STUBS_VENV := target/stubs-venv
 
-# WHEEL=path and CLI_WHEEL=path skip the build. Otherwise it leaves exactly one wheel in each of the folders.
+# WHEEL=path and CLI_WHEEL=path skip the build. The build leaves exactly one wheel in each directory.
 wheel_or_given := $(or $(WHEEL),wheel)
 built_or_given = $(or $(WHEEL),$(shell ls target/wheels/ringbearer-*.whl))
 cli_or_given := $(or $(CLI_WHEEL),cli-wheel)
 built_or_given_cli = $(or $(CLI_WHEEL),$(shell ls target/cli-wheels/ringbearer_cli-*.whl))
 
-# A build of PyO3 asks this Python for its settings; one Python for every recipe means one build.
+# PyO3 is built for this Python; the same Python in every recipe avoids rebuilds.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Cargo and pytest use the cores themselves, and share one target directory.
+# Cargo and pytest are parallel themselves and share one target directory.
 .NOTPARALLEL:
 .PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test workflows deny reproducible test demo bench clean clean-venv
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-venv: $(VENV_READY) ## make .venv with the pinned development tools
+venv: $(VENV_READY) ## create .venv with the pinned development tools
 	@echo "== development tools: $(VENV)"
 
 $(VENV_READY): tests/requirements.txt
@@ -69,7 +69,7 @@ cli-wheel: $(VENV_READY) ## build the native programs, as a wheel, into target/c
 	@$(NEUTRAL) tidy target/cli-wheels/*.whl
 	@ls -l target/cli-wheels/*.whl | awk '{ printf "   %s, %d KiB\n", $$NF, $$5 / 1024 }'
 
-wheel-debug: $(VENV_READY) ## build a debug wheel, fast, into target/wheels-debug
+wheel-debug: $(VENV_READY) ## build a debug wheel quickly into target/wheels-debug
 	@echo "== building the debug wheel"
 	@rm -rf target/wheels-debug
 	@$(BIN)/maturin build --quiet --profile dev --strip false $(LOCKED) --interpreter $(PYO3_PYTHON) --out target/wheels-debug
@@ -80,7 +80,7 @@ fmt: $(VENV_READY) ## format Rust and Python
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
-lint: $(VENV_READY) ## check formatting; clippy with and without Python; ruff
+lint: $(VENV_READY) ## check formatting; clippy for every feature; ruff
 	@echo "== cargo fmt --check"
 	@$(CARGO) fmt --check
 	@echo "== clippy"
@@ -93,7 +93,7 @@ lint: $(VENV_READY) ## check formatting; clippy with and without Python; ruff
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 
-rust-test: ## cargo tests (by nextest where it is installed)
+rust-test: ## run the Rust tests (with nextest if installed)
 	@echo "== cargo tests"
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run $(LOCKED) --no-fail-fast --status-level fail --final-status-level fail && $(CARGO) test --quiet $(LOCKED) --doc; \
@@ -101,14 +101,14 @@ rust-test: ## cargo tests (by nextest where it is installed)
 		$(CARGO) test --quiet $(LOCKED) --no-fail-fast; \
 	fi
 
-# The coverage that libFuzzer is guided by; with --target, so that build scripts go without. It works with a stable compiler,
-# unlike cargo-fuzz, which wants sanitizers; the crate has no `unsafe` for them to look at.
+# Coverage for libFuzzer; --target excludes build scripts. This works with the stable compiler, unlike cargo-fuzz, which needs
+# sanitizers; the crate has no `unsafe` for them to check.
 FUZZ_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
 
-fuzz: ## fuzz each reader for FUZZ_SECONDS, two at a time, from the corpus in fuzz/corpus
-	@echo "== fuzzing: $(FUZZ_SECONDS) s a target"
+fuzz: ## fuzz each parser for FUZZ_SECONDS, two at a time, from fuzz/corpus
+	@echo "== fuzzing: $(FUZZ_SECONDS) s per target"
 	@RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --quiet --release $(LOCKED) --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(FUZZ_HOST)
 	@ls fuzz/corpus | xargs -n 1 -P 2 sh -c ' \
 		log=target/fuzz/$$1.log; found=target/fuzz/found/$$1; mkdir -p $$found; \
@@ -117,15 +117,15 @@ fuzz: ## fuzz each reader for FUZZ_SECONDS, two at a time, from the corpus in fu
 			|| { tail -40 $$log; echo "== $$1 failed; the input is beside $$log"; exit 1; }; \
 		awk -v name=$$1 "/number_of_executed_units/ { printf \"   %s: %d inputs\n\", name, \$$2 }" $$log' fuzz
 
-stubs: $(wheel_or_given) $(VENV_READY) ## hold the type stubs against the built module; mypy --strict
+stubs: $(wheel_or_given) $(VENV_READY) ## check the type stubs against the built module; mypy --strict
 	@echo "== type stubs"
 	@$(BIN)/uv venv --quiet --clear --python $(PYO3_PYTHON) $(STUBS_VENV)
 	@$(BIN)/uv pip install --quiet --python $(STUBS_VENV) --constraint tests/requirements.txt mypy tox $(built_or_given)
 	@cd $(STUBS_VENV)/bin && ./python -m mypy.stubtest ringbearer --mypy-config-file "$(CURDIR)/pyproject.toml"
 	@$(STUBS_VENV)/bin/python -m mypy --strict python
 
-python-test: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## the Python suite against the built wheels
-	@echo "== Python suite against $(built_or_given) and $(built_or_given_cli)"
+python-test: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## run the Python tests against the built wheels
+	@echo "== Python tests against $(built_or_given) and $(built_or_given_cli)"
 	@RINGBEARER_WHEEL="$(abspath $(built_or_given))" RINGBEARER_CLI_WHEEL="$(abspath $(built_or_given_cli))" \
 		$(BIN)/python -m pytest tests/python --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
@@ -136,17 +136,17 @@ workflows: $(VENV_READY) ## check the workflows, offline
 	@$(BIN)/zizmor --quiet --offline --no-progress --persona pedantic .github
 	@if command -v actionlint >/dev/null 2>&1; then actionlint; else echo "   (actionlint is not installed: skipped)"; fi
 
-deny: ## what may enter the dependency tree: licences, bans, sources; advisories need the network (DENY=advisories)
+deny: ## check licences, bans and sources of dependencies; advisories need the network (DENY=advisories)
 	@echo "== dependencies"
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny $(LOCKED) check $(DENY); \
 	else echo "   (cargo-deny is not installed: skipped; CI runs it)"; fi
 
-reproducible: $(VENV_READY) ## build the wheels of the last commit twice, in different places, and compare them
-	@echo "== the same wheels twice"
+reproducible: $(VENV_READY) ## build the wheels of the last commit twice, in different directories, and compare them
+	@echo "== reproducible wheels"
 	@$(BIN)/python .ci/reproducible.py
 
-# Cheap parts first; the wheel is built once and handed on.
-test: ## everything, stopping at the first part that fails
+# Fast parts first; the wheels are built once.
+test: ## run everything; stop at the first failure
 	@begin=$$(date +%s); timings=""; \
 	part() { \
 		start=$$(date +%s); \
@@ -159,10 +159,10 @@ test: ## everything, stopping at the first part that fails
 	echo "== all passed in $$(($$(date +%s) - begin)) s"; \
 	echo "$$timings" | tr ';' '\n'
 
-demo: $(wheel_or_given) $(VENV_READY) ## watch pip, uv and twine use a private feed, on loopback
+demo: $(wheel_or_given) $(VENV_READY) ## run pip, uv and twine against a private feed on loopback
 	@PYTHONPATH=tests $(BIN)/python -m lab.demo --wheel "$(abspath $(built_or_given))"
 
-bench: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## repeat the figures in the README
+bench: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## measure the figures in the README
 	@PYTHONPATH=tests $(BIN)/python -m bench --wheel "$(abspath $(built_or_given))"
 	@PYTHONPATH=tests $(BIN)/python -m bench.store --wheel "$(abspath $(built_or_given))" --chart docs/store-benchmark.svg
 	@PYTHONPATH=tests $(BIN)/python -m bench.command --wheel "$(abspath $(built_or_given))" \
@@ -174,5 +174,5 @@ clean: ## remove everything that was built or installed
 	@rm -rf target dist
 	@rm -rf $(VENV)
 
-clean-venv: ## remove .venv, to make it anew from another Python
+clean-venv: ## remove .venv, for example to use another Python
 	@rm -rf $(VENV)

@@ -15,8 +15,8 @@ fn main() {
     println!("cargo::rustc-env=RINGBEARER_TARGET={}", env::var("TARGET").unwrap_or_default());
 }
 
-/// The commit: RINGBEARER_COMMIT, which a packager may set, else the commit of this directory's own git repository. (Sources
-/// without one may be inside another project's.)
+/// The commit: RINGBEARER_COMMIT, which packagers may set, else that of the git repository in this directory. Repositories of
+/// parent directories may belong to another project.
 fn commit(root: &Path) -> Option<String> {
     if let Ok(commit) = env::var("RINGBEARER_COMMIT") {
         return Some(commit);

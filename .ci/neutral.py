@@ -1,8 +1,8 @@
-"""Keeps the machine that builds a wheel out of the wheel: its directories, its clock, its chance.
+"""Keeps details of the build machine out of wheels: paths, timestamps, random values.
 
-python .ci/neutral.py run COMMAND...    run a build with the variables that make it so
-python .ci/neutral.py variables         print them, one a line, for what cannot be run from here
-python .ci/neutral.py tidy WHEEL...     take what no variable reaches out of wheels that were built
+python .ci/neutral.py run COMMAND...    run a build with these variables
+python .ci/neutral.py variables         print the variables, one per line, for builds elsewhere
+python .ci/neutral.py tidy WHEEL...     remove what the variables do not cover from built wheels
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: Where crates seem to lie. Messages of panics name the file of a crate.
+#: Stands for the directory of crates in panic messages, which name source files.
 CRATES = "/cargo"
-#: Where the sources of a wheel seem to lie, in its list of components.
+#: Stands for the source directory in the list of components.
 SOURCES = b"path+file:///ringbearer#"
 
 
 def variables(extra_homes: tuple[str, ...] = ()) -> dict[str, str]:
-    """What a build needs in its environment, besides what is there."""
+    """The variables to add to the environment of a build."""
     homes = [os.environ.get("CARGO_HOME") or str(Path.home() / ".cargo"), *extra_homes]
     flags = [
         os.environ.get("RUSTFLAGS", ""),
         *(f"--remap-path-prefix={home}={CRATES}" for home in dict.fromkeys(homes)),
     ]
     if any(" " in flag for flag in flags[1:]):
-        # Cargo splits them at blanks. Such a wheel is none to publish.
+        # Cargo splits them at spaces. Such a wheel must not be published.
         flags = flags[:1]
     found = {"RUSTFLAGS": " ".join(filter(None, flags))}
     if "SOURCE_DATE_EPOCH" not in os.environ and (ROOT / ".git").exists():
@@ -44,7 +44,7 @@ def variables(extra_homes: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def tidy(path: Path) -> None:
-    """Write a wheel anew: nothing in its list of components tells where it was built."""
+    """Rewrite a wheel without paths of the build machine in its list of components."""
     with zipfile.ZipFile(path) as archive:
         members = [(info, archive.read(info)) for info in archive.infolist()]
     changed = {info.filename: _neutral(content) for info, content in members if "/sboms/" in info.filename}
@@ -78,9 +78,9 @@ def main(arguments: list[str]) -> int:
     if task == "run" and words:
         return subprocess.run(words, env={**os.environ, **variables()}, check=False).returncode
     if task == "variables" and not words:
-        # For GitHub Actions also on Windows.
+        # Line feeds for GitHub Actions, also on Windows.
         sys.stdout.reconfigure(newline="\n")
-        # The second is where the images of manylinux and musllinux keep crates.
+        # The second directory has the crates in the manylinux and musllinux images.
         for name, value in variables(extra_homes=("/root/.cargo",)).items():
             print(f"{name}={value}")
         return 0

@@ -1,9 +1,9 @@
-"""Builds the wheels of a commit twice, in places that have nothing in common, and compares them byte by byte.
+"""Builds the wheels of the last commit twice, in different surroundings, and compares them byte by byte.
 
     python .ci/reproducible.py [--keep DIRECTORY]
 
-The places differ in their directories, in where crates lie, in the target directory, the time zone, the language and
-the mask for new files. What is not committed is not built.
+The two builds differ in source, crate and target directory, time zone, locale and umask. Uncommitted changes are
+ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NEUTRAL = ROOT / ".ci" / "neutral.py"
 
-#: What differs between the two places, besides the directories.
+#: The variables of the two builds.
 PLACES = {
     "one": {"TZ": "UTC", "LC_ALL": "C"},
     "another/and/deeper": {"TZ": "Asia/Kathmandu", "LC_ALL": "C.UTF-8"},
@@ -30,7 +30,7 @@ MASKS = (0o022, 0o077)
 
 
 def build(place: Path, variables: dict[str, str], mask: int) -> dict[str, Path]:
-    """Build the wheels of the last commit somewhere. Returns them by their names."""
+    """Build the wheels of the last commit in a directory. Returns them by name."""
     sources, out = place / "sources", place / "out"
     _run(["git", "clone", "--quiet", str(ROOT), str(sources)], umask=mask)
     environment = {
@@ -50,7 +50,7 @@ def build(place: Path, variables: dict[str, str], mask: int) -> dict[str, Path]:
         str(out),
     ]
     neutral = [sys.executable, str(NEUTRAL)]
-    # The time of the commit, not that of the build.
+    # The time of the commit, not of the build.
     environment.pop("SOURCE_DATE_EPOCH", None)
     for folder, more in ((sources, ["--interpreter", sys.executable]), (sources / "cli", [])):
         _run([*neutral, "run", *maturin, *more], cwd=folder, env=environment, umask=mask)
@@ -60,7 +60,7 @@ def build(place: Path, variables: dict[str, str], mask: int) -> dict[str, Path]:
 
 
 def _crates(home: Path) -> Path:
-    """A cargo home elsewhere, with the crates that this machine has."""
+    """Another cargo home with the crates of this machine."""
     usual = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     home.mkdir(parents=True)
     (usual / "registry").mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def _crates(home: Path) -> Path:
 
 
 def difference(one: Path, other: Path) -> str | None:
-    """The first difference between two wheels, in words."""
+    """A description of the first difference between two wheels; None if they are equal."""
     if one.read_bytes() == other.read_bytes():
         return None
     with zipfile.ZipFile(one) as first, zipfile.ZipFile(other) as second:
@@ -87,7 +87,7 @@ def difference(one: Path, other: Path) -> str | None:
             for what in ("date_time", "external_attr", "compress_type", "create_system", "extra"):
                 if getattr(info, what) != getattr(twin, what):
                     return f"{what} of {info.filename}: {getattr(info, what)!r} and {getattr(twin, what)!r}"
-    return "the archives, though all that is in them is the same"
+    return "the archives differ, although their members are equal"
 
 
 def _run(command: list[str], **options: object) -> None:
@@ -95,12 +95,12 @@ def _run(command: list[str], **options: object) -> None:
 
 
 def main() -> int:
-    """Build twice, and compare."""
+    """Build twice and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keep", type=Path, help="leave the first wheels there")
+    parser.add_argument("--keep", type=Path, help="copy the wheels of the first build to this directory")
     keep = parser.parse_args().keep
     if subprocess.run(["git", "-C", str(ROOT), "status", "--porcelain"], capture_output=True, check=True).stdout:
-        print("   (what is not committed is not built)")
+        print("   (uncommitted changes are ignored)")
     with tempfile.TemporaryDirectory(prefix="reproducible-") as directory:
         built = []
         for (name, variables), mask in zip(PLACES.items(), MASKS):
@@ -113,9 +113,9 @@ def main() -> int:
                 shutil.copy(wheel, keep)
         found = 0 if built[0] and list(built[0]) == list(built[1]) else 1
         for name, wheel in built[0].items():
-            differs = difference(wheel, built[1][name]) if name in built[1] else "it was built once only"
+            differs = difference(wheel, built[1][name]) if name in built[1] else "it was built only once"
             digests = [hashlib.sha256(one[name].read_bytes()).hexdigest() for one in built if name in one]
-            print(f"   {name}: {'the same twice' if differs is None else 'DIFFERS: ' + differs}")
+            print(f"   {name}: {'equal' if differs is None else 'DIFFERS: ' + differs}")
             print("\n".join(f"      sha256 {digest}" for digest in digests))
             found |= differs is not None
         return found

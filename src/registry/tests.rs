@@ -6,6 +6,7 @@ use super::ALL;
 use crate::{
     auth::job_token,
     service::Service,
+    system::fake::FakeSystem,
     variable::{COMMON, LOCATIONS, Role},
 };
 
@@ -67,9 +68,15 @@ fn variables_of_others_do_not_change_the_cache_key() {
             assert!(registry.login_variables().all(|login| login != name), "{} counts {name}", registry.id);
         }
     }
+}
+
+#[test]
+fn registries_list_logins_and_registries_with_files_list_locations() {
+    let system = FakeSystem::default().variable("HOME", "/home/user").variable("USERPROFILE", "C:\\Users\\user");
     for registry in ALL {
-        let roles = |role| registry.variables().any(|variable| variable.role == role);
-        assert!(roles(Role::Login) && roles(Role::Location), "{}", registry.id);
+        let lists = |role| registry.variables().any(|variable| variable.role == role);
+        let reads_files = !(registry.source)().files(&system).is_empty();
+        assert!(lists(Role::Login) && (lists(Role::Location) || !reads_files), "{}", registry.id);
     }
 }
 
@@ -111,8 +118,8 @@ fn names_of_a_registry_stand_in_its_folder_alone() {
     assert!(wrong.is_empty(), "names of registries outside their folders:\n{}", wrong.join("\n"));
 }
 
-/// The list, this test, and examples in help.
-const EXCEPTIONS: [&str; 3] = ["registry/mod.rs", "registry/tests.rs", "cli/definitions"];
+/// The list, this test, the CI systems whose identity tokens are read, and examples in help.
+const EXCEPTIONS: [&str; 4] = ["registry/mod.rs", "registry/tests.rs", "auth/job_token.rs", "cli/definitions"];
 
 /// Whether a word stands in a text, not as a part of a longer one.
 fn stands_in(word: &str, text: &str) -> bool {

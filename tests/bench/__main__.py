@@ -61,7 +61,7 @@ for line in open("/proc/self/status"):
 
 
 def milliseconds(client: Client, environment: dict[str, str]) -> float:
-    """The wall time of one run."""
+    """Wall time of one run."""
     start = time.perf_counter()
     child = os.posix_spawn(client.python, [client.python, "-c", _FIND_BACKENDS], environment)
     _, status = os.waitpid(child, 0)
@@ -71,7 +71,7 @@ def milliseconds(client: Client, environment: dict[str, str]) -> float:
 
 
 def peak_mebibytes(client: Client, environment: dict[str, str]) -> float:
-    """The most memory that one run held."""
+    """Peak memory of one run."""
     ended = client.run(["python", "-c", _FIND_BACKENDS + "\n" + _PEAK], environment).check()
     return int(ended.stdout) / 1024
 
@@ -87,14 +87,14 @@ def compare(runs: int, client: Client, without: Client) -> None:
             pairs = []
             for number in range(-2, runs):
                 pair = measure(client, environment), measure(without, environment)
-                if number >= 0:  # The first two fill the caches: byte code, files.
+                if number >= 0:  # The first two runs fill the caches: byte code, files.
                     pairs.append(pair)
                     show_progress(number + 1, runs)
             show_pairs(pairs, unit)
 
 
 def show_pairs(pairs: list[tuple[float, float]], unit: str) -> None:
-    """Both columns, and what lies between them."""
+    """Both columns and their difference."""
     columns = [list(column) for column in zip(*pairs)]
     longest = max(map(statistics.median, columns))
     print(f"\n{_FIND_BACKENDS}: {unit}, median (minimum to maximum) of {len(pairs)} alternated runs")
@@ -106,7 +106,7 @@ def show_pairs(pairs: list[tuple[float, float]], unit: str) -> None:
 
 
 def show_progress(done: int, total: int) -> None:
-    """A bar on a terminal, nothing elsewhere."""
+    """A progress bar on a terminal, nothing elsewhere."""
     if sys.stderr.isatty():
         filled = 40 * done // total
         end = "\r\033[K" if done == total else ""
@@ -114,7 +114,7 @@ def show_progress(done: int, total: int) -> None:
 
 
 def show_look_ups(runs: int, client: Client, without: Client) -> None:
-    """What a look-up takes for each registry, and what memory it adds to a program that only found the backends."""
+    """Time of a look-up for each registry, and the memory that it adds to finding the backends."""
     print(f"\na look-up against the practice cloud on loopback, medians of {runs} runs:")
     with tempfile.TemporaryDirectory() as home, PracticeCloud() as cloud:
         cloud.chainguard.write_cache(home, cloud.chainguard.token())
@@ -141,7 +141,7 @@ def show_look_ups(runs: int, client: Client, without: Client) -> None:
 
 
 def show_foreign_cost(client: Client) -> None:
-    """What a service costs that is not ours."""
+    """Time of a look-up of a foreign service."""
     with tempfile.TemporaryDirectory() as home:
         ended = client.run(["python", "-c", _FOREIGN_LOOKUPS], {"HOME": home, "PATH": os.defpath}).check()
     costs = ", ".join(f"{float(cost) * 1e6:.2f}" for cost in ended.stdout.split())
@@ -149,7 +149,7 @@ def show_foreign_cost(client: Client) -> None:
 
 
 def show_size(wheel: str) -> None:
-    """The wheel's size and what it needs."""
+    """Size and dependencies of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         installed = sum(entry.file_size for entry in archive.infolist())
         name = next(entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 _LEFT, _WIDTH, _BAR, _GAP, _TOP = 170, 720, 10, 10, 46
-#: The scale ends where there is room for a number, and what is said of it, behind the longest bar.
+#: The scale leaves room for a number and its note after the longest bar.
 _ROOM = 75
-#: What a letter takes at 12 px, or a little less.
+#: Width of a character at 12 px.
 _LETTER = 6.4
 
 _STYLE = """
@@ -27,7 +27,7 @@ line { stroke: #8590a2; stroke-opacity: .35 }
 
 @dataclass
 class Row:
-    """Times in ms that belong together, measured in turn: ours and the other's."""
+    """Times in ms, measured in turn: ringbearer's and the peer's."""
 
     name: str
     pairs: list[tuple[float, float]]
@@ -44,13 +44,13 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """How many times as long the other takes: the median over the pairs."""
+        """How many times as long the peer takes: the median over the pairs."""
         return statistics.median(theirs / ours for ours, theirs in self.pairs)
 
 
 @dataclass
 class Bar:
-    """A figure and whose it is: one of the classes in the style."""
+    """A figure and its kind, a class of the style."""
 
     kind: str
     value: float
@@ -60,14 +60,14 @@ class Bar:
 
 @dataclass
 class Group:
-    """Bars that belong together."""
+    """A group of bars."""
 
     name: str
     bars: list[Bar]
 
     @property
     def height(self) -> int:
-        """With what is free below."""
+        """Height, with the space below."""
         return len(self.bars) * (_BAR + 1) + _GAP
 
 
@@ -81,7 +81,7 @@ class Panel:
     is_logarithmic: bool = True
 
     def scale(self) -> tuple[float, float, list[float]]:
-        """Where it begins and ends, as positions, and the marks on it."""
+        """Start and end position, and the marks."""
         values = [bar.value for group in self.groups for bar in group.bars]
         if self.is_logarithmic:
             low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
@@ -92,12 +92,12 @@ class Panel:
         return 0, most, [step * number for number in range(int(most / step) + 1)]
 
     def position(self, value: float) -> float:
-        """A figure's place on the scale."""
+        """The position of a figure."""
         return math.log10(value) if self.is_logarithmic else value
 
 
 def draw(title: str, legend: Sequence[tuple[str, str]], panels: Sequence[Panel], below: Sequence[str] = ()) -> str:
-    """The text of an SVG file. The legend tells for each kind whose it is; the lines below are small."""
+    """The text of an SVG file. The legend names each kind; the notes below are small."""
     longest = max(len(group.name) for panel in panels for group in panel.groups)
     left = max(_LEFT, round(longest * _LETTER) + 16)
     parts, top, place = [], _TOP, 16
@@ -131,7 +131,7 @@ def chart(rows: Sequence[Row], names: tuple[str, str]) -> str:
 
 
 def figure(value: float) -> str:
-    """With three digits or so."""
+    """About three significant digits."""
     digits = len(str(int(value))) if value >= 1 else 0
     return f"{value:.{3 - digits}f}" if value < 100 else f"{value:,.0f}"
 

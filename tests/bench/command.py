@@ -27,7 +27,7 @@ OURS, THEIRS = "ringbearer", "Python's keyring"
 
 
 def milliseconds(words: list[str], environment: dict[str, str], expected: int) -> float:
-    """The wall time of one run, from the start of the process to its end."""
+    """Wall time of one run, from the start of the process to its exit."""
     nowhere = [(os.POSIX_SPAWN_OPEN, place, os.devnull, os.O_RDWR, 0) for place in (0, 1, 2)]
     start = time.perf_counter()
     child = os.posix_spawn(words[0], words, environment, file_actions=nowhere)
@@ -42,7 +42,7 @@ def compare(name: str, runs: int, sides: list[tuple[list[str], dict[str, str]]],
     stage, pairs = Stage(name, runs), []
     for number in range(-2, runs):
         pair = tuple(milliseconds(words, environment, expected) for words, environment in sides)
-        if number >= 0:  # The first two fill the caches: byte code, files.
+        if number >= 0:  # The first two runs fill the caches: byte code, files.
             pairs.append(pair)
             stage.step()
     return Row(name, pairs)
@@ -55,10 +55,10 @@ def measure(runs: int, native: Client, client: Client, plain: Client, nofuss: Cl
         cloud.chainguard.write_cache(home, cloud.chainguard.token())
 
         def run_in(where: Client, program: str, *words: str) -> tuple[list[str], dict[str, str]]:
-            # Every run is a first one: what ringbearer keeps between processes is for `bench.peers`.
+            # Every run is cold; `bench.peers` measures the cache between processes.
             variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer, "RINGBEARER_CACHE": "off", **cloud.menda.variables}
             environment = cloud.environment(home, **variables)
-            # Only its own programs, so that there is no next keyring.
+            # Only its own programs, so there is no next keyring.
             return [where.program(program), *words], {**environment, "PATH": where.bin}
 
         def get(where: Client, service: str, program: str = "keyring") -> tuple[list[str], dict[str, str]]:
@@ -108,7 +108,7 @@ def main() -> int:
     rows = measure(
         arguments.runs,
         client_environments.native(os.path.abspath(arguments.cli_wheel)),
-        # Nothing but keyring and the backend, since a command looks through all that is installed.
+        # Only keyring and the backend, since a command scans all installed packages.
         client_environments._client("bench-store", [KEYRING], os.path.abspath(arguments.wheel)),
         client_environments._client("bench-plain", [KEYRING]),
         client_environments._client("bench-nofuss", [KEYRING, PEERS["nofuss"]]),

@@ -1,11 +1,11 @@
-"""What was measured of each side, in turn."""
+"""Figures of each side, measured in turn."""
 
 from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
 
-#: The sides, as the columns of tables are headed: what is run, and with which backend.
+#: The sides, by column heading: program and backend.
 NATIVE, WHEEL, PEER, ALL_FOUR = "ringbearer, native", "ringbearer, wheel", "the peer", "all four peers"
 #: Those that are ringbearer's.
 OURS = (NATIVE, WHEEL)
@@ -15,36 +15,36 @@ EVEN = 0.97
 
 @dataclass
 class Comparison:
-    """Figures of which less is better."""
+    """Figures; less is better."""
 
     name: str
-    #: What it is compared with.
+    #: The peer.
     peer: str
-    #: By side; in the place of figures, why there are none.
+    #: By side; a text says why there are no figures.
     figures: dict[str, list[float] | str]
     unit: str = "ms"
     #: Whether the chart shows it.
     is_charted: bool = field(default=True, repr=False)
 
     def median(self, side: str) -> float | None:
-        """The median of a side's figures, if it has some."""
+        """The median of a side, if it has figures."""
         figures = self.figures.get(side)
         return statistics.median(figures) if isinstance(figures, list) else None
 
     def ratio(self, ours: str, theirs: str = PEER) -> float | None:
-        """How many times as much theirs is: the median over the runs, which were made in turn."""
+        """How many times as much the peer takes: the median over the runs."""
         mine, others = self.figures.get(ours), self.figures.get(theirs)
         if not isinstance(mine, list) or not isinstance(others, list):
             return None
         return statistics.median(other / one for one, other in zip(mine, others))
 
     def spread(self, side: str) -> str:
-        """The least and the most."""
+        """Minimum and maximum."""
         figures = self.figures[side]
         return f"{min(figures):.1f} to {max(figures):.1f}" if isinstance(figures, list) else ""
 
     @property
     def behind(self) -> dict[str, float]:
-        """Where ringbearer clearly takes more than the peer: the ratio by side."""
+        """The ratios, by side, where ringbearer clearly takes more than the peer."""
         ratios = {side: self.ratio(side) for side in OURS}
         return {side: ratio for side, ratio in ratios.items() if ratio is not None and ratio < EVEN}

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from lab.clients import KEYRING, Client, ClientEnvironments
 from lab.versions import PEERS, PIP
 
-#: Where environments are kept unless RINGBEARER_TEST_ENVIRONMENTS names another place.
+#: Directory of the environments unless RINGBEARER_TEST_ENVIRONMENTS is set.
 _ENVIRONMENTS = os.path.join("target", "test-environments")
 
-#: What ringbearer replaces, by their names in `PEERS`.
+#: The packages that ringbearer replaces, by their names in `PEERS`.
 FOUR = ("nofuss", "chainguard", "menda", "ssh_agent")
-#: For its size. It is installed and never run: what it runs is a program for .NET.
+#: For its size. It is never run: it needs a .NET program.
 ARTIFACTS_KEYRING = "artifacts-keyring==1.0.0"
 
 
 @dataclass
 class Size:
-    """What installing something adds."""
+    """What an installation adds."""
 
     distributions: int
     #: Of their files, without byte code.
@@ -34,7 +34,7 @@ class Size:
 
 
 class Environments:
-    """Nothing in any of them but keyring and one candidate, since a command looks through all that is installed."""
+    """Each has only keyring and one candidate, since a command scans all installed packages."""
 
     def __init__(self, wheel: str, cli_wheel: str) -> None:
         if "menda" not in PEERS:
@@ -52,7 +52,7 @@ class Environments:
         self.all_four = self.client_environments._client("bench-all-four", [KEYRING, *(PEERS[name] for name in FOUR)])
 
     def artifacts_keyring(self) -> Client | str:
-        """The official one; or why it cannot be installed."""
+        """The official package, or why it cannot be installed."""
         try:
             return self.client_environments._client("bench-artifacts-keyring", [KEYRING, ARTIFACTS_KEYRING])
         except RuntimeError as error:
@@ -66,14 +66,14 @@ class Environments:
         )
 
     def added(self, client: Client) -> Size:
-        """What its environment has beyond keyring and what keyring needs."""
+        """The packages beyond keyring and its dependencies."""
         known = _distributions(self.bare)
         added = [one for name, one in _distributions(client).items() if name not in known]
         return Size(len(added), sum(map(_size, added)))
 
 
 def title(requirement: str) -> str:
-    """A requirement, as people call it."""
+    """The display name of a requirement."""
     return requirement.replace("==", " ")
 
 
@@ -88,6 +88,6 @@ def _distributions(client: Client) -> dict[str, importlib.metadata.Distribution]
 
 
 def _size(distribution: importlib.metadata.Distribution) -> int:
-    # A program is listed as ../../../bin/NAME.
+    # RECORD lists a program as ../../../bin/NAME.
     paths = [str(distribution.locate_file(one)) for one in distribution.files or []]
     return sum(os.path.getsize(path) for path in paths if os.path.exists(path) and not path.endswith(".pyc"))

@@ -1,4 +1,4 @@
-"""What it costs to have a backend installed: for every program that imports keyring, and on the disk."""
+"""The cost of an installed backend: for every program that imports keyring, and on the disk."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ BARE, OURS, ALL_FOUR, NATIVE = "keyring alone", "ringbearer", "all four together
 
 @dataclass
 class Presence:
-    """What an installed backend costs."""
+    """The cost of an installed backend."""
 
     name: str
-    #: What it adds to the environment; in its place, why that is not known.
+    #: What it adds to the environment, or why that is unknown.
     size: Size | str
     #: Milliseconds of a process that finds the backends, or why there are none.
     figures: list[float] | str
     #: The same figures with keyring alone, measured in turn.
     bare: list[float] | None = None
-    #: The most MiB that the process held.
+    #: Peak memory in MiB.
     mebibytes: float | None = None
 
     @property
     def median(self) -> float | None:
-        """Of the time."""
+        """Median of the time."""
         return statistics.median(self.figures) if isinstance(self.figures, list) else None
 
     @property

@@ -22,7 +22,7 @@ _UV, _PIP, _IMPORTING_PIP = "uv pip install", "pip install, keyring as a command
 
 
 class Shop:
-    """The three feeds, and homes that are new for each installation."""
+    """The three feeds, with a new home for each installation."""
 
     def __init__(self, environments: Environments, cloud: PracticeCloud, directory: str) -> None:
         desk = Desk(environments, cloud, directory)
@@ -34,7 +34,7 @@ class Shop:
         self._count = 0
 
     def home(self) -> str:
-        """A home in which nothing was ever looked up."""
+        """A home without any cache."""
         self._count += 1
         made = os.path.join(self._directory, f"home-{self._count}")
         os.mkdir(made)
@@ -65,7 +65,7 @@ class Shop:
 
 
 def measure_installs(environments: Environments, near: int, far: int) -> list[Comparison]:
-    """Near by and far away."""
+    """With low and high latency."""
     found = []
     ours, nofuss = environments.with_pip()
     with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
@@ -97,7 +97,7 @@ def _in_turn(
     clients: dict[str, Client],
     is_repeated: bool,
 ) -> list[Comparison]:
-    """In a new home, and once more in the same one, where what ringbearer keeps between processes is still there."""
+    """In a new home, then again in the same one with ringbearer's session cache."""
     stage, first, again = Stage(name, runs), {side: [] for side in clients}, {side: [] for side in clients}
     for number in range(-1, runs):
         for side, client in clients.items():

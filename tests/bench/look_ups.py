@@ -19,13 +19,13 @@ from .environments import Environments, peer
 from .spawned import UNCOUNTED, Command, in_turn
 from .store import Stage
 
-#: Milliseconds that each request takes, or chainctl, in the place of the requests that it makes.
+#: Milliseconds that each request takes, or chainctl in place of its requests.
 NEAR, FAR = 0, 100
 
-#: menda-keyring has the priority of keyring's chainer, and which of them is chosen changes from run to run.
+#: menda-keyring has the priority of keyring's chainer; which of them is chosen differs between runs.
 CHAINER = {"PYTHON_KEYRING_BACKEND": "keyring.backends.chainer.ChainerBackend"}
 
-#: Prints what the first look-up of a process took, and the second.
+#: Prints the time of the first and the second look-up of a process.
 _TWICE = """
 import sys, time, keyring
 keyring.get_keyring()
@@ -38,14 +38,14 @@ for _ in range(2):
 
 @dataclass
 class Registry:
-    """A registry whose user is logged in in a way that ringbearer and the peer know."""
+    """A registry with a login that both ringbearer and the peer support."""
 
     name: str
     #: The package that ringbearer replaces there, by its name in `PEERS`.
     rival: str
     url: str
     user: str
-    #: What the user has in the environment.
+    #: The variables of the user.
     variables: dict[str, str] = field(default_factory=dict)
     #: In front of PATH.
     path: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Desk:
         self._fake_programs = FakePrograms(directory)
         self._token = cloud.chainguard.token()
         cloud.chainguard.write_login(directory)
-        #: What programs trust: all that a usual machine trusts, and the practice cloud. Reading that takes its time.
+        #: The CA bundle: that of a usual machine and the practice cloud's, since reading a large one takes time.
         self.trust = dict.fromkeys(TRUST_VARIABLES, self._write_bundle())
         bearer = cloud.azure.directory.user_token(cloud.azure.user)
         self.azure_variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}
@@ -73,14 +73,14 @@ class Desk:
         ]
 
     def be_far(self, latency: int) -> None:
-        """Let each request, and each chainctl, take so many milliseconds longer."""
+        """Delay each request, and each chainctl, by this many milliseconds."""
         self.cloud.faults.latency = latency / 1000
         answer = chainctl.logged_in(self._token)
         answer.delay = latency / 1000
         self._fake_programs.chainctl(answer)
 
     def environment(self, registry: Registry, client: Client, **variables: str) -> dict[str, str]:
-        """The variables of a user. PATH has only the client's programs, so that there is no next keyring."""
+        """The variables of a user. PATH has only the client's programs, so there is no next keyring."""
         path = [client.bin, *registry.path]
         return self.cloud.environment(self._directory, path=path, **self.trust, **registry.variables, **variables)
 
@@ -118,7 +118,7 @@ class Desk:
 
 
 def measure_look_ups(environments: Environments, near: int, far: int) -> list[Comparison]:
-    """Every registry, with so many runs near by and so many far away."""
+    """Every registry, with this many runs at low and at high latency."""
     found = []
     with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
         desk = Desk(environments, cloud, directory)
@@ -131,10 +131,10 @@ def measure_look_ups(environments: Environments, near: int, far: int) -> list[Co
 
 
 def _commands(desk: Desk, registry: Registry, latency: int, runs: int) -> list[Comparison]:
-    """A new process each: nothing is kept anywhere, and then the same again."""
+    """A new process each: without a cache, then with one."""
     where, rival, is_far = _where(registry, latency), peer(registry.rival), latency == FAR
     cold = {side: command.milliseconds for side, command in desk.commands(registry, "off").items()}
-    # The uncounted runs leave what may be left.
+    # The uncounted runs fill the cache.
     warm = {side: command.milliseconds for side, command in desk.commands(registry, "").items()}
     del warm[ALL_FOUR]
     return [
@@ -167,7 +167,7 @@ def _where(registry: Registry, latency: int) -> str:
 
 
 def measure_memory(environments: Environments, runs: int) -> list[Comparison]:
-    """The most that a cold ``keyring get`` holds."""
+    """Peak memory of a cold ``keyring get``."""
     found = []
     with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
         desk = Desk(environments, cloud, directory)

@@ -1,4 +1,4 @@
-"""The machine that figures come from."""
+"""The machine on which the figures were measured."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """ringbearer side by side with the packages that it replaces.
 ``python -m bench.peers --wheel PATH --cli-wheel PATH [--chart PATH] [--table PATH] [--quick]``.
 
-Each stands in an environment of its own and is run in turn with ringbearer, against the same practice cloud on
+Each has its own environment and is run in turn with ringbearer, against the same practice cloud on
 loopback: the native programs, keyring with ringbearer's wheel, keyring with the published package, and keyring with all
 four of those. What is quoted are medians, and the medians of the ratios run by run.
 """
@@ -34,7 +34,7 @@ _KINDS = {NATIVE: "ours", WHEEL: "also", PEER: "theirs", ALL_FOUR: "others"}
 
 @dataclass
 class Runs:
-    """How often each is counted."""
+    """The number of counted runs."""
 
     imports: int = 21
     near: int = 15
@@ -50,7 +50,7 @@ QUICK = Runs(3, 3, 2, 1, 1, 3, 1)
 
 @dataclass
 class Findings:
-    """All that was measured."""
+    """All results."""
 
     presence: list[Presence]
     look_ups: list[Comparison]
@@ -60,7 +60,7 @@ class Findings:
 
     @property
     def comparisons(self) -> list[Comparison]:
-        """All but what an import costs."""
+        """All results except import costs."""
         return [*self.look_ups, *self.installs, *self.stores, *self.memory]
 
     def tables(self) -> list[Table]:
@@ -87,7 +87,7 @@ def measure(environments: Environments, runs: Runs) -> Findings:
 
 
 def chart(findings: Findings, about: str) -> str:
-    """The most telling figures, as SVG."""
+    """The main figures, as SVG."""
     panels = [
         Panel("keyring get, each answer 0 or 100 ms later than it could be", "ms", _groups(findings.look_ups)),
         Panel("a package from three feeds of one organisation", "ms", _groups(findings.installs)),
@@ -142,7 +142,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few runs of each, to try this program")
     arguments = parser.parse_args()
     if sys.platform != "linux":
-        raise SystemExit("this benchmark counts memory as Linux tells it")
+        raise SystemExit("this benchmark measures memory on Linux only")
     begin = time.monotonic()
     about = machine.describe()
     print(about)

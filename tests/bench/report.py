@@ -1,4 +1,4 @@
-"""The findings as tables, on a terminal and in Markdown, and what they say of who is ahead."""
+"""The results as tables, on a terminal and in Markdown, with a list of the rows where a peer is ahead."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Table:
 
 
 def presence_table(found: Sequence[Presence]) -> Table:
-    """What it costs to have each."""
+    """Import costs."""
     head = ["installed beside keyring", "import, ms", "more than alone, ms", "memory, MiB", "distributions", "MB"]
     rows = []
     for one in found:
@@ -53,7 +53,7 @@ def presence_table(found: Sequence[Presence]) -> Table:
 
 
 def comparison_table(title: str, found: Sequence[Comparison]) -> Table:
-    """Each side, and how many times as much the peer takes."""
+    """Figures of each side, and how many times as much the peer takes."""
     sides = [side for side in (NATIVE, WHEEL, PEER, ALL_FOUR) if any(side in one.figures for one in found)]
     head = [
         f"{title}: {found[0].unit}",
@@ -71,7 +71,7 @@ def comparison_table(title: str, found: Sequence[Comparison]) -> Table:
 
 
 def ahead(presence: Sequence[Presence], found: Sequence[Comparison]) -> list[str]:
-    """Where a peer is ahead by more than the runs differ among each other."""
+    """The rows where a peer is ahead by more than noise."""
     lines = []
     ours = next(one for one in presence if one.name == RINGBEARER)
     for one in presence[2:]:

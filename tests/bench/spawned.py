@@ -1,4 +1,4 @@
-"""What a command takes, each time under a parent of its own, as a tool is that runs it once and ends.
+"""Time and memory of a command, each run under its own parent process, like a tool that runs it once.
 
 The parent is a small process: it does not share its time with the practice cloud. ringbearer knows its parent, and
 takes one that asks twice within seconds for a tool whose first answer was refused.
@@ -22,7 +22,7 @@ UNCOUNTED = 2
 
 @dataclass
 class Command:
-    """A command and the world it runs in."""
+    """A command and its environment."""
 
     words: list[str]
     environment: dict[str, str]
@@ -30,11 +30,11 @@ class Command:
     code: int = 0
 
     def milliseconds(self) -> float:
-        """The wall time of one run, from the start of the process to its end."""
+        """Wall time of one run, from the start of the process to its exit."""
         return self._run("time")
 
     def mebibytes(self) -> float:
-        """The most memory that one run held."""
+        """Peak memory of one run."""
         return self._run("memory") / 1024
 
     def with_variables(self, **variables: str) -> Command:
@@ -42,7 +42,7 @@ class Command:
         return Command(self.words, {**self.environment, **variables}, self.code)
 
     def _run(self, what: str) -> float:
-        # -S without `site`, which a virtual environment's Python needs and this program does not.
+        # -S skips `site`, which this program does not need.
         parent = [sys.executable, "-I", "-S", _PROGRAM, what, self.environment["HOME"], *map(str, self.words)]
         ended = subprocess.run(parent, env=self.environment, capture_output=True, text=True, check=False)
         if ended.returncode != self.code:
@@ -51,7 +51,7 @@ class Command:
 
 
 def in_turn(name: str, runs: int, sides: dict[str, Callable[[], float]], uncounted: int = UNCOUNTED) -> dict:
-    """Figures of each side, A B C A B C ..., so that a machine whose speed drifts slows all alike."""
+    """Figures of each side, run A B C A B C ..., so that a drift in speed affects all of them."""
     stage, figures = Stage(name, runs), {side: [] for side in sides}
     for number in range(-uncounted, runs):
         for side, measure in sides.items():

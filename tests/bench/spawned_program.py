@@ -1,6 +1,6 @@
-"""Runs one command as its parent and prints what it took; see `bench.spawned`.
+"""Runs one command as its parent and prints its time or memory; see `bench.spawned`.
 
-``python spawned_program.py time|memory DIRECTORY WORD...``: milliseconds, or KiB. What the command says on stderr is
+``python spawned_program.py time|memory DIRECTORY WORD...``: milliseconds, or KiB. The command's stderr is
 shown if it fails.
 """
 
@@ -9,7 +9,7 @@ import sys
 import time
 
 NOWHERE = [(os.POSIX_SPAWN_OPEN, place, os.devnull, os.O_RDWR, 0) for place in (0, 1)]
-#: The commands's children come to this process when their parent ends (prctl, PR_SET_CHILD_SUBREAPER).
+#: This process becomes the parent of orphaned descendants (prctl, PR_SET_CHILD_SUBREAPER).
 ADOPT = 36
 
 
@@ -27,7 +27,7 @@ def main(what, directory, *words):
 
 
 def milliseconds(words, actions):
-    """The wall time, from the start of the process to its end."""
+    """Wall time, from the start of the process to its exit."""
     start = time.perf_counter()
     child = os.posix_spawn(words[0], words, os.environ, file_actions=actions)
     _, status = os.waitpid(child, 0)
@@ -35,9 +35,9 @@ def milliseconds(words, actions):
 
 
 def kibibytes(words, actions):
-    """The most memory that the process held.
+    """Peak memory of the process.
 
-    Linux counts for a child what its parent held when it was started. So a shell starts it, which is small and goes.
+    Linux counts the memory that the parent held at the fork. So a small shell starts it.
     """
     import ctypes
 

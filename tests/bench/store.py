@@ -1,6 +1,6 @@
 """The ssh-agent store beside ssh-agent-keyring 0.6.0, which it replaces. ``python -m bench.store --wheel PATH``.
 
-Both answer in turn, each in a process of its own that lives on, with the same records and the same real ssh-agent.
+Both answer in turn, each in a long-lived process, with the same records and the same real ssh-agent.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ENVIRONMENTS = os.path.join("target", "test-environments")
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "store_program.py")
 _VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "ssh-agent" / "ed25519"
 
-#: How many records, and how often each call is made of each.
+#: Numbers of records, and the number of calls for each.
 RUNS = {1: 201, 1000: 101, 10000: 31, 50000: 9}
 COMMAND_RUNS = 15
 MEMORY_RUNS = 3
@@ -40,7 +40,7 @@ OURS, THEIRS = "ringbearer", "ssh-agent-keyring 0.6.0"
 
 @dataclass
 class Side:
-    """One of the two: its programs, and its stores by their number of records."""
+    """One of the two packages: its programs, and its stores by number of records."""
 
     name: str
     user: StoreUser
@@ -48,7 +48,7 @@ class Side:
     stores: dict[int, str] = field(default_factory=dict)
 
     def copy(self, source: str, records: int) -> None:
-        """A store of its own, so that what is set here is not read there."""
+        """A separate copy of a store."""
         self.stores[records] = os.path.join(self.directory, f"{records}.json")
         shutil.copyfile(source, self.stores[records])
 
@@ -86,7 +86,7 @@ class Process:
 
 
 class Stage:
-    """Says on stderr what is being measured: a bar on a terminal, a line elsewhere."""
+    """Progress on stderr: a bar on a terminal, lines elsewhere."""
 
     def __init__(self, what: str, runs: int) -> None:
         self._what, self._runs, self._done = what, runs, 0
@@ -94,7 +94,7 @@ class Stage:
             print(f"{what} ...", file=sys.stderr, flush=True)
 
     def step(self) -> None:
-        """One run is over."""
+        """Count one run."""
         self._done += 1
         if sys.stderr.isatty():
             filled = 30 * self._done // self._runs
@@ -110,7 +110,7 @@ def measure_calls(sides: list[Side], runs_of: dict[int, int] = RUNS) -> list[Row
         times: dict[str, list[tuple[float, float]]] = {"get": [], "set": []}
         stage = Stage(f"get and set with {records:,} records", runs)
         with sides[0].start() as ours, sides[1].start() as theirs:
-            for call in times:  # The first of each loads what is loaded late.
+            for call in times:  # The first call of each triggers lazy imports.
                 ours.ask(call, records), theirs.ask(call, records)
             for _ in range(runs):
                 for call, pairs in times.items():
@@ -121,7 +121,7 @@ def measure_calls(sides: list[Side], runs_of: dict[int, int] = RUNS) -> list[Row
 
 
 def measure_round_trip(side: Side) -> Row:
-    """get of one record, beside the bare question to the agent in the same process."""
+    """get of one record, beside a bare request to the agent in the same process."""
     message = sign_request().hex()
     runs = RUNS[1]
     stage, pairs = Stage("get beside the bare agent", runs), []
@@ -134,7 +134,7 @@ def measure_round_trip(side: Side) -> Row:
 
 
 def sign_request() -> bytes:
-    """What unlocks the store, as it goes over the agent's socket."""
+    """The agent request that unlocks the store."""
     expected = json.loads((_VECTORS / "expected-fixed-rng.json").read_text(encoding="utf-8"))
     blob, data = base64.b64decode(expected["public_key"].split()[1]), bytes.fromhex(expected["sshsig_tbs_hex"])
     body = b"\x0d" + b"".join(len(part).to_bytes(4, "big") + part for part in (blob, data)) + bytes(4)
@@ -142,12 +142,12 @@ def sign_request() -> bytes:
 
 
 def measure_command(sides: list[Side]) -> tuple[Row, float]:
-    """`keyring get` as a command; and what it takes with a backend that does nothing, which no backend can beat."""
+    """`keyring get` as a command, and with a backend that does nothing, as the lower bound."""
     stage, pairs, floors = Stage("keyring get as a command", COMMAND_RUNS), [], []
     for number in range(-1, COMMAND_RUNS):
         times = [milliseconds_of_command(side) for side in sides]
         floor = milliseconds_of_command(sides[0], "-b", "keyring.backends.null.Keyring")
-        if number >= 0:  # The first fills the caches: byte code, files.
+        if number >= 0:  # The first run fills the caches: byte code, files.
             pairs.append((times[0], times[1]))
             floors.append(floor)
             stage.step()
@@ -168,7 +168,7 @@ def milliseconds_of_command(side: Side, *options: str) -> float:
 
 
 def measure_memory(sides: list[Side]) -> dict[str, list[float]]:
-    """The most memory that one call takes with the largest store, in lengths of its file; a fresh process each."""
+    """Peak memory of one call with the largest store, in multiples of its file size; a new process each."""
     records = max(RUNS)
     stage, found = Stage(f"memory with {records:,} records", 3 * MEMORY_RUNS), {}
     for call in ("get", "miss", "set"):
@@ -214,7 +214,7 @@ def main() -> int:
     parser.add_argument("--directory", help="where the stores are, which decides what fsync costs (default: target)")
     arguments = parser.parse_args()
     client_environments = ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
-    # Nothing but keyring and the backend in either, since a command looks through all that is installed.
+    # Only keyring and the backend in either, since a command scans all installed packages.
     clients = [
         client_environments._client("bench-store", [KEYRING], os.path.abspath(arguments.wheel)),
         client_environments.ssh_agent_keyring("0.6.0"),

@@ -26,7 +26,7 @@ def get(request: dict) -> float:
 
 
 def miss(request: dict) -> float:
-    """What is not there: nothing of the store can be left unread."""
+    """get of an absent record, for which the whole store must be read."""
     backend = Backend()
     started = time.perf_counter()
     assert backend.get_password("service", "nobody") is None
@@ -35,7 +35,7 @@ def miss(request: dict) -> float:
 
 def set_(request: dict) -> float:
     backend = Backend()
-    # What the other side wrote and did not sync is not to be paid for here.
+    # Sync first, so that the other side's unsynced writes are not measured here.
     os.sync()
     started = time.perf_counter()
     backend.set_password("service", "user 0", request["password"])
@@ -43,7 +43,7 @@ def set_(request: dict) -> float:
 
 
 def ask_agent(request: dict) -> float:
-    """The least that an agent can be asked for: one connection, one signature."""
+    """The minimal agent request: one connection, one signature."""
     message, path = bytes.fromhex(request["message"]), os.environ["SSH_AUTH_SOCK"]
     started = time.perf_counter()
     connection = socket.socket(socket.AF_UNIX)
@@ -57,14 +57,14 @@ def ask_agent(request: dict) -> float:
 
 
 def memory(name: str) -> int:
-    """Bytes, as Linux counts them."""
+    """A figure of the kernel, in bytes."""
     with open("/proc/self/status") as status:
         [line] = [line for line in status if line.startswith(name)]
     return int(line.split()[1]) * 1024
 
 
 def peak(request: dict) -> int:
-    """The most memory that a call takes beyond what the process has before it."""
+    """Peak memory of a call beyond that of the process before it."""
     with open("/proc/self/clear_refs", "w") as forget_the_peak:
         forget_the_peak.write("5")
     before = memory("VmRSS")

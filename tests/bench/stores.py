@@ -12,7 +12,7 @@ from .environments import Environments, peer
 from .spawned import Command, in_turn
 from .store import Side, make_sides, measure_calls
 
-#: How often each call is made, in times of the usual number, by the number of records.
+#: Factor on the usual number of calls, by number of records.
 _TIMES = {1: 6, 100: 6, 10000: 2}
 
 
@@ -34,7 +34,7 @@ def measure_stores(environments: Environments, runs: int) -> list[Comparison]:
     found = []
     for row in rows:
         columns = zip((WHEEL, PEER), (list(column) for column in zip(*row.pairs)))
-        # The store has a chart of its own.
+        # The store has its own chart.
         found.append(Comparison(f"store: {row.name}", rival, dict(columns), is_charted="10,000" in row.name))
     found.append(Comparison("store: keyring get, 1 record", rival, figures))
     return [*found, Comparison("store: keyring get, 1 record", rival, peaks, "MiB")]

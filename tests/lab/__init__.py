@@ -14,10 +14,10 @@ A test writes::
         client.run(["pip", "install", *index, "hello-private"], environment).check()
         assert cloud.log.bearers() == [("vssps.dev.azure.com", user_token)]
 
-Floors (imports go downward only)::
+Layers (imports go downward only)::
 
-    demo, __main__              what a person starts
-    look_up, namespace          keyring asked in a child process; files that it alone sees
+    demo, __main__              entry points
+    look_up, namespace          keyring in a child process; files that only it sees
     cloud                       ties the cloud together
     azure/, hostile             the sites, one subject a module
     proxy, socks                where clients come in

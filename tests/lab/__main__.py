@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="the proxy's port (default: any free one)")
     parser.add_argument("--watch", action="store_true", help="show every request on stderr")
     arguments = parser.parse_args()
-    # The default would leave the temporary folders behind.
+    # The default would leave the temporary directories behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         serve(arguments.port, arguments.watch)

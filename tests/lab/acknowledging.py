@@ -32,7 +32,7 @@ class Setters:
         self._process.communicate()
 
     def begin(self, word: str) -> int:
-        """Start one, which sets the passwords of ``WORD-0``, ``WORD-1`` and so on; its process id."""
+        """Start one, which sets the passwords of ``WORD-0``, ``WORD-1`` and so on. Returns its process id."""
         self._process.stdin.write(word.encode() + b"\n")
         self._process.stdin.flush()
         return int(self.line().partition("child ")[2])
@@ -44,11 +44,11 @@ class Setters:
         return line
 
     def kill(self, process: int) -> list[str]:
-        """``kill -9``; the user names that it had still said."""
+        """``kill -9``. Returns the user names that it had still printed."""
         os.kill(process, signal.SIGKILL)
         return list(iter(self.line, "dead"))
 
 
 def password(username: str) -> str:
-    """The password that such a process gives to a user."""
+    """The password that such a process sets for a user."""
     return username[::-1]

@@ -1,4 +1,4 @@
-"""Sets passwords without end, and says of each when it is stored; to be killed while it does.
+"""Sets passwords endlessly and acknowledges each one, until it is killed.
 
 ``python acknowledging_program.py BACKEND``: for each word on stdin, a child process sets the passwords of the users
 ``WORD-0``, ``WORD-1`` and so on of the service ``kill``; the password is the user name, backwards. On stdout:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-#: The kinds of certificates a host can show. Only the first is one a client may accept.
+#: The kinds of certificates that a host can present. A client may accept only the first.
 TRUSTED, UNTRUSTED, EXPIRED, EARLY, MISNAMED = "trusted", "untrusted", "expired", "early", "misnamed"
 
 _DAY = datetime.timedelta(days=1)
@@ -81,7 +81,7 @@ class _Issuer:
         )
 
     def issue(self, host: str, key: ec.EllipticCurvePrivateKey, kind: str) -> x509.Certificate:
-        # The early one is of an issuer whose clock is hours ahead.
+        # The early one is from an issuer whose clock is hours ahead.
         begin = _DAY / 4 if kind == EARLY else -2 * _DAY
         end = -_DAY if kind == EXPIRED else 20 * _DAY
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
@@ -92,7 +92,7 @@ class _Issuer:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            # Python 3.13's default VERIFY_X509_STRICT wants this one.
+            # Python 3.13's default VERIFY_X509_STRICT requires this extension.
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )

@@ -26,11 +26,11 @@ PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
 
 @dataclass
 class Flow:
-    """A way to get a credential, each time for another organisation or user."""
+    """A way to get a credential, for another organisation or user each time."""
 
     name: str
     variables: dict[str, str] = field(default_factory=dict)
-    #: The index; an organisation of Azure's, made for the purpose, if there is none.
+    #: The index; if None, a new Azure organisation.
     service: str | None = None
 
 
@@ -41,7 +41,7 @@ class BlockingPoint:
     name: str
     service: str
     variables: dict[str, str]
-    #: Breaks the request or program. Returns a function that tells whether the look-up is blocked.
+    #: Breaks the request or program. Returns a function that says whether the look-up is blocked.
     begin: Callable[[], Callable[[], object]]
 
 
@@ -62,7 +62,7 @@ class BlockingPoints:
         self._over.set()
 
     def flows(self) -> list[Flow]:
-        """Every flow that sends requests, with all that it needs to succeed."""
+        """Every flow that sends requests, with everything it needs to succeed."""
         azure, chainguard, metadata = self.cloud.azure, self.cloud.chainguard, self.cloud.metadata
         directory: Directory = azure.directory
         self._fake_programs.az(*az_token(directory.user_token(azure.user)))
@@ -93,7 +93,7 @@ class BlockingPoints:
         ]
 
     def of_requests(self, flow: Flow, requests: list[Request]) -> Iterator[BlockingPoint]:
-        """Every stage of every request that a flow was seen to send, and no flow before it."""
+        """Every stage of every request of a flow, except requests of earlier flows."""
         stages: dict[str, Fault] = {
             "the header": faults.silence(),
             "the body": self._stalled_body,
@@ -115,10 +115,10 @@ class BlockingPoints:
                 )
 
     def of_connecting(self, flow: Flow) -> Iterator[BlockingPoint]:
-        """Hosts and proxies that answer no attempt to connect."""
+        """Hosts and proxies that never answer a connection attempt."""
         hole = self.cloud.metadata.black_hole
         names = {"virtual machine": "AZURE_POD_IDENTITY_AUTHORITY_HOST"}
-        # That it waits cannot be seen from outside.
+        # The wait cannot be observed from outside.
         for name in ("HTTPS_PROXY", names.get(flow.name)):
             if name and (flow.service, name) not in self._seen:
                 self._seen.add((flow.service, name))
@@ -159,7 +159,7 @@ class BlockingPoints:
         return BlockingPoint(name, *self.fresh(flow), begin)
 
     def fresh(self, flow: Flow) -> tuple[str, dict[str, str]]:
-        """Service and variables of a flow, for which nothing is cached."""
+        """Service and variables of a flow, with an empty cache."""
         number = str(next(self._numbers))
         # Parts of the cache key without any other effect here.
         logins = dict.fromkeys(("AZD_AUTH_CERT", "CHAINCTL_CONFIG", "MENDA_PROFILE_ID"), number)
@@ -169,7 +169,7 @@ class BlockingPoints:
 
     def _break(self, fault: Fault, sort: tuple[str, str], after: int) -> Callable[[], object]:
         self.cloud.faults.clear()
-        # Those that were kept would need neither the proxy nor a handshake.
+        # Open connections would need neither the proxy nor a handshake.
         self.cloud.hang_up()
         host, method = sort
         rule = self.cloud.faults.add(fault, host=host, method=method, after=after)

@@ -1,6 +1,6 @@
-"""Faults below HTTP and inside the answers: messages that break off or trickle, broken texts, clocks that differ.
+"""Faults below HTTP and inside the answers: truncated or trickling messages, broken text, clock skew.
 
-They are used as those of `faults`.
+They are used like those of `faults`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from . import tokens
 from .faults import Answer, Fault
 from .messages import CLOSE, RESET, SILENCE, Request, Response
 
-#: The longest word of an answer, which is where its token is.
+#: The longest word of an answer: its token.
 _WORD = re.compile(rb"[\w.-]+")
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
-#: Members of answers that tell a moment, in seconds since 1970 or written out.
+#: Members of answers that hold a time, in seconds since 1970 or as text.
 _MOMENTS = ("expires_on", "not_before", "validFrom", "validTo", "expiry", "expiration", "expiresOn")
 
 
@@ -34,7 +34,7 @@ def breaks_off_in_head(ending: str = RESET) -> Fault:
 
 
 def breaks_off_in_body(ending: str = RESET) -> Fault:
-    """The header and half of the body, then a reset or silence. A body of nothing is announced and never comes."""
+    """The header and half of the body, then a reset or silence. An empty body gets a length and is never sent."""
 
     def respond(request: Request, answer: Answer) -> Response:
         true = answer(request)
@@ -50,7 +50,7 @@ def stalls_in_body() -> Fault:
 
 
 def trickles(pause: float = 0.2) -> Fault:
-    """The true answer, header and all, a byte at a time."""
+    """The real answer, header included, one byte at a time."""
 
     def respond(request: Request, answer: Answer) -> Response:
         message = _message(answer(request))
@@ -66,17 +66,17 @@ def trickles(pause: float = 0.2) -> Fault:
 
 
 def cut() -> Fault:
-    """The true answer as far as the middle of its token, sent as if that were all."""
+    """The real answer up to the middle of its token, with a matching length."""
     return _changed(lambda body: body[: _middle(body)])
 
 
 def not_utf_8() -> Fault:
-    """The true answer with a byte in its token that no text in UTF-8 has."""
+    """The real answer with a byte in its token that is not UTF-8."""
     return _changed(lambda body: body[: _middle(body)] + b"\xff" + body[_middle(body) :])
 
 
 def of_type(content_type: str) -> Fault:
-    """The true answer, called something else."""
+    """The real answer with another content type."""
 
     def respond(request: Request, answer: Answer) -> Response:
         true = answer(request)
@@ -87,7 +87,7 @@ def of_type(content_type: str) -> Fault:
 
 
 def clock_off(hours: float) -> Fault:
-    """The true answer of a service whose clock is so many hours ahead: all that tells a moment is off by as much."""
+    """The real answer of a service whose clock is this many hours ahead, in every time that it states."""
 
     def respond(request: Request, answer: Answer) -> Response:
         true = answer(request)
@@ -103,7 +103,7 @@ def clock_off(hours: float) -> Fault:
 
 
 def token_of_other_clock(token: str, hours: float) -> str:
-    """The same token as an issuer makes it whose clock is so many hours ahead."""
+    """The same token from an issuer whose clock is this many hours ahead."""
     claims = tokens.read_genuine(token) or {}
     moments = {name: claims[name] + int(hours * 3600) for name in ("iat", "nbf", "exp") if name in claims}
     return tokens.mint({**claims, **moments})
@@ -136,7 +136,7 @@ def _middle(body: bytes) -> int:
 
 
 def _message(response: Response, more: int = 0) -> bytes:
-    """A whole answer as it is on the wire; its length may say ``more`` than there is."""
+    """A whole answer as sent; its Content-Length may be larger by ``more``."""
     lines = [f"HTTP/1.1 {response.status} Practice"]
     lines += [f"{name}: {value}" for name, value in response.headers]
     lines += [f"Content-Length: {len(response.body) + more}", "", ""]

@@ -54,7 +54,7 @@ class Completed:
     raw_stdout: bytes = field(repr=False, default=b"")
 
     def check(self) -> Completed:
-        """Itself when the run succeeded; otherwise fails with all that was printed."""
+        """Returns itself if the run succeeded; otherwise fails with everything that was printed."""
         assert self.code == 0, str(self)
         return self
 
@@ -77,7 +77,7 @@ class Client:
 
     @property
     def bin(self) -> str:
-        """Where its programs are; also an entry for PATH."""
+        """The directory of its programs, for PATH."""
         return os.path.join(self.directory, _SCRIPTS)
 
     @property
@@ -131,7 +131,7 @@ class Client:
         with_stdin: bool = False,
         directory: object | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start one of its programs in a process group of its own, for instance to interrupt it."""
+        """Start one of its programs in its own process group, for instance to interrupt it."""
         words = [str(part) for part in command]
         home = environment.get("HOME") or environment.get("USERPROFILE")
         return subprocess.Popen(
@@ -146,7 +146,7 @@ class Client:
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those it started."""
+    """End a process and its descendants."""
     if _WINDOWS:
         process.kill()
         return
@@ -155,7 +155,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 class ClientEnvironments:
-    """Builds environments under a directory, and keeps them until what goes into them changes."""
+    """Builds environments in a directory, and keeps them until their requirements change."""
 
     def __init__(self, directory: object) -> None:
         self.directory = os.path.abspath(str(directory))
@@ -175,11 +175,11 @@ class ClientEnvironments:
         return self._client("native", [], wheel)
 
     def pip_26_1(self, wheel: str | None = None) -> Client:
-        """The last pip with the older words for the keyring command."""
+        """The last pip with the older arguments of the keyring command."""
         return self._client("pip-26.1", [PIP_26_1, KEYRING], wheel)
 
     def caller(self, name: str) -> Client:
-        """A client, by its name in `CALLERS`, that finds no keyring but the one on PATH."""
+        """A client, by its name in `CALLERS`, that finds only the keyring on PATH."""
         return self._client(f"caller-{name}", CALLERS[name])
 
     def poetry(self, wheel: str) -> Client:
@@ -211,7 +211,7 @@ class ClientEnvironments:
         return self._client("azure-cli", [AZURE_CLI])
 
     def ssh_agent_keyring(self, version: str) -> Client:
-        """A version of the package whose stores ours opens; it needs Python 3.10."""
+        """A version of ssh-agent-keyring; it needs Python 3.10."""
         return self._client(f"ssh-agent-keyring-{version}", [f"ssh-agent-keyring=={version}", KEYRING])
 
     def flit(self, wheel: str) -> Client:
@@ -219,15 +219,15 @@ class ClientEnvironments:
         return self._client("flit", [FLIT, KEYRING], wheel)
 
     def beside(self, wheel: str, *peers: str) -> Client:
-        """keyring and ringbearer, and beside them other packages with backends, by their names in `PEERS`."""
+        """keyring, ringbearer and other packages with backends, by their names in `PEERS`."""
         return self._client("-".join(["beside", *peers]), [KEYRING, *(PEERS[peer] for peer in peers)], wheel)
 
     def oldest_keyring(self, wheel: str) -> Client:
-        """The oldest keyring that ringbearer asks for, and ringbearer beside it."""
+        """The oldest keyring that ringbearer supports, and ringbearer beside it."""
         return self._client("oldest-keyring", [OLDEST_KEYRING], wheel)
 
     def suite(self, wheel: str) -> Client:
-        """keyring and ringbearer with pytest beside them, for tests that run among them."""
+        """keyring, ringbearer and pytest, for tests that run inside the environment."""
         return self._client("backend-suite", [KEYRING, PYTEST], wheel)
 
     def _client(self, name: str, requirements: list[str], wheel: str | None = None) -> Client:
@@ -248,7 +248,7 @@ class ClientEnvironments:
 
     def _build(self, name: str, directory: str, requirements: list[str]) -> None:
         if name == "tool":
-            # The first of them: made with what every Python has.
+            # The first environment is made with the standard library only.
             _run([sys.executable, "-m", "venv", directory])
             pip = [Client(directory).python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             _run(pip + requirements)
@@ -265,7 +265,7 @@ class ClientEnvironments:
 
     @contextmanager
     def _lock(self, name: str, patience: float = 600) -> Iterator[None]:
-        """One builder at a time, also among parallel test processes. A lock that a killed one left grows stale."""
+        """One builder at a time, also among parallel test processes. The lock of a killed one becomes stale."""
         path = os.path.join(self.directory, name + ".lock")
         deadline = time.monotonic() + patience
         while True:

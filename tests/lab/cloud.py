@@ -18,9 +18,9 @@ from .sites import Sites
 
 
 class PracticeCloud:
-    """Start with ``with PracticeCloud() as cloud``; made in milliseconds, so every test has its own.
+    """Start with ``with PracticeCloud() as cloud``; it starts in milliseconds, so every test has its own.
 
-    An authority may be shared by many clouds, since it takes long to make. The site of each registry of
+    Clouds may share an authority, which takes long to create. The site of each registry of
     `lab.registries` is the attribute of its name: ``cloud.azure``.
     """
 
@@ -56,27 +56,27 @@ class PracticeCloud:
 
     @property
     def ca_file(self) -> str:
-        """For REQUESTS_CA_BUNDLE and its like."""
+        """For REQUESTS_CA_BUNDLE and similar variables."""
         return self.authority.ca_file
 
     def distrust(self, host: str) -> None:
-        """Let a host show a certificate of an untrusted authority."""
+        """Let a host present a certificate of an untrusted authority."""
         self.proxy.show_certificate(host, UNTRUSTED)
 
     def expire(self, host: str) -> None:
-        """Let a host show a certificate that has expired."""
+        """Let a host present an expired certificate."""
         self.proxy.show_certificate(host, EXPIRED)
 
     def postdate(self, host: str) -> None:
-        """Let a host show a certificate that is not valid yet, as one whose clock is hours ahead would."""
+        """Let a host present a certificate that is not valid yet, as if its clock were hours ahead."""
         self.proxy.show_certificate(host, EARLY)
 
     def misname(self, host: str) -> None:
-        """Let a host show another host's certificate."""
+        """Let a host present another host's certificate."""
         self.proxy.show_certificate(host, MISNAMED)
 
     def hang_up(self) -> None:
-        """End every connection: what comes next is sent on a new one."""
+        """Close every connection: later requests use a new one."""
         self.server.hang_up()
 
     def environment(
@@ -88,7 +88,7 @@ class PracticeCloud:
     ) -> dict[str, str]:
         """A complete environment for a child process: ``path`` in front of a few system programs, and ``variables``.
 
-        A variable given as None is left out. ``trust`` tells which variables name the authority's file.
+        None removes a variable. ``trust`` lists the variables that name the authority's file.
         """
         own: dict[str, str | None] = {}
         loopback: dict[str, str] = {}
@@ -106,7 +106,7 @@ class PracticeCloud:
         )
 
     def close(self) -> None:
-        """End everything at once."""
+        """Stop everything."""
         self.proxy.close()
         for site in self._registries.values():
             site.close()

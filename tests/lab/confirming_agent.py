@@ -10,10 +10,10 @@ from .ssh import Agent, Key, make_key
 
 
 class ConfirmingAgent(Agent):
-    """Knows how often it asked the person at the keyboard."""
+    """Counts its confirmation prompts."""
 
     def answer(self, text: str | None) -> None:
-        """What the person answers from now on; each question is noted."""
+        """Answer prompts like this from now on; each prompt is recorded."""
         super().answer(text)
         with open(self._asker, encoding="utf-8") as stream:
             first, _, rest = stream.read().partition("\n")
@@ -21,7 +21,7 @@ class ConfirmingAgent(Agent):
             stream.write(f"{first}\necho asked >>'{self._notes}'\n{rest}")
 
     def asked(self) -> int:
-        """How many questions there were since the last look."""
+        """The number of prompts since the last call."""
         if not os.path.exists(self._notes):
             return 0
         with open(self._notes, encoding="utf-8") as stream:
@@ -35,7 +35,7 @@ class ConfirmingAgent(Agent):
 
 
 def certify(key: Key, directory: object) -> str:
-    """A certificate for a key, by an authority of the test's own: ssh-add loads it with the key. Its text."""
+    """Sign a certificate for a key, which ssh-add then loads with the key. Returns its text."""
     authority = make_key(directory, name="authority")
     command = ["ssh-keygen", "-q", "-s", authority.path, "-I", "test", "-n", "me", key.public_path]
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
@@ -44,7 +44,7 @@ def certify(key: Key, directory: object) -> str:
 
 
 def without_certificate(key: Key, directory: object) -> Key:
-    """A copy of a key pair whose certificate is not beside it."""
+    """A copy of a key pair without its certificate."""
     os.makedirs(str(directory), exist_ok=True)
     path = os.path.join(str(directory), os.path.basename(key.path))
     for suffix in ("", ".pub"):

@@ -1,4 +1,4 @@
-"""What `make demo` shows: the real clients, the real host names, and nothing that leaves this machine."""
+"""`make demo`: the real clients with the real host names, on loopback only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENVIRONMENTS = os.path.join("target", "test-environments")
 
 
 class Stage:
-    """Shows steps: the command as a person would type it, how long it took, and what the cloud saw of it."""
+    """Prints steps: the command as typed, its duration, and the requests that the cloud saw."""
 
     def __init__(self, cloud: PracticeCloud) -> None:
         self._cloud = cloud
@@ -38,7 +38,7 @@ class Stage:
         expected_code: int = 0,
         stdin: str | None = None,
     ) -> None:
-        """Run one step; another exit code than expected ends the demonstration with everything that was printed."""
+        """Run one step; an unexpected exit code ends the demonstration with all output."""
         self._number += 1
         print(f"\n{self._number}. {title}")
         home = environment.get("HOME") or environment["USERPROFILE"]
@@ -166,7 +166,7 @@ def _play_others(stage: Stage, cloud: PracticeCloud, client: Client, fake_progra
 
 
 def _play_store(stage: Stage, client: Client, home: str) -> None:
-    """The store for all other secrets, with an agent and a key that were made for this."""
+    """The store for all other secrets, with a temporary agent and key."""
     if not shutil.which("ssh-agent"):
         print("\n(OpenSSH's agent is not installed: the store is not shown)")
         return

@@ -1,6 +1,6 @@
-"""Ed25519 (RFC 8032) as an agent could do it that draws a random number for each signature.
+"""Ed25519 (RFC 8032) as in an agent that draws a random number for each signature.
 
-Every such signature is valid, and no two are the same. No library does this, hence the arithmetic.
+Every such signature is valid, and no two are equal. No library does this.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Point = Tuple[int, int, int, int]
 
 
 def sign(seed: bytes, public: bytes, message: bytes) -> bytes:
-    """A valid signature, another one each time."""
+    """A valid signature, different each time."""
     scalar = int.from_bytes(hashlib.sha512(seed).digest()[:32], "little")
     scalar = (scalar & ((1 << 254) - 8)) | (1 << 254)
     nonce = secrets.randbelow(_ORDER)
@@ -27,7 +27,7 @@ def sign(seed: bytes, public: bytes, message: bytes) -> bytes:
 
 
 def malleate(signature: bytes) -> bytes:
-    """The same signature with a number that is the order larger: a lax verifier takes it."""
+    """The same signature with its scalar increased by the group order, which a lax verifier accepts."""
     number = int.from_bytes(signature[32:], "little") + _ORDER
     return signature[:32] + number.to_bytes(32, "little")
 

@@ -30,7 +30,7 @@ _PROGRAMS = [
 ]
 #: Without these, Windows starts no process and opens no socket.
 _WINDOWS = ("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS")
-#: Every name by which clients find the file of authorities to trust.
+#: Every variable that names the CA bundle of some client.
 TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE")
 
 
@@ -45,7 +45,7 @@ def programs_directory(directory: str) -> str:
 
 
 def link_program(name: str, directory: str) -> None:
-    """A link to a program of the machine's, if it has it; another thread may make it at the same moment."""
+    """Link a program of the machine, if present; another thread may do so at the same time."""
     found = shutil.which(name)
     if found:
         with contextlib.suppress(FileExistsError):
@@ -69,9 +69,9 @@ def child_environment(
     trust: tuple[str, ...] = TRUST_VARIABLES,
     variables: dict[str, str | None] | None = None,
 ) -> dict[str, str]:
-    """The variables that a client needs in the practice cloud. A variable given as None is left out.
+    """The variables that a client needs in the practice cloud. None removes a variable.
 
-    Those of ``loopback`` lead to metadata services, and must stay on loopback whatever a test asks for: no test may
+    Those of ``loopback`` lead to metadata services, and must stay on loopback whatever a test sets: no test may
     ever ask the metadata service of the machine.
     """
     home = str(home)

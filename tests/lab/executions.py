@@ -1,4 +1,4 @@
-"""The programs that a process becomes or starts, and what it writes, seen by strace (Linux)."""
+"""The programs that a process executes, and what it writes, recorded by strace (Linux)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 
 def watching(log: object) -> list[str]:
-    """The beginning of a command: which programs it and its children begin is written to ``log``."""
+    """A command prefix that logs the executed programs to ``log``."""
     return [shutil.which("strace") or "strace", "-f", "-qq", "-o", str(log), "-e", "trace=execve", "-e", "signal=none"]
 
 
 def programs(log: object) -> list[str]:
-    """The paths of the programs that were begun, in order; the watched one is the first.
+    """The paths of the executed programs, in order; the first is the traced one.
 
-    The end of a call by any other thread than the first is not seen, since that thread has gone.
+    The end of a call is not seen in threads other than the first, since execve ends them.
     """
     lines = Path(str(log)).read_text(encoding="utf-8", errors="replace").splitlines()
     begun = (re.match(r'(?:\d+ +)?execve\("([^"]*)".*(?: = 0|\.\.\.>)$', line) for line in lines)
@@ -25,14 +25,14 @@ def programs(log: object) -> list[str]:
 
 @dataclass
 class Write:
-    """What was written, as far as it was noted, and where to: a path, or what strace calls a connection."""
+    """The recorded writes and their targets: a path, or strace's description of a connection."""
 
     target: str
     text: str
 
 
 def writing(log: object) -> list[str]:
-    """The beginning of a command: whatever it writes, and where to, is written to ``log``."""
+    """A command prefix that logs all writes and their targets to ``log``."""
     options = ["-f", "-qq", "-y", "-s", "100000", "-e", "trace=write,writev,sendto,sendmsg", "-e", "signal=none"]
     return [shutil.which("strace") or "strace", *options, "-o", str(log)]
 

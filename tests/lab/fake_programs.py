@@ -17,32 +17,32 @@ from dataclasses import dataclass, field
 
 from . import tokens
 
-#: How long "forever" is: longer than any test waits, short enough not to outlive the day.
+#: Seconds that "forever" lasts: longer than any test waits.
 FOREVER = 600
 
 
 @dataclass
 class Answer:
-    """What a tool does when it is called."""
+    """The behaviour of a fake program."""
 
     stdout: str | bytes = b""
     stderr: str | bytes = b""
     code: int = 0
     #: Seconds before it prints anything.
     delay: float = 0
-    #: Never end: as itself, or (``"child"``) in a child process that holds the pipes, as a wrapper script's would.
+    #: Never end, in the program itself or (``"child"``) in a child that holds the pipes, as with a wrapper script.
     hang: bool | str = False
-    #: End, but leave a process behind that keeps stdout and stderr open.
+    #: End, but leave a child behind that keeps stdout and stderr open.
     leave_grandchild: bool = False
-    #: Print stdout a few bytes at a time, with so many seconds in between.
+    #: Print stdout a few bytes at a time, with this many seconds in between.
     drip: float = 0
-    #: Be ended by this signal (``KILL``), after all has been printed.
+    #: Be killed by this signal (``KILL``) after printing everything.
     killed_by: str | None = None
     #: Print stdout over and over, without end.
     endless: bool = False
     #: Read stdin to its end first; hangs unless the caller closed it.
     read_stdin: bool = False
-    #: Applies only when all of these are found in the arguments joined by spaces.
+    #: Applies only if the arguments, joined by spaces, contain all of these.
     when: tuple[str, ...] = ()
 
 
@@ -61,7 +61,7 @@ class Invocation:
         return " ".join(self.arguments)
 
     def option(self, name: str) -> str | None:
-        """The value after an option; None without it."""
+        """The value of an option; None if absent."""
         for index, argument in enumerate(self.arguments):
             if argument == name:
                 return self.arguments[index + 1] if index + 1 < len(self.arguments) else ""
@@ -85,7 +85,7 @@ class FakePrograms:
         self._payload_count = 0
 
     def az(self, *answers: Answer) -> str:
-        """Script the Azure CLI. The first answer whose ``when`` fits is given. Returns its path."""
+        """Script the Azure CLI. The first answer whose ``when`` matches applies. Returns its path."""
         return self.program("az", *answers)
 
     def azd(self, *answers: Answer) -> str:
@@ -106,7 +106,7 @@ class FakePrograms:
         if os.name == "nt":
             return self._write_batch_file(name, answers, where)
         path = os.path.join(where, name)
-        # Replaced at once: a process that runs the old one keeps it.
+        # Replaced atomically: a process that runs the old one keeps it.
         with open(path + ".new", "w", encoding="utf-8") as stream:
             stream.write(self._script(name, answers))
         os.chmod(path + ".new", 0o755)
@@ -141,7 +141,7 @@ class FakePrograms:
         return [number for number in numbers if _is_alive(number)]
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """End all of them that still run."""
         for number in self.running():
             try:
                 os.kill(number, signal.SIGTERM)
@@ -233,7 +233,7 @@ sys.exit(2)
 
 
 def az_token(token: str, tenant: str | None = None, expires_on: float | None = None) -> list[Answer]:
-    """`az account get-access-token` of a logged-in user, for every form of output that callers ask for.
+    """`az account get-access-token` of a logged-in user, for every output format that callers request.
 
     With a tenant, only calls that name it get the token.
     """
@@ -260,7 +260,7 @@ def _az_object(token: str, tenant: str | None, expires_on: float | None) -> dict
 
 
 def az_profile(home: object, name: str) -> None:
-    """Who is logged in, in the file that `az` keeps about it. Its tokens are in another one."""
+    """Write the file of `az` that says who is logged in. Its tokens are in another file."""
     folder = os.path.join(str(home), ".azure")
     os.makedirs(folder, exist_ok=True)
     subscription = {"isDefault": True, "user": {"name": name, "type": "user"}}
@@ -274,10 +274,10 @@ def az_not_logged_in() -> Answer:
 
 
 def az_refuses_tenant(token: str, kind: str = "managed identity", current_tenant: str | None = None) -> list[Answer]:
-    """A managed identity's login (or ``Cloud Shell``): the token, but not when a tenant is named.
+    """The login of a managed identity (or ``Cloud Shell``): a token, except if a tenant is named.
 
-    That is how the Azure CLI was up to 2.8x; newer ones, which is what a ``current_tenant`` means, take the tenant they
-    are in and reject every other.
+    So does the Azure CLI up to 2.8x; newer versions, chosen by ``current_tenant``, accept the tenant they
+    are in and reject every other one.
     """
     if current_tenant is None:
         text = f"ERROR: Tenant shouldn't be specified for {kind} account\n"
@@ -290,7 +290,7 @@ def az_refuses_tenant(token: str, kind: str = "managed identity", current_tenant
 
 
 def az_error(code: str, tenant: str) -> Answer:
-    """A login that Entra does not accept any more: 50076 (MFA), 53003 (Conditional Access), 50097, 70043, ..."""
+    """A login that Entra no longer accepts: 50076 (MFA), 53003 (Conditional Access), 50097, 70043, ..."""
     texts = {
         "50076": "Due to a configuration change made by your administrator, or because you moved to a new "
         "location, you must use multi-factor authentication to access '499b84ac-1321-427f-aa17-267ca6975798'.",
@@ -331,7 +331,7 @@ def helper_token(token: str) -> Answer:
 def _is_alive(number: int) -> bool:
     try:
         with open(f"/proc/{number}/stat", encoding="ascii", errors="replace") as stream:
-            # A zombie has ended; it only waits for its parent to notice.
+            # A zombie has ended and waits for its parent.
             return stream.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         if os.path.isdir("/proc/self"):

@@ -41,7 +41,7 @@ def sign_in_redirect(location: str = SIGN_IN_ADDRESS, code: int = 302) -> Fault:
 
 
 def garbage_json(body: bytes = b'{"token": "half a tok') -> Fault:
-    """A body that says it is JSON and is not."""
+    """A body with the content type of JSON that is not JSON."""
     return lambda request, answer: Response(200, [("Content-Type", "application/json")], body)
 
 
@@ -51,17 +51,17 @@ def reset() -> Fault:
 
 
 def drop() -> Fault:
-    """The connection is closed without an answer, and nothing is done."""
+    """The connection is closed without an answer."""
     return lambda request, answer: Response(None, ending=CLOSE)
 
 
 def silence() -> Fault:
-    """The request is accepted and never answered, until the client or the cloud goes away."""
+    """The request is never answered, until the client or the cloud closes the connection."""
     return lambda request, answer: Response(None, ending=SILENCE)
 
 
 def latency(seconds: float) -> Fault:
-    """The true answer, late."""
+    """The real answer, delayed."""
 
     def respond(request: Request, answer: Answer) -> Response:
         time.sleep(seconds)
@@ -71,7 +71,7 @@ def latency(seconds: float) -> Fault:
 
 
 def drip(pause: float = 0.2, size: int = 1) -> Fault:
-    """The true answer's body, a few bytes at a time: slow, but never quite silent."""
+    """The real answer, its body a few bytes at a time: slow, but never silent."""
 
     def respond(request: Request, answer: Answer) -> Response:
         true = answer(request)
@@ -90,7 +90,7 @@ def drip(pause: float = 0.2, size: int = 1) -> Fault:
 
 
 def huge(size: int | None = 10 * 1024 * 1024, code: int = 200, content_type: str = "application/json") -> Fault:
-    """A body of so many bytes, or, with None, one that never ends. Until its last byte it could become a JSON text."""
+    """A body of this many bytes, or an endless one for None. Every prefix could become JSON."""
 
     def pieces() -> Iterator[bytes]:
         yield b'{"token": "'
@@ -105,12 +105,12 @@ def huge(size: int | None = 10 * 1024 * 1024, code: int = 200, content_type: str
 
 
 def huge_headers(size: int = 1024 * 1024) -> Fault:
-    """A header that does not fit in any reasonable buffer."""
+    """A header larger than any reasonable buffer."""
     return lambda request, answer: Response(200, [("X-Padding", "A" * size)], b"{}")
 
 
 def truncated(missing: int = 16) -> Fault:
-    """The true answer, its last bytes missing although Content-Length counts them."""
+    """The real answer without its last bytes, although Content-Length counts them."""
 
     def respond(request: Request, answer: Answer) -> Response:
         true = answer(request)
@@ -124,13 +124,13 @@ def truncated(missing: int = 16) -> Fault:
 
 
 def replaced(change: Callable[[Response], Response]) -> Fault:
-    """The true answer, changed by a function: for one-off oddities of a single test."""
+    """The real answer, changed by a function, for a single test."""
     return lambda request, answer: change(answer(request))
 
 
 @dataclass
 class Rule:
-    """A fault and the requests that meet it. ``met`` counts how often it struck."""
+    """A fault and the requests that meet it. ``met`` counts them."""
 
     fault: Fault
     host: str | None
@@ -143,12 +143,12 @@ class Rule:
 
 
 class Faults:
-    """The rules in force. The first rule that applies and is not used up decides; latency comes on top."""
+    """The active rules. The first rule that applies and is not used up decides; latency is added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rules: list[Rule] = []
-        #: Seconds that every answer from a site takes at least, as a distant server's would.
+        #: Minimum seconds of every answer, as of a distant server.
         self.latency = 0.0
         self._latencies: list[Rule] = []
 
@@ -161,7 +161,7 @@ class Faults:
         times: int | None = None,
         after: int = 0,
     ) -> Rule:
-        """Let the chosen requests meet a fault: the next so many ``times`` (None: always), ``after`` so many spared.
+        """Let the chosen requests meet a fault, ``times`` times (None: always), ``after`` this many without one.
 
         ``method="CONNECT"`` breaks the proxy itself.
         """
@@ -184,14 +184,14 @@ class Faults:
         return rule
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all faults."""
         with self._lock:
             self._rules.clear()
             self._latencies.clear()
             self.latency = 0.0
 
     def answer(self, request: Request, answer: Answer) -> Response:
-        """The request's answer, as the rules have it."""
+        """The answer to a request, according to the rules."""
         if request.method != "CONNECT" and self.latency:
             time.sleep(self.latency)
         with self._lock:

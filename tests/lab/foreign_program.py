@@ -1,5 +1,5 @@
 """Runs in the client's environment, as a process of its own: asks for foreign services, each backend and the
-chain, and prints what came of it as JSON. With ``traced`` it asks each once, between two marks that strace sees.
+chain, and prints the outcomes as JSON. With ``traced`` it asks each once, between two marks for strace.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 
-# The directory of this file: what lies in it is not meant to be imported by keyring.
+# The directory of this file: keyring must not import its modules.
 del sys.path[0]
 
 from ringbearer import backends  # noqa: E402
@@ -20,7 +20,7 @@ import keyring  # noqa: E402
 #: The names of the index backends, and the hosts that they claim.
 INDEX_BACKENDS, HOSTS = json.loads(sys.argv[2])
 
-#: What a host of ours must not lend its name to.
+#: Names that contain a claimed host and are foreign.
 AROUND = [
     "https://{}.evil.example/contoso/",
     "https://evil.example/{}/contoso/",
@@ -60,7 +60,7 @@ AROUND = [
     "{}:8080",
     "user@evil.example/{}",
 ]
-#: Hosts that are nearly ours.
+#: Hosts similar to claimed ones.
 NEARLY = [
     *("dev.azure.com", "contoso.visualstudio.com", "vssps.dev.azure.com", "feeds.dev.azure.com", "xpkgs.dev.azure.com"),
     *("evil-pkgs.dev.azure.com", "notpkgs.visualstudio.com", "pkgs.dev.azure.co", "dev.azure.com.pkgs"),
@@ -75,13 +75,13 @@ NEARLY = [
     *("/%70kgs.dev.azure.com", "/libraries%2ecgr.dev", "/libraries\uff0ecgr\uff0edev", "//libraries.cgr.dev"),
     *("registry.example", "upload.example", "localhost", "127.0.0.1", "[::1]", "[::1", "%70kgs.dev.azure.com"),
 ]
-#: What tools probe with, and what no tool should pass.
+#: Services that tools probe with, and invalid ones.
 NAMES = [
     *("python-poetry-check", "poetry-repository-contoso", "poetry-repository-azure", "main", "test", "pypi", "system"),
     *("", " ", "\n", "\0", "/", "//", "://", "https://", "http://", "https:///x", "not-a-url", "\udcff", "\U0001f600"),
     *("%s", "{}", "$HOME", "~", "..", "C:\\", "-", "--help", "a b"),
 ]
-#: So large that a copy alone takes its time.
+#: So large that copying it takes measurable time.
 LARGE = [
     "https://pkgs.dev.azure.com/" + "x" * 1_000_000,
     "https://libraries.cgr.dev/" + "x" * 1_000_000,
@@ -93,7 +93,7 @@ TEXTS = [template.format(host) for template in AROUND for host in HOSTS]
 TEXTS += [form.format(host) for host in NEARLY for form in ("https://{}/contoso/", "{}")] + NAMES + LARGE
 NO_TEXTS = [None, True, 0, 7, 1.5, b"", b"https://pkgs.dev.azure.com/contoso/", bytearray(b"x"), object(), [], {}, ()]
 NO_TEXTS += [type, ["https://libraries.cgr.dev/python/simple/"]]
-#: As Poetry, flit, hatch and PDM pass them, and odd ones.
+#: User names that Poetry, flit, hatch and PDM pass, and odd ones.
 USERS = ["python-poetry", "__poetry_source_empty_username__", "__token__", "aws", "_token", "", None, 7, b"x", "\ud800"]
 ALL = [getattr(backends, name) for name in (*INDEX_BACKENDS, "NoStoreKeyring")]
 
@@ -117,7 +117,7 @@ def _median(ask: object, service: object) -> float:
 
 
 def _ask_for_all(ask_text: list, ask_any: list) -> list:
-    """The answers that are no None, with what was asked."""
+    """The answers other than None, with their questions."""
     asked = [(ask, text, user) for ask in ask_text for text in TEXTS for user in USERS if text not in LARGE]
     asked += [(ask, one, user) for ask in ask_any for one in NO_TEXTS for user in USERS]
     asked += [(ask, text, "alice") for ask in ask_text for text in LARGE]

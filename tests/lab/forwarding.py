@@ -1,4 +1,4 @@
-"""What sshd does with ``ssh -A``: a socket whose other end is an agent elsewhere, held by a process of a given name."""
+"""Agent forwarding as by ``ssh -A``: a socket to an agent elsewhere, held by a process with a given name."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import tempfile
 
 from .ssh import Key, run_program
 
-#: Answers every question for a passphrase, in the protocol of pinentry.
+#: A pinentry that answers every passphrase prompt.
 _PINENTRY = """#!/bin/sh
 echo OK
 while read -r word rest; do
@@ -21,12 +21,12 @@ done
 
 
 def is_installed() -> bool:
-    """Whether this machine has gpg-agent, and OpenSSH to give it keys."""
+    """Whether this machine has gpg-agent and OpenSSH."""
     return all(shutil.which(name) for name in ("gpg-agent", "gpgconf", "ssh-add"))
 
 
 class GpgAgent:
-    """Serves one key, until :meth:`close`. It has a home of its own."""
+    """Serves one key until :meth:`close`, in its own home directory."""
 
     def __init__(self, key: Key) -> None:
         # A socket's path may have 107 bytes, which the directories of tests exceed.
@@ -37,7 +37,7 @@ class GpgAgent:
         os.chmod(pinentry, 0o700)
         self._environment = {"PATH": os.environ["PATH"], "HOME": self._directory, "GNUPGHOME": self._directory}
         self.socket = run_program(["gpgconf", "--list-dirs", "agent-ssh-socket"], self._environment).strip()
-        # It returns when the agent answers. With so small a count the key's passphrase costs no time.
+        # It returns when the agent answers. The small iteration count makes the passphrase fast.
         command = ["gpg-agent", "--daemon", "--enable-ssh-support", "--s2k-count=65536", "--pinentry-program", pinentry]
         subprocess.run(command, env=self._environment, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True)
         self._environment["SSH_AUTH_SOCK"] = self.socket
@@ -48,7 +48,7 @@ class GpgAgent:
             raise
 
     def close(self) -> None:
-        """End the agent of this home, and no other."""
+        """Stop the agent of this home directory only."""
         run_program(["gpgconf", "--kill", "gpg-agent"], self._environment)
         if os.path.dirname(self.socket) != self._directory:
             run_program(["gpgconf", "--remove-socketdir"], self._environment)

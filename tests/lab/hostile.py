@@ -12,7 +12,7 @@ EVIL = ("evil.example", "*.evil.example")
 
 
 class Hostile:
-    """Answers as a token service would, so that a client which asks also believes. What it got is in the log."""
+    """Answers like a token service, so that a misled client accepts it. The log has what it received."""
 
     def __init__(self, sites: Sites, lookalikes: Iterable[str]) -> None:
         for pattern in (*EVIL, *lookalikes):

@@ -31,29 +31,29 @@ from .interruptible import eventually
 from .ssh import Key
 
 LIST, LIST_ANSWER, SIGN, SIGN_ANSWER = 11, 12, 13, 14
-#: The agent's no: of the protocol, of its extensions, of SSH2_AGENT_FAILURE, of SSH_COM_AGENT2_FAILURE.
+#: Failure messages: of the protocol, of its extensions, SSH2_AGENT_FAILURE, SSH_COM_AGENT2_FAILURE.
 FAILURE, EXTENSION_FAILURE, SSH2_FAILURE, SSH_COM_FAILURE = 5, 28, 30, 102
-#: What an RSA key is asked for: rsa-sha2-512.
+#: The signature flag for RSA keys: rsa-sha2-512.
 SHA2_512 = 4
 
 
 def number(value: int) -> bytes:
-    """Four bytes, the highest first."""
+    """Four bytes, big-endian."""
     return struct.pack(">I", value)
 
 
 def string(content: bytes) -> bytes:
-    """With its length in front."""
+    """Prefixed with its length."""
     return number(len(content)) + content
 
 
 def frame(message: bytes) -> bytes:
-    """A message as it goes over the socket."""
+    """A framed message."""
     return string(message)
 
 
 def read_strings(content: bytes, count: int) -> tuple[list[bytes], bytes]:
-    """So many strings, and what is behind them."""
+    """This many strings, and the rest."""
     found = []
     for _ in range(count):
         (length,) = struct.unpack_from(">I", content)
@@ -72,7 +72,7 @@ class Signer:
         self.blob = base64.b64decode(public.split()[1])
 
     def sign(self, data: bytes, flags: int = SHA2_512) -> tuple[bytes, bytes]:
-        """Algorithm and signature, as OpenSSH's agent gives them for these flags."""
+        """Algorithm and signature of OpenSSH's agent for these flags."""
         if isinstance(self.private, ed25519.Ed25519PrivateKey):
             return b"ssh-ed25519", self.private.sign(data)
         assert isinstance(self.private, rsa.RSAPrivateKey)
@@ -86,28 +86,28 @@ class Signer:
 
 @dataclass
 class Request:
-    """What was asked, and what an honest agent says to it."""
+    """A request and the honest answer."""
 
     kind: int
     signer: Signer
     honest: bytes
-    #: Of a request to sign.
+    #: Only of signing requests.
     data: bytes = b""
     flags: int = 0
-    #: How many of its kind came before it.
+    #: The number of earlier requests of its kind.
     earlier: int = 0
 
 
 @dataclass
 class Reply:
-    """What goes over the socket."""
+    """Bytes to send, and how."""
 
     wire: bytes = b""
     #: Seconds between one byte and the next.
     pause: float = 0
-    #: Say nothing more, and keep the connection.
+    #: Send nothing more and keep the connection open.
     hang: bool = False
-    #: Hang up.
+    #: Close the connection.
     close: bool = False
 
 
@@ -115,7 +115,7 @@ Fault = Callable[[Request], Reply]
 
 
 class HostileAgent:
-    """Serves in threads of its own until it is closed."""
+    """Serves in its own threads until it is closed."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class HostileAgent:
         self.close()
 
     def close(self) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         self._over.set()
         with socket.socket(socket.AF_UNIX) as knock:
             knock.connect(self.socket)
@@ -158,12 +158,12 @@ class HostileAgent:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def count(self, kind: int) -> int:
-        """How many requests of a kind came so far."""
+        """The number of requests of a kind so far."""
         with self._lock:
             return self.kinds.count(kind)
 
     def wait_for(self, kind: int, count: int = 1) -> None:
-        """Until so many requests of a kind came."""
+        """Wait for this many requests of a kind."""
         assert eventually(lambda: self.count(kind) >= count), self.kinds
 
     def _accept(self) -> None:
@@ -179,7 +179,7 @@ class HostileAgent:
                     if message is None or not self._answer(connection, message):
                         return
             except OSError:
-                # The other side hung up, which is its right.
+                # The client closed the connection, as it may.
                 return
 
     def _answer(self, connection: socket.socket, message: bytes) -> bool:
@@ -225,12 +225,12 @@ def _receive(connection: socket.socket) -> bytes | None:
 
 
 def signed(algorithm: bytes, signature: bytes) -> bytes:
-    """The answer to a request to sign."""
+    """The answer to a signing request."""
     return bytes([SIGN_ANSWER]) + string(string(algorithm) + string(signature))
 
 
 def hang(after: int = 0) -> Fault:
-    """So many honest answers, then silence."""
+    """This many honest answers, then silence."""
     return lambda request: Reply(frame(request.honest)) if request.earlier < after else Reply(hang=True)
 
 
@@ -245,18 +245,18 @@ def drip(pause: float = 0.2) -> Fault:
 
 
 def announce(length: int, then: Reply | None = None) -> Fault:
-    """A length that is not that of the answer; then some bytes and silence."""
+    """A wrong length, then some bytes and silence."""
     rest = then or Reply(b"\x0c" * 64, hang=True)
     return lambda _: Reply(number(length) + rest.wire, hang=rest.hang, close=rest.close)
 
 
 def say(message: bytes) -> Fault:
-    """Always the same."""
+    """Always the same answer."""
     return lambda _: Reply(frame(message))
 
 
 def noise(length: int, seed: int) -> Fault:
-    """Random bytes in a sound frame, the same for the same seed."""
+    """Random bytes in a valid frame, determined by the seed."""
     return say(bytes(random.Random(seed).randrange(256) for _ in range(length)))
 
 
@@ -266,10 +266,10 @@ def change(how: Callable[[bytes], bytes]) -> Fault:
 
 
 def cut(keep: int | None = None) -> Fault:
-    """Hang up behind so many bytes of the honest answer; by default before the last."""
+    """Close the connection after this many bytes of the honest answer; by default before the last."""
     return lambda request: Reply(frame(request.honest)[: -1 if keep is None else keep], close=True)
 
 
 def sign_by(how: Callable[[Request], tuple[bytes, bytes]]) -> Fault:
-    """Algorithm and signature as `how` makes them."""
+    """Algorithm and signature as returned by `how`."""
     return lambda request: Reply(frame(signed(*how(request))))

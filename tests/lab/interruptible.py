@@ -20,7 +20,7 @@ class Interruptible:
         return self.process.stdout.readline().decode().strip()
 
     def interrupt(self, number: int = signal.SIGINT) -> float:
-        """Send a signal; the seconds that it took to arrive as an exception."""
+        """Send a signal. Returns the seconds until it became an exception."""
         sent = time.monotonic()
         os.kill(self.process.pid, number)
         word, _, moment = self.line().partition(" ")
@@ -28,7 +28,7 @@ class Interruptible:
         return float(moment) - sent
 
     def end(self, timeout: float = 10) -> tuple[int, str]:
-        """Wait for its end; exit status and stderr."""
+        """Wait for its exit. Returns exit status and stderr."""
         _, stderr = self.process.communicate(timeout=timeout)
         return self.process.returncode, stderr.decode()
 

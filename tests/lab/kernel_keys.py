@@ -1,4 +1,4 @@
-"""Whether processes of this session can share what is in the kernel's key retention service."""
+"""Whether processes of this session can share keys in the kernel's key retention service."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def _keyctl(operation: int, *arguments: object) -> int:
 
 
 def new_session(name: str | None = None) -> None:
-    """Gives this thread, and the programs that it starts, a keyring that no other has; where there is none, nothing."""
+    """Gives this thread and its child processes a new session keyring, if the kernel has keyrings."""
     _keyctl(_JOIN_SESSION_KEYRING, ctypes.c_char_p(name.encode()) if name else ctypes.c_long(0))
 
 
 @functools.lru_cache(maxsize=None)
 def can_share() -> bool:
-    """Whether they can: the system call is Linux's, and many containers forbid it."""
+    """Whether they can: only on Linux, and not in many containers."""
     return _keyctl(_GET_KEYRING_ID, ctypes.c_long(_SESSION), ctypes.c_long(0)) >= 0
 
 
 def need_sharing() -> None:
-    """Skips a test where they cannot."""
+    """Skip the test if they cannot."""
     if not (can_share() and shutil.which("strace")):
-        pytest.skip("the kernel's key retention service, or strace, is not there")
+        pytest.skip("needs the kernel's key retention service and strace")
 
 
 def sign_ins(processes: int) -> int:
-    """How often so many native programs sign in, one after the other."""
+    """The number of sign-ins of this many native programs, run one after the other."""
     return 1 if can_share() else processes

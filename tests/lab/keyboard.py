@@ -19,14 +19,14 @@ class Typed:
 
     code: int
     stdout: bytes
-    #: All that the terminal showed: what the command wrote to it, and what was typed as far as it was shown.
+    #: The terminal's content: the command's output and echoed input.
     shown: bytes
-    #: Whether the terminal is as it was before.
+    #: Whether the terminal settings are restored.
     is_restored: bool
 
 
 class Keyboard:
-    """A command whose standard input and standard error are a terminal, which is also the one that rules it; standard
+    """A command whose standard input and standard error are its controlling terminal; standard
     output is a pipe.
     """
 
@@ -48,17 +48,17 @@ class Keyboard:
             start_new_session=True,
             preexec_fn=take,
         )
-        # Kept open, so that the terminal's settings can be read when everybody else has gone.
+        # Kept open, so that the terminal settings can be read after all other processes have ended.
         self._held = terminal
 
     def wait_for(self, text: bytes) -> None:
-        """Wait until the terminal shows something, and shows nothing of what is typed any more."""
+        """Wait until the terminal shows a text and echo is off."""
         while text not in self._shown or self._attributes()[3] & termios.ECHO:
             assert time.monotonic() < self._end and self.process.poll() is None, self._shown
             self._read(0.005)
 
     def type(self, keys: bytes) -> None:
-        """Press keys."""
+        """Type keys."""
         os.write(self._terminal, keys)
 
     def ended(self) -> Typed:

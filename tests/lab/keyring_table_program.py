@@ -1,13 +1,13 @@
-"""Runs in the client's environment: makes a table of command lines from keyring's own argparse, and says for each what
-keyring makes of it.
+"""Runs in the client's environment: makes a table of command lines from keyring's own argparse, with what
+keyring makes of each.
 
 ``python keyring_table_program.py TABLE FEED SERVICES USERS`` writes the table as JSON: for every command line its
 words, the exit code, what keyring prints for a `get` (which is really run), the names that a `set` or `del` (which
 is not) would be for, the operation and the backend. FEED is the URL of an index that an environment variable serves;
-SERVICES and USERS are lists in JSON of what may stand for an operand.
+SERVICES and USERS are JSON lists of operands.
 
-argparse before Python 3.12.8 and 3.13.1 takes no operand behind an option that stands behind the operation. There,
-keyring is asked with the options moved to the front; where it is newer, in both orders, which must agree.
+argparse before Python 3.12.8 and 3.13.1 accepts no operand after an option that follows the operation. There,
+keyring is run with the options moved to the front; newer versions are run with both orders, which must agree.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import itertools
 import json
 import sys
 
-# The directory of this file: what lies in it is not meant to be imported by keyring.
+# The directory of this file: keyring must not import its modules.
 del sys.path[0]
 
 from keyring import cli, core  # noqa: E402
@@ -34,19 +34,19 @@ Part = object
 
 
 class Options:
-    """The options as argparse has them, in every spelling."""
+    """The options of argparse, in every spelling."""
 
     def __init__(self, parser) -> None:
         self.names = [name for action in parser._actions for name in action.option_strings]
         self._short = {action.option_strings[-1]: action.option_strings[0] for action in parser._actions[:3]}
 
     def beginnings(self, name: str) -> list[str]:
-        """The whole name, and what is short for it and for nothing else."""
+        """The full name and its unambiguous abbreviations."""
         cuts = [name[:length] for length in range(3, len(name))]
         return [name, *(cut for cut in cuts if self._meant(cut) == [name])]
 
     def ambiguous(self) -> list[str]:
-        """What is short for more than one."""
+        """Ambiguous abbreviations."""
         cuts = {name[:length] for name in self.names for length in range(3, len(name))}
         return sorted(cut for cut in cuts if len(self._meant(cut)) > 1)
 
@@ -71,7 +71,7 @@ def cases(options: Options, feed: str, service_names: list[str], user_names: lis
     backend = itertools.cycle(options.spellings("--keyring-backend", STORE))
     services, users = itertools.cycle([*service_names, feed]), itertools.cycle(user_names)
     found: list[list[Part]] = []
-    # Every order of up to three options and up to two operands behind the operation.
+    # Every order of up to three options and up to two operands after the operation.
     for chosen in itertools.chain.from_iterable(itertools.combinations("mob", count) for count in range(4)):
         for count in range(3):
             for order in sorted(set(itertools.permutations([*chosen, *"#" * (count + 1)]))):
@@ -86,7 +86,7 @@ def cases(options: Options, feed: str, service_names: list[str], user_names: lis
                 found.append([next(parts[letter]) for letter in order])
         found += [[operation, "-5", f"-{len(found)}"], [operation, "--", "--mode", f"--user{len(found)}"]]
         found += [[operation, "example.com", f"user {len(found)}", "more"]]
-    # Every spelling of every value, in front and behind.
+    # Every spelling of every value, before and after.
     values = [("--mode", value) for value in ("password", "creds", "cred", "Creds", "", "-5", "-x")]
     values += [("--output", value) for value in ("plain", "json", "yaml", "", "a b")]
     values += [("--keyring-backend", value) for value in (STORE, AZURE, CHAINER, "no.such.Backend", "", "-5", "-x y")]
@@ -96,7 +96,7 @@ def cases(options: Options, feed: str, service_names: list[str], user_names: lis
             found.append(in_front if number % 2 else ["get", feed, next(users), spelling])
     for spelling in options.spellings("--keyring-path", "/nowhere"):
         found += [[spelling, "get", "example.com", "alice"], ["get", spelling, "example.com", "alice"]]
-    # Every service with every user, `--` at every place, and operands that look like options behind it.
+    # Every service with every user, `--` at every position, and operands that look like options after it.
     for service, user in itertools.product([*service_names, feed], user_names):
         found += [["get", service, user], [next(mode), "get", "--", service, user]]
     for place in range(4):
@@ -131,7 +131,7 @@ def cases(options: Options, feed: str, service_names: list[str], user_names: lis
     for word, begin in itertools.product([*unknown, *options.ambiguous()], (word for word in ("", "="))):
         words = ["get", "example.com", "alice"]
         found += [[*words[:place], [word + begin], *words[place:]] for place in range(4)]
-    # A value that is missing, an option twice, and help at every place.
+    # A missing value, a repeated option, and help at every position.
     for name in ("--mode", "--output", "--keyring-backend", "-b", "--o"):
         found += [["get", "example.com", "alice", [name]], [[name, "--", "get", "example.com", "alice"]]]
         found += [[[name, "--mode", "creds"], "get", "example.com", "alice"], [[name]], ["get", [name, "-x"]]]
@@ -146,12 +146,12 @@ def cases(options: Options, feed: str, service_names: list[str], user_names: lis
 
 
 def flat(parts: list[Part]) -> list[str]:
-    """The words of a command line."""
+    """The arguments of a command line."""
     return [word for part in parts for word in ([part] if isinstance(part, str) else part)]
 
 
 def in_front(parts: list[Part]) -> list[str]:
-    """The words with the options and their values in front."""
+    """The arguments with options and their values first."""
     return flat(
         [part for part in parts if isinstance(part, tuple)] + [one for one in parts if not isinstance(one, tuple)]
     )
@@ -161,14 +161,14 @@ class Tool(cli.CommandLineTool):
     """keyring's command line, which stores and deletes nothing."""
 
     def do_set(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     do_del = do_set
 
 
 def outcome(words: list[str]) -> dict:
     """What keyring makes of a command line."""
-    # Each is as in a process of its own: a choice of the backend holds for one alone.
+    # As in a separate process: a backend is chosen for one command line only.
     core._keyring_backend = None
     tool, printed = Tool(), io.StringIO()
     found = {"code": 0, "stdout": "", "names": None}

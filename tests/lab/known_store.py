@@ -25,19 +25,19 @@ Entry = tuple[str, str, str]
 
 
 def planted(store: StoreUser, agent: Agent) -> StoreUser:
-    """The user, now with a store whose keys :func:`secrets_of_planted` tells, and its key in the agent."""
+    """The user, now with a store with the keys of :func:`secrets_of_planted`, and its key in the agent."""
     agent.add(copy_key(_VECTORS / "id", store.home, "known"))
     store.write((_VECTORS / "store-0.6.0.json").read_bytes())
     return store
 
 
 def expected_of_planted() -> dict:
-    """Everything in that store, as the vectors tell it."""
+    """Everything in that store, from the vectors."""
     return json.loads((_VECTORS / "expected-0.6.0.json").read_text())
 
 
 def secrets_of_planted() -> dict[str, bytes]:
-    """The keys of that store and the signature that they come from, by name."""
+    """The keys of that store and the signature from which they are derived, by name."""
     expected = expected_of_planted()
     found = {name: bytes.fromhex(expected[f"{name}_hex"]) for name in ("kek", "dek", "index_key", "value_key")}
     found["signature"] = bytes.fromhex(expected["agent_signature_blob_hex"])[-64:]
@@ -45,7 +45,7 @@ def secrets_of_planted() -> dict[str, bytes]:
 
 
 class KnownStore(StoreUser):
-    """A user whose store's keys are known. There is no store before the first :meth:`fill`."""
+    """A user whose store has known keys. There is no store before the first :meth:`fill`."""
 
     def __init__(self, client: Client, home: object, agent: Agent) -> None:
         super().__init__(client, home, agent.socket)
@@ -58,7 +58,7 @@ class KnownStore(StoreUser):
             self._empty = {**json.load(stream), "records": {}}
 
     def record_id(self, service: str, username: str) -> str:
-        """What the record of these names is called in the file."""
+        """The identifier of a record in the file."""
         return hmac.new(self._index_key, f"{service}\0{username}".encode(), "sha256").hexdigest()
 
     def text(self, entries: Iterable[Entry]) -> bytes:
@@ -67,11 +67,11 @@ class KnownStore(StoreUser):
         return json.dumps(content, indent=2, sort_keys=True).encode() + b"\n"
 
     def fill(self, entries: Iterable[Entry]) -> None:
-        """Put a store with these records there."""
+        """Write a store with these records."""
         self.write(self.text(entries))
 
     def entries(self) -> dict[tuple[str, str], str]:
-        """Every record in the clear: the password by service and user name. Whatever is not as it should be raises."""
+        """The decrypted records: the password by service and user name. An invalid record raises."""
         content = self.content()
         assert {name: content[name] for name in ("identity", "unlock", "version")} == {
             name: self._empty[name] for name in ("identity", "unlock", "version")

@@ -15,7 +15,7 @@ class Connection:
     """One connection that a client opened.
 
     ``kind`` is ``tunnel`` (through the proxy to a listed host), ``refused`` (the proxy said no) or ``plain`` (straight
-    to a metadata server). ``problem`` tells why the TLS handshake failed, if it did.
+    to a metadata server). ``problem`` says why the TLS handshake failed, if it did.
     """
 
     number: int
@@ -60,7 +60,7 @@ class RequestLog:
     def requests(
         self, host: str | None = None, path: str | None = None, method: str | None = None, status=None
     ) -> list[Request]:
-        """The requests that are meant (shell patterns for host and path). Tunnels only with ``method="CONNECT"``."""
+        """The matching requests (shell patterns for host and path). Tunnels only with ``method="CONNECT"``."""
         with self._changed:
             return [
                 request
@@ -69,7 +69,7 @@ class RequestLog:
             ]
 
     def sent_by_ringbearer(self) -> list[Request]:
-        """The requests of ringbearer itself, without those of the client that asked it."""
+        """The requests of ringbearer itself, without those of the client."""
         return [one for one in self.requests() if (one.header("User-Agent") or "").startswith("ringbearer/")]
 
     def connections(self, host: str | None = None, kind: str = "tunnel") -> list[Connection]:
@@ -96,7 +96,7 @@ class RequestLog:
             return [(request.host, *request.basic) for request in self._requests if request.basic is not None]
 
     def hosts_that_saw(self, secret: str) -> list[str]:
-        """The hosts to which a secret was sent in whatever place: address, header (decoded, too) or body."""
+        """The hosts to which a secret was sent, in a URL, a header (also decoded) or a body."""
         needle = secret.encode()
         with self._changed:
             found = []
@@ -109,7 +109,7 @@ class RequestLog:
             return found
 
     def wait_for(self, count: int = 1, timeout: float = 10.0, **chosen) -> list[Request]:
-        """Wait until at least so many of the chosen requests have arrived; they may be unanswered yet."""
+        """Wait until at least this many matching requests have arrived, answered or not."""
         deadline = time.monotonic() + timeout
         while True:
             with self._changed:
@@ -121,7 +121,7 @@ class RequestLog:
                     raise AssertionError(f"waited {timeout} s for {count} of {chosen}, saw:\n{self}")
 
     def clear(self) -> None:
-        """Forget all that was seen."""
+        """Clear the record."""
         with self._changed:
             self._requests.clear()
             self._connections.clear()

@@ -8,7 +8,7 @@ With the fixture ``look_up`` a test writes::
 
     first, second = look_up.all([LookUp(url), LookUp(other, environment={"AZURE_CLIENT_ID": None})])
 
-All look-ups of one call are made one after the other in one process, so the second sees what the first left in memory.
+All look-ups of one call are made one after the other in one process, so the second sees the cache of the first.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ class LookUp:
     username: str | None = None
     #: ``get_credential`` or ``get_password``.
     method: str = "get_credential"
-    #: Set in the process before the look-up, and left so; None unsets.
+    #: Set in the process from this look-up on; None unsets.
     environment: dict[str, str | None] = field(default_factory=dict)
-    #: Written before the look-up: the text by the path.
+    #: Files written before the look-up: text by path.
     files: dict[str, str] = field(default_factory=dict)
-    #: How many threads ask at the same moment.
+    #: The number of threads that ask at the same moment.
     threads: int = 1
-    #: Seconds to let pass first.
+    #: Seconds to wait first.
     pause: float = 0
 
 
 @dataclass
 class Line:
-    """A log line as Python's logging gave it to a handler."""
+    """A log record of Python's logging."""
 
     logger: str
     level: str
@@ -58,7 +58,7 @@ class Failure:
     """An exception that keyring raised."""
 
     type: str
-    #: The names of its class and of all the classes above.
+    #: The names of its class and all base classes.
     bases: list[str]
     message: str
     #: The repr and the traceback.
@@ -67,16 +67,16 @@ class Failure:
 
 @dataclass
 class Answer:
-    """What came of a look-up."""
+    """The outcome of a look-up."""
 
-    #: As the method answers; a credential is (user name, password).
+    #: The result of the method; a credential is (user name, password).
     result: object
     error: Failure | None
     seconds: float
     log: list[Line]
-    #: Of the further threads; their log lines are in `log`.
+    #: Outcomes of the other threads; their log records are in `log`.
     others: list[Answer]
-    #: Of the process as a whole.
+    #: Output of the whole process.
     stdout: str = ""
     stderr: str = ""
 
@@ -93,7 +93,7 @@ class Answer:
 
     @property
     def warning(self) -> str:
-        """The only message at WARNING and above; another number of them fails the test."""
+        """The only message at WARNING and above; fails the test if there is not exactly one."""
         assert len(self.warnings) == 1, self.warnings
         return self.warnings[0]
 
@@ -119,7 +119,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """Everything that was said: log, exception, stdout, stderr. To search for secrets; the result is left out."""
+        """All output except the result: log, exception, stdout, stderr. To search for secrets."""
         parts = [line.message for line in self.log] + [self.stdout, self.stderr]
         return "\n".join(parts + ([self.error.text] if self.error else []) + [other.text for other in self.others])
 
@@ -135,7 +135,7 @@ class Lookups:
         self._cloud = cloud
         self._client = client
         self.home = str(home)
-        #: In front of the few system programs on PATH.
+        #: Directories before the few system programs on PATH.
         self.path = [str(entry) for entry in path]
         #: How the last process ended.
         self.completed: Completed | None = None
@@ -145,9 +145,9 @@ class Lookups:
         return self.all([LookUp(service or self._cloud.azure.feed.url())], timeout=timeout, **variables)[0]
 
     def each(self, *cases: dict[str, str], service: str | None = None, **variables: str | None) -> list[Answer]:
-        """One look-up a case, in one process: each sees the variables of its own case and not those of the others.
+        """One look-up per case, in one process: each sees the variables of its own case only.
 
-        ``variables`` hold for all cases. Look-ups with different variables share no cache entry.
+        ``variables`` apply to all cases. Look-ups with different variables share no cache entry.
         """
         names = {name for case in cases for name in case}
         usual = self._cloud.environment(self.home, path=self.path, **variables)

@@ -1,7 +1,7 @@
-"""Runs in the client's environment, as a process of its own: asks keyring and writes down the answers.
+"""Runs in the client's environment, as a separate process: asks keyring and writes the answers.
 
-``python look_up_program.py REQUESTS ANSWERS``: both are JSON files; see `lab.look_up` for what is in them. What appears
-on stdout and stderr is the doing of others.
+``python look_up_program.py REQUESTS ANSWERS``: both are JSON files; see `lab.look_up` for their content. Output
+on stdout and stderr comes from other code.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import threading
 import time
 import traceback
 
-# The directory of this file: what lies in it is not meant to be imported by keyring.
+# The directory of this file: keyring must not import its modules.
 del sys.path[0]
 
 import keyring  # noqa: E402
 
 
 class _Keep(logging.Handler):
-    """Keeps the log lines, as a program's own handler would."""
+    """Keeps the log records, as the handler of a program would."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def _ask(request: dict) -> dict:
 
 
 def _at_once(request: dict) -> list[dict]:
-    """The same look-up by several threads, all of them let go at the same moment."""
+    """The same look-up by several threads that start at the same moment."""
     count = request["threads"]
     answers: list[dict] = [{} for _ in range(count)]
     barrier = threading.Barrier(count)
@@ -82,7 +82,7 @@ def _prepare(request: dict) -> None:
 
 
 def main(requests_path: str, answers_path: str) -> None:
-    """Make the look-ups in order, in this one process."""
+    """Make the look-ups in order, in this process."""
     keep = _Keep()
     logger = logging.getLogger()
     logger.addHandler(keep)

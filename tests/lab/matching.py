@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 
 def matches(request, host: str | None = None, path: str | None = None, method: str | None = None) -> bool:
-    """Whether a request is meant. Hosts and paths are shell patterns (``*.pkgs.visualstudio.com``, ``*/pypi/upload``).
+    """Whether a request matches. Hosts and paths are shell patterns (``*.pkgs.visualstudio.com``, ``*/pypi/upload``).
 
-    A tunnel (method CONNECT) is only meant when the method says so: most tests speak of what goes through it.
+    A tunnel (method CONNECT) matches only if the method is given: most tests are about the requests inside it.
     """
     if method is None:
         if request.method == "CONNECT":

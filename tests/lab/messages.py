@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, quote, unquote
 
 HeaderList = list[tuple[str, str]]
 
-#: What happens to the connection once an answer is sent.
+#: What happens to the connection after an answer.
 KEEP, CLOSE, RESET, SILENCE = "keep", "close", "reset", "silence"
 
 
 @dataclass
 class Request:
-    """One request as it arrived, and, once it is answered, the status that was sent."""
+    """A received request and, once it is answered, the status that was sent."""
 
     time: float
     method: str
@@ -28,7 +28,7 @@ class Request:
     headers: HeaderList
     body: bytes
     connection: int
-    #: The status sent; a word (reset, closed, silence) where a fault sent none; None while nothing was sent yet.
+    #: The status sent; a word (reset, closed, silence) if a fault sent none; None before the answer.
     status: int | str | None = None
 
     @property
@@ -43,7 +43,7 @@ class Request:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query, decoded. Of a repeated name the last value counts."""
+        """The decoded query. The last value of a repeated name counts."""
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
     @property
@@ -53,7 +53,7 @@ class Request:
 
     @property
     def url(self) -> str:
-        """The whole address."""
+        """The URL."""
         if self.method == "CONNECT":
             return f"{self.host}:{self.port}"
         return f"{self.scheme}://{self.host}{self.target}"
@@ -89,7 +89,7 @@ class Request:
 
 @dataclass
 class Response:
-    """An answer. With a status of None the body is all that is sent before the ending: a message of whatever form."""
+    """An answer. If the status is None, only the body is sent, as raw bytes."""
 
     status: int | None = 200
     headers: HeaderList = field(default_factory=list)
@@ -111,22 +111,22 @@ def decode_basic(value: str | None) -> tuple[str, str] | None:
 
 
 def json_response(value, status: int = 200, headers: HeaderList | None = None) -> Response:
-    """JSON, as all of the cloud's APIs answer."""
+    """JSON."""
     content = [("Content-Type", "application/json; charset=utf-8")] + (headers or [])
     return Response(status, content, json.dumps(value).encode())
 
 
 def html_response(text: str, status: int = 200, headers: HeaderList | None = None) -> Response:
-    """A page."""
+    """An HTML page."""
     return Response(status, [("Content-Type", "text/html; charset=utf-8")] + (headers or []), text.encode())
 
 
 def redirect_response(location: str, status: int = 302) -> Response:
-    """A redirect, with the small page that servers send along."""
+    """A redirect with a small HTML page."""
     page = "<html><head><title>Object moved</title></head></html>"
     return html_response(page, status, [("Location", quote(location, safe=":/?&=%#@+,;!$'()*~"))])
 
 
 def not_found(what: str = "not found") -> Response:
-    """404, with a word about what is missing."""
+    """404, with a short message."""
     return json_response({"message": what}, 404)

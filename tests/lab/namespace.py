@@ -1,4 +1,4 @@
-"""Files at fixed places of the machine, seen by one process alone: a mount namespace of its own (Linux)."""
+"""Files at fixed paths, seen by one process only, in its own mount namespace (Linux)."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ AVAILABLE = _OPTIONS is not None
 
 
 def with_files(files: dict[str, str], modes: dict[str, int] | None = None) -> list[str]:
-    """The beginning of a command: what follows runs where these files exist, in folders that hold nothing else.
+    """A command prefix: the command sees these files, in directories that have nothing else.
 
-    Of each file the top two folders are replaced (``/run``, ``/var/opt``, ``/etc/ssl``).
+    The top two directories of each file are replaced (``/run``, ``/var/opt``, ``/etc/ssl``).
     """
     lines = ["set -e"]
     covered = set()
@@ -53,7 +53,7 @@ def with_files(files: dict[str, str], modes: dict[str, int] | None = None) -> li
 
 
 def without(path: str) -> list[str]:
-    """The beginning of a command: what follows runs where this file is empty, as container runtimes hide one."""
+    """A command prefix: the command sees this file empty, as container runtimes hide one."""
     return _command(["set -e", f"mount --bind /dev/null {shlex.quote(path)}"])
 
 
@@ -64,7 +64,7 @@ def with_text(path: str, text: str) -> list[str]:
 
 
 def with_hosts(addresses: dict[str, str]) -> list[str]:
-    """The beginning of a command: what follows runs where these names, and no others, have addresses."""
+    """A command prefix: for the command, only these host names have addresses."""
     text = "".join(f"{address} {name}\n" for name, address in addresses.items())
     covers = ["mount -t tmpfs none /run", f"printf %s {shlex.quote(text)} >/run/hosts"]
     covers += ["mount --bind /run/hosts /etc/hosts", "mount --bind /dev/null /etc/resolv.conf"]
@@ -73,7 +73,7 @@ def with_hosts(addresses: dict[str, str]) -> list[str]:
 
 def _command(lines: list[str]) -> list[str]:
     assert _OPTIONS is not None
-    # PATH of the process that is to run holds a few programs only; these are found without it.
+    # The PATH of the command has only a few programs; these are found without it.
     prefix = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin\n"
     script = "before=$PATH\n" + prefix + "\n".join(lines) + '\nPATH=$before\nexec "$@"'
     return [_UNSHARE, *_OPTIONS, "/bin/sh", "-c", script, "sh"]

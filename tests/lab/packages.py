@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Package:
-    """A distribution file and what an index tells about it."""
+    """A distribution file and its metadata."""
 
     name: str
     version: str
@@ -58,7 +58,7 @@ def wheel(name: str, version: str = "1.0", requires: Sequence[str] = (), source:
 
 
 def sdist(name: str, version: str = "1.0", build_requires: Sequence[str] = ()) -> Package:
-    """A source archive that builds itself. It fails to unless each of the ``build_requires`` can be imported."""
+    """A source archive that builds itself. The build fails unless each of the ``build_requires`` can be imported."""
     made = wheel(name, version)
     backend = "".join(f"import {normalize(one).replace('-', '_')}\n" for one in build_requires) + _BACKEND
     project = "[build-system]\nrequires = [{}]\nbuild-backend = 'backend'\nbackend-path = ['.']\n"

@@ -20,7 +20,7 @@ _MAXIMUM_HEAD = 65536
 
 
 class Proxy:
-    """Listens on loopback for CONNECT."""
+    """Listens on loopback for CONNECT requests."""
 
     def __init__(self, server: Server, sites: Sites, authority: CertificateAuthority, port: int = 0) -> None:
         self._server = server
@@ -32,7 +32,7 @@ class Proxy:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         return self._listener.port
 
     @property
@@ -45,7 +45,7 @@ class Proxy:
 
     @property
     def url_without_credentials(self) -> str:
-        """For a client that has forgotten them."""
+        """The proxy URL without user name and password."""
         return f"http://127.0.0.1:{self.port}"
 
     def require(self, user: str, password: str) -> None:
@@ -75,7 +75,7 @@ class Proxy:
                 client.close()
 
     def _open_tunnel(self, client: socket.socket, head: bytes) -> bool:
-        """Answer one proxy request; tells whether the socket now belongs to the server."""
+        """Answer one proxy request. Returns whether the socket now belongs to the server."""
         host, port, is_connect = _destination(head)
         log = self._server.log
         answer = self._sites.find(host) if is_connect and port == 443 else None
@@ -84,7 +84,7 @@ class Proxy:
         if request is None:
             return False
         if not is_connect:
-            # Only the log entry's shape: host and path apart, as the sites' requests have them.
+            # For the log: host and path are separate, as in other requests.
             request.target = _origin_form(request.target)
         log.add(request)
         response = self._server.faults.answer(request, self._decide(answer))

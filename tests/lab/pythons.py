@@ -1,4 +1,4 @@
-"""The Pythons that the machine has, as its user would find them."""
+"""The Pythons of the machine, as its user would find them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .clients import Client, ClientEnvironments
 
-#: The first that the wheel is for; newer ones than there are today count too.
+#: The oldest that the wheel supports; future versions count too.
 OLDEST, NEWEST = 9, 20
 
 _DESCRIBE = """
@@ -28,7 +28,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter of the machine's."""
+    """An interpreter of the machine."""
 
     executable: str
     version: tuple[int, int, int]
@@ -36,7 +36,7 @@ class Python:
 
     @property
     def name(self) -> str:
-        """As people call it."""
+        """Its display name."""
         return "Python " + ".".join(str(part) for part in self.version) + (" free-threaded" * self.is_free_threaded)
 
 
@@ -55,9 +55,9 @@ class PythonEnvironments(ClientEnvironments):
 
 @functools.lru_cache(maxsize=None)
 def pythons() -> tuple[Python, ...]:
-    """One CPython of each version that the wheel is for, and of each with and without a lock, the oldest first.
+    """One CPython of each version that the wheel supports, with and without a GIL, the oldest first.
 
-    They are called ``python3.9`` and so on; where pyenv keeps them, it is asked which it has.
+    They are named ``python3.9`` and so on; pyenv, if installed, lists its own.
     """
     attempts = [(f"python3.{minor}{ending}", {}) for minor in range(OLDEST, NEWEST) for ending in ("", "t")]
     attempts += [(sys.executable, {})]

@@ -1,5 +1,5 @@
-"""Runs in the client's environment, by its pytest: keyring's own tests of a backend, turned round for those that store
-nothing. Each test of keyring's that stores something is here under its name, with what must come of it instead.
+"""Runs in the client's environment, by its pytest: keyring's own tests of a backend, inverted for those that store
+nothing. Each test that stores something is here under the same name, with the opposite expectation.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from ringbearer import errors as ours
 
 from keyring import backend, errors
 
-#: Tests of keyring's that hold as they are, or through the helpers that are overridden here.
+#: Tests of keyring that hold unchanged, or with the helpers overridden here.
 _AS_THEY_ARE = {"test_name_property", "test_set_properties", "test_new_with_properties"}
 _BY_HELPERS = {"test_password_set_get", "test_difficult_chars", "test_unicode_chars", "test_unicode_and_ascii_chars"}
 
 
 class ReadOnlyTests(BackendBasicTests):
-    """For the backend that the class is named for."""
+    """For the backend that the class is named after."""
 
-    #: What writing raises, and all that it must be besides.
+    #: The exception of a write, and its required base classes.
     raised: tuple = (ours.ReadOnlyError, errors.PasswordSetError, errors.PasswordDeleteError, NotImplementedError)
 
     def init_keyring(self):
         return getattr(backends, type(self).__name__[len("Test") :])()
 
     def check_error(self, act, *words):
-        """Writing raises, in one line that quotes nothing of the words."""
+        """A write raises with a one-line message that quotes no argument."""
         with pytest.raises(errors.KeyringError) as found:
             act(*words)
         assert [kind for kind in self.raised if not isinstance(found.value, kind)] == []
@@ -39,7 +39,7 @@ class ReadOnlyTests(BackendBasicTests):
         assert not words[-1] or words[-1] not in text
 
     def check_nothing(self, service, username, password="planted"):
-        """There is nothing, before writing and after it."""
+        """Nothing is stored, before and after a write."""
         for _ in range(2):
             assert self.keyring.get_password(service, username) is None
             assert self.keyring.get_credential(service, username) is None

@@ -1,4 +1,4 @@
-"""What a module of `lab.registries` describes: a registry of the practice cloud and a user of it."""
+"""The interface of the modules in `lab.registries`: a registry of the practice cloud and a user of it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class Site:
-    """The servers of a registry. The practice cloud creates it, and has it as an attribute of the registry's name."""
+    """The servers of a registry. The practice cloud creates it as an attribute with the registry's name."""
 
-    #: Host names of attackers: similar to the registry's own, or with one of those in them.
+    #: Host names of attackers, similar to those of the registry or containing them.
     lookalikes: tuple[str, ...] = ()
 
     def __init__(self, cloud: PracticeCloud) -> None:
         """Add every host of the registry to `cloud.sites`."""
 
     def environment(self, home: str) -> dict[str, str]:
-        """Variables that every child process needs so that it stays in the practice cloud."""
+        """Variables that keep child processes in the practice cloud."""
         return {}
 
     def loopback_variables(self) -> dict[str, str]:
-        """Such variables that must lead to loopback: without them a client asks the machine's own metadata service."""
+        """Those that must lead to loopback: without them, a client asks the machine's own metadata service."""
         return {}
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class Registry:
     blamed_host: str | None = None
     #: The user name that ringbearer answers with, and that users write into the URL.
     user_name: str
-    #: Whether the host alone tells whose credential is meant.
+    #: Whether the bare host identifies the credential.
     answers_host_alone: bool = True
     #: The program that `log_in` makes print a token.
     program: str | None = None
@@ -86,7 +86,7 @@ class Registry:
     workflow_has_identity_token: bool = False
     #: The section of the README with the recipe for GitHub Actions, and the name of the index in it.
     workflow_recipe: tuple[str, str] | None = None
-    #: How look-ups fail, by names for the tests. In the last of them a login is set up.
+    #: Failures of look-ups, by name. In the last one a login is configured.
     failures: dict[str, Failure]
 
     def __init__(self, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> None:
@@ -137,11 +137,11 @@ class Registry:
         raise NotImplementedError
 
     def passwords(self) -> list[str]:
-        """The passwords that ringbearer could have answered with."""
+        """The possible passwords of the credential."""
         raise NotImplementedError
 
     def logins(self) -> list[str]:
-        """The secrets that the user signs in with, in each form that they have on the wire."""
+        """The secrets of the login, in each form in which they are sent."""
         return []
 
     def workflow_settings(self, job) -> dict[str, str]:
@@ -158,7 +158,7 @@ class Registry:
         return [request for request in self.cloud.log.sent_by_ringbearer() if request.host in hosts]
 
     def assert_made(self, count: int, upload: bool = False) -> None:
-        """Exactly ``count`` processes got a password, and no secret reached a host that must not see it."""
+        """Exactly ``count`` processes got a password, and no secret was sent to a wrong host."""
         log = self.cloud.log
         self.assert_ways(count, upload)
         passwords = self.passwords()

@@ -19,12 +19,12 @@ class Seen:
     """How a command ended, and what it wrote to the terminal."""
 
     code: int
-    #: Everything, with the bytes that colour it.
+    #: The output with colours.
     text: str
 
     @property
     def plain(self) -> str:
-        """The same without colours."""
+        """The output without colours."""
         return COLOUR.sub("", self.text)
 
 
@@ -46,7 +46,7 @@ def seen(command: Sequence[object], environment: dict[str, str], directory: obje
                 continue
             try:
                 part = os.read(terminal, 65536)
-            except OSError:  # Linux reports the closed other end as an error.
+            except OSError:  # Linux reports the closed end as an error.
                 part = b""
             if not part:
                 return Seen(process.wait(patience), shown.decode().replace("\r\n", "\n"))

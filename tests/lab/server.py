@@ -1,4 +1,4 @@
-"""HTTP/1.1 over one accepted connection (RFC 9112): a thread each, keep-alive, and full control over the ending."""
+"""HTTP/1.1 over accepted connections (RFC 9112): one thread each, keep-alive, and control over how they close."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAXIMUM_LINE = 65536
 
 
 class Listener:
-    """A port on 127.0.0.1 that hands every connection to a function in a thread of its own."""
+    """A port on 127.0.0.1 that serves each connection by a function in a separate thread."""
 
     def __init__(self, serve: Callable[[socket.socket], None], port: int = 0) -> None:
         self._serve = serve
@@ -45,9 +45,9 @@ class Listener:
             threading.Thread(target=self._serve, args=(accepted,), name="lab-serve", daemon=True).start()
 
     def close(self) -> None:
-        """Accept nothing any more."""
+        """Accept no more connections."""
         try:
-            # Wakes the accepting thread; closing alone does not, on Linux.
+            # Wakes the accepting thread; on Linux, closing does not.
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
@@ -55,7 +55,7 @@ class Listener:
 
 
 class Server:
-    """Reads requests, logs them, lets faults decide, and sends what the sites answer."""
+    """Reads requests, logs them, applies faults, and sends the answers of the sites."""
 
     def __init__(self, log: RequestLog, faults: Faults) -> None:
         self.log = log
@@ -65,7 +65,7 @@ class Server:
         self._open: set[socket.socket] = set()
 
     def serve_tls(self, raw: socket.socket, context: ssl.SSLContext, connection: Connection, answer: Answer) -> None:
-        """Shake hands, then converse."""
+        """Do the TLS handshake, then serve requests."""
         self._keep(raw)
         try:
             secured = context.wrap_socket(raw, server_side=True)
@@ -79,7 +79,7 @@ class Server:
         self.serve(secured, "https", connection, answer)
 
     def serve(self, stream: socket.socket, scheme: str, connection: Connection, answer: Answer) -> None:
-        """Converse until either side ends it."""
+        """Serve requests until either side closes the connection."""
         self._keep(stream)
         ending = CLOSE
         try:
@@ -107,7 +107,7 @@ class Server:
             stream.close()
 
     def end(self, stream: socket.socket, ending: str) -> None:
-        """Give a connection an ending without any answer."""
+        """End a connection without an answer."""
         self._keep(stream)
         try:
             if ending == SILENCE:
@@ -133,17 +133,17 @@ class Server:
             self._open.discard(stream)
 
     def close(self) -> None:
-        """End every conversation at once, and begin none."""
+        """Close every connection, and serve no more."""
         self.closing.set()
         self.hang_up()
 
     def hang_up(self) -> None:
-        """End every conversation at once."""
+        """Close every connection."""
         with self._lock:
             still_open = list(self._open)
         for stream in still_open:
             try:
-                # The plain method, also for TLS: SSLSocket's own would pull the session from under the reading thread.
+                # The plain method, also for TLS: SSLSocket's own would drop the session that the reading thread uses.
                 socket.socket.shutdown(stream, socket.SHUT_RDWR)
             except OSError:
                 pass
@@ -195,7 +195,7 @@ def _read_chunks(reader: BinaryIO) -> bytes:
 
 
 def send(stream: socket.socket, request: Request, response: Response) -> str:
-    """Send an answer; tells how the connection goes on."""
+    """Send an answer. Returns what happens to the connection."""
     if response.status is None:
         for piece in [response.body] if isinstance(response.body, bytes) else response.body:
             stream.sendall(piece)

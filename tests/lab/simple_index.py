@@ -1,4 +1,4 @@
-"""An index of packages (PEP 503) that knows nothing of who may read it."""
+"""An index of packages (PEP 503) without access control."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class SimpleIndex:
     def __init__(self, base: str, storage: str | None = None) -> None:
         #: Without a slash at the end.
         self.base = base
-        #: The host that files are redirected to, with a signature in the address; it wants no credentials.
+        #: The host to which files are redirected by signed URLs; it needs no credentials.
         self.storage = storage
         self.packages: list[Package] = []
 
     @property
     def url(self) -> str:
-        """What clients are given."""
+        """The URL for clients."""
         return self.base + "/simple/"
 
     def add(self, *packages: Package) -> None:
-        """Offer packages."""
+        """Add packages."""
         self.packages += packages
 
     def find(self, file_name: str) -> Package | None:
@@ -32,7 +32,7 @@ class SimpleIndex:
         return next((package for package in self.packages if package.file_name == file_name), None)
 
     def answer(self, request: Request) -> Response | None:
-        """A page or a file; None for what lies elsewhere."""
+        """A page or a file; None for other paths."""
         prefix = "/" + self.base.split("/", 3)[3] + "/"
         if not request.path.startswith(prefix) or request.method not in ("GET", "HEAD"):
             return None
@@ -51,7 +51,7 @@ class SimpleIndex:
         return redirect_response(f"https://{self.storage}/{package.file_name}?signature={package.sha256[:16]}")
 
     def stored(self, request: Request) -> Response:
-        """A file by its signed address, on the other host; it rejects other credentials, as such stores do."""
+        """A file by its signed URL, on the other host; it rejects other credentials, as such stores do."""
         package = self.find(request.segments[-1]) if request.segments else None
         if package is None:
             return not_found()
@@ -62,7 +62,7 @@ class SimpleIndex:
 
 
 def challenge(realm: str) -> Response:
-    """401, as an index asks for a user name and a password."""
+    """401 that asks for a user name and a password."""
     return Response(401, [("WWW-Authenticate", f'Basic realm="{realm}"')], b"")
 
 

@@ -1,4 +1,4 @@
-"""Which site answers for which host name."""
+"""The site of each host name."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class Sites:
         self._sites.sort(key=lambda entry: ("*" in entry[0], -len(entry[0])))
 
     def find(self, host: str) -> Answer | None:
-        """The site of a host; None when the practice cloud does not have it."""
+        """The site of a host; None if the practice cloud has none."""
         return next((answer for pattern, answer in self._sites if fnmatchcase(host, pattern)), None)

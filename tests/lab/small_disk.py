@@ -1,4 +1,4 @@
-"""A small disk of a process's own: a tmpfs over a directory, in a mount namespace (Linux)."""
+"""A small disk for one process: a tmpfs on a directory, in a mount namespace (Linux)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOUNT = 'before=$PATH; PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin; mount -t tmpfs
 
 
 def on_small_disk(directory: str, size: str = "256k", inodes: int = 100) -> list[str]:
-    """The beginning of a command: what follows has an empty disk of this size at a directory, which must exist."""
+    """A command prefix: the command has an empty disk of this size at an existing directory."""
     options = f"size={size},nr_inodes={inodes},mode=700"
     return [*namespace.with_files({}), "/bin/sh", "-e", "-c", _MOUNT + '; exec "$@"', options, directory]
 
@@ -36,19 +36,19 @@ class SmallDisk:
             return stream.read()
 
     def free(self) -> tuple[int, int]:
-        """How many blocks and how many files it has still room for."""
+        """The numbers of free blocks and free files."""
         found = os.statvfs(self._directory)
         return found.f_bfree, found.f_ffree
 
     def fill(self, leave: int = 0) -> None:
-        """Take all of its space but these bytes."""
+        """Fill all of its space except these bytes."""
         block = b"x" * 4096
         with open(os.path.join(self._directory, "filler"), "ab", buffering=0) as stream:
             _until_full(lambda: stream.write(block))
             stream.truncate(max(0, stream.tell() - leave))
 
     def fill_with_files(self) -> None:
-        """Take all of its room for files."""
+        """Use up its file entries."""
         names = (os.path.join(self._directory, f"filler{number}") for number in range(10_000))
         _until_full(lambda: open(next(names), "w", encoding="ascii").close())
 

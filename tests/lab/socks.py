@@ -9,11 +9,11 @@ from .server import Listener
 
 
 class SocksProxy:
-    """Hands every connection on to the CONNECT proxy, which ends it. `asked` keeps what it was asked for."""
+    """Forwards every connection to the CONNECT proxy. `asked` has the requested addresses."""
 
     def __init__(self, proxy_port: int, names: dict[str, str] | None = None) -> None:
         self._proxy_port = proxy_port
-        #: The names of those addresses that clients may have resolved by themselves.
+        #: Host names by address, for clients that resolve names themselves.
         self._names = names or {}
         self.asked: list[str] = []
         self._listener = Listener(self._serve)

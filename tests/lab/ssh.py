@@ -29,12 +29,12 @@ class Key:
 
     @property
     def text(self) -> str:
-        """Type and Base64, without the comment: as a store names its key."""
+        """Type and base64 without the comment, as in a store file."""
         return " ".join(self.line.split()[:2])
 
     @property
     def comment(self) -> str:
-        """What the agent calls it."""
+        """Its comment in the agent."""
         return self.line.split(maxsplit=2)[2]
 
     @property
@@ -63,13 +63,13 @@ def copy_key(source: object, directory: object, name: str = "id") -> Key:
 
 
 class Agent:
-    """An ssh-agent of OpenSSH's. It dies with :meth:`close`, by its own process id."""
+    """OpenSSH's ssh-agent, until :meth:`close`."""
 
     def __init__(self) -> None:
         # A socket's path may have 107 bytes, which the directories of tests exceed.
         self._directory = tempfile.mkdtemp(prefix="agent-")
         self.socket = os.path.join(self._directory, "s")
-        #: What the agent and ssh-add run to ask a question: it answers with the text of `answer`, or says no.
+        #: The SSH_ASKPASS program: it prints the text of `answer`, or fails.
         self._asker = os.path.join(self._directory, "ask")
         self.answer(None)
         self._environment = {
@@ -91,18 +91,18 @@ class Agent:
             time.sleep(0.005)
 
     def _listens(self) -> bool:
-        """The socket is there before anybody listens on it."""
+        """Whether the agent listens; its socket exists before it does."""
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(self.socket) == 0
 
     def answer(self, text: str | None) -> None:
-        """What the person at the keyboard answers from now on to questions: a text, or no."""
+        """Set the answer to prompts from now on: a text, or a refusal."""
         with open(self._asker, "w", encoding="utf-8") as stream:
             stream.write("#!/bin/sh\n" + (f"echo '{text}'\n" if text is not None else "exit 1\n"))
         os.chmod(self._asker, 0o700)
 
     def add(self, key: Key, *options: str) -> None:
-        """Load a key; with ``-c``, every signature is asked for."""
+        """Load a key; with ``-c``, every signature needs confirmation."""
         self._ssh_add(*options, key.path)
 
     def remove(self, key: Key) -> None:
@@ -120,7 +120,7 @@ class Agent:
         self._ssh_add("-X")
 
     def stop(self) -> None:
-        """Let it hang, as a process that is suspended does: it accepts and never answers."""
+        """Suspend it: it accepts connections and never answers."""
         os.kill(self.process.pid, signal.SIGSTOP)
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class Agent:
 
 
 def run_program(command: list[str], environment: dict[str, str]) -> str:
-    """What a program printed, which must succeed. The environment has PATH besides."""
+    """The output of a program, which must succeed. PATH is added to the environment."""
     ended = subprocess.run(
         command,
         env={"PATH": os.environ["PATH"], **environment},
@@ -150,7 +150,7 @@ def run_program(command: list[str], environment: dict[str, str]) -> str:
 
 
 def ssh_programs(directory: str) -> str:
-    """A PATH entry with the few programs of the system, and with OpenSSH's, for those who run them."""
+    """A PATH directory with a few system programs and those of OpenSSH."""
     programs_directory(directory)
     for name in ("ssh-add", "ssh-keygen", "ssh-agent"):
         link_program(name, directory)

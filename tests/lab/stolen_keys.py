@@ -14,7 +14,7 @@ _KEYS = Path(__file__).resolve().parents[1] / "vectors" / "ssh-agent" / "ed25519
 
 
 class StolenKeys:
-    """They open the store as it was."""
+    """They open the original store."""
 
     def __init__(self) -> None:
         keys = json.loads(_KEYS.read_text(encoding="utf-8"))

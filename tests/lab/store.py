@@ -32,9 +32,9 @@ class Request:
 
     method: str
     arguments: Sequence[str | None] = ()
-    #: Set in the process before the call, and left so.
+    #: Set in the process from this call on.
     environment: dict[str, str] = field(default_factory=dict)
-    #: How often; each has an answer.
+    #: The number of repetitions; each has an answer.
     times: int = 1
 
 
@@ -45,7 +45,7 @@ CALLS = [
     Request("set_password", ["svc", "alice", "other"]),
     Request("delete_password", ["svc", "alice"]),
 ]
-#: What the error of each of them is besides what every error is, for the programs that use keyring.
+#: The additional base class of the error of each call, which programs catch.
 OF_CALLS = [set(), set(), {"keyring.errors.PasswordSetError"}, {"keyring.errors.PasswordDeleteError"}]
 
 
@@ -54,7 +54,7 @@ class Failure:
     """An exception that the backend raised."""
 
     type: str
-    #: Every class that it is an instance of, with its module.
+    #: All of its classes, with their modules.
     bases: list[str]
     message: str
     #: The traceback.
@@ -63,7 +63,7 @@ class Failure:
 
 @dataclass
 class Answer:
-    """What a call gave."""
+    """The outcome of a call."""
 
     result: object
     error: Failure | None
@@ -78,7 +78,7 @@ class StoreUser:
         self.home = str(home)
         self.socket = socket
         self.backend = backend
-        #: Where the store is unless a setting says otherwise.
+        #: The default path of the store.
         self.path = os.path.join(self.home, ".local", "share", "ssh-agent-keyring", "store.json")
         self.config_path = os.path.join(self.home, ".config", "ssh-agent-keyring", "config.json")
 
@@ -87,7 +87,7 @@ class StoreUser:
         return StoreUser(client, self.home, self.socket, backend)
 
     def environment(self, **variables: str | None) -> dict[str, str]:
-        """The environment of the programs: nothing of the machine's. A variable given as None is left out."""
+        """The environment of the programs, independent of the machine. None removes a variable."""
         path = [self.client.bin, ssh_programs(os.path.join(self.home, "programs"))]
         environment: dict[str, str | None] = {
             **home_variables(self.home),
@@ -107,7 +107,7 @@ class StoreUser:
         return [_answer(one) for one in json.loads(ended.stdout)]
 
     def start(self, requests: Sequence[Request], **variables: str | None) -> RunningStore:
-        """The same in the background; it has loaded the backend when this returns."""
+        """The same in the background; the backend is loaded when this returns."""
         process = self.client.start(["python", _PROGRAM, self.backend], self.environment(**variables), with_stdin=True)
         process.stdin.write(json.dumps([dataclasses.asdict(request) for request in requests]).encode())
         process.stdin.close()
@@ -115,13 +115,13 @@ class StoreUser:
         return RunningStore(process)
 
     def call(self, method: str, *arguments: str | None, **variables: str | None) -> object:
-        """What one call gives; what it raises fails the test."""
+        """The result of one call; an exception fails the test."""
         [answer] = self.ask([Request(method, arguments)], **variables)
         assert answer.error is None, answer.error.text
         return answer.result
 
     def fails(self, method: str, *arguments: str | None, **variables: str | None) -> Failure:
-        """What one call raises."""
+        """The exception of one call."""
         [answer] = self.ask([Request(method, arguments)], **variables)
         assert answer.error is not None, answer.result
         return answer.error
@@ -150,7 +150,7 @@ class StoreUser:
             return json.load(stream)
 
     def write(self, content: str | bytes) -> None:
-        """Put a store file there."""
+        """Write a store file."""
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         with open(self.path, "wb") as stream:
             stream.write(content.encode() if isinstance(content, str) else content)
@@ -164,7 +164,7 @@ class StoreUser:
 
 
 class RunningStore:
-    """Calls that are being made in another process."""
+    """Running calls in another process."""
 
     def __init__(self, process) -> None:
         self.process = process

@@ -1,4 +1,4 @@
-"""What one call of a keyring backend gave, as JSON can say it: for programs that run in the client's environment."""
+"""The outcome of a call of a keyring backend, for JSON: for programs that run in the client's environment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 
 
 def answer_of(keyring: object, request: dict) -> dict:
-    """Make the call and say its result or its exception, and how long it took."""
+    """Make the call. Returns its result or exception, and its duration."""
     answer: dict = {"result": None, "error": None}
     started = time.monotonic()
     try:

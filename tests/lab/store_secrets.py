@@ -1,4 +1,4 @@
-"""The secrets of the vectors, and asking a store for many at once."""
+"""The secrets of the vectors, stored and read in bulk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Secret:
 
 
 def vector_secrets() -> list[Secret]:
-    """What every main store of the vectors holds: names and passwords that are hard to get right."""
+    """The content of every main store of the vectors: names and passwords with edge cases."""
     listed = json.loads((VECTORS / "secrets.json").read_text(encoding="utf-8"))
     return [Secret(one["service"], one["username"], _password(one)) for one in listed]
 
@@ -45,7 +45,7 @@ def delete_all(user: StoreUser, secrets: Sequence[Secret], **variables: str | No
 
 
 def lost(user: StoreUser, secrets: Sequence[Secret], **variables: str | None) -> list[tuple[str, str]]:
-    """The names of those secrets that do not come back as they are."""
+    """The names of the secrets that are not read back unchanged."""
     requests = [Request("get_password", [one.service, one.username]) for one in secrets]
     answers = _check(user.ask(requests, **variables))
     pairs = zip(secrets, answers)

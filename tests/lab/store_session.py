@@ -1,5 +1,5 @@
-"""A process that has loaded the store and answers one request after the other, while the test changes the world
-around it: the disk, the limits, the file itself.
+"""A process that has loaded the store and answers requests while the test changes its surroundings:
+the disk, the limits, the file itself.
 
 ::
 
@@ -26,9 +26,9 @@ _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "store_sessi
 
 @dataclass
 class Measured(Answer):
-    """An answer, and the memory that it took."""
+    """An answer, and the memory that the call used."""
 
-    #: By how many bytes the memory of the process grew at most; None if that was not measured.
+    #: Peak growth of the memory of the process in bytes; None if not measured.
     grown: int | None = None
 
 
@@ -38,8 +38,8 @@ class StoreSession:
     def __init__(
         self, store: StoreUser, before: Sequence[str] = (), umask: int = 0o077, **variables: str | None
     ) -> None:
-        """``before`` is the beginning of a command that starts the process, for instance in a namespace."""
-        # What Python writes for itself is not to be taken for something that the store writes.
+        """``before`` is a command prefix that starts the process, for instance in a namespace."""
+        # Python's own files must not be taken for those of the store.
         environment = {**store.environment(**variables), "PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen(
             [*before, store.client.python, _PROGRAM, store.backend],
@@ -60,7 +60,7 @@ class StoreSession:
         self.kill()
 
     def kill(self) -> None:
-        """``kill -9``, and what it started."""
+        """``kill -9``, for its children too."""
         kill_group(self.process)
         self.process.communicate()
 
@@ -78,18 +78,18 @@ class StoreSession:
         return Measured(answer["result"], failure, answer["seconds"], answer["grown"])
 
     def ask(self, method: str, *arguments: str | None, measure: bool = False) -> Measured:
-        """What one call gave."""
+        """The outcome of one call."""
         self.send(method, *arguments, measure=measure)
         return self.answer()
 
     def call(self, method: str, *arguments: str | None) -> object:
-        """What one call gives; what it raises fails the test."""
+        """The result of one call; an exception fails the test."""
         answer = self.ask(method, *arguments)
         assert answer.error is None, answer.error.text
         return answer.result
 
     def fails(self, method: str, *arguments: str | None) -> Failure:
-        """What one call raises."""
+        """The exception of one call."""
         answer = self.ask(method, *arguments)
         assert answer.error is not None, answer.result
         return answer.error

@@ -20,7 +20,7 @@ def _reset_peak() -> None:
 
 
 def _memory(name: str) -> int:
-    """A figure of the kernel's, in bytes: ``VmRSS`` now, ``VmHWM`` at most."""
+    """A figure of the kernel in bytes: ``VmRSS`` now, ``VmHWM`` at peak."""
     with open("/proc/self/status", encoding="utf-8") as stream:
         line = next(line for line in stream if line.startswith(name + ":"))
     return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""The system calls of a process, seen and disturbed by strace (Linux)."""
+"""The system calls of a process, recorded and disturbed by strace (Linux)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 
 _STRACE = shutil.which("strace") or ""
 
-#: What makes a file last, and what gives it its name.
+#: The system calls that sync and rename files.
 SYNCING = "fsync,fdatasync"
 RENAMING = "rename,renameat,renameat2"
 
@@ -28,12 +28,12 @@ def _why_not() -> str | None:
     return f"strace does not work here: {ended.stderr.strip()}" if ended.returncode else None
 
 
-#: Why it cannot be used here; None if it can.
+#: Why strace cannot be used here; None if it can.
 MISSING = _why_not()
 
 
 def tracing(log: object, *injections: str) -> list[str]:
-    """The beginning of a command: what makes files last and gives them their names is written to ``log``.
+    """A command prefix that logs syncs and renames to ``log``.
 
     An injection is strace's, such as ``fsync:error=EIO:when=1``.
     """

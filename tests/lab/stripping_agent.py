@@ -1,4 +1,4 @@
-"""An agent that writes RSA signatures as gpg-agent does: as numbers, without the zeros in front."""
+"""An agent that writes RSA signatures as gpg-agent does: as numbers without leading zeros."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StrippingAgent:
         with open(key.path, "rb") as stream:
             self._private = serialization.load_ssh_private_key(stream.read(), None)
         self._blob = base64.b64decode(key.text.split()[1])
-        #: The length of each signature that was given.
+        #: The length of each signature.
         self.lengths: list[int] = []
         # A socket's path may have 107 bytes, which the directories of tests exceed.
         self._directory = tempfile.mkdtemp(prefix="agent-")
@@ -40,7 +40,7 @@ class StrippingAgent:
     def close(self) -> None:
         """End it."""
         self._is_open = False
-        # Closing alone would not wake the thread that accepts.
+        # Closing would not wake the accepting thread.
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as last:
             last.connect(self.socket)
         self._thread.join(10)

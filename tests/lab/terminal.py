@@ -1,4 +1,4 @@
-"""A command in front of a person: its standard error is a terminal."""
+"""A command whose standard error is a terminal."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Watched:
 
     code: int
     stdout: bytes
-    #: Everything, with the bytes that move the cursor.
+    #: The output, with the sequences that move the cursor.
     terminal: str
 
     def screen(self) -> list[str]:
-        """The lines that are left to be read, as a terminal shows them."""
+        """The lines that a terminal finally shows."""
         lines = []
         for line in self.terminal.replace("\r\n", "\n").split("\n"):
             shown = ""
@@ -31,7 +31,7 @@ class Watched:
 
 
 class Watching:
-    """A command whose standard error is a terminal, begun."""
+    """Start a command whose standard error is a terminal."""
 
     def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
         self._terminal, end = pty.openpty()
@@ -40,7 +40,7 @@ class Watching:
         os.close(end)
 
     def ended(self, timeout: float = 60) -> Watched:
-        """Wait for its end. What it writes in the meantime has to fit into the pipe and the terminal."""
+        """Wait for its exit. Its output must fit into the buffers of the pipe and the terminal."""
         try:
             self.process.wait(timeout)
             return Watched(self.process.returncode, self.process.stdout.read(), self._shown().decode())
@@ -54,7 +54,7 @@ class Watching:
         while True:
             try:
                 part = os.read(self._terminal, 65536)
-            except OSError:  # Linux reports the closed other end as an error.
+            except OSError:  # Linux reports the closed end as an error.
                 return shown
             if not part:
                 return shown

@@ -19,7 +19,7 @@ _lock = threading.Lock()
 
 
 def _key() -> rsa.RSAPrivateKey:
-    # Threads that come at the same moment get the same.
+    # Concurrent threads get the same key.
     with _lock:
         return _make_key()
 

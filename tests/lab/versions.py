@@ -1,4 +1,4 @@
-"""Which versions of the clients are tried, as requirements."""
+"""The tested versions of the clients, as requirements."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if sys.version_info >= (3, 10):
 else:
     POETRY, TOX, TOX_UV = "poetry", "tox", "tox-uv"
 FLIT = "flit==4.2.0" if sys.version_info >= (3, 10) else "flit"
-#: It knows nothing of secrets in its logs, and lets PATH stand as an environment sets it.
+#: It does not mask secrets in its logs, and keeps PATH as the environment sets it.
 OLD_TOX = "tox==4.24.1"
 #: It reads the same entry points, and has other hooks.
 TOX_3 = "tox==3.28.0"
-#: Its own lock: with the newest of its dependencies it does not run.
+#: Pinned dependencies: it does not run with their newest versions.
 PDM = "pdm[locked]==2.29.3" if sys.version_info >= (3, 10) else "pdm"
 BUILD = "build==1.6.1" if sys.version_info >= (3, 10) else "build"
 PIPX = "pipx==1.18.4" if sys.version_info >= (3, 11) else "pipx"
-#: What runs the `keyring` on PATH, without a keyring of Python's beside it.
+#: Clients that run the `keyring` on PATH, without keyring in their own environment.
 CALLERS = {"pip": [PIP], "pip-26.1": [PIP_26_1], "pdm": [PDM], "build": [BUILD, PIP], "pipx": [PIPX]}
-#: Other packages with backends for keyring, as far as they run on this Python.
+#: Other packages with keyring backends that run on this Python.
 PEERS = {
     "alt": "keyrings.alt==5.0.2",
     "codeartifact": "keyrings.codeartifact==2.1.2",

@@ -38,7 +38,7 @@ collect_ignore = ["store"] if os.name == "nt" else []
 
 @pytest.fixture(autouse=True)
 def own_login_session() -> None:
-    """Each test has its own login session: cached tokens reach no other test, nor the developer's programs."""
+    """Each test has its own login session, so cached tokens reach neither other tests nor the developer's programs."""
     kernel_keys.new_session()
 
 
@@ -105,7 +105,7 @@ def cli_wheel() -> str:
 
 @pytest.fixture(scope="session")
 def native(client_environments: ClientEnvironments, cli_wheel: str) -> Client:
-    """The native programs alone: its `bin` on PATH brings a `keyring` without Python behind it."""
+    """The native programs only: with its `bin` on PATH, `keyring` runs without Python."""
     return client_environments.native(cli_wheel)
 
 
@@ -123,7 +123,7 @@ def client(client_environments: ClientEnvironments, wheel: str) -> Client:
 
 @pytest.fixture(scope="session", params=["native", "client"])
 def either(request: pytest.FixtureRequest) -> Client:
-    """`ringbearer`, the native program and then the wheel's."""
+    """`ringbearer`, as the native program and then from the wheel."""
     return request.getfixturevalue(request.param)
 
 
@@ -149,7 +149,7 @@ def azure_user(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) ->
 def on(python: Python, client_environments: ClientEnvironments, wheel: str) -> Client:
     """keyring and ringbearer on that Python."""
     if python.is_free_threaded:
-        pytest.skip("the wheel is not for Pythons without a lock")
+        pytest.skip("the wheel does not support free-threaded Pythons")
     return PythonEnvironments(client_environments, python).beside(wheel)
 
 
@@ -194,7 +194,7 @@ def bearer(cloud: PracticeCloud) -> str:
 
 @pytest.fixture
 def identity(cloud: PracticeCloud) -> Application:
-    """A managed identity that every endpoint but IMDS hands out."""
+    """A managed identity that every endpoint except IMDS issues tokens for."""
     made = cloud.azure.directory.managed_identity("service", cloud.azure.tenant)
     metadata = cloud.metadata
     for endpoint in (metadata.app_service, metadata.arc, metadata.azure_ml, metadata.cloud_shell):
@@ -279,7 +279,7 @@ def flit(client_environments: ClientEnvironments, wheel: str) -> Client:
 
 @pytest.fixture(scope="session")
 def beside(client_environments: ClientEnvironments, wheel: str) -> Callable[..., Client]:
-    """keyring and ringbearer beside other packages with backends, which are called as in `lab.clients.PEERS`."""
+    """keyring, ringbearer and other packages with backends, by their names in `lab.clients.PEERS`."""
     return functools.partial(client_environments.beside, wheel)
 
 

@@ -10,7 +10,7 @@ RETRIES = "ARTIFACTS_KEYRING_NOFUSS_RETRIES"
 
 
 class AzureLookUps:
-    """Look-ups in one process, each with variables of its own and for an organisation of its own."""
+    """Look-ups in one process, each with its own variables and its own organisation."""
 
     def __init__(self, cloud: PracticeCloud, look_up: Lookups) -> None:
         self._cloud = cloud

@@ -27,7 +27,7 @@ class AzureUser:
         return self.cloud.environment(self.home, path=[*path, self._fake_programs.directory], **variables)
 
     def assert_look_ups(self, *scopes: str) -> None:
-        """One look-up for each of the scopes was made, each in its own process.
+        """Exactly one look-up per scope was made, each in its own process.
 
         Each took one GET of the feed, one run of `az` and one exchange, each on a connection of its own. The user's
         bearer went to the token authority only, the session tokens to the feeds only.

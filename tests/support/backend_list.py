@@ -9,7 +9,7 @@ import pytest
 from lab.clients import Client
 from lab.registries import REGISTRIES
 
-#: The names of the backends that answer for an index.
+#: The names of the index backends.
 INDEX_BACKENDS = [registry.backend for registry in REGISTRIES.values()]
 #: The backends of the wheel as `keyring --list-backends` shows them, but for the store.
 OURS = sorted(
@@ -21,7 +21,7 @@ OURS = sorted(
 STORE = "ringbearer.backends.SSHAgentKeyring"
 CHAINER = "keyring.backends.chainer.ChainerBackend (priority: 10)"
 
-#: Elsewhere keyring's own backends store nothing in the bare environment of a test.
+#: On other systems, keyring's own backends store nothing in the environment of a test.
 where_keyring_has_no_store = pytest.mark.skipif(
     sys.platform in ("win32", "darwin"), reason="the operating system's own store is always in keyring's chain"
 )
@@ -38,7 +38,7 @@ print(keyring.get_keyring())
 class Listing:
     """The output of one process."""
 
-    #: The lines of `keyring --list-backends`, sorted: keyring has them in the order of a set.
+    #: The lines of `keyring --list-backends`, sorted, since keyring lists a set.
     lines: list[str]
     #: The backend that keyring chose, as such a line.
     chosen: str
@@ -51,7 +51,7 @@ class Listing:
 
 
 def listing(client: Client, environment: dict[str, str], *options: str) -> Listing:
-    """What keyring finds in an environment; the options are Python's."""
+    """The backends that keyring finds in an environment; the options are for Python."""
     ended = client.run(["python", *options, "-c", _PROGRAM], environment).check()
     *lines, chosen = ended.stdout.splitlines()
     return Listing(sorted(lines), chosen, ended.stderr)

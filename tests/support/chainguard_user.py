@@ -51,7 +51,7 @@ def reported(answer: Answer) -> str:
 
 
 def files_below(directory: Path) -> dict[str, bytes]:
-    """Every file below a directory, with what is in it."""
+    """The files below a directory, with their content."""
     found = {}
     for folder, _, names in os.walk(directory):
         for name in names:
@@ -63,7 +63,7 @@ def files_below(directory: Path) -> dict[str, bytes]:
 class User:
     """A user who can get a token from each source.
 
-    Without any of `settings` there is only a chainctl without a login on PATH.
+    Without `settings` there is only a chainctl without a login on PATH.
     """
 
     def __init__(self, cloud: PracticeCloud, fake_programs: FakePrograms, directory: Path) -> None:
@@ -73,7 +73,7 @@ class User:
         self._directory = directory
         pull_identity, pull_token = chainguard.pull_token()
         _, new_token = chainguard.pull_token()
-        #: The credential of each source; for that of the exchange see `issued`.
+        #: The credential of each source; that of the exchange is `issued`.
         self.credentials = {
             "pull_token": (pull_identity, pull_token),
             "token_variable": ("_token", chainguard.token(subject="variable")),
@@ -104,7 +104,7 @@ class User:
         return made.directory
 
     def path(self, *directories: str) -> str:
-        """PATH with these directories in front of the few programs of the system."""
+        """PATH with these directories before the few system programs."""
         return os.pathsep.join([*directories, self.cloud.programs])
 
     def file(self, name: str, content: str | bytes) -> str:
@@ -114,7 +114,7 @@ class User:
         return str(path)
 
     def with_sources(self, *sources: str) -> dict[str, str]:
-        """The variables that set these sources up."""
+        """The variables that configure these sources."""
         return {name: value for source in sources for name, value in self.settings[source].items()}
 
     def issued(self) -> tuple[str, str]:

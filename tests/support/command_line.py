@@ -22,12 +22,12 @@ class CommandLine:
         self.cloud = cloud
         self.home = home
         self.fake_programs = fake_programs
-        #: The feed of the practice cloud, and a token for it that the cloud takes.
+        #: The feed of the practice cloud, and a valid token for it.
         self.url = cloud.azure.feed.url()
         self.token = cloud.azure.contoso.personal_access_token()
 
     def environment(self, *path: object, **variables: str | None) -> dict[str, str]:
-        """What it is run with: ``path`` comes first."""
+        """Its environment; ``path`` comes first on PATH."""
         return self.cloud.environment(self.home, path=[*path, self.fake_programs.directory], **variables)
 
     def __call__(
@@ -38,7 +38,7 @@ class CommandLine:
         directory: object | None = None,
         **variables: str | None,
     ) -> Completed:
-        """Run it, for a few seconds at most. ``before`` is a command that starts it."""
+        """Run it with a short limit. ``before`` is a command prefix."""
         command = [*before, self.program.program("ringbearer"), *words]
         return self.program.run(command, self.environment(**variables), 20, stdin, directory)
 
@@ -48,7 +48,7 @@ class CommandLine:
 
     @property
     def log(self) -> RequestLog:
-        """What the cloud saw."""
+        """The log of the cloud."""
         return self.cloud.log
 
     def assert_no_sign_in(self) -> None:
@@ -66,5 +66,5 @@ def assert_complaint(ended: Completed, *parts: str, code: int = 1) -> None:
 
 
 def names_in(directory: Path) -> list[str]:
-    """What is in a directory."""
+    """The names in a directory."""
     return sorted(os.listdir(directory))

@@ -23,7 +23,7 @@ TOOLS = "tools on this machine"
 #: The shape of a finding's line: state, name, time, detail.
 LINE = re.compile(r"^  (ok|FAIL|warn|skip|-) +(\S.*?) +(?:(\d+) ms)? +(\S.*)$")
 
-#: Where the details begin, as a column.
+#: The column of the details.
 DETAIL = 38
 
 
@@ -73,7 +73,7 @@ class Examination:
 
 
 class Doctor:
-    """Runs it, with ``az`` and its like on PATH."""
+    """Runs the doctor with the fake programs on PATH."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Doctor:
         self.home = home
         self.fake_programs = fake_programs
         self.native = native
-        #: Whose program, and the words that run it.
+        #: The client of each program, and its arguments.
         self.programs: dict[str, tuple[Client, list[str]]] = {
             "native": (native, ["ringbearer"]),
             "console script": (client, ["ringbearer"]),
@@ -97,7 +97,7 @@ class Doctor:
         self._environments = re.compile(re.escape(str(environments)) + r"/([\w.-]+?)-[0-9a-f]{12}\b")
 
     def environment(self, path: Iterable[object] = (), **variables: str | None) -> dict[str, str]:
-        """What it is run with: ``path`` comes first."""
+        """Its environment; ``path`` comes first on PATH."""
         return self.cloud.environment(self.home, path=[*path, self.fake_programs.directory], **variables)
 
     def __call__(
@@ -108,7 +108,7 @@ class Doctor:
         program: str = "native",
         **variables: str | None,
     ) -> Completed:
-        """Run it, for a few seconds at most."""
+        """Run it with a short limit."""
         client, command = self.programs[program]
         environment = self.environment(path, **variables)
         return client.run([*command, "doctor", *words], environment, 20, directory=directory)
@@ -120,8 +120,8 @@ class Doctor:
         return Examination(ended, json.loads(ended.stdout))
 
     def assert_shows(self, name: str, *words: object, section: str = "", **more: object) -> None:
-        """The three programs print what the snapshot says, exit code and all; of what stands before the title of a
-        section, nothing is compared.
+        """The output and the exit code of the three programs match the snapshot; everything before the title of a
+        section is ignored.
         """
         for program in self.programs:
             ended = self(*words, program=program, **more)
@@ -131,7 +131,7 @@ class Doctor:
             assert_snapshot(name, self.normalised(text), UPDATE and program == "native")
 
     def normalised(self, text: str) -> str:
-        """Without what differs from run to run and from machine to machine."""
+        """Replace everything that depends on the run or the machine."""
         folder = str(self.home.parent)
         places = {os.path.realpath(self.home): "~", str(self.home): "~"}
         places.update({os.path.realpath(folder): "/tmp/test", folder: "/tmp/test"})
@@ -140,12 +140,12 @@ class Doctor:
         text = self._environments.sub(r"/environments/\1", text)
         text = text.replace("Library/Caches", ".cache")
         text = re.sub(r"\b127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
-        # Where nothing can be kept, as in many containers.
+        # Where nothing can be cached, as in many containers.
         text = re.sub(r"(?m)^(  -     cache .* ms  )[^a].*$", r"\1no token is kept in this session", text)
         text = re.sub(r"\bexpires in (a minute|\d+ \w+)", "expires in N minutes", text)
         return "".join(map(_without_time, text.splitlines(keepends=True)))
 
 
 def _without_time(line: str) -> str:
-    """A finding that took no whole millisecond has no time; the next time it may."""
+    """Findings faster than a millisecond have no time, which may differ between runs."""
     return f"{line[: DETAIL - 10]}    N ms  {line[DETAIL:]}" if LINE.match(line) else line

@@ -1,4 +1,4 @@
-"""One case of the fault matrix: a look-up in its own situation, and everything that is wrong with the outcome."""
+"""One case of the fault matrix: a look-up, and everything that is wrong with its outcome."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ from support.fault_flows import Situation
 
 #: The outcomes: a credential; none, with one warning; none, silently.
 SERVED, WARNED, SILENT = "served", "warned", "silent"
-#: Seconds in which whatever passes has passed, three attempts and their pauses included.
+#: Seconds for a transient fault, including three attempts and their pauses.
 LONGEST = 5.0
-#: What a busy machine is granted beyond the limit of the look-up.
+#: Allowance for a busy machine beyond the limit of the look-up.
 GRACE = 5.0
 #: The prefixes of the practice cloud's tokens that are not JSON Web Tokens.
 _OPAQUE = re.compile(r"(menda-access-|refresh-|1\.practice-refresh-token-)[\w-]{8,}")
 _TOKEN = re.compile(r"eyJ[\w-]{6,}(\.[\w-]+)*")
 _PIECE_NAME = "no token"
-#: Any piece of one is too much.
+#: The beginning of a token; it counts as a leak too.
 _PIECE = re.compile(r"eyJ[\w-]{6,}|" + _OPAQUE.pattern)
 
-#: (what it is, the host, the path, the place in the request)
+#: (secret, host, path, place in the request)
 Sighting = tuple[str, str, str, str]
 
 
 @dataclass
 class Cell:
-    """How one case went."""
+    """The outcome of one case."""
 
     name: str
     expected: str
-    #: What a warning must name: any of these.
+    #: A warning must name one of these.
     blamed: tuple[str, ...]
-    #: What it must say is to be done: any of these.
+    #: It must contain one of these hints.
     advice: tuple[str, ...] = ("; ",)
-    #: All that is wrong, in words.
+    #: Descriptions of everything that is wrong.
     wrong: list[str] = field(default_factory=list)
-    #: What the password is, if there is one.
+    #: The name of the password, if there is one.
     password: str = ""
     sightings: set[Sighting] = field(default_factory=set)
-    #: Who was asked at all.
+    #: All hosts that received a request.
     hosts: set[str] = field(default_factory=set)
     seconds: float = 0
 
     def compare(self, usual: Cell) -> None:
-        """Whatever goes wrong, the right token is the usual one, and no secret is seen where it usually is not."""
+        """With any fault, the token is the usual one, and no secret is sent where it usually is not."""
         if self.password and self.password != usual.password:
             self.wrong.append(f"gave {self.password} in place of {usual.password}")
-        # A piece of a token, or one that was changed, may go where the whole one goes.
+        # A truncated or changed token may go where the whole one goes.
         places = {one[1:] for one in usual.sightings}
         astray = [
             one for one in sorted(self.sightings - usual.sightings) if one[0] != _PIECE_NAME or one[1:] not in places
         ]
         if astray:
             self.wrong.append(f"sent {astray}")
-        # Who failed to sign in may have a machine's identity, which needs no secret.
+        # After a failed sign-in, a machine's identity may serve, which needs no secret.
         if not self.hosts <= usual.hosts | {"imds"}:
             self.wrong.append(f"asked {self.hosts - usual.hosts}")
 
@@ -78,7 +78,7 @@ def run(cell: Cell, made: Situation, native: Client, limit: str, debug: bool) ->
 
 
 def look_around(cell: Cell, made: Situation, stdout: str, shown: str, limit: str) -> None:
-    """Note what was given and who saw what, and judge the time it took and what it shows."""
+    """Record the answer and the requests, and check duration and output."""
     if cell.seconds > min(float(limit), LONGEST) + GRACE:
         cell.wrong.append(f"took {cell.seconds:.1f} s")
     if made.cloud.faults.unmet:
@@ -93,7 +93,7 @@ def judge(cell: Cell, code: int, stdout: str, warnings: list[str]) -> None:
     """Compare outcome and warnings with the expected ones."""
     served = code == 0 and stdout != ""
     if served != (cell.expected == SERVED) or (not served and (code, stdout) != (1, "")):
-        # What it printed is not shown: it may be a token.
+        # Its output is not shown, since it may be a token.
         cell.wrong.append(f"exit code {code}, {len(stdout)} characters, said {warnings}")
     if len(warnings) != (cell.expected == WARNED):
         cell.wrong.append(f"said {warnings}")
@@ -107,18 +107,18 @@ def judge(cell: Cell, code: int, stdout: str, warnings: list[str]) -> None:
 
 
 def leaks(secrets: dict[str, str], shown: str) -> list[str]:
-    """The secrets in what was printed."""
+    """The secrets in the output."""
     found = [name for name, secret in secrets.items() if any(form in shown for form in forms(secret))]
     return found + (["a token, or a piece of one"] if _PIECE.search(shown) else [])
 
 
 def forms(secret: str) -> set[str]:
-    """How a secret may be spelled."""
+    """The encodings of a secret."""
     return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
 
 
 def kind_of(cloud: PracticeCloud, stdout: str) -> str:
-    """What was given: the user name, and whose token it is. Of a token that was cut or changed that cannot be said."""
+    """The user name, and the name of the token, which is unknown if the token was truncated or changed."""
     if not stdout:
         return ""
     user, _, password = stdout.rstrip("\n").partition("\n")
@@ -139,12 +139,12 @@ def _sort(cloud: PracticeCloud, secret: str) -> str:
 
 
 def everything(cloud: PracticeCloud) -> list[Request]:
-    """All requests, those to the proxy too."""
+    """All requests, including those to the proxy."""
     return [*cloud.log.requests(), *cloud.log.requests(method="CONNECT")]
 
 
 def sightings(cloud: PracticeCloud, secrets: dict[str, str]) -> set[Sighting]:
-    """Which secrets were sent, where, and in what place of the request."""
+    """The secrets that were sent, with host, path and place in the request."""
     found: set[Sighting] = set()
     for request in everything(cloud):
         body = request.body.decode("utf-8", "replace")

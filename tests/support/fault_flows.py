@@ -27,7 +27,7 @@ AGENT_KEY = "/var/opt/azcmagent/tokens/practice.key"
 
 
 class Situation:
-    """A cloud, a home and programs of one look-up's own: nothing that goes wrong here is seen by another."""
+    """A cloud, a home and programs for one look-up, isolated from all others."""
 
     def __init__(self, authority: CertificateAuthority, directory: Path) -> None:
         self.cloud = PracticeCloud(authority)
@@ -40,12 +40,12 @@ class Situation:
         self.variables: dict[str, str | None] = {}
         #: Secrets other than JSON Web Tokens, by name.
         self.secrets: dict[str, str] = {}
-        #: A command that starts the look-up.
+        #: A command prefix for the look-up.
         self.before: list[str] = []
 
     @property
     def fake_programs(self) -> FakePrograms:
-        """Programs on PATH, if there are to be any."""
+        """The fake programs on PATH, created on first use."""
         if self._fake_programs is None:
             self._fake_programs = FakePrograms(self._directory / "programs")
         return self._fake_programs
@@ -57,13 +57,13 @@ class Situation:
         return str(path)
 
     def environment(self, **variables: str | None) -> dict[str, str]:
-        """Of the look-up. Nothing is kept for another."""
+        """The environment of the look-up, without caches."""
         merged = {"RINGBEARER_CACHE": "off", **self.variables, **variables}
         path = [self._fake_programs.directory] if self._fake_programs else []
         return self.cloud.environment(self.home, path=path, **merged)
 
     def close(self) -> None:
-        """End the cloud and all programs."""
+        """Stop the cloud and all programs."""
         if self._fake_programs is not None:
             self._fake_programs.close()
         self.cloud.close()
@@ -75,21 +75,21 @@ class Step:
 
     flow: str
     name: str
-    #: By which the requests are found in the log; without TLS, the name of the service on loopback.
+    #: The host in the log; without TLS, the name of the loopback service.
     host: str
-    #: What a warning says of whom it was: any of these.
+    #: A warning names one of these.
     blamed: tuple[str, ...]
     path: str | None = None
-    #: The request before it goes to the same host.
+    #: The path of the previous request, if it goes to the same host.
     follows: str | None = None
-    #: How many requests to this very address come before it.
+    #: The number of earlier requests to the same URL.
     after: int = 0
-    #: The variable that says where the service on loopback is.
+    #: The variable with the address of the loopback service.
     address: str | None = None
 
     @property
     def label(self) -> str:
-        """As it is called in the test's name."""
+        """Its name in test ids."""
         return f"{self.flow}: {self.name}"
 
     @property
@@ -254,8 +254,8 @@ if namespace.AVAILABLE and os.name != "nt":
 
 
 def close_before(made: Situation, step: Step, then: Callable[[], None]) -> None:
-    """Let the connection end after the request before this one, where that goes to the same host, and then something be
-    done: what this request meets while it connects would else never be met."""
+    """Close the connection after the previous request to the same host, then run an action: otherwise this request
+    would not connect, and could not meet a fault while connecting."""
     if step.follows is None:
         then()
         return

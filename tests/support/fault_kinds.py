@@ -11,31 +11,31 @@ from lab.faults import Fault
 from support.fault_cells import SERVED, SILENT, WARNED, Cell
 from support.fault_flows import Situation, Step, close_before
 
-#: The time limit of a look-up that is to fail, and of one that is to succeed on a busy machine, in seconds.
+#: Limits of a look-up that fails, and of one that succeeds even on a busy machine, in seconds.
 SHORT, LONG = "2.5", "30"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Something that goes wrong."""
+    """A kind of fault."""
 
     name: str
     apply: Callable[[Situation, Step], None]
     outcome: str = WARNED
-    #: Seconds that the look-up may take, as RINGBEARER_TIMEOUT has them.
+    #: RINGBEARER_TIMEOUT of the look-up.
     limit: str = SHORT
-    #: Only what goes over TLS, through the proxy, can meet it.
+    #: Applies only to requests over TLS through the proxy.
     needs_tls: bool = False
-    #: What the warning says before the name of the host, where only one cause can be meant.
+    #: Text of the warning before the host name, if there is only one possible cause.
     says: str = ""
-    #: What it says is to be done: one of these.
+    #: The warning contains one of these hints.
     advice: tuple[str, ...] = ("; ",)
 
 
 def answers(
     name: str, *met: Fault, outcome: str = WARNED, lasting: bool = False, advice: tuple[str, ...] = ("; ",)
 ) -> Kind:
-    """The first requests are answered so, each in its way, and the others truly; or all of them, if it is lasting."""
+    """The faults of the first requests, one each, or of all requests if ``lasting``."""
 
     def apply(made: Situation, step: Step) -> None:
         for fault in met:
@@ -46,7 +46,7 @@ def answers(
 
 
 def _refused(times: int | None) -> Callable[[Situation, Step], None]:
-    """As a host that takes no connection: a proxy says so with 502."""
+    """A host that refuses connections: the proxy answers 502."""
 
     def apply(made: Situation, step: Step) -> None:
         if not step.has_tls:
@@ -73,7 +73,7 @@ def _certificate(name: str, method: str) -> Kind:
 
 LATER = {"Retry-After": "1"}
 MUCH_LATER = {"Retry-After": "3600"}
-#: What there is to do about a service that is out of order.
+#: Hints for a service that is out of order.
 WAIT = ("try again later", "RINGBEARER_TIMEOUT=SECONDS gives it more time")
 
 KINDS: list[Kind] = [
@@ -108,21 +108,21 @@ KINDS: list[Kind] = [
     answers("clock hours ahead", broken_wire.clock_off(5), outcome=SERVED, lasting=True),
 ]
 
-#: The kinds that the suite must never be without.
+#: Kinds that must always be in the suite.
 PROMISED = [
     "refused", "reset mid-header", "reset mid-body", "stall", "slow drip", "wrong TLS name", "untrusted CA",
     "expired certificate", "302", "429 with Retry-After", "500s then success", "HTML", "truncated JSON", "huge body",
     "bad UTF-8", "wrong content type", "clock hours behind", "clock hours ahead",
 ]  # fmt: skip
 
-#: Where something else comes of it than in general, by what the request is for.
+#: Outcomes that differ from the general one, by purpose of the request.
 OTHERWISE: dict[tuple[str, str], str] = {
-    # Only the header counts: a page with 200 cannot be told from a public feed.
+    # Only the header counts: a page with 200 cannot be distinguished from a public feed.
     ("discovery", "HTML"): SILENT,
     ("discovery", "truncated JSON"): SERVED,
     ("discovery", "bad UTF-8"): SERVED,
     ("discovery", "clock hours behind"): SERVED,
-    # The services' clocks count, where they tell a life in seconds or the token is not for us to read.
+    # The clock of the service decides, if it states a lifetime in seconds or the token is opaque.
     ("client_secret: token", "clock hours behind"): SERVED,
     ("client_certificate: token", "clock hours behind"): SERVED,
     ("workload_identity by a file: token", "clock hours behind"): SERVED,
@@ -145,28 +145,28 @@ BLAMED: dict[tuple[str, str], tuple[str, ...]] = {
 
 
 def kinds_of(step: Step) -> list[Kind]:
-    """What can go wrong with this request."""
+    """The faults that this request can meet."""
     return [kind for kind in KINDS if step.has_tls or not kind.needs_tls]
 
 
 def expected(step: Step, kind: Kind) -> str:
-    """What must come of it."""
+    """The expected outcome."""
     usual = OTHERWISE.get((step.name, kind.name), kind.outcome)
     return OTHERWISE.get((step.label, kind.name), usual)
 
 
 def blamed(step: Step, kind: Kind) -> tuple[str, ...]:
-    """Whom the warning must name: any of these."""
+    """The warning must name one of these."""
     if kind.says:
         return (kind.says + step.host,)
     return BLAMED.get((step.label, kind.name), step.blamed)
 
 
 def cell_of(step: Step, kind: Kind, name: str) -> Cell:
-    """What is expected of the case."""
+    """The expectations of a case."""
     return Cell(name, expected(step, kind), blamed(step, kind), kind.advice)
 
 
 def count(steps: Sequence[Step]) -> int:
-    """How many cases there are."""
+    """The number of cases."""
     return sum(len(kinds_of(step)) for step in steps)

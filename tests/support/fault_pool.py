@@ -14,10 +14,10 @@ from support.fault_cells import SERVED, SILENT, WARNED, Cell
 
 WORKERS = 24
 
-#: What may come of a case, in the order of the line at the end.
+#: Outcomes, in the order of the summary line.
 OUTCOMES = (SERVED, WARNED, SILENT)
 
-#: What becomes one line at the end of the run.
+#: Counts for the summary line.
 PROPERTY = "fault matrix"
 
 
@@ -31,13 +31,13 @@ class Pool:
         self._number = 0
 
     def start(self, group: str, case: Callable[[Path], Cell]) -> None:
-        """One case, which is given a directory of its own."""
+        """Run one case in its own directory."""
         self._number += 1
         directory = self._directory / str(self._number)
         self._futures.setdefault(group, []).append(self._executor.submit(_in_directory, case, directory))
 
     def cells(self, group: str) -> list[Cell]:
-        """How the cases of a group went."""
+        """The outcomes of the cases of a group."""
         return [future.result() for future in self._futures[group]]
 
     def drop(self) -> None:
@@ -61,7 +61,7 @@ def pool() -> Iterator[Pool]:
 
 
 def assert_right(cells: Sequence[Cell], usual: Cell | None, record: Callable[[str, object], None]) -> None:
-    """Each case went as it should; otherwise all that did not are named."""
+    """All cases passed; otherwise, the failures are listed."""
     for cell in cells:
         if usual is not None:
             cell.compare(usual)
@@ -75,5 +75,5 @@ def _in_directory(case: Callable[[Path], Cell], directory: Path) -> Cell:
     try:
         return case(directory)
     finally:
-        # Each its own, while others wait.
+        # Each case removes its own directory while others wait.
         shutil.rmtree(directory)

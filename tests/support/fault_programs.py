@@ -23,13 +23,13 @@ class Program:
 
     name: str
     program: str
-    #: Makes a token of a logged-in user.
+    #: Creates a token of a logged-in user.
     mint: Callable[[Situation], str]
-    #: What it prints then.
+    #: The output with the token.
     answers: Callable[[Situation, str], list[Answer]]
-    #: What a warning says of it: any of these.
+    #: A warning names one of these.
     blamed: tuple[str, ...]
-    #: How it answers other calls.
+    #: Answers to other calls.
     others: tuple[Answer, ...] = ()
     in_home: bool = False
     service: str | None = None
@@ -88,16 +88,16 @@ PROGRAMS = [
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that goes wrong with a program."""
+    """A kind of fault of a program."""
 
     name: str
-    #: How the true answer changes.
+    #: Changes the real answer.
     change: Callable[[Answer], Answer] = lambda answer: answer
     outcome: str = WARNED
     limit: str = SHORT
-    #: Done to the program's file.
+    #: Changes the file of the program.
     spoil: Callable[[str], None] | None = None
-    #: How many hours the clock of its issuer is ahead.
+    #: Hours by which the clock of the issuer is ahead.
     clock: float = 0
 
 
@@ -167,9 +167,9 @@ TROUBLES = [
     Trouble("token of a clock hours ahead", outcome=SERVED, limit=LONG, clock=5),
 ]
 
-#: Where something else comes of it than in general.
+#: Outcomes that differ from the general one.
 OTHERWISE = {
-    # Its lines are found among others.
+    # Its lines are recognised among others.
     ("chainctl auth pull-token", "a banner and a token"): SERVED,
     ("chainctl auth pull-token", "a token and a remark"): SERVED,
 }
@@ -182,17 +182,17 @@ PROMISED = [
 
 
 def expected(program: Program, trouble: Trouble) -> str:
-    """What must come of it."""
+    """The expected outcome."""
     return OTHERWISE.get((program.name, trouble.name), trouble.outcome)
 
 
 def cell_of(program: Program, trouble: Trouble, name: str) -> Cell:
-    """What is expected of the case."""
+    """The expectations of a case."""
     return Cell(name, expected(program, trouble), program.blamed)
 
 
 def prepare(made: Situation, program: Program, trouble: Trouble) -> None:
-    """Put the program there, and let something be wrong with it."""
+    """Install the program with its fault."""
     made.service = program.service or made.service
     made.variables.update(program.variables)
     token = token_of_other_clock(program.mint(made), trouble.clock)

@@ -20,7 +20,7 @@ SET = ("set_password", ("service", "alice", "another-password"))
 
 @contextmanager
 def serving(agents: dict[str, HostileAgent]) -> Iterator[dict[str, HostileAgent]]:
-    """The agents, until the end of the block."""
+    """The agents, until the end of the ``with``."""
     with ExitStack() as stack:
         for agent in agents.values():
             stack.enter_context(agent)
@@ -40,7 +40,7 @@ def agents(
 
 
 def sockets(agents: dict[str, HostileAgent]) -> dict[str, str]:
-    """Where they listen."""
+    """Their sockets."""
     return {name: agent.socket for name, agent in agents.items()}
 
 
@@ -58,7 +58,7 @@ def ask_each(
 def ask_at_once(
     store: StoreUser, sockets: dict[str, str], calls: list[tuple[str, tuple[str, ...]]], **variables: str | None
 ) -> dict[str, Answer]:
-    """The same in a process for each agent, side by side, for agents that are slow."""
+    """The same in parallel, with one process per agent, for slow agents."""
 
     def ask(item: tuple[str, str]) -> dict[str, Answer]:
         return ask_each(store, dict([item]), calls, **variables)
@@ -68,7 +68,7 @@ def ask_at_once(
 
 
 def is_proper_error(error: Failure | None, method: str) -> bool:
-    """Whether an error is of the right type, in one line, about the agent, and says what to do next."""
+    """Whether an error has the right type, one line about the agent, and a hint."""
     return (
         error is not None
         and LOCKED in error.bases
@@ -81,7 +81,7 @@ def is_proper_error(error: Failure | None, method: str) -> bool:
 
 
 def improper_errors(answers: dict[str, Answer]) -> dict[str, object]:
-    """The calls that did not fail as they should."""
+    """The calls that did not fail as expected."""
     wrong = {}
     for name, answer in answers.items():
         if not is_proper_error(answer.error, name.rpartition(": ")[2]):
@@ -90,7 +90,7 @@ def improper_errors(answers: dict[str, Answer]) -> dict[str, object]:
 
 
 def files(store: StoreUser) -> dict[str, tuple[bytes, int, int, int]]:
-    """Whatever is where stores are: content, and what shows that it was touched."""
+    """Content and metadata of the directory of the store."""
     found = {}
     for folder, _, names in os.walk(os.path.join(store.home, ".local")):
         for name in names:

@@ -9,12 +9,12 @@ from pathlib import Path
 from lab.clients import Client
 from lab.registry import Registry
 
-#: By client. `URL`, `HOST` and `USER` stand for those of the index.
+#: By client. `URL`, `HOST` and `USER` are placeholders.
 CALLS = {
     "pip": ["--mode=creds", "--output=json", "get", "URL"],
     "pip with a user name": ["--mode=creds", "--output=json", "get", "URL", "USER"],
     "pip 26.1": ["get", "URL", "USER"],
-    # And pixi, which has uv's library in it.
+    # Also pixi, which uses uv's library.
     "uv": ["get", "URL", "USER"],
     "uv without a user name": ["get", "URL", "--mode", "creds"],
     "PDM": ["--mode=creds", "get", "URL", ""],
@@ -28,7 +28,7 @@ SECOND_CALLS = {
     "pip 26.1": [["get", "HOST", "USER"]],
     "uv": [["get", "HOST", "USER"]],
     "uv without a user name": [["get", "HOST", "--mode", "creds"]],
-    # The last two are for an index that its configuration knows by the name `pypi`.
+    # The last two are for an index configured with the name `pypi`.
     "PDM": [
         ["--mode=password", "get", "URL", "__token__"],
         ["--mode=creds", "get", "HOST", ""],
@@ -73,18 +73,18 @@ def words(call: Sequence[str], registry: Registry) -> list[str]:
 
 
 def answer(call: Sequence[str], user: str, password: str) -> str:
-    """What a call is to print."""
+    """The expected output of a call."""
     if "--output=json" in call:
         return json.dumps({"username": user, "password": password}) + "\n"
     return f"{user}\n{password}\n" if "creds" in " ".join(call) else password + "\n"
 
 
 class Recorder:
-    """A `keyring` that records its arguments, and lets the native one answer."""
+    """A `keyring` that records its arguments and runs the native one."""
 
     def __init__(self, directory: Path, native: Client) -> None:
         self._log = directory / "calls"
-        #: Its folder, which must be the first on PATH.
+        #: Its directory, which must come first on PATH.
         self.bin = directory / "recorder"
         self.bin.mkdir()
         program = self.bin / "keyring"
@@ -96,5 +96,5 @@ class Recorder:
 
     @property
     def calls(self) -> list[list[str]]:
-        """The words of each call."""
+        """The arguments of each call."""
         return [line.split("\037")[:-1] for line in self._log.read_text().splitlines()] if self._log.exists() else []

@@ -7,7 +7,7 @@ from lab.cloud import PracticeCloud
 
 
 def client_of(cloud: PracticeCloud, credential: tuple[str, str] | None) -> str:
-    """The application that a bearer belongs to; the bearer must be good for the feed as it is."""
+    """The application of a bearer, which must be valid for the feed."""
     assert credential is not None
     username, password = credential
     assert username == "bearer"

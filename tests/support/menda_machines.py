@@ -18,7 +18,7 @@ COLD, WITH_LOGIN = [SIGN_IN, EXCHANGE], [EXCHANGE]
 
 
 def paths(cloud: PracticeCloud, base: str = "") -> list[str]:
-    """What the API was asked for, below a base."""
+    """The requests to the API below a base path."""
     return [one.path[len(base) :] for one in cloud.log.requests(API) if one.path.startswith(base + "/api/")]
 
 
@@ -40,26 +40,26 @@ def profile(host: str = HOST, name: str = "default", **values: str) -> str:
 
 
 def served(answers: list[Answer]) -> list[bool]:
-    """Which of them have a credential; its user name is always the same."""
+    """Whether each look-up has a credential; the user name is always the same."""
     found = [answer.credential for answer in answers]
     assert {one[0] for one in found if one} <= {"aws"}
     return [one is not None for one in found]
 
 
 def is_shown(secret: str, place: str) -> bool:
-    """Whether a place holds a secret, however it is spelled there."""
+    """Whether a text contains a secret in any encoding."""
     return any(secret in reading for reading in (place, unquote(place), unquote_plus(place)))
 
 
 def assert_hidden(hidden: list[str], *places: str) -> None:
-    """None of the secrets is in any of the places."""
+    """None of the texts contains a secret."""
     found = [f"{secret!r} is in {place!r}" for place in places for secret in hidden if is_shown(secret, place)]
     assert found == [], found
 
 
 class Machines:
-    """Machines that ask one after the other in one process. Each has a base of its own at Menda, by which faults choose
-    its requests, and a registry of its own, which the messages name.
+    """Machines that ask one after the other in one process. Each has its own base path at Menda, by which faults select
+    its requests, and its own registry, which the messages name.
     """
 
     def __init__(self, cloud: PracticeCloud, look_up: Lookups) -> None:
@@ -89,7 +89,7 @@ class Machines:
         return self._look_up.all(self.look_ups, **variables)
 
     def paths(self) -> list[list[str]]:
-        """What the API was asked for by each."""
+        """The requests of each machine."""
         return [paths(self._cloud, base) for base in self.bases]
 
     def assert_each_is_one_warning(self, answers: list[Answer]) -> None:

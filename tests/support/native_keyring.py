@@ -18,22 +18,22 @@ class NativeKeyring:
         self.cloud = cloud
         self.native = native
         self.home = home
-        #: The folders that come after its own on PATH.
+        #: The directories after its own on PATH.
         self.behind = list(behind)
 
     def environment(self, **variables: str | None) -> dict[str, str]:
-        """What it is run with."""
+        """Its environment."""
         return self.cloud.environment(self.home, path=[self.native.bin, *self.behind], **variables)
 
     def __call__(
         self, *words: str, stdin: str | bytes | None = None, directory: object | None = None, **variables: str | None
     ) -> Completed:
-        """Run it, for a few seconds at most."""
+        """Run it with a short limit."""
         return self.native.run(["keyring", *words], self.environment(**variables), 10, stdin, directory)
 
 
 def keyring_script(directory: Path, *lines: str) -> Path:
-    """Another program of that name: a shell script with these lines. Returns its folder."""
+    """Another `keyring`: a shell script with these lines. Returns its directory."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "keyring"
     path.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8", errors="surrogateescape")

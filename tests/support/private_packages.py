@@ -1,4 +1,4 @@
-"""The private packages that clients install, and what must hold afterwards."""
+"""The private packages that clients install, and the checks afterwards."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def assert_installed(directory: Path) -> None:
 
 
 def site_packages(directory: Path) -> Path:
-    """Where an environment, somewhere below, has the private packages."""
+    """The site-packages directory with the private packages, below a directory."""
     [found] = {path.parent for path in directory.glob("**/site-packages/greetings.py")}
     return found
 
 
 def assert_kept(registry: Registry, count: int, *ended: Completed, upload: bool = False) -> None:
-    """Exactly ``count`` passwords were made, and no secret is where it must not be."""
+    """Exactly ``count`` passwords were obtained, and no secret leaked."""
     registry.assert_made(count, upload)
     registry.assert_hidden(*ended)
     assert {request.host for request in registry.cloud.log.sent_by_ringbearer()} == set(registry.api_hosts)
 
 
 def application(name: str) -> Package:
-    """A package with a command of its name, which prints the greeting of `greetings`."""
+    """A package with a command of the same name that prints the greeting of `greetings`."""
     source = "import greetings\n\n\ndef main():\n    print(greetings.greeting)\n"
     made = wheel(name, requires=["greetings"], source=source)
     stream = io.BytesIO(made.content)

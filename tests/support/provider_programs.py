@@ -16,7 +16,7 @@ every_program = pytest.mark.parametrize("provider", list(PROGRAMS))
 
 
 class ProviderPrograms:
-    """Scripts the program of a provider, and asks that provider alone."""
+    """Scripts the program of a provider, and asks only that provider."""
 
     def __init__(self, look_up: Lookups, fake_programs: FakePrograms, home: Path) -> None:
         self.look_up = look_up

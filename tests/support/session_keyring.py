@@ -36,7 +36,7 @@ def from_another_tool(
     directory: object | None = None,
     **variables: str | None,
 ) -> Completed:
-    """A command in a new process, which the command ``within`` starts."""
+    """A command in a new process, started with the prefix ``within``."""
     shell = [*within, "/bin/sh", "-c", '"$@"; exit $?', "sh", keyring.native.program(words[0]), *words[1:]]
     environment = keyring.environment(**variables)
     done = subprocess.run(shell, env=environment, cwd=directory, capture_output=True, text=True, check=False)
@@ -59,5 +59,5 @@ def keys() -> list[list[str]]:
 
 
 def tokens() -> list[list[str]]:
-    """Those of them that are tokens."""
+    """The keys that are tokens."""
     return [key for key in keys() if ":token:" in key[8]]

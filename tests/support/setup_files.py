@@ -16,7 +16,7 @@ from support.command_line import CommandLine, assert_complaint, names_in
 
 tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
-#: What is changed unless another file is named, relative to the project or to HOME.
+#: The default files, relative to the project or to HOME.
 FILES = {"uv": "pyproject.toml", "poetry": "pyproject.toml", "tox": "tox.ini"}
 FILES["pip"] = "AppData/Roaming/pip/pip.ini" if os.name == "nt" else ".config/pip/pip.conf"
 
@@ -24,26 +24,26 @@ _HUNK = re.compile(r"@@ -(\d+),(\d+) \+(\d+),(\d+) @@$")
 
 
 def read_pip(text: str) -> configparser.RawConfigParser:
-    """A file as pip reads it."""
+    """A file, parsed as by pip."""
     parser = configparser.RawConfigParser()
     parser.read_string(text)
     return parser
 
 
 def read_tox(text: str) -> configparser.ConfigParser:
-    """A file as tox reads it."""
+    """A file, parsed as by tox."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(text)
     return parser
 
 
 def read_toml(text: str) -> dict:
-    """A file of uv's or Poetry's."""
+    """A file of uv or Poetry, parsed."""
     return tomllib.loads(text)
 
 
 def applied(difference: str, before: str) -> list[str]:
-    """The lines that come of a difference as `diff -u` shows it; whatever `patch` would refuse fails the test."""
+    """The lines after applying a unified diff; a diff that `patch` would refuse fails the test."""
     old, made, place = before.splitlines(), [], 0
     _, _, *lines = difference.splitlines()
     while lines:
@@ -68,7 +68,7 @@ def applied(difference: str, before: str) -> list[str]:
 
 
 def added(before: bytes, after: bytes) -> list[bytes]:
-    """The lines that were put in, with their ends. Every other byte must be there, and the last line may get an end."""
+    """The inserted lines with their ends. All other bytes must be unchanged, but the last line may get an end."""
     new, old = [], before.splitlines(keepends=True)
     for line in after.splitlines(keepends=True):
         if old and (line == old[0] or (len(old) == 1 and line.rstrip(b"\r\n") == old[0])):
@@ -81,7 +81,7 @@ def added(before: bytes, after: bytes) -> list[bytes]:
 
 @dataclass
 class Change:
-    """What came of a run with `--write`."""
+    """The outcome of a run with `--write`."""
 
     path: Path
     before: bytes | None
@@ -93,7 +93,7 @@ class Change:
         return self.path.read_bytes().decode()
 
     def assert_made(self) -> Change:
-        """It was done as it was shown, and nothing else was."""
+        """Exactly the printed change was made."""
         self.ended.check()
         heads = [f"--- {self.path}", f"+++ {self.path}"]
         assert self.ended.stdout.splitlines()[:2] == heads, self.ended
@@ -105,7 +105,7 @@ class Change:
         return self
 
     def assert_refused(self, *parts: str) -> Change:
-        """It says why it cannot be done, and what then, and the file is what it was."""
+        """It prints the reason and the advice, and the file is unchanged."""
         assert_complaint(self.ended, f"{self.path} cannot be changed: ", *parts)
         there = self.path.read_bytes() if os.path.isfile(self.path) else None
         assert there == self.before, there
@@ -113,29 +113,29 @@ class Change:
         return self
 
     def assert_needless(self) -> Change:
-        """There was nothing to change, and that is what it says."""
+        """It reports that there is nothing to change."""
         assert self.ended.check().stdout == f"{self.path}: nothing to change\n" and self.ended.stderr == ""
         assert self.path.read_bytes() == self.before
         return self
 
 
 class Setup:
-    """Runs `ringbearer setup` for one index, on files each in a directory of its own."""
+    """Runs `ringbearer setup` for one index, with each file in its own directory."""
 
     def __init__(self, ringbearer: CommandLine, directory: Path) -> None:
         self.ringbearer = ringbearer
         self.url = ringbearer.url
-        #: The same with the user name, as tools need it that ask only for users they know.
+        #: The same with the user name, for tools that need one.
         self.named_url = ringbearer.url.replace("//", "//VssSessionToken@")
         self._directory = directory
         self._numbers = itertools.count()
 
     def printed(self, tool: str, *options: str) -> str:
-        """What it prints for a tool."""
+        """Its output for a tool."""
         return self.ringbearer("setup", tool, self.url, *options).check().stdout
 
     def __call__(self, tool: str, before: str | bytes | None, *options: str, name: str | None = None) -> Change:
-        """Lets it write to a file that holds this; None: that is not there."""
+        """Lets it write to a file with this content; None: the file does not exist."""
         path = self._directory / str(next(self._numbers)) / (name or os.path.basename(FILES[tool]))
         path.parent.mkdir()
         content = before.encode() if isinstance(before, str) else before
@@ -144,5 +144,5 @@ class Setup:
         return Change(path, content, self.again(tool, path, *options))
 
     def again(self, tool: str, path: Path, *options: str) -> Completed:
-        """Lets it write to a file that is there."""
+        """Lets it write to an existing file."""
         return self.ringbearer("setup", tool, self.url, "--write", "--file", path, *options)

@@ -17,12 +17,12 @@ UPDATE = os.environ.get("RINGBEARER_UPDATE_SNAPSHOTS", "") not in ("", "0")
 
 
 def path_of(name: str) -> Path:
-    """Where a snapshot is kept."""
+    """The path of a snapshot."""
     return DIRECTORY / f"{name}.txt"
 
 
 def assert_snapshot(name: str, text: str, update: bool = UPDATE) -> None:
-    """The text is what the file of this name says; a difference is shown line by line."""
+    """The text equals the snapshot of this name; a difference is shown line by line."""
     path = path_of(name)
     if update:
         path.parent.mkdir(parents=True, exist_ok=True)

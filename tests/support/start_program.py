@@ -9,13 +9,13 @@ from typing import Callable
 
 from lab.clients import Client, kill_group
 
-#: A client, its command, the environment, and what the command finds on standard input.
+#: A client, its command, the environment, and standard input.
 StartProgram = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @contextmanager
 def starting() -> Iterator[StartProgram]:
-    """Starts a program of a client; whatever lives at the end is killed."""
+    """Starts programs of a client; those that still run at the end are killed."""
     started = []
 
     def start(client: Client, words: list[str], environment: dict[str, str], stdin: bytes = b"") -> subprocess.Popen:

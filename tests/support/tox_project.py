@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.clients import Client, Completed
 
-#: Writes down what a program inside an environment sees.
+#: Records the environment of a program inside a tox environment.
 _LOOK = """\
 import json, os, shutil, sys
 
@@ -19,7 +19,7 @@ with open(os.environ["TOX_ENV_NAME"] + ".json", "w") as stream:
 
 
 class ToxProject:
-    """A directory with a ``tox.ini``. The command `look` writes down the environment, and where some programs are."""
+    """A directory with a ``tox.ini``. The command `look` records the environment and the paths of some programs."""
 
     look = "python look.py keyring python ringbearer tox uv only-here"
 
@@ -31,7 +31,7 @@ class ToxProject:
         (directory / "look.py").write_text(_LOOK)
 
     def configure(self, *testenv: str, core: tuple[str, ...] = ("no_package = true", "env_list = check")) -> None:
-        """Write the lines of the two sections. Those of the second one may open more sections."""
+        """Write the lines of the two sections. Those of the second may add more sections."""
         (self.directory / "tox.ini").write_text("\n".join(["[tox]", *core, "[testenv]", *testenv]) + "\n")
 
     def run(self, *words: str, **variables: str) -> Completed:
@@ -43,7 +43,7 @@ class ToxProject:
         return self._looked(name)["environment"]
 
     def found(self, name: str = "check") -> dict[str, str | None]:
-        """Where the programs were at the last `look` in an environment; None for one that was nowhere."""
+        """The paths of the programs at the last `look` in an environment; None if not found."""
         return self._looked(name)["programs"]
 
     def _looked(self, name: str) -> dict:
@@ -51,7 +51,7 @@ class ToxProject:
 
     @property
     def offered(self) -> Path:
-        """Where the plugin puts the keyring program."""
+        """The path where the plugin puts the keyring program."""
         return self.directory / ".tox" / ".ringbearer"
 
     def has_installed(self, name: str, *modules: str) -> bool:
@@ -59,6 +59,6 @@ class ToxProject:
         return all(list((self.directory / ".tox" / name).glob(f"**/site-packages/{one}.py")) for one in modules)
 
     def files(self) -> dict[str, bytes]:
-        """Everything that tox left behind, links aside."""
+        """Everything that tox left behind, except links."""
         paths = (os.path.join(folder, name) for folder, _, names in os.walk(self.directory) for name in names)
         return {path: Path(path).read_bytes() for path in paths if os.path.isfile(path) and not os.path.islink(path)}

@@ -32,7 +32,7 @@ class Project:
         self.configure(url, more)
 
     def configure(self, url: str, more: str = "") -> None:
-        """Write how the index is to be used."""
+        """Write the settings of the index."""
         (self.directory / "pyproject.toml").write_text(_TEXT.format(url, more))
 
     def has_installed(self, *modules: str) -> bool:
@@ -41,7 +41,7 @@ class Project:
 
 
 def locked_project(directory: Path, cloud: PracticeCloud, tool: Client, url: str) -> Project:
-    """A project that another user locked, with a password that only that user had."""
+    """A project that another user locked, with a password of that user."""
     project = Project(directory, url)
     environment = cloud.environment(
         directory.parent / "elsewhere",

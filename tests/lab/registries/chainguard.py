@@ -1,4 +1,4 @@
-"""Chainguard Libraries: the index, the issuer that exchanges tokens, and what chainctl hands out."""
+"""Chainguard Libraries: the index, the issuer that exchanges tokens, and the tokens of chainctl."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CACHES = {"darwin": "Library/Caches", "win32": "AppData/Local"}
 
 
 class ChainguardSite(Site):
-    """From the start there are the index `python` with hello-private 1.0 and greetings 2.0, which requires it, and the
+    """Initially there are the index `python` with hello-private 1.0 and greetings 2.0, which requires it, and the
     index `remediated`; and the identity `identity`, which no job may assume before `trust`.
     """
 
@@ -37,11 +37,11 @@ class ChainguardSite(Site):
         self.remediated = SimpleIndex("https://libraries.cgr.dev/python-remediated", STORAGE)
         self.python.add(wheel("hello-private", "1.0"), wheel("greetings", "2.0", requires=["hello-private>=1.0"]))
         self.identity = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567/89abcdef01234567"
-        #: The tokens that the issuer gave out.
+        #: The tokens that the issuer issued.
         self.issued: list[str] = []
-        #: How long they live, in seconds.
+        #: Their lifetime in seconds.
         self.lifetime: float = 3600
-        #: Subjects that are known and may not read.
+        #: Known subjects without permission to read.
         self.unentitled: set[str] = set()
         self._trusted: dict[str, tuple[str, str]] = {}
         cloud.sites.add("*.cgr.dev", self._serve)

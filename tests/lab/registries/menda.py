@@ -33,7 +33,7 @@ STORAGE = "assets-058264169513-eu-west-1.s3.eu-west-1.amazonaws.com"
 
 
 class MendaSite(Site):
-    """From the start there are the machine `client_id` with `client_secret`, and the registry's index `plugins` with
+    """Initially there are the machine `client_id` with `client_secret`, and the registry's index `plugins` with
     hello-private 1.0 and greetings 2.0, which requires it.
 
     The API has any base path: https://api.example.menda.cloud/base works like the host alone.
@@ -44,9 +44,9 @@ class MendaSite(Site):
         self.client_secret = "Sp%61-" + secrets.token_urlsafe(12) + "+/&= %"
         self.plugins = SimpleIndex(f"https://{REGISTRY_HOST}/pypi/plugins", STORAGE)
         self.plugins.add(wheel("hello-private", "1.0"), wheel("greetings", "2.0", requires=["hello-private>=1.0"]))
-        #: The secrets of all machines, by their names.
+        #: The secrets of all machines, by client id.
         self.machines = {self.client_id: self.client_secret}
-        #: What the API gave out.
+        #: Tokens that the API issued.
         self.access_tokens: list[str] = []
         self.registry_tokens: list[str] = []
         #: More fields of the registry's answer, such as ``expires_in``.
@@ -57,7 +57,7 @@ class MendaSite(Site):
 
     @property
     def upload_url(self) -> str:
-        """Where twine sends packages."""
+        """The URL for twine."""
         return self.plugins.base + "/"
 
     @property

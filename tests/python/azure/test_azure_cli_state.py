@@ -19,7 +19,7 @@ AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
 
 class State:
-    """What az keeps for Frodo, as it writes it."""
+    """The files that az keeps for Frodo, as az writes them."""
 
     def __init__(self, cloud: PracticeCloud, home: Path) -> None:
         self.cloud = cloud
@@ -52,7 +52,7 @@ class State:
         tokens.chmod(mode)
 
     def files(self) -> dict[str, tuple[bytes, int]]:
-        """What is there, and when it was changed."""
+        """Content and modification time of each file."""
         return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in self.folder.iterdir()}
 
 
@@ -63,7 +63,7 @@ def state(cloud: PracticeCloud, home: Path) -> State:
 
 @pytest.fixture
 def az(cloud: PracticeCloud, fake_programs: FakePrograms) -> FakePrograms:
-    """Another token of Frodo's than the one that is kept."""
+    """A fake az that prints a token of Frodo other than the cached one."""
     fake_programs.az(*az_token(cloud.azure.directory.user_token(cloud.azure.user)))
     return fake_programs
 
@@ -155,7 +155,7 @@ def test_cached_token_of_the_real_az_is_used_without_running_az(
     ask = ["az", "account", "get-access-token", "--resource", AZURE_DEVOPS, "--query", "accessToken", "--output", "tsv"]
     kept = azure_cli.run([*ask, "--tenant", str(cloud.azure.tenant)], environment).check().stdout.strip()
     cloud.log.clear()
-    # No az on PATH: whatever serves is what it left.
+    # No az on PATH: only its token file can serve.
     assert_taken(cloud, look_up(), kept)
 
 

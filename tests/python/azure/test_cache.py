@@ -35,7 +35,7 @@ COLD = [("GET", "pkgs.dev.azure.com"), ("POST", "vssps.dev.azure.com")]
 
 
 def session_token_with(**members: object) -> faults.Fault:
-    """The true answer of an exchange, its members changed; one given as None is left out."""
+    """The real answer of an exchange with changed members; None removes one."""
 
     def change(response: Response) -> Response:
         body = {**json.loads(response.body), **members}
@@ -188,7 +188,7 @@ def test_repaired_login_works_in_the_same_process(
     with open(script, encoding="utf-8") as stream:
         content = stream.read()
     feed = cloud.azure.feed.url()
-    # The login changes on disk alone: no variable tells of it.
+    # The login changes on disk only, and in no variable.
     look_ups = [
         LookUp(feed),
         LookUp(feed, files={os.path.join(fake_programs.directory, "az"): content}),
@@ -197,7 +197,7 @@ def test_repaired_login_works_in_the_same_process(
     answers = look_up.all(look_ups, **AZ)
     assert [answer.credential is None for answer in answers] == [True, True, False]
     assert [len(answer.warnings) for answer in answers] == [1, 0, 0]
-    # The failure served both of the first.
+    # The first two shared one failure.
     assert len(fake_programs.invocations()) == 1
 
 
@@ -235,7 +235,7 @@ def test_wrong_url_does_not_break_others_of_its_organisation(
     assert first.credential is None
     assert len(first.warnings) == warnings
     assert second.credential[0] == "VssSessionToken"
-    # By now there is a token for the organisation.
+    # The organisation has a token now.
     assert again.credential == second.credential
 
 

@@ -61,7 +61,7 @@ LOGIN_ADDRESSES = [
     "evil.example",
 ]
 
-#: (what happens, whether it may pass when it is asked again)
+#: (fault, whether a retry may succeed)
 BROKEN: list[tuple[Fault, bool]] = [
     (faults.html(203), False),
     (faults.sign_in_redirect(), False),
@@ -100,7 +100,7 @@ def assert_each_is_one_warning(targets: Targets, answers: list[Answer]) -> None:
         assert answer.credential is None, host
         assert host in answer.warning
         assert "\n" not in answer.warning
-    assert [answer.warning for answer in answers if "; " not in answer.warning] == [], "no next step is named"
+    assert [answer.warning for answer in answers if "; " not in answer.warning] == [], "the message has no hint"
 
 
 def test_no_bearer_goes_to_a_place_that_the_feed_should_not_name(cloud: PracticeCloud, look_up: Lookups) -> None:
@@ -190,7 +190,7 @@ def test_a_token_endpoint_that_breaks_is_one_warning(cloud: PracticeCloud, look_
 
 
 def test_a_page_with_200_in_place_of_the_feed_gets_no_bearer(cloud: PracticeCloud, look_up: Lookups) -> None:
-    # A public feed answers with a page and 200 too: nobody can tell them apart, and nobody is warned.
+    # A public feed answers with a page and 200 too: the two cannot be distinguished, so there is no warning.
     cloud.faults.add(faults.html(200), host="pkgs.dev.azure.com")
     answer = look_up(**{TOKEN: Targets(cloud).token})
     assert answer.credential is None

@@ -11,7 +11,7 @@ from lab.registries.azure.organisations import NO_TENANT
 
 TOKEN = "ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 
-#: Ours, but without an organisation: tools ask for these after the whole URL.
+#: Claimed, but without an organisation: tools ask for these after the full URL.
 BARE = [
     "pkgs.dev.azure.com",
     "https://pkgs.dev.azure.com/",

@@ -61,7 +61,7 @@ def test_arc_is_only_asked_on_this_machine(cloud: PracticeCloud, look_up: Lookup
     assert cloud.log.refused() == []
 
 
-@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace of its own")
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 def test_the_key_of_the_agent_is_sent_back_and_buys_the_token(
     cloud: PracticeCloud, look_up: Lookups, identity: Application
 ) -> None:
@@ -84,7 +84,7 @@ def test_the_key_of_the_agent_is_sent_back_and_buys_the_token(
         assert "the-key-of-the-agent" not in answer.text
 
 
-@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace of its own")
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 @pytest.mark.parametrize(
     "content", ["", "  \n", "k" * 4097, None], ids=["empty", "blank", "more than 4096 bytes", "missing"]
 )
@@ -101,7 +101,7 @@ def test_a_key_file_that_breaks_the_rules_is_not_sent(
     assert len(cloud.log.requests("arc")) == 1
 
 
-@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace of its own")
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 def test_a_key_that_arc_rejects_is_sent_once(cloud: PracticeCloud, look_up: Lookups, identity: Application) -> None:
     arc = cloud.metadata.arc
     arc.realm, arc.key_content = f"{AGENT_DIRECTORY}/practice.key", "expected"

@@ -94,7 +94,7 @@ def test_a_token_in_the_variable_is_used_as_its_sort_demands(cloud: PracticeClou
     assert cloud.log.bearers() == [("vssps.dev.azure.com", person)]
 
 
-@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace of its own")
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 def test_buildkit_secrets_are_found_after_the_variables(look_up: Lookups, cloud: PracticeCloud) -> None:
     url = cloud.azure.feed.url()
     with_both = namespace.with_files(

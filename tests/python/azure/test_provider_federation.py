@@ -33,7 +33,7 @@ def test_token_file_is_read_for_each_exchange(
     cloud: PracticeCloud, look_up: Lookups, application: Application, tmp_path: Path
 ) -> None:
     application.trust(**KUBERNETES)
-    # Over at once: no bearer is kept from one look-up to the next.
+    # Expires at once: no bearer is cached between look-ups.
     cloud.entra.lifetime = 0
     path, first, second = tmp_path / "token", assertion(), assertion()
     url = cloud.azure.feed.url()
@@ -128,7 +128,7 @@ def test_a_job_on_github_signs_in_with_its_own_token(
     bearer = cloud.entra.issued[0][1]
     assert answer.credential == ("bearer", bearer)
     (request,) = cloud.log.requests(GITHUB)
-    # The address has a query already.
+    # The URL already has a query.
     assert request.url.startswith(job.url + "&audience=")
     assert request.parameters["audience"] == TOKEN_EXCHANGE_AUDIENCE
     assert cloud.log.bearers() == [(GITHUB, job.request_token)]

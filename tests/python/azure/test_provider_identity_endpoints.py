@@ -14,7 +14,7 @@ PROVIDER = {"ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "managed_identity"}
 
 @pytest.fixture
 def another(cloud: PracticeCloud) -> Application:
-    """A user-assigned identity of the services that have such."""
+    """A user-assigned identity of the services that support one."""
     made = cloud.azure.directory.managed_identity("another", cloud.azure.tenant)
     cloud.metadata.app_service.user_assigned = cloud.metadata.azure_ml.user_assigned = [made]
     return made

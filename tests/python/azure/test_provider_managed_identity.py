@@ -129,7 +129,7 @@ def test_a_redirect_of_the_service_is_not_followed(
 
 
 def test_invalid_metadata_url_is_reported(cloud: PracticeCloud, look_up: Lookups) -> None:
-    # Unlike the lab's usual check this must name no loopback address; nothing is ever sent to it.
+    # Unlike the lab's usual check, this must not be a loopback address; nothing is ever sent to it.
     environment = cloud.environment(look_up.home, **PROVIDER)
     for value in ("not a url", "file:///127.0.0.1/x", "127.0.0.1:80"):
         (answer,) = look_up.all(

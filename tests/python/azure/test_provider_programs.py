@@ -1,4 +1,4 @@
-"""What the providers that run a program have in common: azure_cli, ado_auth_helper and azd."""
+"""Behaviour common to the providers that run a program: azure_cli, ado_auth_helper and azd."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_bearer_of_a_service_principal_is_the_password(
 def test_program_runs_elsewhere_with_no_stdin_or_secret_argument(
     cloud: PracticeCloud, provider_programs: ProviderPrograms, bearer: str, provider: str, tmp_path: Path
 ) -> None:
-    # Reading stdin to its end takes no time when it is empty, and all of it when it is a terminal or a pipe.
+    # Reading stdin to its end returns at once if it is empty, and never if it is a terminal or a pipe.
     answers = token_answers(provider, bearer)
     for one in answers:
         one.read_stdin = True

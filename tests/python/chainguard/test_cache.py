@@ -35,12 +35,12 @@ SERVICES = [
 
 @pytest.fixture
 def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> User:
-    """Somebody who could have a token from each of the sources."""
+    """A user with a login for each source."""
     return User(cloud, fake_programs, tmp_path)
 
 
 def script(directory: Path, *answers: object) -> str:
-    """What a chainctl with these answers is written as, to put it in the place of another."""
+    """The script of a chainctl with these answers, to replace another one."""
     made = FakePrograms(directory)
     return Path(made.chainctl(*answers)).read_text()
 
@@ -60,7 +60,7 @@ def test_one_chainctl_run_serves_every_url_host_and_thread(
     assert len(set(passwords(everybody))) == 1
     assert len(fake_programs.invocations()) == 1
     assert cloud.log.connections() == []
-    # Nothing is asked any more, not even the cache file.
+    # Nothing is read any more, not even the cache file.
     assert [answer.asked for answer in answers[1:]] == [[]] * (len(SERVICES) - 1)
 
 
@@ -142,7 +142,7 @@ def test_expired_token_of_a_found_source_moves_on_to_the_next(
     assert all(secret not in answer.text for secret in (expired, *chainguard.issued))
 
 
-# -- for whom
+# -- identities
 
 
 def test_another_identity_in_the_same_process_gets_another_token(
@@ -158,7 +158,7 @@ def test_another_identity_in_the_same_process_gets_another_token(
         *((user.with_sources(source), given.get(source)) for source in SOURCES),
         (cloud.chainguard.cache_of(tmp_path / "another"), ("_token", kept)),
         ({"PATH": user.path()}, None),
-        # Back to those who were there before, who are remembered.
+        # Back to the earlier logins, which are still cached.
         *((user.with_sources(source), given.get(source)) for source in ("new_pull_token", "chainctl", "oidc")),
     ]
     answers = look_up.each(*(case for case, _ in cases), service=INDEX)
@@ -191,7 +191,7 @@ def test_repaired_login_works_in_the_process_after_seconds(
     answers = look_up.all([LookUp(INDEX), LookUp(INDEX, files=mended), LookUp("libraries.cgr.dev", pause=3.1)])
     assert passwords(answers) == [None, None, token]
     assert [len(answer.warnings) for answer in answers] == [1, 0, 0]
-    # The failure served both of the first.
+    # The first two shared one failure.
     assert len(fake_programs.invocations()) == 1
 
 

@@ -17,7 +17,7 @@ from support.chainguard_user import AUTH_TOKEN, INDEX, LOGIN, ask_each, reported
 AUTH_TOKEN_ARGUMENTS = ["auth", "token", "--audience=libraries.cgr.dev"]
 STRICT = {"RINGBEARER_STRICT": "1"}
 
-#: What keyrings-chainguard-libraries' errors are here as well.
+#: The base classes that keyrings-chainguard-libraries' errors have here too.
 BASES = {"ChainctlAuthError", "RingbearerError", "KeyringError"}
 
 
@@ -28,7 +28,7 @@ def token(cloud: PracticeCloud) -> str:
 
 
 def ask_twice(look_up: Lookups, **variables: str) -> tuple[Outcome, Outcome]:
-    """Without RINGBEARER_STRICT, and then with it: a failure is told and raised in the same words."""
+    """Without RINGBEARER_STRICT, then with it: the warning and the exception have the same message."""
     services = [INDEX, INDEX + "greetings/", "libraries.cgr.dev"]
     look_ups = [LookUp(service) for service in services] + [LookUp(INDEX, environment=STRICT)]
     first, *others, strict = look_up.all(look_ups, **variables)
@@ -53,7 +53,7 @@ def test_chainctl_gets_arguments_closed_stdin_and_environment(
     (call,) = fake_programs.invocations()
     assert (call.name, call.arguments) == ("chainctl", AUTH_TOKEN_ARGUMENTS)
     assert call.environment["CHAINCTL_CONFIG"] == "/somewhere" and call.environment["HOME"] == look_up.home
-    # Nothing is picked up from where the user happens to be.
+    # Nothing is read from the working directory.
     assert call.directory == "/" or os.name == "nt"
 
 
@@ -71,7 +71,7 @@ def test_chainctl_on_a_relative_path_is_not_run(
 
 # -- what it prints
 
-#: What is printed in place of TOKEN, and what is said of it.
+#: The output in place of TOKEN, and its message.
 PRINTED: list[tuple[str | bytes, str]] = [
     ("", "chainctl printed nothing"),
     (" \n\t\r\n", "chainctl printed nothing"),
@@ -93,7 +93,7 @@ PRINTED: list[tuple[str | bytes, str]] = [
 
 
 def printed(cloud: PracticeCloud, text: str | bytes) -> str | bytes:
-    """With true tokens in it."""
+    """The output, with valid tokens in it."""
     if isinstance(text, bytes):
         return text
     return text.replace("TOKEN", cloud.chainguard.token()).replace("CONSOLE", cloud.chainguard.token(CONSOLE))
@@ -123,7 +123,7 @@ def test_text_attached_to_a_token_is_not_part_of_the_password(
     fake_programs.chainctl(logged_in(stuck))
     cloud.chainguard.write_cache(tmp_path / "cached", stuck)
     answers = ask_each(look_up, {}, {AUTH_TOKEN: stuck}, cloud.chainguard.cache_of(tmp_path / "cached"))
-    # To read the token out of it would be as good.
+    # Extracting the token from it would be correct too.
     assert [one.credential for one in answers if one.credential not in (None, ("_token", token))] == []
 
 
@@ -183,7 +183,7 @@ def test_missing_chainctl_is_reported_with_what_to_install(look_up: Lookups) -> 
 def test_failing_chainctl_is_reported_by_status_without_output(
     look_up: Lookups, fake_programs: FakePrograms, token: str, code: int
 ) -> None:
-    # Even a token does not count if the status says that it failed.
+    # A printed token does not count if the exit status is a failure.
     fake_programs.chainctl(Answer(token + "\n", b"\xff planted \x1b[31m\n", code=code))
     first, strict = ask_twice(look_up)
     assert strict.error.type == "ChainctlCommandError" and "ProcessError" in strict.error.bases
@@ -224,7 +224,7 @@ def test_source_without_time_left_is_not_reported_as_failed(look_up: Lookups, fa
     fake_programs.chainctl(Answer(hang=True))
     answer = look_up(INDEX, RINGBEARER_TIMEOUT="1")
     assert "chainctl did not end in time" in reported(answer)
-    # Without CHAINCTL_PARENT it is not even set up.
+    # Without CHAINCTL_PARENT it is not configured.
     assert "new_pull_token" not in answer.asked and "new_pull_token failed" not in answer.warning
 
 

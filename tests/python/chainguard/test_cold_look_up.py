@@ -25,19 +25,19 @@ _CALL = re.compile(r"\d+ +(?P<name>\w+)\((?P<arguments>.*)")
 
 @pytest.fixture
 def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> User:
-    """Somebody who could have a token from each of the sources."""
+    """A user with a login for each source."""
     return User(cloud, fake_programs, tmp_path)
 
 
 class Seen:
-    """What was done in a look-up."""
+    """The system calls of a look-up."""
 
     def __init__(self, calls: list[re.Match[str]]) -> None:
         #: Programs that were started.
         self.programs = [_quoted(call) for call in calls if call["name"].startswith("execve")]
         made = [call for call in calls if call["name"] in MAKING]
         self.threads = [call[0] for call in made if "CLONE_THREAD" in call["arguments"]]
-        #: Processes that were made.
+        #: Processes that were created.
         self.processes = [call[0] for call in made if "CLONE_THREAD" not in call["arguments"]]
         self.sockets = [call[0] for call in calls if call["name"] in TALKING]
         self.files = [_quoted(call) for call in calls if call["name"] in OPENING]
@@ -49,7 +49,7 @@ def _quoted(call: re.Match[str]) -> str:
 
 @pytest.fixture
 def watched(look_up: Lookups, user: User, tmp_path: Path):
-    """Makes a look-up for which one source is set up, and tells what it gave and what was done in it."""
+    """Makes a look-up with one configured source. Returns its answer and its system calls."""
 
     def watched(service: str, source: str) -> tuple[tuple[str, str] | None, Seen]:
         log, before, after = tmp_path / "log", str(tmp_path / "before"), str(tmp_path / "after")
@@ -90,7 +90,7 @@ def test_foreign_look_up_opens_and_starts_nothing(watched) -> None:
 def test_each_source_starts_and_connects_only_what_it_needs(
     cloud: PracticeCloud, user: User, watched, source: str
 ) -> None:
-    # It proves as well that the tests above would see what they say is not there.
+    # This also proves that the tests above would see what they assert is absent.
     credential, seen = watched(INDEX, source)
     assert credential == (user.credentials.get(source) or user.issued())
     runs = [path for path in seen.programs if path.endswith("/chainctl")]

@@ -20,12 +20,12 @@ from support.chainguard_user import GITLAB, IDENTITY, INDEX, ISSUER, TOKEN_FILE,
 
 @pytest.fixture
 def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> User:
-    """Somebody with a proof in a file, and an identity that trusts it."""
+    """A user with an identity token in a file, and an identity that trusts it."""
     return User(cloud, fake_programs, tmp_path)
 
 
 def answering(**members: object) -> Fault:
-    """The true answer of an exchange, its members changed; one given as None is left out."""
+    """The real answer of an exchange with changed members; None removes one."""
 
     def change(response: Response) -> Response:
         body = {**json.loads(response.body), **members}
@@ -35,7 +35,7 @@ def answering(**members: object) -> Fault:
 
 
 def body(content: bytes, code: int = 200) -> Fault:
-    """This, in the place of the answer."""
+    """A fault that answers with this instead."""
     return faults.status(code, {"Content-Type": "application/json"}, content)
 
 

@@ -29,12 +29,12 @@ def job(cloud: PracticeCloud) -> WorkflowJob:
 
 @pytest.fixture
 def variables(cloud: PracticeCloud, job: WorkflowJob) -> dict[str, str]:
-    """What it has in its environment."""
+    """The variables of the job."""
     return {IDENTITY: cloud.chainguard.identity, **job.variables}
 
 
 def body(content: bytes) -> Fault:
-    """This, in the place of GitHub's answer."""
+    """A fault that answers with this instead of GitHub."""
     return faults.status(200, {"Content-Type": "application/json"}, content)
 
 
@@ -47,7 +47,7 @@ def test_github_job_exchanges_a_token_for_the_issuer(
     answer = look_up(INDEX, **variables)
     assert answer.credential == ("_token", cloud.chainguard.issued[0]) and answer.served == "oidc"
     github, exchange = cloud.log.requests()
-    # The address has a query already.
+    # The URL already has a query.
     assert (github.method, github.url) == ("GET", job.url + "&audience=https%3A%2F%2Fissuer.enforce.dev")
     assert github.parameters["audience"] == AUDIENCE
     assert (tokens.read(exchange.bearer) or {})["aud"] == AUDIENCE

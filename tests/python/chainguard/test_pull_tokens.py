@@ -15,7 +15,7 @@ OLDER_ARGUMENTS = ["auth", "pull-token", "--library-ecosystem=python", "--parent
 
 
 def arguments(fake_programs: FakePrograms) -> list[list[str]]:
-    """Of each run of chainctl."""
+    """The arguments of each run of chainctl."""
     return [call.arguments for call in fake_programs.invocations()]
 
 

@@ -40,12 +40,12 @@ every_setting = pytest.mark.parametrize("settings", SETTINGS, ids=["plain", "deb
 
 @pytest.fixture
 def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> User:
-    """Somebody who could have a token from each of the sources."""
+    """A user with a login for each source."""
     return User(cloud, fake_programs, tmp_path)
 
 
 def planted() -> str:
-    """A secret that is no token."""
+    """A secret that is not a token."""
     return f"planted-{secrets.token_hex(16)}"
 
 
@@ -55,7 +55,7 @@ def planted_token(audience: object = "libraries.cgr.dev", **claims: object) -> s
 
 
 def forms(secret: str) -> set[str]:
-    """A secret as it is and as it could be written; of a token, a telling part as well."""
+    """A secret in each encoding; of a token, its signature too."""
     found = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
     for user in ("", "_token:"):
         found.add(base64.b64encode((user + secret).encode()).decode().rstrip("=")[:-1])
@@ -75,7 +75,7 @@ def assert_hidden(
 
 
 def refresh_tokens(cloud: PracticeCloud) -> list[str]:
-    """Lets every exchange give out a refresh token, which is noted here."""
+    """Makes every exchange issue a refresh token, and records them."""
     noted: list[str] = []
 
     def change(response: Response) -> Response:

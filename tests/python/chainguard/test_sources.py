@@ -34,7 +34,7 @@ from support.chainguard_user import (
 
 @pytest.fixture
 def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> User:
-    """Somebody who could have a token from each of the sources."""
+    """A user with a login for each source."""
     return User(cloud, fake_programs, tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_invalid_or_expired_token_variable_is_reported(cloud: PracticeCloud, loo
 # -- chainctl_cache
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only there a variable has the cache directory")
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache directory depends on a variable only there")
 def test_cached_token_is_found_in_home_and_in_xdg_cache_home(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, home: Path, tmp_path: Path
 ) -> None:
@@ -195,7 +195,7 @@ def test_cached_token_is_found_in_home_and_in_xdg_cache_home(
         {},
         {CACHE: str(tmp_path / "other" / ".cache")},
         home_variables(tmp_path / "other"),
-        # As Go has it, a relative path is no cache directory.
+        # As in Go, a relative path is not a cache directory.
         {CACHE: ".cache"},
         {CACHE: ""},
         {CACHE: str(tmp_path / "empty")},
@@ -240,7 +240,7 @@ def test_unusable_cached_token_leads_to_chainctl(
         assert "chainctl_cache failed" not in answer.text and "planted" not in answer.text
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFOs, and other permissions")
+@pytest.mark.skipif(os.name == "nt", reason="permissions differ on Windows, and it has no FIFOs")
 def test_cached_token_that_is_not_a_file_does_not_block(
     cloud: PracticeCloud, look_up: Lookups, user: User, tmp_path: Path
 ) -> None:
@@ -251,7 +251,7 @@ def test_cached_token_that_is_not_a_file_does_not_block(
     os.mkfifo(paths[0])
     paths[1].mkdir()
     paths[2].symlink_to(paths[2])
-    # A link is as good as the file.
+    # A symbolic link to the file is accepted.
     paths[3].symlink_to(user.file("kept", user.credentials["chainctl_cache"][1]))
     cases = [{**cloud.chainguard.cache_of(home), **user.with_sources("chainctl")} for home in homes]
     answers = ask_each(look_up, *cases)

@@ -26,12 +26,12 @@ HELPS = [(), *((command,) for command in COMMANDS), *((name, one) for name, belo
 
 @pytest.fixture
 def ringbearer(either: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> CommandLine:
-    """Either program, for somebody without a login, an agent and a store."""
+    """Either program, for a user without a login, an agent or a store."""
     return CommandLine(either, cloud, home, fake_programs)
 
 
 def examples(help_text: str) -> list[str]:
-    """The command lines under the heading at the end."""
+    """The command lines under the last heading."""
     return [line.strip() for line in help_text.partition("\nExamples:\n")[2].splitlines() if line.strip()]
 
 
@@ -82,7 +82,7 @@ def test_all_ways_to_call_it_are_one(
 @pytest.mark.parametrize("words", HELPS, ids=lambda words: " ".join(words) or "(none)")
 def test_every_example_of_the_help_is_understood(ringbearer: CommandLine, words: tuple[str, ...]) -> None:
     lines = examples(ringbearer(*words, "--help").check().stdout)
-    # What comes through a pipe is for another program, and where the output goes is the shell's matter.
+    # Pipes and redirections are the shell's.
     for command in (part.partition(" > ")[0] for line in lines for part in line.split(" | ")):
         program, *arguments = shlex.split(command)
         if program == "ringbearer":

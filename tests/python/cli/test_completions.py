@@ -17,7 +17,7 @@ from support.command_line import CommandLine, assert_complaint, names_in
 SHELLS = ["bash", "zsh", "fish", "powershell"]
 TOOLS = {"uv", "pip", "poetry", "tox", "github-actions"}
 
-#: What an option may be followed by; a set is of words, and anything else is a file or free text.
+#: The completions after an option; a set lists words, anything else is a file or free text.
 VALUES = {("get", "--mode"): {"password", "creds"}, ("get", "--output"): {"plain", "json"}}
 FREE = [
     ("token", "--output-file"),
@@ -29,7 +29,7 @@ FREE = [
 
 BASH = shutil.which("bash")
 FISH = shutil.which("fish")
-needs_bash = pytest.mark.skipif(BASH is None, reason="there is no bash")
+needs_bash = pytest.mark.skipif(BASH is None, reason="bash is not installed")
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def script(ringbearer: CommandLine, shell: str) -> str:
 
 
 def listed(text: str) -> set[str]:
-    """The commands under a help's heading."""
+    """The commands under the heading of a help text."""
     return set(re.findall(r"^  ([\w-]+)  ", text.partition("Commands:")[2].partition("Options:")[0], re.MULTILINE))
 
 
 def long_options(text: str) -> set[str]:
-    """The options that a help speaks of, in its usage or in a line of their own."""
+    """The options of a help text, in its usage or on a line of their own."""
     usage = text.partition("\nUsage: ")[2].partition("\n")[0]
     own = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)
     return {*re.findall(r"--[a-z-]+", usage), *own, "--help"}
@@ -65,7 +65,7 @@ def helps(ringbearer: CommandLine) -> dict[str, str]:
 
 
 class Bash:
-    """The real bash with the script; it is asked what pressing the key would ask it."""
+    """The real bash with the script; it runs what pressing Tab would run."""
 
     def __init__(self, ringbearer: CommandLine, directory: Path) -> None:
         self._ringbearer = ringbearer
@@ -73,7 +73,7 @@ class Bash:
         (directory / "script").write_text(script(ringbearer, "bash"))
 
     def offers(self, *lines: str) -> list[set[str]]:
-        """What is offered at the end of each line, as far as the script offers it."""
+        """The script's completions at the end of each line."""
         program = ["source ./script", "ask() {", "  [[ $(complete -p ringbearer) =~ -F\\ ([^ ]+) ]]"]
         program += ['  COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMPREPLY=()', '  "${BASH_REMATCH[1]}"']
         program += ['  printf "%s " "${COMPREPLY[@]}"', "  echo", "}"]
@@ -152,7 +152,7 @@ def test_bash_completes_values_of_options(bash: Bash) -> None:
     lines = [f"{command} URL {option} " for command, option in VALUES]
     assert bash.offers(*lines) == list(VALUES.values())
     assert bash.offers("get --mode c", "get URL --output p") == [{"creds"}, {"plain"}]
-    # Files and free text are the shell's own matter, which it does where nothing is offered.
+    # The shell completes files by itself where the script offers nothing.
     offered = bash.offers(*(f"{command} URL {option} " for command, option in FREE))
     assert dict(zip(FREE, offered)) == {one: set() for one in FREE}
 
@@ -170,7 +170,7 @@ def test_bash_runs_nothing_from_the_command_line(bash: Bash) -> None:
     assert names_in(bash.directory) == before
 
 
-@pytest.mark.skipif(FISH is None, reason="there is no fish")
+@pytest.mark.skipif(FISH is None, reason="fish is not installed")
 def test_fish_completes_the_same(ringbearer: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "script.fish").write_text(script(ringbearer, "fish"))
 

@@ -19,7 +19,7 @@ from support.azure_user import AzureUser
 from support.chainguard_user import AUTH_TOKEN, PULL_IDENTITY, PULL_TOKEN
 from support.command_line import GIVEN, CommandLine, assert_complaint, names_in
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are those of POSIX")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are for POSIX")
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def ringbearer(either: Client, cloud: PracticeCloud, home: Path, fake_programs: 
 
 
 def shell(ringbearer: CommandLine, script: str, *arguments: object, **more: object) -> Completed:
-    """What comes of a shell script with a token."""
+    """Runs a shell script with a token."""
     return ringbearer.with_token("exec", ringbearer.url, "--", "sh", "-c", script, *arguments, **more)
 
 
 def environment_of(ended: Completed) -> dict[str, str]:
-    """What `env -0` printed."""
+    """The output of `env -0`."""
     pairs = os.fsdecode(ended.raw_stdout).split("\0")[:-1]
     return dict(pair.split("=", 1) for pair in pairs)
 
@@ -43,7 +43,7 @@ def environment_of(ended: Completed) -> dict[str, str]:
 def test_command_gets_the_token_and_the_same_environment(
     ringbearer: CommandLine, registry: Registry, own: str | None
 ) -> None:
-    # The last two are none that a shell could have made.
+    # A shell could not set the last two.
     odd = {"EMPTY": "", "LINES": "a\nb=c", "BYTES": "\udcff\udcfe", "a.b-c": "1", "É": "2"}
     options = ["--variable", own] if own else []
     variables = {**registry.variables, **odd}
@@ -117,7 +117,7 @@ def test_standard_streams_are_the_commands(ringbearer: CommandLine) -> None:
     assert shell(ringbearer, "cat", before=closed).stdout == ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a process has as files")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
 def test_no_file_and_no_ignored_signal_is_left_to_the_command(ringbearer: CommandLine, azure_user: AzureUser) -> None:
     script = "ls /proc/self/fd; while read -r line; do echo $line; done </proc/self/status"
     run = ["sh", "-c", script]
@@ -131,7 +131,7 @@ def test_no_file_and_no_ignored_signal_is_left_to_the_command(ringbearer: Comman
 
 
 def test_signals_that_were_ignored_stay_so(ringbearer: CommandLine) -> None:
-    # As a shell does for what it puts into the background.
+    # As a shell does for background processes.
     before = ("/bin/sh", "-c", 'trap "" INT TERM HUP QUIT && exec "$0" "$@"')
     for name in ("HUP", "QUIT", "INT", "TERM"):
         ended = shell(ringbearer, f"kill -{name} $$; echo alive", before=before)
@@ -231,9 +231,9 @@ def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, words: str) -> 
     assert_complaint(ended, "usage: ringbearer exec [URL]", code=2)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a process has as files")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
 def test_the_token_is_in_no_list_of_arguments(ringbearer: CommandLine, registry: Registry, tmp_path: Path) -> None:
-    # While the token is fetched, the program's; then the command's, which has its place.
+    # First of ringbearer, while it fetches the token; then of the command, which replaces it.
     words = ["ringbearer", "exec", registry.index_url, "--", "sh", "-c", "echo begun; read line"]
     process = ringbearer.program.start(words, ringbearer.environment(**registry.variables), with_stdin=True)
     arguments = Path(f"/proc/{process.pid}/cmdline")

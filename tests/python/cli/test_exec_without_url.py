@@ -13,7 +13,7 @@ from lab.fake_programs import FakePrograms
 from support.azure_user import with_user_name
 from support.command_line import GIVEN, CommandLine, assert_complaint
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are those of POSIX")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands are for POSIX")
 
 FOREIGN = "https://packages.example.com/simple/"
 
@@ -28,11 +28,11 @@ def ringbearer(either: Client, cloud: PracticeCloud, home: Path, fake_programs: 
 
 @pytest.fixture
 def run(ringbearer: CommandLine) -> Run:
-    """Runs a command that prints the tokens it was given."""
+    """Runs a command that prints its tokens."""
 
     def run(directory: object | None = None, **variables: str | None) -> Completed:
         script = f'echo "${GIVEN}$CHAINCTL_AUTH_TOKEN"'
-        # pip's file is read, as it is outside of tests.
+        # pip reads its file, as outside of tests.
         variables = {"PIP_CONFIG_FILE": None, **variables}
         return ringbearer.with_token("exec", "--", "sh", "-c", script, directory=directory, **variables)
 
@@ -45,7 +45,7 @@ def write(path: Path, text: str) -> None:
 
 
 def settings(url: str) -> dict[str, dict[str, str]]:
-    """The ways to tell pip or uv of an index for all that a user does: variables, and files below HOME."""
+    """The ways to configure an index of pip or uv for a user: variables, and files below HOME."""
     return {
         "pip's variable": {"PIP_INDEX_URL": url},
         "pip's variable of more": {"PIP_EXTRA_INDEX_URL": f"{FOREIGN} {url}"},
@@ -105,7 +105,7 @@ def test_project_in_working_directory_does_not_choose_the_token(
     write(project / "uv.toml", "[[" + index)
     write(project / "pip.conf", f"[global]\nindex-url = {ringbearer.url}\n")
     assert_complaint(run(directory=project), "which index?", code=2)
-    # Nor does it when the user has settings of their own.
+    # User settings do not change it.
     ended = run(directory=project, PIP_INDEX_URL=ringbearer.url.replace("tools", "others")).check()
     assert ended.stdout == ringbearer.token + "\n"
 

@@ -19,7 +19,7 @@ from support.setup_files import FILES, Setup, read_pip, read_toml, read_tox
 TOOLS = [*FILES, "github-actions"]
 WORKFLOW = ".github/workflows/private-index.yml"
 
-where_files_have_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions and links")
+where_files_have_modes = pytest.mark.skipif(os.name == "nt", reason="permissions and links differ on Windows")
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def ringbearer(either: Client, cloud: PracticeCloud, home: Path, fake_programs: 
 
 @pytest.fixture
 def setup(ringbearer: CommandLine, tmp_path: Path) -> Setup:
-    """It, on files in a directory of the test's own."""
+    """`ringbearer setup` on files in a temporary directory."""
     (tmp_path / "files").mkdir()
     return Setup(ringbearer, tmp_path / "files")
 
 
 @pytest.fixture(params=list(REGISTRIES))
 def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Registry:
-    """A registry that nobody is logged in to."""
+    """A registry without a login."""
     return REGISTRIES[request.param](cloud, fake_programs, home)
 
 
@@ -55,7 +55,7 @@ def test_printed_settings_suffice_and_nothing_is_written(
         ended = ringbearer("setup", tool, registry.index_url, "--name", "corp", directory=project).check()
         shown = str(ringbearer.home / place) if tool == "pip" else place
         assert ended.stdout.splitlines()[0] == f"# {shown}"
-        # What to do besides is no part of the file.
+        # Further advice is not part of the file.
         assert ended.stderr.strip() and ended.stderr.strip() not in ended.stdout
         texts[tool] = ended.stdout
     uv = {"keyring-provider": "subprocess", "index": [{"name": "corp", "url": registry.url_with_user_name}]}
@@ -155,7 +155,7 @@ def test_anything_but_a_regular_file_is_refused(setup: Setup, tmp_path: Path) ->
 def test_read_only_directory_is_reported(ringbearer: CommandLine, tmp_path: Path) -> None:
     before: tuple[str, ...] = ()
     if os.geteuid() == 0:
-        setpriv = shutil.which("setpriv") or pytest.skip("root writes everywhere, and there is no setpriv")
+        setpriv = shutil.which("setpriv") or pytest.skip("root can write everywhere, and setpriv is not installed")
         before = (setpriv, "--bounding-set=-all", "--inh-caps=-all")
     path = tmp_path / "folder" / "tox.ini"
     path.parent.mkdir()
@@ -208,7 +208,7 @@ def test_a_url_that_means_the_same_everywhere_is_written(setup: Setup) -> None:
 
 
 def test_a_project_with_a_blank_in_its_name_is_written(setup: Setup) -> None:
-    # Such names are usual in Azure DevOps; none of these files takes `%20` for anything else.
+    # Such names are usual in Azure DevOps; all of these files take `%20` literally.
     url = setup.url = setup.url.replace("_packaging", "My%20Project/_packaging")
     named = url.replace("//", "//VssSessionToken@")
     assert read_toml(setup.printed("uv"))["tool"]["uv"]["index"][0]["url"] == named

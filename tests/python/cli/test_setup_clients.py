@@ -34,7 +34,7 @@ commands = python -c "import os, greetings; print(os.environ['COLOUR'], greeting
 
 @pytest.fixture
 def shop(home: Path) -> Path:
-    """The directory of a project that wants a private package."""
+    """The directory of a project that requires a private package."""
     made = home / "shop"
     made.mkdir()
     (made / "pyproject.toml").write_text(PROJECT)
@@ -42,7 +42,7 @@ def shop(home: Path) -> Path:
 
 
 class User:
-    """Somebody who is logged in to a registry, and has both programs' folders at hand."""
+    """A user who is logged in to a registry, and the directories of both programs."""
 
     def __init__(self, program: Client, registry: Registry, shop: Path) -> None:
         self.registry = registry
@@ -50,14 +50,14 @@ class User:
         self.ringbearer = CommandLine(program, registry.cloud, registry.home, registry.fake_programs)
 
     def set_up(self, tool: str, *options: str, **variables: str | None) -> Completed:
-        """Let the settings be written."""
+        """Write the settings."""
         words = ["setup", tool, self.registry.index_url, "--write", *options]
         ended = self.ringbearer(*words, directory=self.shop, **variables).check()
         self.ringbearer.assert_no_sign_in()
         return ended
 
     def assert_installed(self, below: Path, *ended: Completed, count: int = 1) -> None:
-        """The packages are there; so many passwords were made, and no secret is where it does not belong."""
+        """The packages are installed with ``count`` passwords, and no secret leaked."""
         [folder] = {path.parent for path in below.glob("**/greetings.py")}
         for name in ("greetings", "hello-private"):
             assert f"hello from {name} " in (folder / (name.replace("-", "_") + ".py")).read_text()
@@ -72,7 +72,7 @@ def user(native: Client, registry: Registry, shop: Path) -> User:
 
 
 def of(*names: str) -> pytest.MarkDecorator:
-    """These registries alone: how each tool gets on with each is tested elsewhere."""
+    """These registries only; `clients/test_matrix.py` tests each tool with each registry."""
     return pytest.mark.parametrize("registry", names, indirect=True)
 
 
@@ -97,7 +97,7 @@ def test_uv_installs(user: User, native: Client, tool: Client) -> None:
 
 @of("azure")
 def test_setup_of_uv_handles_an_index_without_a_user_name(user: User, native: Client, tool: Client) -> None:
-    # What a project has whose users wrote the URL as the registry shows it: uv would not ask.
+    # A project whose URL has no user name, as registries show it: uv would not ask.
     text = f'{PROJECT}\n[[tool.uv.index]]\nname = "corp"\nurl = "{user.registry.index_url}"\n'
     (user.shop / "pyproject.toml").write_text(text)
     words = ["setup", "uv", user.registry.index_url, "--write"]
@@ -112,7 +112,7 @@ def test_setup_of_uv_handles_an_index_without_a_user_name(user: User, native: Cl
 
 
 @of("azure", "chainguard")
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="pip before 26.2 asks for the user name alone")
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="pip before 26.2 asks for the user name only")
 @pytest.mark.parametrize("named", [False, True], ids=["usual file", "named file"])
 def test_pip_installs(user: User, native: Client, tool: Client, home: Path, named: bool) -> None:
     path = str(home / "pip.ini") if named else None

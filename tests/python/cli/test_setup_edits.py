@@ -16,7 +16,7 @@ URL = "https://pkgs.dev.azure.com/contoso/_packaging/tools/pypi/simple/"
 NAMED = URL.replace("//", "//VssSessionToken@")
 THEIRS = '[[tool.uv.index]]\nname = "theirs"\nurl = "https://packages.example.com/simple/"\n'
 
-#: Files that uv's settings can be put into.
+#: Files to which uv's settings can be added.
 UV = {
     "nothing": "",
     "a project": PROJECT,
@@ -40,7 +40,7 @@ UV = {
     "other alphabets": PROJECT.replace("shop", "магазин é 店") + "[tool.uv]\n",
 }
 
-#: Those that it cannot, with a word of the reason.
+#: Files to which they cannot, with a part of the reason.
 UV_REFUSED = {
     "no TOML": ("[tool.uv\n", "not valid TOML"),
     "no TOML at the end": (PROJECT + "name =\n", "not valid TOML"),
@@ -113,7 +113,7 @@ TOX = {
     "no end of the last line": "[testenv]\ncommands =\n    pytest",
 }
 
-#: Those that are not to be changed: the setting is there with another value, or the file is no INI file.
+#: Files that are not changed: the setting has another value, or the file is not an INI file.
 TOX_REFUSED = {
     "another index": ("[testenv]\nset_env =\n    PIP_INDEX_URL = https://a.example/\n", "PIP_INDEX_URL"),
     "another index on a line": ("[testenv]\nset_env = PIP_INDEX_URL=https://a.example/\n", "PIP_INDEX_URL"),
@@ -123,7 +123,7 @@ TOX_REFUSED = {
 
 @pytest.fixture
 def setup(either: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms, tmp_path: Path) -> Setup:
-    """Either program, on files in a directory of the test's own."""
+    """Either program, on files in a temporary directory."""
     (tmp_path / "files").mkdir()
     return Setup(CommandLine(either, cloud, home, fake_programs), tmp_path / "files")
 

@@ -30,17 +30,17 @@ def ringbearer(either: Client, cloud: PracticeCloud, home: Path, fake_programs: 
 
 @pytest.fixture(params=list(REGISTRIES))
 def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Registry:
-    """A registry that nobody is logged in to."""
+    """A registry without a login."""
     return REGISTRIES[request.param](cloud, fake_programs, home)
 
 
 def settings(text: str) -> dict[str, str]:
-    """What an `env:` says, with names in capitals and the comments taken away."""
+    """The entries of an `env:`, with names in upper case and without comments."""
     return dict(re.findall(r"^ +([A-Z][A-Z0-9_]+): (.+?)(?: +#.*)?$", text, re.MULTILINE))
 
 
 def permissions(text: str) -> dict[str, str]:
-    """What a `permissions:` says."""
+    """The entries of a `permissions:`."""
     block = re.search(r"^permissions:\n((?:  .*\n)+)", text, re.MULTILINE)[1]
     return dict(re.findall(r"^  ([a-z-]+): (\w+)", block, re.MULTILINE))
 
@@ -75,7 +75,7 @@ def test_workflow_comes_with_the_list_of_repository_settings(ringbearer: Command
     ended = ringbearer("setup", "github-actions", registry.index_url).check()
     named = re.findall(r"\$\{\{ (?:vars|secrets)\.(\w+) \}\}", ended.stdout)
     assert named and [name for name in named if not re.search(rf"\b(?<!_){name}\b", ended.stderr)] == []
-    # No value of a secret is in it, and the identity token is asked for only where it is of use.
+    # It has no secret values, and requests the identity token only where it is used.
     assert permissions(ended.stdout).get("id-token") == ("write" if registry.workflow_has_identity_token else None)
 
 
@@ -103,9 +103,9 @@ def test_existing_workflow_is_not_overwritten(ringbearer: CommandLine, tmp_path:
     words = ["setup", "github-actions", ringbearer.url, "--write", "--file", path]
     assert_complaint(ringbearer(*words), f"{path} cannot be changed: it exists already", "by hand")
     assert path.read_text() == "name: ours\n"
-    # An empty one is as good as none.
+    # An empty file counts as absent.
     path.write_text("")
     ringbearer(*words).check()
     assert "uv sync" in path.read_text()
-    # Another name is another workflow.
+    # A workflow with another name is kept.
     assert_complaint(ringbearer(*words, "--name", "corp"), "it exists already")

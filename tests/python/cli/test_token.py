@@ -22,7 +22,9 @@ from support.command_line import GIVEN, CommandLine, assert_complaint, names_in
 
 FILE = "ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE"
 
-where_files_have_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions and no FIFOs")
+where_files_have_modes = pytest.mark.skipif(
+    os.name == "nt", reason="permissions differ on Windows, and it has no FIFOs"
+)
 where_calls_are_seen = pytest.mark.skipif(strace.MISSING is not None, reason=str(strace.MISSING))
 
 
@@ -53,7 +55,7 @@ def mode(path: Path) -> int:
 
 
 def what_it_is(path: Path) -> tuple[int, ...]:
-    """What changes with a file, and not by reading it."""
+    """Metadata that writing changes and reading does not."""
     found = os.lstat(path)
     return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns
 
@@ -63,7 +65,7 @@ def test_the_token_is_printed_and_nothing_else(ringbearer: CommandLine, registry
     [token] = registry.passwords()
     assert (ended.stdout, ended.stderr) == (token + "\n", "")
     registry.assert_ways(1)
-    # Nobody has been shown it yet, and the login went only to those who hand out tokens for it.
+    # No host has seen the token yet, and only token services have seen the login.
     assert ringbearer.log.hosts_that_saw(token) == []
     assert all(set(ringbearer.log.hosts_that_saw(login)) <= set(registry.api_hosts[-1:]) for login in registry.logins())
 
@@ -93,7 +95,7 @@ def test_output_file_that_others_can_read_is_replaced(ringbearer: CommandLine, f
     path.chmod(before)
     with path.open() as opened_by_another:
         ringbearer.with_token("token", ringbearer.url, "--output-file", path).check()
-        # Whoever had opened it goes on reading what was there.
+        # A process that had it open still reads the old content.
         assert ringbearer.token not in opened_by_another.read()
     assert path.read_text() == ringbearer.token and mode(path) == 0o600
     assert names_in(folder) == ["token"]
@@ -177,7 +179,7 @@ def test_several_that_write_at_once_all_succeed(ringbearer: CommandLine, folder:
 def test_failing_disk_leaves_the_old_file_and_nothing_else(
     ringbearer: CommandLine, home: Path, folder: Path, tmp_path: Path, failure: str, there: bool
 ) -> None:
-    # Of what is synced, the file comes first.
+    # The file is synced before its directory.
     (home / ".cache" / "ringbearer").mkdir(parents=True)
     path = folder / "token"
     if there:
@@ -236,7 +238,7 @@ def test_wrong_arguments_show_the_usage(ringbearer: CommandLine, words: str) -> 
     ringbearer.assert_no_sign_in()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /dev/full")
 def test_standard_output_that_takes_nothing_is_a_failure(ringbearer: CommandLine) -> None:
     before = ("/bin/sh", "-c", 'exec "$0" "$@" >/dev/full')
     ended = ringbearer.with_token("token", ringbearer.url, before=before)

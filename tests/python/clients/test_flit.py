@@ -32,8 +32,8 @@ def project(home: Path) -> Path:
     return home
 
 
-# What flit finds for the user `pypi_token:project:fresh-bread` it sends with the user name `__token__`, which Azure
-# takes, and CodeArtifact does not.
+# flit sends the password of the user `pypi_token:project:fresh-bread` with the user name `__token__`, which Azure
+# accepts and CodeArtifact does not.
 @pytest.mark.parametrize(
     ("name", "user"), [("azure", "VssSessionToken"), ("azure", "anybody"), ("azure", "__token__"), ("menda", "aws")]
 )
@@ -47,7 +47,7 @@ def test_flit_publishes_to_a_private_registry(
     target = registry.upload_url.rstrip("/")
     uploads = [one for one in cloud.log.requests(method="POST") if one.url.rstrip("/") == target]
     assert [upload.status for upload in uploads] in ([200], [202]), cloud.log
-    # One password, made once and sent to the registry alone.
+    # One password, obtained once and sent to the registry only.
     [password] = registry.passwords()
     assert cloud.log.hosts_that_saw(password) == [registry.host]
     if name == "azure":

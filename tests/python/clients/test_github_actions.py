@@ -1,6 +1,6 @@
 """uv sync in a job of GitHub Actions: without `az` and login, with a lock file whose URLs have GUIDs.
 
-This is the case of uv's issue 8840. The user name makes uv ask keyring; that it is `VssSessionToken` is a custom.
+This is the case of uv's issue 8840. The user name makes uv ask keyring; `VssSessionToken` is a convention.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOGIN = "login.microsoftonline.com"
 
 
 def job_environment(cloud: PracticeCloud, client: Client, tool: Client, home: Path, **variables: str) -> dict[str, str]:
-    """What the workflow sets, and what the test adds."""
+    """The variables of the workflow, and those of the test."""
     return cloud.environment(
         home,
         path=[client.bin],

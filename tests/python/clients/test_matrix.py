@@ -49,13 +49,13 @@ def shop(home: Path) -> Path:
 
 
 def assert_installed(directory: Path, *names: str) -> None:
-    """Packages are there, with what they hold."""
+    """Packages are installed with their content."""
     for name in names:
         assert f"hello from {name} " in (directory / (name.replace("-", "_") + ".py")).read_text()
 
 
 def site_packages(project: Path) -> Path:
-    """Where the project's environment has its packages."""
+    """The site-packages directory of the project's environment."""
     [found] = {path.parent for path in (project / ".venv").glob("**/site-packages/greetings.py")}
     return found
 

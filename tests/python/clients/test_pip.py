@@ -1,4 +1,4 @@
-"""The real pip installs from private feeds, in each way that it can ask keyring."""
+"""The real pip installs from private feeds, with each keyring provider."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def install(*options: object) -> list[object]:
 
 
 def installed(home: Path) -> set[str]:
-    """The modules that were."""
+    """The installed modules."""
     return {path.stem for path in (home / "packages").glob("*.py")}
 
 
@@ -47,7 +47,7 @@ def test_pip_installs_with_the_keyring_of_another_environment(
     pip: str,
     request: pytest.FixtureRequest,
 ) -> None:
-    # pip 26.1 runs `keyring get URL USER`; 26.3 asks for user name and password in one, in JSON.
+    # pip 26.1 runs `keyring get URL USER`; 26.3 asks for user name and password at once, as JSON.
     url = cloud.azure.project_feed.url(form)
     url = with_user_name(url) if pip == "pip_26_1" else for_keyring_command(url)
     command = install("--keyring-provider", "subprocess", "--index-url", url, "greetings")
@@ -60,7 +60,7 @@ def test_pip_installs_with_the_keyring_of_another_environment(
 def test_pip_finds_keyring_unless_disabled(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path, pip: str, request: pytest.FixtureRequest
 ) -> None:
-    # Without an option the provider is `auto`, which `--no-input` would switch off.
+    # The default provider is `auto`, which `--no-input` would disable.
     environment = azure_user.environment(client.bin, PIP_NO_INPUT=None)
     command = install("--index-url", for_keyring_command(cloud.azure.feed.url()), "greetings")
     request.getfixturevalue(pip).run(command, environment).check()
@@ -83,7 +83,7 @@ def test_pip_installs_with_a_user_name_in_the_url_whatever_it_is(
 def test_two_feeds_of_one_organisation_cost_one_exchange(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path, second_form: str
 ) -> None:
-    # In the second form pip meets another host and asks again; the answer is there already.
+    # In the second form pip asks again for another host, and gets the cached answer.
     second = cloud.azure.project_feed
     second.add(make_wheel("rare", requires=["greetings"]))
     urls = ["--index-url", cloud.azure.feed.url(), "--extra-index-url", second.url(second_form)]
@@ -104,14 +104,14 @@ def test_a_registry_that_fails_does_not_keep_pip_from_another(
     ended = client.run(command, azure_user.environment()).check()
     assert installed(home) == {"greetings", "hello_private"}
     assert len([line for line in ended.stderr.splitlines() if host in line and "HTTP 500" in line]) == 1, ended
-    # An exception would have made pip give keyring up.
+    # After an exception, pip would not ask keyring again.
     assert "Keyring is skipped" not in ended.output
     assert cloud.log.hosts_that_saw(azure_user.bearer) == ["vssps.dev.azure.com"]
     assert len(cloud.log.requests("vssps.dev.azure.com")) == 1
 
 
 def fail_for_ringbearer(request: Request, answer) -> Response:
-    """A service that asks for credentials and then does not say whose they should be."""
+    """A service that asks for credentials without naming an authority."""
     return Response(500) if request.header("User-Agent", "").startswith("ringbearer/") else answer(request)
 
 

@@ -38,7 +38,7 @@ print(late, found is not None, missed, raised)
 
 @pytest.fixture
 def own_pip(tmp_path: Path, client: Client, tool: Client, home: Path, cloud: PracticeCloud) -> Client:
-    """An environment to install into, which has the client's packages too: pip runs in what it changes."""
+    """An environment to install into that also has the client's packages: pip changes its own environment."""
     directory = tmp_path / "own_pip"
     command = ["uv", "venv", "--quiet", "--no-project", "--python", client.python, directory]
     tool.run(command, cloud.environment(home)).check()
@@ -66,7 +66,7 @@ def test_pip_reinstalls_its_own_environment(cloud: PracticeCloud, own_pip: Clien
 def test_nothing_is_imported_once_keyring_has_its_backends(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser
 ) -> None:
-    # An answer, a warning, and two sorts of exception.
+    # An answer, a warning, and two kinds of exception.
     fabrikam = cloud.azure.organisation("fabrikam", cloud.azure.tenant)
     fabrikam.exchange.refuse = "TF401444"
     urls = [cloud.azure.feed.url(), fabrikam.feed("tools").url()]

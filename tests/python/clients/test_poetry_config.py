@@ -15,7 +15,7 @@ PASSWORD = "the-password"
 HTTP_BASIC = ["http-basic.contoso", "alice", PASSWORD]
 SERVICE = "poetry-repository-contoso"
 
-# With the operating system's own store in the chain, Poetry has a place for what it is given.
+# The operating system's own store in the chain would accept Poetry's password.
 pytestmark = where_keyring_has_no_store
 
 Config = Callable[..., Completed]
@@ -23,7 +23,7 @@ Config = Callable[..., Completed]
 
 @pytest.fixture
 def user(store: StoreUser, poetry: Client) -> StoreUser:
-    """Somebody with Poetry, an agent with a key in it, and no store yet."""
+    """A user with Poetry, an agent with a key, and no store yet."""
     return store.with_client(poetry, RINGBEARER)
 
 
@@ -38,7 +38,7 @@ def config(user: StoreUser) -> Config:
 
 
 def files_with(user: StoreUser, text: str) -> list[str]:
-    """The files of Poetry and of keyring that hold a text."""
+    """The files of Poetry and keyring that contain a text."""
     places = [Path(user.home, ".config"), Path(user.home, ".local"), Path(user.home, ".cache")]
     paths = [path for place in places for path in place.rglob("*") if path.is_file()]
     return [path.name for path in paths if text.encode() in path.read_bytes()]
@@ -85,7 +85,7 @@ def test_an_empty_user_name_is_kept_and_unset_too(user: StoreUser, config: Confi
 def test_poetry_treats_a_locked_store_as_no_keyring_and_says_so(user: StoreUser, config: Config, agent: Agent) -> None:
     user.command("ringbearer", "store", "init").check()
     agent.lock("of-a-test")
-    # Poetry probes keyring, and does without one that raises. Its store is as it was.
+    # Poetry probes keyring, and ignores one that raises. The store is unchanged.
     assert "Using a plaintext file to store credentials" in config(*HTTP_BASIC).check().output
     assert files_with(user, PASSWORD) == ["auth.toml"]
     assert user.content()["records"] == {}

@@ -18,7 +18,7 @@ from support.tox_project import ToxProject
 
 KEYRING = "keyring.exe" if os.name == "nt" else "keyring"
 
-#: Imports every module, and says which of them fail, and with what.
+#: Imports every module and prints which of them fail, and how.
 IMPORT_ALL = """
 import importlib, pkgutil
 import ringbearer
@@ -42,7 +42,7 @@ def menda(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Mend
 
 @pytest.fixture
 def project(menda: Menda, tox: Client, home: Path) -> ToxProject:
-    """A project of somebody who is logged in; tox and keyring are not on PATH."""
+    """A project of a user who is logged in; tox and keyring are not on PATH."""
     return ToxProject(home / "shop", tox, menda.environment(PIP_INDEX_URL=menda.url_for_keyring_command))
 
 
@@ -57,7 +57,7 @@ def test_tox_installs_dependencies_and_in_commands_repeatedly(
     first = project.run().check()
     assert project.has_installed("check", "greetings", "hello_private", "rare")
     menda.assert_made(2)
-    # What is there is not installed again, but the command is.
+    # Installed packages are not installed again, but the command is.
     second = project.run().check()
     menda.assert_made(3)
     assert "Keyring is skipped" not in first.output + second.output

@@ -17,7 +17,7 @@ from support.tox_project import ToxProject
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: What is none of the backends' business.
+#: Variables that no backend reads.
 CANARIES = [
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
@@ -41,7 +41,7 @@ PROGRAMS = [
     "XDG_CACHE_HOME",
 ]
 
-#: What holds a password or a token.
+#: Variables that hold a password or a token.
 SECRETS = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",
@@ -67,7 +67,7 @@ def passed(project: ToxProject) -> list[str]:
 
 
 def matching(names: set[str], patterns: list[str]) -> set[str]:
-    """Those that one of the patterns means; case does not matter, as tox has it."""
+    """The names that match a pattern, case-insensitively as in tox."""
     return {name for name in names if any(fnmatchcase(name.upper(), pattern.upper()) for pattern in patterns)}
 
 
@@ -119,7 +119,7 @@ def test_variables_read_by_the_code_are_passed_by_plugin_or_tox(project: ToxProj
     own = [line.strip() for line in shown.partition("pass_env =")[2].splitlines() if line.strip()]
     names = read_by_the_core() | read_by_keyring(tox) | set(PROGRAMS)
     assert len(names) > 50 and {"MENDA_CLIENT_SECRET", "PYTHON_KEYRING_BACKEND", "XDG_DATA_HOME"} <= names
-    # tox lets it through where it means something: on Windows.
+    # tox passes it where it is used: on Windows.
     assert names - {"USERPROFILE"} - matching(names, own + passed(project)) == set()
 
 
@@ -148,7 +148,7 @@ def test_keyring_provider_of_the_user_is_not_overridden(project: ToxProject, nam
 def test_uv_inside_uses_the_keyring_provider_from_outside(
     cloud: PracticeCloud, fake_programs: FakePrograms, tox: Client, tool: Client, home: Path
 ) -> None:
-    # `export UV_KEYRING_PROVIDER=subprocess` is what users of uv have in their profile.
+    # Users of uv have `export UV_KEYRING_PROVIDER=subprocess` in their profile.
     menda = Menda(cloud, fake_programs, home)
     menda.log_in()
     project = ToxProject(home / "shop", tox, menda.environment(tool.bin, UV_KEYRING_PROVIDER="subprocess"))

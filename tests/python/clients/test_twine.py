@@ -21,7 +21,7 @@ def test_twine_uploads_once_and_pip_installs_what_it_uploaded(
     upload = ["twine", "upload", "--non-interactive", "--disable-progress-bar"]
     upload += ["--repository-url", feed.upload_url(form), package.file_name]
     client.run(upload, azure_user.environment()).check()
-    # With a user name twine asks for the password alone.
+    # With a user name, twine asks for the password only.
     again = client.run(upload, azure_user.environment(TWINE_USERNAME="VssSessionToken"))
     assert again.code != 0 and "409 Conflict" in again.output, again
     assert [request.status for request in cloud.log.requests("*pkgs.*", method="POST")] == [202, 409]
@@ -38,7 +38,7 @@ def test_twine_shows_what_to_run_without_a_login(cloud: PracticeCloud, client: C
     upload = ["twine", "upload", "--non-interactive", "--disable-progress-bar"]
     upload += ["--repository-url", cloud.azure.feed.upload_url(), package.file_name]
     ended = client.run(upload, cloud.environment(home))
-    # twine breaks long lines.
+    # twine wraps long lines.
     said = " ".join(ended.output.split())
     assert ended.code != 0 and said.count(f"az login --tenant {cloud.azure.tenant}") == 1, ended
     assert cloud.log.requests(method="POST") == []

@@ -9,7 +9,7 @@ from lab.clients import Client, Completed
 from lab.registries import REGISTRIES
 from lab.registry import Failure, Registry, environment_of
 
-#: The registry, and how its look-ups fail.
+#: A registry and a failure of its look-ups.
 FAILURES = {id: (name, one) for name, registry in REGISTRIES.items() for id, one in registry.failures.items()}
 every_failure = pytest.mark.parametrize(("name", "failure"), FAILURES.values(), ids=list(FAILURES))
 
@@ -24,19 +24,19 @@ def broken_and_working(registries: dict[str, Registry], name: str, failure: Fail
 
 
 def warnings(ended: Completed, registry: Registry) -> list[str]:
-    """What is said of a registry's host."""
+    """The warnings about the host of a registry."""
     said = [line.partition("WARNING: ")[2] or line for line in ended.stderr.splitlines()]
     return [line for line in said if line.startswith(f"no credential for {registry.host}")]
 
 
 def assert_installed(home: Path, ended: Completed) -> None:
-    """The package and what it requires are there, and keyring was used to the end."""
+    """The package and its dependency are installed, and keyring stayed in use."""
     assert {path.stem for path in (home / "packages").glob("*.py")} == {"greetings", "hello_private"}
     assert "Keyring is skipped" not in ended.output, ended
 
 
 def pip_install(provider: str, *urls: str) -> list[str]:
-    """The first URL is the index, the others are extra ones."""
+    """The first URL is the index, the others are extra indexes."""
     indexes = [word for url in urls[1:] for word in ("--extra-index-url", url)]
     command = ["pip", "install", "--target", "packages", "--keyring-provider", provider]
     return [*command, "--index-url", urls[0], *indexes, "greetings"]
@@ -61,7 +61,7 @@ def test_broken_registry_is_one_warning_and_pip_uses_the_other(
 def test_broken_registry_does_not_stop_newest_pip_by_command(
     registries: dict[str, Registry], client: Client, tool: Client, home: Path, name: str, failure: Failure
 ) -> None:
-    # This pip hides what the command says.
+    # This pip hides the output of the command.
     broken, working = broken_and_working(registries, name, failure)
     urls = [broken.url_for_keyring_command, working.url_for_keyring_command]
     environment = environment_of(broken, working, path=(client.bin,), ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
@@ -79,7 +79,7 @@ def test_broken_registry_does_not_stop_pip_26_1_by_command(
     environment = environment_of(broken, working, path=(client.bin,), ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
     ended = pip_26_1.run(pip_install("subprocess", *urls), environment).check()
     assert_installed(home, ended)
-    # Once a process: for each package it asks for the URL, and then for the host.
+    # Once per process: it asks for the URL and then the host of each package.
     said = warnings(ended, broken)
     assert len(set(said)) == 1 and failure.message in said[0] and len(said) <= 4, ended
     working.assert_made(1)

@@ -7,7 +7,7 @@ from lab.look_up import LookUp, Lookups
 from lab.registries.azure.organisations import READ
 from support.azure_user import AzureUser, with_user_name
 
-# None, what tools use where they have none, what people write, and what nobody should.
+# None, defaults of tools, what people write, and invalid ones.
 USER_NAMES = [
     None,
     "",
@@ -34,7 +34,7 @@ def test_every_user_name_gets_the_same_answer(cloud: PracticeCloud, look_up: Loo
 
 
 def test_returned_user_name_gets_the_returned_password(cloud: PracticeCloud, look_up: Lookups) -> None:
-    # A service principal's is another one than a person's.
+    # A service principal has another user name than a person.
     builder = cloud.azure.directory.application("builder", cloud.azure.tenant)
     bearer = cloud.azure.directory.application_token(builder)
     url, variables = cloud.azure.feed.url(), {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}

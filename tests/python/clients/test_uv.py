@@ -14,7 +14,7 @@ from support.uv_project import Project, locked_project
 
 
 def uv_environment(azure_user: AzureUser, client: Client, tool: Client, **variables: str) -> dict[str, str]:
-    """For uv in a project: keyring by its command, and a cache that is empty unless the test filled it."""
+    """For uv in a project: the keyring command, and an initially empty cache."""
     return azure_user.environment(client.bin, UV_KEYRING_PROVIDER="subprocess", UV_PYTHON=tool.python, **variables)
 
 
@@ -40,7 +40,7 @@ def test_uv_asks_once_for_each_of_two_indexes(
     command = ["uv", "pip", "install", "--target", home / "packages", *indexes, "rare"]
     tool.run(command, uv_environment(azure_user, client, tool)).check()
     assert (home / "packages" / "rare.py").exists()
-    # Two processes of keyring: what one has in memory is lost to the other.
+    # Two processes of keyring share no memory.
     azure_user.assert_look_ups(READ, READ)
 
 
@@ -84,7 +84,7 @@ def test_uv_sync_downloads_files_that_the_lock_has_elsewhere(
 def test_uv_sync_of_a_lock_file_asks_only_with_a_user_name(
     cloud: PracticeCloud, client: Client, tool: Client, azure_user: AzureUser, tmp_path: Path
 ) -> None:
-    # The reason why the recipes give a user name: `authenticate = "always"` stands for the index alone.
+    # Why the recipes have a user name: `authenticate = "always"` covers the index only.
     project = locked_project(tmp_path / "shop", cloud, tool, cloud.azure.feed.url())
     project.configure(cloud.azure.feed.url(), 'authenticate = "always"')
     ended = tool.run(["uv", "sync"], uv_environment(azure_user, client, tool), directory=project.directory)

@@ -15,7 +15,7 @@ FEED = "pkgs.dev.azure.com"
 
 
 def refused_with(code: int) -> faults.Fault:
-    """The feed asks for credentials as ever, and answers so to whoever has some."""
+    """The feed asks for credentials, and answers with this status to a request that has some."""
 
     def respond(request: Request, answer) -> Response:
         return faults.status(code)(request, answer) if request.basic else answer(request)
@@ -106,7 +106,7 @@ def test_the_provider_that_is_asked_for_is_unknown(cloud: PracticeCloud, doctor:
 
 
 def test_rejected_token_of_a_variable_is_blamed_by_its_name(cloud: PracticeCloud, doctor: Doctor) -> None:
-    # Nobody signed in here: there is nothing that worked, and no account that could be let in.
+    # No sign-in succeeded, so there is no account to grant access to.
     for variable in ("AZURE_DEVOPS_EXT_PAT", "ARTIFACTS_KEYRING_NOFUSS_TOKEN"):
         found = doctor.examine(cloud.azure.feed.url(), **{variable: "a-token-that-was-withdrawn"})
         refusal = found.finding("registry")
@@ -119,7 +119,7 @@ def test_rejected_token_of_a_variable_is_blamed_by_its_name(cloud: PracticeCloud
 def test_a_token_that_has_ended_is_not_said_to_end_some_day(
     cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms
 ) -> None:
-    # Clocks may differ by some minutes, so it is tried; the refusal is then no matter of who the account is.
+    # Clocks may differ by minutes, so the token is tried; its refusal says nothing about the account.
     application = cloud.azure.directory.application("builder", cloud.azure.tenant)
     fake_programs.az(*az_token(cloud.azure.directory.application_token(application, lifetime=-120)))
     found = doctor.examine(cloud.azure.feed.url())

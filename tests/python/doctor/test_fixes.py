@@ -1,4 +1,4 @@
-"""The fixes of the doctor: with the printed line the real uv and pip install."""
+"""The fixes of the doctor: after the printed command, the real uv and pip install."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NULL = "keyring.backends.null.Keyring"
 
 
 class Patient:
-    """Somebody who has an index and some settings, does what the doctor says, and tries again."""
+    """A user who follows the doctor's advice and tries again."""
 
     def __init__(self, doctor: Doctor, tool: Client, url: str) -> None:
         self.doctor = doctor
@@ -37,11 +37,11 @@ class Patient:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What everything is run with."""
+        """The environment of all programs."""
         return self.doctor.environment(self.path, **self.variables)
 
     def uv(self) -> Completed:
-        """An installation by uv, with what is in its files."""
+        """An installation by uv, with its settings files."""
         return self.tool.run(["uv", "pip", "install", "--target", "by-uv", "greetings"], self.environment)
 
     def pip(self, program: str | None = None, url: str | None = None) -> Completed:
@@ -51,11 +51,11 @@ class Patient:
         return self.tool.run(words, self.environment)
 
     def fix(self, name: str) -> str:
-        """What the doctor says of a tool."""
+        """The fix that the doctor prints for a tool."""
         return self.doctor.examine(self.url, path=self.path, **self.variables).fix(name)
 
     def take(self, line: str) -> None:
-        """Do as a line of a shell's says."""
+        """Run a shell command."""
         command, *words = shlex.split(line)
         assert command in ("export", "unset"), line
         for word in words:
@@ -65,13 +65,13 @@ class Patient:
 
 @pytest.fixture
 def patient(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, tool: Client) -> Patient:
-    """With uv, a pip of its own and the native `keyring` on PATH."""
+    """With uv, its own pip and the native `keyring` on PATH."""
     return Patient(doctor, tool, cloud.azure.feed.url())
 
 
 @pytest.fixture
 def wheels(request: pytest.FixtureRequest, cli_wheel: str, tmp_path: Path) -> dict[str, str]:
-    """The variables by which uv and pip find this ringbearer, a keyring and a twine in name only, and nothing else."""
+    """The variables with which uv and pip find this ringbearer, dummy keyring and twine packages, and nothing else."""
     others = tmp_path / "wheels"
     others.mkdir()
     for package in (command("twine"), wheel("keyring", "25.7.0")):
@@ -83,7 +83,7 @@ def wheels(request: pytest.FixtureRequest, cli_wheel: str, tmp_path: Path) -> di
 
 
 def command(name: str) -> Package:
-    """A package with a command of its name, which does nothing."""
+    """A package with a command of the same name that does nothing."""
     made = wheel(name, source="def main():\n    pass\n")
     stream = io.BytesIO(made.content)
     with zipfile.ZipFile(stream, "a") as archive:
@@ -234,7 +234,7 @@ def test_the_user_name_that_an_old_pip_needs(patient: Patient, caller: Callable[
 
 @pytest.fixture
 def environment_without(client_without: Client, tmp_path: Path, patient: Patient) -> Path:
-    """An environment with the pip and the keyring of another, and nothing of ringbearer's. Returns its programs."""
+    """An environment with pip and keyring of another one, without ringbearer. Returns its program directory."""
     folder = tmp_path / "environment"
     patient.tool.run(["uv", "venv", "--no-project", folder], patient.environment).check()
     [here], [there] = ([*Path(one).glob("lib/*/site-packages")] for one in (folder, client_without.directory))
@@ -266,7 +266,7 @@ def test_the_ringbearer_that_pip_has_not_beside_it(
 def test_the_ringbearer_that_twine_has_not_beside_it(
     patient: Patient, environment_without: Path, wheels: dict[str, str], has_pip: bool
 ) -> None:
-    # Environments of uv's and of pipx's have no pip.
+    # Environments of uv and pipx have no pip.
     if not has_pip:
         next(environment_without.parent.glob("lib/*/site-packages")).joinpath("others.pth").unlink()
     patient.path = [patient.doctor.native.bin, str(environment_without), patient.tool.bin]

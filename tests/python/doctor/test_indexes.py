@@ -15,7 +15,7 @@ from support.tool_settings import folder_with, uv_index, write
 
 CHAINGUARD = "https://libraries.cgr.dev/python/simple/"
 
-#: A project that uv manages; of other tools' indexes it knows nothing.
+#: A project that uv manages; uv does not read the indexes of other tools.
 PYPROJECT = """\
 [project]
 name = "shop"
@@ -34,7 +34,7 @@ Place = Callable[[Path, Path, str], dict[str, str]]
 
 
 def in_file(*parts: str, text: str = "{}") -> Place:
-    """A file of the user's."""
+    """A file in the home directory."""
 
     def put(home: Path, project: Path, url: str) -> dict[str, str]:
         write(home.joinpath(*parts), text.format(url))
@@ -44,7 +44,7 @@ def in_file(*parts: str, text: str = "{}") -> Place:
 
 
 def in_project(*parts: str, text: str) -> Place:
-    """A file of the project's, or above it."""
+    """A file in the project directory or above it."""
 
     def put(home: Path, project: Path, url: str) -> dict[str, str]:
         write(project.joinpath(*parts), text.format(url))
@@ -59,7 +59,7 @@ def in_variable(name: str, text: str = "{}") -> Place:
 
 
 def in_named_file(variable: str, text: str) -> Place:
-    """A file that a variable names."""
+    """A file that a variable points to."""
     return lambda home, project, url: {variable: str(write(home / "elsewhere" / "settings", text.format(url)))}
 
 
@@ -86,7 +86,7 @@ PLACES: dict[str, Place] = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A working directory some levels down, below nothing else that a tool reads."""
+    """A nested working directory with no other settings above it."""
     made = tmp_path / "work" / "shop" / "member"
     made.mkdir(parents=True)
     return made
@@ -162,7 +162,7 @@ def test_files_that_uv_does_not_read_are_not_read(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, tool: Client, project: Path, value: str, titles: int
 ) -> None:
     write(project / "uv.toml", uv_index(with_user_name(cloud.azure.feed.url()), "contoso"))
-    # uv itself: with the file it has an index, which it asks.
+    # uv itself reads the file and asks the index.
     environment = doctor.environment([tool.bin], UV_NO_CONFIG=value, UV_OFFLINE="1", UV_PYTHON=tool.python)
     asked = tool.run(["uv", "-v", "pip", "install", "--dry-run", "greetings"], environment, directory=project)
     assert ("pkgs.dev.azure.com" in asked.stderr) is bool(titles), asked

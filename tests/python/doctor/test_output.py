@@ -1,4 +1,4 @@
-"""The interface for programs: exit code, JSON, and what the doctor never touches."""
+"""The interface for programs: exit code and JSON; the doctor changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ with_each_program = pytest.mark.parametrize("program", PROGRAMS)
 
 
 def refused_with(code: int) -> faults.Fault:
-    """Whoever has credentials gets this answer."""
+    """The answer to requests with credentials."""
 
     def respond(request: Request, answer) -> Response:
         return faults.status(code)(request, answer) if request.basic else answer(request)
@@ -41,7 +41,7 @@ def refused_with(code: int) -> faults.Fault:
 def test_success_is_a_credential_that_was_not_refused(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, code: int, expected: int
 ) -> None:
-    # Where the index is out of order, nobody refused anything.
+    # A server error is not a refusal.
     if code != 200:
         cloud.faults.add(refused_with(code), host="pkgs.dev.azure.com")
     found = doctor.examine(cloud.azure.feed.url(), ARTIFACTS_KEYRING_NOFUSS_RETRIES="1")
@@ -152,7 +152,7 @@ def test_nothing_is_written_to_disk(
 
 
 def tree(directory: Path) -> dict[str, tuple[int, int]]:
-    """Each file and folder below a directory, with its size and the time of its last change."""
+    """Files and directories below a directory, with size and modification time."""
     found = {}
     for path in directory.rglob("*"):
         status = path.lstat()
@@ -175,7 +175,7 @@ def test_no_shell_and_nothing_of_the_working_directory_is_run(
     assert [program for program in begun if not os.path.isabs(program) or program.startswith(str(here))] == []
 
 
-# Python itself looks for a module in the working directory first, so `python -m` is another matter.
+# Python itself imports from the working directory first, so `python -m` is excluded.
 @pytest.mark.parametrize("program", ["native", "console script"])
 def test_nothing_of_the_working_directory_decides_the_look_up(
     cloud: PracticeCloud,
@@ -197,7 +197,7 @@ def test_nothing_of_the_working_directory_decides_the_look_up(
 
 
 def hostile_directory(here: Path) -> None:
-    """A directory with all that a look-up takes elsewhere."""
+    """A directory with everything that a look-up reads elsewhere."""
     for name in ("az", "azd", "keyring", "uv", "pip", "twine", "python", "python3", "ado-auth-helper"):
         for folder in (here, here / "bin"):
             program = write(folder / name, f"#!/bin/sh\necho x >{here}/was-run\n")

@@ -17,7 +17,7 @@ from support.doctor import Doctor
 from support.tool_settings import write
 
 SUBPROCESS = {"PIP_KEYRING_PROVIDER": "subprocess"}
-#: Nothing forbids questions, and no provider is chosen.
+#: Prompts are allowed, and no provider is chosen.
 AUTO = {"PIP_NO_INPUT": None}
 NULL = "keyring.backends.null.Keyring"
 
@@ -29,11 +29,11 @@ class Case:
     name: str
     installs: bool
     variables: dict[str, str | None]
-    #: The user name in the index's URL, with whatever follows it there.
+    #: The user information in the URL of the index.
     user: str = "VssSessionToken"
-    #: What comes first on PATH; the first is whose pip is run.
+    #: The first directories on PATH; pip of the first one is run.
     path: tuple[str, ...] = ("tool", "native")
-    #: Files of the user's.
+    #: Files in the home directory.
     files: dict[str, str] = field(default_factory=dict)
 
 
@@ -94,7 +94,7 @@ CASES = [
 
 @pytest.fixture
 def agree(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> Callable[..., None]:
-    """Lets pip install, asks the doctor, and compares."""
+    """Installs with pip, runs the doctor, and compares."""
 
     def agree(pip: str, path: list[str], installs: bool, user: str, **variables: str | None) -> None:
         url = cloud.azure.feed.url()
@@ -102,7 +102,7 @@ def agree(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> Callab
         command = [pip, "install", "--target", "packages", "greetings"]
         ended = doctor.native.run(command, doctor.environment(path, **settings), 20)
         assert (ended.code == 0) is installs, ended
-        # uv is told to ask, so that the summary is about pip.
+        # uv is configured to ask, so the summary is about pip.
         found = doctor.examine(path=path, UV_KEYRING_PROVIDER="subprocess", **settings)
         assert found.titles == [url]
         said = [one for name in ("keyring's choice", "netrc", "pip") for one in found.findings(name)]
@@ -134,7 +134,7 @@ def environment_of_uv(doctor: Doctor, tool: Client, folder: Path) -> Path:
     tool.run(["uv", "venv", "--no-project", "--python", tool.python, folder], environment).check()
     options = ["--python", folder / "bin" / "python", "--offline", "--no-index"]
     tool.run(["uv", "pip", "install", *options, package], environment).check()
-    # pip itself is the one of the other environment.
+    # pip itself is that of the other environment.
     [here], [there] = ([*Path(one).glob("lib/*/site-packages")] for one in (folder, tool.directory))
     (here / "pip.pth").write_text(f"{there}\n")
     return folder / "bin"
@@ -143,7 +143,7 @@ def environment_of_uv(doctor: Doctor, tool: Client, folder: Path) -> Path:
 def test_keyring_beside_pip_is_not_run_by_pip(
     doctor: Doctor, native: Client, tool: Client, tmp_path: Path, agree: Callable[..., None]
 ) -> None:
-    # It looks for a command outside its own environment, where it would import it.
+    # It looks for a command outside its own environment, from which it would import keyring.
     folder = environment_of_uv(doctor, tool, tmp_path / "environment")
     os.symlink(native.program("keyring"), folder / "keyring")
     agree(str(folder / "pip"), [str(folder)], False, "VssSessionToken", **SUBPROCESS)

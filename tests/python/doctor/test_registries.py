@@ -85,7 +85,7 @@ def test_menda_without_login_is_not_blamed_on_the_url(doctor: Doctor) -> None:
 
 
 def test_file_of_the_index_is_served_from_another_host(registry: Registry, doctor: Doctor) -> None:
-    # Tools ask for the addresses of files too. What is stored on another host is found by a redirect.
+    # Tools ask for file URLs too. Files on another host are found through a redirect.
     cloud, url = registry.cloud, registry.file_url("greetings-2.0-py3-none-any.whl")
     found = doctor.examine(url, **registry.variables)
     assert found.finding("registry").state == "good", found.finding("registry")

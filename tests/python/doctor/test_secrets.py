@@ -1,4 +1,4 @@
-"""Planted secrets, which are in no output of the doctor, whatever the outcome of a look-up."""
+"""Planted secrets are in no output of the doctor, for every outcome of a look-up."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ CHAINGUARD = "https://libraries.cgr.dev/python/simple/"
 
 
 class Planted:
-    """Secrets by what they are."""
+    """Planted secrets, by name."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
 
     def __call__(self, name: str, value: str | None = None) -> str:
-        """The secret of a name, which it is given now or was given before."""
+        """The secret of this name, created on first use."""
         return self.values.setdefault(name, value or f"planted-{secrets.token_hex(12)}")
 
     def assert_hidden(self, text: str) -> None:
-        """None of them is in a text, in whatever form: as it is, encoded, or in part."""
+        """A text contains none of them, neither plain, encoded nor in part."""
         for name, value in self.values.items():
             forms = {value, quote(value, safe=""), json.dumps(value)[1:-1], value[4:24]}
             forms |= {base64.b64encode(f"{user}:{value}".encode()).decode()[:-4] for user in ("", "frodo", "aws")}

@@ -1,4 +1,4 @@
-"""The snapshots: each belongs to a test, and none has anything that differs between runs or machines."""
+"""The snapshots: each belongs to a test, and none depends on the run or the machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SNAPSHOTS = sorted(DIRECTORY.glob("*.txt"))
 def test_every_snapshot_is_compared_by_a_test() -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     names = {path.stem for path in SNAPSHOTS}
-    # Some are numbered by the status that they tell of.
+    # Some names end with an HTTP status.
     written = set(re.findall(r'"([\w.-]+)"', tests)) | {f"feed-answers-{code}" for code in (302, 401, 403, 404, 503)}
     assert names - written == set()
     assert len(names) > 50

@@ -78,7 +78,7 @@ def test_store_without_an_agent_variable_is_locked_not_missing(doctor: Doctor, s
 def test_settings_of_the_store_that_cannot_be_read_are_a_finding(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, stored: KnownStore
 ) -> None:
-    # Everything else is worth telling all the same, and a program gets its document.
+    # All other findings are still printed, and programs get their JSON document.
     Path(stored.config_path).parent.mkdir(parents=True)
     Path(stored.config_path).write_text("half a set")
     found = doctor.examine(cloud.azure.feed.url(), SSH_AUTH_SOCK=stored.socket)
@@ -92,7 +92,7 @@ def test_settings_of_the_store_that_cannot_be_read_are_a_finding(
 
 @pytest.fixture
 def foreign(cloud: PracticeCloud) -> SimpleIndex:
-    """An index of nobody's that ringbearer knows: its password is mellon."""
+    """An index of an unknown registry; its password is mellon."""
     index = SimpleIndex(f"https://{HOST}/team")
     index.add(wheel("greetings", "2.0"))
 

@@ -23,13 +23,13 @@ with_each_program = pytest.mark.parametrize("program", ["native", "console scrip
 
 
 def begun(doctor: Doctor, program: str, *words: str, path: list[str] | None = None, **more: str) -> subprocess.Popen:
-    """A doctor at work."""
+    """A running doctor."""
     client, command = doctor.programs[program]
     return client.start([*command, "doctor", *words], doctor.environment(path or [], **more))
 
 
 def lines_until(process: subprocess.Popen, text: str) -> list[str]:
-    """What it prints up to a text; it must come in time."""
+    """Its output up to a text, which must arrive in time."""
     watch = threading.Timer(10, process.kill)
     watch.start()
     lines: list[str] = []
@@ -42,7 +42,7 @@ def lines_until(process: subprocess.Popen, text: str) -> list[str]:
 
 
 def interrupted(process: subprocess.Popen) -> tuple[int, str, str]:
-    """How it ends after Ctrl-C, which it does at once: exit code, the rest of stdout, stderr."""
+    """Exit code, remaining stdout and stderr after Ctrl-C, which ends it at once."""
     sent = time.monotonic()
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=10)
@@ -51,7 +51,7 @@ def interrupted(process: subprocess.Popen) -> tuple[int, str, str]:
 
 
 def code_of_ctrl_c(program: str) -> int:
-    """By the signal itself, or as a shell has it."""
+    """Ended by the signal itself, or with a shell's exit code."""
     return -signal.SIGINT if program == "native" else 130
 
 
@@ -93,7 +93,7 @@ def test_a_slow_step_has_its_time(cloud: PracticeCloud, doctor: Doctor, fake_pro
     assert sorted(times, key=times.__getitem__)[-2:] == ["azure_cli", "exchange"], times
 
 
-# -- nobody listens
+# -- closed streams
 
 
 @with_each_program
@@ -155,7 +155,7 @@ def test_ctrl_c_ends_the_wait_for_a_keyring_without_guesses(
     assert eventually(fake_programs.running)
     code, stdout, stderr = interrupted(process)
     assert (code, stderr) == (code_of_ctrl_c(program), "")
-    # A document that ends in the middle is none.
+    # A truncated document is not JSON.
     assert stdout.partition(TOOLS)[2].strip() == "" if not words else stdout == "", stdout
     assert fake_programs.running() == []
 

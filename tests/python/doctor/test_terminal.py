@@ -19,12 +19,12 @@ PROGRAMS = ["native", "console script", "module"]
 GREEN, RED, YELLOW, DIM, BOLD, PLAIN = (f"\x1b[{number}m" for number in (32, 31, 33, 2, 1, 0))
 COLOURS = {"ok": GREEN, "FAIL": RED, "warn": YELLOW, "skip": DIM, "-": DIM}
 
-#: Colours, a title, a C1 control sequence, the start of a line, a deletion, a turn of direction, and a line of its own.
+#: Colours, a title, a C1 control sequence, the start of a line, a deletion, a change of direction, and a forged line.
 TRICKS = "\x1b[31m\x1b]0;title\x07\x9b2J\rstart\x7f\x08\u202edrow\u2066\n  ok    uv   all is well\u2028end"
 
 
 def on_terminal(doctor: Doctor, *words: str, program: str = "native", path: list[str], **variables: str | None) -> Seen:
-    """What a person sees."""
+    """The terminal output."""
     client, command = doctor.programs[program]
     environment = doctor.environment(path, **{"TERM": "xterm-256color", **SET_UP, **variables})
     words = [client.program(command[0]), *command[1:], "doctor", *words]
@@ -33,7 +33,7 @@ def on_terminal(doctor: Doctor, *words: str, program: str = "native", path: list
 
 @pytest.fixture
 def path(native: Client, tool: Client) -> list[str]:
-    """With every state there is: a keyring that is well, uv that is not, twine that is not there."""
+    """With every state: keyring is well, uv is not, twine is absent."""
     return [native.bin, tool.bin]
 
 
@@ -53,7 +53,7 @@ def test_terminal_output_has_colours_and_the_same_text(
         assert line.startswith(f"  {COLOURS[state]}{state:4}{PLAIN}  "), repr(line)
     assert {COLOUR.sub("", line).split()[0] for line in lines} == {"ok", "FAIL", "warn", "skip", "-"}
     assert f"{BOLD}{url}{PLAIN}\n" in shown.text and f"\n{BOLD}{TOOLS}{PLAIN}\n" in shown.text
-    # Whatever is coloured ends before the line does.
+    # Colours end before the line does.
     for line in shown.text.splitlines():
         found = COLOUR.findall(line)
         assert found[1::2] == [PLAIN] * (len(found) // 2) and len(found) % 2 == 0, repr(line)
@@ -123,7 +123,7 @@ def test_the_columns_align(
 
 
 def assert_harmless(text: str) -> None:
-    """No control characters, nothing that turns direction, no line of another's."""
+    """No control characters, no change of text direction, no forged line."""
     kinds = {"Cc", "Cf", "Zl", "Zp"}
     found = [character for character in text if unicodedata.category(character) in kinds and character != "\n"]
     assert found == [], text
@@ -131,14 +131,14 @@ def assert_harmless(text: str) -> None:
 
 
 def toml(text: str) -> str:
-    """A text as TOML has it between quotation marks."""
+    """A text as a TOML basic string."""
     return "".join(f"\\u{ord(letter):04x}" if ord(letter) < 32 or ord(letter) > 126 else letter for letter in text)
 
 
 def test_names_in_a_projects_settings_do_not_act_on_the_terminal(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, path: list[str]
 ) -> None:
-    # Whoever wrote the project that a person looks into wrote these.
+    # The author of a cloned project controls these.
     folder = doctor.home / "project"
     write(folder / "uv.toml", uv_index(cloud.azure.feed.url(), "contoso " + toml(TRICKS)))
     assert_harmless(doctor(directory=folder, path=path, **SET_UP).stdout)

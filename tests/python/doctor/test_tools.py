@@ -1,4 +1,4 @@
-"""The settings of uv, pip, twine, Poetry and tox, and what keeps them from asking keyring."""
+"""The settings of uv, pip, twine, Poetry and tox that keep them from asking keyring."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from support.tool_settings import folder_with, pypirc, uv_index, write
 
 @pytest.fixture
 def url(cloud: PracticeCloud, azure_user: AzureUser) -> str:
-    """The index of somebody who is logged in, without a user name."""
+    """The index of a user who is logged in, without a user name in its URL."""
     return cloud.azure.feed.url()
 
 
 @pytest.fixture
 def named(url: str) -> str:
-    """The same with a user name."""
+    """The same URL with a user name."""
     return with_user_name(url)
 
 
 @pytest.fixture
 def uv_alone(tool: Client, tmp_path: Path) -> str:
-    """A folder with uv and nothing else."""
+    """A directory with uv and nothing else."""
     return folder_with(tmp_path / "uv-alone", tool.program("uv"))
 
 

@@ -25,15 +25,15 @@ class Case:
 
     name: str
     installs: bool
-    #: The user name in the index's URL, with whatever follows it there.
+    #: The user information in the URL of the index.
     user: str = "VssSessionToken"
     #: More of the index's settings.
     more: tuple[str, ...] = ()
-    #: More settings of uv's.
+    #: More settings of uv.
     settings: str = ""
     variables: dict[str, str | None] = field(default_factory=lambda: dict(SUBPROCESS))
     path: tuple[str, ...] = NATIVE
-    #: Files of the user's.
+    #: Files in the home directory.
     files: dict[str, str] = field(default_factory=dict)
 
 
@@ -51,7 +51,7 @@ CASES = [
         user="",
         variables={**SUBPROCESS, "UV_INDEX_CONTOSO_PASSWORD": "withdrawn", "UV_INDEX_CONTOSO_USERNAME": "frodo"},
     ),
-    # uv itself takes no notice of it then.
+    # uv itself ignores it then.
     Case(
         "password in a variable, user name in the URL",
         True,
@@ -99,7 +99,7 @@ CASES = [
 
 @pytest.fixture
 def on_path(request: pytest.FixtureRequest) -> Callable[[tuple[str, ...]], list[str]]:
-    """The folders of clients, by their names."""
+    """The program directories of clients, by name."""
     return lambda names: [request.getfixturevalue(name).bin for name in names]
 
 
@@ -122,12 +122,12 @@ def test_uv_installs_if_the_doctor_says_so_and_only_then(
     environment = doctor.environment(path, UV_PYTHON=tool.python, **case.variables)
     ended = tool.run(["uv", "pip", "install", "--target", "packages", "greetings"], environment)
     assert (ended.code == 0) is case.installs, ended
-    # pip passes over a keyring in its own folder.
+    # pip skips a keyring in its own directory.
     provider = "import" if case.path[:1] == ("client",) else "subprocess"
     found = doctor.examine(path=path, PIP_KEYRING_PROVIDER=provider, **case.variables)
     assert found.titles == [url]
     said = [one for name in ("keyring's choice", "keyring", "netrc", "uv") for one in found.findings(name)]
     assert all(one.state == "good" or one.state == "note" for one in said) is case.installs, said
-    # Somebody who cannot ask is counted at the end.
+    # A tool that cannot ask is counted in the summary.
     assert found.code == 0
     assert ("would not ask" in found.document["summary"]) is not case.installs, found.document["summary"]

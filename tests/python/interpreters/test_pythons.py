@@ -28,7 +28,7 @@ def test_at_least_one_python_is_tested() -> None:
 
 
 @with_each_python
-@pytest.mark.skipif(os.name == "nt", reason="no test has an agent of its own on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="on Windows, tests cannot start an agent")
 def test_every_python_gets_a_credential_and_a_stored_password(
     cloud: PracticeCloud,
     on: Client,

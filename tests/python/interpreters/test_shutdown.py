@@ -15,10 +15,10 @@ from lab.interruptible import eventually
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither forks nor hanging fake programs")
 
-#: What is granted to the end of an interpreter, in seconds.
+#: Time limit for the exit of an interpreter, in seconds.
 SOON = 2.0
 
-#: Two look-ups in threads that nobody waits for; READY tells when they are under way.
+#: Two look-ups in daemon threads; READY is printed when they run.
 UNDER_WAY = """
 import atexit, gc, keyring, os, sys, threading, time
 keyring.get_keyring()
@@ -29,7 +29,7 @@ for service in sys.argv[1:]:
 sys.stdin.readline()
 """
 
-#: How it ends then, and with which exit code.
+#: How the interpreter ends, and its exit code.
 ENDS = {
     "the end of the program": ("", 0),
     "sys.exit": ("sys.exit(3)", 3),
@@ -39,7 +39,7 @@ ENDS = {
     "with garbage to collect": ("loop = []; loop.append(loop); del loop; gc.collect(); sys.exit(6)", 6),
 }
 
-#: Looks something up when there is hardly an interpreter left.
+#: A look-up during interpreter shutdown.
 LATE = {
     "atexit": """
 import atexit, keyring, sys
@@ -72,7 +72,7 @@ sys.exit(0)
 
 @pytest.fixture
 def started(client: Client, cloud: PracticeCloud, fake_programs: FakePrograms, home) -> Iterator:
-    """Starts the look-ups; they are under way when it returns."""
+    """Starts the look-ups; they run when it returns."""
     processes = []
 
     def start(end: str):
@@ -116,7 +116,7 @@ def test_program_of_a_look_up_ends_with_the_interpreter(fake_programs: FakeProgr
     process = started("sys.exit(0)")
     assert eventually(fake_programs.running)
     process.communicate(b"\n", timeout=10)
-    assert eventually(lambda: not fake_programs.running(), 2), "the program lives on"
+    assert eventually(lambda: not fake_programs.running(), 2), "the program is still running"
 
 
 @pytest.mark.parametrize("when", LATE)
@@ -154,7 +154,7 @@ def test_fork_during_a_look_up_harms_neither_process(
     assert (process.returncode, stderr) == (0, b"")
     said = dict(line.split() for line in stdout.decode().splitlines())
     issued = cloud.azure.session_tokens.issued
-    # Both have a token of their own, and the parent keeps its one.
+    # Each has its own token, and the parent keeps its own.
     assert said["status"] == "0"
     assert {said["child"], said["parent"]} == set(issued) and len(issued) == 2
     assert said["again"] == said["parent"]

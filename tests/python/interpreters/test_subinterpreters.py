@@ -13,8 +13,8 @@ from lab.pythons import Python, pythons
 
 with_each_python = pytest.mark.parametrize("python", pythons(), ids=lambda python: python.name)
 
-#: Runs programs one after the other, in interpreters inside this one or in this one. A word for each says which: one
-#: with a lock of its own, one with the lock that all share, or this one.
+#: Runs programs one after the other, in this interpreter or in subinterpreters. A word for each says which: one
+#: with its own GIL, one with the shared GIL, or this one.
 INSIDE = """
 import json, sys
 try:
@@ -52,7 +52,7 @@ print("AzureArtifactsKeyring" in names, "ChainerBackend" in names, flush=True)
 print(keyring.get_credential("https://pkgs.dev.azure.com/contoso/", None) is not None, flush=True)
 """
 
-#: What is said of a setting that is wrong is an exception of a type that programs catch.
+#: A wrong setting raises an exception that programs catch.
 TYPED = """
 from ringbearer import errors
 from ringbearer.backends import AzureArtifactsKeyring
@@ -66,7 +66,7 @@ except errors.RingbearerError as error:
 def run_inside(
     cloud: PracticeCloud, client: Client, home: Path, *programs: tuple[str, str], **variables: str
 ) -> tuple[list[str], int]:
-    """What interpreters inside an interpreter print, and the exit code."""
+    """The output of subinterpreters, and the exit code."""
     command = ["python", "-W", "ignore", "-c", INSIDE, json.dumps(programs)]
     ended = client.run(command, cloud.environment(home, **variables), 20)
     return ended.stdout.splitlines(), ended.code
@@ -92,7 +92,7 @@ def test_keyring_works_in_subinterpreters_of_both_kinds(
 ) -> None:
     pat = {"AZURE_DEVOPS_EXT_PAT": "pat"}
     lines, _ = run_inside(cloud, on, home, ("own", KEYRING), **pat)
-    # What becomes of the process is Python's: 3.12 crashes when an interpreter ends that has loaded keyring alone.
+    # The exit is Python's own: 3.12 crashes when a subinterpreter that has loaded only keyring ends.
     inside = ["False True", "False"] if has_own_locks(python) else ["True True", "True"]
     assert lines[:2] == inside
     lines, code = run_inside(cloud, on, home, ("shared", KEYRING), ("shared", KEYRING), ("this", KEYRING), **pat)

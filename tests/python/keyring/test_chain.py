@@ -11,13 +11,13 @@ from lab.registry import Registry
 from support.azure_look_ups import TOKEN
 from support.backend_list import CHAINER, OURS, STORE, error_of, listing, where_keyring_has_no_store
 
-#: The order of a set of classes changes from one process to the next, and that of a set of texts with the seed.
+#: The order of a set of classes differs between processes, and that of a set of strings depends on the seed.
 SEEDS = ["0", "1", "2", "4294967295"]
 
 
 @pytest.fixture(scope="module")
 def oldest(client_environments: ClientEnvironments, wheel: str) -> Client:
-    """The oldest keyring that ringbearer asks for."""
+    """The oldest keyring that ringbearer supports."""
     return client_environments.oldest_keyring(wheel)
 
 
@@ -75,7 +75,7 @@ def test_keyring_loads_every_entry_point_without_a_warning(cloud: PracticeCloud,
     lines = ended.stdout.splitlines()
     assert "keyring.backend DEBUG Loading ringbearer" in lines
     assert [line for line in lines if line.startswith("entry")] == ["entry ringbearer ringbearer.backends"]
-    # Nothing above DEBUG, and nothing at all of ours.
+    # Nothing above DEBUG, and nothing of ringbearer.
     assert [line for line in lines if " DEBUG " not in line and not line.startswith("entry")] == []
     assert [line for line in lines if line.startswith("ringbearer")] == []
     assert ended.stderr == ""

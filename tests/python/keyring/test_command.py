@@ -1,4 +1,4 @@
-"""The keyring command: only the answer on standard output, all else on standard error."""
+"""The keyring command: only the answer on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_steps_go_to_stderr_and_no_token_is_among_them(
     for step in ("GET https://pkgs.dev.azure.com/contoso/", "az ended", "POST https://vssps.dev.azure.com/contoso/"):
         assert step in ended.stderr
     for secret in (token, azure_user.bearer):
-        # Nor a part of one: each of the three segments of a JWT is looked for.
+        # Also no part of one: each of the three segments of a JWT is searched for.
         assert not [part for part in secret.split(".") if part in ended.stderr]
 
 

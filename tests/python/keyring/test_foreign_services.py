@@ -22,7 +22,7 @@ _ARGUMENTS = json.dumps(
     [[one.backend for one in REGISTRIES.values()], [host for one in REGISTRIES.values() for host in one.claimed_hosts]]
 )
 _PROGRAM = Path(lab.__file__).with_name("foreign_program.py")
-#: What a process does for its memory and to know itself.
+#: System calls for memory and about the process itself.
 _MEMORY = {"brk", "mmap", "munmap", "mremap", "madvise", "mprotect", "getpid", "gettid", "futex", "sched_yield"}
 
 

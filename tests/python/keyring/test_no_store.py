@@ -20,7 +20,7 @@ PASSWORD = "the-password"
 
 @pytest.fixture
 def services(registries: dict[str, Registry]) -> list[str]:
-    """The URLs of each registry, for reading and for uploading, and some that are no registry's."""
+    """Index and upload URLs of each registry, and foreign ones."""
     urls = [url for one in registries.values() for url in (one.index_url, one.upload_url) if url]
     return [*urls, *FOREIGN]
 
@@ -52,7 +52,7 @@ print(json.dumps([
 
 @pytest.fixture
 def write(cloud: PracticeCloud, client: Client, home: Path, services: list[str]) -> Callable[[str], list]:
-    """What comes of setting, deleting and getting, for each of the services, in a chain without one of the backends."""
+    """The outcomes of set, delete and get for each service, in a chain without one of the backends."""
 
     def write(without: str) -> list:
         command = ["python", "-W", "ignore::DeprecationWarning", "-c", _WRITING, without, *services]
@@ -82,7 +82,7 @@ def test_set_and_delete_raise_for_any_service_without_a_store(write) -> None:
     for stored, removed, found in write(without="none of them"):
         for error in (stored, removed):
             assert "ringbearer.errors.NoStoreError" in error and "keyring.errors.NoKeyringError" in error
-            # keyring's chainer would pass over this one.
+            # keyring's chainer would skip this one.
             assert "builtins.NotImplementedError" not in error
             assert PASSWORD not in error[-1] and "\n" not in error[-1]
         assert found is None

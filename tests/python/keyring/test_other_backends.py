@@ -18,7 +18,7 @@ Beside = Callable[..., Client]
 
 SEEDS = ["0", "1", "4294967295"]
 MENDA = "menda.keyring.backend.MendaCodeArtifactKeyring (priority: 10)"
-#: What keyring lists of the others everywhere. (It lists nothing of ssh-agent-keyring, which is loaded by name only.)
+#: The backends of other packages that keyring always lists. (ssh-agent-keyring is loaded by name only.)
 LISTED = {
     "alt": ["keyrings.alt.file.PlaintextKeyring (priority: 0.5)"],
     "codeartifact": ["keyrings.codeartifact.CodeArtifactBackend (priority: 9.9)"],
@@ -27,7 +27,7 @@ LISTED = {
     "ssh_agent": [],
     "menda": [MENDA],
 }
-#: Each alone, and all at once. menda-keyring is a case of its own: it has the priority of keyring's chainer.
+#: Each alone, and all at once. menda-keyring is a separate case: it has the priority of keyring's chainer.
 COMPANIES = [(peer,) for peer in PEERS if peer != "menda"]
 COMPANIES.append(tuple(peer for peer in PEERS if peer != "menda"))
 in_every_company = pytest.mark.parametrize("company", COMPANIES, ids="+".join)
@@ -122,7 +122,7 @@ def test_menda_keyring_is_listed_above_ours_on_every_run(
     found = [listing(beside(*others, "menda"), {**environment, "PYTHONHASHSEED": seed}) for seed in SEEDS]
     assert {tuple(one.lines) for one in found} == {tuple(found[0].lines)}
     assert MENDA in found[0].lines and found[0].ours == OURS
-    # It ties with the chainer, and wins or loses by the order of a set.
+    # It ties with the chainer; the order of a set decides.
     assert {one.chosen for one in found} <= {CHAINER, MENDA}
 
 
@@ -133,7 +133,7 @@ def test_set_raises_once_menda_keyring_is_uninstalled(
 ) -> None:
     environment = cloud.environment(home)
     program = "import keyring; print(keyring.set_password('svc', 'alice', 'the-password'))"
-    # Of all in the chain it is asked first, or alone. Nothing of ours can change that.
+    # It is asked first or alone, and ringbearer cannot change that.
     ended = beside("menda").run(["python", "-c", program], environment)
     assert (ended.code, ended.output) == (0, "None\n")
     directory = tmp_path / "swept"

@@ -15,15 +15,15 @@ from support.backend_list import INDEX_BACKENDS, listing
 
 ALL = [*INDEX_BACKENDS, "SSHAgentKeyring", "NoStoreKeyring"]
 
-#: Attributes that the classes have. What is taken from KEYRING_PROPERTY_ comes in lower case.
+#: Attributes of the classes, in lower case as keyring reads them from KEYRING_PROPERTY_.
 TAKEN = ["PRIORITY", "NAME", "_NAME", "VIABLE", "GET_PASSWORD", "GET_CREDENTIAL", "SET_PASSWORD", "DELETE_PASSWORD"]
 TAKEN += ["SET_PROPERTIES_FROM_ENV", "WITH_PROPERTIES", "GET_VIABLE_BACKENDS", "_READ_ONLY", "_VALIDATE_USERNAME"]
 TAKEN += ["__CLASS__", "__DICT__", "__INIT__", "__MODULE__", "__DOC__", "__STR__", "__REPR__", "__HASH__", "__EQ__"]
 TAKEN += ["__REDUCE__", "__REDUCE_EX__", "__SETATTR__", "__GETATTRIBUTE__", "__ABSTRACTMETHODS__", "__WEAKREF__"]
-#: Attributes that they have not, but which Python's copying may ask for.
+#: Attributes that they lack, which Python's copying may ask for.
 ASKED_FOR = ["__COPY__", "__DEEPCOPY__", "__GETSTATE__", "__SETSTATE__", "__GETNEWARGS__", "__GETNEWARGS_EX__"]
 ASKED_FOR += ["__GETATTR__", "__SLOTS__", "__CALL__", "__GET__", "__BOOL__", "__LEN__"]
-#: Names that mean nothing, of which the first is empty, and the last is no UTF-8.
+#: Meaningless names: the first is empty, the last is not UTF-8.
 ODD = ["", "X", "FOO_BAR", "SCHEME", "_CORE", "SERVICE", " ", ".", "A B", "A-B", "%", "\n", "1", "GRÖSSE", "\udcff"]
 
 _PROGRAM = """

@@ -41,7 +41,7 @@ with tempfile.TemporaryDirectory() as home, PracticeCloud() as cloud:
     assert environment["MORE"] == "yes"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_foreground_cloud_prints_a_working_environment(tool: Client, tmp_path: Path, number: int) -> None:
     temporary, home = tmp_path / "temporary", tmp_path / "home"

@@ -81,7 +81,7 @@ def test_nowhere_refuses_every_connection(cloud: PracticeCloud) -> None:
         ask_identity(cloud.metadata.nowhere, {})
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other kernels refuse or accept")
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels refuse or accept the connection")
 def test_connecting_can_hang(cloud: PracticeCloud) -> None:
     host, _, port = cloud.metadata.black_hole.rpartition("/")[2].partition(":")
     with pytest.raises(socket.timeout):

@@ -70,7 +70,7 @@ def test_forty_connections_at_once_are_each_answered(cloud: PracticeCloud, brows
     assert statuses == [401] * 40
     assert len(cloud.log.connections("pkgs.dev.azure.com")) == 40
     moments = [request.time for request in cloud.log.requests("pkgs.dev.azure.com")]
-    # One after the other they would take eight seconds.
+    # Sequentially, they would take eight seconds.
     assert max(moments) - min(moments) < 40 * 0.2 / 2
 
 

@@ -11,7 +11,7 @@ from lab.look_up import LookUp, Lookups
 from lab.registries.menda import EXCHANGE, HOST
 from support.menda_machines import API, COLD, INDEX, profile, served
 
-#: What is no address to which a secret may go.
+#: URLs to which no secret may be sent.
 WRONG_HOSTS = [
     HOST.replace("https", "http"),
     HOST.replace("https", "HTTP"),
@@ -110,7 +110,7 @@ def test_loopback_api_is_asked_without_tls_and_proxy(cloud: PracticeCloud, look_
         ]
         answers = look_up.all(
             [LookUp(INDEX, environment=case) for case in cases],
-            # Every proxy there is, and no exception from it.
+            # Every proxy variable, and no exception.
             NO_PROXY=None,
             ALL_PROXY=cloud.proxy_url,
         )

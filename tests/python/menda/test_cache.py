@@ -23,7 +23,7 @@ def passwords(answers: list[Answer]) -> list[str]:
 
 
 def with_cookie(response: Response) -> Response:
-    """The same answer, as of a service that wants to know its visitors again."""
+    """The same answer with a cookie."""
     return Response(response.status, [*response.headers, ("Set-Cookie", "visitor=1; Path=/")], response.body)
 
 
@@ -55,7 +55,7 @@ def test_cold_look_up_is_two_posts_and_a_warm_one_nothing(cloud: PracticeCloud, 
 
 
 def given(**members: object) -> faults.Fault:
-    """The true answer of an exchange, with more members; one that can be called is asked at that moment."""
+    """The real answer of an exchange with more members; callables are evaluated for each answer."""
 
     def change(response: Response) -> Response:
         found = {name: value() if callable(value) else value for name, value in members.items()}
@@ -65,7 +65,7 @@ def given(**members: object) -> faults.Fault:
 
 
 def stamp(seconds: float) -> Callable[[], str]:
-    """A moment that lies so far ahead, as JSON documents write it."""
+    """A moment this far ahead, in RFC 3339 format."""
     utc = datetime.timezone.utc
     return lambda: datetime.datetime.fromtimestamp(time.time() + seconds, utc).isoformat().replace("+00:00", "Z")
 
@@ -76,7 +76,7 @@ def moment(seconds: float) -> Callable[[], float]:
 
 
 def jwt(lifetime: float) -> Callable[[], str]:
-    """A token that tells its own end."""
+    """A token with an expiry claim."""
     return lambda: tokens.mint({"sub": "aws"}, lifetime)
 
 
@@ -89,7 +89,7 @@ def test_registry_token_is_cached_until_expiry_or_a_default(cloud: PracticeCloud
         given(expiration=moment(3600)),
         given(expiration=stamp(3600)),
         given(token=jwt(3600)),
-        # What makes no sense counts as not said.
+        # An invalid value counts as absent.
         given(expires_in="soon"),
         given(expires_in=-1),
         given(expires_in=[1]),
@@ -211,7 +211,7 @@ def test_a_file_that_is_rewritten_is_another_identity_at_once(
         LookUp(INDEX, files={path: profile(**{**machine, "client_secret": "not-the-one"})}),
         LookUp(INDEX, files={path: profile(), cache: "[default]\nid_token = \n"}),
     ]
-    # The cached login is a machine's too, unless its section has another name.
+    # The cached login also serves a machine, unless its section has another name.
     look_ups[4].files[cache] = login.format(bob).replace("default", "another")
     answers = look_up.all(look_ups)
     assert served(answers) == [True] * 5 + [False] * 2

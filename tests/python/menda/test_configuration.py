@@ -15,7 +15,7 @@ NAMES = ["MENDA_CLIENT_ID", "MENDA_CLIENT_SECRET", "MENDA_HOST", "MENDA_PROFILE_
 
 
 def ask(look_up: Lookups, cases: list[dict[str, str]], **variables: str) -> list[Answer]:
-    """One look-up a case, in one process, each with the variables of its own case alone."""
+    """One look-up per case, in one process, each with the variables of its own case only."""
     return look_up.all([LookUp(INDEX, environment={**dict.fromkeys(NAMES), **case}) for case in cases], **variables)
 
 
@@ -77,7 +77,7 @@ def test_named_configuration_file_replaces_the_usual_one(
     cloud: PracticeCloud, look_up: Lookups, home: Path, tmp_path: Path
 ) -> None:
     cloud.menda.write_profile(home, machine_profile(cloud, "of-the-file"))
-    # A name as people's directories have it.
+    # A directory name with unusual characters.
     (tmp_path / "of Ærøskøbing").mkdir()
     named = tmp_path / "of Ærøskøbing" / "menda.cfg"
     named.write_text(machine_profile(cloud, "of-the-named-file", name="ci"), encoding="utf-8")
@@ -98,7 +98,7 @@ def test_the_kind_of_login_is_read_in_any_case(cloud: PracticeCloud, look_up: Lo
     assert all("No valid cached token" in answer.warning for answer in answers[3:])
 
 
-#: What forms, query strings, shells and INI files read in a way of their own.
+#: Characters that forms, query strings, shells and INI files treat specially.
 ODD_SECRETS = ["50%", "%", "%61", "%(host)s", "%%s%", "a=b", "=", "a:b", "a#b", "#a", ";a", "a ; b # c", "a+b", "a&b=c"]
 ODD_SECRETS += ["a b", "a  b", "a\tb", "ä€\U0001d11e", "e\u0301", "'a'", '"a"', "a\\n", "a\\", "$HOME", "${x}", "[a]"]
 ODD_SECRETS += ["a/b?c#d", "a\u00a0b", "a\u200eb", "<&amp;>", "x" * 3000, "\U0001f600" * 500]
@@ -116,13 +116,13 @@ def test_odd_secrets_in_variables_arrive_unchanged(cloud: PracticeCloud, look_up
 def test_odd_secrets_in_the_file_are_read_as_configparser_does(
     cloud: PracticeCloud, look_up: Lookups, home: Path
 ) -> None:
-    # One is another key's value there, as configparser has it.
+    # There, configparser reads one as the value of another key.
     written = [(secret, secret) for secret in ODD_SECRETS if secret != "%(host)s"] + [
         ("%%", "%"),
         ("50%%", "50%"),
         ("%%61%%", "%61%"),
     ]
-    # What the configparser of Python writes, which wants percent signs doubled.
+    # As Python's configparser writes it, with percent signs doubled.
     written += [(secret.replace("%", "%%"), secret) for secret in ODD_SECRETS if "%" in secret]
     text = ""
     for number, (as_written, secret) in enumerate(written):
@@ -135,7 +135,7 @@ def test_odd_secrets_in_the_file_are_read_as_configparser_does(
     assert [secret for _, secret in signed_in(cloud)] == [secret for _, secret in written]
 
 
-#: Forms of one and the same file, with the place of the host.
+#: Spellings of the same file, with a placeholder for the host.
 FORMS = {
     "colons": "[default]\nhost: {host}\nauth_type: m2m\nclient_id: robot\nclient_secret: s:e=c\n",
     "without blanks": "[default]\nhost={host}\nauth_type=m2m\nclient_id=robot\nclient_secret=s:e=c\n",

@@ -15,8 +15,8 @@ from support.menda_machines import API, INDEX, Machines, profile
 
 STRICT = {"RINGBEARER_STRICT": "1"}
 
-#: The content of the file, of the file of tokens, variables, the class, its further base, and the published words.
-#: PATH stands for the file.
+#: Content of the file and of the token file, variables, exception class, its further base, and the published message.
+#: PATH is replaced by the path of the file.
 FAULTS: list[tuple[str, str, dict[str, str], str, str, str]] = [
     (
         "[other]\n",
@@ -130,7 +130,7 @@ def test_failure_without_strict_mode_is_one_warning(cloud: PracticeCloud, look_u
         told += answer.warnings
         assert any(words.replace("PATH", str(home / ".menda" / "mendacfg")) in one for one in told), words
     assert len(told) == len(set(told))
-    # Of the faults that differ in nothing that is told, the first is told.
+    # Of faults with the same message, only the first is reported.
     assert len(told) == 8
     assert cloud.log.requests() == []
 
@@ -180,7 +180,7 @@ def test_refusal_has_status_and_message_of_the_service(
     environment = cloud.environment(home, **STRICT, **cloud.menda.variables)
     cases = [(one.service, one.environment["MENDA_HOST"]) for one in machines.look_ups]
     found = json.loads(client.run(["python", "-c", STATUS_PROGRAM, json.dumps(cases)], environment).check().stdout)
-    # What failed is remembered for a moment, and is the same for both questions.
+    # The failure is cached briefly, and is the same for both questions.
     assert found[::2] == found[1::2]
     assert [code for code, _ in found[::2]] == CODES
     for code, registry, (_, message) in zip(CODES, machines.registries, found[::2]):

@@ -16,7 +16,7 @@ from support.menda_machines import API, COLD, INDEX, Machines, paths, profile, s
 
 ENDPOINTS = {"sign_in": "oauth2/token", "exchange": "registry/token"}
 
-#: Where a redirect may lead: to whoever wants it, to a host of Menda's or AWS's, out of TLS, and to where it came from.
+#: Redirect targets: an attacker, a host of Menda or AWS, plain HTTP, and the same host.
 PLACES = [
     "https://evil.example/",
     f"https://evil.example/{HOST}",
@@ -33,11 +33,11 @@ PLACES = [
 
 
 def good(**members: object) -> Fault:
-    """A true answer's shape with other members."""
+    """A real answer with other members."""
     return faults.garbage_json(json.dumps(members).encode())
 
 
-#: (what happens, whether it may pass when it is asked again)
+#: (fault, whether a retry may succeed)
 BROKEN: dict[str, tuple[Fault, bool]] = {
     "a page": (faults.html(200), False),
     "a page with 203": (faults.html(203), False),
@@ -127,7 +127,7 @@ def test_token_unfit_for_a_header_is_rejected(cloud: PracticeCloud, look_up: Loo
     assert [answer.result for answer in answers] == [None] * len(answers)
     assert [answer.error.type for answer in answers] == ["MendaKeyRingError"] * len(answers)
     assert machines.paths() == [COLD[:1], COLD] * len(odd)
-    # In the file of the Menda CLI it is no login.
+    # In the file of the Menda CLI it is not a login.
     cloud.menda.write_profile(home, profile())
     cloud.menda.write_login(home, odd[0])
     assert look_up(INDEX, RINGBEARER_STRICT="1").error.type == "NoCachedLoginError"
@@ -192,7 +192,7 @@ def test_unknown_host_is_one_warning_and_no_other_request(cloud: PracticeCloud, 
     assert set(cloud.log.refused()) == {"menda.nowhere.example"}
 
 
-#: What does not answer, or never to the end.
+#: Faults that never answer, or never to the end.
 SLOW: dict[str, Fault] = {
     "silence": faults.silence(),
     "drip": faults.drip(0.1),

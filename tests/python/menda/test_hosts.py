@@ -39,7 +39,7 @@ SPELLINGS = [
     INDEX.replace("eu-west-1", "us-gov-east-1"),
 ]
 
-#: Expressions, since JSON has no bytes and no half characters. R is the registry's host.
+#: Python expressions, since JSON has no bytes or lone surrogates. R is the host of the registry.
 FOREIGN = """
 ["https://evil.example/" + R + "/", "https://evil.example/?x=" + R, "https://evil.example/#" + R, "evil.example/" + R,
  "https://evil.example?" + R, "https://" + R + "@evil.example/",
@@ -66,7 +66,7 @@ FOREIGN = """
  None, 7, type, bytearray(R.encode()), "", " ", "\\x00"]
 """
 
-#: A reader of the URL crate's sort passes over slashes in front of a host; others find that there is none.
+#: The `url` crate skips slashes before a host; other parsers find no host.
 WITHOUT_HOST = """
 ["//" + R, "https:///" + R, "https:////" + R, "https:///" + R.replace("menda", "%6denda"), "https:///evil.example@" + R,
  "https:///" + R.replace(".", "\u3002"), "http:///" + R]
@@ -126,7 +126,7 @@ def test_registry_of_any_region_name_and_account_is_answered(cloud: PracticeClou
 
 
 def ask_for_all(cloud: PracticeCloud, client: Client, home: object, services: str) -> dict:
-    """Each of the services in every way and for odd user names, and last the registry itself."""
+    """Each of the services by every method and for odd user names, and finally the registry itself."""
     environment = cloud.environment(home, RINGBEARER_STRICT="1", RINGBEARER_DEBUG="1", **cloud.menda.variables)
     ended = client.run(["python", "-c", PROGRAM, services, REGISTRY_HOST, INDEX], environment).check()
     return json.loads(ended.stdout)

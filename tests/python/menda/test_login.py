@@ -172,7 +172,7 @@ def test_the_files_of_the_menda_cli_are_never_written(cloud: PracticeCloud, look
 
 
 def written(home: Path) -> dict[str, tuple[object, ...]]:
-    """Everything below a directory: content, and what shows that it was touched. Reading leaves no mark here."""
+    """Content and metadata of everything below a directory. Reading changes neither."""
     found: dict[str, tuple[object, ...]] = {}
     for path in sorted(home.rglob("*")):
         status = path.stat()

@@ -13,12 +13,12 @@ from support.menda_machines import COLD, INDEX, paths, profile, served
 
 STRICT = {"RINGBEARER_STRICT": "1"}
 
-#: What can stand in the place of a file and is none to read.
+#: Things other than a readable file.
 ODD_FILES = ["directory", "fifo", "huge", "endless", "loop", "forbidden", "binary", "no text"]
 
 
 def put(path: Path, kind: str) -> None:
-    """Place it there."""
+    """Put it there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if kind == "directory":
         path.mkdir()
@@ -36,10 +36,10 @@ def put(path: Path, kind: str) -> None:
 
 
 def without_rights() -> list[str]:
-    """The beginning of a command: root may read everything, unless it gives that right up."""
+    """A command prefix that drops root's right to read every file."""
     if os.geteuid() != 0:
         return []
-    setpriv = shutil.which("setpriv") or pytest.skip("root reads everything, and there is no setpriv")
+    setpriv = shutil.which("setpriv") or pytest.skip("root can read everything, and setpriv is not installed")
     return [setpriv, "--bounding-set=-all", "--inh-caps=-all"]
 
 

@@ -1,4 +1,4 @@
-"""The secret of a machine goes to Menda only, and each token to its own host."""
+"""The secret of a machine is sent to Menda only, and each token to its own host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lower(encoded: str) -> str:
     return re.sub("%..", lambda found: found[0].lower(), encoded)
 
 
-#: How a service may say back what it was sent.
+#: Encodings in which a service may quote the request.
 SPELLINGS = {
     "as it is": lambda secret: secret,
     "%20": lambda secret: quote(secret, safe=""),
@@ -45,13 +45,13 @@ SPELLINGS = {
 
 
 def said(answers: list[Answer], look_up: Lookups) -> list[str]:
-    """Everything that can be read after look-ups."""
+    """All output and files after look-ups."""
     output = look_up.completed.raw_stdout.decode("utf-8", "replace") + look_up.completed.stderr
     return [output, *(answer.text for answer in answers)]
 
 
 def log_of(answer: Answer) -> str:
-    """What can be read after one of several look-ups."""
+    """The output of one of several look-ups."""
     return "\n".join([line.message for line in answer.log] + [answer.error.text if answer.error else ""])
 
 
@@ -105,7 +105,7 @@ def test_a_secret_that_the_service_repeats_is_not_shown(
     assert all("HTTP 403" in answer.text for answer in answers)
 
 
-#: How else a service may say it back: as pages, programs and careful services write what is not theirs.
+#: More such encodings: of HTML pages, programs, and services that escape input.
 ESCAPES = {
     "HTML": html.escape,
     "JSON": lambda secret: json.dumps({"client_secret": secret}),
@@ -196,7 +196,7 @@ def test_misplaced_secret_is_not_shown_and_not_sent(
     assert cloud.log.requests() == [] and cloud.log.refused() == []
 
 
-#: Files with a slip in them, by which a line is taken for more of the one before it, or for nothing.
+#: Files with a mistake that turns a line into a continuation, or into nothing.
 SLIPS = [
     "[default]\nhost = HOST\n  client_secret = SECRET\n",
     "[default]\nhost = HOST/\n\tauth_type = m2m\n\tclient_id = robot\n\tclient_secret = SECRET\n",
@@ -219,7 +219,7 @@ def test_typo_in_the_file_shows_and_misdirects_no_secret(
     cloud: PracticeCloud, look_up: Lookups, home: Path, settings: dict[str, str]
 ) -> None:
     secret = "planted-" + secrets.token_hex(16)
-    # Who is logged in as well gets as far as a request.
+    # A user who is also logged in gets as far as a request.
     cloud.menda.write_login(home, cloud.menda.log_in())
     path = home / ".menda" / "mendacfg"
     look_ups = [

@@ -27,12 +27,12 @@ def test_a_look_up_starts_no_program_and_opens_no_file_to_write(
     (answer,) = look_up.all([LookUp(INDEX)], before=before, PYTHONDONTWRITEBYTECODE="1", **cloud.menda.variables)
     assert answer.credential is not None
     calls = log.read_text().splitlines()
-    # Before, Python started, and keyring looked for libraries of its own.
+    # Before, Python starts and keyring looks for its own libraries.
     first = next(number for number, line in enumerate(calls) if ".menda/tokens/cache/.token" in line)
     lines = calls[first:]
     assert [line for line in lines if "execve(" in line] == []
     writing = [line for line in lines if re.search("O_WRONLY|O_RDWR|O_CREAT|creat\\(", line)]
-    # What the lab's own program has found out.
+    # The result of the lab's own program.
     (answers,) = writing
     assert "/lab-look-up-" in answers
     assert_hidden([cloud.menda.client_secret, *cloud.menda.access_tokens, *cloud.menda.registry_tokens], *calls)

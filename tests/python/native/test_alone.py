@@ -1,4 +1,4 @@
-"""The native `keyring` answers for an index without Python and without programs other than the registry's own."""
+"""The native `keyring` answers for an index without Python and without programs other than the registry's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ needs_strace = pytest.mark.skipif(
 
 @pytest.fixture(params=list(REGISTRIES))
 def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Registry:
-    """A registry for which a job has all that it needs in its environment."""
+    """A registry whose login is in the environment, as in a CI job."""
     made = REGISTRIES[request.param](cloud, fake_programs, home)
     if request.param == "azure":
         made.variables = {"AZURE_DEVOPS_EXT_PAT": cloud.azure.contoso.personal_access_token()}
@@ -37,7 +37,7 @@ def registry(request: pytest.FixtureRequest, cloud: PracticeCloud, fake_programs
 
 @pytest.fixture
 def begun(registry: Registry, native: Client, client: Client, tmp_path: Path) -> Callable[..., list[str]]:
-    """Runs a command, and tells which programs were begun. There is a Python keyring too, behind the native one."""
+    """Runs a command and returns the programs that were started. A Python keyring is on PATH after the native one."""
 
     def begun(runner: Client, *command: object) -> list[str]:
         log = tmp_path / "log"
@@ -63,7 +63,7 @@ def test_pip_starts_the_native_keyring_and_nothing_else(
 ) -> None:
     command = ["pip", "download", "--no-deps", "--dest", home, "--keyring-provider", "subprocess"]
     found = begun(tool, *command, "--index-url", registry.url_for_keyring_command, "greetings")
-    # It looks at the system with `uname` and the like.
+    # It runs `uname` and similar programs.
     assert [path for path in found[1:] if re.search("python|keyring", os.path.basename(path))] == [
         native.program("keyring")
     ]
@@ -89,5 +89,5 @@ def test_native_keyring_answers_before_python_has_started(registry: Registry, na
     for call in (["get", "URL", "USER"], ["get", "https://registry.example/simple/", "USER"]):
         ours = [native.run(["keyring", *words(call, registry)], environment).duration for _ in range(9)]
         theirs = [client.run(["python", "-c", "import keyring"], environment).duration for _ in range(3)]
-        # The shortest of several: what a busy machine adds is no matter here.
+        # The shortest of several runs, to exclude the load of the machine.
         assert min(ours) < min(theirs) / 4

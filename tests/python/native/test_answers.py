@@ -23,7 +23,7 @@ Keyring = Callable[..., Completed]
 
 
 class Foreign(Azure):
-    """Somebody who is logged in to Azure, and asks for an index of no registry that ringbearer knows."""
+    """A user who is logged in to Azure, and an index of an unknown registry."""
 
     host = "registry.example"
 
@@ -34,7 +34,7 @@ class Foreign(Azure):
 
 @pytest.fixture
 def logged_out(name: str, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Registry:
-    """A registry where the login does not work."""
+    """A registry with a login that fails."""
     made = REGISTRIES[name](cloud, fake_programs, home)
     made.break_login()
     return made
@@ -73,7 +73,7 @@ def test_debug_log_goes_to_stderr_and_the_answer_is_unchanged(
     lines = ended.stderr.splitlines()
     assert len(lines) > 1 and all(re.match(r"ringbearer(\.\w+)* [A-Z]+ \+\d+ ms: .", line) for line in lines), ended
     for secret in [*registry.passwords(), *registry.logins()]:
-        # Nor a part of one: each of the three segments of a JWT is looked for.
+        # Also no part of one: each of the three segments of a JWT is searched for.
         assert not [part for part in secret.split(".") if part in ended.stderr], ended
 
 

@@ -25,7 +25,7 @@ in_every_way = pytest.mark.parametrize("way", ["option", "variable", "file", "fi
 
 
 class Chooser:
-    """Runs the native `keyring` with a choice made in one of the ways in which it can be made."""
+    """Runs the native `keyring` with a backend chosen in one of the possible ways."""
 
     def __init__(self, keyring: NativeKeyring, store: StoreUser, way: str) -> None:
         self.keyring = keyring
@@ -34,7 +34,7 @@ class Chooser:
         self._way = way
 
     def prepare(self, backend: str, *words: str) -> tuple[list[str], dict[str, str]]:
-        """The words and the variables."""
+        """The arguments and the variables."""
         home = Path(str(self.keyring.home))
         folder = home / (".config" if self._way == "file" else "elsewhere") / "python_keyring"
         if self._way == "option":
@@ -53,14 +53,14 @@ class Chooser:
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, store: StoreUser, fake_programs: FakePrograms) -> NativeKeyring:
-    """The native one, and behind it a stand-in that nobody should ask."""
+    """The native `keyring`, and behind it a fake one that must not be run."""
     fake_programs.program("keyring", Answer("asked\n", code=3))
     return NativeKeyring(cloud, native, store.home, [fake_programs.directory])
 
 
 @pytest.fixture
 def choose(keyring: NativeKeyring, store: StoreUser, way: str) -> Chooser:
-    """Makes choices in one way."""
+    """Chooses backends in one of the ways."""
     return Chooser(keyring, store, way)
 
 
@@ -181,7 +181,7 @@ def test_file_without_a_backend_chooses_nothing(keyring: NativeKeyring, content:
 
 
 def test_directory_in_place_of_the_file_chooses_nothing(keyring: NativeKeyring, client: Client) -> None:
-    # That is what a container gets for a file that its host does not have.
+    # A container gets a directory if the mounted file does not exist on the host.
     (Path(str(keyring.home)) / ".config" / "python_keyring" / "keyringrc.cfg").mkdir(parents=True)
     words, variables = ["get", keyring.cloud.azure.feed.url(), "frodo"], {"AZURE_DEVOPS_EXT_PAT": PAT}
     assert client.run(["keyring", *words], keyring.environment(**variables)).stdout == PAT + "\n"

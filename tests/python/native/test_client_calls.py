@@ -14,12 +14,12 @@ from lab.fake_programs import FakePrograms
 from lab.registries.chainguard import Chainguard
 from support.keyring_calls import CALLS, PDM_PROJECT, SECOND_CALLS, Recorder, words
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="what notes the calls is a shell script")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the recorder is a shell script")
 
 PIP = ["pip", "install", "--target", "packages", "--keyring-provider", "subprocess", "--index-url"]
 UV = ["uv", "pip", "install", "--target", "packages", "--keyring-provider", "subprocess"]
 
-#: In each of them, `greetings` is installed or locked.
+#: Each of them installs or locks `greetings`.
 CLIENTS = [
     pytest.param("pip", marks=pytest.mark.skipif(sys.version_info < (3, 10), reason="pip 26.2 needs Python 3.10")),
     pytest.param(
@@ -32,13 +32,13 @@ CLIENTS = [
 
 @pytest.fixture
 def recorder(tmp_path: Path, native: Client) -> Recorder:
-    """Notes the calls."""
+    """Records the calls."""
     return Recorder(tmp_path, native)
 
 
 @pytest.fixture
 def registry(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Chainguard:
-    """A registry that nobody is logged in to, and that answers for its bare host too."""
+    """A registry without a login that also answers for its bare host."""
     return Chainguard(cloud, fake_programs, home)
 
 

@@ -29,7 +29,7 @@ def shop(home: Path) -> Path:
 
 @pytest.fixture
 def shared_libraries(caller: Callable[[str], Client], tmp_path: Path) -> Path:
-    """The pip that pipx has for all of its environments, and takes for as new as it is."""
+    """The shared pip of pipx, marked as up to date."""
     copied = shutil.copytree(caller("pip").directory, tmp_path / "shared", symlinks=True, copy_function=shutil.copy)
     return Path(copied)
 
@@ -56,7 +56,7 @@ def test_pip_26_1_installs_with_a_user_name_in_the_url(
 def test_pip_finds_the_native_keyring_unless_disabled(
     registry: Registry, native: Client, tool: Client, home: Path
 ) -> None:
-    # Without an option the provider is `auto`, which `--no-input` would switch off.
+    # The default provider is `auto`, which `--no-input` would disable.
     command = ["pip", "install", "--target", "packages", "--index-url", registry.url_for_keyring_command, "greetings"]
     ended = tool.run(command, registry.environment(native.bin, PIP_NO_INPUT=None)).check()
     assert_installed(home / "packages")
@@ -67,7 +67,7 @@ def test_pdm_locks_and_installs(
     registry: Registry, native: Client, caller: Callable[[str], Client], shop: Path
 ) -> None:
     (shop / "pyproject.toml").write_text(PDM_PROJECT.format(registry.index_url))
-    # In parallel it would call once for each package.
+    # In parallel, it would call once per package.
     environment = registry.environment(native.bin, PDM_CHECK_UPDATE="0", PDM_INSTALL_PARALLEL="0")
     locked = caller("pdm").run(["pdm", "lock"], environment, directory=shop).check()
     installed = caller("pdm").run(["pdm", "install", "--frozen-lockfile"], environment, directory=shop).check()

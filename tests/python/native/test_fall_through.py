@@ -1,4 +1,4 @@
-"""Whatever the native `keyring` does not know is passed unchanged to the next `keyring` on PATH."""
+"""Calls that the native `keyring` does not handle are passed unchanged to the next `keyring` on PATH."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PASSED = "RINGBEARER_KEYRINGS_PASSED"
 
 @pytest.fixture
 def python(beside: Callable[..., Client]) -> Client:
-    """The Python keyring with ringbearer, and a backend that stores passwords."""
+    """The Python keyring with ringbearer and a backend that stores passwords."""
     return beside("alt")
 
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms) -> NativeKeyring:
-    """The native one, with a directory of fake programs behind it."""
+    """The native `keyring`, with a directory of fake programs behind it."""
     return NativeKeyring(cloud, native, home, [fake_programs.directory])
 
 
@@ -224,18 +224,18 @@ def test_debug_log_names_the_next_keyring(keyring: NativeKeyring, tmp_path: Path
     told = f"running {tmp_path / 'behind' / 'keyring'}".encode()
     environment, words = keyring.environment(RINGBEARER_DEBUG="1"), ["keyring", "get", "registry.example", "frodo"]
     for _ in range(10):
-        # Many at once: whoever tells and whoever becomes another program do not wait for each other by luck.
+        # Many at once, since a lost log line would depend on timing.
         processes = [keyring.native.start(words, environment) for _ in range(20)]
         ended = [process.communicate(timeout=10) for process in processes]
         assert [stdout for stdout, _ in ended] == [b"answer\n"] * 20
         assert [told in stderr for _, stderr in ended] == [True] * 20
 
 
-# -- nobody behind it
+# -- no next keyring
 
 
 def test_last_keyring_misses_reads_and_fails_writes(keyring: NativeKeyring, store: StoreUser) -> None:
-    # There is an agent, but nobody has set the store up.
+    # There is an agent, but no store.
     variables = {"SSH_AUTH_SOCK": str(store.socket)}
     for words in (["get", "registry.example", "frodo"], ["--mode=creds", "--output=json", "get", "registry.example"]):
         assert_miss(keyring(*words, **variables))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no Unix soc
 
 PROGRAM = Path(__file__).resolve().parents[2] / "lab" / "keyring_table_program.py"
 
-#: What stands for an operand, also what looks like an option and is none.
+#: Operands, including some that look like options.
 SERVICES = ["example.com", "-5", "-.5", "-1.25", "two words", "-x y", "--mode x", "-", "é", "get", "="]
 USERS = ["alice", "-7", "", "a b", "-q r", "--output json", "é"]
 
@@ -42,23 +42,23 @@ class Row:
 
     @property
     def chooses_another(self) -> bool:
-        """Whether it chooses a backend that nobody has."""
+        """Whether it chooses an unknown backend."""
         return self.backend not in KNOWN and not (self.backend or "").startswith(OURS)
 
     @property
     def asks_for_help(self) -> bool:
-        """Each program has a help of its own, and shows it where it sees fit."""
+        """Whether it prints help, which differs between the programs."""
         return self.words[:1] == [] or self.words[0].startswith(("-h", "--h"))
 
     @property
     def begins_with_an_option(self) -> bool:
-        """Which a program with other commands besides has to tell from those."""
+        """Whether it starts with an option, which `ringbearer` must distinguish from its own."""
         return self.words[:1] != [] and self.words[0].startswith("-")
 
 
 @dataclass
 class Table:
-    """All command lines, and the environment in which they mean what the table says."""
+    """All command lines, and the environment for which the table holds."""
 
     rows: list[Row]
     store: StoreUser
@@ -70,7 +70,7 @@ class Table:
         return {(record["service"], record["username"]) for record in listed["records"]}
 
     def differences(self, client: Client, program: Sequence[str], rows: Sequence[Row]) -> list[tuple[object, ...]]:
-        """The command lines, of these, that a program takes for something else than keyring does."""
+        """Those of the command lines that a program parses differently from keyring."""
         found: list[tuple[object, ...]] = []
         changing = {name: [row for row in rows if row.names and row.operation == name] for name in ("set", "del")}
         reading = [row for row in rows if not row.names]
@@ -80,7 +80,7 @@ class Table:
             printed = "" if "Usage: " in ended.stdout else ended.stdout
             if (ended.code, printed) != (row.code, row.stdout):
                 found.append((row.words, row.code, row.stdout, ended.code, ended.stdout))
-        # All the others have no names in common.
+        # Each of the other command lines changes a different record.
         self.store.ask([Request("set_password", [*row.names, "password"]) for row in changing["del"]])
         before = self.records()
         for row in [*changing["set"], *changing["del"]]:
@@ -95,7 +95,7 @@ class Table:
 
 @pytest.fixture
 def table(cloud: PracticeCloud, client: Client, store: StoreUser, tmp_path: Path) -> Table:
-    """The table, with a store that has a password of its own for every service and user that it names."""
+    """The table, and a store with a different password for each service and user in it."""
     names = [(service, user) for service in SERVICES for user in USERS]
     store.ask([Request("set_password", [service, user, f"password of {user} in {service}"]) for service, user in names])
     environment = cloud.environment(store.home, SSH_AUTH_SOCK=store.socket, AZURE_DEVOPS_EXT_PAT="the-access-token")
@@ -103,7 +103,7 @@ def table(cloud: PracticeCloud, client: Client, store: StoreUser, tmp_path: Path
     words = ["python", PROGRAM, path, cloud.azure.feed.url(), json.dumps(SERVICES), json.dumps(USERS)]
     client.run(words, environment).check()
     rows = [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
-    # All outcomes are there, each many times.
+    # Each outcome occurs many times.
     outcomes = [(row.operation, row.code, bool(row.stdout)) for row in rows]
     assert len(rows) > 900 and outcomes.count(("get", 0, True)) > 300 and outcomes.count((None, 2, False)) > 200
     assert [outcomes.count((operation, 0, False)) > 20 for operation in ("set", "del")] == [True, True]

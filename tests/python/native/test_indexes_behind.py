@@ -25,24 +25,24 @@ for_every_registry = pytest.mark.parametrize("name", list(REGISTRIES))
 
 @pytest.fixture
 def registry(name: str, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> Registry:
-    """A registry that nobody is logged in to."""
+    """A registry without a login."""
     return REGISTRIES[name](cloud, fake_programs, home)
 
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms) -> NativeKeyring:
-    """The native one, with a directory of fake programs behind it."""
+    """The native `keyring`, with a directory of fake programs behind it."""
     return NativeKeyring(cloud, native, home, [fake_programs.directory])
 
 
 @pytest.fixture
 def python(beside: Callable[..., Client]) -> Client:
-    """The Python keyring with ringbearer, and a backend that stores passwords."""
+    """The Python keyring with ringbearer and a backend that stores passwords."""
     return beside("alt")
 
 
 def attempts(registry: Registry) -> tuple[int, int]:
-    """How many requests ringbearer made, and how many programs it ran."""
+    """The number of requests of ringbearer, and of programs that it ran."""
     programs = [call for call in registry.fake_programs.invocations() if call.name != "keyring"]
     return len(registry.cloud.log.sent_by_ringbearer()), len(programs)
 
@@ -57,7 +57,7 @@ def test_failed_index_warns_once_and_the_store_behind_answers(
     without = keyring("get", *names, **variables)
     tried = attempts(registry)
     assert (without.code, without.stdout, len(without.stderr.splitlines())) == (1, "", 1), without
-    assert sum(tried) > 0
+    assert (sum(tried) > 0) == bool(registry.program or registry.api_hosts)
     keyring.behind.append(python.bin)
     for stored in (False, True):
         ended = keyring("get", *names, **variables)

@@ -20,10 +20,10 @@ from lab.store import StoreUser
 from support.azure_user import AzureUser
 from support.native_keyring import NativeKeyring, keyring_script
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows ends the processes of a console all together")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows ends all processes of a console together")
 
-#: From the signal to the end, in seconds: where a program must be ended, and where a wait of the system's own must be
-#: given up.
+#: Seconds from the signal to the exit: if a program must be ended, and if a blocking system call must be
+#: abandoned.
 AT_ONCE, SOON = 1, 1.5
 
 with_each_signal = pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -31,7 +31,7 @@ with_each_native_program = pytest.mark.parametrize("program", ["keyring", "ringb
 
 
 def interrupted(process: subprocess.Popen[bytes], number: int, limit: float = AT_ONCE) -> tuple[int, bytes, bytes]:
-    """How a process ends after a signal, which it does in time: exit status, stdout and stderr."""
+    """Exit status, stdout and stderr of a process after a signal, which ends it in time."""
     begun = time.monotonic()
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=10)
@@ -100,7 +100,7 @@ def test_signal_ends_the_wait_for_a_piped_password(native: Client, store: StoreU
     process = native.start(["keyring", "set", "registry.example", "frodo"], environment, with_stdin=True)
     process.stdin.write(b"half of it")
     process.stdin.flush()
-    # It reads, and so sleeps.
+    # It sleeps in a read.
     assert eventually(lambda: is_waiting_for_input(process.pid))
     begun = time.monotonic()
     process.send_signal(number)
@@ -112,7 +112,7 @@ def test_signal_ends_the_wait_for_a_piped_password(native: Client, store: StoreU
 
 
 def is_waiting_for_input(number: int) -> bool:
-    """Whether a thread of a process waits for a pipe to say something."""
+    """Whether a thread of a process waits for a pipe."""
     if sys.platform != "linux":
         time.sleep(0.2)
         return True
@@ -146,7 +146,7 @@ def test_ignored_signal_is_ignored_by_the_next_keyring_too(
 
 @pytest.fixture
 def python(beside: Callable[..., Client]) -> Client:
-    """The Python keyring with ringbearer, and a backend that stores passwords."""
+    """The Python keyring with ringbearer and a backend that stores passwords."""
     return beside("alt")
 
 

@@ -15,14 +15,14 @@ from support.native_keyring import NativeKeyring, assert_complaint, assert_miss,
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs are shell scripts and links")
 
-#: Longer than any of them takes, and much shorter than a round that does not end.
+#: Longer than any of them takes, and much shorter than an endless loop.
 QUICKLY = 3
 
 NAMES = ["registry.example", "frodo"]
 
 
 def fused(directory: Path, *lines: str) -> Path:
-    """A script that ends by itself after some rounds: a loop must fail a test, not fill the machine with processes."""
+    """A script that stops after some rounds: a loop must fail the test, not fill the machine with processes."""
     count = 'for round in 1 2 3 4 5 6; do [ -e "$0-$round" ] || break; done'
     return keyring_script(directory, count, '[ "$round" = 6 ] && exit 99', ': >"$0-$round"', *lines)
 
@@ -125,7 +125,7 @@ MAZES = [
     script_in_a_folder_with_the_separator_in_its_name,
 ]
 
-#: In which processes may be started without end, but for a script with a fuse.
+#: Chains that would start processes endlessly without the limit of the script.
 LISTED = [maze for maze in MAZES if maze not in (copies, hard_links)]
 
 in_every_maze = pytest.mark.parametrize("maze", MAZES, ids=lambda maze: maze.__name__)
@@ -133,12 +133,12 @@ in_every_maze = pytest.mark.parametrize("maze", MAZES, ids=lambda maze: maze.__n
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, home: Path) -> NativeKeyring:
-    """The native one, with nothing behind it yet."""
+    """The native `keyring`, with nothing behind it yet."""
     return NativeKeyring(cloud, native, home)
 
 
 def from_each(keyring: NativeKeyring, *words: str, stdin: str | None = None) -> list[Completed]:
-    """What comes of a question to the native one, and to the last of the others."""
+    """The outcome of a question to the native `keyring`, and to the last of the others."""
     last = os.path.join(str(keyring.behind[-1]), "keyring")
     found = []
     for program in (keyring.native.program("keyring"), last):
@@ -207,7 +207,7 @@ def test_two_native_ones_in_a_row_sign_in_once_and_warn_once(
 def test_keyring_that_asks_another_question_is_answered(
     cloud: PracticeCloud, keyring: NativeKeyring, tmp_path: Path
 ) -> None:
-    # A backend of AWS's, for instance, runs what its user configured, which may well ask keyring for a password.
+    # A backend for AWS, for instance, runs a configured program, which may ask keyring for a password.
     lines = ['case "$2" in outer) keyring get inner frodo && exec keyring get "$3" frodo ;; *) echo "$2" ;; esac']
     keyring.behind = [keyring_script(tmp_path / "behind", *lines)]
     url = cloud.azure.feed.url()

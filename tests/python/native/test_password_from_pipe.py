@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no Unix soc
 
 NAMES = ["registry.example", "frodo"]
 
-#: What is piped in, and the password that it makes.
+#: Input and the password that it becomes.
 PIPED = {
     b"the-password": "the-password",
     b"the-password\n": "the-password",
@@ -32,13 +32,13 @@ PIPED = {
     b"x" * 300_000 + b"\n": "x" * 300_000,
 }
 
-#: What makes none.
+#: Input that is an error.
 NONE = [b"", b"\n", b"\xff", b"caf\xe9\n", b"half\xc3", b"\xed\xa0\x80\n", b"\xff" * 100_000]
 
 
 @dataclass
 class Piping:
-    """Somebody with a store that is set up, and one of the programs."""
+    """A user with a store, and one of the programs."""
 
     store: StoreUser
     client: Client
@@ -52,7 +52,7 @@ class Piping:
 
 @pytest.fixture(params=["native keyring", "native ringbearer", "client ringbearer"])
 def piping(request: pytest.FixtureRequest, cloud: PracticeCloud, store: StoreUser) -> Piping:
-    """With each of the programs, without another keyring on PATH."""
+    """Each of the programs, without another keyring on PATH."""
     fixture, _, name = request.param.partition(" ")
     store.set(*NAMES, "before")
     environment = cloud.environment(store.home, SSH_AUTH_SOCK=store.socket)

@@ -20,12 +20,12 @@ from lab.interruptible import eventually
 from lab.store import StoreUser
 from support.native_keyring import NativeKeyring
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals like these")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX pseudo-terminals")
 
 NAMES = ["registry.example", "frodo"]
 PROMPT = b"Password for 'frodo' in 'registry.example': "
 
-#: What is typed, and the password that it makes.
+#: Typed keys and the password that they become.
 KEYS = {
     b"the-password\r": "the-password",
     b"the-password\n": "the-password",
@@ -44,14 +44,14 @@ KEYS = {
 
 @dataclass
 class Typist:
-    """Somebody at a terminal, with a store that is set up."""
+    """A user at a terminal, with a store."""
 
     store: StoreUser
     program: str
     environment: dict[str, str]
 
     def begin(self, operation: str = "set") -> Keyboard:
-        """Begin to store a password, up to the question for it."""
+        """Run `keyring set` up to the password prompt."""
         keyboard = Keyboard([self.program, operation, *NAMES], self.environment)
         keyboard.wait_for(PROMPT)
         return keyboard
@@ -59,7 +59,7 @@ class Typist:
 
 @pytest.fixture(params=["native keyring", "native ringbearer", "client ringbearer"])
 def typist(request: pytest.FixtureRequest, cloud: PracticeCloud, store: StoreUser) -> Typist:
-    """At each of the programs, without another keyring on PATH."""
+    """Each of the programs, without another keyring on PATH."""
     fixture, _, name = request.param.partition(" ")
     store.set("other", "other", "other")
     environment = cloud.environment(store.home, SSH_AUTH_SOCK=store.socket)
@@ -122,7 +122,7 @@ def test_sigint_from_elsewhere_restores_the_terminal(typist: Typist) -> None:
     keyboard.type(b"half of it")
     keyboard.process.send_signal(signal.SIGINT)
     ended = keyboard.ended()
-    # Python's programs do not end by the signal.
+    # Python programs are not killed by the signal.
     assert ended.code in (-signal.SIGINT, 130)
     assert b"half" not in ended.shown
     assert ended.is_restored
@@ -147,7 +147,7 @@ def test_sigterm_restores_the_terminal(typist: Typist, name: str, times: int) ->
 
 
 def is_pending(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Whether a signal waits to be delivered; one that comes meanwhile would be lost."""
+    """Whether a signal is pending; another one would be lost meanwhile."""
     if process.poll() is not None or not os.path.exists("/proc/self/status"):
         return False
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
@@ -165,7 +165,7 @@ def test_names_are_escaped_in_the_prompt(typist: Typist) -> None:
     assert not set(shown) & set("\x1b\x07\u202e")
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="keyring has a store of its own there")
+@pytest.mark.skipif(sys.platform == "darwin", reason="keyring has its own store there")
 def test_the_next_keyring_asks_at_the_terminal_itself(
     cloud: PracticeCloud, native: Client, store: StoreUser, beside: Callable[..., Client]
 ) -> None:

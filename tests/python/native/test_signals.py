@@ -18,12 +18,12 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals"
 
 @pytest.fixture
 def command(cloud: PracticeCloud, native: Client) -> list[str]:
-    """A question that needs `az`."""
+    """A `keyring get` that runs `az`."""
     return [native.program("keyring"), "get", cloud.azure.feed.url(), "VssSessionToken"]
 
 
 def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start it as the first process of a group, as a shell does."""
+    """Start it as the leader of a process group, as a shell does."""
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
@@ -34,7 +34,7 @@ def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[b
 def test_signal_ignored_by_the_parent_does_not_end_it(
     azure_user: AzureUser, fake_programs: FakePrograms, native: Client, command: list[str], name: str
 ) -> None:
-    # As a shell has it for what a script runs in the background, and `nohup`.
+    # As for background processes of a shell script, and with `nohup`.
     slow = az_token(azure_user.bearer)
     for answer in slow:
         answer.delay = 0.5

@@ -16,7 +16,9 @@ from lab.fake_programs import FakePrograms, az_not_logged_in
 from lab.store import StoreUser
 from support.azure_user import AzureUser
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such shell, and no Unix sockets for an agent")
+pytestmark = pytest.mark.skipif(
+    os.name == "nt", reason="Windows has neither a POSIX shell nor Unix sockets for an agent"
+)
 
 NAMES = ["registry.example", "frodo"]
 PAT = "the-access-token"
@@ -24,14 +26,14 @@ PAT = "the-access-token"
 
 @dataclass
 class Program:
-    """One of the programs, for somebody whose index is served and whose store is set up."""
+    """One of the programs, for a user with a login and a store."""
 
     client: Client
     name: str
     environment: dict[str, str] = field(repr=False)
 
     def __call__(self, *words: str, stdin: str | None = None, streams: str = "") -> Completed:
-        """How it ends when a shell sets up its streams."""
+        """Run it with the streams that a shell sets up."""
         command = ["/bin/sh", "-c", f'exec "$@" {streams}', "sh", self.client.program(self.name), *words]
         return self.client.run(command, self.environment, 10, stdin)
 
@@ -50,7 +52,7 @@ def program(
 
 @pytest.fixture
 def served(cloud: PracticeCloud) -> list[str]:
-    """The words of a question that is answered."""
+    """The arguments of a `get` that is answered."""
     return ["get", cloud.azure.feed.url(), "frodo"]
 
 
@@ -93,7 +95,7 @@ def test_closed_stderr_pipe_is_not_an_error(
         assert process.returncode in (1, 2)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_an_error_that_does_not_repeat_the_answer(program: Program, served: list[str]) -> None:
     for words, secret in ((served, PAT), (["get", *NAMES], "the-password")):
         ended = program(*words, streams=">/dev/full")
@@ -121,7 +123,7 @@ def test_without_standard_input_nothing_is_stored(program: Program, store: Store
 def test_answer_with_closed_stdout_goes_nowhere(
     program: Program, cloud: PracticeCloud, azure_user: AzureUser, tmp_path: Path
 ) -> None:
-    # What is opened next has the number of a stream that is closed: a file, or a connection to a proxy.
+    # The next file or connection gets the number of the closed stream.
     environment = {
         **program.environment,
         "PATH": azure_user.environment(program.client.bin)["PATH"],
@@ -157,7 +159,7 @@ def test_names_that_are_not_unicode_are_nobodys_and_harm_nothing(program: Progra
         for words in (["get", word, "frodo"], ["get", NAMES[0], word], ["--mode=creds", "get", word]):
             ended = program(*words)
             assert (ended.code, ended.output) == (1, ""), ended
-        # An index answers every user name alike.
+        # An index gives every user name the same answer.
         assert program(*served[:2], word).stdout == PAT + "\n"
         for operation in ("set", "del"):
             for names in ([word, "frodo"], ["registry.example", word]):

@@ -19,12 +19,12 @@ from support.uv_project import Project, locked_project
 
 
 def settings(tool: Client, **variables: str) -> dict[str, str]:
-    """The variables of somebody who uses uv with a keyring."""
+    """The variables of a user of uv with keyring."""
     return {"UV_KEYRING_PROVIDER": "subprocess", "UV_PYTHON": tool.python, **variables}
 
 
 def packages_of(project: Project) -> Path:
-    """Where a project's environment has its packages."""
+    """The site-packages directory of a project's environment."""
     [found] = (project.directory / ".venv").glob("**/site-packages")
     return found
 
@@ -46,7 +46,7 @@ def test_uv_locks_and_syncs_with_a_user_name_in_a_variable(
     variables = settings(tool, UV_INDEX_CONTOSO_USERNAME=registry.user_name)
     environment = registry.environment(native.bin, **variables)
     locked = tool.run(["uv", "lock"], environment, directory=project.directory).check()
-    # As on another machine: nothing is left of what the lock fetched.
+    # As on another machine: nothing that the lock fetched is cached.
     environment = registry.environment(native.bin, **variables, UV_CACHE_DIR=str(tmp_path / "other-cache"))
     synced = tool.run(["uv", "sync", "--frozen"], environment, directory=project.directory).check()
     assert_installed(packages_of(project))
@@ -99,7 +99,7 @@ def test_uv_publishes_and_installs_what_it_published(
 def test_uv_reads_several_indexes_of_one_organisation_at_once(
     cloud: PracticeCloud, native: Client, tool: Client, azure_user: AzureUser, fake_programs: FakePrograms, home: Path
 ) -> None:
-    # So slow that the last of the five keyrings begins before the first of them has its answer.
+    # Slow enough that the last of the five keyrings starts before the first has its answer.
     slow = az_token(azure_user.bearer)
     for answer in slow:
         answer.delay = 0.5
@@ -113,7 +113,7 @@ def test_uv_reads_several_indexes_of_one_organisation_at_once(
     tool.run(command, azure_user.environment(native.bin, **settings(tool))).check()
     assert_installed(home / "packages")
     assert sorted(path.name for path in (home / "packages").glob("rare_*.py")) == [f"rare_{n}.py" for n in range(4)]
-    # Where the system has no place in memory for what one leaves to the others, each asks for itself.
+    # Without shared memory, each process signs in by itself.
     count = len(fake_programs.invocations("az"))
     assert count in (1, 5)
     azure_user.assert_look_ups(*[READ] * count)
@@ -128,7 +128,7 @@ def test_uv_reads_all_registries_and_each_sees_only_its_password(
         registry.log_in()
         registry.add(make_wheel(f"only-{registry.name}"))
         command += ["--index", registry.url_with_user_name, f"only-{registry.name}"]
-    # The last of the indexes, in place of uv's own.
+    # The last index, in place of uv's default.
     command[-3:-1] = ["--default-index", registries[-1].url_with_user_name]
     ended = tool.run(command, environment_of(*registries, path=(native.bin,), **settings(tool))).check()
     for registry in registries:
@@ -141,7 +141,7 @@ def test_uv_reads_all_registries_and_each_sees_only_its_password(
 def test_uv_reads_two_organisations_on_hosts_of_their_own(
     cloud: PracticeCloud, native: Client, tool: Client, azure_user: AzureUser, home: Path, form: str
 ) -> None:
-    # uv keeps one password for all that is on one host, and never asks for the files of the second organisation there.
+    # uv keeps one password per host, and never asks for the files of the second organisation there.
     feed = cloud.azure.organisation("fabrikam", cloud.azure.tenant).feed("tools")
     feed.add(make_wheel("rare"))
     command = ["uv", "pip", "install", "--target", home / "packages", "--index-strategy", "unsafe-best-match"]

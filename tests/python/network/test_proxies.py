@@ -68,9 +68,9 @@ def test_unreachable_or_invalid_proxy_is_named(cloud: PracticeCloud, azure_look_
 
 
 def test_loopback_is_never_proxied(cloud: PracticeCloud, look_up: Lookups) -> None:
-    """The token of a GitHub job is the one thing of the internet's kind that may be asked for on loopback.
+    """GitHub's job token is the only token of an internet service that may be requested from loopback.
 
-    Which hosts NO_PROXY names is tested in Rust, where hosts need not exist: `src/sys/real/proxy.rs`.
+    Which hosts NO_PROXY names is tested in Rust, where hosts need not exist: `src/system/os/proxy.rs`.
     """
     answer = look_up(
         ACTIONS_ID_TOKEN_REQUEST_URL=cloud.metadata.imds.url + "/github?api-version=2.0",
@@ -109,7 +109,7 @@ def test_socks5h_proxy_serves_and_a_missing_one_is_one_warning(
     assert served_by_it.stderr == ""
 
 
-@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs names of its own, for they are resolved here")
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs its own host names, which are resolved locally")
 def test_socks5_proxy_serves_and_a_missing_one_is_one_warning(
     cloud: PracticeCloud, look_up: Lookups, socks: SocksProxy
 ) -> None:
@@ -130,7 +130,7 @@ def test_socks5_proxy_serves_and_a_missing_one_is_one_warning(
     assert answer.stderr == ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other kernels refuse or accept")
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels refuse or accept the connection")
 def test_connection_attempt_ends_after_five_seconds(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     (answer,) = azure_look_ups([{"HTTPS_PROXY": cloud.metadata.black_hole}], **{RETRIES: "1"})
     assert answer.credential is None

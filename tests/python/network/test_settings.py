@@ -49,7 +49,7 @@ def test_ca_bundle_variables_are_honoured_in_order(
         settings.append(({variable: place(variable, "right")}, True))
         settings.append(({variable: place(variable, "right"), **{one: place(one, "wrong") for one in later}}, True))
         settings.append(({variable: place(variable, "wrong"), **{one: place(one, "right") for one in later}}, False))
-    # A directory where a file is usual, as requests has it; an empty value is no value.
+    # A directory instead of a file, as requests accepts; an empty value counts as unset.
     settings.append(({"REQUESTS_CA_BUNDLE": directories["right"]}, True))
     settings.append(({"REQUESTS_CA_BUNDLE": "", "SSL_CERT_FILE": cloud.ca_file}, True))
     token = cloud.azure.directory.user_token(cloud.azure.user)
@@ -60,14 +60,14 @@ def test_ca_bundle_variables_are_honoured_in_order(
     answers = look_up.all(look_ups, **{TOKEN: token})
     for (setting, trusted), answer in zip(settings, answers):
         assert (answer.credential is not None) == trusted, setting
-    # One attempt each: what is not trusted now will not be trusted in a second.
+    # One attempt each: a certificate that is not trusted is not retried.
     assert len(cloud.log.connections()) <= 2 * len(settings)
 
 
 def test_ssl_cert_dir_may_be_a_list_of_directories(
     cloud: PracticeCloud, look_up: Lookups, tmp_path: Path, other_authority: CertificateAuthority
 ) -> None:
-    # As OpenSSL, Python and uv have it.
+    # As in OpenSSL, Python and uv.
     directories = []
     for number, file in enumerate((other_authority.ca_file, cloud.ca_file)):
         directory = tmp_path / str(number)
@@ -160,7 +160,7 @@ def test_retry_after_is_obeyed_within_the_limit_of_the_look_up(
     assert served(answers) == [True, False, False, True, True]
     first, second = cloud.log.requests(host="pkgs.dev.azure.com", path="/case-0/*")
     assert second.time - first.time >= 2
-    # Later than the look-up may last: no use to wait for it, and none to come earlier.
+    # Beyond the limit of the look-up: neither waiting nor an earlier retry helps.
     for number in (1, 2):
         assert len(cloud.log.requests(path=f"/case-{number}/*")) == 1
         assert answers[number].seconds < 2

@@ -15,12 +15,12 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 #: As `openssl rehash` names it.
 BESIDE = "/etc/ssl/certs/0a1b2c3d.0"
 
-pytestmark = pytest.mark.skipif(not namespace.AVAILABLE, reason="no mount namespace can be made here")
+pytestmark = pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 
 
 @pytest.fixture
 def elsewhere() -> str:
-    """The certificate of an authority that has nothing to do with the practice cloud."""
+    """The certificate of an authority unrelated to the practice cloud."""
     other = CertificateAuthority()
     try:
         return Path(other.ca_file).read_text()
@@ -47,7 +47,7 @@ def practice(cloud: PracticeCloud) -> str:
 def test_the_bundle_is_trusted(cloud: PracticeCloud, native: Client, home: Path, practice: str, elsewhere: str) -> None:
     ended = ask(cloud, native, home, {BUNDLE: elsewhere + practice})
     assert (ended.code, ended.stderr) == (0, ""), ended
-    # One connection each for the feed and the token authority: nothing had to be tried twice.
+    # One connection each for the feed and the token authority: no retry.
     assert len(cloud.log.connections()) == 2
 
 

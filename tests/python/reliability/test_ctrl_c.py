@@ -1,6 +1,6 @@
 """Ctrl-C in every wait of a look-up, in Python and in the native program: each request in each stage, and each program.
 
-The waits are made from what the look-ups do when nothing is wrong.
+The waits are derived from the requests of successful look-ups.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.interruptible import Interruptible, eventually
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
 
-#: Seconds from Ctrl-C to its effect: half of the times, and each time.
+#: Seconds from Ctrl-C to its effect: median and maximum.
 USUAL, LONGEST = 0.25, 1.0
 
-#: Makes the look-ups that it reads, a line each, and says when each was interrupted.
+#: Makes the look-ups that it reads, one per line, and prints when each was interrupted.
 ASKING = """
 import json, keyring, os, sys, time
 keyring.get_keyring()
@@ -54,7 +54,7 @@ def waits(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path, hom
 
 
 class LookUpProcess:
-    """A process of Python's that asks what it is told to ask."""
+    """A Python process that makes the requested look-ups."""
 
     def __init__(self, client: Client, environment: dict[str, str]) -> None:
         self.process = client.start(["python", "-c", ASKING], environment, with_stdin=True)
@@ -83,7 +83,7 @@ def look_up_process(
 
 
 def every_wait(cloud: PracticeCloud, waits: BlockingPoints, look_up_process: LookUpProcess) -> Iterator[BlockingPoint]:
-    """All of them; what the look-ups do is seen first."""
+    """All blocking points, after the look-ups were recorded."""
     for flow in waits.flows():
         cloud.faults.clear()
         cloud.log.clear()
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_every_wait_of_a_look_up_in_python(
         delays[wait.name] = look_up_process.interrupt()
     assert_prompt(delays)
     assert len(delays) > 40
-    assert eventually(lambda: not fake_programs.running(), 2), "a program lives on"
+    assert eventually(lambda: not fake_programs.running(), 2), "a program is still running"
 
 
 def test_ctrl_c_ends_every_wait_of_the_native_program(
@@ -146,4 +146,4 @@ def test_ctrl_c_ends_every_wait_of_the_native_program(
     assert {name: end for name, end in ended.items() if end != (-signal.SIGINT, b"", b"")} == {}
     assert_prompt(delays)
     assert len(delays) > 40
-    assert eventually(lambda: not fake_programs.running(), 2), "a program lives on"
+    assert eventually(lambda: not fake_programs.running(), 2), "a program is still running"

@@ -25,14 +25,14 @@ from lab.store_session import held_lock
 from support.native_keyring import NativeKeyring
 from support.start_program import StartProgram
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
 
-#: Seconds from Ctrl-C to its effect: half of the times, and each time.
+#: Seconds from Ctrl-C to its effect: median and maximum.
 USUAL, LONGEST = 0.25, 1.0
 
 TIMES = 3
 
-#: Tries to store a password, over and over, and says when it was interrupted.
+#: Stores a password in a loop, and prints when it was interrupted.
 SETTING = """
 import time
 from ringbearer.backends import SSHAgentKeyring
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_the_wait_for_the_store_lock_in_python(filled: StoreUser, st
         running = Interruptible(start_program(filled.client, ["python", "-c", SETTING], filled.environment()))
         for _ in range(TIMES):
             assert running.line() == "asking"
-            # That it waits cannot be seen from outside.
+            # The wait cannot be observed from outside.
             time.sleep(0.1)
             delays.append(running.interrupt())
         kill_group(running.process)

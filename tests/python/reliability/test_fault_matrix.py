@@ -19,7 +19,7 @@ STEPS = {step.label: (flow, step) for flow in FLOWS for step in flow.steps}
 def cell(
     authority: CertificateAuthority, native: Client, directory: Path, flow: Flow, step: Step, kind: Kind, debug: bool
 ) -> Cell:
-    """How one look-up goes in which one request meets one kind of trouble."""
+    """One look-up in which one request meets one kind of fault."""
     made = Situation(authority, directory)
     try:
         flow.prepare(made)
@@ -31,7 +31,7 @@ def cell(
 
 @pytest.fixture(scope="module")
 def matrix(authority: CertificateAuthority, native: Client, request: pytest.FixtureRequest) -> Iterator[Pool]:
-    """The cases of all tests that were chosen, under way."""
+    """The running cases of all selected tests."""
     chosen = [item.callspec.params["label"] for item in request.session.items if item.module is request.module
               and hasattr(item, "callspec")]  # fmt: skip
     with pool() as made:

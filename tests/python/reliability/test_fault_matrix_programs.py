@@ -15,7 +15,7 @@ from support.fault_flows import Situation
 from support.fault_pool import Pool, assert_right, pool
 from support.fault_programs import PROGRAMS, PROMISED, TROUBLES, Program, Trouble, cell_of, prepare
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs are those of Unix")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs need Unix")
 
 BY_NAME = {program.name: program for program in PROGRAMS}
 
@@ -23,14 +23,14 @@ BY_NAME = {program.name: program for program in PROGRAMS}
 def cell(
     authority: CertificateAuthority, native: Client, directory: Path, program: Program, trouble: Trouble, debug: bool
 ) -> Cell:
-    """How one look-up goes with one program in one kind of trouble."""
+    """One look-up with one program that has one kind of fault."""
     made = Situation(authority, directory)
     try:
         prepare(made, program, trouble)
         gone = run(cell_of(program, trouble, trouble.name), made, native, trouble.limit, debug)
-        # What was left behind on purpose holds nothing of ours.
+        # The files left behind on purpose contain no secret.
         if "grandchild" not in trouble.name and not eventually(lambda: not made.fake_programs.running(), 3):
-            gone.wrong.append("the program lives on")
+            gone.wrong.append("the program is still running")
         return gone
     finally:
         made.close()
@@ -38,7 +38,7 @@ def cell(
 
 @pytest.fixture(scope="module")
 def matrix(authority: CertificateAuthority, native: Client) -> Iterator[Pool]:
-    """All cases, under way."""
+    """All running cases."""
     with pool() as made:
         for number, program in enumerate(PROGRAMS):
             for place, trouble in enumerate(TROUBLES):

@@ -1,4 +1,4 @@
-"""One fault of each kind through the wheel in Python: the same outcome as natively, and one warning for each."""
+"""One fault of each kind with the wheel in Python: the same outcome as natively, and one warning each."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from support.fault_flows import FLOWS, Situation
 from support.fault_kinds import KINDS, cell_of
 from support.fault_pool import assert_right
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs are those of Unix")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the faults of programs need Unix")
 
 PROCESSES = 6
 
 
 class Case:
-    """One look-up that is to be made in a process with others."""
+    """A look-up that shares its process with others."""
 
     def __init__(self, made: Situation, cell: Cell, limit: str) -> None:
         self.made = made
@@ -32,7 +32,7 @@ class Case:
         self.environment = made.environment(RINGBEARER_TIMEOUT=limit)
 
     def judge(self, answer: Answer, told: set[str]) -> None:
-        """Compare what came of it with what must come of it; ``told`` are the warnings of the process so far."""
+        """Compare the outcome with the expected one; ``told`` has the warnings of the process so far."""
         self.cell.seconds = answer.seconds
         lines = [line for line in answer.log if line.logger == "ringbearer"]
         found = answer.error is None and answer.result is not None
@@ -48,7 +48,7 @@ class Case:
 
 
 def of_requests(authority: CertificateAuthority, directory: Path) -> list[Case]:
-    """Each sort once, with one request after the other."""
+    """Each kind once, with one request after the other."""
     steps = itertools.cycle([(flow, step) for flow in FLOWS for step in flow.steps if flow.name != "Azure Arc"])
     cases = []
     for kind in KINDS:
@@ -61,7 +61,7 @@ def of_requests(authority: CertificateAuthority, directory: Path) -> list[Case]:
 
 
 def of_programs(authority: CertificateAuthority, directory: Path) -> list[Case]:
-    """Each sort once, with one program after the other."""
+    """Each kind once, with one program after the other."""
     programs = itertools.cycle(fault_programs.PROGRAMS)
     cases = []
     for trouble in fault_programs.TROUBLES:

@@ -14,7 +14,7 @@ from lab.fake_programs import FakePrograms
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the threads and files of a process")
 
-#: Asks in rounds, and says after each what the process has.
+#: Makes look-ups in rounds, and prints the resources of the process after each.
 ROUNDS = """
 import json, keyring, os, sys, time
 from ringbearer.backends import AzureArtifactsKeyring
@@ -44,7 +44,7 @@ json.dump(rounds, sys.stdout)
 
 @pytest.fixture
 def rounds(client: Client, cloud: PracticeCloud, home, fake_programs: FakePrograms):
-    """What a process has after each round of so many look-ups."""
+    """The resources of a process after each round of look-ups."""
 
     def ask(service: str, times: int, pause: float, **variables: str) -> list[dict[str, int]]:
         environment = cloud.environment(home, path=[fake_programs.directory], **variables)
@@ -58,7 +58,7 @@ def test_thousands_of_answers_leave_nothing_behind(cloud: PracticeCloud, rounds)
     first, *others = rounds(cloud.azure.feed.url(), 1000, 0.1)
     assert {one["threads"] for one in others} == {1}
     assert {one["files"] for one in others} == {first["files"]}
-    # Megabytes. What is remembered of a thousand answers is little.
+    # Megabytes. A thousand cached answers are small.
     assert others[-1]["memory"] - first["memory"] <= 3, others
 
 
@@ -72,7 +72,7 @@ def test_failures_and_broken_connections_leave_nothing_behind(cloud: PracticeClo
     assert others[-1]["memory"] - first["memory"] <= 3, others
 
 
-#: Gives look-ups up, and says how many threads there are then and when their limit has passed.
+#: Interrupts look-ups, and prints the number of threads then and after their limit.
 GIVEN_UP = """
 import keyring, os, signal, sys, time
 keyring.get_keyring()

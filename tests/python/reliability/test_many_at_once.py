@@ -19,7 +19,7 @@ from support.managed_identity import client_of
 
 THREADS, PROCESSES, STORED = 64, 200, 100
 
-#: So many threads ask, each for the service of its number, all let go at the same moment; a few rounds of it.
+#: Threads that ask at the same moment, each for its own service, in a few rounds.
 AT_ONCE = """
 import json, keyring, sys, threading
 services = json.loads(sys.argv[1])
@@ -81,7 +81,7 @@ def assert_each_has_its_own(organisations: list[Organisation], answers: list[lis
 
 @dataclass
 class Question:
-    """What a process asks, and whether an answer is right."""
+    """The question of a process, and whether an answer is right."""
 
     service: str
     variables: dict[str, str]
@@ -89,7 +89,7 @@ class Question:
 
 
 def questions(cloud: PracticeCloud, fake_programs: FakePrograms) -> list[Question]:
-    """For organisations of several sorts of users, and for the other registries."""
+    """For organisations with several kinds of users, and for the other registries."""
     azure, chainguard, menda = cloud.azure, cloud.chainguard, cloud.menda
     token = chainguard.token()
     fake_programs.chainctl(logged_in(token))
@@ -121,7 +121,7 @@ def test_two_hundred_processes_each_get_their_own_answer(
     cloud: PracticeCloud, native: Client, home, fake_programs: FakePrograms, logged_in_frodo: None
 ) -> None:
     asked = questions(cloud, fake_programs)
-    # None is done before the last has begun.
+    # None ends before the last has started.
     cloud.faults.latency = 0.1
     asked = [asked[number % len(asked)] for number in range(PROCESSES)]
     environments = [cloud.environment(home, path=[fake_programs.directory], **one.variables) for one in asked]
@@ -138,7 +138,7 @@ def test_two_hundred_processes_each_get_their_own_answer(
     assert failed == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no test has an agent of its own on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="on Windows, tests cannot start an agent")
 def test_hundred_processes_store_and_read_without_loss(native: Client, store: StoreUser) -> None:
     store.set("before", "user", "was there")
     environment = {**store.environment(), "PATH": native.bin}

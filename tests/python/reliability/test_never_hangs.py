@@ -18,14 +18,14 @@ from lab.fake_programs import Answer, FakePrograms, az_token
 from lab.interruptible import Interruptible, eventually
 from lab.look_up import LookUp, Lookups
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to one process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
 
-#: What is promised from Ctrl-C to KeyboardInterrupt.
+#: The promised time from Ctrl-C to KeyboardInterrupt.
 INTERRUPT_LIMIT = 0.25
-#: What is granted to a machine that is busy with something else at that moment.
+#: Allowance for a busy machine.
 BUSY_LIMIT = 1.0
 
-#: Looks up as often as there are services, and says when each was interrupted.
+#: Looks up each service, and prints when each look-up was interrupted.
 INTERRUPTED = """
 import keyring, sys, time
 for service in sys.argv[1:]:
@@ -87,7 +87,7 @@ def test_look_up_after_ctrl_c_ignores_the_cancelled_one(
     running.interrupt()
     interrupted = time.monotonic()
     assert [running.line(), running.line()] == ["asking", "answered"]
-    # The request that was given up stays open for its 30 seconds.
+    # The abandoned request stays open for its 30 seconds.
     assert time.monotonic() - interrupted < 10
 
 
@@ -130,7 +130,7 @@ def test_ctrl_c_ends_a_program_with_its_children(
         delays.append(running.interrupt())
         # The next look-up has started its own program by now.
         assert eventually(lambda seen=frozenset(earlier): not seen & set(fake_programs.running()), 2), (
-            "the program lives on"
+            "the program is still running"
         )
     assert_prompt(delays)
 
@@ -146,7 +146,7 @@ def test_a_program_does_not_outlive_an_interrupted_interpreter(
     code, stderr = running.end()
     assert code == -signal.SIGINT
     assert "KeyboardInterrupt" in stderr
-    assert eventually(lambda: not fake_programs.running(), 2), "the program lives on"
+    assert eventually(lambda: not fake_programs.running(), 2), "the program is still running"
 
 
 def test_ctrl_c_ends_the_wait_for_the_sign_in_of_another_thread(
@@ -170,7 +170,7 @@ for _ in range(3):
     delays = []
     for _ in range(3):
         assert running.line() == "asking"
-        # That it waits for the other thread cannot be seen from outside.
+        # The wait for the other thread cannot be observed from outside.
         time.sleep(0.1)
         delays.append(running.interrupt())
     assert_prompt(delays)
@@ -233,9 +233,9 @@ time.sleep(3)
 """
     running = start(program, services(cloud, 1))
     assert running.line() == "interrupted"
-    # By then the program has been started, if the look-up goes on.
+    # If the look-up continues, it has started the program by then.
     assert running.end() == (0, "")
-    assert fake_programs.running() == [], "the program lives on"
+    assert fake_programs.running() == [], "the program is still running"
 
 
 def test_a_look_up_that_may_take_a_second_is_over_after_a_second(
@@ -250,7 +250,7 @@ def test_a_look_up_that_may_take_a_second_is_over_after_a_second(
     cloud.faults.add(faults.status(503), host=hosts[2])
     cloud.faults.add(faults.silence(), host=hosts[3], method="CONNECT")
     answers = look_up.all([LookUp(url) for url in urls], RINGBEARER_TIMEOUT="1")
-    # More for what runs beside.
+    # More time, for processes that run beside it.
     assert max(answer.seconds for answer in answers) < 3.5
     assert [answer.credential for answer in answers] == [None] * len(urls)
     assert eventually(lambda: not fake_programs.running(), 2)

@@ -16,13 +16,13 @@ SOURCES = "\n".join(
 
 def rows(heading: str) -> list[list[str]]:
     """The cells of the table under a heading, without its head."""
-    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    section = re.split(r"\n###? ", README.split(f"\n## {heading}\n")[1])[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
 
 def test_provider_table_has_the_order_of_the_code() -> None:
-    shown = [row[0].strip("`") for row in rows("Where the login comes from")]
+    shown = [row[0].split("`")[1] for row in rows("Where the login comes from")]
     listed = re.findall(
         r"&([a-z_]+)::[A-Z]", (ROOT / "src/registry/azure/providers/mod.rs").read_text(encoding="utf-8")
     )
@@ -36,7 +36,7 @@ def test_chainguard_table_has_the_order_of_the_code() -> None:
         found = re.findall(r"for (\w+) \{\s+fn name\(&self\) -> &'static str \{\s+\"(\w+)\"", path.read_text())
         named.update({(path.stem, kind): name for kind, name in found})
     listed = re.findall(r"&([a-z_]+)::(\w+),", (folder / "mod.rs").read_text().split("const SOURCES")[1].split("];")[0])
-    assert [row[0].strip("`") for row in rows("Chainguard Libraries")] == [named[one] for one in listed]
+    assert [row[0].split("`")[1] for row in rows("Chainguard Libraries")] == [named[one] for one in listed]
 
 
 def test_every_variable_of_the_tables_is_read_by_the_code() -> None:
@@ -52,7 +52,7 @@ def test_troubleshooting_messages_are_in_the_code() -> None:
     for row in rows("Troubleshooting"):
         for message in re.findall(r"`([^`]+)`", row[0]):
             for fragment in message.split("..."):
-                # What the code fills in stands in braces there; names of providers are joined in another place.
+                # The code has placeholders in braces; provider names are joined elsewhere.
                 words = re.sub(r"^REQUESTS_CA_BUNDLE |^azure_cli failed \(|[:;,)( ]+$|^[:;,)( ]+", "", fragment)
                 if len(words) > 3 and words not in SOURCES:
                     unknown.append(message)

@@ -78,7 +78,7 @@ def test_no_file_names_a_package_registry_host():
 
 
 def test_no_file_names_a_path_of_the_machine_it_was_written_on():
-    # Names that stand for anybody.
+    # Placeholder names.
     anybody = r"(?!(?:ada|app|eve|me|nobody|runner|someone|user|vscode)\b)"
     homes = re.compile(rf"(?<![\w.$}}])/(?:home|Users)/{anybody}\w+|[A-Z]:\\+Users\\+{anybody}\w+")
     here = str(ROOT)
@@ -124,7 +124,7 @@ def test_workflow_permissions_are_per_job_and_explained(path):
     assert re.search(r"^permissions: \{\}$", text, flags=re.MULTILINE)
     for job, block in job_blocks(text).items():
         grants = re.search(r"^    permissions:\n((?:      .+\n)+)", block, flags=re.MULTILINE)
-        assert grants, f"job {job} names no permissions"
+        assert grants, f"job {job} has no permissions"
         unexplained = [line for line in grants.group(1).splitlines() if not re.search(r": (?:read|write) # \w", line)]
         assert unexplained == [], f"job {job}"
 
@@ -187,7 +187,7 @@ def test_changelog_opens_with_unreleased_or_this_version():
     assert headings[0] in {"Unreleased", load_toml("Cargo.toml")["package"]["version"]}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="executable bits are a matter of POSIX")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no executable bits")
 def test_ci_script_is_executable_and_calls_make_test():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)

@@ -24,7 +24,7 @@ SETTINGS = [{}, {"RINGBEARER_DEBUG": "1"}, {"RINGBEARER_DEBUG": "1", "RINGBEARER
 
 
 class Planted:
-    """Secrets by what they are, made as they are asked for."""
+    """Planted secrets, by name; created on first use."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -34,7 +34,7 @@ class Planted:
         return self.values[name]
 
     def forms(self) -> list[tuple[str, bytes]]:
-        """As they are, percent-encoded, and in the base64 of a header; of JWTs and keys a telling part as well."""
+        """Plain, percent-encoded and in the base64 of a header; of JWTs and keys a distinctive part too."""
         found = []
         for name, value in self.values.items():
             texts = {value, quote(value, safe=""), json.dumps(value)[1:-1]}
@@ -66,13 +66,13 @@ def assert_hidden(planted: Planted, answers: list[LookedUp], look_up: Lookups, f
 
 
 def echoing(member: str, sent: str) -> faults.Fault:
-    """A service that says back what it was sent."""
+    """A service that echoes the request."""
     body = json.dumps({member: f"TF400813: {sent} is not known ({sent[:-8]})"}).encode()
     return faults.status(401, {"Content-Type": "application/json"}, body)
 
 
 def organisations(cloud: PracticeCloud, count: int) -> list[str]:
-    """An index URL for every look-up, so that no memory is shared."""
+    """A separate index URL for each look-up, so that none shares a cache entry."""
     made = [cloud.azure.organisation(f"planted-{number}", cloud.azure.tenant) for number in range(count)]
     return [organisation.feed("tools").url() for organisation in made]
 
@@ -266,7 +266,7 @@ def test_secrets_are_in_no_repr_and_no_attribute(
     password = planted("AZURE_DEVOPS_EXT_PAT")
     environment = cloud.environment(home, AZURE_DEVOPS_EXT_PAT=password)
     service = cloud.azure.feed.url().replace("://", f"://user:{planted('service')}@")
-    # The new password is an argument of this program and not of ours, yet the exception must not hold it.
+    # The test program itself has the new password as an argument; the exception must not contain it.
     ended = client.run(["python", "-c", PROGRAM, service, planted("new password")], environment)
     assert ended.code == 1 and "ReadOnlyError" in ended.stderr
     assert "AzureArtifactsKeyring" in ended.stdout

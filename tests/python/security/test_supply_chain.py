@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: What is optional in Cargo.toml, and which of the wheels has it.
+#: The optional dependencies in Cargo.toml, and the wheel that has each.
 OPTIONAL = {"wheel": {"pyo3"}, "cli_wheel": {"signal-hook"}}
 
 
@@ -41,7 +41,7 @@ Crate = tuple[str, str]
 
 
 def locked(optional: set[str]) -> dict[Crate, dict]:
-    """The crates of the lock file that a wheel is built from, on whatever platform, by name and version."""
+    """The crates of the lock file that a wheel is built from, on any platform, by name and version."""
     if sys.version_info < (3, 11):
         pytest.skip("tomllib came with Python 3.11")
     import tomllib
@@ -100,7 +100,7 @@ def test_sbom_names_the_crate_and_the_dependency_graph(built) -> None:
 def test_wheel_has_nothing_that_differs_between_builds(built) -> None:
     _, members = built
     found = components(members)
-    # By chance, and by the clock: the time is that of the commit.
+    # Random values, and the time, which is that of the commit.
     assert "serialNumber" not in found
     assert found["metadata"]["timestamp"].endswith(".000000000Z")
 

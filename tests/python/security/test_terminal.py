@@ -9,7 +9,7 @@ from lab import faults
 from lab.cloud import PracticeCloud
 from lab.look_up import LookUp, Lookups
 
-#: Colours, a title, a C1 control sequence, the start of a line, a deletion, and a line of its own.
+#: Colours, a title, a C1 control sequence, the start of a line, a deletion, and a forged line.
 TRICKS = "\x1b[31m\x1b]0;title\x07\x9b2J\rstart\x7f\x08\nWARNING: all is well\u2028\x00"
 TOKEN = "ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 

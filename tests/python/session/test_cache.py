@@ -1,4 +1,4 @@
-"""Tokens of one process serve later ones of the same login session, from the kernel's memory."""
+"""Tokens of one process serve later processes of the same login session, from the kernel's memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.session_keyring import SERVICE, from_another_tool, get, keyring_of,
 
 @pytest.fixture
 def keyring(azure_user: AzureUser, native: Client) -> NativeKeyring:
-    """The native one, and Frodo logged in with `az`."""
+    """The native `keyring`, with Frodo logged in with `az`."""
     return keyring_of(azure_user, native)
 
 
@@ -112,9 +112,9 @@ def test_cached_token_is_in_memory_expires_and_is_private(keyring: NativeKeyring
     new = [key for key in keys() if key[0] not in known]
     assert any(":token:" in key[8] for key in new)
     for key in new:
-        # Those who possess it may do all; its user, group and others nothing.
+        # All rights for its possessor; none for user, group and others.
         assert key[4] == "3f000000", key
-        # Minutes, an hour at most; or seconds.
+        # Minutes, at most an hour; or seconds.
         assert key[3].endswith(("m", "s")) and int(key[3][:-1]) <= 60, key
 
 
@@ -138,7 +138,7 @@ def test_python_uses_the_session_cache_if_configured(
 ) -> None:
     kept = get(keyring)
     ask = ["keyring", "get", SERVICE, "frodo"]
-    # az at the same place, and nothing else of the environment counts.
+    # Only the path of az counts, and nothing else of the environment.
     environment = azure_user.environment(client.bin)
     assert client.run(ask, environment).check().stdout.strip() != kept
     ended = client.run(ask, {**environment, "RINGBEARER_CACHE": "session"}).check()
@@ -177,10 +177,12 @@ def test_session_with_a_very_long_name_loses_nothing(keyring: NativeKeyring) -> 
     assert get(keyring)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives folders away")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can change the owner of directories"
+)
 @pytest.mark.parametrize("name", ["XDG_RUNTIME_DIR", "HOME"])
 def test_nothing_is_written_into_another_users_folder(keyring: NativeKeyring, tmp_path: Path, name: str) -> None:
-    """`sudo` may leave the caller's in place."""
+    """`sudo` may keep the caller's session keyring."""
     other = tmp_path / "other"
     other.mkdir()
     os.chown(other, 1234, 1234)

@@ -23,13 +23,13 @@ MOUNTED = "/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 
 @pytest.fixture
 def keyring(azure_user: AzureUser, native: Client) -> NativeKeyring:
-    """The native one, and Frodo logged in with `az`."""
+    """The native `keyring`, with Frodo logged in with `az`."""
     return keyring_of(azure_user, native)
 
 
 @pytest.fixture
 def bearer(cloud: PracticeCloud) -> str:
-    """Frodo's."""
+    """A token of Frodo."""
     return cloud.azure.directory.user_token(cloud.azure.user)
 
 
@@ -68,7 +68,7 @@ def test_relative_az_directory_is_never_cached(keyring: NativeKeyring, tmp_path:
 def test_of_an_az_that_has_its_login_elsewhere_nothing_is_kept(
     keyring: NativeKeyring, home: Path, missing: str
 ) -> None:
-    """As az.exe under Windows' Linux, or a script that runs it in a container."""
+    """As az.exe under WSL, or a script that runs az in a container."""
     if missing == "the profile":
         (home / ".azure" / "azureProfile.json").unlink()
         get(keyring)
@@ -79,7 +79,7 @@ def test_of_an_az_that_has_its_login_elsewhere_nothing_is_kept(
 
 @pytest.fixture
 def azd(home: Path, fake_programs: FakePrograms, bearer: str) -> Path:
-    """The folder of azd, in which somebody is logged in with that, and nobody with `az`."""
+    """The directory of azd with a login; there is none of `az`."""
     fake_programs.remove("az")
     fake_programs.azd(azd_token(bearer))
     folder = home / ".azd"
@@ -181,7 +181,7 @@ def test_login_keeps_one_token_however_often_its_files_change(keyring: NativeKey
 def test_nearly_expired_bearer_is_not_cached(
     cloud: PracticeCloud, keyring: NativeKeyring, fake_programs: FakePrograms, identity: Application
 ) -> None:
-    """az handed out the token of an hour ago: what is left of it is the margin that an install may take."""
+    """az returned a token issued an hour ago: its remaining lifetime is the margin for an install."""
     old = cloud.azure.directory.application_token(identity, lifetime=240, iat=int(time.time()) - 3300)
     fake_programs.az(*az_token(old))
     assert get(keyring) == old

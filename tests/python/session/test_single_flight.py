@@ -13,14 +13,14 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms, az_not_logged_in, az_profile, az_token
 from support.native_keyring import NativeKeyring
 
-#: How many ask at once, and how long the one that signs in takes: longer than all of them need to start.
+#: The number of processes, and the duration of the sign-in: longer than all of them need to start.
 CROWD = 16
 SLOWLY = 1.5
 
 
 @pytest.fixture
 def keyring(cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms) -> NativeKeyring:
-    """The native one, with `az` on PATH."""
+    """The native `keyring`, with `az` on PATH."""
     kernel_keys.need_sharing()
     return NativeKeyring(cloud, native, home, [fake_programs.directory])
 

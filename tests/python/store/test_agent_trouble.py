@@ -21,13 +21,13 @@ LOCKED = {
 
 
 def assert_locked(answers: list[Answer], *reasons: str) -> None:
-    """Every call failed at once, as keyring's programs expect it, in one line with the reasons."""
+    """Every call failed at once, with keyring's exception and one line with the reasons."""
     for answer, wanted in zip(answers, OF_CALLS):
         assert answer.error is not None, answer.result
         assert LOCKED | wanted <= set(answer.error.bases), answer.error.bases
         message = answer.error.message
         assert all(reason in message for reason in reasons) and "\n" not in message, message
-        # Far from the limits of the agent (5 s and 60 s), on a busy machine too.
+        # Far below the limits of the agent (5 s and 60 s), even on a busy machine.
         assert answer.seconds < 3
 
 
@@ -93,7 +93,7 @@ def test_a_key_that_was_removed_is_named_by_its_fingerprint(
 
 @pytest.fixture
 def confirming_agent() -> Iterator[ConfirmingAgent]:
-    """An agent of the test's own that counts its questions."""
+    """An agent that counts its confirmation prompts."""
     made = ConfirmingAgent()
     yield made
     made.close()
@@ -109,7 +109,7 @@ def confirming(used: StoreUser, confirming_agent: ConfirmingAgent, keys: dict[st
 
 
 def results(answers: list[Answer]) -> list[object]:
-    """What each call gave; what it raised fails the test."""
+    """The result of each call; an exception fails the test."""
     assert [answer.error and answer.error.message for answer in answers] == [None] * len(answers)
     return [answer.result for answer in answers]
 
@@ -120,7 +120,7 @@ def test_each_call_asks_the_owner_of_a_confirmed_key_once(
     for call, result in zip(CALLS, ["s3cr3t", ["alice", "s3cr3t"], None, None]):
         assert results(confirming.ask([call])) == [result]
         assert confirming_agent.asked() == 1, call.method
-    # What is not there is asked for too: only an unlocked store can tell.
+    # Absent records need the key too.
     gets = Request("get_password", ["svc", "bob"], times=3)
     assert results(confirming.ask([gets])) == [None] * 3
     assert confirming_agent.asked() == 3
@@ -156,10 +156,10 @@ def test_keys_are_kept_for_as_long_as_the_setting_says(
 ) -> None:
     results(confirming.ask([*CALLS, CALLS[2]], RINGBEARER_STORE_CACHE_SECONDS="60"))
     assert confirming_agent.asked() == 1
-    # Another process begins anew.
+    # Another process starts without a cached key.
     assert confirming.get("svc", "alice", RINGBEARER_STORE_CACHE_SECONDS="60") == "other"
     assert confirming_agent.asked() == 1
-    # As soon as the setting ends, so does what is kept.
+    # The cached key expires with the setting.
     ends = Request("get_password", ["svc", "alice"], {"RINGBEARER_STORE_CACHE_SECONDS": "0"})
     results(confirming.ask([CALLS[0], CALLS[0], ends, ends], RINGBEARER_STORE_CACHE_SECONDS="60"))
     assert confirming_agent.asked() == 3
@@ -213,7 +213,7 @@ print(json.dumps([before, inside, [ask()]]))
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 def test_cached_keys_do_not_cross_a_fork(confirming: StoreUser, confirming_agent: ConfirmingAgent) -> None:
     ended = confirming.command("python", "-c", _FORKS, RINGBEARER_STORE_CACHE_SECONDS="60").check()
     assert json.loads(ended.stdout) == [["s3cr3t"] * 2, ["s3cr3t"] * 2, ["s3cr3t"]]

@@ -1,4 +1,4 @@
-"""Real OpenSSH agents with several keys: the one that a new store takes, and the one that opens it."""
+"""Real OpenSSH agents with several keys: the key that a new store uses, and the key that opens it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def user(client: Client, home: Path, agent: Agent) -> StoreUser:
 
 
 def assert_not_made(user: StoreUser, error: Failure, *reasons: str) -> None:
-    """A new store was refused as keyring's programs expect it, with the reasons, and nothing was left behind."""
+    """Creating a store failed with keyring's exception and the reasons, and left no files."""
     assert {"keyring.errors.PasswordSetError", "builtins.RuntimeError"} <= set(error.bases)
     assert all(reason in error.message for reason in reasons), error.message
     assert not os.path.exists(os.path.dirname(user.path))
@@ -68,7 +68,7 @@ def test_a_certificate_is_passed_over_for_the_key_behind_it(user: StoreUser, age
     certify(key, home / "authority")
     bare = without_certificate(key, home / "bare")
     agent.add(key)
-    # Without the key, and then with it again behind its certificate.
+    # Without the key, then with it again, listed after its certificate.
     agent.remove(bare)
     certificate_alone = user.fails("set_password", "svc", "alice", "s3cr3t")
     assert_not_made(user, certificate_alone, "no keys available", "1 ssh-ed25519-cert-v01@openssh.com")
@@ -130,7 +130,7 @@ def test_the_configured_key_has_to_be_in_the_agent(store: StoreUser, keys: dict[
 
 @pytest.fixture
 def listener(tmp_path_factory: pytest.TempPathFactory, agent: Agent) -> Iterator[socket.socket]:
-    """A socket beside the agent's, which never answers and keeps every connection for the test to see."""
+    """Another socket, which never answers and keeps its connections open for inspection."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as made:
         made.bind(agent.socket + "2")
         made.listen()

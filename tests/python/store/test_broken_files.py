@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.known_store import KnownStore
 from lab.store import Request
 
-#: A value of each type, to be put where another belongs.
+#: A value of each JSON type.
 WRONG = [None, True, 7, 1.5, "", "text", [], ["text"], {}, {"text": "text"}]
 VARIABLE = "SSH_AGENT_KEYRING_STORE_PATH"
 CALLS = {
@@ -26,7 +26,7 @@ def sound(store: KnownStore) -> bytes:
 
 
 def check_refused(store: KnownStore, directory: Path, contents: dict[str, bytes]) -> None:
-    """Each file by itself: all four calls fail as they should, and change nothing."""
+    """For each file, all four calls fail as expected and change nothing."""
     directory.mkdir()
     requests, expected = [], []
     for number, content in enumerate(contents.values()):
@@ -86,7 +86,7 @@ def test_invalid_json_is_refused_and_left_unchanged(known_store: KnownStore, tmp
 
 def test_a_store_that_breaks_off_is_refused_wherever_it_does(known_store: KnownStore, tmp_path: Path) -> None:
     whole = sound(known_store)
-    # Up to the closing brace: without the line end behind it, it is whole.
+    # Up to the closing brace: without the final line end, the file is complete.
     last = len(whole) - 2
     contents = {f"{place} of {len(whole)} bytes": whole[:place] for place in (1 + last * i // 20 for i in range(20))}
     contents[f"{last} of {len(whole)} bytes"] = whole[:last]
@@ -103,7 +103,7 @@ def test_json_of_another_shape_is_refused(known_store: KnownStore, tmp_path: Pat
     for part in ("identity", "unlock", "records"):
         in_order = {**store, part: list(store[part].values())}
         contents[f"the values of {part} without their names"] = json.dumps(in_order).encode()
-    # No records, and one that is broken, are no fault of the whole.
+    # An empty list and a single broken record do not make the file broken.
     del contents["records: {}"], contents["records: {'text': 'text'}"]
     check_refused(known_store, tmp_path / "files", contents)
 
@@ -128,7 +128,7 @@ def test_another_version_is_refused_and_named(known_store: KnownStore, tmp_path:
     store = json.loads(sound(known_store))
     versions = [0, 2, 1.5, -1, 10**30, "1", "2"]
     contents = {f"version {version!r}": json.dumps({**store, "version": version}).encode() for version in versions}
-    # A version to come may look different in everything else.
+    # A future version may differ in everything else.
     contents["version 2 of another shape"] = b'{"version": 2, "vaults": []}'
     check_refused(known_store, tmp_path / "files", contents)
     known_store.write(contents["version 2"])
@@ -139,7 +139,7 @@ def test_another_version_is_refused_and_named(known_store: KnownStore, tmp_path:
 
 
 def spoiled(store: dict, place: tuple[str, ...]) -> dict[str, bytes]:
-    """The store with something else at a place, or nothing."""
+    """The store with another value at a path, or without it."""
     contents = {}
     for value in WRONG:
         changed = copy.deepcopy(store)

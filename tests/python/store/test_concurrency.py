@@ -1,6 +1,6 @@
 """Many processes at one store at the same time: no record is lost or restored, and no process fails.
 
-The test holds the store's lock until every process has begun, so that they all go off together.
+The test holds the store's lock until every process has started, so that all continue at once.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ TIMES = range(20)
 
 
 def together(store: StoreUser, *work: list[Request]) -> list[list[Answer]]:
-    """The answers of processes that do their work at the same time, one process each."""
+    """The answers of concurrent processes."""
     before = file(store)
     with held_lock(store):
         running: list[RunningStore] = [store.start(requests) for requests in work]
-        # Had one of them not waited for the lock, they would not be at it together.
+        # None wrote without waiting for the lock.
         assert file(store) == before
     return [process.answers() for process in running]
 
@@ -84,7 +84,7 @@ def test_readers_find_every_record_while_others_write(known_store: KnownStore) -
     there = {("there", f"user-{number}"): f"secret-{number}" for number in range(100)}
     known_store.fill((*name, password) for name, password in there.items())
     writers = [[setting("new", f"{process}-{time}", "x") for time in TIMES] for process in range(4)]
-    # Readers wait for no lock; their first password makes them begin with the others.
+    # Readers need no lock; the first password starts them with the others.
     readers = [
         [setting("new", f"reader-{process}", "x"), getting("there", f"user-{process}", times=60)]
         for process in range(4)

@@ -19,7 +19,7 @@ def beside(store: StoreUser, name: str) -> str:
     return os.path.join(os.path.dirname(store.path), name)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes to kill are forked, to have many in short time")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 def test_killed_processes_lose_no_acknowledged_password(
     known_store: KnownStore,
 ) -> None:
@@ -33,14 +33,14 @@ def test_killed_processes_lose_no_acknowledged_password(
             time.sleep(chance.uniform(0, 0.008))
             said += setters.kill(process)
             expected.update({("kill", username): password(username) for username in said})
-            # The one that it was at may be stored or not; every other state is a loss.
+            # The password in progress may be stored or not; any other state is a loss.
             next_one = f"round{number}-{len(said)}"
             found = known_store.entries()
             if ("kill", next_one) in found:
                 expected["kill", next_one] = password(next_one)
             assert found == expected, f"round {number}"
             assert not is_locked(known_store)
-            # The next to write sweeps what the last left.
+            # The next writer removes the leftovers of the last.
             assert len(temporaries(known_store)) <= 1
     known_store.set("after", "user", "x")
     assert temporaries(known_store) == []

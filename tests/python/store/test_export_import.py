@@ -70,7 +70,7 @@ def test_export_has_every_record_is_private_and_warns(filled: StoreUser, tmp_pat
 
 
 def test_an_export_for_a_program_by_module(filled: StoreUser) -> None:
-    # A bare name is in the working directory, which is that of whoever types it.
+    # A bare file name is relative to the user's working directory.
     ended = filled.command("python", "-m", "ringbearer", "store", "export", "--json", "export.json").check()
     assert json.loads(ended.stdout) == {"file": "export.json", "records": len(RECORDS), "broken": 0}
     assert os.path.exists(os.path.join(filled.home, "export.json")) and "WARNING" in ended.stderr
@@ -196,7 +196,7 @@ def test_an_import_in_a_locked_store_changes_nothing(store: StoreUser, agent: Ag
 
 
 def test_an_import_with_replace_mends_a_broken_record(store: StoreUser, tmp_path: Path) -> None:
-    # "Set this one anew, or restore the file from a backup" is what the error of a broken record says.
+    # The error of a broken record advises to set it again or to restore the file from a backup.
     fill(store, {("service", "alice"): "1", ("service", "bob"): "2"})
     file = str(tmp_path / "backup.json")
     store.command("ringbearer", "store", "export", file).check()

@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "lab" / "foreign_writer_program.
 THERE = {("there", f"user-{number}"): f"secret-{number}" for number in range(200)}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the other swaps two files in one step, which Linux alone can")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can exchange two files atomically")
 def test_writes_survive_a_writer_that_never_locks(known_store: KnownStore) -> None:
     known_store.fill((*name, password) for name, password in THERE.items())
     names = [("ours", f"{process}-{number}") for process in range(2) for number in range(40)]
@@ -43,7 +43,7 @@ def test_change_made_in_place_by_another_writer_is_seen(known_store: KnownStore)
     known_store.fill([("service", "one", "1")])
     with held_lock(known_store):
         waiting = known_store.start([Request("set_password", ("service", "mine", "2"))])
-        # It has read the store by now or reads it later; it must not rely on what it read.
+        # It may have read the store already; it must not rely on that.
         content = known_store.text([("service", "one", "changed"), ("service", "theirs", "3")])
         with open(known_store.path, "r+b") as stream:
             stream.write(content)

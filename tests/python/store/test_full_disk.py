@@ -12,18 +12,16 @@ from lab.known_store import KnownStore
 from lab.small_disk import SmallDisk, on_small_disk
 from lab.store_session import StoreSession, temporaries
 
-resource = pytest.importorskip("resource", reason="limits are a matter of POSIX")
+resource = pytest.importorskip("resource", reason="Windows has no process limits")
 
-needs_namespace = pytest.mark.skipif(
-    not namespace.AVAILABLE, reason="a disk of its own needs a mount namespace, which this machine does not allow"
-)
+needs_namespace = pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 
 Disk = tuple[StoreSession, SmallDisk]
 
 
 @pytest.fixture
 def disk(known_store: KnownStore) -> Iterator[Disk]:
-    """A process with a disk of its own, and some records on it. They are too large to be written twice."""
+    """A process with its own disk and a store that is too large to be written twice."""
     os.makedirs(os.path.dirname(known_store.path), mode=0o700)
     with StoreSession(known_store, on_small_disk(os.path.dirname(known_store.path))) as session:
         made = SmallDisk(known_store, session)
@@ -35,7 +33,7 @@ def disk(known_store: KnownStore) -> Iterator[Disk]:
 
 
 def check_refusal(disk: Disk, path: str) -> None:
-    """Nothing can be written, everything can be read, and nothing changes by trying."""
+    """Writes fail, reads succeed, and nothing changes."""
     session, place = disk
     before = place.content(), place.names(), place.free()
     calls = [("set_password", "service", "new", "new"), ("set_password", "service", "user-1", "other")]
@@ -95,14 +93,14 @@ def test_full_disk_error_has_advice(disk: Disk) -> None:
     assert re.search(r"\b(free|room|remove|delete)\b", message), message
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux sets the limits of another process")
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can set the limits of another process")
 def test_file_size_limit_is_an_error_and_keeps_the_store(known_store: KnownStore) -> None:
     known_store.fill(("service", f"user-{number}", "x" * 500) for number in range(100))
     with open(known_store.path, "rb") as stream:
         content = stream.read()
     names = {"store.json", "store.json.lock"}
     with StoreSession(known_store) as session:
-        # A write that goes over the limit is cut short first, and then fails. Python ignores the signal for it.
+        # A write beyond the limit is truncated first, then fails. Python ignores its signal.
         for limit in (0, 1, 4096, len(content) // 2):
             resource.prlimit(session.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             for error in (

@@ -1,6 +1,6 @@
-"""An agent that lies, babbles or breaks off: a typed error that helps, and a store that is as it was.
+"""An agent that lies, sends garbage or disconnects: a typed error with advice, and an unchanged store.
 
-Agents that hang or drip are in `test_store_never_hangs.py`.
+Agents that hang or trickle are in `test_never_hangs.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from support.hostile_agents import GET, SET, agents, ask_each, files, improper_e
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no Unix sockets for an agent")
 
-#: What an agent may do to any answer.
+#: Faults for any answer.
 GARBLED = {
     "zero length": hostile.announce(0),
     "256 KiB and a byte": hostile.announce(256 * 1024 + 1),
@@ -90,7 +90,7 @@ def test_malformed_signature_creates_and_changes_no_store(filled: StoreUser, key
 
 
 def bad_signatures(tmp_path: Path, kind: str) -> dict[str, hostile.Fault]:
-    """Signatures that can be read and must not be believed."""
+    """Well-formed but invalid signatures."""
     another = Signer(make_key(tmp_path / "another", kind))
     right, sample = another.sign(b"")
     length = len(sample)
@@ -194,7 +194,7 @@ def test_odd_keys_and_comments_are_passed_over(store: StoreUser, keys: dict[str,
 
 
 def as_many_as_a_message_holds(blob: bytes) -> list[tuple[bytes, bytes]]:
-    """More than three thousand keys, with which the real one makes a message of 256 KiB to the byte."""
+    """More than three thousand keys, which with the real one make a message of exactly 256 KiB."""
     room = 256 * 1024 - 5 - len(string(blob) + string(b"\xff"))
     found = []
     while room >= 200:
@@ -213,7 +213,7 @@ def test_status_reports_a_malformed_agent_response(filled: StoreUser, keys: dict
         assert "ssh-agent" in shown.stdout
 
 
-#: Asks with each socket that it is given, in little more memory than it has by then.
+#: Makes a call with each given socket, with a memory limit just above its present size.
 FRUGAL = """
 import resource, sys
 from ringbearer.backends import SSHAgentKeyring

@@ -7,7 +7,7 @@ import os
 from lab.known_store import KnownStore
 from lab.store import Request
 
-#: What a file claims to have, far more than it has on the disk.
+#: The apparent size of a sparse file, far more than it has on the disk.
 APPARENT = 3 << 30
 
 ENTRIES = [(f"service {number}", "alice", "s3cr3t" * 20) for number in range(400)]

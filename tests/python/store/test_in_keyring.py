@@ -16,7 +16,7 @@ NAMES = ["svc", "alice"]
 
 
 def choose_by_name(user: StoreUser) -> None:
-    """The file that users of the published package have, with the new name in it."""
+    """The configuration file of the published package's users, with the new backend name."""
     path = Path(user.home, ".config", "python_keyring", "keyringrc.cfg")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"[backend]\ndefault-keyring={RINGBEARER}\n", encoding="utf-8")
@@ -38,7 +38,7 @@ def assert_serves(user: StoreUser, **variables: str) -> None:
 
 
 def listed(user: StoreUser, **variables: str | None) -> list[str]:
-    """What `keyring --list-backends` says of the store."""
+    """The lines of `keyring --list-backends` about the store."""
     lines = user.command("keyring", "--list-backends", **variables).check().stdout.splitlines()
     return [line for line in lines if RINGBEARER in line]
 
@@ -93,7 +93,7 @@ def test_store_of_the_published_package_is_in_the_chain(store: StoreUser, publis
     assert store.command("keyring", "get", *NAMES).check().stdout == "s3cr3t\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="on Windows the agent has a place of its own")
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows, the agent needs no SSH_AUTH_SOCK")
 def test_without_an_agent_named_the_store_is_not_viable(store: StoreUser) -> None:
     store.set(*NAMES, "s3cr3t")
     for socket in (None, ""):
@@ -138,7 +138,7 @@ def test_copies_and_properties_do_no_harm(store: StoreUser) -> None:
     ended = store.command("python", "-c", _COPIES).check()
     assert ended.stdout == f"2.2 None {shown}\n"
     properties = dict.fromkeys(("KEYRING_PROPERTY_X", "KEYRING_PROPERTY__NAME"), "azure")
-    # keyring's own backends do not survive this one, so that its command does not either.
+    # keyring's own backends fail here, and so does its command.
     ended = store.command("python", "-c", _COPIES, KEYRING_PROPERTY_PRIORITY="99", **properties).check()
     assert ended.stdout == f"2.2 azure {shown}\n"
     store.command("keyring", "set", *NAMES, stdin="s3cr3t", **properties).check()
@@ -167,5 +167,5 @@ def test_keyrings_own_tests_of_a_backend_pass(store: StoreUser, with_pytest: Cli
     ended = user.command("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", "test_backend.py")
     summary = ended.check().stdout.splitlines()[-1]
     assert " passed in " in summary and "failed" not in summary and "skipped" not in summary, summary
-    # It leaves a record behind, which shows that it was this store that it used.
+    # It leaves a record behind, which proves that it used this store.
     assert store.content()["records"]

@@ -12,7 +12,7 @@ from lab.store import Request, StoreUser
 
 
 def key_with_a_slash_in_its_fingerprint(directory: str) -> Key:
-    """One of two fingerprints has one: they are Base64."""
+    """A new key; about half of all fingerprints have a slash, since they are base64."""
     for number in range(200):
         key = make_key(directory, name=f"id{number}")
         if "/" in key.fingerprint:
@@ -85,7 +85,7 @@ def test_init_takes_a_fingerprint_with_a_slash_in_it(store: StoreUser, agent: Ag
 
 
 def test_init_takes_a_comment_with_a_slash_in_it(store: StoreUser, agent: Agent) -> None:
-    # The path of its file, for instance, is what the agent calls a key of an old form.
+    # The comment of a key in an old format, for instance, is the path of its file.
     os.mkdir(os.path.join(store.home, "alice"))
     key = make_key(store.home, name="alice/laptop")
     agent.add(key)
@@ -94,7 +94,7 @@ def test_init_takes_a_comment_with_a_slash_in_it(store: StoreUser, agent: Agent)
 
 
 def test_init_takes_a_path_from_the_working_directory(store: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
-    # Settings may not name one, since they are read in every directory; who types a path means this one.
+    # Settings may not be relative, since they apply in every directory; a typed path may.
     copy_key(keys["ed25519"].path, store.home)
     ended = store.command("ringbearer", "store", "init", "--key", "./id.pub")
     assert ended.code == 0, ended

@@ -15,10 +15,10 @@ from lab.known_store import expected_of_planted, planted, secrets_of_planted
 from lab.ssh import Agent
 from lab.store import StoreUser
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the memory of a process as a file")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/PID/mem")
 
 
-#: Makes one call, and stays there to be looked at.
+#: Makes one call, then waits to be inspected.
 CALL = """
 import sys
 from ringbearer.backends import SSHAgentKeyring
@@ -38,15 +38,15 @@ CALLS = [
 
 @pytest.fixture
 def known(store: StoreUser, agent: Agent) -> StoreUser:
-    """With the store whose keys are known, and its key in the agent."""
+    """A user of the store with known keys, whose key is in the agent."""
     return planted(store, agent)
 
 
 def secrets() -> dict[str, bytes]:
-    """What must not be there, by name."""
+    """What must not be in memory, by name."""
     expected = expected_of_planted()
     found = {name.replace("_", " "): secret for name, secret in secrets_of_planted().items()}
-    # The first lines hold the public key and the namespace, the last two the signature.
+    # The first lines are the public key and the namespace, the last two the signature.
     for number, line in enumerate(expected["armored_signature"].splitlines()[3:-1]):
         found[f"armor {number}"] = line.encode()
     plain = [bytes.fromhex(record["plaintext_hex"] or "") for record in expected["records"]]
@@ -55,7 +55,7 @@ def secrets() -> dict[str, bytes]:
 
 
 def memory(process: int) -> Iterator[bytes]:
-    """The pages that a process can write."""
+    """The writable pages of a process."""
     with open(f"/proc/{process}/maps", encoding="utf-8") as maps, open(f"/proc/{process}/mem", "rb", 0) as pages:
         for line in maps:
             place, permissions = line.split()[:2]
@@ -66,12 +66,12 @@ def memory(process: int) -> Iterator[bytes]:
             try:
                 yield pages.read(end - begin)
             except OSError:
-                # The kernel's own.
+                # Belongs to the kernel.
                 continue
 
 
 def left_behind(store: StoreUser, call: tuple[str, ...], parts: int, **variables: str) -> list[str]:
-    """The names of the secrets of which one of so many parts is in memory after a call, and of the password."""
+    """The names of the secrets of which a part is in memory after a call, with the password."""
     wanted = {}
     for name, content in secrets().items():
         length = len(content) // parts
@@ -84,7 +84,7 @@ def left_behind(store: StoreUser, call: tuple[str, ...], parts: int, **variables
         try:
             pages = list(memory(process.pid))
         except PermissionError:
-            pytest.skip("this machine lets nobody read the memory of another process")
+            pytest.skip("this machine does not allow reading the memory of another process")
     finally:
         process.communicate(b"\n", timeout=30)
     return [name for name, part in wanted.items() if any(re.search(re.escape(part), page) for page in pages)]
@@ -102,5 +102,5 @@ def test_no_key_signature_or_record_is_in_memory_after_a_call(known: StoreUser, 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call[0])
 def test_not_even_half_of_one_is_in_memory_after_a_call(known: StoreUser, call: tuple[str, ...]) -> None:
-    # Two halves that lie apart are as good as a whole: a cipher keeps the rows of its state apart.
+    # Two separate halves reveal the whole: a cipher stores the rows of its state separately.
     assert left_behind(known, call, 2) == ["control"]

@@ -49,7 +49,7 @@ def alt(store: StoreUser, alt_client: Client) -> StoreUser:
 
 @pytest.fixture
 def filled(alt: StoreUser) -> StoreUser:
-    """The same, with passwords in the file of PlaintextKeyring."""
+    """The same user with passwords in the file of PlaintextKeyring."""
     names = [(service, username) for service, users in NAMES.items() for username in users]
     records = [(*pair, password) for pair, password in zip(names, PASSWORDS)]
     program = "import json, sys\nfrom keyrings.alt.file import PlaintextKeyring as Keyring\nkeyring = Keyring()\n"
@@ -103,7 +103,7 @@ def test_import_keeps_or_replaces_existing_passwords(filled: StoreUser) -> None:
 
 
 def test_import_reports_a_file_keyring_without_a_file(alt: StoreUser) -> None:
-    # "0 added" would have somebody delete the old keyring that was not found.
+    # After "0 added", a user might delete the old keyring that was not found.
     ended = run(alt, "--from-keyring", PLAINTEXT)
     assert ended.code == 1 and "keyring_pass.cfg" in ended.stderr and "cannot be read" in ended.stderr, ended
     assert not os.path.exists(alt.path)

@@ -21,11 +21,11 @@ from lab.ssh import Agent, Key
 from lab.store import StoreUser
 from support.hostile_agents import GET, SET, ask_at_once, ask_each, files, improper_errors, serving, sockets
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor signals to one process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor signals for one process")
 
-#: What is granted to a machine that is busy with something else.
+#: Allowance for a busy machine.
 BUSY = 3.0
-#: A minute for a signature is long for a test: this shortens the whole lookup, to so many seconds.
+#: Limit of the whole look-up in seconds, since the limit for a signature, a minute, is too long for a test.
 LIMIT = 0.5
 SHORT = {"RINGBEARER_TIMEOUT": str(LIMIT)}
 
@@ -39,7 +39,7 @@ def filled(store: StoreUser) -> StoreUser:
 
 @contextmanager
 def full_queue() -> Iterator[str]:
-    """A socket where nobody accepts, and nobody more can queue."""
+    """A socket that accepts no connection and whose queue is full."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as directory, socket.socket(socket.AF_UNIX) as listener:
         path = os.path.join(directory, "s")
         listener.bind(path)
@@ -70,7 +70,7 @@ def test_agent_that_lists_no_keys_times_out_after_five_seconds(store: StoreUser,
 
 
 def hanging(keys: dict[str, Key]) -> dict[str, HostileAgent]:
-    """Agents that do not get to the end of their answer."""
+    """Agents that never complete their answer."""
     key = keys["ed25519"]
     return {
         "hangs on sign": HostileAgent(key, signing=hostile.hang()),
@@ -127,7 +127,7 @@ def test_suspended_ssh_agent_times_out(filled: StoreUser, agent: Agent) -> None:
     assert improper_errors(answers) == {}
 
 
-#: Calls the backend as the words say, and tells when it was interrupted.
+#: Makes the call of its arguments, and prints when it was interrupted.
 INTERRUPTED = """
 import sys, time
 from ringbearer.backends import SSHAgentKeyring
@@ -190,7 +190,7 @@ def test_ctrl_c_ends_the_wait_for_a_connection_to_the_agent(filled: StoreUser, s
     with full_queue() as path:
         running = start(filled, "python", "-c", INTERRUPTED, "get_password", SSH_AUTH_SOCK=path)
         assert running.line() == "asking"
-        # That it waits cannot be seen from outside.
+        # The wait cannot be observed from outside.
         time.sleep(0.1)
         assert running.interrupt() < 1
         assert running.end() == (0, "")
@@ -220,7 +220,7 @@ def test_signature_after_ctrl_c_writes_nothing(filled: StoreUser, keys: dict[str
 def test_ctrl_c_ends_a_command_with_130_and_keeps_the_store(
     filled: StoreUser, keys: dict[str, Key], start, signatures: int
 ) -> None:
-    # Two signatures for the new lock, one for the old.
+    # Two signatures for the new key, one for the old.
     before = files(filled)
     with HostileAgent(keys["ed25519"], signing=hostile.hang(after=signatures)) as agent:
         running = start(filled, "ringbearer", "store", "rotate", SSH_AUTH_SOCK=agent.socket)

@@ -25,7 +25,7 @@ def test_host_restricted_key_is_locked_with_the_reason(store: StoreUser, agent: 
 
 
 def test_overlong_rsa_key_is_refused_with_its_size(store: StoreUser, keys: object) -> None:
-    # Such a key takes minutes to make; its public half need not be one that somebody could sign with.
+    # Such a key takes minutes to generate; a made-up public half is enough.
     import base64
 
     fields = [b"ssh-rsa", b"\1\0\1", b"\0" + b"\xff" * (9216 // 8)]

@@ -15,7 +15,7 @@ from lab.known_store import KnownStore
 from lab.store import Failure, Request, StoreUser
 from lab.store_session import StoreSession
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, special files and permission bits of POSIX")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX links, special files and permission bits")
 
 VARIABLE = "SSH_AGENT_KEYRING_STORE_PATH"
 RECORD = ("service", "user", "secret")
@@ -28,7 +28,7 @@ CALLS = {
 
 
 def failures(store: KnownStore, path: object) -> dict[str, Failure]:
-    """What the three calls raise for a store at a path; each in good time."""
+    """The exceptions of the three calls for a store at a path, each raised in time."""
     answers = store.ask([Request(method, words, {VARIABLE: str(path)}) for method, words in CALLS.items()])
     found = {}
     for method, answer in zip(CALLS, answers):
@@ -46,7 +46,7 @@ def mode(path: object) -> int:
 
 
 def filled_at(store: KnownStore, path: Path) -> KnownStore:
-    """The store at another place, with a record."""
+    """A store with one record at another path."""
     store.path = str(path)
     store.fill([RECORD])
     return store
@@ -66,7 +66,7 @@ def test_symlinked_store_is_updated_at_its_target(known_store: KnownStore, tmp_p
     assert known_store.entries() == NEW
     assert os.readlink(path) == leads[0] and not target.is_symlink()
     assert known_store.get("service", "new", **{VARIABLE: str(path)}) == "new"
-    # Lock and temporary files are where the store is: those who know it by another name wait for each other.
+    # Lock and temporary files are beside the real file, so that all names of the store share one lock.
     assert sorted(os.listdir(target.parent)) == ["target.json", "target.json.lock"]
     assert sorted(os.listdir(path.parent)) == sorted(["store.json", *leads[:-1]])
 
@@ -141,7 +141,7 @@ def test_a_file_in_the_place_of_a_directory_is_an_error(known_store: KnownStore,
             if method == "set_password":
                 assert answer.error is not None and "keyring.errors.PasswordSetError" in answer.error.bases
                 assert str(path.parent) in answer.error.message
-            # That there is no such password is true as well.
+            # "No such password" would be true too.
             assert answer.result is None
     assert (tmp_path / "file").read_bytes() == b"content"
 
@@ -211,12 +211,12 @@ def test_read_only_directory_allows_get_and_explains_failed_set(
 ) -> None:
     known_store.fill([RECORD])
     if is_locked_before:
-        # Who could write once has left the lock there.
+        # The lock file exists from when the directory was writable.
         Path(known_store.path + ".lock").touch(0o600)
     before = []
     if os.geteuid() == 0:
-        # Root writes everywhere, unless it gives that right up.
-        setpriv = shutil.which("setpriv") or pytest.skip("root writes everywhere, and there is no setpriv")
+        # Root can write everywhere unless it drops that right.
+        setpriv = shutil.which("setpriv") or pytest.skip("root can write everywhere, and setpriv is not installed")
         before = [setpriv, "--bounding-set=-all", "--inh-caps=-all"]
     directory = os.path.dirname(known_store.path)
     os.chmod(directory, 0o500)
@@ -228,7 +228,7 @@ def test_read_only_directory_allows_get_and_explains_failed_set(
         os.chmod(directory, 0o700)
 
 
-@pytest.mark.skipif(not namespace.AVAILABLE, reason="this machine allows no mount namespace")
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs a mount namespace")
 @pytest.mark.parametrize("is_locked_before", [False, True])
 def test_on_a_read_only_disk_get_works_and_set_says_why(known_store: KnownStore, is_locked_before: bool) -> None:
     known_store.fill([RECORD])

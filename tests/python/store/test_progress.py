@@ -21,15 +21,15 @@ from lab.ssh import Agent
 from lab.store import Request, StoreUser
 from lab.terminal import Watching
 
-#: How long work goes on without a bar, in seconds.
+#: Seconds before a progress bar appears.
 PATIENCE = 1
 
-shows_opening = pytest.mark.skipif(sys.platform != "linux", reason="inotify tells when a process waits for a lock")
+shows_opening = pytest.mark.skipif(sys.platform != "linux", reason="needs inotify to see a process wait for a lock")
 
 
 @pytest.fixture
 def silent_agent() -> Iterator[socket.socket]:
-    """A socket that takes connections and answers nothing."""
+    """A socket that accepts connections and never answers."""
     # A socket's path may have 107 bytes, which the directories of tests exceed.
     directory = tempfile.mkdtemp(prefix="silent-")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -42,7 +42,7 @@ def silent_agent() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def held(store: StoreUser) -> Iterator[StoreUser]:
-    """A user with a store whose lock a process has: this one."""
+    """A user with a store whose lock the test holds."""
     store.set("service", "alice", "old")
     with open(store.path + ".lock", "rb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -57,7 +57,7 @@ def watch(store: StoreUser, *words: str) -> Watching:
 def test_long_work_shows_a_bar_that_is_gone_in_the_end(store: StoreUser, agent: Agent, tmp_path: Path) -> None:
     store.ask([Request("set_password", ("service", f"user {number}", "password")) for number in range(3)])
     store.command("ringbearer", "store", "export", str(tmp_path / "in")).check()
-    # Whoever is asked to confirm a signature takes their time; a store that takes a second by itself is huge.
+    # Confirming a signature takes a person seconds; only a huge store takes a second by itself.
     agent.stop()
     commands = [["list"], ["rotate"], ["export", str(tmp_path / "out")], ["import", str(tmp_path / "in")]]
     all_watching = [watch(store, *words) for words in commands]
@@ -68,7 +68,7 @@ def test_long_work_shows_a_bar_that_is_gone_in_the_end(store: StoreUser, agent: 
         assert watched.code == 0, watched
         assert "] " in watched.terminal and " of " in watched.terminal and "\r\x1b[K" in watched.terminal, watched
         assert not any("] " in line or " of " in line for line in watched.screen()), watched
-        # Nothing of it is where a program reads.
+        # None of it is on standard output.
         assert b"\x1b" not in watched.stdout and b" of " not in watched.stdout, watched
     _, stderr = without_a_person.communicate(timeout=60)
     assert (without_a_person.returncode, stderr) == (0, b"")
@@ -83,7 +83,7 @@ def test_short_work_shows_no_bar(store: StoreUser) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
 def test_closed_pipe_is_not_an_error(known_store: KnownStore, options: list[str]) -> None:
-    # More than a pipe holds, so that the writer is still there when the reader is not.
+    # More than a pipe holds, so that the writer is still running when the reader is gone.
     known_store.fill((f"service {number:05}", "u" * 100, "p") for number in range(2000))
     process = known_store.client.start(["ringbearer", "store", "list", *options], known_store.environment())
     assert process.stdout.read(10)
@@ -92,7 +92,7 @@ def test_closed_pipe_is_not_an_error(known_store: KnownStore, options: list[str]
     process.stderr.close()
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a file that is always full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
 def test_a_standard_output_that_is_full_is_an_error_in_one_line(store: StoreUser) -> None:
     store.set("service", "alice", "s3cr3t")
     with open("/dev/full", "wb") as full:

@@ -11,7 +11,7 @@ from lab.store import StoreUser
 from lab.store_secrets import Secret, delete_all, lost, set_all, vector_secrets
 
 SECRETS = vector_secrets()
-#: Members that no version knows, in each part of a store that could have some.
+#: Unknown members, in each object of a store.
 UNKNOWN = {
     "größe": [1, -7, 1.5, True, None, {}, [], {"b": "\uffff", "a": "😀/\x7f"}],
     "zeal": {"inner": {"y": 2, "x": 1}},
@@ -28,7 +28,7 @@ def text_of(user: StoreUser) -> str:
 
 
 def choose_key(kind: str, store: StoreUser, agent: Agent, keys: dict[str, Key]) -> None:
-    """Have a new store locked with the RSA key by the configuration file, or with the agent's first key."""
+    """Lock a new store with the RSA key of the configuration file, or with the agent's first key."""
     if kind == "rsa":
         agent.add(keys["rsa"])
         store.configure(public_key=keys["rsa"].line)
@@ -149,7 +149,7 @@ def test_unknown_members_are_kept(store: StoreUser, published: StoreUser) -> Non
     assert text_of(store) == printed(text_of(store))
     after = store.content()
     assert {**after, "records": None} == {**content, "records": None}
-    # Of the three records one was not touched; it is as it was.
+    # The record that was not touched is unchanged.
     assert len([name for name in before if after["records"].get(name) == before[name]]) == 1
     now = [Secret("svc", "alice", "changed"), secrets[2], Secret("added", "carol", "new")]
     assert lost(published, now) == [] == lost(store, now)

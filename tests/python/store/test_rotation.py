@@ -24,7 +24,7 @@ def passwords(store: StoreUser, records: list[tuple[str, str, str]], **variables
 
 
 def processor_seconds(user: StoreUser, *words: str) -> float:
-    """What a command takes of a processor, which other processes change less than its duration."""
+    """The processor time of a command, which depends less on other processes than its duration."""
     silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     process = os.posix_spawn(user.client.program(words[0]), words, user.environment(), file_actions=silent)
     _, status, usage = os.wait4(process, 0)
@@ -38,7 +38,7 @@ def bytes_of(store: StoreUser) -> bytes:
 
 @pytest.fixture
 def filled(client: Client, home: Path, agent: Agent) -> StoreUser:
-    """A user with a store whose keys somebody got."""
+    """A user with a store whose keys were stolen."""
     made = KnownStore(client, home, agent)
     made.fill(RECORDS)
     return made
@@ -66,7 +66,7 @@ def test_keys_from_before_a_rotation_open_nothing_after_it(filled: StoreUser) ->
     filled.command("python", "-m", "ringbearer", "store", "rotate").check()
     after = filled.content()
     assert not stolen.open_the_wrapped_key(after) and stolen.open_records(after) == 0
-    # Nor does the old lid fit on the new box.
+    # The old header does not open the new records either.
     mixed = {**after, "unlock": before["unlock"]}
     filled.write(json.dumps(mixed))
     assert filled.command("ringbearer", "store", "list").code == 4
@@ -122,7 +122,7 @@ def test_a_rotation_of_a_symlinked_store_keeps_the_link(filled: StoreUser, tmp_p
 
 
 def test_a_directory_that_takes_no_file_leaves_the_old_store(filled: StoreUser) -> None:
-    # Permissions do not stop root; a name of the greatest length leaves no room for that of a temporary file.
+    # Permissions do not stop root; a name of maximum length leaves no room for the suffix of a temporary file.
     path = os.path.join(filled.home, "s" * 250)
     os.rename(filled.path, path)
     before = Path(path).read_bytes()
@@ -136,7 +136,7 @@ def test_rotation_time_is_linear_in_the_records(known_store: KnownStore) -> None
     for number in (20_000, 80_000):
         known_store.fill(("service", str(user), "password") for user in range(number))
         seconds.append(processor_seconds(known_store, "ringbearer", "store", "rotate"))
-    # Work that grew with the square of the number would take sixteen times as long.
+    # Quadratic work would take sixteen times as long.
     assert seconds[1] < 7 * seconds[0], seconds
 
 
@@ -226,7 +226,7 @@ def test_a_rekey_says_which_setting_still_names_the_old_key(
 def test_rekey_works_if_the_setting_names_the_new_key_already(
     store: StoreUser, agent: Agent, keys: dict[str, Key]
 ) -> None:
-    # Whoever reads "Configured public key does not match" is told to do this.
+    # The advice of "Configured public key does not match".
     new = make_key(store.home, name="new")
     agent.add(new)
     store.set("service", "alice", "s3cr3t")

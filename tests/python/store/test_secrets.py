@@ -21,7 +21,7 @@ from lab.ssh import Agent, Key
 from lab.store import StoreUser
 from support.start_program import StartProgram
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor limits of a process")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Unix sockets nor process limits")
 
 NAMES = {
     "service": "planted-service-3f9c",
@@ -39,13 +39,13 @@ def known(store: StoreUser, agent: Agent) -> StoreUser:
 
 
 def forms() -> dict[bytes, str]:
-    """Every secret as it is and as it could be written, with its name."""
+    """Every secret in each encoding, with its name."""
     found: dict[bytes, str] = {}
     for name, text in NAMES.items():
         for written in (text, quote(text, safe=""), json.dumps(text)[1:-1], ascii(text)[1:-1]):
             found[written.encode()] = name
     for name, content in {**secrets_of_planted(), **{name: text.encode() for name, text in NAMES.items()}}.items():
-        # All but the ends of base64 depend on what is around: of three shifts one fits.
+        # Inside base64, the encoding depends on the offset modulo three; the ends are cut off.
         for shift in range(3):
             whole = base64.b64encode(b"\0" * shift + content)
             found[whole[4:-4]] = f"{name} in base64"
@@ -62,7 +62,7 @@ def assert_hidden(places: dict[str, bytes]) -> None:
 
 
 def files(home: str) -> dict[str, bytes]:
-    """Everything that a home directory holds but the private key."""
+    """The content of a home directory except the private key."""
     found = {}
     for folder, _, names in os.walk(home):
         for name in names:
@@ -73,7 +73,7 @@ def files(home: str) -> dict[str, bytes]:
     return found
 
 
-#: Does all that a backend does, well and badly, and shows all that a program could show of it.
+#: Makes successful and failing calls of every kind, and prints everything that a program could print about them.
 SHOW = """
 import gc, json, logging, os, sys, traceback
 logging.basicConfig(stream=sys.stdout, level=logging.DEBUG, format="%(name)s %(message)s %(args)s")
@@ -158,7 +158,7 @@ def test_commands_show_only_names_and_only_in_lists(known: StoreUser) -> None:
     assert name in listed.stdout and user in listed.stdout
     shown["list"] = listed.output.replace(name, "").replace(user, "").encode()
     shown["rotate"] = known.command("ringbearer", "store", "rotate", **debug).check().output.encode()
-    # What cannot be imported is not quoted.
+    # Text that cannot be imported is not quoted.
     for number, text in enumerate(
         [
             json.dumps([record]),
@@ -202,7 +202,7 @@ def test_password_is_in_no_argument_list_and_no_program_starts(known: StoreUser,
     assert not os.path.exists(marked)
 
 
-#: Stores a password where a file may not grow that long: the kernel kills the process in the middle of the write.
+#: Stores a password beyond the file size limit: the kernel kills the process during the write.
 KILLED = """
 import json, resource, signal, sys
 from ringbearer.backends import SSHAgentKeyring

@@ -14,13 +14,13 @@ from lab.store import CALLS, OF_CALLS, Request, StoreUser
 KEY = "SSH_AGENT_KEYRING_PUBLIC_KEY"
 KEY_PATH = "SSH_AGENT_KEYRING_PUBLIC_KEY_PATH"
 STORE_PATH = "SSH_AGENT_KEYRING_STORE_PATH"
-#: What every error is.
+#: The base classes of every error.
 ERROR = {"ringbearer.errors.RingbearerError", "keyring.errors.KeyringError"}
 
 
 @pytest.fixture
 def both(store: StoreUser, agent: Agent, keys: dict[str, Key]) -> StoreUser:
-    """A user whose agent holds an ed25519 key, which a new store takes by itself, and an RSA key."""
+    """A user whose agent holds an ed25519 key, the default for a new store, and an RSA key."""
     agent.add(keys["rsa"])
     return store
 
@@ -31,13 +31,13 @@ def key_of(path: str | Path) -> str:
 
 
 def write_config(user: StoreUser, text: str | bytes) -> None:
-    """The configuration file as it is given."""
+    """Write this configuration file."""
     user.configure()
     Path(user.config_path).write_bytes(text.encode() if isinstance(text, str) else text)
 
 
 def assert_all_fail(user: StoreUser, *reasons: str, **variables: str) -> None:
-    """Every call fails for these reasons, in one line, as keyring's programs expect it."""
+    """Every call fails for these reasons, with keyring's exception and one line."""
     for answer, wanted in zip(user.ask(CALLS, **variables), OF_CALLS):
         assert answer.error is not None, answer.result
         assert ERROR | wanted <= set(answer.error.bases), answer.error.bases
@@ -46,7 +46,7 @@ def assert_all_fail(user: StoreUser, *reasons: str, **variables: str) -> None:
 
 
 def assert_refused(user: StoreUser, *reasons: str, **variables: str) -> None:
-    """Every call fails for these reasons, and no store is made."""
+    """Every call fails for these reasons, and no store is created."""
     assert_all_fail(user, *reasons, **variables)
     assert not os.path.exists(user.path)
 

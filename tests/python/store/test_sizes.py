@@ -11,13 +11,13 @@ from lab.known_store import KnownStore
 from lab.store import Request, StoreUser
 from lab.store_session import Measured, StoreSession
 
-#: Of every length that UTF-8 has, what JSON escapes, and half of a surrogate pair, which Python's strings may hold.
+#: Characters of each UTF-8 length, characters that JSON escapes, and a lone surrogate.
 UNIT = 'aä€😀"\\/\x00\x7f\n\udc80'
 LARGE_STORE = 50_000
 
 
 def password(length: int) -> str:
-    """A password of about so many bytes, no stretch like another."""
+    """A password of about this many bytes, without repetition."""
     return "".join(f"{number}{UNIT}" for number in range(length // 24 + 1))[: length * 2 // 3]
 
 
@@ -41,7 +41,7 @@ def test_password_of_any_length_is_returned(store: StoreUser, length: int) -> No
     )
     assert [answer.error for answer in answers] == [None] * 5
     [answer] = store.ask([Request("get_password", ("service", "user"))])
-    # Digests, since the difference of so long texts would be shown for ever.
+    # Digests, since pytest would take too long to show the difference of such texts.
     assert digest(answer.result) == digest(secret)
     assert [answer.result for answer in answers[3:]] == ["small", "small too"]
 
@@ -61,7 +61,7 @@ def many() -> list[tuple[str, str, str]]:
     ]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells how much memory a call takes at most")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory of a call")
 def test_a_call_takes_less_memory_than_three_times_a_large_store(
     known_store: KnownStore, many: list[tuple[str, str, str]]
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_call_takes_less_memory_than_three_times_a_large_store(
     *_, (service, username, secret) = many
     calls = {
         "a hit": ("get_password", [service, username], secret),
-        # To know that something is not there, or who is, all has to be read.
+        # Absence, and the list of users, require reading the whole file.
         "a miss": ("get_password", ["nobody's", "user"], None),
         "a search": ("get_credential", ["nobody's", None], None),
         "a new one": ("set_password", ["new", "user", "new"], None),
@@ -78,7 +78,7 @@ def test_a_call_takes_less_memory_than_three_times_a_large_store(
     }
     taken = {}
     for call, (method, words, expected) in calls.items():
-        # A process of its own: what one call leaves to the allocator would serve the next.
+        # A separate process: memory that one call frees would serve the next.
         with StoreSession(known_store) as session:
             answer: Measured = session.ask(method, *words, measure=True)
         assert answer.error is None, answer.error.text
@@ -100,12 +100,12 @@ def test_a_large_store_is_complete_after_a_write(known_store: KnownStore, many: 
 
 def test_many_calls_of_one_process_take_no_more_memory_than_one(known_store: KnownStore) -> None:
     if sys.platform != "linux":
-        pytest.skip("Linux alone tells how much memory a call takes at most")
+        pytest.skip("only Linux reports the peak memory of a call")
     known_store.fill(("service", f"user-{number}", "secret") for number in range(5000))
     length = os.path.getsize(known_store.path)
     with StoreSession(known_store) as session:
         for _ in range(5):
             session.set("service", "user-1", "warm")
         grown = [session.ask("set_password", "service", "user-1", "x", measure=True).grown for _ in range(60)]
-    # What leaks adds up; what is used again does not.
+    # A leak grows with every call; reused memory does not.
     assert grown[-1] < 3 * length and sum(grown[-20:]) / 20 <= sum(grown[:20]) / 20 + length / 4

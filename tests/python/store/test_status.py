@@ -15,7 +15,7 @@ from lab.store import PUBLISHED, StoreUser
 
 
 def status(store: StoreUser, code: int, **variables: str | None) -> dict:
-    """The answer for a program, with its exit code; and for a person, that each problem is in the text."""
+    """The JSON answer and its exit code, after checking that the text names each problem."""
     ended = store.command("ringbearer", "store", "status", "--json", **variables)
     assert ended.code == code and ended.stderr == "", ended
     found = json.loads(ended.stdout)
@@ -65,7 +65,7 @@ def test_status_writes_nothing(made: StoreUser) -> None:
     os.remove(made.path + ".lock")
 
     def mark() -> tuple[int, int, int]:
-        # Without the time of the last reading, which a file system may keep.
+        # Without the access time.
         found = os.stat(made.path)
         return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
@@ -144,7 +144,7 @@ def test_permissions_for_others_are_reported(made: StoreUser) -> None:
         found = status(made, 0)
         assert found["directory_mode"] == f"{mode:04o}"
         assert ["directory" in problem for problem in found["problems"]] == [True]
-    # What others may only look at, they cannot replace.
+    # Others who may only read the directory cannot replace files.
     os.chmod(os.path.dirname(made.path), 0o755)
     assert status(made, 0)["problems"] == []
 
@@ -187,7 +187,7 @@ def test_a_store_of_the_published_package_is_in_order(store: StoreUser, publishe
     assert (found["records"], found["problems"], found["is_locked"]) == (1, [], None)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens on a socket")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux identifies the listener of a socket")
 def test_agent_behind_sshd_is_reported_as_forwarded(made: StoreUser) -> None:
     for name in ("sshd", "sshd-session"):
         with ForwardedSocket(made.socket, name) as forwarded:
@@ -200,7 +200,7 @@ def test_agent_behind_sshd_is_reported_as_forwarded(made: StoreUser) -> None:
         assert not found["agent"]["looks_forwarded"] and found["problems"] == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens on a socket")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux identifies the listener of a socket")
 def test_socket_name_identifies_an_unknown_agent(made: StoreUser) -> None:
     for socket, is_forwarded in (("s.abc.sshd.def", True), ("s.abc.agent.def", False)):
         with ForwardedSocket(made.socket, "sshd", socket=socket, is_orphaned=True) as forwarded:

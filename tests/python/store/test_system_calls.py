@@ -45,7 +45,7 @@ def test_first_write_syncs_the_directories_it_creates(known_store: KnownStore, t
     with StoreSession(known_store, strace.tracing(log)) as session:
         session.set("service", "user", "secret")
     synced = {path for what, paths in strace.calls(log) if what == "sync" for path in paths}
-    # A new directory is an entry of the one above it, and lasts only with that.
+    # A new directory is durable only after its parent is synced.
     made = os.path.dirname(known_store.path)
     assert made in synced
     missing = []
@@ -76,7 +76,7 @@ def test_a_rename_that_fails_changes_nothing(filled: KnownStore, tmp_path: Path,
     injections = f"{name}:error=EIO:when=1"
     with StoreSession(filled, strace.tracing(tmp_path / "log", injections)) as session:
         answer = session.ask("set_password", "service", "new", "new")
-    # Which of the calls it uses is its own affair; the others are not disturbed.
+    # Only one variant of each call is used; the others are not disturbed.
     if answer.error is None:
         assert filled.entries() == NEW
     else:
@@ -90,7 +90,7 @@ def test_failed_directory_sync_does_not_claim_an_unchanged_store(filled: KnownSt
     with StoreSession(filled, strace.tracing(tmp_path / "log", "fsync:error=EIO:when=2")) as session:
         error = session.fails("set_password", "service", "new", "new")
     assert "keyring.errors.PasswordSetError" in error.bases
-    # The new file is in place, though it may not last.
+    # The new file is in place, though perhaps not durable.
     assert filled.entries() == NEW and temporaries(filled) == []
     assert not any(words in error.message for words in ("nothing was changed", "is unchanged"))
 
@@ -119,7 +119,7 @@ def test_foreign_write_before_the_rename_is_noticed_and_kept(
     filled: KnownStore, client_environments: ClientEnvironments, tmp_path: Path
 ) -> None:
     published = filled.with_client(client_environments.ssh_agent_keyring("0.6.0"), PUBLISHED)
-    # Each time that we sync, there is time for the other to write.
+    # Each sync gives the other process time to write.
     slowly = strace.tracing(tmp_path / "log", "fsync:delay_enter=400000:when=1..3")
     with StoreSession(published) as other, StoreSession(filled, slowly) as session:
         session.send("set_password", "service", "new", "new")
@@ -135,5 +135,5 @@ def test_foreign_write_before_the_rename_is_noticed_and_kept(
     expected = {**NEW, ("theirs", "one"): "1"}
     del expected["service", "user-0"]
     assert filled.entries() == expected and temporaries(filled) == []
-    # Two attempts were in vain.
+    # Two attempts failed.
     assert len(strace.calls(tmp_path / "log")) == 5

@@ -21,7 +21,7 @@ def records(known_store: KnownStore) -> dict[str, dict[str, str]]:
 
 
 def replace(store: KnownStore, **records: object) -> bytes:
-    """Put other records in the place of those of some users; the whole file."""
+    """The file with the records of some users replaced."""
     content = store.content()
     for user, record in records.items():
         content["records"][store.record_id("service", user)] = record
@@ -39,7 +39,7 @@ def read_all(store: KnownStore) -> dict[str, Answer]:
 
 
 def check_broken(store: KnownStore, *broken: str) -> None:
-    """These are errors, all others are readable, a look-up without a user name finds one, and setting repairs."""
+    """These records are errors, all others are readable, a look-up without a user name finds one, and set repairs."""
     before = file(store)
     answers = read_all(store)
     for user, answer in answers.items():
@@ -57,7 +57,7 @@ def check_broken(store: KnownStore, *broken: str) -> None:
 
 
 def flipped(text: str, place: int) -> str:
-    """A text with another character at a place, of the alphabet of Base64."""
+    """A text with another base64 character at an index."""
     place %= len(text)
     return text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
 

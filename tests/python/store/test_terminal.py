@@ -16,12 +16,12 @@ from lab.store import StoreUser
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no Unix sockets for an agent")
 
-#: Colours, a title, a C1 control sequence, the start of a line, a deletion, a turn of direction, and a line of its own.
+#: Colours, a title, a C1 control sequence, the start of a line, a deletion, a change of direction, and a forged line.
 TRICKS = "\x1b[31m\x1b]0;title\x07\x9b2J\rstart\x7f\x08\u202edrow\u2066\nWARNING: all is well\u2028end"
 
 
 def assert_harmless(text: str) -> None:
-    """No control characters, nothing that turns direction, no line of another's."""
+    """No control characters, no change of text direction, no forged line."""
     kinds = {"Cc", "Cf", "Zl", "Zp"}
     found = [character for character in text if unicodedata.category(character) in kinds and character != "\n"]
     assert found == [], text
@@ -30,7 +30,7 @@ def assert_harmless(text: str) -> None:
 
 @pytest.fixture
 def tricky(store: StoreUser) -> StoreUser:
-    """With a record of tricky names."""
+    """A store with a record whose names need escaping."""
     store.set("service" + TRICKS, "user" + TRICKS, "password")
     return store
 
@@ -90,7 +90,7 @@ def test_agent_responses_are_not_shown_on_the_terminal(store: StoreUser, keys: d
 
 @pytest.mark.parametrize("name", [".tmp-{}.json", ".store.json.ringbearer-{}"])
 def test_the_name_of_a_file_left_behind_is_harmless(store: StoreUser, name: str) -> None:
-    # Where others may write too, they may name files.
+    # Others who may write to the directory choose file names.
     store.set("service", "alice", "the-password")
     Path(store.path).with_name(name.format(TRICKS)).write_text("")
     for words in (["status"], ["status", "--json"]):

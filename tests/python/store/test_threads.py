@@ -46,7 +46,7 @@ def test_eight_threads_create_and_fill_a_store_without_loss(store: StoreUser, ca
     assert store.get("service", "7-19") == "password of 7-19"
 
 
-#: A thread asks; when the test says so, the process forks, and the child asks for itself.
+#: A thread makes a call; on command, the process forks, and the child makes its own.
 FORK = """
 import os, sys, threading
 from ringbearer.backends import SSHAgentKeyring
@@ -90,7 +90,7 @@ def test_child_forked_during_a_wait_for_the_agent_uses_the_store(
         process = start(store, FORK, SSH_AUTH_SOCK=agent.socket, RINGBEARER_STORE_CACHE_SECONDS=cache)
         agent.wait_for(SIGN)
         stdout, stderr = process.communicate(b"\n", timeout=30)
-        # The thread's, the child's, and the parent's: a child's keys are its own.
+        # One each for the thread, the child and the parent: a child has its own keys.
         assert agent.count(SIGN) == (4 if cache == "0" else 3)
     assert (process.returncode, stderr) == (0, b"")
     assert stdout.decode().splitlines() == [
@@ -101,7 +101,7 @@ def test_child_forked_during_a_wait_for_the_agent_uses_the_store(
     ]
 
 
-#: Asks, forks, asks in the child, and asks again.
+#: Makes a call, forks, makes one in the child, and another one.
 FORK_WITH_KEYS = """
 import os
 from ringbearer.backends import SSHAgentKeyring

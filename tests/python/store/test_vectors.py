@@ -24,7 +24,7 @@ def name(path: Path) -> str:
 
 
 def secrets_of(store: Path) -> list[Secret]:
-    """What a store holds, as the expectations beside it say."""
+    """The expected content of a store, from the file beside it."""
     expected = json.loads(store.with_name("expected-" + store.name).read_text(encoding="utf-8"))
     plain = [json.loads(bytes.fromhex(record["plaintext_hex"])) for record in expected["records"]]
     return [Secret(one["service"], one["username"], one["password"]) for one in plain]
@@ -55,7 +55,7 @@ def openssh(key: Key) -> Agent:
     return agent
 
 
-#: Agents that write an RSA signature with the zeros in front, and agents that leave them out.
+#: Agents that keep the leading zeros of an RSA signature, and agents that strip them.
 AGENTS: list[Callable[[Key], object]] = [
     openssh,
     StrippingAgent,
@@ -65,7 +65,7 @@ AGENTS: list[Callable[[Key], object]] = [
 
 @pytest.fixture(params=AGENTS, ids=["OpenSSH's agent", "an agent that strips zeros", "gpg-agent"])
 def any_agent(request: pytest.FixtureRequest, home: Path) -> Iterator[object]:
-    """An agent that holds the key whose signatures of the vectors' challenges begin with a zero byte."""
+    """An agent with the key whose signatures of the vectors' challenges start with a zero byte."""
     made = request.param(copy_key(LEADING_ZERO[0].with_name("id"), home / "keys"))
     yield made
     made.close()

@@ -22,7 +22,7 @@ _PS256_SALT = 32
 
 @functools.cache
 def _key(number: int) -> rsa.RSAPrivateKey:
-    # Two keys are enough to tell one certificate from another, and making RSA keys is what takes time.
+    # Two keys suffice for different certificates, and generating RSA keys is slow.
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -61,7 +61,7 @@ class ClientCertificate:
 
     @property
     def pem(self) -> str:
-        """What AZURE_CLIENT_CERTIFICATE_PATH points to: key and certificate in one file."""
+        """Key and certificate in one file, for AZURE_CLIENT_CERTIFICATE_PATH."""
         return self.key_pem + self.certificate_pem
 
     @property
@@ -106,7 +106,7 @@ def assertion_header(assertion: str) -> dict[str, str]:
 def problem_of(
     assertion: str, certificates: Iterable[ClientCertificate], client_id: str, audiences: Iterable[str]
 ) -> str | None:
-    """What is wrong with a certificate's assertion (RFC 7523, section 3); None when it is good."""
+    """The defect of a certificate's assertion (RFC 7523, section 3); None if it is valid."""
     header = assertion_header(assertion)
     if header.get("alg") != "PS256":
         return "the algorithm is {}, not PS256".format(header.get("alg"))

@@ -18,7 +18,7 @@ _NAMESPACE = uuid.UUID("5f4b2a0e-7f5c-4d09-9f0e-1c2d3e4f5a6b")
 
 
 def identifier(name: str) -> str:
-    """A GUID that a name always gets, so that a failing test reads the same twice."""
+    """A GUID derived from a name, so that failures are reproducible."""
     return str(uuid.uuid5(_NAMESPACE, name))
 
 
@@ -35,7 +35,7 @@ class Tenant:
 
 @dataclass(eq=False)
 class User:
-    """A person. ``refuse`` is an AADSTS code that every token request of theirs meets, such as ``"50076"``."""
+    """A user. ``refuse`` is the AADSTS code of every token request, such as ``"50076"``."""
 
     name: str
     tenants: list[Tenant]
@@ -44,13 +44,13 @@ class User:
 
     @property
     def home(self) -> Tenant:
-        """The tenant the account lives in; in the others it is a guest."""
+        """The home tenant; in the others, the user is a guest."""
         return self.tenants[0]
 
 
 @dataclass
 class FederatedCredential:
-    """Whose tokens count as an application's own (workload identity federation)."""
+    """An issuer and subject that an application trusts (workload identity federation)."""
 
     issuer: str
     subject: str
@@ -59,7 +59,7 @@ class FederatedCredential:
 
 @dataclass(eq=False)
 class Application:
-    """An app registration with its service principal, or a managed identity (which has no credentials to show)."""
+    """An app registration with its service principal, or a managed identity, which has no credentials."""
 
     client_id: str
     tenant: Tenant
@@ -84,7 +84,7 @@ class Application:
 
 
 class Directory:
-    """All tenants and what is in them."""
+    """All tenants and their content."""
 
     def __init__(self) -> None:
         self.tenants: list[Tenant] = []
@@ -106,7 +106,7 @@ class Directory:
         return next((tenant for tenant in self.tenants if wanted in (tenant.id, tenant.domain)), None)
 
     def user(self, name: str, *tenants: Tenant) -> User:
-        """Add a person: home tenant first, then those they are a guest in."""
+        """Add a user: the home tenant first, then tenants with a guest account."""
         user = User(name, list(tenants), identifier("user " + name))
         self.users.append(user)
         return user
@@ -133,7 +133,7 @@ class Directory:
         lifetime: float = 3600,
         **claims: object,
     ) -> str:
-        """A token on behalf of a person. A claim given as None is left out."""
+        """A token of a user. None removes a claim."""
         common = {
             "idtyp": "user",
             "scp": "user_impersonation",
@@ -148,7 +148,7 @@ class Directory:
     def application_token(
         self, application: Application, audience: str = AZURE_DEVOPS, lifetime: float = 3600, **claims: object
     ) -> str:
-        """A token of an application itself. A claim given as None is left out."""
+        """A token of an application. None removes a claim."""
         common = {
             "idtyp": "app",
             "oid": application.object_id,

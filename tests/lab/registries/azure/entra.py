@@ -1,6 +1,6 @@
 """login.microsoftonline.com: the OAuth 2.0 endpoints of Entra (RFC 6749, RFC 8628, RFC 7523).
 
-As much of them as the Azure CLI and plain HTTP clients use: instance discovery, OpenID configuration, device codes,
+The part that the Azure CLI and plain HTTP clients use: instance discovery, OpenID configuration, device codes,
 and the token endpoint for client secrets, certificate and federated assertions, device codes and refresh tokens.
 """
 
@@ -31,7 +31,7 @@ ANY_TENANT = ("common", "organizations", "consumers")
 _JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _DEVICE_CODE_GRANTS = ("urn:ietf:params:oauth:grant-type:device_code", "device_code")
 
-#: Code: (OAuth error, status, text), worded as Entra words them.
+#: Code: (OAuth error, status, text), with Entra's wording.
 ERRORS: dict[str, tuple[str, int, str]] = {
     "7000215": (
         "invalid_client",
@@ -113,7 +113,7 @@ ERRORS: dict[str, tuple[str, int, str]] = {
 
 
 class _Refused(Exception):
-    """A request that Entra answers with an error."""
+    """An error answer of Entra."""
 
     def __init__(self, code: str, **details: str) -> None:
         super().__init__(code)
@@ -122,15 +122,15 @@ class _Refused(Exception):
 
 
 class Entra:
-    """The login hosts. `directory` tells who exists."""
+    """The login hosts of the accounts in `directory`."""
 
     def __init__(self, sites: Sites, directory: Directory) -> None:
         self.directory = directory
-        #: Who signs in when a device code is asked for; None leaves the code pending.
+        #: The user who completes a device code; None leaves the code pending.
         self.device_user: User | None = None
-        #: Seconds that a token lives.
+        #: Lifetime of a token in seconds.
         self.lifetime = 3599
-        #: Tokens handed out, by grant.
+        #: Issued tokens, by grant.
         self.issued: list[tuple[str, str]] = []
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -140,7 +140,7 @@ class Entra:
             sites.add(host, self.answer)
 
     def sign_in(self, user: User) -> str:
-        """A refresh token, as an earlier interactive sign-in would have left one."""
+        """A refresh token, as from an earlier interactive sign-in."""
         token = "1.practice-refresh-token-" + secrets.token_urlsafe(16)
         with self._lock:
             self._refresh_tokens[token] = user
@@ -353,7 +353,7 @@ class Entra:
                 "refresh_token": self.sign_in(user),
                 "id_token": tokens.mint(id_claims, self.lifetime),
                 "client_info": tokens.encode_segment(info),
-                # Makes the refresh token one for every application of the family, as the Azure CLI's is.
+                # The refresh token then serves every application of the family, like that of the Azure CLI.
                 "foci": "1",
             }
         )

@@ -22,7 +22,7 @@ class Feeds:
 
     def __init__(self, sites: Sites) -> None:
         self.organisations: list[Organisation] = []
-        #: What HEAD is answered with; None treats it as GET. Some deployments fail on it with 405 or 500.
+        #: The status of HEAD requests; None treats them as GET. Some deployments answer 405 or 500.
         self.head_status: int | None = None
         for host in HOSTS:
             sites.add(host, self.answer)
@@ -56,7 +56,7 @@ class Feeds:
         return next(found, None), rest
 
     def _is_public(self, request: Request, feed: Feed | None, tail: list[str]) -> bool:
-        """A public feed shows what is saved in it; what would come from upstream needs credentials."""
+        """A public feed serves its saved packages; upstream packages need credentials."""
         if feed is None or not feed.public or request.method not in ("GET", "HEAD"):
             return False
         if tail == ["simple"]:
@@ -112,7 +112,7 @@ class Feeds:
 class Blobs:
     """``*.blob.core.windows.net``: where downloads end.
 
-    It knows signed addresses only, and rejects other credentials.
+    It accepts signed URLs only, and rejects other credentials.
     """
 
     def __init__(self, sites: Sites, organisations: list[Organisation]) -> None:
@@ -153,7 +153,7 @@ def _find_feed(organisation: Organisation, segments: list[str]) -> tuple[Feed | 
     project = segments[0].lower() if at == 1 else ""
     if at > 1 or len(segments) < at + 3 or segments[at + 2] != "pypi":
         return None, []
-    # A view, such as tools@Release, shows a part of the feed; here, all of it.
+    # A view, such as tools@Release, is part of the feed; here, all of it.
     name = segments[at + 1].partition("@")[0].lower()
     for feed in organisation.feeds:
         if project in ((feed.project or "").lower(), feed.project_id) and name in (feed.name.lower(), feed.id):
@@ -171,7 +171,7 @@ def _link(feed: Feed, package: Package, form: str) -> tuple[str, str]:
 
 
 def _form(host: str) -> str:
-    """Links keep the form of the address by which they were found."""
+    """Links have the host form of the request."""
     return host[len("pkgs.") :] if host.startswith("pkgs.") else host.partition(".pkgs.")[2]
 
 

@@ -1,4 +1,4 @@
-"""management.azure.com: as much of the resource manager as `az login` asks for."""
+"""management.azure.com: the part of the resource manager that `az login` uses."""
 
 from __future__ import annotations
 

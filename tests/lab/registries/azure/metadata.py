@@ -1,6 +1,6 @@
-"""Managed identities: the endpoints inside Azure's machines and services that hand out tokens without a secret.
+"""Managed identities: the endpoints inside Azure machines and services that issue tokens without a secret.
 
-They are plain HTTP on loopback, and never go through the proxy. In the log and in faults they go by the names
+They are plain HTTP on loopback, never through the proxy. Their names in the log and in faults are
 ``imds``, ``app-service``, ``arc``, ``azure-ml`` and ``cloud-shell``.
 """
 
@@ -20,17 +20,17 @@ _IDENTITY_PATH = "/metadata/identity/oauth2/token"
 
 
 class _Endpoint:
-    """A port on loopback, and the identities of the machine behind it."""
+    """A loopback port, and the identities of its machine."""
 
     name = ""
 
     def __init__(self, server: Server, directory: Directory) -> None:
         self._server = server
         self._directory = directory
-        #: The identity that is meant when the request names none.
+        #: The identity of requests that name none.
         self.system_assigned: Application | None = None
         self.user_assigned: list[Application] = []
-        #: Seconds that a token lives.
+        #: Lifetime of a token in seconds.
         self.lifetime = 86399
         self._listener = Listener(self._serve)
 
@@ -52,9 +52,9 @@ class _Endpoint:
         raise NotImplementedError
 
     def _token(self, resource: str | None, client_id: str | None) -> Response:
-        """The token of the identity that is meant; 400 when there is none, or no telling which."""
+        """The token of the requested identity; 400 if there is none or several."""
         if resource != AZURE_DEVOPS:
-            # A scope (with /.default) is what callers mistake for a resource.
+            # Callers may confuse a scope (with /.default) with a resource.
             return _oauth_error(
                 "invalid_resource", "AADSTS500011: The resource principal named {} was not found.", resource
             )
@@ -105,11 +105,11 @@ class InstanceMetadata(_Endpoint):
 
 
 class _WithSecretHeader(_Endpoint):
-    """The endpoints that are known by two variables: their address, and a secret that a header must carry."""
+    """The endpoints with two variables: their URL, and a secret for a header."""
 
     path = ""
     version = ""
-    #: The variables of the address and of the secret, the header of the secret, the parameter of the identity.
+    #: The variables of the URL and the secret, the header of the secret, the parameter of the identity.
     url_variable = secret_variable = header = client_parameter = ""
 
     def __init__(self, server: Server, directory: Directory) -> None:
@@ -118,7 +118,7 @@ class _WithSecretHeader(_Endpoint):
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the service puts into the environment."""
+        """The variables that the service sets."""
         return {self.url_variable: self.url + self.path, self.secret_variable: self.secret}
 
     def answer(self, request: Request) -> Response:
@@ -142,7 +142,7 @@ class AppService(_WithSecretHeader):
 
 
 class MachineLearning(_WithSecretHeader):
-    """Azure Machine Learning's compute."""
+    """Azure Machine Learning compute."""
 
     name, path, version = "azure-ml", "/MSI/auth", "2017-09-01"
     url_variable, secret_variable = "MSI_ENDPOINT", "MSI_SECRET"
@@ -150,24 +150,24 @@ class MachineLearning(_WithSecretHeader):
 
 
 class Arc(_Endpoint):
-    """Azure Arc: the caller proves that it may read a file that the agent has just written."""
+    """Azure Arc: the caller proves that it can read a file of the agent."""
 
     name = "arc"
 
     def __init__(self, server: Server, directory: Directory) -> None:
         super().__init__(server, directory)
         self._temporary = tempfile.TemporaryDirectory(prefix="lab-arc-")
-        #: Where key files are written; the agent's real one is /var/opt/azcmagent/tokens.
+        #: Directory of the key files; that of the real agent is /var/opt/azcmagent/tokens.
         self.key_directory = self._temporary.name
-        #: What the key file holds, if not a fresh secret of the usual size.
+        #: Content of the key file, if not a new secret of the usual size.
         self.key_content: str | None = None
-        #: What the challenge says, if not the path of the key file.
+        #: Content of the challenge, if not the path of the key file.
         self.realm: str | None = None
         self._expected: str | None = None
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the agent puts into the environment."""
+        """The variables that the agent sets."""
         return {"IDENTITY_ENDPOINT": self.url + _IDENTITY_PATH, "IMDS_ENDPOINT": self.url}
 
     def answer(self, request: Request) -> Response:
@@ -200,18 +200,18 @@ class Arc(_Endpoint):
 
 
 class CloudShell(_Endpoint):
-    """Azure Cloud Shell. Its token is the person's own who opened the shell."""
+    """Azure Cloud Shell. Its token is that of its user."""
 
     name = "cloud-shell"
 
     def __init__(self, server: Server, directory: Directory) -> None:
         super().__init__(server, directory)
-        #: Whose shell it is; None hands out the application token of `system_assigned`.
+        #: The user of the shell; None issues the application token of `system_assigned`.
         self.user = None
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the shell has in its environment."""
+        """The variables of the shell."""
         return {"MSI_ENDPOINT": self.url + "/oauth2/token"}
 
     def answer(self, request: Request) -> Response:
@@ -243,7 +243,7 @@ class Metadata:
         self.arc = Arc(server, directory)
         self.azure_ml = MachineLearning(server, directory)
         self.cloud_shell = CloudShell(server, directory)
-        # Bound and not listening: connections are refused at once, and the port stays taken.
+        # Bound but not listening: connections are refused at once, and the port stays reserved.
         self._nowhere = socket.socket()
         self._nowhere.bind(("127.0.0.1", 0))
         self._black_hole: list[socket.socket] = []
@@ -255,9 +255,9 @@ class Metadata:
 
     @property
     def black_hole(self) -> str:
-        """An address where connecting hangs, as where a firewall drops packets (Linux).
+        """An address where connecting hangs, as behind a firewall that drops packets (Linux).
 
-        A listener that accepts no connection, its queue filled: the kernel drops further attempts.
+        A listener with a full queue: the kernel drops further attempts.
         """
         if not self._black_hole:
             listener = socket.socket()

@@ -23,7 +23,7 @@ class WorkflowJob:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the runner puts into the environment."""
+        """The variables that the runner sets."""
         return {
             "GITHUB_ACTIONS": "true",
             "ACTIONS_ID_TOKEN_REQUEST_URL": self.url,
@@ -41,7 +41,7 @@ class GitHubActions:
     def job(self, subject: str = "repo:contoso/ring:ref:refs/heads/main") -> WorkflowJob:
         """Start a job."""
         number = len(self._jobs) + 1
-        # The address has a query already, which is where careless clients break it.
+        # The URL already has a query.
         url = f"https://pipelines.actions.githubusercontent.com/serviceHosts/{number}/oidctoken?api-version=2.0"
         request_token = tokens.mint({"iss": "practice", "orch_id": f"job-{number}"})
         started = WorkflowJob(subject, request_token, url)
@@ -72,12 +72,12 @@ class PipelineJob:
 
     @property
     def issuer(self) -> str:
-        """Who signs its tokens."""
+        """The issuer of its tokens."""
         return "https://vstoken.dev.azure.com/" + identifier("organisation " + self.organisation)
 
     @property
     def subject(self) -> str:
-        """Whom they speak of."""
+        """The subject of its tokens."""
         return "sc://{}/{}/{}".format(self.organisation, "platform", self.connection_name)
 
 
@@ -100,7 +100,7 @@ class AzurePipelines:
         return started
 
     def answer(self, request: Request) -> Response:
-        """Sign for the service connection that is asked for."""
+        """Sign a token for the requested service connection."""
         job = next((one for one in self._jobs if one.url == request.url.partition("?")[0]), None)
         if job is None:
             return not_found()

@@ -16,14 +16,14 @@ READ, WRITE, MANAGE = "vso.packaging", "vso.packaging_write", "vso.packaging_man
 #: A wider scope contains the narrower ones.
 _CONTAINS = {READ: {READ}, WRITE: {READ, WRITE}, MANAGE: {READ, WRITE, MANAGE}}
 NO_TENANT = "00000000-0000-0000-0000-000000000000"
-#: Tokens for Azure DevOps may name it in either way.
+#: The audiences of tokens for Azure DevOps.
 AUDIENCES = (AZURE_DEVOPS, "https://app.vssps.visualstudio.com", "https://app.vssps.visualstudio.com/")
 PIPELINE_ISSUER = "app.vstoken.visualstudio.com"
 
 
 @dataclass
 class Challenge:
-    """The headers of a 401, from which clients learn tenant and authority.
+    """The headers of a 401, which name tenant and authority.
 
     ``headers`` overrides everything else, verbatim.
     """
@@ -40,7 +40,7 @@ class Challenge:
     headers: HeaderList | None = None
 
     def header_list(self) -> HeaderList:
-        """The headers in the shape asked for."""
+        """The headers."""
         if self.headers is not None:
             return list(self.headers)
         bearer = "Bearer"
@@ -58,27 +58,27 @@ class Challenge:
 
 @dataclass
 class Exchange:
-    """How an organisation answers requests for session tokens."""
+    """The answers of an organisation to requests for session tokens."""
 
-    #: None, or a way to fail: TF401444 (never signed in), TF400813 (not authorised), unauthorized (an empty 401).
+    #: None, or a failure: TF401444 (never signed in), TF400813 (not authorised), unauthorized (an empty 401).
     refuse: str | None = None
-    #: Answer 400 when the request names ``validTo``.
+    #: Answer 400 if the request has ``validTo``.
     rejects_valid_to: bool = False
-    #: Seconds that a token lives when the request names no ``validTo``, and the most it lives when it does.
+    #: Lifetime of a token in seconds without ``validTo`` in the request, and its maximum with it.
     lifetime: float = 3600
     maximum_lifetime: float = 90 * 24 * 3600
-    #: Whether the answer tells ``validTo``.
+    #: Whether the answer has ``validTo``.
     tells_valid_to: bool = True
 
 
 @dataclass
 class Grant:
-    """What a password is good for."""
+    """The permissions of a password."""
 
     kind: str
     scopes: set[str]
     expires: float
-    #: None: all organisations of the tenant.
+    #: The organisation; None for all of the tenant.
     organisation: str | None
     tenant: str | None = None
 
@@ -95,14 +95,14 @@ class Feed:
     organisation: Organisation
     name: str
     project: str | None = None
-    #: Readable by everybody, as far as packages are saved in it.
+    #: Whether its saved packages are public.
     public: bool = False
     id: str = ""
     project_id: str = ""
     packages: dict[str, list[Package]] = field(default_factory=dict)
 
     def add(self, *packages: Package) -> None:
-        """Put packages into the feed."""
+        """Add packages to the feed."""
         for package in packages:
             self.packages.setdefault(normalize(package.name), []).append(package)
 
@@ -111,24 +111,24 @@ class Feed:
         return next((one for some in self.packages.values() for one in some if one.file_name == file_name), None)
 
     def url(self, form: str = "dev.azure.com", suffix: str = "simple/") -> str:
-        """The index's address: ``pkgs.dev.azure.com/{org}/...`` or ``{org}.pkgs.visualstudio.com/...``."""
+        """The URL of the index: ``pkgs.dev.azure.com/{org}/...`` or ``{org}.pkgs.visualstudio.com/...``."""
         scope = "/" + self.project if self.project else ""
         base = self.organisation.packages_url(form)
         return f"{base}{scope}/_packaging/{self.name}/pypi/{suffix}"
 
     def upload_url(self, form: str = "dev.azure.com") -> str:
-        """Where twine uploads to."""
+        """The URL for twine."""
         return self.url(form, "upload")
 
     def file_url(self, package: Package, form: str = "dev.azure.com") -> str:
-        """A file's address: under GUIDs, not under the index."""
+        """The URL of a file: with GUIDs, not below the index."""
         scope = "/" + self.project_id if self.project_id else ""
         base = f"{self.organisation.packages_url(form)}{scope}/_packaging/{self.id}/pypi/download"
         return f"{base}/{normalize(package.name)}/{package.version}/{package.file_name}"
 
 
 class Organisation:
-    """One organisation. Change its ``challenge`` and ``exchange`` to make it answer differently."""
+    """One organisation. ``challenge`` and ``exchange`` control its answers."""
 
     def __init__(self, name: str, tenant: Tenant | None, directory: Directory) -> None:
         self.name = name
@@ -143,7 +143,7 @@ class Organisation:
             resource_tenants=[tenant.id if tenant else NO_TENANT],
             authorization_endpoints=[f"https://vssps.dev.azure.com/{name}/"],
         )
-        #: Object ids that may not enter.
+        #: Object ids without access.
         self.denied: set[str] = set()
         #: The blob storage account its downloads redirect to.
         self.blob_host = "{}.blob.core.windows.net".format(identifier("blobs of " + name).replace("-", "")[:20])
@@ -159,14 +159,14 @@ class Organisation:
         return feed
 
     def packages_url(self, form: str = "dev.azure.com") -> str:
-        """The address under which all feeds lie, without a trailing slash."""
+        """The base URL of all feeds, without a trailing slash."""
         if form in ("dev.azure.com", "codedev.ms"):
             return f"https://pkgs.{form}/{self.name}"
         return f"https://{self.name}.pkgs.{form}"
 
     @property
     def authority(self) -> str:
-        """Where session tokens are issued."""
+        """The base URL of session tokens."""
         return f"https://vssps.dev.azure.com/{self.name}/"
 
     def personal_access_token(self, *scopes: str, lifetime: float = 3600) -> str:
@@ -177,7 +177,7 @@ class Organisation:
         return token
 
     def pipeline_token(self, lifetime: float = 3600) -> str:
-        """What a pipeline finds in SYSTEM_ACCESSTOKEN: a JWT that Azure DevOps issued itself."""
+        """SYSTEM_ACCESSTOKEN of a pipeline: a JWT issued by Azure DevOps itself."""
         claims = {
             "nameid": identifier("build service of " + self.name),
             "scp": "app_token",
@@ -190,7 +190,7 @@ class Organisation:
         return token
 
     def session_token(self, user: User, scope: str, lifetime: float) -> str:
-        """Issue a session token; the exchange does this for a person who asks properly."""
+        """Issue a session token, as the exchange does for a valid request."""
         claims = {
             "nameid": user.object_id,
             "scp": scope,
@@ -210,14 +210,14 @@ class Organisation:
             self._grants[password] = grant
 
     def withdraw(self, password: str) -> None:
-        """Let a password be good for nothing any more."""
+        """Revoke a password."""
         with self._lock:
             del self._grants[password]
 
     def check(self, password: str) -> Grant | None:
-        """What a password is good for here and now; None when it is good for nothing.
+        """The permissions of a password; None if it is invalid.
 
-        Entra tokens of applications are passwords as they are; those of people are not, they are to be exchanged.
+        Entra tokens of applications are passwords; those of users must be exchanged.
         """
         with self._lock:
             grant = self._grants.get(password)

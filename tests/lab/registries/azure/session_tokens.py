@@ -1,4 +1,4 @@
-"""vssps.dev.azure.com and its other names: bearers in, session tokens out."""
+"""vssps.dev.azure.com and its other names: exchange of bearers for session tokens."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class SessionTokens:
     def __init__(self, sites: Sites, directory: Directory, organisations: list[Organisation]) -> None:
         self._directory = directory
         self._organisations = organisations
-        #: Every session token issued, in order.
+        #: All issued session tokens, in order.
         self.issued: list[str] = []
         for host in HOSTS:
             sites.add(host, self.answer)
 
     def answer(self, request: Request) -> Response:
-        """Check the request as the service does, then issue."""
+        """Check the request as the service does, then issue a token."""
         known, organisation, rest = self._organisation(request)
         if [segment.lower() for segment in rest] == ["_signin"]:
             return html_response("<html><title>Sign in to your account</title></html>")
@@ -50,7 +50,7 @@ class SessionTokens:
         user = self._person(request, organisation)
         if user is None:
             return Response(401, [("WWW-Authenticate", "Bearer"), ("X-TFS-ServiceError", "TF400813")])
-        # app.vssps.visualstudio.com serves all organisations of the person's tenant; any of them tells how.
+        # app.vssps.visualstudio.com serves all organisations of the user's tenant; any of them has the settings.
         target = organisation or self._organisation_of(user)
         if target is None:
             return _refusal(user, "TF400813")
@@ -61,7 +61,7 @@ class SessionTokens:
         return self._issue(request, target, organisation is None, user)
 
     def _organisation(self, request: Request) -> tuple[bool, Organisation | None, list[str]]:
-        """Whether the address exists, the organisation it names (None: all) and the rest of the path."""
+        """Whether the URL exists, its organisation (None: all), and the rest of the path."""
         segments = request.segments
         label, _, rest_of_host = request.host.partition(".")
         if label == "vssps" and "visualstudio" not in request.host:
@@ -76,7 +76,7 @@ class SessionTokens:
         return found is not None or rest == ["_signin"], found, rest
 
     def _person(self, request: Request, organisation: Organisation | None) -> User | None:
-        """The user whose Entra token this is; None for everything that is not exchangeable here."""
+        """The user of an Entra token; None if it cannot be exchanged here."""
         claims = tokens.verify(request.bearer or "")
         if claims is None or claims.get("aud") not in AUDIENCES or is_application(claims):
             return None
@@ -142,7 +142,7 @@ def _refusal(user: User, code: str) -> Response:
 
 
 def _error(status: int, key: str, message: str) -> Response:
-    """The shape that all of Azure DevOps' APIs use for errors."""
+    """An error of the Azure DevOps APIs."""
     return json_response(
         {
             "$id": "1",

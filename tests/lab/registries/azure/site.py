@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 class AzureSite(Site):
     """Everything Azure DevOps Artifacts needs.
 
-    From the start there are: the tenant `tenant` (contoso.example), its user `user`, the organisation `contoso` with
+    Initially there are the tenant `tenant` (contoso.example), its user `user`, the organisation `contoso` with
     the feed `feed` (``tools``) and the feed `project_feed` (``shire`` in the project ``platform``), both with
     hello-private 1.0 and 1.1, and greetings 2.0 which requires it.
     """
 
-    #: Names that look like Azure DevOps or Entra to a careless check.
+    #: Host names that a careless check takes for Azure DevOps or Entra.
     lookalikes = (
         "evil-pkgs.dev.azure.com",
         "notpkgs.visualstudio.com",
