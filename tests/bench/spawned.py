@@ -1,7 +1,6 @@
 """Time and memory of a command, each run under its own parent process, like a tool that runs it once.
 
-The parent is a small process: it does not share its time with the practice cloud. ringbearer knows its parent, and
-takes one that asks twice within seconds for a tool whose first answer was refused.
+The parent is a small process: it does not share its time with the practice cloud.
 """
 
 from __future__ import annotations

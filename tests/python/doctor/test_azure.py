@@ -125,7 +125,7 @@ def test_a_token_that_has_ended_is_not_said_to_end_some_day(
     found = doctor.examine(cloud.azure.feed.url())
     assert found.code == 1
     assert "expires in" not in found.finding("credential").detail, found.finding("credential")
-    assert "ended" in found.finding("credential").detail + found.finding("registry").detail
+    assert "expired" in found.finding("credential").detail + found.finding("registry").detail
 
 
 def test_a_feed_that_lets_everybody_in_is_not_said_to_be_missing(cloud: PracticeCloud, doctor: Doctor) -> None:
