@@ -46,6 +46,13 @@ impl AccessToken {
         })
     }
 
+    /// Sets the expiry that the issuer's answer states, which overrides the token's: a lifetime counts from now, whatever the
+    /// clock of this machine shows.
+    #[must_use]
+    pub(crate) fn with_expiry(self, stated: Option<SystemTime>) -> Self {
+        Self { expires: stated.or(self.expires), ..self }
+    }
+
     /// Adds the expiry that the issuer's answer states. The earlier one counts if the token states another.
     #[must_use]
     pub(crate) fn expiring(mut self, stated: Option<SystemTime>) -> Self {
@@ -132,13 +139,15 @@ mod tests {
     }
 
     #[test]
-    fn the_earlier_of_two_expiries_counts() {
+    fn the_earlier_expiry_counts_unless_the_issuer_overrides_it() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let token = AccessToken::parse(token_of(&json!({"exp": 200}))).unwrap();
         assert_eq!(token.expires(), Some(at(200)));
         assert_eq!(token.clone().expiring(Some(at(100))).expires(), Some(at(100)));
         assert_eq!(token.clone().expiring(Some(at(300))).expires(), Some(at(200)));
-        assert_eq!(token.expiring(None).expires(), Some(at(200)));
+        assert_eq!(token.clone().expiring(None).expires(), Some(at(200)));
+        assert_eq!(token.clone().with_expiry(Some(at(300))).expires(), Some(at(300)));
+        assert_eq!(token.with_expiry(None).expires(), Some(at(200)));
         assert_eq!(AccessToken::parse("opaque").unwrap().expiring(Some(at(1))).expires(), Some(at(1)));
     }
 

@@ -49,7 +49,7 @@ pub(crate) fn read_token(system: &dyn System, response: &Response, secrets: &[&s
         let seconds = answer.expires_in.and_then(|seconds| seconds.number())?;
         system.now().checked_add(Duration::from_secs(seconds))
     });
-    Ok(token.expiring(expires))
+    Ok(token.with_expiry(expires))
 }
 
 #[derive(Deserialize)]

@@ -39,6 +39,8 @@ class Cell:
     blamed: tuple[str, ...]
     #: It must contain one of these hints.
     advice: tuple[str, ...] = ("; ",)
+    #: Whether a credential comes with a warning too.
+    warns_when_served: bool = False
     #: Descriptions of everything that is wrong.
     wrong: list[str] = field(default_factory=list)
     #: The name of the password, if there is one.
@@ -95,7 +97,7 @@ def judge(cell: Cell, code: int, stdout: str, warnings: list[str]) -> None:
     if served != (cell.expected == SERVED) or (not served and (code, stdout) != (1, "")):
         # Its output is not shown, since it may be a token.
         cell.wrong.append(f"exit code {code}, {len(stdout)} characters, said {warnings}")
-    if len(warnings) != (cell.expected == WARNED):
+    if len(warnings) != (cell.expected == WARNED or (cell.expected == SERVED and cell.warns_when_served)):
         cell.wrong.append(f"said {warnings}")
     for line in warnings[:1]:
         if not any(one in line for one in cell.advice):

@@ -34,6 +34,8 @@ class Program:
     in_home: bool = False
     service: str | None = None
     variables: tuple[tuple[str, str], ...] = ()
+    #: The failure of a found login with precedence, of which a warning tells when this program serves.
+    failing_before: str = ""
 
 
 def _bearer(made: Situation) -> str:
@@ -48,21 +50,24 @@ def _pull_token(made: Situation) -> str:
     return made.cloud.chainguard.pull_token()[1]
 
 
+#: A missing program is a source that is not set up, and not named.
+NOTHING_SET_UP = "none of the 11 sources is set up"
+
 PROGRAMS = [
     Program(
         "az",
         "az",
         _bearer,
         lambda made, token: az_token(token)[1:2],
-        ("azure_cli failed", "no az on PATH"),
+        ("azure_cli failed", NOTHING_SET_UP),
     ),
-    Program("azd", "azd", _bearer, lambda made, token: [azd_token(token)], ("azd failed", "no azd on PATH")),
+    Program("azd", "azd", _bearer, lambda made, token: [azd_token(token)], ("azd failed", NOTHING_SET_UP)),
     Program(
         "ado-auth-helper",
         "ado-auth-helper",
         _bearer,
         lambda made, token: [helper_token(token)],
-        ("ado_auth_helper failed", "no ~/ado-auth-helper"),
+        ("ado_auth_helper failed", NOTHING_SET_UP),
         in_home=True,
     ),
     Program(
@@ -80,6 +85,7 @@ PROGRAMS = [
         lambda made, token: [makes_pull_tokens(made.cloud.chainguard.identity, token)],
         ("new_pull_token failed", "chainctl is not on PATH"),
         others=(not_logged_in(),),
+        failing_before="chainctl failed",
         service=chainguard_user.INDEX,
         variables=((chainguard_user.PARENT, "contoso"),),
     ),
@@ -188,7 +194,8 @@ def expected(program: Program, trouble: Trouble) -> str:
 
 def cell_of(program: Program, trouble: Trouble, name: str) -> Cell:
     """The expectations of a case."""
-    return Cell(name, expected(program, trouble), program.blamed)
+    blamed = (*program.blamed, program.failing_before) if program.failing_before else program.blamed
+    return Cell(name, expected(program, trouble), blamed, warns_when_served=bool(program.failing_before))
 
 
 def prepare(made: Situation, program: Program, trouble: Trouble) -> None:

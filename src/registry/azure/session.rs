@@ -49,7 +49,7 @@ pub(crate) fn exchange(
     let answer: Answer = response.json()?;
     let token = AccessToken::parse(answer.token.expose())
         .map_err(|_| Error::new(Kind::Protocol, format!("{} answered without a token", response.host)))?;
-    Ok(token.expiring(answer.valid_to.as_deref().and_then(timestamp::rfc3339)))
+    Ok(token.with_expiry(answer.valid_to.as_deref().and_then(timestamp::rfc3339)))
 }
 
 #[derive(Deserialize)]

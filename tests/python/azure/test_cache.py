@@ -141,11 +141,12 @@ def test_session_token_is_renewed_before_expiry_and_else_kept(
     azure = cloud.azure
     long = [azure.organisation(f"long-{number}", azure.tenant) for number in range(3)]
     short = [azure.organisation(f"short-{number}", azure.tenant) for number in range(3)]
-    # validTo and exp agree, or only exp tells, or they differ and the earlier one counts.
+    # validTo and exp agree, or only exp is there, or validTo overrides exp.
     for one in (long[1], short[1]):
         one.exchange.tells_valid_to = False
     for one in (short[0], short[1]):
         one.exchange.lifetime = 1.5
+    long[2].exchange.lifetime = 1.5
     exchange = {"host": "vssps.dev.azure.com"}
     cloud.faults.add(session_token_with(validTo="2099-01-01T00:00:00.0000000Z"), path="/long-2/*", **exchange)
     cloud.faults.add(session_token_with(validTo="2020-01-01T00:00:00Z"), path="/short-2/*", **exchange)

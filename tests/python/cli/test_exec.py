@@ -74,7 +74,7 @@ def test_existing_variable_is_replaced(ringbearer: CommandLine, azure_user: Azur
 @pytest.mark.parametrize("name", ["", "1st", "a=b", "a b", "a-b", "é", "a\nb"])
 def test_invalid_variable_name_is_refused(ringbearer: CommandLine, name: str) -> None:
     ended = ringbearer("exec", ringbearer.url, "--variable", name, "--", "true")
-    assert_complaint(ended, "no name of a variable", code=2)
+    assert_complaint(ended, "is not the name of a variable", code=2)
     ringbearer.assert_no_sign_in()
 
 

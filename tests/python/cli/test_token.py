@@ -217,7 +217,7 @@ def test_without_a_token_it_fails_and_touches_no_file(
 )
 def test_refused_output_file_costs_no_sign_in(ringbearer: CommandLine, azure: Registry, folder: Path, url: str) -> None:
     path = folder / "token"
-    assert_complaint(ringbearer("token", url, "--output-file", path), "no index that ringbearer serves over https")
+    assert_complaint(ringbearer("token", url, "--output-file", path), "not an index that ringbearer serves over https")
     ringbearer.assert_no_sign_in()
     assert not path.exists()
 

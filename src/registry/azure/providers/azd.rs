@@ -61,7 +61,7 @@ impl TokenProvider<Tenant, Grant> for Azd {
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| azd.malformed(Malformed::NotAToken))?;
         let token = AccessToken::parse(answer.token.expose()).map_err(|malformed| azd.malformed(malformed))?;
         let expires = answer.expires_on.as_deref().and_then(timestamp::rfc3339);
-        Ok(Attempt::Token(Grant::Bearer(token.expiring(expires))))
+        Ok(Attempt::Token(Grant::Bearer(token.with_expiry(expires))))
     }
 }
 
