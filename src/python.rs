@@ -32,7 +32,7 @@ use crate::{
         memory::{Memory, STORE_LIMIT, World},
         session_cache,
     },
-    registry::{ALL, Credential},
+    registry::{self, ALL, Credential},
     secret::SecretText,
     service::{MAX_SERVICE, Service},
     store::{self, Entry, Store, is_in_use},
@@ -210,6 +210,12 @@ fn registries() -> Vec<(&'static str, &'static str, f64)> {
     ALL.iter().map(|registry| (registry.python_class, registry.id, registry.priority)).collect()
 }
 
+/// The names of the environment variables that switch debug output on.
+#[pyfunction]
+fn debug_variables() -> Vec<&'static str> {
+    registry::debug_variables().collect()
+}
+
 /// The names of the environment variables that ringbearer, and the programs that it runs, read.
 #[pyfunction]
 fn variables() -> BTreeSet<&'static str> {
@@ -279,6 +285,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cancel_lookups, module)?)?;
     module.add_function(wrap_pyfunction!(exception_classes, module)?)?;
     module.add_function(wrap_pyfunction!(registries, module)?)?;
+    module.add_function(wrap_pyfunction!(debug_variables, module)?)?;
     module.add_function(wrap_pyfunction!(variables, module)?)?;
     module.add_function(wrap_pyfunction!(store_get, module)?)?;
     module.add_function(wrap_pyfunction!(store_find, module)?)?;

@@ -22,6 +22,8 @@ pub(crate) enum Role {
     Location,
     /// How requests travel.
     Network,
+    /// Whether every step is printed on standard error.
+    Debug,
 }
 
 impl Variable {
@@ -35,6 +37,10 @@ impl Variable {
 
     pub(crate) const fn location(name: &'static str, meaning: &'static str) -> Self {
         Self { name, role: Role::Location, meaning }
+    }
+
+    pub(crate) const fn debug(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, role: Role::Debug, meaning }
     }
 
     pub(crate) const fn network(name: &'static str, meaning: &'static str) -> Self {
@@ -70,7 +76,7 @@ pub(crate) static COMMON: &[Variable] = &[
     Variable::network("SSL_CERT_DIR", "directories with CA certificates instead of the platform's trust store"),
     Variable::network("SSL_CERT_FILE", "CA bundle instead of the platform's trust store"),
     Variable::setting("RINGBEARER_CACHE", "where tokens are cached: off, memory or session"),
-    Variable::setting("RINGBEARER_DEBUG", "1 prints every step on standard error"),
-    Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed look-up instead of answering None"),
-    Variable::setting("RINGBEARER_TIMEOUT", "limit of a look-up in seconds (120)"),
+    Variable::debug("RINGBEARER_DEBUG", "1 prints every step on standard error"),
+    Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed lookup instead of answering None"),
+    Variable::setting("RINGBEARER_TIMEOUT", "limit of a lookup in seconds (120; the store 600)"),
 ];

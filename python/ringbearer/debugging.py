@@ -4,6 +4,8 @@ import logging
 import os
 import sys
 
+from ringbearer import _core
+
 __all__ = ["to_stderr"]
 
 #: The name of the handler, so that it is added once.
@@ -11,9 +13,8 @@ _NAME = "ringbearer.debugging"
 
 
 def to_stderr() -> None:
-    """Logs every step to stderr if one of the two variables is set and not 0. Tokens are never logged."""
-    names = ("RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG")
-    if not any(os.environ.get(name, "0").strip() not in ("", "0") for name in names):
+    """Logs every step to stderr if one of the variables is set and not 0. Tokens are never logged."""
+    if not any(os.environ.get(name, "0").strip() not in ("", "0") for name in _core.debug_variables()):
         return
     logger = logging.getLogger("ringbearer")
     if any(handler.get_name() == _NAME for handler in logger.handlers):

@@ -45,9 +45,10 @@ else:
     _hook = _impl
 
 
-#: Patterns of `pass_env` for what the native core, the programs that it runs and keyring itself read.
+#: Patterns of `pass_env` for what the native core, the programs that it runs and keyring itself read. tox passes the home
+#: directory itself.
 PASSED = (
-    *sorted(_core.variables()),
+    *sorted(_core.variables() - {"HOME", "USERPROFILE"}),
     "DBUS_SESSION_BUS_ADDRESS",
     "KEYCHAIN_PATH",
     "KEYRING_PROPERTY_*",

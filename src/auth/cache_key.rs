@@ -61,6 +61,12 @@ impl Digest {
         })
     }
 
+    /// Adds paths, not what is there.
+    #[must_use]
+    pub(crate) fn paths(self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        paths.into_iter().fold(self, |digest, path| digest.field("path", path.as_os_str().as_encoded_bytes()))
+    }
+
     /// Adds where programs are found. This stands for PATH, which changes with every virtual environment.
     #[must_use]
     pub(crate) fn programs(self, system: &dyn System, names: &[&str]) -> Self {

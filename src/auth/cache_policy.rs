@@ -11,3 +11,12 @@ pub(crate) enum CachePolicy {
     /// For the session: a sign-in made it, and a change of the login changes the cache key.
     Session,
 }
+
+impl CachePolicy {
+    /// The policy after a login with precedence failed: later processes try that login again instead of finding this
+    /// credential.
+    #[must_use]
+    pub(crate) fn of_fallback(self) -> Self {
+        if self == Self::Session { Self::Waiters } else { self }
+    }
+}

@@ -54,7 +54,8 @@ pub(crate) trait TokenProvider<Wanted, Grant>: Send + Sync {
     fn token(&self, system: &dyn System, wanted: &Wanted) -> Result<Attempt<Grant>>;
 }
 
-/// Asks each provider in turn until `accept` takes a grant. `service` is the host, for messages.
+/// Asks each provider in turn until `accept` takes a grant, with where its credential may be cached. `service` is the host,
+/// for messages.
 ///
 /// - A provider that is not configured moves on.
 /// - A failure, or a grant that `accept` refuses with [`Kind::Rejected`], stops the chain if the provider is
@@ -65,7 +66,7 @@ pub(crate) fn ask_in_turn<Wanted, Grant, Accepted>(
     providers: &[&dyn TokenProvider<Wanted, Grant>],
     wanted: &Wanted,
     service: &str,
-    mut accept: impl FnMut(&dyn TokenProvider<Wanted, Grant>, Grant) -> Result<Accepted>,
+    mut accept: impl FnMut(&dyn TokenProvider<Wanted, Grant>, Grant, CachePolicy) -> Result<Accepted>,
 ) -> std::result::Result<Accepted, Exhausted> {
     let mut exhausted = Exhausted::default();
     for &provider in providers {
@@ -81,7 +82,7 @@ pub(crate) fn ask_in_turn<Wanted, Grant, Accepted>(
                 exhausted.attempts.push((name, Outcome::Skipped(why)));
                 continue;
             }
-            Ok(Attempt::Token(grant)) => match accept(provider, grant) {
+            Ok(Attempt::Token(grant)) => match accept(provider, grant, exhausted.cache_policy(provider, system)) {
                 Ok(accepted) => {
                     debug!(step = name, outcome = "served"; "");
                     exhausted.warn(name, service);
@@ -167,6 +168,16 @@ impl Exhausted {
             Outcome::Failed(error) | Outcome::NotAsked(error) => Some(error),
             Outcome::Skipped(_) => None,
         })
+    }
+
+    /// Where the credential of a provider may be cached.
+    fn cache_policy<Wanted, Grant>(
+        &self,
+        provider: &dyn TokenProvider<Wanted, Grant>,
+        system: &dyn System,
+    ) -> CachePolicy {
+        let policy = provider.cache_policy(system);
+        if self.failures().next().is_some() { policy.of_fallback() } else { policy }
     }
 
     /// Warns of the failures before the provider that served.
@@ -288,7 +299,7 @@ mod tests {
     type Providers<'all> = &'all [&'all dyn TokenProvider<(), u32>];
 
     fn ask(providers: Providers<'_>, mut accept: impl FnMut(&'static str, u32) -> Result<u32>) -> Result<u32> {
-        ask_in_turn(&FakeSystem::default(), providers, &(), "a.example", |provider, grant| {
+        ask_in_turn(&FakeSystem::default(), providers, &(), "a.example", |provider, grant, _| {
             accept(provider.name(), grant)
         })
         .map_err(|exhausted| exhausted.into_error("do this"))
@@ -355,5 +366,34 @@ mod tests {
     #[test]
     fn the_end_of_the_lookup_stops_the_chain() {
         assert_eq!(ask(&[&ENDS, &GIVES], |_, grant| Ok(grant)).unwrap_err().kind(), Kind::Cancelled);
+    }
+
+    #[test]
+    fn a_fallback_is_not_cached_for_the_session() {
+        struct Cached(Scripted);
+
+        impl TokenProvider<(), u32> for Cached {
+            fn name(&self) -> &'static str {
+                self.0.name()
+            }
+
+            fn origin(&self, system: &dyn System) -> Origin {
+                self.0.origin(system)
+            }
+
+            fn cache_policy(&self, _: &dyn System) -> CachePolicy {
+                CachePolicy::Session
+            }
+
+            fn token(&self, system: &dyn System, wanted: &()) -> Result<Attempt<u32>> {
+                self.0.token(system, wanted)
+            }
+        }
+        let policy = |providers: &[&dyn TokenProvider<(), u32>]| {
+            ask_in_turn(&FakeSystem::default(), providers, &(), "a.example", |_, _, policy| Ok(policy)).ok()
+        };
+        assert_eq!(policy(&[&SKIPS, &Cached(GIVES)]), Some(CachePolicy::Session));
+        assert_eq!(policy(&[&BREAKS, &Cached(GIVES)]), Some(CachePolicy::Waiters));
+        assert_eq!(policy(&[&BREAKS, &GIVES]), Some(CachePolicy::Never));
     }
 }

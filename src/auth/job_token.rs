@@ -16,6 +16,7 @@ use crate::{
         refusal::Refusal,
     },
     error::{Error, Kind, Result},
+    secret::Secret,
     system::{System, http::Request, retry},
     variable::Variable,
 };
@@ -24,6 +25,8 @@ use crate::{
 pub(crate) static VARIABLES: &[Variable] = &[
     Variable::login(GITHUB_TOKEN_VARIABLE, "bearer for the job's identity token (set by GitHub Actions)"),
     Variable::login(GITHUB_URL_VARIABLE, "address of the job's identity token (set by GitHub Actions)"),
+    Variable::login("BUILDKITE_AGENT_ACCESS_TOKEN", "token of the agent (set by Buildkite)"),
+    Variable::login("BUILDKITE_AGENT_ENDPOINT", "address that the agent asks (set by Buildkite)"),
     Variable::login(BUILDKITE_VARIABLE, "the job (set by Buildkite)"),
     Variable::login(CIRCLE_VARIABLE, "identity token of the job (set by CircleCI)"),
     Variable::setting("GITHUB_ACTIONS", "marks a job (set by GitHub Actions)"),
@@ -73,8 +76,8 @@ impl JobToken {
     }
 
     /// The token for an audience. A job on GitHub Actions without the permission to ask is an error, since GitHub sets its
-    /// variables only with that.
-    pub(crate) fn get(&self, system: &dyn System, audience: &str) -> Result<Attempt<AccessToken>> {
+    /// variables only with that. A request is sent up to `attempts` times.
+    pub(crate) fn get(&self, system: &dyn System, audience: &str, attempts: u32) -> Result<Attempt<AccessToken>> {
         if let Some(path) = system.setting(self.file_variable) {
             return private_file::read_token(system, self.file_variable, &path).map(Attempt::Token);
         }
@@ -87,8 +90,9 @@ impl JobToken {
                     let mut url = Url::parse(&url)
                         .map_err(|_| Error::new(Kind::Configuration, format!("{GITHUB_URL_VARIABLE} is not a URL")))?;
                     url.query_pairs_mut().append_pair("audience", audience);
-                    let request = Request::get(url).header("Accept", "application/json").bearer(&bearer);
-                    ask(system, &request, "GitHub", "value", PERMISSION_HINT).map(Attempt::Token)
+                    let request =
+                        Request::get(url).header("Accept", "application/json").bearer(&bearer).with_attempts(attempts);
+                    ask(system, &request, &bearer, "GitHub", "value", PERMISSION_HINT).map(Attempt::Token)
                 }
                 None => Ok(self.not_configured(GITHUB_TOKEN_VARIABLE)),
             };
@@ -120,10 +124,12 @@ impl JobToken {
     }
 }
 
-/// Asks `issuer` for a token, which it answers in the JSON field `field`. `hint` is what to do if it refuses.
+/// Asks `issuer` for a token, which it answers in the JSON field `field`. Errors hide `bearer`, which the request carries;
+/// `hint` is what to do if the issuer refuses.
 pub(crate) fn ask(
     system: &dyn System,
     request: &Request,
+    bearer: &Secret,
     issuer: &str,
     field: &str,
     hint: &str,
@@ -131,8 +137,7 @@ pub(crate) fn ask(
     let response = retry::send(system, request)?;
     if !response.is_success() {
         let what = format!("{issuer} gave this job no identity token ({}: HTTP {})", response.host, response.status);
-        let sent: Vec<_> = request.headers.iter().map(|(_, value)| value.expose()).collect();
-        return Err(Refusal::read(&response, &sent).into_error(what, Some(hint.into())));
+        return Err(Refusal::read(&response, &[bearer.expose()]).into_error(what, Some(hint.into())));
     }
     let mut answer: Map<String, Value> = response.json()?;
     let token = match answer.remove(field) {
@@ -152,7 +157,7 @@ mod tests {
     const JOB_TOKEN: JobToken = JobToken { file_variable: FILE_VARIABLE, token_variable: "JOB_TOKEN" };
 
     fn ask(fake: &FakeSystem) -> Result<Attempt<AccessToken>> {
-        JOB_TOKEN.get(fake, "https://a.example")
+        JOB_TOKEN.get(fake, "https://a.example", 3)
     }
 
     fn token(fake: &FakeSystem) -> Option<String> {

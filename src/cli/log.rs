@@ -6,11 +6,9 @@ use log::{Level, LevelFilter};
 
 use crate::{
     keyring::lookup::{LOG_ROOT, Line},
+    registry,
     system::{console::Console, os::Environment},
 };
-
-/// Print every step on standard error, if one is set and not 0.
-const DEBUG_VARIABLES: [&str; 2] = ["RINGBEARER_DEBUG", "ARTIFACTS_KEYRING_NOFUSS_DEBUG"];
 
 /// Which log lines a command prints, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +20,8 @@ impl Log {
     /// As the environment configures it.
     #[must_use]
     pub(crate) fn of(environment: &Environment) -> Self {
-        let is_on = |name: &&str| environment.text(name).is_some_and(|value| !matches!(value.trim(), "" | "0"));
-        Self { is_debugged: DEBUG_VARIABLES.iter().any(is_on) }
+        let is_on = |name| environment.text(name).is_some_and(|value| !matches!(value.trim(), "" | "0"));
+        Self { is_debugged: registry::debug_variables().any(is_on) }
     }
 
     /// The level of the printed lines.

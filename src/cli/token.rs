@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    keyring::Candidate,
+    keyring::{Candidate, Keyring},
     registry::{Credential, ExecVariables},
     service::Service,
     system::{io_message, process::Exec},
@@ -94,13 +94,22 @@ fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Can
         )
         .with_hint("`ringbearer doctor URL` tells more"));
     }
-    let mut failure = None;
+    let is_strict = Keyring::is_strict(|name| world.system.variable(name));
+    let mut failures = Vec::new();
     let found = world.memory.keyring.get(world.system, service, None, None, |error| {
-        failure.get_or_insert(error);
+        if is_strict {
+            return Err(error);
+        }
+        failures.push(error);
         Ok(())
     })?;
+    if found.is_some() {
+        for error in &failures {
+            world.console.eprint(&format!("ringbearer: {error}\n"));
+        }
+    }
     found.ok_or_else(|| {
-        failure.unwrap_or_else(|| {
+        failures.into_iter().next().unwrap_or_else(|| {
             Error::new(Kind::NotConfigured, format!("no credential for {host}: nothing is configured for it"))
                 .with_hint("`ringbearer doctor URL` shows what was looked for")
         })

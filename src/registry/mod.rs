@@ -16,7 +16,7 @@ use crate::{
     secret::Secret,
     service::Service,
     system::System,
-    variable::{Role, Variable},
+    variable::{COMMON, Role, Variable},
 };
 
 /// Every registry, by descending priority.
@@ -27,7 +27,7 @@ pub(crate) static ALL: &[&Registry] = &[&azure::REGISTRY, &menda::REGISTRY, &cha
 pub(crate) mod fuzz {
     use crate::{auth::jwt::Claims, service::Service};
 
-    pub use super::{
+    pub use crate::registry::{
         azure::fuzz::{azure_cli, discovery, machine, session, sign_in},
         chainguard::fuzz::{exchange as chainguard_exchange, printed as chainctl},
         menda::fuzz::{api as menda_api, files as menda_files},
@@ -35,14 +35,20 @@ pub(crate) mod fuzz {
 
     /// What holds for every service that a registry claims.
     pub(crate) fn check_service(service: &Service, text: &str) {
-        super::azure::fuzz::check_service(service, text);
-        super::menda::fuzz::check_service(service, text);
+        crate::registry::azure::fuzz::check_service(service, text);
+        crate::registry::menda::fuzz::check_service(service, text);
     }
 
     /// What holds for the claims of every token.
     pub(crate) fn check_claims(claims: &Claims) {
-        super::azure::fuzz::check_claims(claims);
+        crate::registry::azure::fuzz::check_claims(claims);
     }
+}
+
+/// The variables that switch debug output on.
+pub(crate) fn debug_variables() -> impl Iterator<Item = &'static str> {
+    let all = ALL.iter().flat_map(|registry| registry.variables()).chain(COMMON);
+    all.filter(|variable| variable.role == Role::Debug).map(|variable| variable.name)
 }
 
 /// What the rest of the program knows of a registry. Names are unique; none of it changes at run time.

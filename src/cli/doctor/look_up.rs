@@ -40,8 +40,9 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index,
     }
     let source = index.source.as_ref().map_or_else(String::new, |source| format!("; set up in {source}"));
     report.add(&Finding::new(State::Good, "address", format!("{host} over {scheme}{source}")))?;
-    for candidate in candidates {
-        if let Some(is_accepted) = examine_candidate(world, report, candidate, &service, asks_registry)? {
+    for (number, candidate) in candidates.iter().enumerate() {
+        let is_last = number + 1 == candidates.len();
+        if let Some(is_accepted) = examine_candidate(world, report, candidate, &service, asks_registry, is_last)? {
             return Ok(is_accepted);
         }
     }
@@ -55,6 +56,7 @@ fn examine_candidate(
     candidate: &Candidate,
     service: &Service,
     asks_registry: bool,
+    is_last: bool,
 ) -> Result<Option<bool>> {
     let Registry { title, python_class, advice_if_unset, .. } = *candidate.registry;
     report.fact("backend", json!(python_class));
@@ -91,6 +93,14 @@ fn examine_candidate(
                 return Ok(Some(true));
             }
             probe::examine(world, report, candidate, service, &credential, given.as_deref()).map(Some)
+        }
+        Ok(None) if !is_last => {
+            report.add(&Finding::new(
+                State::Off,
+                "credential",
+                "nothing is configured for it; the next registry is asked",
+            ))?;
+            Ok(None)
         }
         Ok(None) => {
             let what = "nothing is configured for it: tools get no answer and no message";

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     auth::{
         cache_policy::CachePolicy,
-        chain::{Exhausted, TokenProvider, ask_in_turn},
+        chain::{Exhausted, ask_in_turn},
     },
     error::{Error, Kind, Result},
     registry::Credential,
@@ -55,9 +55,10 @@ impl<'lookup> Minting<'lookup> {
     /// Asks the chosen providers: the local ones first, then, after discovery, those that sign in to the tenant.
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
         let shown = self.feed.shown();
-        let local = ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant| {
-            self.accept(provider, grant, false)
-        });
+        let local =
+            ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant, policy| {
+                self.accept(provider.name(), grant, policy, false)
+            });
         let refused = match local {
             Ok(credential) => return Ok(credential),
             Err(refused) => refused,
@@ -67,8 +68,8 @@ impl<'lookup> Minting<'lookup> {
             return Err(exhausted(refused, None));
         }
         let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
-        ask_in_turn(self.system, &entra_providers, &tenant, &shown, |provider, grant| {
-            self.accept(provider, grant, true)
+        ask_in_turn(self.system, &entra_providers, &tenant, &shown, |provider, grant, policy| {
+            self.accept(provider.name(), grant, policy, true)
         })
         .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
@@ -101,13 +102,13 @@ impl<'lookup> Minting<'lookup> {
 
     /// Makes a credential from a grant. A user's bearer is exchanged; everything else is the password itself.
     /// `signs_in` is false for tokens at rest, which are not cached again.
-    fn accept<Wanted>(
+    fn accept(
         &self,
-        provider: &dyn TokenProvider<Wanted, Grant>,
+        step: &'static str,
         grant: Grant,
+        cache_policy: CachePolicy,
         signs_in: bool,
     ) -> Result<Credential> {
-        let step = provider.name();
         let token = match grant {
             Grant::Password { username, token } => {
                 debug!(step = step, outcome = "gives"; "a password, which is used as it is");
@@ -120,7 +121,6 @@ impl<'lookup> Minting<'lookup> {
         self.check_end(expires)?;
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
-        let cache_policy = provider.cache_policy(self.system);
         if claims.as_ref().is_some_and(entra::is_service_principal) {
             debug!(
                 step = step, outcome = "gives";

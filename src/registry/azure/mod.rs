@@ -3,14 +3,14 @@
 //! A lookup parses the feed from the service ([`feed`]), asks the feed anonymously for its Entra tenant and token
 //! authority ([`discovery`]), obtains a bearer token of that tenant from one of the [`providers`] ([`entra`]), and
 //! exchanges a user's bearer for a token that only reads packages ([`session`]). [`minting`] combines these steps; each
-//! token is cached by [`identity`].
+//! token is cached by `cache_key`.
 
+mod cache_key;
 pub(crate) mod discovery;
 pub(crate) mod entra;
 pub(crate) mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-pub(crate) mod identity;
 pub(crate) mod minting;
 pub(crate) mod providers;
 mod retries;
@@ -113,7 +113,7 @@ impl CredentialSource for AzureArtifacts {
     fn cache_key(&self, system: &dyn System, service: &Service) -> Option<CacheKey> {
         let feed = Feed::from_service(service)?;
         let choice = Choice::read(system).ok()?;
-        Some(identity::cache_key(system, &feed, &choice))
+        Some(cache_key::cache_key(system, &feed, &choice))
     }
 
     fn files(&self, system: &dyn System) -> Vec<PathBuf> {
@@ -134,7 +134,7 @@ impl AzureArtifacts {
     fn credential(&self, system: &dyn System, feed: &Feed) -> Result<Credential> {
         // Before any request: a mistyped name costs no network round trip.
         let choice = Choice::read(system)?;
-        let key = identity::cache_key(system, feed, &choice).identity;
+        let key = cache_key::cache_key(system, feed, &choice).identity;
         self.credentials.get_or_make(system, &key, feed.url().as_str(), || {
             let credential = Minting::new(system, feed, &self.organisations).credential(&choice)?;
             let expires = credential.expires;

@@ -4,6 +4,7 @@ use crate::variable::Variable;
 
 pub(super) static VARIABLES: &[Variable] = &[
     Variable::login("ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "passwords of named feeds, as JSON"),
+    Variable::debug("ARTIFACTS_KEYRING_NOFUSS_DEBUG", "1 prints every step on standard error"),
     Variable::login("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "the one provider to ask"),
     Variable::network("ARTIFACTS_KEYRING_NOFUSS_RETRIES", "how often a request is sent, 1 to 10 (3)"),
     Variable::login(

@@ -19,7 +19,7 @@ use crate::{
     secret::Secret,
     system::{
         System,
-        http::{Request, Response},
+        http::{ATTEMPTS, Request, Response},
         retry,
     },
 };
@@ -62,7 +62,7 @@ impl TokenProvider<Known, Credential> for Oidc {
         let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
             return Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}")));
         };
-        match JOB_TOKEN.get(system, ISSUER)? {
+        match JOB_TOKEN.get(system, ISSUER, ATTEMPTS)? {
             Attempt::Token(proof) => exchange(system, &identity, &proof).map(Attempt::Token),
             Attempt::NotConfigured(why) => Ok(Attempt::NotConfigured(why)),
         }

@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Kind, Result, quote},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::{Service, subdomain_of},
-    system::System,
+    system::{System, places},
     variable::{self, Variable},
 };
 
@@ -101,6 +101,7 @@ impl Known {
             .field("audience", AUDIENCE.as_bytes())
             .field("login", self.cached.as_ref().map_or("", |token| token.secret().expose()).as_bytes())
             .variables(system, REGISTRY.login_variables())
+            .paths(cache_file::login(system).into_iter().chain(places::user_config(system)))
             .programs(system, &["chainctl"])
             .finish()
     }
@@ -154,8 +155,8 @@ impl CredentialSource for ChainguardLibraries {
         let key = known.identity(system);
         let shown = service.host().unwrap_or(DOMAIN);
         let make = || {
-            let credential = ask_in_turn(system, &SOURCES, &known, shown, |source, found| {
-                check(system, Credential { cache_policy: source.cache_policy(system), ..found })
+            let credential = ask_in_turn(system, &SOURCES, &known, shown, |_, found, cache_policy| {
+                check(system, Credential { cache_policy, ..found })
             })
             .map_err(|exhausted| exhausted.into_error(HINT))?;
             let expires = credential.expires;

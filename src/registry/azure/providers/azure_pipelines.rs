@@ -90,5 +90,5 @@ fn ask(system: &dyn System, url: &str, connection: &str, token: &Secret) -> Resu
         .bearer(token)
         .with_attempts(attempts(system));
     let hint = "is the pipeline allowed to use the service connection?";
-    job_token::ask(system, &request, "Azure Pipelines", "oidcToken", hint)
+    job_token::ask(system, &request, token, "Azure Pipelines", "oidcToken", hint)
 }

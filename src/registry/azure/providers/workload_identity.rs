@@ -10,7 +10,10 @@ use crate::{
         job_token::{GITHUB_URL_VARIABLE, JobToken},
     },
     error::Result,
-    registry::azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
+    registry::azure::{
+        entra::{CLIENT_VARIABLE, request_token_by_assertion},
+        retries::attempts,
+    },
     system::System,
 };
 
@@ -49,7 +52,7 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
             return Ok(Attempt::NotConfigured(if is_begun { format!("no {CLIENT_VARIABLE}") } else { missing }));
         };
         let audience = system.setting(AUDIENCE_VARIABLE);
-        let assertion = match JOB_TOKEN.get(system, audience.as_deref().unwrap_or(AUDIENCE))? {
+        let assertion = match JOB_TOKEN.get(system, audience.as_deref().unwrap_or(AUDIENCE), attempts(system))? {
             Attempt::Token(assertion) => assertion,
             Attempt::NotConfigured(why) => return Ok(Attempt::NotConfigured(why)),
         };

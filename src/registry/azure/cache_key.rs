@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     auth::cache_key::{CacheKey, Digest},
-    system::System,
+    system::{System, places},
 };
 
 /// The key of a feed: organisation, access and account. Logins of az and azd, and tokens in files, count by the metadata of
@@ -22,6 +22,7 @@ pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> Ca
         .field("endpoint", endpoint.as_bytes())
         .variables(system, REGISTRY.login_variables())
         .files(system, files)
+        .paths(places::home(system))
         .programs(system, &["az", "azd"])
         .finish();
     CacheKey { realm, identity, login: Digest::new().files(system, state::tokens(system)).finish() }
