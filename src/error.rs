@@ -272,10 +272,15 @@ pub(crate) fn quote(words: &str, hidden: &[&str]) -> String {
             return "(hidden)".to_owned();
         }
     }
-    let line = single_line(&line);
-    match line.char_indices().nth(QUOTATION_LIMIT) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+    truncate(&single_line(&line), QUOTATION_LIMIT)
+}
+
+/// A text of at most `limit` characters, with an ellipsis if it was longer.
+#[must_use]
+pub(crate) fn truncate(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use log::debug;
 
 use crate::{
     auth::{cache_policy::CachePolicy, warning},
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, truncate},
     system::System,
 };
 
@@ -230,18 +230,11 @@ impl Exhausted {
     fn failed(&self) -> Vec<String> {
         let limit = QUOTED / self.failures().count().max(1);
         let clause = |(name, outcome): &(&'static str, Outcome)| match outcome {
-            Outcome::NotAsked(error) => Some(format!("{name} was not asked ({})", cut(error.message(), limit))),
-            Outcome::Failed(error) => Some(format!("{name} failed ({})", cut(error.message(), limit))),
+            Outcome::NotAsked(error) => Some(format!("{name} was not asked ({})", truncate(error.message(), limit))),
+            Outcome::Failed(error) => Some(format!("{name} failed ({})", truncate(error.message(), limit))),
             Outcome::Skipped(_) => None,
         };
         self.attempts.iter().filter_map(clause).collect()
-    }
-}
-
-fn cut(message: &str, limit: usize) -> Cow<'_, str> {
-    match message.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}…", &message[..end]).into(),
-        None => message.into(),
     }
 }
 

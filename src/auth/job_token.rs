@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_variables_are_named_and_a_missing_permission_is_an_error() {
+    fn missing_variables_are_named_a_missing_permission_fails() {
         let skipped = |fake: FakeSystem| match ask(&fake) {
             Ok(Attempt::NotConfigured(why)) => why,
             other => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::{
-    error::{Error, Kind, quote},
+    error::{Error, Kind, quote, truncate},
     system::http::Response,
 };
 
@@ -95,11 +95,7 @@ fn message(body: &Value) -> Option<&str> {
 
 /// The message without what changes with each request: Entra ID appends "Trace ID:" and the like.
 fn shorten(message: &str, secrets: &[&str]) -> String {
-    let quoted = quote(message.split("Trace ID:").next().unwrap_or_default(), secrets);
-    match quoted.char_indices().nth(QUOTED) {
-        Some((end, _)) => format!("{}…", &quoted[..end]),
-        None => quoted,
-    }
+    truncate(&quote(message.split("Trace ID:").next().unwrap_or_default(), secrets), QUOTED)
 }
 
 #[cfg(test)]

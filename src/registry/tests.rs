@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn registries_are_listed_by_descending_priority_below_the_chainer() {
+fn registries_are_listed_by_priority_below_the_chainer() {
     let priorities: Vec<_> = ALL.iter().map(|registry| registry.priority).collect();
     assert!(priorities.is_sorted_by(|one, other| one > other) && priorities[0] < 10.0, "{priorities:?}");
 }
@@ -71,7 +71,7 @@ fn variables_of_others_do_not_change_the_cache_key() {
 }
 
 #[test]
-fn registries_list_logins_and_registries_with_files_list_locations() {
+fn registries_list_logins_and_with_files_locations() {
     let system = FakeSystem::default().variable("HOME", "/home/user").variable("USERPROFILE", "C:\\Users\\user");
     for registry in ALL {
         let lists = |role| registry.variables().any(|variable| variable.role == role);

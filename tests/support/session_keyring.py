@@ -59,5 +59,5 @@ def keys() -> list[list[str]]:
 
 
 def tokens() -> list[list[str]]:
-    """The keys that are tokens."""
-    return [key for key in keys() if ":token:" in key[8]]
+    """The keys that are tokens, without those that are invalidated and not yet collected."""
+    return [key for key in keys() if ":token:" in key[8] and "i" not in key[1]]

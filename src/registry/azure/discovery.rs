@@ -4,6 +4,7 @@ use log::debug;
 use url::Url;
 
 use super::{
+    NO_SIGN_IN_PAGE,
     entra::{ANY_ORGANISATION, Tenant, is_clean_origin},
     feed::Feed,
     retries::attempts,
@@ -60,7 +61,8 @@ pub(crate) fn discover(system: &dyn System, feed: &Feed) -> Result<Option<Discov
 
 /// Uses GET, since some deployments of the service fail on HEAD.
 fn ask(system: &dyn System, url: &Url) -> Result<Response> {
-    let request = Request::get(url.clone()).header("X-TFS-FedAuthRedirect", "Suppress").with_attempts(attempts(system));
+    let request =
+        Request::get(url.clone()).header(NO_SIGN_IN_PAGE.0, NO_SIGN_IN_PAGE.1).with_attempts(attempts(system));
     retry::send(system, &request)
 }
 

@@ -42,6 +42,9 @@ pub(crate) const SESSION_USERNAME: &str = "VssSessionToken";
 /// User name of a service principal's bearer, as in artifacts-keyring-nofuss.
 pub(crate) const BEARER_USERNAME: &str = "bearer";
 
+/// The header without which the service redirects to a sign-in page.
+const NO_SIGN_IN_PAGE: (&str, &str) = ("X-TFS-FedAuthRedirect", "Suppress");
+
 /// Azure Artifacts.
 pub(super) static REGISTRY: Registry = Registry {
     id: "azure",
@@ -60,8 +63,7 @@ pub(super) static REGISTRY: Registry = Registry {
     job_settings: &[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")],
     advice_if_unset: "name the whole URL of the index: https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
     probe: Probe {
-        // Without it the service redirects to a sign-in page.
-        headers: &[("X-TFS-FedAuthRedirect", "Suppress")],
+        headers: &[NO_SIGN_IN_PAGE],
         is_sign_in,
         advice: &[
             (401, "is this account a member of {place}? If not, sign in as one that is, or let it be added"),

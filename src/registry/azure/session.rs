@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::{feed::Feed, retries::attempts};
+use super::{NO_SIGN_IN_PAGE, feed::Feed, retries::attempts};
 use crate::{
     auth::{access_token::AccessToken, refusal::Refusal, timestamp},
     error::{Error, Kind, Result},
@@ -39,7 +39,7 @@ pub(crate) fn exchange(
     let request = Request::post_json(url, &document)
         .header("Accept", "application/json")
         // Without it the service redirects to a sign-in page.
-        .header("X-TFS-FedAuthRedirect", "Suppress")
+        .header(NO_SIGN_IN_PAGE.0, NO_SIGN_IN_PAGE.1)
         .bearer(bearer)
         .with_attempts(attempts(system));
     let response = retry::send(system, &request)?;
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_answer_of_any_sort_is_a_token_or_an_error_that_hides_the_bearer(
+        fn any_answer_is_a_token_or_an_error_without_the_bearer(
             status in prop_oneof![Just(200_u16), 201_u16..500],
             body in prop_oneof![
                 "\\PC{0,80}",

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_have_the_names_that_the_published_package_gives_them() {
+    fn failures_have_the_classes_of_the_published_package() {
         let error = ask(&FakeSystem::default().run("chainctl", &AUTH_TOKEN, 1, "", "x-secret")).unwrap_err();
         assert_eq!(error.class(), Some(ExceptionClass::ChainctlCommand));
         assert!(
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pull_token_is_read_from_its_two_lines_with_the_old_option_too() {
+    fn a_pull_token_is_read_with_the_old_option_too() {
         let token = token_of(&json!({"sub": "pull"}));
         let printed = format!("Use these:\n\n    Username: 0a/1b\n    Password: {token}\n");
         let older = PULL_TOKEN.map(|word| word.replace("--repository", "--library-ecosystem"));

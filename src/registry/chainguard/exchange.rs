@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_proof_is_the_bearer_and_the_form_names_audience_and_identity() {
+    fn the_exchange_sends_the_proof_audience_and_identity() {
         let fake = job().answer(
             Method::Post,
             ENDPOINT,
@@ -178,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_answer_of_any_sort_is_a_token_or_an_error_that_hides_the_proof(
+        fn any_answer_is_a_token_or_an_error_without_the_proof(
             status in prop_oneof![Just(200_u16), 201_u16..600],
             body in prop_oneof![
                 "\\PC{0,80}",

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_token_for_the_libraries_is_taken_from_chainctls_variable() {
+    fn the_token_variable_serves_only_tokens_for_the_libraries() {
         let ask = |token: &str| {
             AuthToken.token(&FakeSystem::default().variable(AUTH_TOKEN_VARIABLE, token), &Known::default())
         };

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_credentials_are_escaped_in_the_query_and_the_request_hides_it() {
+    fn credentials_are_escaped_in_the_query_and_hidden() {
         let fake = FakeSystem::default().answer(Method::Post, OAUTH, 200, r#"{"access_token":"t"}"#);
         assert_eq!(sign_in(&fake).unwrap().secret().expose(), "t");
         let request = &fake.requests()[0];
@@ -245,7 +245,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_answer_of_any_sort_is_a_token_or_an_error_that_hides_the_secret(
+        fn any_answer_is_a_token_or_an_error_without_the_secret(
             status in prop_oneof![Just(200_u16), 201_u16..600],
             body in prop_oneof![
                 "\\PC{0,80}",

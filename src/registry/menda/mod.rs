@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn code_artifact_hosts_are_claimed_and_nothing_that_only_names_one() {
+    fn only_code_artifact_hosts_are_claimed() {
         let claims = |raw: &str| MendaCodeArtifact::default().claims(&Service::parse(raw));
         for raw in [
             SERVICE,
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_signs_in_once_and_its_registry_token_serves_ten_minutes() {
+    fn a_client_signs_in_once_for_ten_minutes() {
         let fake = machine().answer(Method::Post, OAUTH, 200, r#"{"access_token":"access"}"#).answer(
             Method::Post,
             REGISTRY,
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machines_cached_token_that_is_refused_is_followed_by_a_sign_in() {
+    fn a_refused_cached_token_of_a_client_causes_a_sign_in() {
         let fake = machine()
             .file("/home/user/.menda/tokens/cache/.token", "[robot]\naccess_token = old\n")
             .answer(Method::Post, REGISTRY, 401, "")

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_of_login_is_read_in_any_case_and_percent_signs_are_kept() {
+    fn auth_type_ignores_case_and_percent_signs_are_kept() {
         for (kind, written, meant) in [
             ("m2m", "s%cret", "s%cret"),
             ("M2M", "50%%", "50%"),

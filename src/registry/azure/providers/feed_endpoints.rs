@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_url_is_served_by_the_only_endpoint_of_its_organisation() {
+    fn a_file_url_uses_the_only_endpoint_of_its_organisation() {
         let file = "https://pkgs.dev.azure.com/contoso/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
                     2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl";
         assert_eq!(password(&[(FEED, "feed")], file).as_deref(), Some("feed"));
@@ -235,7 +235,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_never_fails_otherwise_than_by_an_error_without_the_password(
+        fn any_text_is_read_or_an_error_without_the_password(
             text in prop_oneof![
                 "\\PC{0,80}",
                 "\\{[\"']endpointCredentials[\"']:\\[\\{[\"'](endpoint|password)[\"']:[\"'][a-z:/.]{0,30}x-secret[\"']\\}?\\]?\\}?",
