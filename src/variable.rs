@@ -71,6 +71,6 @@ pub(crate) static COMMON: &[Variable] = &[
     Variable::network("SSL_CERT_FILE", "CA bundle instead of the platform's trust store"),
     Variable::setting("RINGBEARER_CACHE", "where tokens are cached: off, memory or session"),
     Variable::setting("RINGBEARER_DEBUG", "1 prints every step on standard error"),
-    Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed look-up instead of answering None"),
-    Variable::setting("RINGBEARER_TIMEOUT", "limit of a look-up in seconds (120)"),
+    Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed lookup instead of answering None"),
+    Variable::setting("RINGBEARER_TIMEOUT", "limit of a lookup in seconds (120)"),
 ];

@@ -92,7 +92,7 @@ fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Can
             Kind::Configuration,
             format!("{host} is not an index that ringbearer serves over https"),
         )
-        .with_hint("`ringbearer doctor URL` tells more"));
+        .with_hint("run `ringbearer doctor URL` for details"));
     }
     let mut failure = None;
     let found = world.memory.keyring.get(world.system, service, None, None, |error| {
