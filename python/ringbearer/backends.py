@@ -1,6 +1,6 @@
-"""The keyring backends. Each is a few lines around the native core.
+"""The keyring backends. Each is a thin wrapper around the native core.
 
-Everything that is ever needed is imported here, at once: pip 26.3 forbids imports once it has begun to install.
+All imports are at the top: pip 26.3 forbids imports once it has begun to install.
 """
 
 import _thread
@@ -22,7 +22,7 @@ __all__ = [*_REGISTRIES, "NoStoreKeyring", "SSHAgentKeyring"]
 
 
 def _is_main_interpreter() -> bool:
-    """Whether this is the interpreter that the process began with; in doubt it is not."""
+    """Whether this is the process's first interpreter; False if that is unknown."""
     if hasattr(_thread, "_is_main_interpreter"):
         return bool(_thread._is_main_interpreter())
     try:
@@ -32,15 +32,15 @@ def _is_main_interpreter() -> bool:
     return bool(interpreters.get_current() == interpreters.get_main())
 
 
-# Daemon threads that wait for a look-up never resume, and its child processes must end. Only for the main interpreter:
-# when a subinterpreter exits, the look-ups of the others go on.
+# Daemon threads that wait for a lookup never resume, and its child processes must end. Only for the main interpreter:
+# when a subinterpreter exits, the lookups of the others go on.
 if _is_main_interpreter():
     atexit.register(_core.cancel_lookups)
 
 
 class _Properties:
-    """Attributes from KEYRING_PROPERTY_* variables, but none in the place of what the class has: a variable must not
-    take a backend's methods or its priority away.
+    """Attributes from KEYRING_PROPERTY_* variables, except those that the class has: a variable must not replace a
+    backend's methods or its priority.
     """
 
     def set_properties_from_env(self) -> None:
@@ -54,31 +54,31 @@ class _Properties:
 
 
 class _IndexKeyring(_Properties):
-    """What gets credentials for package indexes and stores none. Every user name is answered alike.
+    """Base class of the index backends; not a KeyringBackend, or keyring would list it.
 
-    It is no KeyringBackend itself: keyring would list it among the backends.
+    Index backends get credentials and store none. The answer is the same for every user name.
     """
 
-    #: The id of the registry in the native core. It is read from the class: anybody may set attributes of instances, by
-    #: `with_properties`.
+    #: The id of the registry in the native core. It is read from the class: callers may set attributes of
+    #: instances with `with_properties`.
     _registry: ClassVar[str] = ""
     priority: ClassVar[float]
 
     def __init_subclass__(cls) -> None:
-        """Gives a class the id and the priority of its registry; a subclass of such a class has those of its parent."""
+        """Sets the id and the priority of the class's registry; further subclasses inherit them."""
         super().__init_subclass__()
         if cls.__name__ in _REGISTRIES:
             cls._registry, cls.priority = _REGISTRIES[cls.__name__]
 
     def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
-        """The user name and password for an index URL or host; None if it is not ours or nothing is known for it."""
+        """The user name and password for an index URL or host; None if it is not claimed or there is no credential."""
         found = _core.get_credential(type(self)._registry, service, username)
         return None if found is None else SimpleCredential(*found)
 
     def get_password(self, service: str, username: Optional[str]) -> Optional[str]:
         """The password alone."""
         if isinstance(username, str) and username.startswith("pypi_token:"):
-            # flit looks for a token of PyPI's under this name, and would send whatever it got as the user `__token__`.
+            # flit looks for a PyPI token under this name, and would send any answer as the user `__token__`.
             return None
         found = _core.get_credential(type(self)._registry, service, username)
         return None if found is None else found[1]
@@ -94,7 +94,7 @@ class _IndexKeyring(_Properties):
     def _refusal(self) -> errors.RingbearerError:
         if all(isinstance(backend, _IndexKeyring) for backend in ChainerBackend.backends):
             # The program limited keyring to some backends (`keyring.core.recommended`), and NoStoreKeyring is not among
-            # them: nobody else would say that nothing was stored.
+            # them: otherwise nothing would report that the password was not stored.
             return errors.NoStoreError(_NO_STORE)
         return errors.ReadOnlyError(
             f"{type(self).__name__} gets its credentials from a service and stores none; choose a backend that stores "
@@ -116,7 +116,7 @@ class ChainguardLibrariesKeyring(_IndexKeyring, KeyringBackend):
 
 
 class _ClassProperty:
-    """A property of a class. Before 24.0, keyring has one of its own in another place."""
+    """A property of a class. keyring has its own, but in another module before 24.0."""
 
     def __init__(self, get: Callable[[Any], float]) -> None:
         self._get = get
@@ -127,8 +127,8 @@ class _ClassProperty:
         except RuntimeError:
             if instance is None:
                 raise
-            # keyring asks each backend of its chain anew for every question, and an agent may have gone meanwhile: that
-            # must not end the chain for all.
+            # keyring re-evaluates it on every call, and the agent may be gone by then: that must not end the chain for
+            # the other backends.
             return -1
 
 
@@ -137,19 +137,19 @@ class SSHAgentKeyring(_Properties, KeyringBackend):
 
     @_ClassProperty
     def priority(cls) -> float:
-        """2.2 once the store is set up or in use; below 0 before, where it can be chosen by name but serves nobody
-        unasked. A RuntimeError, by which keyring knows that it cannot work here, if there is no agent.
+        """2.2 once the store is set up or in use; before that -1, so that it is not used unless chosen by name. A
+        RuntimeError, keyring's sign of a backend that cannot work here, if there is no agent.
         """
         if not os.environ.get("SSH_AUTH_SOCK") and sys.platform != "win32":
             raise RuntimeError("SSH_AUTH_SOCK is not set. Start an agent, or log in with agent forwarding.")
         return 2.2 if _core.store_is_in_use() else -1
 
     def get_password(self, service: str, username: str) -> Optional[str]:
-        """The password; None if there is none. Whatever fails is raised."""
+        """The password; None if there is none. Every failure is raised."""
         return _core.store_get(service, username)
 
     def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
-        """User name and password; without a user name, those of some user of the service."""
+        """User name and password; without a user name, those of any user of the service."""
         if username is None:
             found = _core.store_find(service)
             return None if found is None else SimpleCredential(*found)
@@ -159,7 +159,7 @@ class SSHAgentKeyring(_Properties, KeyringBackend):
     def set_password(self, service: str, username: str, password: str) -> None:
         """Stores a password. When this returns, it is on the disk."""
         if not isinstance(password, str):
-            # keyring's callers pass strings; to store the name of anything else would lose what was meant.
+            # keyring's callers pass strings; the str() of anything else would not be the intended password.
             raise TypeError(f"a password is a str, not {type(password).__name__}")
         try:
             _core.store_set(service, username, password)
@@ -175,10 +175,10 @@ class SSHAgentKeyring(_Properties, KeyringBackend):
 
 
 class NoStoreKeyring(_Properties, KeyringBackend):
-    """The end of keyring's chain: it has no password and stores none, and says so.
+    """The end of keyring's chain: it has no passwords and reports that it stores none.
 
-    keyring's chainer passes over backends that only read, and answers None if there are no others: without this one
-    a password that nothing can store would be lost without a word.
+    keyring's chainer skips backends that only read, and returns None if there are no others: without this one, a
+    password that no backend can store would be silently lost.
     """
 
     #: Above 0, to be in the chain; below every backend that stores.

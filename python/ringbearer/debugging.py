@@ -8,7 +8,7 @@ from ringbearer import _core
 
 __all__ = ["to_stderr"]
 
-#: The name of the handler, so that it is added once.
+#: Name of the handler, so that it is added only once.
 _NAME = "ringbearer.debugging"
 
 

@@ -65,7 +65,7 @@ class LookupTimeoutError(RingbearerError):
 
 
 class AuthenticationError(RingbearerError):
-    """No source of a credential served, or the service refused what one gave."""
+    """No source provided a credential, or the service refused it."""
 
 
 class ProtocolError(RingbearerError):

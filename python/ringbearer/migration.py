@@ -15,9 +15,9 @@ __all__ = ["read"]
 
 
 def read(backend: str, names: "list[tuple[str, str]]") -> "list[tuple[str, str, str]]":
-    """Service, user name and password of the records that are named; without names, of all that the keyring can list.
+    """Service, user name and password of the named records; without names, of all that the keyring can list.
 
-    Raises ConfigurationError if the keyring cannot be loaded, cannot list its records, or lacks one that is named.
+    Raises ConfigurationError if the keyring cannot be loaded, cannot list its records, or lacks a named one.
     """
     try:
         source: KeyringBackend = keyring.core.load_keyring(backend)
@@ -35,7 +35,7 @@ def read(backend: str, names: "list[tuple[str, str]]") -> "list[tuple[str, str, 
     for service, username in wanted:
         try:
             password = source.get_password(service, username)
-        # Not every backend keeps to keyring's own errors.
+        # Not every backend raises only keyring's errors.
         except Exception as error:
             what = f"{backend} does not give the password of {username!r}: {_line(error)}"
             raise errors.ConfigurationError(what) from None
@@ -50,13 +50,13 @@ def read(backend: str, names: "list[tuple[str, str]]") -> "list[tuple[str, str, 
 
 
 def _line(error: Exception) -> str:
-    """What an error says, as one line that a terminal does not act on."""
+    """The error's message as one line without control characters."""
     words = "".join(character if character.isprintable() else " " for character in str(error))
     return " ".join(words.split())[:300] or type(error).__name__
 
 
 def _names(source: Any, backend: str) -> "Iterator[tuple[str, str]]":
-    """What the keyring holds. keyring itself has no such question; each of these has a way of its own."""
+    """Service and user name of every record. keyring has no API for this; each backend needs its own."""
     if hasattr(source, "get_preferred_collection"):
         return _names_of_secret_service(source)
     if hasattr(source, "file_path"):
@@ -73,14 +73,14 @@ def _names_of_secret_service(source: Any) -> "Iterator[tuple[str, str]]":
 
 def _names_of_file(source: Any) -> "Iterator[tuple[str, str]]":
     """The files of keyrings.alt: a section for each service, an option for each user, both escaped."""
-    # The package that wrote the file, and so is installed; ringbearer does without it.
+    # The package that wrote the file, and so is installed; ringbearer itself does not depend on it.
     unescape = importlib.import_module("keyrings.alt.escape").unescape
     config = configparser.RawConfigParser()
     try:
         with open(source.file_path, encoding="utf-8") as stream:
             config.read_file(stream)
     except OSError as error:
-        what = f"{source.file_path!r} cannot be read, so that there is nothing to take over: {error.strerror}"
+        what = f"{source.file_path!r} cannot be read, nothing to import: {error.strerror}"
         raise errors.ConfigurationError(what) from None
     for section in config.sections():
         if unescape(section) == "keyring-setting":

@@ -1,8 +1,8 @@
 """The plugin for tox 4: pip and uv inside its environments get the credentials that they get outside.
 
-tox strips the environment, and the pip inside sees no keyring but the one on PATH. So each environment gets the
-variables that the backends read, the `keyring` program that belongs to the Python which runs tox, and the word to ask
-it. An environment with `ringbearer = false` is left as it is.
+tox strips the environment, and the pip inside finds only a keyring on PATH. So each environment gets the variables
+that the backends read, the `keyring` program of the Python that runs tox, and the setting that enables it. An
+environment with `ringbearer = false` is not changed.
 
 Without tox, and with tox 3, which reads the same entry points and has other hooks, this module does nothing.
 """
@@ -33,7 +33,7 @@ _Hook = TypeVar("_Hook", bound=Callable[..., None])
 
 
 def _unmarked(hook: _Hook) -> _Hook:
-    """Leaves a function one like any other."""
+    """Returns the function unchanged."""
     return hook
 
 
@@ -56,14 +56,14 @@ PASSED = (
     "RINGBEARER_*",
 )
 
-#: Tells pip and uv to run the `keyring` program, unless somebody told them something else by these variables. (Plain
-#: tox strips the second of them, and tox-uv the first.)
+#: Tells pip and uv to run the `keyring` program, unless these variables are already set. (Plain tox strips the second
+#: of them, and tox-uv the first.)
 _PROVIDERS = ("PIP_KEYRING_PROVIDER", "UV_KEYRING_PROVIDER")
 
 
 class _Unlogged(str):
-    """The value of a variable that programs get and log files do not: tox writes the variables of each command to a
-    file that others may read, by formatting them.
+    """A variable's value that programs get and log files do not: tox formats the variables of each command into a file
+    that others may read.
     """
 
     __slots__ = ()
@@ -96,7 +96,7 @@ def tox_before_run_commands(tox_env: ToxEnv) -> None:
 
 
 def _equip(tox_env: ToxEnv) -> None:
-    """Give an environment what it needs. What is set for it by hand stays as it is."""
+    """Sets up an environment. Variables that its configuration sets are kept."""
     if not tox_env.conf["ringbearer"]:
         return
     set_env = tox_env.conf["set_env"]
@@ -115,17 +115,17 @@ def _equip(tox_env: ToxEnv) -> None:
     # An empty entry would be the working directory.
     entries = [entry for entry in path.split(os.pathsep) if entry]
     if directory not in entries and _offer(program, directory):
-        # Older versions of tox let PATH stand as it is set here, without the environment's own programs.
+        # Older versions of tox use PATH exactly as set here, without the environment's own programs.
         set_env.update({"PATH": os.pathsep.join([str(own), directory, *entries])})
 
 
 def _is_one_of(patterns: Iterable[str], name: str) -> bool:
-    """As tox compares: without regard to case."""
+    """Case-insensitive, as in tox."""
     return any(fnmatchcase(name.upper(), pattern.upper()) for pattern in patterns)
 
 
 def _setting(tox_env: ToxEnv, name: str) -> Any:
-    """A setting that some versions of tox, or some sorts of environments, do not have."""
+    """A setting that some versions of tox, or some kinds of environments, do not have."""
     try:
         return tox_env.conf[name]
     except KeyError:
@@ -133,7 +133,7 @@ def _setting(tox_env: ToxEnv, name: str) -> Any:
 
 
 def _program() -> Optional[str]:
-    """The `keyring` that belongs to the Python which runs tox."""
+    """The `keyring` program of the Python that runs tox."""
     name = "keyring.exe" if os.name == "nt" else "keyring"
     for directory in (os.path.dirname(sys.executable), sysconfig.get_path("scripts"), os.path.dirname(sys.argv[0])):
         path = os.path.abspath(os.path.join(directory, name))
@@ -143,7 +143,7 @@ def _program() -> Optional[str]:
 
 
 def _offer(program: str, directory: str) -> bool:
-    """Put the program, and none of its neighbours, into a directory of its own, as other runs of tox may do too."""
+    """Puts the program, and no other program beside it, into a directory. Concurrent runs of tox may do so too."""
     path = os.path.join(directory, os.path.basename(program))
     try:
         os.makedirs(directory, exist_ok=True)
@@ -156,7 +156,7 @@ def _offer(program: str, directory: str) -> bool:
                 with open(made, "w", encoding="utf-8", errors="surrogateescape") as stream:
                     stream.write(f'#!/bin/sh\nunset PYTHONHOME PYTHONPATH\nexec {shlex.quote(program)} "$@"\n')
                 os.chmod(made, 0o755)
-            # One that is running cannot be replaced on Windows.
+            # Windows cannot replace a running program.
             if not (os.path.isfile(path) and filecmp.cmp(made, path, shallow=False)):
                 os.replace(made, path)
     except OSError as error:

@@ -1,4 +1,4 @@
-//! Cache keys: which account a look-up signs in as, as a digest of explicit fields.
+//! Cache keys: which account a lookup signs in as, as a digest of explicit fields.
 
 use std::{
     path::{Path, PathBuf},

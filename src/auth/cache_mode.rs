@@ -27,7 +27,7 @@ impl CacheMode {
             "off" => Ok(Self::Off),
             "memory" => Ok(Self::Memory),
             "session" => Ok(Self::Session),
-            _ => Err(Error::new(Kind::Configuration, format!("RINGBEARER_CACHE is {value:?}, and no token is kept"))
+            _ => Err(Error::new(Kind::Configuration, format!("unknown RINGBEARER_CACHE {value:?}; caching is off"))
                 .with_hint("choose one of off, memory, session, or unset it")),
         }
     }

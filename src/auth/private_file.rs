@@ -22,7 +22,7 @@ pub(crate) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Ze
     let is_path = path.len() <= LONGEST_PATH && !path.contains(char::is_control) && Path::new(path).is_absolute();
     if !is_path {
         return Err(Error::new(Kind::Configuration, format!("{variable} does not hold the absolute path of a file"))
-            .with_hint("name the file by its absolute path; a token or key itself belongs into such a file"));
+            .with_hint("name the file by its absolute path; put the token or key itself in a file"));
     }
     system
         .read_file(Path::new(path), CAP)

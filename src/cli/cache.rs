@@ -28,9 +28,9 @@ pub(super) fn run(world: &World<'_>, action: Action) -> Result<u8> {
     match action {
         Action::Clear => {
             let text = match token::clear(system)? {
-                0 => "no token was kept in this session\n".to_owned(),
-                1 => "one token was forgotten\n".to_owned(),
-                many => format!("{many} tokens were forgotten\n"),
+                0 => "no cached tokens\n".to_owned(),
+                1 => "removed 1 token\n".to_owned(),
+                many => format!("removed {many} tokens\n"),
             };
             print(world.console, &text)
         }

@@ -92,7 +92,7 @@ fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Can
             Kind::Configuration,
             format!("{host} is not an index that ringbearer serves over https"),
         )
-        .with_hint("`ringbearer doctor URL` tells more"));
+        .with_hint("run `ringbearer doctor URL` for details"));
     }
     let is_strict = Keyring::is_strict(|name| world.system.variable(name));
     let mut failures = Vec::new();

@@ -220,7 +220,7 @@ fn all(document: &Document<'_>, keys: &Keys, path: &str, progress: Progress<'_>)
     contents
 }
 
-/// A record whose names are UTF-8. No look-up can ask for another.
+/// A record whose names are UTF-8. No lookup can ask for another.
 fn entry(plain: Plain) -> Option<Entry> {
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(ToOwned::to_owned).ok();
     Some(Entry { service: text(&plain.service)?, username: text(&plain.username)?, password: plain.password })

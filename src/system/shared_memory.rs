@@ -12,7 +12,7 @@ pub(crate) trait SharedMemory {
     /// Whether there is shared memory; otherwise why not.
     fn sharing(&self) -> Result<(), Unavailable>;
 
-    /// Shares a secret under a name for `life`, in place of one that has the name.
+    /// Shares a secret under a name for `life`, replacing an existing one.
     fn share(&self, name: &str, secret: &[u8], life: Duration) -> Result<(), Unavailable>;
 
     /// The secret under a name.

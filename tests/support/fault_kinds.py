@@ -73,7 +73,7 @@ def _certificate(name: str, method: str) -> Kind:
 
 LATER = {"Retry-After": "1"}
 MUCH_LATER = {"Retry-After": "3600"}
-#: Hints for a service that is out of order.
+#: Hints for a service that is unavailable.
 WAIT = ("try again later", "RINGBEARER_TIMEOUT=SECONDS gives it more time")
 
 KINDS: list[Kind] = [

@@ -183,7 +183,7 @@ fn cache_finding(world: &World<'_>, candidate: &Candidate, service: &Service) ->
     let (system, finding) = (world.system, |text: &str| Finding::new(State::Note, "cache", text));
     match CacheMode::read(system, CacheMode::Session) {
         Err(error) => return Finding { state: State::Doubtful, ..Finding::of_error("cache", &error) },
-        Ok(CacheMode::Off) => return finding("off: each question signs in again (RINGBEARER_CACHE)"),
+        Ok(CacheMode::Off) => return finding("off: every lookup signs in again (RINGBEARER_CACHE)"),
         Ok(CacheMode::Memory) => return finding("each process signs in for itself (RINGBEARER_CACHE)"),
         Ok(CacheMode::Session) => {}
     }
@@ -202,5 +202,5 @@ fn cache_finding(world: &World<'_>, candidate: &Candidate, service: &Service) ->
     let owner = credential.owner.as_deref().map_or_else(String::new, |owner| format!(" of {owner}"));
     let age = in_words(system.now().duration_since(created).unwrap_or_default());
     let left = in_words(until.duration_since(system.now()).unwrap_or_default());
-    finding(&format!("a token{owner}, got {age} ago, is kept in this session for {left}; it is not used here"))
+    finding(&format!("a token{owner}, got {age} ago, is kept in this session for {left}; doctor does not use it"))
 }

@@ -80,7 +80,7 @@ fn not_said(response: &Response, feed: &Feed) -> Error {
     let what = match response.status {
         203 | 300..=399 => "sent a sign-in page instead of an answer",
         404 => "does not know this URL",
-        429 | 500..=599 => "is out of order",
+        429 | 500..=599 => "is unavailable",
         _ => "did not say which tenant it belongs to",
     };
     let hint = refusal::meaning(response.status, None).hint.unwrap_or("check the URL of the feed");

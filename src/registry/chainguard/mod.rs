@@ -43,7 +43,7 @@ const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or i
                     and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY";
 
 static VARIABLES: &[Variable] = &[
-    Variable::login("CHAINCTL_AUTH_TOKEN", "token that chainctl uses in place of its login"),
+    Variable::login("CHAINCTL_AUTH_TOKEN", "token that chainctl uses instead of its login"),
     Variable::login("CHAINCTL_CONFIG", "configuration file of chainctl"),
     Variable::login("CHAINCTL_PARENT", "organisation for which a pull token is created"),
     Variable::login("CHAINGUARD_PYTHON_IDENTITY_ID", "user name of a pull token"),

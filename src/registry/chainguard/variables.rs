@@ -18,7 +18,7 @@ pub(super) const IDENTITY_VARIABLE: &str = "CHAINGUARD_PYTHON_IDENTITY_ID";
 /// The password of a pull token.
 pub(super) const TOKEN_VARIABLE: &str = "CHAINGUARD_PYTHON_TOKEN";
 
-/// A token that chainctl uses in place of its login.
+/// A token that chainctl uses instead of its login.
 pub(super) const AUTH_TOKEN_VARIABLE: &str = "CHAINCTL_AUTH_TOKEN";
 
 /// A pull token, as `chainctl auth pull-token create --output=env` prints it.

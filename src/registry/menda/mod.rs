@@ -175,7 +175,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
                 );
                 return Err(Error::new(Kind::Rejected, message).with_class(ExceptionClass::NoCachedLogin));
             };
-            let hint = "run `menda auth login`, and see whether this login may read the registry";
+            let hint = "run `menda auth login`, and check whether this login may read the registry";
             debug!(step = "login", outcome = "done"; "by the Menda CLI's token");
             api::registry_token(system, &profile.host, &access, &[], hint)
         }
@@ -185,7 +185,7 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
                 debug!(step = "login", outcome = "done"; "as {}", quote(client_id, &[client_secret.expose()]));
                 Ok(token)
             };
-            let hint = "see whether this client may read the registry";
+            let hint = "check whether this client may read the registry";
             let exchange =
                 |access: &AccessToken| api::registry_token(system, &profile.host, access, &[client_secret], hint);
             let cached = login.access_token(system.now(), cached_as).unwrap_or_else(|error| {

@@ -138,7 +138,7 @@ impl Profile {
     pub(crate) fn shown(&self) -> String {
         match &self.way {
             Way::Machine { client_id, .. } => format!("client {}", quote(client_id, &[])),
-            Way::User { id, .. } => format!("the person of profile '{}'", quote(id, &[])),
+            Way::User { id, .. } => format!("the user of profile '{}'", quote(id, &[])),
         }
     }
 

@@ -130,7 +130,7 @@ def test_unknown_cache_mode_warns_and_caches_nothing(keyring: NativeKeyring) -> 
     assert answers[0].stdout != answers[1].stdout
     for answer in answers:
         assert answer.stderr.count("\n") == 1, answer
-        assert 'RINGBEARER_CACHE is "disk"' in answer.stderr and "off, memory, session" in answer.stderr, answer
+        assert 'unknown RINGBEARER_CACHE "disk"' in answer.stderr and "off, memory, session" in answer.stderr, answer
 
 
 def test_python_uses_the_session_cache_if_configured(

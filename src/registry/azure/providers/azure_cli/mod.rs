@@ -78,7 +78,7 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
         }
         let token = read(&output).map_err(|malformed| {
             az.malformed(malformed)
-                .with_hint("run `az account get-access-token --query expiresOn` to see whether it works")
+                .with_hint("run `az account get-access-token --query expiresOn` to check whether it works")
         })?;
         if !chosen && token.claims().is_some_and(|claims| tenant.differs_from(&claims)) {
             return Err(
