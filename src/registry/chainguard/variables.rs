@@ -30,7 +30,7 @@ impl TokenProvider<Known, Credential> for PullToken {
     }
 
     fn origin(&self, system: &dyn System) -> Origin {
-        let has_token = system.setting(TOKEN_VARIABLE).is_some();
+        let has_token = system.secret_setting(TOKEN_VARIABLE).is_some();
         Origin::Explicit(if has_token { TOKEN_VARIABLE } else { IDENTITY_VARIABLE }.into())
     }
 
