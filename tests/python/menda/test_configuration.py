@@ -48,9 +48,7 @@ def test_the_host_alone_is_ignored_if_there_is_a_file(cloud: PracticeCloud, look
     assert signed_in(cloud) == [("of-the-file", "mellon")] * 3
 
 
-def test_incomplete_variables_are_reported_even_if_there_is_a_file(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_incomplete_variables_are_reported_despite_a_file(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     cloud.menda.write_profile(home, machine_profile(cloud, "of-the-file"))
     full = cloud.menda.variables
     cases = [{name: full[name]} for name in full if name != "MENDA_HOST"]

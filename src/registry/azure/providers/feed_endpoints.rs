@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_without_a_password_is_an_error_if_it_is_the_best_match() {
+    fn the_best_match_without_a_password_is_an_error() {
         let value = |password: &str| {
             format!(
                 r#"{{"endpointCredentials":[{{"endpoint":"https://pkgs.dev.azure.com/contoso/","password":"whole"}},

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_is_an_error_unless_the_variable_chooses() {
+    fn an_unreadable_file_is_an_error_unless_the_variable_chooses() {
         const FILE: &str = "/home/user/.config/python_keyring/keyringrc.cfg";
         let home = || FakeSystem::default().variable("HOME", "/home/user");
         for fake in [home().unreadable(FILE), home().file(FILE, &" ".repeat(CONFIGURATION_CAP + 1))] {
