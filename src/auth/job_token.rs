@@ -64,7 +64,8 @@ pub(crate) struct JobToken {
 impl JobToken {
     /// Explicit if the token is named by a variable; else found, at the identity service of the CI system.
     pub(crate) fn origin(&self, system: &dyn System) -> Origin {
-        let named = [self.file_variable, self.token_variable].into_iter().find(|name| system.setting(name).is_some());
+        let named =
+            [self.file_variable, self.token_variable].into_iter().find(|name| system.secret_setting(name).is_some());
         named.map_or(Origin::Found, |name| Origin::Explicit(name.into()))
     }
 
@@ -72,7 +73,7 @@ impl JobToken {
     pub(crate) fn is_available(&self, system: &dyn System) -> bool {
         let variables =
             [self.file_variable, self.token_variable, GITHUB_URL_VARIABLE, CIRCLE_VARIABLE, BUILDKITE_VARIABLE];
-        variables.iter().any(|name| system.setting(name).is_some())
+        variables.iter().any(|name| system.secret_setting(name).is_some())
     }
 
     /// The token for an audience. A job on GitHub Actions without the permission to ask is an error, since GitHub sets its

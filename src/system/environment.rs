@@ -22,8 +22,28 @@ pub(crate) trait Env {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// An environment variable that holds a secret, without surrounding white space; blank counts as unset.
+    /// An environment variable that holds a secret, without surrounding white space; blank counts as unset. One that is not
+    /// UTF-8 counts as set, with U+FFFD in it: as a wrong secret it is an error, not an absence.
     fn secret_setting(&self, name: &str) -> Option<Secret> {
-        self.variable(name).as_deref().and_then(Secret::from_trimmed)
+        if let Some(value) = self.variable(name) {
+            return Secret::from_trimmed(&value);
+        }
+        let (_, value) = self.variables().into_iter().find(|(set, _)| set == name)?;
+        Secret::from_trimmed(&value.to_string_lossy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fake::FakeSystem;
+
+    #[test]
+    fn a_secret_that_is_not_utf8_is_set_and_a_setting_is_not() {
+        let fake = FakeSystem::default().variable("NAME", "t\u{fffd}ken");
+        assert_eq!((Env::variable(&fake, "NAME"), fake.setting("NAME")), (None, None));
+        assert_eq!(fake.secret_setting("NAME"), Some(Secret::new("t\u{fffd}ken".to_owned())));
+        assert_eq!(fake.secret_setting("OTHER"), None);
+        assert_eq!(FakeSystem::default().variable("NAME", " ").secret_setting("NAME"), None);
     }
 }

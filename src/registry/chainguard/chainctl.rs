@@ -1,7 +1,7 @@
 //! Chainguard's own program, and what it prints.
 //! <https://www.chainguard.dev/docs/platform/chainctl/chainctl-docs/chainctl_auth_token/>
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use super::{AUDIENCE, Known, cache_file, credential, is_for_libraries};
 use crate::{
@@ -26,12 +26,12 @@ const PARENT_VARIABLE: &str = "CHAINCTL_PARENT";
 const PULL_TOKEN_LIFE: &str = "8h";
 
 /// What to do if chainctl fails.
-const LOGIN: &str = "run `chainctl auth login --audience=libraries.cgr.dev`";
+static LOGIN: LazyLock<String> = LazyLock::new(|| format!("run `chainctl auth login --audience={AUDIENCE}`"));
 
 /// The user's login: `chainctl auth token`.
-pub(crate) struct AuthToken;
+pub(crate) struct Login;
 
-impl TokenProvider<Known, Credential> for AuthToken {
+impl TokenProvider<Known, Credential> for Login {
     fn name(&self) -> &'static str {
         "chainctl"
     }
@@ -49,10 +49,10 @@ impl TokenProvider<Known, Credential> for AuthToken {
         let output = program(system)?.output(system, &["auth", "token", &audience]).map_err(with_class)?;
         let token = token(&output.stdout)?;
         if token.claims().is_some_and(|claims| is_for_libraries(&claims) == Some(false)) {
-            return Err(command_error(format!("chainctl printed a token that is not for {AUDIENCE}"), LOGIN));
+            return Err(command_error(format!("chainctl printed a token that is not for {AUDIENCE}"), &LOGIN));
         }
         if token.expires().is_some_and(|end| end <= system.now()) {
-            return Err(command_error("chainctl printed a token that has expired".to_owned(), LOGIN));
+            return Err(command_error("chainctl printed a token that has expired".to_owned(), &LOGIN));
         }
         Ok(Attempt::Token(credential(token)))
     }
@@ -99,12 +99,15 @@ impl TokenProvider<Known, Credential> for NewPullToken {
 
 fn program(system: &dyn System) -> Result<TokenProgram<'static>> {
     let path = system.find_program("chainctl").ok_or_else(|| {
-        Error::new(Kind::Process, "chainctl is not on PATH").with_class(ExceptionClass::ChainctlNotFound).with_hint(format!(
-            "install chainctl and {LOGIN}, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN, or \
-             RINGBEARER_CHAINGUARD_IDENTITY"
-        ))
+        Error::new(Kind::Process, "chainctl is not on PATH").with_class(ExceptionClass::ChainctlNotFound).with_hint(
+            format!(
+                "install chainctl and {}, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN, or \
+             RINGBEARER_CHAINGUARD_IDENTITY",
+                *LOGIN
+            ),
+        )
     })?;
-    Ok(TokenProgram { name: "chainctl", path, limit: LIMIT, variables: &[], hint: LOGIN })
+    Ok(TokenProgram { name: "chainctl", path, limit: LIMIT, variables: &[], hint: &LOGIN })
 }
 
 /// Sets the exception class that keyrings-chainguard-libraries raises.
@@ -112,7 +115,7 @@ fn with_class(error: Error) -> Error {
     match error.kind() {
         Kind::Timeout => error
             .with_class(ExceptionClass::ChainctlTimeout)
-            .with_hint(format!("it may have waited for a sign-in in a browser: {LOGIN}")),
+            .with_hint(format!("it may have waited for a sign-in in a browser: {}", *LOGIN)),
         _ => error.with_class(ExceptionClass::ChainctlCommand),
     }
 }
@@ -123,7 +126,7 @@ pub(super) fn token(printed: &[u8]) -> Result<AccessToken> {
     let problem = |what: Malformed| {
         command_error(
             format!("chainctl printed {what}"),
-            "run `chainctl auth token --audience=libraries.cgr.dev` to see",
+            &format!("run `chainctl auth token --audience={AUDIENCE}` to see"),
         )
     };
     let token = AccessToken::parse(printed).map_err(problem)?;
@@ -132,7 +135,7 @@ pub(super) fn token(printed: &[u8]) -> Result<AccessToken> {
 
 /// The pull token in the lines `Username: ...` and `Password: ...`, among any others.
 pub(super) fn pull_token(printed: &[u8]) -> Result<Credential> {
-    let problem = || command_error("chainctl printed no pull token".to_owned(), LOGIN);
+    let problem = || command_error("chainctl printed no pull token".to_owned(), &LOGIN);
     let printed = std::str::from_utf8(printed).map_err(|_| problem())?;
     let value = |name: &str| {
         let mut found = printed.lines().filter_map(|line| line.trim().strip_prefix(name));
@@ -160,7 +163,7 @@ mod tests {
     const PULL_TOKEN: [&str; 5] = ["auth", "pull-token", "--repository=python", "--parent=contoso", "--ttl=8h"];
 
     fn ask(fake: &FakeSystem) -> Result<Credential> {
-        match AuthToken.token(fake, &Known::default())? {
+        match Login.token(fake, &Known::default())? {
             Attempt::Token(found) => Ok(found),
             Attempt::NotConfigured(why) => panic!("{why}"),
         }

@@ -30,9 +30,11 @@ const IDENTITY_VARIABLE: &str = "RINGBEARER_CHAINGUARD_IDENTITY";
 /// Names a file with the job's token, such as one that Kubernetes mounts.
 const FILE_VARIABLE: &str = "RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE";
 
+/// Holds the job's token.
+const TOKEN_VARIABLE: &str = "RINGBEARER_CHAINGUARD_OIDC_TOKEN";
+
 /// The token of the job.
-const JOB_TOKEN: JobToken =
-    JobToken { file_variable: FILE_VARIABLE, token_variable: "RINGBEARER_CHAINGUARD_OIDC_TOKEN" };
+const JOB_TOKEN: JobToken = JobToken { file_variable: FILE_VARIABLE, token_variable: TOKEN_VARIABLE };
 
 /// The audience of the job's token: the issuer that exchanges it.
 /// <https://github.com/chainguard-dev/actions/tree/main/setup-chainctl>
@@ -60,7 +62,13 @@ impl TokenProvider<Known, Credential> for Oidc {
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Credential>> {
         let Some(identity) = system.setting(IDENTITY_VARIABLE) else {
-            return Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}")));
+            return match self.origin(system) {
+                Origin::Explicit(named) => {
+                    Err(Error::new(Kind::Configuration, format!("{named} is set and {IDENTITY_VARIABLE} is not"))
+                        .with_hint(format!("set {IDENTITY_VARIABLE} to the id of the identity")))
+                }
+                Origin::Found => Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}"))),
+            };
         };
         match JOB_TOKEN.get(system, ISSUER, ATTEMPTS)? {
             Attempt::Token(proof) => exchange(system, &identity, &proof).map(Attempt::Token),
@@ -168,12 +176,18 @@ mod tests {
             Attempt::NotConfigured(why) => why,
             Attempt::Token(_) => panic!("a token"),
         };
-        assert_eq!(
-            skip(FakeSystem::default().variable(FILE_VARIABLE, "/run/token")),
-            format!("no {IDENTITY_VARIABLE}")
-        );
+        assert_eq!(skip(FakeSystem::default().variable("GITHUB_ACTIONS", "true")), format!("no {IDENTITY_VARIABLE}"));
         let why = skip(FakeSystem::default().variable(IDENTITY_VARIABLE, "0a/1b"));
         assert_eq!(why, format!("no {FILE_VARIABLE}, no ACTIONS_ID_TOKEN_REQUEST_URL"));
+    }
+
+    #[test]
+    fn a_named_job_token_needs_the_identity() {
+        for name in [FILE_VARIABLE, TOKEN_VARIABLE] {
+            let error = ask(&FakeSystem::default().variable(name, "/x-secret")).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert_eq!(error.message(), format!("{name} is set and {IDENTITY_VARIABLE} is not"));
+        }
     }
 
     proptest! {

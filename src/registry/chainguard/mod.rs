@@ -114,10 +114,10 @@ type Source = &'static dyn TokenProvider<Known, Credential>;
 /// organisation.
 const SOURCES: [Source; 6] = [
     &variables::PullToken,
-    &variables::AuthToken,
+    &variables::TokenVariable,
     &cache_file::CacheFile,
     &exchange::Oidc,
-    &chainctl::AuthToken,
+    &chainctl::Login,
     &chainctl::NewPullToken,
 ];
 

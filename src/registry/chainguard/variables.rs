@@ -30,7 +30,7 @@ impl TokenProvider<Known, Credential> for PullToken {
     }
 
     fn origin(&self, system: &dyn System) -> Origin {
-        let has_token = system.setting(TOKEN_VARIABLE).is_some();
+        let has_token = system.secret_setting(TOKEN_VARIABLE).is_some();
         Origin::Explicit(if has_token { TOKEN_VARIABLE } else { IDENTITY_VARIABLE }.into())
     }
 
@@ -50,9 +50,9 @@ impl TokenProvider<Known, Credential> for PullToken {
 }
 
 /// The token in chainctl's variable, if it is for the libraries: many are for the vendor's console.
-pub(crate) struct AuthToken;
+pub(crate) struct TokenVariable;
 
-impl TokenProvider<Known, Credential> for AuthToken {
+impl TokenProvider<Known, Credential> for TokenVariable {
     fn name(&self) -> &'static str {
         "token_variable"
     }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn the_token_variable_serves_only_tokens_for_the_libraries() {
         let ask = |token: &str| {
-            AuthToken.token(&FakeSystem::default().variable(AUTH_TOKEN_VARIABLE, token), &Known::default())
+            TokenVariable.token(&FakeSystem::default().variable(AUTH_TOKEN_VARIABLE, token), &Known::default())
         };
         for audience in [json!(AUDIENCE), json!([AUDIENCE]), json!(["x", "https://libraries.cgr.dev/"])] {
             let token = token_of(&json!({"aud": audience}));

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use log::debug;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -64,31 +63,24 @@ pub(crate) enum Way {
 }
 
 impl Profile {
-    /// Reads the variables and, unless all three are set, the file; `None` if there is neither.
+    /// Reads the variables or, if they name no client, the file; `None` if there is neither. Part of a client is an error,
+    /// even if there is a file: its profile may be another identity.
     pub(crate) fn read(system: &dyn System) -> Result<Option<Self>> {
         let settings =
             (system.setting(ID_VARIABLE), system.secret_setting(SECRET_VARIABLE), system.setting(HOST_VARIABLE));
         let (client_id, client_secret, host) = match settings {
             (Some(client_id), Some(client_secret), Some(host)) => (client_id, client_secret, host),
-            settings => return Self::from_home(system, half(&settings)),
+            settings => return half(&settings).map_or_else(|| Self::from_home(system), Err),
         };
         let host = read_host(&host, HOST_VARIABLE)?;
         let cached_as = client_id.clone();
         Ok(Some(Self { host, way: Way::Machine { client_id, client_secret, cached_as } }))
     }
 
-    /// The profile in the file. A missing file is an error only if a profile is named or the variables are set in
-    /// part.
-    fn from_home(system: &dyn System, half: Option<String>) -> Result<Option<Self>> {
+    /// The profile in the file. A missing file is an error only if a profile is named.
+    fn from_home(system: &dyn System) -> Result<Option<Self>> {
         if let Some((path, content)) = read_file(system)? {
-            if let Some(half) = half {
-                debug!("{half} does not count");
-            }
             return Self::from_file(system, &path, &Ini::parse(&String::from_utf8_lossy(&content))).map(Some);
-        }
-        if let Some(half) = half {
-            let hint = format!("set all of {ID_VARIABLE}, {SECRET_VARIABLE} and {HOST_VARIABLE}");
-            return Err(Error::new(Kind::Configuration, half).with_hint(hint));
         }
         if system.setting(PROFILE_VARIABLE).is_some() {
             let message = "Menda config file not found at ~/.menda/mendacfg. Run 'menda auth configure' first";
@@ -178,8 +170,8 @@ fn read_file(system: &dyn System) -> Result<Option<(PathBuf, Zeroizing<Vec<u8>>)
     }
 }
 
-/// Explains a partially configured client. The address alone does not count, since the Menda CLI reads it too.
-fn half(settings: &(Option<String>, Option<Secret>, Option<String>)) -> Option<String> {
+/// The error of a partially configured client. The address alone does not count, since the Menda CLI reads it too.
+fn half(settings: &(Option<String>, Option<Secret>, Option<String>)) -> Option<Error> {
     let is_set = [
         (ID_VARIABLE, settings.0.is_some()),
         (SECRET_VARIABLE, settings.1.is_some()),
@@ -187,7 +179,8 @@ fn half(settings: &(Option<String>, Option<Secret>, Option<String>)) -> Option<S
     ];
     let (begun, _) = is_set[..2].iter().find(|(_, is_set)| *is_set)?;
     let missing: Vec<_> = is_set.iter().filter(|(_, is_set)| !is_set).map(|(name, _)| *name).collect();
-    Some(format!("{begun} is set without {}", missing.join(" and ")))
+    let hint = format!("set all of {ID_VARIABLE}, {SECRET_VARIABLE} and {HOST_VARIABLE}, or unset {begun}");
+    Some(Error::new(Kind::Configuration, format!("{begun} is set without {}", missing.join(" and "))).with_hint(hint))
 }
 
 /// Parses the address of the API. Without TLS only this machine is allowed, since the client's secret is sent there.
@@ -266,12 +259,26 @@ mod tests {
         let fake = FakeSystem::default()
             .variable("HOME", "/home/user")
             .file(FILE, "[default]\nhost = https://file.example\n")
-            .variable(ID_VARIABLE, "robot")
-            .variable(SECRET_VARIABLE, "100%");
+            .variable(HOST_VARIABLE, "https://api.example/base//");
         let profile = Profile::read(&fake).unwrap().unwrap();
         assert_eq!((profile.host.as_str(), secret(&profile)), ("https://file.example/", None));
-        let profile = Profile::read(&fake.variable(HOST_VARIABLE, "https://api.example/base//")).unwrap().unwrap();
+        let fake = fake.variable(ID_VARIABLE, "robot").variable(SECRET_VARIABLE, "100%");
+        let profile = Profile::read(&fake).unwrap().unwrap();
         assert_eq!((profile.host.as_str(), secret(&profile)), ("https://api.example/base/", Some(("robot", "100%"))));
+    }
+
+    #[test]
+    fn an_incomplete_client_is_an_error_despite_a_profile() {
+        for names in
+            [&[ID_VARIABLE][..], &[SECRET_VARIABLE], &[ID_VARIABLE, SECRET_VARIABLE], &[ID_VARIABLE, HOST_VARIABLE]]
+        {
+            let home =
+                FakeSystem::default().variable("HOME", "/home/user").file(FILE, "[default]\nhost=https://a.example\n");
+            let error = Profile::read(&names.iter().fold(home, |fake, name| fake.variable(name, "x"))).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert!(error.message().starts_with(&format!("{} is set without ", names[0])), "{error}");
+            assert!(error.hint().unwrap().ends_with(&format!("or unset {}", names[0])), "{error}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::system::Env;
 pub(super) type Environment = BTreeMap<String, String>;
 
 impl FakeSystem {
-    /// Sets an environment variable.
+    /// Sets an environment variable. A value with U+FFFD stands for one that is not UTF-8.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
@@ -17,7 +17,7 @@ impl FakeSystem {
 
 impl Env for FakeSystem {
     fn variable(&self, name: &str) -> Option<String> {
-        self.environment.get(name).cloned()
+        self.environment.get(name).filter(|value| !value.contains(char::REPLACEMENT_CHARACTER)).cloned()
     }
 
     fn variables(&self) -> Vec<(OsString, OsString)> {

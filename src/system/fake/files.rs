@@ -1,7 +1,7 @@
 //! Files in memory.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
 };
@@ -14,12 +14,19 @@ pub(super) struct State {
     /// The content of each file, and the number of the write that put it there.
     files: BTreeMap<PathBuf, (Vec<u8>, u64)>,
     writes: u64,
+    unreadable: BTreeSet<PathBuf>,
 }
 
 impl FakeSystem {
     /// Adds a file.
     pub(crate) fn file(self, path: &str, content: &str) -> Self {
         self.write(path, content.as_bytes());
+        self
+    }
+
+    /// Denies access to a path.
+    pub(crate) fn unreadable(self, path: &str) -> Self {
+        lock(&self.files).unreadable.insert(PathBuf::from(path));
         self
     }
 
@@ -46,8 +53,11 @@ impl FakeSystem {
 
 impl Files for FakeSystem {
     fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
-        let content = lock(&self.files).files.get(path).map(|(content, _)| content.clone());
-        let content = content.ok_or(io::ErrorKind::NotFound)?;
+        let state = lock(&self.files);
+        if state.unreadable.contains(path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let content = state.files.get(path).map(|(content, _)| content.clone()).ok_or(io::ErrorKind::NotFound)?;
         if content.len() > cap { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content) }
     }
 
@@ -118,7 +128,11 @@ impl Files for FakeSystem {
     }
 
     fn details(&self, path: &Path) -> io::Result<Details> {
-        let content = self.read_file(path, usize::MAX)?;
+        let state = lock(&self.files);
+        let Some((content, _)) = state.files.get(path) else {
+            let is_denied = state.unreadable.contains(path);
+            return Err(if is_denied { io::ErrorKind::PermissionDenied } else { io::ErrorKind::NotFound }.into());
+        };
         Ok(Details {
             length: content.len() as u64,
             mode: Some(0o600),

@@ -39,18 +39,30 @@ def test_the_three_variables_beat_the_file(cloud: PracticeCloud, look_up: Lookup
     assert {name for name, _ in signed_in(cloud)} == {cloud.menda.client_id}
 
 
-def test_incomplete_variables_are_ignored_if_there_is_a_file(
-    cloud: PracticeCloud, look_up: Lookups, home: Path
-) -> None:
+def test_the_host_alone_is_ignored_if_there_is_a_file(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
+    cloud.menda.write_profile(home, machine_profile(cloud, "of-the-file"))
+    blank = {"MENDA_CLIENT_ID": "", "MENDA_CLIENT_SECRET": "  "}
+    answers = ask(look_up, [{}, {"MENDA_HOST": HOST}, {"MENDA_HOST": HOST, **blank}])
+    assert served(answers) == [True] * 3
+    assert [answer.warnings for answer in answers] == [[]] * 3
+    assert signed_in(cloud) == [("of-the-file", "mellon")] * 3
+
+
+def test_incomplete_variables_are_reported_despite_a_file(cloud: PracticeCloud, look_up: Lookups, home: Path) -> None:
     cloud.menda.write_profile(home, machine_profile(cloud, "of-the-file"))
     full = cloud.menda.variables
-    cases = [{name: full[name] for name in names} for names in ([], *([name] for name in full))]
+    cases = [{name: full[name]} for name in full if name != "MENDA_HOST"]
     cases += [{name: value for name, value in full.items() if name != missing} for missing in full]
     cases += [{**full, blank: value} for blank in full for value in ("", "  ")]
-    answers = ask(look_up, cases)
-    assert served(answers) == [True] * len(cases)
-    assert [answer.warnings for answer in answers] == [[]] * len(cases)
-    assert signed_in(cloud) == [("of-the-file", "mellon")] * len(cases)
+    # In one process, the same warning is given once.
+    answers = [look_up(INDEX, **case) for case in cases]
+    assert served(answers) == [False] * len(cases)
+    for case, answer in zip(cases, answers):
+        missing = [name for name in full if not case.get(name, "").strip()]
+        begun = next(name for name in full if name not in missing)
+        assert f"{begun} is set without {' and '.join(missing)}" in answer.warning
+        assert answer.warning.endswith(f"or unset {begun}")
+    assert cloud.log.requests() == []
 
 
 def test_the_profile_is_the_named_one_or_the_one_named_default(

@@ -48,8 +48,11 @@ impl Source {
         if let Some(path) = system.setting(FILE_VARIABLE) {
             return Some(Self::NamedFile(path));
         }
-        let variable = [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE].into_iter().find(|name| system.setting(name).is_some());
-        let mounted = || MOUNTED.into_iter().find(|path| system.details(Path::new(path)).is_ok());
+        let variable =
+            [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE].into_iter().find(|name| system.secret_setting(name).is_some());
+        // A directory that is closed to this user holds nothing for it. A file that cannot be read is an error.
+        let is_there = |path: &&str| system.details(Path::new(path)).is_ok();
+        let mounted = || MOUNTED.into_iter().find(is_there);
         variable.map(Self::Variable).or_else(|| mounted().map(Self::Mounted))
     }
 
@@ -134,5 +137,24 @@ mod tests {
             let error = ask(&fake).unwrap_err();
             assert!(error.message().contains("token") && error.hint().is_some(), "{error}");
         }
+    }
+
+    #[test]
+    fn a_mounted_file_that_cannot_be_read_hides_no_other() {
+        let closed = || FakeSystem::default().unreadable(MOUNTED[0]).file(MOUNTED[1], "mounted-too");
+        assert_eq!(ask(&closed()).unwrap().as_deref(), Some("mounted-too"));
+        let fake = closed().file(MOUNTED[0], "mounted");
+        let error = ask(&fake).unwrap_err();
+        assert!(error.message().contains(MOUNTED[0]), "{error}");
+        assert_eq!(EnvVar.origin(&fake), Origin::Explicit(MOUNTED[0].into()));
+    }
+
+    #[test]
+    fn a_variable_that_is_not_utf8_is_an_error() {
+        let fake =
+            FakeSystem::default().variable(TOKEN_VARIABLE, "t\u{fffd}ken").variable(OTHER_TOKEN_VARIABLE, "other");
+        let error = ask(&fake).unwrap_err();
+        assert_eq!(error.message(), format!("{TOKEN_VARIABLE} holds something that is not a token"));
+        assert_eq!(EnvVar.origin(&fake), Origin::Explicit(TOKEN_VARIABLE.into()));
     }
 }

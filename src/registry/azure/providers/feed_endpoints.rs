@@ -32,7 +32,13 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
 
     fn origin(&self, system: &dyn System) -> Origin {
         let [newer, older] = VARIABLES;
-        Origin::Explicit(if system.setting(newer).is_some() { newer } else { older }.into())
+        let is_set = |name| system.secret_setting(name).is_some();
+        Origin::Explicit(match (faulty(system), is_set(newer), is_set(older)) {
+            (Some(variable), _, _) => variable.into(),
+            (None, true, true) => format!("{newer} or {older}").into(),
+            (None, false, true) => older.into(),
+            (None, _, false) => newer.into(),
+        })
     }
 
     fn token(&self, system: &dyn System, feed: &Feed) -> Result<Attempt<Grant>> {
@@ -43,7 +49,7 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
         let Some(endpoint) = best(endpoints, feed) else {
             return Ok(Attempt::not_configured("no endpoint is this feed"));
         };
-        debug!(step = "feed_endpoints", outcome = "found"; "the password in {} for {:?}", VARIABLES.join(" or "), endpoint.service);
+        debug!(step = "feed_endpoints", outcome = "found"; "the password in {} for {:?}", endpoint.variable, endpoint.service);
         Ok(Attempt::Token(Grant::Password {
             token: endpoint.token()?,
             username: endpoint.username.unwrap_or_else(|| SESSION_USERNAME.to_owned()),
@@ -58,18 +64,31 @@ pub(crate) fn matching_endpoint(system: &dyn System, feed: &Feed) -> Option<Stri
 }
 
 struct Endpoint {
+    variable: &'static str,
     service: Service,
     username: Option<String>,
-    password: Secret,
+    password: Option<Secret>,
 }
 
 impl Endpoint {
     fn token(&self) -> Result<AccessToken> {
-        AccessToken::parse(self.password.expose()).map_err(|malformed| {
-            let message = format!("{} holds {malformed} as the password of a feed", VARIABLES.join(" or "));
-            Error::new(Kind::Configuration, message)
+        let variable = self.variable;
+        let Some(password) = &self.password else {
+            return Err(Error::new(Kind::Configuration, format!("{variable} has no password for this feed"))
+                .with_hint(format!("set the password, remove the endpoint, or unset {variable}")));
+        };
+        AccessToken::parse(password.expose()).map_err(|malformed| {
+            let message = format!("{variable} holds {malformed} as the password of a feed");
+            Error::new(Kind::Configuration, message).with_hint(format!("correct the password, or unset {variable}"))
         })
     }
+}
+
+/// The first variable that cannot be parsed or that holds a password which cannot be used.
+fn faulty(system: &dyn System) -> Option<&'static str> {
+    VARIABLES.into_iter().find(|variable| {
+        read_one(system, variable).map_or(true, |endpoints| endpoints.iter().any(|endpoint| endpoint.token().is_err()))
+    })
 }
 
 #[derive(Deserialize)]
@@ -86,21 +105,23 @@ struct DocumentEntry {
 }
 
 fn read(system: &dyn System) -> Result<Vec<Endpoint>> {
-    let mut endpoints = Vec::new();
-    for variable in VARIABLES {
-        let Some(text) = system.secret_setting(variable) else {
-            continue;
-        };
-        let document = parse(variable, text.expose())?;
-        endpoints.extend(document.credentials.into_iter().filter_map(|entry| {
-            Some(Endpoint {
-                service: Service::parse(&entry.endpoint?),
-                username: entry.username.filter(|name| !name.trim().is_empty()),
-                password: Secret::from_trimmed(entry.password?.expose())?,
-            })
-        }));
-    }
+    let [newer, older] = VARIABLES;
+    let mut endpoints = read_one(system, newer)?;
+    endpoints.extend(read_one(system, older)?);
     Ok(endpoints)
+}
+
+fn read_one(system: &dyn System, variable: &'static str) -> Result<Vec<Endpoint>> {
+    let Some(text) = system.secret_setting(variable) else { return Ok(Vec::new()) };
+    let endpoints = parse(variable, text.expose())?.credentials.into_iter().filter_map(|entry| {
+        Some(Endpoint {
+            variable,
+            service: Service::parse(&entry.endpoint?),
+            username: entry.username.filter(|name| !name.trim().is_empty()),
+            password: entry.password.and_then(|password| Secret::from_trimmed(password.expose())),
+        })
+    });
+    Ok(endpoints.collect())
 }
 
 /// JSON, also with single quotes, which YAML files suggest and artifacts-credprovider accepts.
@@ -116,8 +137,9 @@ fn parse(variable: &str, text: &str) -> Result<Document> {
         }
     }
     // The parser's message is left out: it may quote secrets.
-    Err(Error::new(Kind::Configuration, format!("{variable} is not the expected JSON"))
-        .with_hint(r#"write {"endpointCredentials":[{"endpoint":"URL","password":"TOKEN"}]}"#))
+    Err(Error::new(Kind::Configuration, format!("{variable} is not the expected JSON")).with_hint(format!(
+        r#"write {{"endpointCredentials":[{{"endpoint":"URL","password":"TOKEN"}}]}}, or unset {variable}"#
+    )))
 }
 
 /// The endpoint with the longest path that is a prefix of the feed's, compared by segments without regard to case.
@@ -231,6 +253,44 @@ mod tests {
     fn invalid_json_is_an_error_that_quotes_nothing() {
         let error = ask("x-secret", FEED).unwrap_err();
         assert!(error.message().contains(VARIABLES[0]) && !error.to_string().contains("x-secret"), "{error}");
+    }
+
+    #[test]
+    fn the_best_match_without_a_password_is_an_error() {
+        let value = |password: &str| {
+            format!(
+                r#"{{"endpointCredentials":[{{"endpoint":"https://pkgs.dev.azure.com/contoso/","password":"whole"}},
+                {{"endpoint":"{FEED}"{password}}}]}}"#
+            )
+        };
+        for password in ["", r#","password":null"#, r#","password":" ""#] {
+            let error = ask(&value(password), FEED).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert_eq!(error.message(), format!("{} has no password for this feed", VARIABLES[0]));
+            let other = "https://pkgs.dev.azure.com/contoso/_packaging/other/pypi/simple/";
+            assert_eq!(ask(&value(password), other).unwrap().unwrap().1, "whole");
+        }
+    }
+
+    #[test]
+    fn the_hint_and_the_origin_name_the_variable_at_fault() {
+        let [newer, older] = VARIABLES;
+        let good = r#"{"endpointCredentials":[{"endpoint":"https://pkgs.dev.azure.com/contoso/","password":"p"}]}"#;
+        let with_password =
+            |password: &str| format!(r#"{{"endpointCredentials":[{{"endpoint":"{FEED}","password":"{password}"}}]}}"#);
+        let feed = Feed::from_service(&Service::parse(FEED)).unwrap();
+        let both = |value: &str| FakeSystem::default().variable(newer, good).variable(older, value);
+        for value in ["x-secret".to_owned(), with_password("two words"), with_password(" ")] {
+            let fake = both(&value);
+            let error = FeedEndpoints.token(&fake, &feed).unwrap_err();
+            assert!(error.message().starts_with(older), "{error}");
+            assert!(error.hint().unwrap().ends_with(&format!("or unset {older}")), "{error}");
+            assert_eq!(FeedEndpoints.origin(&fake), Origin::Explicit(older.into()));
+        }
+        let origin = FeedEndpoints.origin(&both(good));
+        assert_eq!(origin, Origin::Explicit(format!("{newer} or {older}").into()));
+        let origin = FeedEndpoints.origin(&FakeSystem::default().variable(older, good));
+        assert_eq!(origin, Origin::Explicit(older.into()));
     }
 
     proptest! {

@@ -12,14 +12,14 @@ pub(crate) mod managed_identity;
 pub(crate) mod pat;
 pub(crate) mod workload_identity;
 
-use std::path::PathBuf;
+use std::{io::ErrorKind, path::PathBuf};
 
 use super::{SESSION_USERNAME, entra::Tenant, feed::Feed};
 use crate::{
     auth::{access_token::AccessToken, chain::TokenProvider, jwt::Claims},
     error::{Error, Kind, Result},
     ini::Ini,
-    system::{System, places},
+    system::{System, io_message, places},
 };
 
 /// What a provider grants.
@@ -110,7 +110,7 @@ impl Choice {
     pub(crate) fn read(system: &dyn System) -> Result<Self> {
         let (source, name) = match system.setting(CHOICE_VARIABLE) {
             Some(name) => (CHOICE_VARIABLE.to_owned(), name),
-            None => match configured(system) {
+            None => match configured(system)? {
                 Some((path, name)) => (path.display().to_string(), name),
                 None => return Ok(Self { forced: None }),
             },
@@ -165,14 +165,25 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The choice in keyring's configuration file: below the home directory, where artifacts-keyring-nofuss looks, or
-/// XDG_CONFIG_HOME, where keyring looks.
-fn configured(system: &dyn System) -> Option<(PathBuf, String)> {
-    Choice::files(system).into_iter().find_map(|path| {
-        let content = system.read_file(&path, CONFIGURATION_CAP).ok()?;
-        let name =
-            Ini::parse(&String::from_utf8_lossy(&content)).value("artifacts_keyring_nofuss", "provider")?.to_owned();
-        Some((path, name))
-    })
+/// XDG_CONFIG_HOME, where keyring looks. A file that cannot be read is an error, since it may hold the choice.
+fn configured(system: &dyn System) -> Result<Option<(PathBuf, String)>> {
+    for path in Choice::files(system) {
+        let content = match system.read_file(&path, CONFIGURATION_CAP) {
+            Ok(content) => content,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
+            Err(error) => {
+                let message = format!("{} cannot be read: {}", path.display(), io_message(&error));
+                return Err(Error::new(Kind::Configuration, message)
+                    .with_hint(format!("repair the file, or set {CHOICE_VARIABLE}"))
+                    .with_source(&error));
+            }
+        };
+        let configuration = Ini::parse(&String::from_utf8_lossy(&content));
+        if let Some(name) = configuration.value("artifacts_keyring_nofuss", "provider") {
+            return Ok(Some((path, name.to_owned())));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -222,6 +233,18 @@ mod tests {
             .variable("XDG_CONFIG_HOME", "/configuration")
             .file("/configuration/python_keyring/keyringrc.cfg", file);
         assert_eq!(choice(&elsewhere), ["azd"]);
+    }
+
+    #[test]
+    fn an_unreadable_file_is_an_error_unless_the_variable_chooses() {
+        const FILE: &str = "/home/user/.config/python_keyring/keyringrc.cfg";
+        let home = || FakeSystem::default().variable("HOME", "/home/user");
+        for fake in [home().unreadable(FILE), home().file(FILE, &" ".repeat(CONFIGURATION_CAP + 1))] {
+            let error = Choice::read(&fake).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert!(error.message().starts_with(&format!("{FILE} cannot be read: ")), "{error}");
+            assert_eq!(choice(&fake.variable(CHOICE_VARIABLE, "pat")), ["pat"]);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl TokenProvider<Feed, Grant> for Pat {
     }
 
     fn origin(&self, system: &dyn System) -> Origin {
-        let name = if system.setting(PAT_VARIABLE).is_some() { PAT_VARIABLE } else { PIPELINE_VARIABLE };
+        let name = if system.secret_setting(PAT_VARIABLE).is_some() { PAT_VARIABLE } else { PIPELINE_VARIABLE };
         Origin::Explicit(name.into())
     }
 

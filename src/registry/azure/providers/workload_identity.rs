@@ -2,7 +2,7 @@
 //! identity token of a CI job.
 //! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
-use super::{Grant, Tenant};
+use super::{Grant, Tenant, client_secret::lacks_client_id};
 use crate::{
     auth::{
         cache_policy::CachePolicy,
@@ -20,8 +20,11 @@ use crate::{
 /// Names the file with the assertion.
 const FILE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
+/// Holds the assertion.
+const TOKEN_VARIABLE: &str = "RINGBEARER_AZURE_OIDC_TOKEN";
+
 /// The token of the job.
-const JOB_TOKEN: JobToken = JobToken { file_variable: FILE_VARIABLE, token_variable: "RINGBEARER_AZURE_OIDC_TOKEN" };
+const JOB_TOKEN: JobToken = JobToken { file_variable: FILE_VARIABLE, token_variable: TOKEN_VARIABLE };
 
 /// Overrides the audience of the token.
 const AUDIENCE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_AUDIENCE";
@@ -47,6 +50,11 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
 
     fn token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
+            if system.secret_setting(TOKEN_VARIABLE).is_some() {
+                return Err(lacks_client_id(TOKEN_VARIABLE));
+            }
+            // The file alone is no mistake: the webhook of Kubernetes sets its variable for every service account, and the
+            // application only if the account names one.
             let missing = format!("no {FILE_VARIABLE}, no {GITHUB_URL_VARIABLE}");
             let is_begun = JOB_TOKEN.is_available(system);
             return Ok(Attempt::NotConfigured(if is_begun { format!("no {CLIENT_VARIABLE}") } else { missing }));
@@ -69,6 +77,15 @@ mod tests {
 
     fn ask(system: &FakeSystem) -> Result<Attempt<Grant>> {
         WorkloadIdentity.token(system, &Tenant::new("contoso.example").unwrap())
+    }
+
+    #[test]
+    fn a_job_token_in_a_variable_needs_the_application() {
+        let error = ask(&FakeSystem::default().variable(TOKEN_VARIABLE, "x-secret")).unwrap_err();
+        assert_eq!(error.message(), format!("{TOKEN_VARIABLE} is set and {CLIENT_VARIABLE} is not"));
+        assert!(!error.to_string().contains("x-secret"), "{error}");
+        let file = FakeSystem::default().variable(FILE_VARIABLE, "/run/token");
+        assert!(matches!(ask(&file), Ok(Attempt::NotConfigured(why)) if why == format!("no {CLIENT_VARIABLE}")));
     }
 
     #[test]
