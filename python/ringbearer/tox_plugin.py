@@ -45,8 +45,8 @@ else:
     _hook = _impl
 
 
-#: Patterns of `pass_env` for what the native core, the programs that it runs and keyring itself read. tox passes the home
-#: directory itself.
+#: Patterns of `pass_env` for what the native core, the programs that it runs and keyring itself read. tox itself passes
+#: the home directory.
 PASSED = (
     *sorted(_core.variables() - {"HOME", "USERPROFILE"}),
     "DBUS_SESSION_BUS_ADDRESS",
