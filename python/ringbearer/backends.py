@@ -18,8 +18,6 @@ from ringbearer import _core, debugging, errors
 #: The registries of the native core: id and priority, by the name of the class.
 _REGISTRIES = {name: (registry, priority) for name, registry, priority in _core.registries()}
 
-__all__ = [*_REGISTRIES, "NoStoreKeyring", "SSHAgentKeyring"]
-
 
 def _is_main_interpreter() -> bool:
     """Whether this is the process's first interpreter; False if that is unknown."""
