@@ -11,6 +11,9 @@ from lab.look_up import LookUp, Lookups
 from lab.registries.menda import EXCHANGE, HOST
 from support.menda_machines import API, COLD, INDEX, profile, served
 
+#: A profile determines the account only if no client is set.
+NO_CLIENT = {"MENDA_CLIENT_ID": "", "MENDA_CLIENT_SECRET": "", "MENDA_HOST": ""}
+
 #: URLs to which no secret may be sent.
 WRONG_HOSTS = [
     HOST.replace("https", "http"),
@@ -63,7 +66,7 @@ def test_base_path_is_kept_and_trailing_slashes_ignored(cloud: PracticeCloud, lo
         home, "".join(profile(HOST + base, f"case-{number}", **machine) for number, base in enumerate(bases))
     )
     cases = [{**menda.variables, "MENDA_HOST": HOST + base} for base in bases]
-    cases += [{"MENDA_HOST": "", "MENDA_PROFILE_ID": f"case-{number}"} for number in range(len(bases))]
+    cases += [{**NO_CLIENT, "MENDA_PROFILE_ID": f"case-{number}"} for number in range(len(bases))]
     answers = look_up.all([LookUp(INDEX, environment=case) for case in cases])
     assert served(answers) == [True] * len(cases)
     asked = [(request.host, request.path) for request in cloud.log.requests()]
@@ -106,7 +109,7 @@ def test_loopback_api_is_asked_without_tls_and_proxy(cloud: PracticeCloud, look_
             {"MENDA_HOST": host + "/base/"},
             {"MENDA_HOST": host.replace("127.0.0.1", "localhost")},
             {"MENDA_HOST": host.replace("127.0.0.1", "127.1")},
-            {"MENDA_HOST": ""},
+            NO_CLIENT,
         ]
         answers = look_up.all(
             [LookUp(INDEX, environment=case) for case in cases],

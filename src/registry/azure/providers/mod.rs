@@ -170,7 +170,12 @@ fn configured(system: &dyn System) -> Result<Option<(PathBuf, String)>> {
     for path in Choice::files(system) {
         let content = match system.read_file(&path, CONFIGURATION_CAP) {
             Ok(content) => content,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
+            // Container runtimes create a directory for a mounted file that does not exist on the host.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidInput) =>
+            {
+                continue;
+            }
             Err(error) => {
                 let message = format!("{} cannot be read: {}", path.display(), io_message(&error));
                 return Err(Error::new(Kind::Configuration, message)
