@@ -43,9 +43,8 @@ impl Digest {
     /// Adds environment variables by exact name. Unset and empty ones differ.
     #[must_use]
     pub(crate) fn variables(self, system: &dyn System, names: impl IntoIterator<Item = &'static str>) -> Self {
-        let all = system.variables();
-        names.into_iter().fold(self, |digest, name| match all.iter().find(|(found, _)| found == name) {
-            Some((_, value)) => digest.field(name, value.as_encoded_bytes()),
+        names.into_iter().fold(self, |digest, name| match system.raw_variable(name) {
+            Some(value) => digest.field(name, value.as_encoded_bytes()),
             None => digest,
         })
     }

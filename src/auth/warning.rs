@@ -1,18 +1,24 @@
 //! Warnings that are given once.
 
 use std::{
-    collections::HashSet,
-    sync::{LazyLock, Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::{Mutex, TryLockError},
 };
 
 use log::warn;
 
 /// The warnings that this process has given.
-static GIVEN: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+static GIVEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Logs a warning the first time in this process. It holds no secret.
 pub(crate) fn once(message: &str) {
-    if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(message.to_owned()) {
+    let is_first = match GIVEN.try_lock() {
+        Ok(mut given) => given.insert(message.to_owned()),
+        Err(TryLockError::Poisoned(given)) => given.into_inner().insert(message.to_owned()),
+        // A fork may inherit the lock of a thread that it does not have: a second warning is better than a wait for ever.
+        Err(TryLockError::WouldBlock) => true,
+    };
+    if is_first {
         // The logger of failures that end a lookup: one place to silence both.
         warn!(target: env!("CARGO_PKG_NAME"), "{message}");
     }

@@ -9,6 +9,9 @@ pub(crate) trait Env {
     /// An environment variable as it is; `None` if it is unset or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
 
+    /// An environment variable that need not be UTF-8.
+    fn raw_variable(&self, name: &str) -> Option<OsString>;
+
     /// Every environment variable, sorted by name.
     fn variables(&self) -> Vec<(OsString, OsString)>;
 
@@ -28,8 +31,7 @@ pub(crate) trait Env {
         if let Some(value) = self.variable(name) {
             return Secret::from_trimmed(&value);
         }
-        let (_, value) = self.variables().into_iter().find(|(set, _)| set == name)?;
-        Secret::from_trimmed(&value.to_string_lossy())
+        Secret::from_trimmed(&self.raw_variable(name)?.to_string_lossy())
     }
 }
 

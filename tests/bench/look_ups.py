@@ -19,7 +19,7 @@ from .environments import Environments, peer
 from .spawned import UNCOUNTED, Command, in_turn
 from .store import Stage
 
-#: Milliseconds that each request takes, or chainctl in place of its requests.
+#: Milliseconds that each request takes, or chainctl instead of its requests.
 NEAR, FAR = 0, 100
 
 #: menda-keyring has the priority of keyring's chainer; which of them is chosen differs between runs.

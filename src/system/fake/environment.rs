@@ -20,6 +20,10 @@ impl Env for FakeSystem {
         self.environment.get(name).filter(|value| !value.contains(char::REPLACEMENT_CHARACTER)).cloned()
     }
 
+    fn raw_variable(&self, name: &str) -> Option<OsString> {
+        self.environment.get(name).map(OsString::from)
+    }
+
     fn variables(&self) -> Vec<(OsString, OsString)> {
         self.environment.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }

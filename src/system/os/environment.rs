@@ -31,7 +31,7 @@ impl Environment {
         self.0.iter()
     }
 
-    /// A variable that need not be UTF-8, for paths.
+    /// A variable that need not be UTF-8.
     pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
         self.0.get(&key(name))
     }
@@ -55,6 +55,10 @@ fn canonical(name: OsString) -> OsString {
 impl Env for OsSystem {
     fn variable(&self, name: &str) -> Option<String> {
         self.environment.text(name).map(str::to_owned)
+    }
+
+    fn raw_variable(&self, name: &str) -> Option<OsString> {
+        self.environment.raw(name).cloned()
     }
 
     fn variables(&self) -> Vec<(OsString, OsString)> {

@@ -71,7 +71,7 @@ def test_chainctl_on_a_relative_path_is_not_run(
 
 # -- what it prints
 
-#: The output in place of TOKEN, and its message.
+#: The output instead of TOKEN, and its message.
 PRINTED: list[tuple[str | bytes, str]] = [
     ("", "chainctl printed nothing"),
     (" \n\t\r\n", "chainctl printed nothing"),

@@ -1,4 +1,4 @@
-"""Unreadable files in place of the Menda CLI's: an immediate error, never a wait."""
+"""Unreadable files instead of the Menda CLI's: an immediate error, never a wait."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_uv_reads_all_registries_and_each_sees_only_its_password(
         registry.log_in()
         registry.add(make_wheel(f"only-{registry.name}"))
         command += ["--index", registry.url_with_user_name, f"only-{registry.name}"]
-    # The last index, in place of uv's default.
+    # The last index, instead of uv's default.
     command[-3:-1] = ["--default-index", registries[-1].url_with_user_name]
     ended = tool.run(command, environment_of(*registries, path=(native.bin,), **settings(tool))).check()
     for registry in registries:
