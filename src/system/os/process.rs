@@ -267,7 +267,10 @@ fn is_reaped_elsewhere(error: &std::io::Error) -> bool {
     #[cfg(unix)]
     return error.raw_os_error() == Some(rustix::io::Errno::CHILD.raw_os_error());
     #[cfg(not(unix))]
-    return false;
+    {
+        let _ = error;
+        false
+    }
 }
 
 /// A working directory without configuration files that a program could read.
