@@ -14,7 +14,7 @@ use super::{
     wire::put_string,
     *,
 };
-use crate::system::fake::FakeSystem;
+use crate::system::fake::{FakeSystem, absolute};
 
 /// The path of the fake system's store.
 const STORE: &str = "/home/me/.local/share/ssh-agent-keyring/store.json";
@@ -76,7 +76,7 @@ fn signing_agent(change: impl Fn(Vec<u8>, &[u8]) -> Vec<u8> + Send + Sync + 'sta
     let mut blob = Vec::new();
     put_string(b"ssh-ed25519", &mut blob);
     put_string(pair.public_key().as_ref(), &mut blob);
-    FakeSystem::default().variable("HOME", "/home/me").agent(move |message| {
+    FakeSystem::default().home("/home/me").agent(move |message| {
         if message == [11] {
             let mut answer = vec![12, 0, 0, 0, 1];
             put_string(&blob, &mut answer);
@@ -167,10 +167,8 @@ fn intermediate_values_match_ssh_agent_keyring() {
 #[test]
 fn stores_of_ssh_agent_keyring_open_with_every_secret() {
     for (store, values) in &VECTORS[..6] {
-        let system = FakeSystem::default()
-            .variable("HOME", "/home/me")
-            .file(STORE, &vector(store))
-            .agent(agent_of(&expected(values)));
+        let system =
+            FakeSystem::default().home("/home/me").file(STORE, &vector(store)).agent(agent_of(&expected(values)));
         for (service, username, password) in secrets() {
             assert_eq!(
                 Store::default().get(&system, &service, &username).unwrap(),
@@ -201,8 +199,7 @@ fn a_store_opens_with_and_without_leading_zeros() {
             put_string(b"rsa-sha2-512", &mut blob);
             put_string(&if is_short { number.to_vec() } else { [&[0], number].concat() }, &mut blob);
             agent.insert("agent_signature_blob_hex".into(), Value::String(hex(&blob)));
-            let system =
-                FakeSystem::default().variable("HOME", "/home/me").file(STORE, &vector(store)).agent(agent_of(&agent));
+            let system = FakeSystem::default().home("/home/me").file(STORE, &vector(store)).agent(agent_of(&agent));
             let found = Store::default().get(&system, "svc", "alice").unwrap().unwrap();
             assert_eq!(found.expose(), b"s3cr3t", "{store}, short: {is_short}");
         }
@@ -215,7 +212,7 @@ fn files_equal_those_of_ssh_agent_keyring_byte_for_byte() {
         let random_bytes: Vec<String> = serde_json::from_str(&vector(&format!("{kind}/rng-log.json"))).unwrap();
         let values = expected(&format!("{kind}/expected-fixed-rng.json"));
         let system = FakeSystem::default()
-            .variable("HOME", "/home/me")
+            .home("/home/me")
             .agent(agent_of(&values))
             .random_bytes(random_bytes.iter().map(|draw| unhex(draw)));
         for (service, username, password) in secrets() {
@@ -275,7 +272,7 @@ fn a_malformed_store_is_an_error_and_stays_unchanged() {
         let set = store.set(&system, "a", "b", &SecretText::default()).unwrap_err();
         for error in [get, set] {
             assert_eq!(error.kind(), Kind::Corrupted);
-            assert!(error.to_string().contains(complaint) && error.to_string().contains(STORE), "{error}");
+            assert!(error.to_string().contains(complaint) && error.to_string().contains(&absolute(STORE)), "{error}");
         }
         assert_eq!(system.content(STORE).unwrap(), content.as_bytes());
     }
@@ -368,7 +365,7 @@ fn the_configured_key_must_match_the_store() {
     let other = vector("rsa2048/id.pub");
     let values = expected("ed25519/expected-0.6.0.json");
     let system = FakeSystem::default()
-        .variable("HOME", "/home/me")
+        .home("/home/me")
         .variable("SSH_AGENT_KEYRING_PUBLIC_KEY", &other)
         .file(STORE, &vector("ed25519/store-0.6.0.json"))
         .agent(agent_of(&values));
@@ -383,7 +380,7 @@ fn a_refused_signature_is_an_error_with_the_reason() {
     for (held, reason) in
         [(vec![], "holds no keys"), (vec![vec![1]], "not available"), (vec![key.blob().to_vec()], "refused")]
     {
-        let system = FakeSystem::default().variable("HOME", "/home/me").file(STORE, &file).agent(move |message| {
+        let system = FakeSystem::default().home("/home/me").file(STORE, &file).agent(move |message| {
             if message != [11] {
                 return vec![5];
             }

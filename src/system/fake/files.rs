@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FakeSystem, lock};
+use super::{FakeSystem, absolute, lock};
 use crate::system::files::{Content, Details, FileStamp, Files, Lock, Snapshot};
 
 #[derive(Default)]
@@ -15,6 +15,11 @@ pub(super) struct State {
     files: BTreeMap<PathBuf, (Vec<u8>, u64)>,
     writes: u64,
     unreadable: BTreeSet<PathBuf>,
+}
+
+/// The key of a path. As on Windows, where drive C: is the current one, `/x` and `C:\x` are the same file.
+fn key(path: &Path) -> PathBuf {
+    path.to_str().map_or_else(|| path.to_owned(), |path| PathBuf::from(absolute(path)))
 }
 
 impl FakeSystem {
@@ -26,7 +31,7 @@ impl FakeSystem {
 
     /// Denies access to a path.
     pub(crate) fn unreadable(self, path: &str) -> Self {
-        lock(&self.files).unreadable.insert(PathBuf::from(path));
+        lock(&self.files).unreadable.insert(key(Path::new(path)));
         self
     }
 
@@ -35,12 +40,12 @@ impl FakeSystem {
         let mut state = lock(&self.files);
         state.writes += 1;
         let written = (content.to_vec(), state.writes);
-        state.files.insert(PathBuf::from(path), written);
+        state.files.insert(key(Path::new(path)), written);
     }
 
     /// The content of a file.
     pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
-        lock(&self.files).files.get(Path::new(path)).map(|(content, _)| content.clone())
+        lock(&self.files).files.get(&key(Path::new(path))).map(|(content, _)| content.clone())
     }
 
     /// The paths that begin with `prefix`.
@@ -54,10 +59,10 @@ impl FakeSystem {
 impl Files for FakeSystem {
     fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>> {
         let state = lock(&self.files);
-        if state.unreadable.contains(path) {
+        if state.unreadable.contains(&key(path)) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let content = state.files.get(path).map(|(content, _)| content.clone()).ok_or(io::ErrorKind::NotFound)?;
+        let content = state.files.get(&key(path)).map(|(content, _)| content.clone()).ok_or(io::ErrorKind::NotFound)?;
         if content.len() > cap { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content) }
     }
 
@@ -75,7 +80,7 @@ impl Files for FakeSystem {
 
     fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>> {
         let state = lock(&self.files);
-        let Some((content, write)) = state.files.get(path) else { return Ok(None) };
+        let Some((content, write)) = state.files.get(&key(path)) else { return Ok(None) };
         let length = content.len() as u64;
         Ok(Some(FileStamp { number: (0, *write), length, modified: None, changed: (0, 0) }))
     }
@@ -120,7 +125,7 @@ impl Files for FakeSystem {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        lock(&self.files).files.remove(path).map(drop).ok_or(io::ErrorKind::NotFound.into())
+        lock(&self.files).files.remove(&key(path)).map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn create_directory(&self, _path: &Path, _is_private: bool) -> io::Result<()> {
@@ -129,8 +134,8 @@ impl Files for FakeSystem {
 
     fn details(&self, path: &Path) -> io::Result<Details> {
         let state = lock(&self.files);
-        let Some((content, _)) = state.files.get(path) else {
-            let is_denied = state.unreadable.contains(path);
+        let Some((content, _)) = state.files.get(&key(path)) else {
+            let is_denied = state.unreadable.contains(&key(path));
             return Err(if is_denied { io::ErrorKind::PermissionDenied } else { io::ErrorKind::NotFound }.into());
         };
         Ok(Details {

@@ -6,11 +6,14 @@ mod clock;
 mod environment;
 mod files;
 mod http;
+mod paths;
 mod processes;
 mod random;
 mod shared_memory;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use self::paths::absolute;
 
 /// The system of one test.
 #[derive(Default)]
