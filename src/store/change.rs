@@ -208,10 +208,11 @@ impl Change<'_> {
     fn commit(&self, document: &Document<'_>, expected: Option<&FileStamp>) -> Result<bool> {
         sweep(self.system, self.path);
         self.system.check()?;
-        let replaced = self
-            .system
-            .replace(self.path, &|to| document.write(to), expected)
-            .map_err(|error| unwritable(self.path, &error))?;
+        let replaced = self.system.replace(self.path, &|to| document.write(to), expected).map_err(|error| {
+            // The wait for other programs ends early when the lookup is cancelled.
+            let cancelled = self.system.check().err().filter(|stopped| stopped.kind() == Kind::Cancelled);
+            cancelled.unwrap_or_else(|| unwritable(self.path, &error))
+        })?;
         if replaced {
             debug!("replaced {}: {} records", self.path.display(), document.len());
         }
@@ -293,8 +294,14 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             failed.with_hint("free some space and try again; the store is unchanged")
         }
+        io::ErrorKind::PermissionDenied if cfg!(windows) => failed.with_hint(
+            "close the programs that have it open; its directory must be writable for you; the store is unchanged",
+        ),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             failed.with_hint("its directory must be writable for you; the store is unchanged")
+        }
+        io::ErrorKind::Unsupported if cfg!(windows) => {
+            failed.with_hint("keep it on a drive with access control lists (NTFS); the store is unchanged")
         }
         _ => failed,
     }

@@ -8,17 +8,17 @@ use std::{
 };
 
 /// Metadata that changes with a file's content. Two equal stamps mean the same content while the first file is kept open:
-/// only then can its inode number not be reused.
+/// only then can its inode number not be reused. On Windows, numbers are not reused soon, and no file is kept open: it
+/// could not be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileStamp {
-    /// Device and inode number (0 and 0 where there are none).
+    /// Device and inode number, on Windows the volume's serial number and the file index.
     pub(crate) number: (u64, u64),
     /// The size in bytes.
     pub(crate) length: u64,
     /// The modification time.
     pub(crate) modified: Option<SystemTime>,
-    /// The time of the last change of content or attributes (ctime), in seconds and nanoseconds (0 and 0 where there is
-    /// none).
+    /// The time of the last change of content or attributes (ctime), in seconds and nanoseconds; 0 and 0 on Windows.
     pub(crate) changed: (i64, i64),
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Snapshot {
     pub(crate) content: Vec<u8>,
     /// The stamp when it was read.
     pub(crate) stamp: FileStamp,
-    /// Keeps the file open, so that its inode number is not reused.
+    /// Keeps the file open, so that its inode number is not reused; `None` on Windows.
     pub(super) _pin: Option<File>,
 }
 
@@ -53,13 +53,13 @@ impl Drop for Lock {
 pub(crate) struct Details {
     /// The size in bytes.
     pub(crate) length: u64,
-    /// The permission bits, such as 0o600; `None` where there are none.
+    /// The permission bits, such as 0o600; `None` on Windows, whose access control lists are not read.
     pub(crate) mode: Option<u32>,
     /// Whether the path is a symbolic link.
     pub(crate) is_link: bool,
     /// Whether it is a regular file.
     pub(crate) is_file: bool,
-    /// Whether another user owns it.
+    /// Whether another user owns it; always false on Windows, where the owner is not read.
     pub(crate) is_owned_by_other: bool,
 }
 
@@ -67,6 +67,9 @@ pub(crate) struct Details {
 pub(crate) type Content<'all> = &'all dyn Fn(&mut dyn io::Write) -> io::Result<()>;
 
 /// Reading, locking and replacing files.
+///
+/// A private file or directory is open to its user alone: mode 0600 or 0700, on Windows an access control list with one
+/// entry. A private file that cannot be limited is an error, before anything is written to it.
 pub(crate) trait Files {
     /// Reads a regular file of at most `cap` bytes; a larger one is an error, never cut.
     fn read_file(&self, path: &Path, cap: usize) -> io::Result<Vec<u8>>;
@@ -84,21 +87,25 @@ pub(crate) trait Files {
     /// The target of a symbolic link, else the path itself, which need not exist. A dangling link is an error.
     fn destination(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Locks a file, created if missing; `None` if another process or thread holds the lock.
+    /// Locks a file, created private if missing; `None` if another process or thread holds the lock.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
-    /// Replaces a file atomically and durably: writes a temporary file beside it (0600), syncs, renames, and syncs the
+    /// Replaces a file atomically and durably: writes a private temporary file beside it, syncs, renames, and syncs the
     /// directory. Returns `false`, and changes nothing, if the file's stamp is no longer `expected` (`None`: no file).
+    ///
+    /// On Windows, waits up to 10 s for programs that have the file open, and cannot sync the directory: after a power
+    /// failure the file may have its old content.
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool>;
 
-    /// Replaces a file as [`replace`](Self::replace) does, but keeps its permissions; a new file has the usual ones.
+    /// Replaces a file as [`replace`](Self::replace) does, but keeps its permissions; a new file has the usual ones. On
+    /// Windows, the file gets the access control list that its directory gives.
     fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&FileStamp>) -> io::Result<bool>;
 
-    /// Creates a file (0600) and syncs it. Fails with [`io::ErrorKind::AlreadyExists`] if the path exists. A killed process
+    /// Creates a private file and syncs it. Fails with [`io::ErrorKind::AlreadyExists`] if the path exists. A killed process
     /// may leave it incomplete, but no copy elsewhere.
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()>;
 
-    /// The canonical path, with all symbolic links resolved.
+    /// The canonical path, with all symbolic links resolved; on Windows without `\\?\` where it means the same.
     fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// The temporary files of [`replace`](Self::replace) beside a path: left by a killed process, or in use.
@@ -110,8 +117,9 @@ pub(crate) trait Files {
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Creates a directory and its parents, with mode 0700 if private, else 0777 less the umask. An existing one is left
-    /// alone.
+    /// Creates a directory and its parents: private, or with the usual permissions. An existing one is left alone. On
+    /// Windows, what is created in a private directory inherits its access control list; where the file system has none, the
+    /// directory is created without.
     fn create_directory(&self, path: &Path, is_private: bool) -> io::Result<()>;
 
     /// The attributes of a path, of a symbolic link those of the link itself; [`io::ErrorKind::NotFound`] if the path does

@@ -1,10 +1,19 @@
 //! Files of the operating system.
 
+// Tested on every platform: its programs are run through `System`.
+#[cfg(any(windows, test))]
+mod acl;
+mod blocked;
+mod paths;
+mod stamp;
+
 use std::{
-    fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
+
+use tempfile::NamedTempFile;
 
 use super::OsSystem;
 use crate::system::{
@@ -28,12 +37,23 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nonblocking());
     // Prefer "not a regular file" to the errno of opening a socket or a directory.
-    let file = options.open(path).map_err(|error| match fs::metadata(path) {
+    let file = blocked::open(|| options.open(path)).map_err(|error| match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => not_regular(),
         _ => error,
     })?;
+    let metadata = regular(&file)?;
+    Ok((file, metadata))
+}
+
+/// The metadata of a regular file.
+fn regular(file: &File) -> io::Result<Metadata> {
+    // The standard library takes devices and pipes for files on Windows, or fails.
+    #[cfg(windows)]
+    if !winapi_util::file::typ(file)?.is_disk() {
+        return Err(not_regular());
+    }
     let metadata = file.metadata()?;
-    if metadata.is_file() { Ok((file, metadata)) } else { Err(not_regular()) }
+    if metadata.is_file() { Ok(metadata) } else { Err(not_regular()) }
 }
 
 #[cfg(unix)]
@@ -57,17 +77,6 @@ fn read_open(file: &mut File, metadata: &Metadata, cap: usize) -> io::Result<Vec
     if content.len() > cap { Err(too_large()) } else { Ok(content) }
 }
 
-fn stamp(metadata: &Metadata) -> FileStamp {
-    #[cfg(unix)]
-    let (number, changed) = {
-        use std::os::unix::fs::MetadataExt;
-        ((metadata.dev(), metadata.ino()), (metadata.ctime(), metadata.ctime_nsec()))
-    };
-    #[cfg(not(unix))]
-    let (number, changed) = ((0, 0), (0, 0));
-    FileStamp { number, length: metadata.len(), modified: metadata.modified().ok(), changed }
-}
-
 /// Parent directory; "." for a bare name.
 fn directory(path: &Path) -> io::Result<&Path> {
     let parent =
@@ -84,61 +93,90 @@ fn temporary_prefix(path: &Path) -> io::Result<String> {
 
 /// Syncs the entries of a directory. Windows has no such call, and some network file systems do not support it.
 fn sync_directory(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
+    if cfg!(windows) {
+        return Ok(());
+    }
     match File::open(path).and_then(|folder| folder.sync_all()) {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-            return Err(io::Error::other(format!(
+            Err(io::Error::other(format!(
                 "the new content is in place but may not survive a power failure, since its directory cannot be synced: {}",
                 io_message(&error)
-            )));
+            )))
         }
-        _ => {}
-    }
-    #[cfg(not(unix))]
-    let _ = path;
-    Ok(())
-}
-
-fn stamp_of(path: &Path) -> io::Result<Option<FileStamp>> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(stamp(&metadata))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        _ => Ok(()),
     }
 }
 
-/// Replaces a file atomically and durably. A new file has these permissions less the umask, or 0600 without them.
-fn replace(
-    path: &Path,
-    content: &dyn Fn(&mut File) -> io::Result<()>,
-    expected: Option<&FileStamp>,
-    permissions: Option<Permissions>,
-) -> io::Result<bool> {
-    let folder = directory(path)?;
-    let prefix = temporary_prefix(path)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).rand_bytes(12);
-    if let Some(permissions) = permissions {
-        builder.permissions(permissions);
-    }
-    // Removed when dropped, on every error.
-    let mut temporary = builder.tempfile_in(folder)?;
-    content(temporary.as_file_mut())?;
-    temporary.as_file().sync_all()?;
-    if stamp_of(path)?.as_ref() != expected {
-        return Ok(false);
-    }
-    if expected.is_some() {
-        temporary.persist(path).map_err(|failure| failure.error)?;
-    } else if let Err(failure) = temporary.persist_noclobber(path) {
-        // Not every file system can rename without replacing; there, check again and rename.
-        if failure.error.kind() == io::ErrorKind::AlreadyExists || stamp_of(path)?.is_some() {
+/// Who may read a file that is written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// The user alone.
+    Private,
+    /// Those whom the umask or, on Windows, the directory lets read it.
+    Usual,
+}
+
+impl OsSystem {
+    /// Replaces a file atomically and durably.
+    fn replace_with(
+        &self,
+        path: &Path,
+        content: &dyn Fn(&mut File) -> io::Result<()>,
+        expected: Option<&FileStamp>,
+        access: Access,
+    ) -> io::Result<bool> {
+        let folder = directory(path)?;
+        let prefix = temporary_prefix(path)?;
+        // Opened here: tempfile marks its files as temporary on Windows, and backups leave those out.
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, if access == Access::Private { 0o600 } else { 0o666 });
+        let mut builder = tempfile::Builder::new();
+        // Removed when dropped, on every error.
+        let mut temporary = builder.prefix(&prefix).rand_bytes(12).make_in(folder, |path| options.open(path))?;
+        if access == Access::Private {
+            self.restrict(temporary.path())?;
+        }
+        content(temporary.as_file_mut())?;
+        temporary.as_file().sync_all()?;
+        if stamp::of_path(path)?.as_ref() != expected {
             return Ok(false);
         }
-        failure.file.persist(path).map_err(|failure| failure.error)?;
+        if expected.is_some() {
+            self.rename(temporary, path)?;
+        } else if let Err(failure) = temporary.persist_noclobber(path) {
+            // Not every file system can rename without replacing; there, check again and rename.
+            if failure.error.kind() == io::ErrorKind::AlreadyExists || stamp::of_path(path)?.is_some() {
+                return Ok(false);
+            }
+            self.rename(failure.file, path)?;
+        }
+        sync_directory(folder)?;
+        Ok(true)
     }
-    sync_directory(folder)?;
-    Ok(true)
+
+    /// Renames a temporary file, which may replace another one.
+    fn rename(&self, temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+        // Closed first: on Windows, no open file is replaced or renamed, except by the newest calls.
+        let mut temporary = temporary.into_temp_path();
+        // Not tempfile's own call, which readers block on Windows even if they share the file for deletion.
+        blocked::replace(self, || fs::rename(&temporary, path))?;
+        temporary.disable_cleanup(true);
+        Ok(())
+    }
+
+    /// Limits a new, empty file to the user, on Windows. On Unix its mode has done that.
+    #[cfg(windows)]
+    fn restrict(&self, path: &Path) -> io::Result<()> {
+        acl::restrict(self, path, acl::Target::File)
+    }
+
+    #[cfg(not(windows))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same signature as on Windows")]
+    fn restrict(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Files for OsSystem {
@@ -149,7 +187,9 @@ impl Files for OsSystem {
     fn snapshot(&self, path: &Path, cap: usize) -> io::Result<Snapshot> {
         let (mut file, metadata) = open(path)?;
         let content = read_open(&mut file, &metadata, cap)?;
-        Ok(Snapshot { content, stamp: stamp(&metadata), _pin: Some(file) })
+        let stamp = stamp::of_open(&file, &metadata)?;
+        // On Windows, an open file could not be replaced, and NTFS does not reuse the number of a removed one.
+        Ok(Snapshot { content, stamp, _pin: cfg!(unix).then_some(file) })
     }
 
     fn head(&self, path: &Path, length: usize) -> io::Result<Vec<u8>> {
@@ -159,12 +199,12 @@ impl Files for OsSystem {
     }
 
     fn stamp(&self, path: &Path) -> io::Result<Option<FileStamp>> {
-        stamp_of(path)
+        stamp::of_path(path)
     }
 
     fn destination(&self, path: &Path) -> io::Result<PathBuf> {
         match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path).map_err(|error| match error.kind() {
+            Ok(metadata) if metadata.is_symlink() => paths::canonical(path).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => io::Error::other("a dangling symbolic link"),
                 _ => error,
             }),
@@ -182,37 +222,36 @@ impl Files for OsSystem {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600).custom_flags(nonblocking() | rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
         }
+        let is_new = cfg!(windows) && stamp::of_path(path)?.is_none();
         let file = options.open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(not_regular());
+        let metadata = regular(&file)?;
+        if is_new {
+            // It holds nothing: without the restriction, others could lock it too.
+            let _ = self.restrict(path);
         }
+        let stamp = stamp::of_open(&file, &metadata)?;
         let lock = match file.try_lock() {
             Ok(()) => Lock { file: Some(file) },
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         };
         // The file may have been removed and created again between open and lock.
-        let locked = lock.file.as_ref().map(File::metadata).transpose()?.map(|metadata| stamp(&metadata).number);
-        let is_current = stamp_of(path)?.map(|stamp| stamp.number) == locked;
+        let is_current = stamp::of_path(path)?.is_some_and(|current| current.number == stamp.number);
         Ok(is_current.then_some(lock))
     }
 
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool> {
-        replace(path, &|file| content(file), expected, None)
+        self.replace_with(path, &|file| content(file), expected, Access::Private)
     }
 
     fn rewrite(&self, path: &Path, content: &[u8], expected: Option<&FileStamp>) -> io::Result<bool> {
         let existing = fs::metadata(path).ok().map(|metadata| metadata.permissions());
-        #[cfg(unix)]
-        let new = Some(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        #[cfg(not(unix))]
-        let new = None;
         let write = |file: &mut File| {
             // Set explicitly: the umask applies to new files only.
             existing.as_ref().map_or(Ok(()), |permissions| file.set_permissions(permissions.clone()))?;
             file.write_all(content)
         };
-        replace(path, &write, expected, new)
+        self.replace_with(path, &write, expected, Access::Usual)
     }
 
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {
@@ -221,9 +260,10 @@ impl Files for OsSystem {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
-        let written = file.write_all(content).and_then(|()| file.sync_all());
+        let written = self.restrict(path).and_then(|()| file.write_all(content)).and_then(|()| file.sync_all());
         if written.is_err() {
-            // Created here, and incomplete.
+            // Created here, and incomplete. Closed first, since Windows keeps an open file until it is closed.
+            drop(file);
             let _ = fs::remove_file(path);
         }
         // The directory is not synced: losing the file loses no records.
@@ -231,7 +271,7 @@ impl Files for OsSystem {
     }
 
     fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
-        fs::canonicalize(path)
+        paths::canonical(path)
     }
 
     fn temporary_files(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -261,10 +301,14 @@ impl Files for OsSystem {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, if is_private { 0o700 } else { 0o777 });
-        #[cfg(not(unix))]
-        let _ = is_private;
         let created: Vec<_> =
             path.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).collect();
+        #[cfg(windows)]
+        if let Some(topmost) = created.last().filter(|_| is_private) {
+            builder.create(topmost)?;
+            // Files that hold a secret are limited themselves; what fails here fails there, too.
+            let _ = acl::restrict(self, topmost, acl::Target::Directory);
+        }
         builder.create(path)?;
         created.into_iter().try_for_each(|created| sync_directory(directory(created)?))
     }
@@ -290,77 +334,4 @@ impl Files for OsSystem {
 }
 
 #[cfg(test)]
-#[cfg(unix)]
-mod tests {
-    use std::{os::unix::fs::symlink, sync::Arc};
-
-    use super::*;
-    use crate::system::{CancellationToken, os::LOOKUP_LIMIT};
-
-    fn system() -> OsSystem {
-        OsSystem::new(std::iter::empty().collect(), Arc::default(), CancellationToken::default(), LOOKUP_LIMIT)
-    }
-
-    /// rustix makes no FIFOs on macOS.
-    fn make_fifo(path: &Path) {
-        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
-    }
-
-    #[test]
-    fn a_file_is_replaced_only_while_its_stamp_is_the_expected_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.json");
-        assert!(system().replace(&path, &|to| to.write_all(b"one"), None).unwrap());
-        assert!(!system().replace(&path, &|to| to.write_all(b"two"), None).unwrap());
-        let snapshot = system().snapshot(&path, 10).unwrap();
-        assert_eq!(snapshot.content, b"one");
-        assert!(system().replace(&path, &|to| to.write_all(b"two"), Some(&snapshot.stamp)).unwrap());
-        assert!(!system().replace(&path, &|to| to.write_all(b"six"), Some(&snapshot.stamp)).unwrap());
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(system().details(&path).unwrap().mode, Some(0o600));
-        assert!(system().temporary_files(&path).unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_lock_has_one_holder_and_is_released_when_dropped() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let held = system().try_lock(&path).unwrap();
-        assert!(held.is_some());
-        assert!(system().try_lock(&path).unwrap().is_none());
-        drop(held);
-        assert!(system().try_lock(&path).unwrap().is_some());
-    }
-
-    #[test]
-    fn a_file_that_is_not_regular_is_an_error_without_blocking() {
-        let folder = tempfile::tempdir().unwrap();
-        let fifo = folder.path().join("fifo");
-        make_fifo(&fifo);
-        for path in [fifo.as_path(), folder.path(), Path::new("/dev/zero")] {
-            let error = system().snapshot(path, 10).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{}", path.display());
-        }
-        assert_eq!(system().try_lock(&fifo).unwrap_err().kind(), io::ErrorKind::InvalidInput);
-    }
-
-    #[test]
-    fn the_destination_of_a_link_is_its_target() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
-        symlink(&target, &link).unwrap();
-        assert!(system().destination(&link).is_err());
-        fs::write(&target, "x").unwrap();
-        assert_eq!(system().destination(&link).unwrap(), fs::canonicalize(&target).unwrap());
-        assert_eq!(system().destination(&target).unwrap(), target);
-    }
-
-    #[test]
-    fn a_file_larger_than_the_cap_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        fs::write(&path, "12345").unwrap();
-        assert_eq!(read(&path, 5).unwrap(), b"12345");
-        assert_eq!(read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-    }
-}
+mod tests;

@@ -1,0 +1,138 @@
+//! Access control lists: limits a new file or directory to the user, on Windows.
+//!
+//! There, a new file inherits the access of its directory, and the standard library cannot change it. `icacls` can; the
+//! crates with safe calls for it are unmaintained. It costs one process per new file, and `whoami`, which prints the user's
+//! security identifier (SID), one more per process of ours. The list names the user by that SID: OWNER RIGHTS would mean
+//! the group of administrators if the process is elevated, and USERNAME need not be true.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use crate::system::{Env, Processes, process::Command};
+
+/// The limit of each program.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What the list is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// A file.
+    File,
+    /// A directory. What is created in it later inherits its list.
+    Directory,
+}
+
+/// Gives the user full access to a new file or directory, and nobody else any. Fails where the file system has no access
+/// control lists. As for root on Unix, it is no barrier to administrators.
+pub(super) fn restrict(system: &(impl Env + Processes), path: &Path, target: Target) -> io::Result<()> {
+    static ACCOUNT: OnceLock<String> = OnceLock::new();
+    let account = if let Some(account) = ACCOUNT.get() {
+        account
+    } else {
+        let account = account(system)?;
+        ACCOUNT.get_or_init(|| account)
+    };
+    restrict_to(system, account, path, target)
+}
+
+fn restrict_to(system: &(impl Env + Processes), account: &str, path: &Path, target: Target) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let path = path.to_str().ok_or_else(|| failed("the path is not Unicode"))?;
+    // icacls reads `?` as a wildcard.
+    let path = super::paths::plain(path);
+    let grant = match target {
+        Target::File => format!("{account}:F"),
+        Target::Directory => format!("{account}:(OI)(CI)F"),
+    };
+    run(system, "icacls", &[&path, "/inheritance:r", "/grant:r", &grant, "/q"]).map(drop)
+}
+
+/// The user of this process, as icacls names it.
+fn account(system: &(impl Env + Processes)) -> io::Result<String> {
+    let output = run(system, "whoami", &["/user", "/fo", "csv", "/nh"])?;
+    parse_account(&output).ok_or_else(|| failed("whoami names no user"))
+}
+
+/// Parses `"domain\user","SID"`, or `domain\user` as Wine's whoami prints it.
+fn parse_account(output: &str) -> Option<String> {
+    let output = output.trim();
+    let is_sid = |field: &&str| {
+        field.starts_with("S-1-") && field[4..].bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+    };
+    if let Some(sid) = output.split(['"', ',']).find(is_sid) {
+        return Some(format!("*{sid}"));
+    }
+    let is_name = output.contains('\\') && !output.contains(['"', ',', ':', '\n']);
+    is_name.then(|| output.to_owned())
+}
+
+/// Runs a program of Windows by its full path, never from PATH.
+fn run(system: &(impl Env + Processes), name: &str, arguments: &[&str]) -> io::Result<String> {
+    let command = Command::new(program(system, name), arguments, LIMIT);
+    let output = system.run(&command).map_err(|error| failed(error.message()))?;
+    if !output.is_success() {
+        let status = output.status.map_or_else(String::new, |status| format!(" with exit code {status}"));
+        return Err(failed(&format!("{name} failed{status}")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn program(system: &impl Env, name: &str) -> PathBuf {
+    let root = system.setting("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute());
+    root.unwrap_or_else(|| PathBuf::from(r"C:\Windows")).join("System32").join(format!("{name}.exe"))
+}
+
+fn failed(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("access to it cannot be limited to you: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fake::{FakeSystem, absolute};
+
+    #[test]
+    fn icacls_grants_access_to_the_user_alone() {
+        let file = absolute("/secret.txt");
+        let fake = FakeSystem::default()
+            .run("icacls", &[&file, "/inheritance:r", "/grant:r", "*S-1-5-21-7:F", "/q"], 0, "", "")
+            .run("icacls", &[&file, "/inheritance:r", "/grant:r", "*S-1-5-21-7:(OI)(CI)F", "/q"], 0, "", "")
+            .run("icacls", &[&file, "/inheritance:r", "/grant:r", "*S-1-5-21-7:F", "/q"], 5, "", "Access is denied.");
+        let restrict = |target| restrict_to(&fake, "*S-1-5-21-7", Path::new(&file), target);
+        restrict(Target::File).unwrap();
+        restrict(Target::Directory).unwrap();
+        let refused = restrict(Target::File).unwrap_err().to_string();
+        assert_eq!(refused, "access to it cannot be limited to you: icacls failed with exit code 5");
+        fake.assert_done();
+    }
+
+    #[test]
+    fn the_user_is_named_by_the_sid() {
+        let fake = FakeSystem::default().run(
+            "whoami",
+            &["/user", "/fo", "csv", "/nh"],
+            0,
+            "\"corp\\ana\",\"S-1-5-21-1-2-3-1001\"\r\n",
+            "",
+        );
+        assert_eq!(account(&fake).unwrap(), "*S-1-5-21-1-2-3-1001");
+        assert_eq!(parse_account("CORP\\ana\r\n").as_deref(), Some("CORP\\ana"));
+        for wrong in ["", "ana", "\"corp\\ana\",\"\"", "ERROR: x\\y", "\"a\",\"S-1-5-x\""] {
+            assert_eq!(parse_account(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn programs_of_windows_are_named_by_their_full_path() {
+        let root = absolute("/win");
+        let named = FakeSystem::default().variable("SystemRoot", &root).variable("PATH", &absolute("/evil"));
+        assert_eq!(program(&named, "icacls"), Path::new(&root).join("System32").join("icacls.exe"));
+        for fake in [FakeSystem::default(), FakeSystem::default().variable("SystemRoot", "win")] {
+            assert!(program(&fake, "icacls").starts_with(r"C:\Windows"));
+        }
+    }
+}
