@@ -45,11 +45,27 @@ impl<All> System for All where
 {
 }
 
-/// The message of an I/O error, in lower case and without the error number.
+/// The message of an I/O error, in lower case, without the error number and the full stop that Windows ends it with.
 #[must_use]
 pub(crate) fn io_message(error: &io::Error) -> String {
     let message = error.to_string();
-    let message = message.split(" (os error ").next().unwrap_or_default();
+    let message = message.split(" (os error ").next().unwrap_or_default().trim_end_matches('.');
     let mut characters = message.chars();
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_of_an_io_error_is_a_clause() {
+        for (error, clause) in [
+            ("Access is denied. (os error 5)", "access is denied"),
+            ("No such file or directory (os error 2)", "no such file or directory"),
+            ("a dangling symbolic link", "a dangling symbolic link"),
+        ] {
+            assert_eq!(io_message(&io::Error::other(error)), clause);
+        }
+    }
 }
