@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use super::{Failure, Stream, Wait};
+use super::{Address, Failure, Stream, Wait};
 
 /// The pipe of Windows' OpenSSH agent.
 pub(super) const DEFAULT_ADDRESS: Option<&str> = Some(r"\\.\pipe\openssh-ssh-agent");
@@ -17,16 +17,57 @@ pub(super) const DEFAULT_ADDRESS: Option<&str> = Some(r"\\.\pipe\openssh-ssh-age
 /// `ERROR_PIPE_BUSY`: every instance of the pipe is in use; one may be free soon.
 const PIPE_BUSY: i32 = 231;
 
-pub(super) struct Pipe(File);
+/// `SECURITY_IDENTIFICATION`: the server may learn who its client is, and not act as them. Without it, any program that
+/// serves the pipe could.
+#[cfg(windows)]
+const IDENTIFICATION: u32 = 0x0001_0000;
+
+pub(super) struct Pipe(pub(super) File);
 
 /// Opens the pipe; waits while it is busy.
 pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Pipe, Failure> {
+    let options = options();
     loop {
-        match OpenOptions::new().read(true).write(true).open(address) {
-            Ok(pipe) => return Ok(Pipe(pipe)),
+        match options.open(address) {
+            Ok(pipe) if is_pipe(&pipe) => return Ok(Pipe(pipe)),
+            // The message would be written into a file of this name.
+            Ok(_) => return Err(Failure::Unreachable(io::Error::other("not a pipe"))),
             Err(error) if error.raw_os_error() == Some(PIPE_BUSY) => thread::sleep(wait.next_block()?),
             Err(error) => return Err(Failure::Unreachable(error)),
         }
+    }
+}
+
+/// How the pipe is opened.
+pub(super) fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::security_qos_flags(&mut options, IDENTIFICATION);
+    options
+}
+
+#[cfg(windows)]
+fn is_pipe(opened: &File) -> bool {
+    winapi_util::file::typ(opened).is_ok_and(|kind| kind.is_pipe())
+}
+
+/// The tests elsewhere open a FIFO.
+#[cfg(not(windows))]
+const fn is_pipe(_opened: &File) -> bool {
+    true
+}
+
+/// What to do when the pipe cannot be opened.
+pub(super) fn unreachable_hint(address: &Address) -> &'static str {
+    let path = address.path.replace('/', "\\").to_ascii_lowercase();
+    if !address.is_named {
+        "run `Start-Service ssh-agent`; if the service is disabled, an administrator first runs \
+         `Set-Service ssh-agent -StartupType Automatic`"
+    } else if path.starts_with(r"\\.\pipe\") {
+        "start the agent that SSH_AUTH_SOCK names, or unset the variable to use Windows' own"
+    } else {
+        "SSH_AUTH_SOCK names no pipe, perhaps an agent of Git Bash or Cygwin: unset it to use Windows' own agent"
     }
 }
 

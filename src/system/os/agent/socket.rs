@@ -10,7 +10,7 @@ use rustix::{
     net::{AddressFamily, SocketAddrUnix, SocketType},
 };
 
-use super::{Failure, Stream, Wait, is_idle};
+use super::{Address, Failure, Stream, Wait, is_idle};
 
 /// Unix has no default: only SSH_AUTH_SOCK names the socket.
 pub(super) const DEFAULT_ADDRESS: Option<&str> = None;
@@ -35,6 +35,11 @@ pub(super) fn connect(address: &str, wait: &Wait<'_>) -> Result<Socket, Failure>
     let stream = UnixStream::from(socket);
     stream.set_nonblocking(false).map_err(Failure::Unreachable)?;
     Ok(Socket(stream))
+}
+
+/// What to do when the socket cannot be connected.
+pub(super) fn unreachable_hint(_address: &Address) -> &'static str {
+    "SSH_AUTH_SOCK may be left from a session that has ended: log in again, or start an agent"
 }
 
 impl Stream for Socket {
