@@ -27,7 +27,7 @@ pub(crate) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Ze
     system
         .read_file(Path::new(path), CAP)
         .map(Zeroizing::new)
-        .map_err(|error| broken(variable, path, &format!("cannot be read: {error}")))
+        .map_err(|error| broken(variable, path, &format!("cannot be read: {}", io_message(&error))))
 }
 
 /// Reads a file with one token in it.
@@ -37,7 +37,8 @@ pub(crate) fn read_token(system: &dyn System, variable: &str, path: &str) -> Res
 }
 
 /// Reads a file that another program keeps for the user: it must be the user's own, and `forbidden` permission bits must be
-/// clear. The error is a clause that does not name the file.
+/// clear. The error is a clause that does not name the file. On Windows, where the user's profile is closed to other users,
+/// neither is checked.
 pub(crate) fn read_own(
     system: &dyn System,
     path: &Path,

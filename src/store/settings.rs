@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, is_separator},
     time::Duration,
 };
 
@@ -131,7 +131,9 @@ fn default_store(system: &dyn System) -> Result<PathBuf> {
 
 fn known(place: Option<PathBuf>) -> Result<PathBuf> {
     place.ok_or_else(|| {
-        Error::new(Kind::Configuration, "the home directory is not known").with_hint("set HOME to its absolute path")
+        let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        Error::new(Kind::Configuration, "the home directory is not known")
+            .with_hint(format!("set {variable} to its absolute path"))
     })
 }
 
@@ -200,12 +202,30 @@ fn expand(system: &dyn System, path: &str, source: &str) -> Result<PathBuf> {
         .with_hint("use an absolute path, or one that begins with `~/`"))
 }
 
-/// Expands `~` at the beginning of a path; `None` if there is none.
+/// Expands `~` at the beginning of a path; `None` if there is none. The result has the platform's separators.
 fn under_home(system: &dyn System, path: &str) -> Result<Option<PathBuf>> {
-    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    rest.map(|rest| Ok(known(places::home(system))?.join(rest.trim_start_matches('/')))).transpose()
+    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(is_separator));
+    let under = |rest: &str| Ok(known(places::home(system))?.join(rest.trim_start_matches(is_separator)));
+    rest.map(|rest| under(rest).map(|path| path.components().collect())).transpose()
 }
 
 fn filled(value: Option<String>) -> Option<String> {
     value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fake::{FakeSystem, absolute};
+
+    #[test]
+    fn a_path_under_the_home_directory_has_one_kind_of_separator() {
+        let system = FakeSystem::default().home("/home/me");
+        let expanded = |path: &str| expand(&system, path, "test").map(|path| path.display().to_string());
+        assert_eq!(expanded("~/.secrets/store.json").unwrap(), absolute("/home/me/.secrets/store.json"));
+        assert_eq!(expanded("~").unwrap(), absolute("/home/me"));
+        assert!(expanded("~other/store.json").is_err() && expanded("store.json").is_err());
+        assert_eq!(expanded(r"~\store.json").ok(), cfg!(windows).then(|| absolute("/home/me/store.json")));
+        assert!(expand(&FakeSystem::default(), "~/x", "test").is_err());
+    }
 }
