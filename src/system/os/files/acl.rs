@@ -8,7 +8,6 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -28,8 +27,9 @@ pub(super) enum Target {
 
 /// Gives the user full access to a new file or directory, and nobody else any. Fails where the file system has no access
 /// control lists. As for root on Unix, it is no barrier to administrators.
+#[cfg(windows)]
 pub(super) fn restrict(system: &(impl Env + Processes), path: &Path, target: Target) -> io::Result<()> {
-    static ACCOUNT: OnceLock<String> = OnceLock::new();
+    static ACCOUNT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     let account = if let Some(account) = ACCOUNT.get() {
         account
     } else {
