@@ -60,8 +60,8 @@ class Wine:
             "HOME": str(self.home),
             "WINEPREFIX": str(self.prefix),
             "WINEDEBUG": "-all",
-            # No browser engine and no .NET: they would be downloaded.
-            "WINEDLLOVERRIDES": "mscoree,mshtml=",
+            # No browser engine and no .NET: they would be downloaded. What lab.windows.access installs replaces wine's own.
+            "WINEDLLOVERRIDES": "mscoree,mshtml=;icacls.exe,whoami.exe=n,b",
             **LOOPBACK,
             **(variables or {}),
         }
