@@ -118,8 +118,8 @@ pub(crate) trait Files {
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Creates a directory and its parents: private, or with the usual permissions. An existing one is left alone. On
-    /// Windows, what is created in a private directory inherits its access control list; where the file system has none, the
-    /// directory is created without.
+    /// Windows, the directory alone is private and not its parents, which other programs may share, and it is created even
+    /// where the file system has no access control lists.
     fn create_directory(&self, path: &Path, is_private: bool) -> io::Result<()>;
 
     /// The attributes of a path, of a symbolic link those of the link itself; [`io::ErrorKind::NotFound`] if the path does

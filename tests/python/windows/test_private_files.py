@@ -29,12 +29,12 @@ def store(store_user: WindowsUser) -> WindowsStore:
     return WindowsStore(store_user)
 
 
-def test_store_lock_and_new_directories_are_private(
+def test_store_lock_and_new_directory_are_private(
     store: WindowsStore, store_user: WindowsUser, access: AccessPrograms
 ) -> None:
     store.command("init").check()
-    topmost, lock, temporary = access.grants
-    assert (topmost.path, topmost.arguments) == (store_user.wine.path(store_user.home / ".local"), DIRECTORY)
+    directory, lock, temporary = access.grants
+    assert (directory.path, directory.arguments) == (store_user.wine.path(store.path.parent), DIRECTORY)
     assert (lock.path, lock.arguments) == (store.shown_path + ".lock", FILE)
     beside = store_user.wine.path(store.path.with_name(".store.json.ringbearer-"))
     assert temporary.path.startswith(beside) and (temporary.arguments, temporary.size) == (FILE, 0)

@@ -303,13 +303,12 @@ impl Files for OsSystem {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, if is_private { 0o700 } else { 0o777 });
         let created: Vec<_> =
             path.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).collect();
-        #[cfg(windows)]
-        if let Some(topmost) = created.last().filter(|_| is_private) {
-            builder.create(topmost)?;
-            // Files that hold a secret are limited themselves; what fails here fails there, too.
-            let _ = acl::restrict(self, topmost, acl::Target::Directory);
-        }
         builder.create(path)?;
+        #[cfg(windows)]
+        if is_private && !created.is_empty() {
+            // Files that hold a secret are limited themselves: what fails here fails there, too.
+            let _ = acl::restrict(self, path, acl::Target::Directory);
+        }
         created.into_iter().try_for_each(|created| sync_directory(directory(created)?))
     }
 
