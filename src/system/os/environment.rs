@@ -1,6 +1,10 @@
 //! The environment, captured once per lookup.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ffi::OsString,
+    path::PathBuf,
+};
 
 use super::OsSystem;
 use crate::system::Env;
@@ -11,7 +15,14 @@ use crate::system::Env;
 /// that from another thread at the same time is a race. The copy also stays the same throughout a lookup. (ureq and the
 /// platform verifier still read some settings of theirs once per agent; ureq's are overridden.)
 #[derive(Clone)]
-pub(crate) struct Environment(BTreeMap<OsString, OsString>);
+pub(crate) struct Environment(BTreeMap<OsString, Variable>);
+
+/// A variable, under the spelling of its name that child processes get.
+#[derive(Clone)]
+struct Variable {
+    name: OsString,
+    value: OsString,
+}
 
 impl Environment {
     /// The environment as it is now.
@@ -23,32 +34,36 @@ impl Environment {
     /// A variable, if it is set and UTF-8.
     #[must_use]
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(&key(name))?.to_str()
+        self.raw(name)?.to_str()
     }
 
     /// Every variable, sorted by name.
     pub(super) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.0.iter()
+        self.0.values().map(|Variable { name, value }| (name, value))
     }
 
     /// A variable that need not be UTF-8.
     pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
-        self.0.get(&key(name))
+        self.0.get(&key(name.into())).map(|variable| &variable.value)
     }
 }
 
 impl FromIterator<(OsString, OsString)> for Environment {
     fn from_iter<Pairs: IntoIterator<Item = (OsString, OsString)>>(pairs: Pairs) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (canonical(name), value)).collect())
+        let mut variables = BTreeMap::<_, Variable>::new();
+        for (name, value) in pairs {
+            match variables.entry(key(name.clone())) {
+                // The last value counts, as for a child process.
+                Entry::Occupied(mut known) => known.get_mut().value = value,
+                Entry::Vacant(free) => drop(free.insert(Variable { name, value })),
+            }
+        }
+        Self(variables)
     }
 }
 
-fn key(name: &str) -> OsString {
-    canonical(OsString::from(name))
-}
-
-/// The canonical spelling of a name: Windows compares names without case.
-fn canonical(name: OsString) -> OsString {
+/// What identifies a variable: on Windows its name without case.
+fn key(name: OsString) -> OsString {
     if cfg!(windows) { name.to_ascii_uppercase() } else { name }
 }
 
@@ -67,5 +82,38 @@ impl Env for OsSystem {
 
     fn working_directory(&self) -> Option<PathBuf> {
         std::env::current_dir().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    fn pairs(environment: &Environment) -> Vec<(&str, &str)> {
+        environment.all().filter_map(|(name, value)| name.to_str().zip(value.to_str())).collect()
+    }
+
+    #[test]
+    fn names_keep_their_spelling() {
+        let environment = environment(&[("ProgramFiles(x86)", "1"), ("MixedCase", "2")]);
+        assert_eq!(pairs(&environment), [("MixedCase", "2"), ("ProgramFiles(x86)", "1")]);
+    }
+
+    #[test]
+    fn names_are_compared_without_case_on_windows_alone() {
+        let environment = environment(&[("Path", "1")]);
+        let found = [environment.text("Path"), environment.text("PATH"), environment.text("path")];
+        assert_eq!(found, if cfg!(windows) { [Some("1"); 3] } else { [Some("1"), None, None] });
+    }
+
+    #[test]
+    fn a_name_in_another_case_is_the_same_variable_on_windows() {
+        let environment = environment(&[("Path", "1"), ("PATH", "2")]);
+        let expected: &[_] = if cfg!(windows) { &[("Path", "2")] } else { &[("PATH", "2"), ("Path", "1")] };
+        assert_eq!(pairs(&environment), expected);
     }
 }
