@@ -76,10 +76,6 @@ impl Env for OsSystem {
         self.environment.raw(name).cloned()
     }
 
-    fn variables(&self) -> Vec<(OsString, OsString)> {
-        self.environment.all().map(|(name, value)| (name.clone(), value.clone())).collect()
-    }
-
     fn working_directory(&self) -> Option<PathBuf> {
         std::env::current_dir().ok()
     }
