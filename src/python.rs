@@ -253,10 +253,10 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<i32
         })?,
         Err(error) => Err(error),
     };
-    let is_exec = matches!(outcome, Ok(Ending::Exec(_)));
+    let is_child = cfg!(windows) && matches!(outcome, Ok(Ending::Exec(_)));
     let code = cli::end(&StdConsole, &environment, outcome);
-    if is_exec {
-        // On Windows this process waits for the program. A Ctrl-C was for the program, whose exit code tells.
+    if is_child {
+        // A Ctrl-C while this process waited was for the program, whose exit code counts.
         drop(python.check_signals());
     }
     Ok(code)

@@ -1,10 +1,6 @@
 //! The environment, captured once per lookup.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    ffi::OsString,
-    path::PathBuf,
-};
+use std::{cmp::Ordering, collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use super::OsSystem;
 use crate::system::Env;
@@ -15,14 +11,7 @@ use crate::system::Env;
 /// that from another thread at the same time is a race. The copy also stays the same throughout a lookup. (ureq and the
 /// platform verifier still read some settings of theirs once per agent; ureq's are overridden.)
 #[derive(Clone)]
-pub(crate) struct Environment(BTreeMap<OsString, Variable>);
-
-/// A variable, under the spelling of its name that child processes get.
-#[derive(Clone)]
-struct Variable {
-    name: OsString,
-    value: OsString,
-}
+pub(crate) struct Environment(BTreeMap<Name, OsString>);
 
 impl Environment {
     /// The environment as it is now.
@@ -39,33 +28,50 @@ impl Environment {
 
     /// Every variable, sorted by name.
     pub(super) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.0.values().map(|Variable { name, value }| (name, value))
+        self.0.iter().map(|(Name(name), value)| (name, value))
     }
 
     /// A variable that need not be UTF-8.
     pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
-        self.0.get(&key(name.into())).map(|variable| &variable.value)
+        self.0.get(&Name(name.into()))
     }
 }
 
 impl FromIterator<(OsString, OsString)> for Environment {
     fn from_iter<Pairs: IntoIterator<Item = (OsString, OsString)>>(pairs: Pairs) -> Self {
-        let mut variables = BTreeMap::<_, Variable>::new();
-        for (name, value) in pairs {
-            match variables.entry(key(name.clone())) {
-                // The last value counts, as for a child process.
-                Entry::Occupied(mut known) => known.get_mut().value = value,
-                Entry::Vacant(free) => drop(free.insert(Variable { name, value })),
-            }
-        }
-        Self(variables)
+        Self(pairs.into_iter().map(|(name, value)| (Name(name), value)).collect())
     }
 }
 
-/// What identifies a variable: on Windows its name without case.
-fn key(name: OsString) -> OsString {
-    if cfg!(windows) { name.to_ascii_uppercase() } else { name }
+/// A name in the spelling that child processes get. Windows compares names without case.
+#[derive(Clone)]
+struct Name(OsString);
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if cfg!(windows) {
+            let [this, other] =
+                [self, other].map(|Self(name)| name.as_encoded_bytes().iter().map(u8::to_ascii_uppercase));
+            this.cmp(other)
+        } else {
+            self.0.cmp(&other.0)
+        }
+    }
 }
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Name {}
 
 impl Env for OsSystem {
     fn variable(&self, name: &str) -> Option<String> {
@@ -109,7 +115,7 @@ mod tests {
     #[test]
     fn a_name_in_another_case_is_the_same_variable_on_windows() {
         let environment = environment(&[("Path", "1"), ("PATH", "2")]);
-        let expected: &[_] = if cfg!(windows) { &[("Path", "2")] } else { &[("PATH", "2"), ("Path", "1")] };
+        let expected: &[_] = if cfg!(windows) { &[("PATH", "2")] } else { &[("PATH", "2"), ("Path", "1")] };
         assert_eq!(pairs(&environment), expected);
     }
 }
