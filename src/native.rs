@@ -26,9 +26,9 @@ pub enum Program {
     Ringbearer,
 }
 
-/// Runs a program and returns its exit code.
+/// Runs a program and returns its exit code. Ends the process itself if the code is larger than 255.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the edge reads the arguments of the process")]
+#[expect(clippy::disallowed_methods, reason = "the edge reads the arguments of the process and ends it")]
 pub fn main(program: Program) -> ExitCode {
     let signals = Signals::watch();
     LogToLookup::install();
@@ -41,7 +41,9 @@ pub fn main(program: Program) -> ExitCode {
     let outcome = work.and_then(|work| run(work, environment.clone(), &signals));
     // A signal takes precedence over the outcome.
     signals.raise();
-    ExitCode::from(cli::end(&StdConsole, &environment, outcome))
+    let code = cli::end(&StdConsole, &environment, outcome);
+    // `ExitCode` holds 8 bits; the exit code of a program on Windows has 32.
+    u8::try_from(code).map_or_else(|_| std::process::exit(code), ExitCode::from)
 }
 
 /// A parsed command line.

@@ -24,7 +24,7 @@ use pyo3::{
 
 use crate::{
     auth::{cache_key::fingerprint, cache_mode::CacheMode},
-    cli::{self, Log},
+    cli::{self, Ending, Log},
     error::{Error, ExceptionClass, Kind, Result},
     keyring::{
         ASKED_VARIABLE, Keyring,
@@ -232,10 +232,10 @@ fn exception_classes() -> &'static [&'static str] {
 /// Runs the command line `ringbearer` and returns its exit code.
 #[pyfunction]
 #[expect(clippy::disallowed_methods, reason = "log lines show the elapsed time")]
-fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8> {
+fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<i32> {
     let command = match cli::parse(arguments.into_iter().map(to_os_string).collect()) {
         Ok(command) => command,
-        Err(error) => return Ok(cli::report(&StdConsole, &error)),
+        Err(error) => return Ok(cli::report(&StdConsole, &error).into()),
     };
     let foreign = command.foreign().map(|foreign| read_foreign(python, foreign)).transpose()?;
     let memory = memory(python);
@@ -253,7 +253,13 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<u8>
         })?,
         Err(error) => Err(error),
     };
-    Ok(cli::end(&StdConsole, &environment, outcome))
+    let is_child = cfg!(windows) && matches!(outcome, Ok(Ending::Exec(_)));
+    let code = cli::end(&StdConsole, &environment, outcome);
+    if is_child {
+        // A Ctrl-C while this process waited was for the program, whose exit code counts.
+        drop(python.check_signals());
+    }
+    Ok(code)
 }
 
 /// An argument as `os.fsencode` returns it.

@@ -104,15 +104,15 @@ impl From<u8> for Ending {
     }
 }
 
-/// Ends a command: says what failed, or lets the other program take over. Answers the exit code.
-pub(crate) fn end(console: &dyn Console, environment: &Environment, outcome: Result<Ending>) -> u8 {
+/// Ends a command: prints its error, or runs the other program. Returns the exit code, which has 32 bits on Windows.
+pub(crate) fn end(console: &dyn Console, environment: &Environment, outcome: Result<Ending>) -> i32 {
     match outcome {
-        Ok(Ending::Code(code)) => code,
+        Ok(Ending::Code(code)) => code.into(),
         Ok(Ending::Exec(exec)) => os::exec(environment, &exec).unwrap_or_else(|error| {
             report(console, &error);
-            exec.failure_code
+            exec.failure_code.into()
         }),
-        Err(error) => report(console, &error),
+        Err(error) => report(console, &error).into(),
     }
 }
 

@@ -12,9 +12,6 @@ pub(crate) trait Env {
     /// An environment variable that need not be UTF-8.
     fn raw_variable(&self, name: &str) -> Option<OsString>;
 
-    /// Every environment variable, sorted by name.
-    fn variables(&self) -> Vec<(OsString, OsString)>;
-
     /// The working directory, to report which files other programs read there. Nothing is configured by it.
     fn working_directory(&self) -> Option<PathBuf>;
 

@@ -15,7 +15,7 @@ use crate::{error::Result, secret::Secret};
 pub(crate) const OUTPUT_CAP: usize = 1024 * 1024;
 
 /// A program to run: an argument list, never a shell. Standard input is null, and the working directory is the root of
-/// the file system, so that the program reads no configuration from the user's working directory.
+/// the file system, on Windows %SystemRoot%, so that the program reads no configuration from the user's.
 #[derive(Clone)]
 pub(crate) struct Command {
     /// The program, by its absolute path.
@@ -54,8 +54,8 @@ impl Command {
     }
 }
 
-/// A program to replace this one, by `exec(2)`. It inherits the standard streams, the working directory and the
-/// environment.
+/// A program to replace this one, by `exec(2)`; on Windows one that runs in its place. It inherits the standard streams, the
+/// working directory and the environment.
 pub(crate) struct Exec {
     /// The program.
     pub(crate) program: PathBuf,

@@ -1,5 +1,7 @@
 //! The steps of one lookup.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use url::Url;
 
@@ -149,20 +151,10 @@ fn unclaimed(world: &World<'_>, service: &Service, host: &str) -> Finding {
 /// The variables that are set and the files that exist, by name and never by value. Directories of the platform are left
 /// out.
 fn add_settings(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidate) -> Result<()> {
-    let is_read = |name: &str| {
-        candidate
-            .registry
-            .variables()
-            .chain(variable::COMMON)
-            .any(|variable| variable.role != Role::Location && variable.name == name)
-    };
-    let variables: Vec<_> = world
-        .system
-        .variables()
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .filter_map(|(name, _)| name.into_string().ok().filter(|name| is_read(name)))
-        .collect();
+    let is_set = |name: &String| world.system.raw_variable(name).is_some_and(|value| !value.is_empty());
+    let read = candidate.registry.variables().chain(variable::COMMON);
+    let read = read.filter(|variable| variable.role != Role::Location).map(|variable| variable.name.to_owned());
+    let variables: Vec<_> = read.filter(is_set).collect::<BTreeSet<_>>().into_iter().collect();
     let files: Vec<_> = candidate
         .source
         .files(world.system)

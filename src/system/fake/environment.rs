@@ -24,10 +24,6 @@ impl Env for FakeSystem {
         self.environment.get(name).map(OsString::from)
     }
 
-    fn variables(&self) -> Vec<(OsString, OsString)> {
-        self.environment.iter().map(|(name, value)| (name.into(), value.into())).collect()
-    }
-
     fn working_directory(&self) -> Option<PathBuf> {
         None
     }

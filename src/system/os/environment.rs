@@ -1,6 +1,6 @@
 //! The environment, captured once per lookup.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{cmp::Ordering, collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use super::OsSystem;
 use crate::system::Env;
@@ -11,7 +11,7 @@ use crate::system::Env;
 /// that from another thread at the same time is a race. The copy also stays the same throughout a lookup. (ureq and the
 /// platform verifier still read some settings of theirs once per agent; ureq's are overridden.)
 #[derive(Clone)]
-pub(crate) struct Environment(BTreeMap<OsString, OsString>);
+pub(crate) struct Environment(BTreeMap<Name, OsString>);
 
 impl Environment {
     /// The environment as it is now.
@@ -23,34 +23,55 @@ impl Environment {
     /// A variable, if it is set and UTF-8.
     #[must_use]
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(&key(name))?.to_str()
+        self.raw(name)?.to_str()
     }
 
     /// Every variable, sorted by name.
     pub(super) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.0.iter()
+        self.0.iter().map(|(Name(name), value)| (name, value))
     }
 
     /// A variable that need not be UTF-8.
     pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
-        self.0.get(&key(name))
+        self.0.get(&Name(name.into()))
     }
 }
 
 impl FromIterator<(OsString, OsString)> for Environment {
     fn from_iter<Pairs: IntoIterator<Item = (OsString, OsString)>>(pairs: Pairs) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (canonical(name), value)).collect())
+        Self(pairs.into_iter().map(|(name, value)| (Name(name), value)).collect())
     }
 }
 
-fn key(name: &str) -> OsString {
-    canonical(OsString::from(name))
+/// A name in the spelling that child processes get. Windows compares names without case.
+#[derive(Clone)]
+struct Name(OsString);
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if cfg!(windows) {
+            let [this, other] =
+                [self, other].map(|Self(name)| name.as_encoded_bytes().iter().map(u8::to_ascii_uppercase));
+            this.cmp(other)
+        } else {
+            self.0.cmp(&other.0)
+        }
+    }
 }
 
-/// The canonical spelling of a name: Windows compares names without case.
-fn canonical(name: OsString) -> OsString {
-    if cfg!(windows) { name.to_ascii_uppercase() } else { name }
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Name {}
 
 impl Env for OsSystem {
     fn variable(&self, name: &str) -> Option<String> {
@@ -61,11 +82,40 @@ impl Env for OsSystem {
         self.environment.raw(name).cloned()
     }
 
-    fn variables(&self) -> Vec<(OsString, OsString)> {
-        self.environment.all().map(|(name, value)| (name.clone(), value.clone())).collect()
-    }
-
     fn working_directory(&self) -> Option<PathBuf> {
         std::env::current_dir().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    fn pairs(environment: &Environment) -> Vec<(&str, &str)> {
+        environment.all().filter_map(|(name, value)| name.to_str().zip(value.to_str())).collect()
+    }
+
+    #[test]
+    fn names_keep_their_spelling() {
+        let environment = environment(&[("ProgramFiles(x86)", "1"), ("MixedCase", "2")]);
+        assert_eq!(pairs(&environment), [("MixedCase", "2"), ("ProgramFiles(x86)", "1")]);
+    }
+
+    #[test]
+    fn names_are_compared_without_case_on_windows_alone() {
+        let environment = environment(&[("Path", "1")]);
+        let found = [environment.text("Path"), environment.text("PATH"), environment.text("path")];
+        assert_eq!(found, if cfg!(windows) { [Some("1"); 3] } else { [Some("1"), None, None] });
+    }
+
+    #[test]
+    fn a_name_in_another_case_is_the_same_variable_on_windows() {
+        let environment = environment(&[("Path", "1"), ("PATH", "2")]);
+        let expected: &[_] = if cfg!(windows) { &[("PATH", "2")] } else { &[("PATH", "2"), ("Path", "1")] };
+        assert_eq!(pairs(&environment), expected);
     }
 }

@@ -1,25 +1,27 @@
 //! Signals that end the program.
 
 #[cfg(unix)]
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::path::Path;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 #[cfg(unix)]
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Catches SIGINT, SIGTERM and SIGHUP until child processes are killed: these have process groups of their own, which a
-/// signal to this one does not reach.
-#[cfg(unix)]
+/// The exit code of a program that Ctrl-C or Ctrl-Break ended: STATUS_CONTROL_C_EXIT.
+/// <https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-erref/596a1078-e883-4972-9bbc-49e60bebca55>
+#[cfg(windows)]
+const CONTROL_C_EXIT: i32 = 0xc000_013a_u32.cast_signed();
+
+/// Catches SIGINT, SIGTERM and SIGHUP, on Windows Ctrl-C and Ctrl-Break, until child processes are killed: these have process
+/// groups or consoles of their own, which a signal to this one does not reach.
 pub(crate) struct Signals(Vec<(i32, Arc<AtomicBool>)>);
 
-#[cfg(unix)]
 impl Signals {
     /// Starts catching signals.
+    #[cfg(unix)]
     #[must_use]
     pub(crate) fn watch() -> Self {
         let mut watched = Vec::new();
@@ -39,19 +41,34 @@ impl Signals {
         Self(watched)
     }
 
+    /// Starts catching Ctrl-C, which Windows itself withholds where the parent set it to ignored.
+    #[cfg(windows)]
+    #[must_use]
+    pub(crate) fn watch() -> Self {
+        let flag = Arc::<AtomicBool>::default();
+        let for_handler = Arc::clone(&flag);
+        // If it cannot be caught, it keeps its default action.
+        let _ = ctrlc::set_handler(move || for_handler.store(true, Ordering::Relaxed));
+        Self(vec![(CONTROL_C_EXIT, flag)])
+    }
+
     /// Whether a signal has arrived.
     #[must_use]
     pub(crate) fn caught(&self) -> bool {
         self.first().is_some()
     }
 
-    /// Ends the program by the signal that arrived, so that its parent sees the signal in the exit status.
+    /// Ends the program as the signal that arrived would have, so that its parent sees the signal in the exit status.
     pub(crate) fn raise(&self) {
         if let Some(signal) = self.first() {
+            #[cfg(unix)]
             let _ = signal_hook::low_level::emulate_default_handler(signal);
+            #[cfg(windows)]
+            std::process::exit(signal);
         }
     }
 
+    /// The signal that arrived; on Windows the exit code that stands for it.
     fn first(&self) -> Option<i32> {
         self.0.iter().find(|(_, flag)| flag.load(Ordering::Relaxed)).map(|(signal, _)| *signal)
     }
@@ -65,26 +82,4 @@ fn ignored() -> Option<u64> {
     let line =
         String::from_utf8_lossy(&status).lines().find_map(|line| line.strip_prefix("SigIgn:").map(str::to_owned))?;
     u64::from_str_radix(line.trim(), 16).ok()
-}
-
-/// On other platforms Ctrl-C ends all processes of a console.
-#[cfg(not(unix))]
-pub(crate) struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    /// Catches nothing.
-    #[must_use]
-    pub(crate) fn watch() -> Self {
-        Self
-    }
-
-    /// Always false.
-    #[must_use]
-    pub(crate) fn caught(&self) -> bool {
-        false
-    }
-
-    /// Does nothing.
-    pub(crate) fn raise(&self) {}
 }

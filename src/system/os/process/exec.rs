@@ -1,0 +1,28 @@
+//! A program that takes the place of this one.
+
+use std::process::Command;
+
+use super::failed;
+use crate::{
+    error::Result,
+    system::{os::Environment, process::Exec},
+};
+
+/// Replaces this program by `exec(2)`, with the captured environment; returns only on failure.
+///
+/// On Windows a process cannot be replaced: runs the program as a child on the same console, waits, and returns its exit
+/// code. Ctrl-C reaches the program by itself. A program that this process leaves behind, because it is killed, is killed
+/// too.
+pub(crate) fn exec(environment: &Environment, exec: &Exec) -> Result<i32> {
+    let Exec { program, arguments, variables, .. } = exec;
+    let mut builder = Command::new(program);
+    builder.args(arguments).env_clear().envs(environment.all());
+    builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
+    #[cfg(unix)]
+    return Err(failed(program, &std::os::unix::process::CommandExt::exec(&mut builder)));
+    #[cfg(windows)]
+    super::job::Tree::spawn(&mut builder)
+        .and_then(super::job::Tree::wait)
+        .map(|status| status.code().unwrap_or_default())
+        .map_err(|error| failed(program, &error))
+}
