@@ -4,6 +4,7 @@ mod explain;
 
 use std::{
     collections::HashMap,
+    env::consts::{ARCH, OS},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -29,8 +30,16 @@ use crate::{
     },
 };
 
-/// The User-Agent header.
-const USER_AGENT: &str = concat!("ringbearer/", env!("CARGO_PKG_VERSION"));
+/// The User-Agent header: `ringbearer/0.1.0 (Linux; x86_64)`.
+fn user_agent() -> String {
+    let system = match OS {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    };
+    format!("ringbearer/{} ({system}; {ARCH})", env!("CARGO_PKG_VERSION"))
+}
 
 /// The size of each of a connection's two buffers. ureq zeroes them for every connection, and its default size took a
 /// fifth of a lookup; a header with a bearer token, up to about 16 KiB, must fit.
@@ -152,7 +161,7 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .user_agent(USER_AGENT)
+        .user_agent(user_agent())
         .proxy(proxy)
         .tls_config(tls)
         .timeout_connect(Some(CONNECT_LIMIT))
@@ -222,5 +231,26 @@ fn name(method: Method) -> &'static str {
     match method {
         Method::Get => "GET",
         Method::Post => "POST",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_agent_names_version_system_and_processor() {
+        let expected = if cfg!(windows) {
+            " (Windows; "
+        } else if cfg!(target_os = "macos") {
+            " (macOS; "
+        } else {
+            " ("
+        };
+        let agent = user_agent();
+        assert!(
+            agent.starts_with("ringbearer/") && agent.contains(expected) && agent.ends_with(&format!("; {ARCH})")),
+            "{agent}"
+        );
     }
 }
