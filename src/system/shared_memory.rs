@@ -47,7 +47,7 @@ pub(crate) enum Unavailable {
     QuotaExceeded,
     /// The secret is longer than [`LONGEST_SHARED`].
     TooLong,
-    /// The kernel refused it for another reason.
+    /// The operating system refused it for another reason.
     Refused,
 }
 
@@ -56,6 +56,9 @@ impl fmt::Display for Unavailable {
         formatter.write_str(match self {
             Self::Unsupported if cfg!(target_os = "linux") => {
                 "the kernel's key service is missing or not allowed (as in many containers)"
+            }
+            Self::Unsupported if cfg!(windows) => {
+                "Credential Manager is not available in this logon session (as over SSH)"
             }
             Self::Unsupported => "this platform has no session cache",
             Self::NoKeyring => "the session's keyring is missing or no longer valid",
@@ -69,7 +72,7 @@ impl fmt::Display for Unavailable {
             }
             Self::QuotaExceeded => "the kernel's key quota is used up",
             Self::TooLong => "it is too long for the session cache",
-            Self::Refused => "the kernel refused it",
+            Self::Refused => "the operating system refused it",
         })
     }
 }

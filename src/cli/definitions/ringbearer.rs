@@ -82,8 +82,9 @@ const DOCTOR: Definition = Definition {
 const CACHE: Definition = Definition {
     path: "ringbearer cache",
     summary: "list or clear the tokens cached in this login session",
-    about: "Lists or clears the tokens cached in this login session. On Linux they are in kernel memory, readable by the \
-            processes of this session only, until shortly before they expire. RINGBEARER_CACHE=off disables the cache.",
+    about: "Lists or clears the tokens cached in this login session. They are in kernel memory on Linux and in Credential \
+            Manager on Windows, readable by the processes of this session only, until shortly before they expire. macOS \
+            has no such cache. RINGBEARER_CACHE=off disables the cache.",
     commands: &[
         Definition {
             path: "ringbearer cache list",

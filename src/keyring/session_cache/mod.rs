@@ -1,5 +1,5 @@
-//! Tokens that outlive the process that got them, in the memory of the login session: a key of the Linux kernel, which
-//! touches no disk and expires by itself.
+//! Tokens that outlive the process that got them, in the memory of the login session, which touches no disk: a key of the
+//! Linux kernel, which expires by itself, or credentials of Windows, whose expiry their readers check.
 //!
 //! uv starts a `keyring` for each index and run, and each would sign in again. With the cache one signs in and the others
 //! use its token: those that ask at the same moment wait for it ([`single_flight`](crate::keyring::single_flight)), later

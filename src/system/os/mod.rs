@@ -18,12 +18,13 @@ pub(crate) mod signals;
 mod trust;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use self::proxy::SystemProxy;
 pub(crate) use self::{
     clock::{LOOKUP_LIMIT, lookup_limit, throttled},
     console::StdConsole,
@@ -38,6 +39,8 @@ use crate::error::{Error, Kind, Result};
 pub(crate) struct OsSystem {
     environment: Environment,
     network: Arc<Network>,
+    /// Read when the first request needs it.
+    system_proxy: OnceLock<SystemProxy>,
     cancellation: CancellationToken,
     deadline: Instant,
 }
@@ -52,7 +55,7 @@ impl OsSystem {
         cancellation: CancellationToken,
         limit: Duration,
     ) -> Self {
-        Self { environment, network, cancellation, deadline: Instant::now() + limit }
+        Self { environment, network, system_proxy: OnceLock::new(), cancellation, deadline: Instant::now() + limit }
     }
 }
 

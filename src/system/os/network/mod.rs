@@ -1,31 +1,45 @@
 //! HTTP over ureq and rustls.
 
+mod explain;
+
 use std::{
     collections::HashMap,
-    io,
+    env::consts::{ARCH, OS},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use log::debug;
-use rustls::CertificateError;
-use ureq::{Agent, AsSendBody, Body, Proxy, Timeout, config::Config, http, tls::TlsConfig};
+use ureq::{Agent, AsSendBody, Body, Proxy, config::Config, http, tls::TlsConfig};
 use zeroize::Zeroizing;
 
-use super::{Environment, OsSystem, proxy, trust::TrustStore};
+use self::explain::explain;
+use super::{
+    Environment, OsSystem,
+    proxy::{self, ProxyChoice, SystemProxy},
+    trust::TrustStore,
+};
 use crate::{
-    error::{Error, Kind, Result, quote},
+    error::{Error, Kind, Result},
     system::{
         Clock, Http,
         http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Route, is_loopback},
     },
 };
 
-/// The User-Agent header.
-const USER_AGENT: &str = concat!("ringbearer/", env!("CARGO_PKG_VERSION"));
+/// The User-Agent header: `ringbearer/0.1.0 (Linux; x86_64)`.
+fn user_agent() -> String {
+    let system = match OS {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    };
+    format!("ringbearer/{} ({system}; {ARCH})", env!("CARGO_PKG_VERSION"))
+}
 
 /// The size of each of a connection's two buffers. ureq zeroes them for every connection, and its default size took a
 /// fifth of a lookup; a header with a bearer token, up to about 16 KiB, must fit.
@@ -43,20 +57,28 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Sends one request once.
+    /// Sends one request once. `system_proxy` is read at most once for a lookup.
     fn send(
         &self,
         environment: &Environment,
+        system_proxy: &OnceLock<SystemProxy>,
         request: &Request,
         remaining: Duration,
     ) -> std::result::Result<Response, Failure> {
         let lasting = |error| Failure { error, transient: false, connection_lost: false };
         check_route(request).map_err(lasting)?;
+        let proxy = match request.route {
+            // A proxy would connect to its own loopback address, and see http in the clear.
+            Route::Internet if !is_loopback(&request.url) => {
+                ProxyChoice::for_host(request.host(), environment, || system_proxy.get_or_init(SystemProxy::read))
+            }
+            Route::Internet | Route::Metadata => ProxyChoice::Direct,
+        };
         let trust = TrustStore::from_environment(environment);
         let wider = trust.wider();
         let is_wide = wider.is_some() && self.is_wide.load(Ordering::Relaxed);
         let trust = if is_wide { TrustStore::Platform } else { trust };
-        let agent = self.agent(environment, request, trust).map_err(lasting)?;
+        let agent = self.agent(&proxy, trust).map_err(lasting)?;
         let start = Instant::now();
         let mut result = send_with(&agent, request, remaining);
         // Certificates are checked before the request is sent, so that it can be sent again.
@@ -64,11 +86,11 @@ impl Network {
             && is_certificate_error(error)
         {
             debug!("the system's CA bundle does not cover the certificate of {}", request.host());
-            let agent = self.agent(environment, request, wider).map_err(lasting)?;
+            let agent = self.agent(&proxy, wider).map_err(lasting)?;
             result = send_with(&agent, request, remaining.saturating_sub(start.elapsed()));
             self.is_wide.fetch_or(result.is_ok(), Ordering::Relaxed);
         }
-        let result = result.map_err(|error| explain(error, request));
+        let result = result.map_err(|error| explain(error, request, &proxy));
         match &result {
             Ok(response) => debug!(
                 "{} {} answered {} in {} ms",
@@ -88,26 +110,25 @@ impl Network {
         result
     }
 
-    fn agent(&self, environment: &Environment, request: &Request, trust: TrustStore) -> Result<Agent> {
-        let proxy = match request.route {
-            // A proxy would connect to its own loopback address, and see http in the clear.
-            Route::Internet if !is_loopback(&request.url) => proxy::for_host(environment, request.host()),
-            Route::Internet | Route::Metadata => None,
-        };
-        let key = (proxy.as_ref().map(|(_, url)| url.clone()), trust);
+    fn agent(&self, proxy: &ProxyChoice, trust: TrustStore) -> Result<Agent> {
+        let key = (proxy.proxy().map(str::to_owned), trust);
         let agents = || self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents().get(&key) {
             return Ok(agent.clone());
         }
-        let proxy = proxy
-            .map(|(variable, url)| {
-                Some(&url).filter(|url| proxy::is_url(url)).and_then(|url| Proxy::new(url).ok()).ok_or_else(|| {
-                    // The URL may hold a password: name the variable, not its value.
-                    Error::new(Kind::Configuration, format!("{variable} is not the URL of a proxy"))
-                        .with_hint(format!("write {variable} as http://HOST:PORT"))
-                })
-            })
-            .transpose()?;
+        let parse = |url: &str| Some(url).filter(|url| proxy::is_url(url)).and_then(|url| Proxy::new(url).ok());
+        let proxy = match proxy {
+            ProxyChoice::Variable(variable, url) => Some(parse(url).ok_or_else(|| {
+                // The URL may hold a password: name the variable, not its value.
+                Error::new(Kind::Configuration, format!("{variable} is not the URL of a proxy"))
+                    .with_hint(format!("write {variable} as http://HOST:PORT"))
+            })?),
+            ProxyChoice::System(url) => {
+                debug!("the proxy comes from the system's settings");
+                parse(url)
+            }
+            ProxyChoice::Direct | ProxyChoice::DirectDespiteScript => None,
+        };
         // Loaded without the lock, since files may be slow. If two threads get here at once, the first agent stays.
         let agent = new_agent(proxy, key.1.load()?);
         Ok(agents().entry(key).or_insert(agent).clone())
@@ -116,7 +137,7 @@ impl Network {
 
 impl Http for OsSystem {
     fn send(&self, request: &Request) -> std::result::Result<Response, Failure> {
-        self.network.send(&self.environment, request, self.remaining())
+        self.network.send(&self.environment, &self.system_proxy, request, self.remaining())
     }
 }
 
@@ -140,7 +161,7 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .user_agent(USER_AGENT)
+        .user_agent(user_agent())
         .proxy(proxy)
         .tls_config(tls)
         .timeout_connect(Some(CONNECT_LIMIT))
@@ -213,88 +234,23 @@ fn name(method: Method) -> &'static str {
     }
 }
 
-/// Advice for a failure of the network.
-const CHECK_NETWORK: &str = "check HTTPS_PROXY, NO_PROXY, the firewall and the VPN";
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Advice for an invalid response.
-const TRY_AGAIN: &str = "try again later; a captive portal or a proxy may answer for the host";
-
-/// Turns ureq's error into one for the user.
-fn explain(error: ureq::Error, request: &Request) -> Failure {
-    let host = request.host();
-    let (kind, message, hint, transient) = match error {
-        ureq::Error::Io(error) => return explain_io(&error, host),
-        ureq::Error::Rustls(error) => return explain_tls(&error, host),
-        ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-            (Kind::Timeout, format!("connecting to {host} took too long"), CHECK_NETWORK, true)
-        }
-        ureq::Error::Timeout(_) => (Kind::Timeout, format!("{host} did not answer in time"), TRY_AGAIN, true),
-        ureq::Error::HostNotFound => {
-            (Kind::Network, format!("the name {host}, or that of its proxy, cannot be resolved"), CHECK_NETWORK, true)
-        }
-        ureq::Error::ConnectionFailed => (Kind::Network, format!("cannot connect to {host}"), CHECK_NETWORK, true),
-        ureq::Error::ConnectProxyFailed(status) => (
-            Kind::Network,
-            format!("the proxy refused to connect to {host} ({})", quote(&status, &[])),
-            if status.contains("407") {
-                "check HTTPS_PROXY, and the user name and password in it"
-            } else {
-                CHECK_NETWORK
-            },
-            ["502", "503", "504"].iter().any(|transient| status.contains(transient)),
-        ),
-        ureq::Error::BodyExceedsLimit(_) => {
-            (Kind::Protocol, format!("{host} sent more than {} KiB", BODY_CAP / 1024), TRY_AGAIN, false)
-        }
-        ureq::Error::LargeResponseHeader(..) => {
-            (Kind::Protocol, format!("{host} sent a header of more than {} KiB", MAX_HEADER / 1024), TRY_AGAIN, false)
-        }
-        ureq::Error::Protocol(_) => (Kind::Protocol, format!("{host} sent an invalid HTTP response"), TRY_AGAIN, true),
-        ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), CHECK_NETWORK, false),
-        _ => (Kind::Network, format!("the request to {host} failed"), CHECK_NETWORK, false),
-    };
-    Failure { error: Error::new(kind, message).with_hint(hint), transient, connection_lost: false }
-}
-
-fn explain_io(error: &io::Error, host: &str) -> Failure {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return explain_tls(tls, host);
+    #[test]
+    fn the_user_agent_names_version_system_and_processor() {
+        let expected = if cfg!(windows) {
+            " (Windows; "
+        } else if cfg!(target_os = "macos") {
+            " (macOS; "
+        } else {
+            " ("
+        };
+        let agent = user_agent();
+        assert!(
+            agent.starts_with("ringbearer/") && agent.contains(expected) && agent.ends_with(&format!("; {ARCH})")),
+            "{agent}"
+        );
     }
-    let (kind, message) = match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            (Kind::Network, format!("the connection to {host}, or to its proxy, was refused"))
-        }
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            (Kind::Timeout, format!("{host} did not answer in time"))
-        }
-        other => (Kind::Network, format!("the connection to {host} broke: {other}")),
-    };
-    let connection_lost = matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof
-    );
-    Failure { error: Error::new(kind, message).with_hint(CHECK_NETWORK), transient: true, connection_lost }
-}
-
-fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
-    let (message, hint) = match error {
-        rustls::Error::InvalidCertificate(
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. },
-        ) => (
-            format!("the certificate of {host} has expired or is not yet valid"),
-            "check this machine's clock; if it is right, the certificate of the host or of a proxy must be renewed",
-        ),
-        rustls::Error::InvalidCertificate(reason) => (
-            format!("the certificate of {host} is not trusted: {}", quote(&reason.to_string(), &[])),
-            "behind a proxy that inspects TLS, name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE",
-        ),
-        other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), CHECK_NETWORK),
-    };
-    Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false, connection_lost: false }
 }
