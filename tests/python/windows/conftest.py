@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from lab import wine as lab_wine
 from lab.cloud import PracticeCloud
+from lab.ssh import Agent, Key
+from lab.windows.agent_pipe import AgentPipe
+from lab.windows.fake_programs import WindowsPrograms
 from lab.windows.user import WindowsUser
 from lab.wine import Wine
 
@@ -40,4 +43,37 @@ def user(wine: Wine, windows_programs: Path, tmp_path: Path) -> WindowsUser:
 def cloud_user(user: WindowsUser, cloud: PracticeCloud) -> WindowsUser:
     """The same user, whose programs reach the practice cloud."""
     user.cloud = cloud
+    return user
+
+
+@pytest.fixture
+def programs(user: WindowsUser, tmp_path: Path) -> Iterator[WindowsPrograms]:
+    """Fake programs on the user's PATH, none at first."""
+    made = WindowsPrograms(user.wine, tmp_path / "programs")
+    user.path.append(Path(made.directory))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def shared_pipe(wine: Wine) -> Iterator[AgentPipe]:
+    """An agent's pipe under a name of this process's own: all tests share one Windows."""
+    made = AgentPipe(wine, f"\\\\.\\pipe\\agent-of-{os.getpid()}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pipe(shared_pipe: AgentPipe, agent: Agent, user: WindowsUser) -> Iterator[AgentPipe]:
+    """The pipe of the test's agent, which SSH_AUTH_SOCK names."""
+    shared_pipe.socket = agent.socket
+    user.variables["SSH_AUTH_SOCK"] = shared_pipe.name
+    yield shared_pipe
+    shared_pipe.socket = None
+
+
+@pytest.fixture
+def store_user(user: WindowsUser, pipe: AgentPipe, agent: Agent, keys: dict[str, Key]) -> WindowsUser:
+    """A user with an ed25519 key in the agent; the store does not exist yet."""
+    agent.add(keys["ed25519"])
     return user
