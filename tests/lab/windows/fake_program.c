@@ -4,7 +4,8 @@
  *
  * The directory has `name`, `calls` and the answers 0, 1, ...: `N.when` are texts, each ended by a zero byte, of which
  * every one must be in the arguments, joined by spaces; `N.stdout` and `N.stderr` are printed; `N.code` is the exit code;
- * `N.delay` are milliseconds before it prints; `N.child`, if it exists, is touched every 50 ms by a child that outlives it.
+ * `N.delay` are milliseconds before it prints. If `N.child` exists, a child that outlives it writes to `N.beats` every
+ * 50 ms; if `N.stdin` exists, it prints its standard input too.
  */
 #include <direct.h>
 #include <fcntl.h>
@@ -36,10 +37,10 @@ static char *content(int number, const WCHAR *name, size_t *size) {
     return text;
 }
 
-static long number_in(int number, const WCHAR *name) {
+static DWORD number_in(int number, const WCHAR *name) {
     size_t size;
     char *text = content(number, name, &size);
-    return text ? atol(text) : 0;
+    return text ? strtoul(text, NULL, 10) : 0;
 }
 
 static char *narrow(const WCHAR *text) {
@@ -82,6 +83,13 @@ static void print(int number, const WCHAR *name, FILE *to) {
     fflush(to);
 }
 
+static void copy_input(void) {
+    static char piece[65536];
+    _setmode(_fileno(stdin), _O_BINARY);
+    for (size_t got; (got = fread(piece, 1, sizeof piece, stdin)) > 0;) fwrite(piece, 1, got, stdout);
+    fflush(stdout);
+}
+
 /* Runs in the child. */
 static void beat(int number) {
     for (;;) {
@@ -120,6 +128,7 @@ int wmain(int count, WCHAR **words) {
         if (!applies(number, line)) continue;
         if (content(number, L"child", &size)) start_child(number);
         Sleep(number_in(number, L"delay"));
+        if (content(number, L"stdin", &size)) copy_input();
         print(number, L"stderr", stderr);
         print(number, L"stdout", stdout);
         return (int)number_in(number, L"code");

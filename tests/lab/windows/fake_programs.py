@@ -14,7 +14,8 @@ _PROGRAM = Path(__file__).with_name("fake_program.c")
 
 
 class WindowsPrograms(FakePrograms):
-    """A directory for PATH, empty at first. Of an :class:`Answer`, it knows stdout, stderr, code, delay, when and hang.
+    """A directory for PATH, empty at first. It knows these of an :class:`Answer`: stdout, stderr, code, delay, when,
+    hang and read_stdin, by which the program prints what it read.
 
     With ``hang="child"``, a child of the program beats until it is killed: see :meth:`beats`.
     """
@@ -34,9 +35,18 @@ class WindowsPrograms(FakePrograms):
         path.write_bytes(f"@echo off\r\n{command}\r\nexit /b %ERRORLEVEL%\r\n".encode())
         return str(path)
 
+    def command(self, name: str, *answers: Answer) -> list[str]:
+        """The same as a program instead of a batch file: the words to run it."""
+        self._write_script(name, answers)
+        return [self._wine.path(self._program), self._wine.path(self._scripts / name)]
+
     def remove(self, name: str) -> None:
         """Uninstall a program."""
         Path(self.directory, f"{name}.cmd").unlink()
+
+    def rename(self, path: str, name: str) -> None:
+        """Give a program another name in its directory."""
+        Path(path).rename(Path(path).with_name(name))
 
     def beats(self, name: str) -> bool:
         """Whether a child of the program is alive."""
@@ -68,6 +78,8 @@ class WindowsPrograms(FakePrograms):
             }
             if answer.hang == "child":
                 texts["child"] = ""
+            if answer.read_stdin:
+                texts["stdin"] = ""
             for suffix, text in texts.items():
                 content = text.encode() if isinstance(text, str) else text
                 (script / f"{number}.{suffix}").write_bytes(content)

@@ -145,6 +145,12 @@ class RunningProgram:
             start_new_session=True,
         )
 
+    def send_input(self) -> None:
+        """Write its input now, instead of while waiting for it."""
+        self.process.stdin.write(self._input)
+        self.process.stdin.close()
+        self.process.stdin, self._input = None, None
+
     def wait(self, timeout: float = 60) -> Completed:
         """Wait for its end."""
         try:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from lab import wine as lab_wine
 from lab.cloud import PracticeCloud
+from lab.registries import REGISTRIES
+from lab.registry import Registry
 from lab.ssh import Agent, Key
 from lab.windows.agent_pipe import AgentPipe
 from lab.windows.fake_programs import WindowsPrograms
@@ -47,12 +49,33 @@ def cloud_user(user: WindowsUser, cloud: PracticeCloud) -> WindowsUser:
 
 
 @pytest.fixture
-def programs(user: WindowsUser, tmp_path: Path) -> Iterator[WindowsPrograms]:
+def home(user: WindowsUser) -> Path:
+    """The home directory of the user."""
+    return user.home
+
+
+@pytest.fixture
+def fake_programs(user: WindowsUser, tmp_path: Path) -> Iterator[WindowsPrograms]:
     """Fake programs on the user's PATH, none at first."""
     made = WindowsPrograms(user.wine, tmp_path / "programs")
     user.path.append(Path(made.directory))
     yield made
     made.close()
+
+
+@pytest.fixture
+def signed_in(registry: Registry, cloud_user: WindowsUser) -> Registry:
+    """Each registry in turn, with the user signed in."""
+    cloud_user.variables.update(registry.variables)
+    return registry
+
+
+@pytest.fixture
+def azure(cloud_user: WindowsUser, cloud: PracticeCloud, fake_programs: WindowsPrograms) -> Registry:
+    """A feed whose user is logged in with `az.cmd`."""
+    made = REGISTRIES["azure"](cloud, fake_programs, cloud_user.home)
+    made.log_in()
+    return made
 
 
 @pytest.fixture(scope="session")
