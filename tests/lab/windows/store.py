@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..clients import Completed
@@ -56,9 +58,9 @@ class WindowsStore:
         """The files beside it."""
         return sorted(path.name for path in self.path.parent.iterdir())
 
-    def wait_for_lock(self, free: bool = False, timeout: float = 30) -> None:
-        """Until a program has the lock, or none has it."""
-        end = time.monotonic() + timeout
-        while self.command("lock").code != (0 if free else 6):
-            assert time.monotonic() < end, "the lock did not change"
-            time.sleep(0.1)
+    @contextlib.contextmanager
+    def held_lock(self) -> Iterator[None]:
+        """The lock, held by this process. Wine makes a POSIX lock of each of Windows."""
+        with open(f"{self.path}.lock", "r+b") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            yield

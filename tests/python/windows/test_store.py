@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -153,16 +154,14 @@ def test_lock_is_free_and_names_its_file(filled: WindowsStore) -> None:
     assert json.loads(ended.stdout)["path"] == filled.shown_path + ".lock", ended
 
 
-def test_lock_of_a_writer_is_shown(store: WindowsStore, agent: Agent) -> None:
-    agent.stop()
-    writer = store.start_set("svc", "alice", "s3cr3t")
-    try:
-        store.wait_for_lock()
-    finally:
-        writer.kill()
-        writer.process.communicate()
-    # The system releases the lock of a process that ended.
-    store.wait_for_lock(free=True)
+def test_lock_that_is_held_is_shown_and_waited_for(filled: WindowsStore) -> None:
+    with filled.held_lock():
+        assert filled.command("lock").code == 6
+        writer = filled.start_set("svc", "alice", "newer")
+        time.sleep(1)
+        assert writer.process.poll() is None and filled.get("svc", "alice") == "s3cr3t"
+    writer.wait().check()
+    assert filled.get("svc", "alice") == "newer" and filled.command("lock").code == 0
 
 
 def test_store_path_of_a_variable_is_used(new: WindowsStore, store_user: WindowsUser, tmp_path: Path) -> None:
