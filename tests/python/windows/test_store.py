@@ -175,7 +175,7 @@ def test_store_path_of_a_variable_is_used(new: WindowsStore, store_user: Windows
 
 def test_damaged_store_is_left_as_it_is(filled: WindowsStore) -> None:
     filled.path.write_text('{"version": 1, "records": ', encoding="utf-8")
-    assert_complaint(filled.user.run("keyring", "get", "svc", "alice"), filled.shown_path)
+    assert_complaint(filled.user.run("keyring", "get", "svc", "alice"), filled.shown_path, code=4)
     ended = filled.user.run("keyring", "set", "svc", "alice", input="new\n")
     assert ended.code == 1 and filled.path.read_text(encoding="utf-8") == '{"version": 1, "records": '
     assert filled.command("list").code == 4
