@@ -43,7 +43,7 @@ LOOPBACK = {
 }
 
 #: Seconds that the server of wine lives after its last program: longer than the pause between two tests.
-_SERVER_LIFE = 30
+_SERVER_LIFE = 120
 
 
 class Wine:
@@ -103,6 +103,8 @@ class Wine:
             self._quietly("/usr/bin/wine", "cmd", "/c", "exit")
 
     def _create(self) -> None:
+        # A server that wineboot starts would end too early.
+        self._server(f"-p{_SERVER_LIFE}")
         self._quietly("/usr/bin/wineboot", "--init")
         source = self.directory / "bcryptprimitives.c"
         source.write_text(_RANDOM_BYTES, encoding="utf-8")

@@ -243,8 +243,9 @@ function Test-Proxies {
             Assert-That $accepted.Wait(20000) 'nobody connected to the proxy'
             $stream = $accepted.Result.GetStream()
             $line = (New-Object IO.StreamReader $stream).ReadLine()
-            $answer = [Text.Encoding]::ASCII.GetBytes("HTTP/1.1 403 Forbidden`r`nContent-Length: 0`r`n`r`n")
-            $stream.Write($answer, 0, $answer.Length)
+            $answer = "HTTP/1.1 407 Proxy Authentication Required`r`nContent-Length: 0`r`n`r`n"
+            $bytes = [Text.Encoding]::ASCII.GetBytes($answer)
+            $stream.Write($bytes, 0, $bytes.Length)
             $accepted.Result.Close()
             $ended = Wait-Program $started
             Assert-That ($line -eq 'CONNECT pkgs.dev.azure.com:443 HTTP/1.1') "it asked: $line"

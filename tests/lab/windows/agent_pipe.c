@@ -2,7 +2,8 @@
  *
  * agent_pipe.exe PIPE PORT
  *
- * One thread per connection; each has a connection of its own to the port. It prints "ready" when the pipe exists.
+ * One thread per connection; each has a connection of its own to the port. It prints "ready" when the pipe exists, and
+ * ends with its standard input.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,9 +76,16 @@ static DWORD WINAPI serve(LPVOID given) {
     return 0;
 }
 
+static DWORD WINAPI end_with_input(LPVOID unused) {
+    (void)unused;
+    while (getchar() != EOF) continue;
+    ExitProcess(0);
+}
+
 int main(int count, char **words) {
     WSADATA data;
     if (count != 3 || WSAStartup(MAKEWORD(2, 2), &data)) return 2;
+    CloseHandle(CreateThread(NULL, 0, end_with_input, NULL, 0, NULL));
     for (int ready = 0;; ready = 1) {
         struct connection *next = malloc(sizeof *next);
         next->port = (unsigned short)atoi(words[2]);

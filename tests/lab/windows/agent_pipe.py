@@ -32,7 +32,8 @@ class AgentPipe:
         self._process = subprocess.Popen(
             ["/usr/bin/wine", str(compiled(_PROGRAM, "ws2_32")), name, str(self._listener.port)],
             env=wine.environment(),
-            stdin=subprocess.DEVNULL,
+            # It ends with this process, also if that is killed.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
