@@ -114,9 +114,9 @@ def test_child_of_az_ends_at_the_limit_too(
 def test_az_that_prints_too_much_is_ended(
     cloud_user: WindowsUser, cloud: PracticeCloud, fake_programs: WindowsPrograms
 ) -> None:
-    fake_programs.az(Answer("x" * (20 * 1024 * 1024)))
+    fake_programs.az(Answer("x" * (2 * 1024 * 1024)))
     ended = cloud_user.run("ringbearer", "get", cloud.azure.feed.url(), "VssSessionToken")
-    assert_complaint(ended, "az")
+    assert_complaint(ended, "az printed more than 1024 KiB")
 
 
 def test_az_gets_no_standard_input(cloud_user: WindowsUser, azure: Registry, fake_programs: WindowsPrograms) -> None:
