@@ -50,6 +50,14 @@ class WindowsStore:
         """Remove a password."""
         self.user.run("keyring", "del", service, username).check()
 
+    def passwords(self) -> dict[tuple[str, str], str]:
+        """Every password, by service and user name."""
+        file = self.user.home / "export.json"
+        self.command("export", self.user.wine.path(file)).check()
+        records = json.loads(file.read_text(encoding="utf-8"))["records"]
+        file.unlink()
+        return {(one["service"], one["username"]): one["password"] for one in records}
+
     def content(self) -> dict:
         """The file, parsed."""
         return json.loads(self.path.read_text(encoding="utf-8"))

@@ -48,6 +48,8 @@ class WindowsUser:
             "APPDATA": self.wine.path(self.app_data),
             "LOCALAPPDATA": self.wine.path(self.local_app_data),
             "PATH": ";".join(path),
+            # All users here are one user of Windows, whose programs would share tokens across tests.
+            "RINGBEARER_CACHE": "memory",
             **LOOPBACK,
         }
         if self.cloud is not None:

@@ -20,9 +20,7 @@ def store(store_user: WindowsUser) -> WindowsStore:
 def test_eight_programs_that_set_at_once_lose_nothing(store: WindowsStore) -> None:
     started = [store.start_set("svc", f"user-{number}", f"secret-{number}\n") for number in range(WRITERS)]
     assert [(ended.code, ended.output) for ended in store.user.all(*started)] == [(0, "")] * WRITERS
-    assert len(store.content()["records"]) == WRITERS
-    for number in range(WRITERS):
-        assert store.get("svc", f"user-{number}") == f"secret-{number}"
+    assert store.passwords() == {("svc", f"user-{number}"): f"secret-{number}" for number in range(WRITERS)}
     assert store.files() == ["store.json", "store.json.lock"]
 
 
@@ -33,7 +31,7 @@ def test_eight_programs_that_create_the_store_lose_nothing(store_user: WindowsUs
         for number in range(WRITERS)
     ]
     assert [(ended.code, ended.output) for ended in store_user.all(*started)] == [(0, "")] * WRITERS
-    assert len(store.content()["records"]) == WRITERS
+    assert store.passwords() == {("svc", f"user-{number}"): f"secret-{number}" for number in range(WRITERS)}
 
 
 def test_readers_find_their_record_while_others_write(store: WindowsStore) -> None:
@@ -56,7 +54,8 @@ def test_programs_that_rotate_and_set_at_once_lose_nothing(store: WindowsStore) 
     started += [store.start_set("svc", f"user-{number}", f"secret-{number}\n") for number in range(4)]
     ended = user.all(*started)
     assert [one.code for one in ended] == [0] * len(started), [one.stderr for one in ended]
-    assert store.get("there", "user") == "was there" and len(store.content()["records"]) == 5
+    passwords = store.passwords()
+    assert passwords["there", "user"] == "was there" and len(passwords) == 5
 
 
 def test_program_that_reads_the_file_does_not_stop_a_writer(store: WindowsStore) -> None:

@@ -1,8 +1,7 @@
-"""`ringbearer token`, `exec` and `cache`."""
+"""`ringbearer token` and `exec`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -120,12 +119,3 @@ def test_without_a_token_the_command_does_not_run(
     fake_programs.program("tool", Answer("ran"))
     assert_complaint(cloud_user.run("ringbearer", "exec", registry.index_url, "--", "tool"), registry.host)
     assert fake_programs.invocations("tool") == []
-
-
-# -- cache
-
-
-def test_cache_list_and_clear_answer_without_a_token(cloud_user: WindowsUser) -> None:
-    listed = json.loads(cloud_user.run("ringbearer", "cache", "list", "--json").check().stdout)
-    assert listed["tokens"] == []
-    cloud_user.run("ringbearer", "cache", "clear").check()
