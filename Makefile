@@ -12,6 +12,8 @@ LOCKED ?= --locked
 FUZZ_SECONDS ?= 60
 # Tests mostly wait: one process more than processors.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() or 1, 3) + 1)")
+# The programs that cargo builds along with the tests for Windows.
+WINDOWS_PROGRAMS := target/cross/x86_64-pc-windows-gnu/debug
 # More arguments for pytest: make python-test PYTEST_ARGS="-k uv -x"
 PYTEST_ARGS ?=
 # The checks of cargo-deny.
@@ -40,7 +42,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 # Cargo and pytest are parallel themselves and share one target directory.
 .NOTPARALLEL:
-.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test workflows deny reproducible test demo bench clean clean-venv
+.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test windows-test workflows deny reproducible test demo bench clean clean-venv
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -128,6 +130,13 @@ python-test: $(wheel_or_given) $(cli_or_given) $(VENV_READY) ## run the Python t
 	@echo "== Python tests against $(built_or_given) and $(built_or_given_cli)"
 	@RINGBEARER_WHEEL="$(abspath $(built_or_given))" RINGBEARER_CLI_WHEEL="$(abspath $(built_or_given_cli))" \
 		$(BIN)/python -m pytest tests/python --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+windows-test: $(VENV_READY) ## build for Windows; run the Rust tests and the native programs under wine
+	@echo "== Windows, under wine: Rust tests"
+	@$(BIN)/python .ci/cross.py windows
+	@echo "== Windows, under wine: native programs"
+	@RINGBEARER_WINDOWS_PROGRAMS="$(CURDIR)/$(WINDOWS_PROGRAMS)" \
+		$(BIN)/python -m pytest tests/python/windows --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 workflows: $(VENV_READY) ## check the workflows, offline
 	@echo "== workflows"

@@ -57,10 +57,11 @@ ZIG_TARGETS = {
 STANDARD_LIBRARY = "-Zbuild-std=std,panic_unwind,test"
 
 
-def missing() -> list[str]:
-    """The Debian packages and the Python distribution that are not installed."""
+def missing(command: str = "check") -> list[str]:
+    """The Debian packages and the Python distribution that a command needs and that are not installed."""
     packages = [package for path, package in PACKAGES.items() if not Path(path).exists()]
-    return packages + ([] if importlib.util.find_spec(ZIG) else [ZIG])
+    needs_zig = command != "windows" and not importlib.util.find_spec(ZIG)
+    return packages + ([ZIG] if needs_zig else [])
 
 
 def environment(target: str) -> dict[str, str]:
@@ -138,8 +139,9 @@ def main() -> None:
     if arguments.command == "missing":
         print(*missing())
         return
-    if missing():
-        sys.exit(f"Not installed: {' '.join(missing())}. The contributing guide says how to install them.")
+    lacks = missing(arguments.command)
+    if lacks:
+        sys.exit(f"Not installed: {' '.join(lacks)}. The contributing guide says how to install them.")
     try:
         if arguments.command == "check":
             check(arguments.targets)

@@ -27,6 +27,7 @@ Layers (imports go downward only)::
     clients, fake_programs      beside the cloud: the real tools, and scripted ones
     store*, known_store, ssh    beside the cloud: the store's user, stores from known keys, OpenSSH's agent and keys
     *_agent, ed25519_twice      agents that ask, strip zeros, cheat or hang
+    wine, windows/              beside the cloud: Windows under wine, its user, programs on PATH and the agent's pipe
 """
 
 from .cloud import PracticeCloud
