@@ -91,19 +91,21 @@ class PracticeCloud:
         None removes a variable. ``trust`` lists the variables that name the authority's file.
         """
         own: dict[str, str | None] = {}
-        loopback: dict[str, str] = {}
         for site in self._registries.values():
             own.update(site.environment(str(home)))
-            loopback.update(site.loopback_variables())
         return child_environment(
             str(home),
             [str(entry) for entry in path] + [self.programs],
             self.proxy.url,
             self.ca_file,
-            loopback,
+            self.loopback_variables(),
             trust,
             {**own, **variables},
         )
+
+    def loopback_variables(self) -> dict[str, str]:
+        """The variables that keep clients from the machine's own metadata services."""
+        return {name: value for site in self._registries.values() for name, value in site.loopback_variables().items()}
 
     def close(self) -> None:
         """Stop everything."""

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+CROSS = ROOT / "target" / "cross"
+
+COMPILER = "x86_64-w64-mingw32-gcc"
 
 #: The library that Rust's standard library asks for random bytes. Wine 8 has none.
 _RANDOM_BYTES = """
@@ -35,20 +38,24 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE to, SIZE_T length) {
 LOOPBACK = {
     "AZURE_POD_IDENTITY_AUTHORITY_HOST": "http://127.0.0.1:9",
     "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9",
     "GCE_METADATA_HOST": "127.0.0.1:9",
 }
+
+#: Seconds that the server of wine lives after its last program: longer than the pause between two tests.
+_SERVER_LIFE = 30
 
 
 class Wine:
     """A Windows of its own, in a directory. It is created on first use."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.prefix = directory / "prefix"
         self.home = directory / "home"
         directory.mkdir(parents=True, exist_ok=True)
         self.home.mkdir(exist_ok=True)
-        with open(directory / "lock", "w", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _locked(directory / "lock"):
             if not (directory / "ready").exists():
                 self._create()
                 (directory / "ready").touch()
@@ -58,15 +65,17 @@ class Wine:
         return {
             "PATH": "/usr/bin:/bin",
             "HOME": str(self.home),
+            # Arguments are UTF-8.
+            "LC_ALL": "C.UTF-8",
             "WINEPREFIX": str(self.prefix),
             "WINEDEBUG": "-all",
             # No browser engine and no .NET: they would be downloaded. What lab.windows.access installs replaces wine's own.
             "WINEDLLOVERRIDES": "mscoree,mshtml=;icacls.exe,whoami.exe=n,b",
             **LOOPBACK,
-            **(variables or {}),
+            **on_loopback(variables or {}),
         }
 
-    def path(self, path: Path) -> str:
+    def path(self, path: object) -> str:
         r"""A path as Windows programs write it: drive `Z:` is the root directory."""
         return "Z:" + str(path).replace("/", "\\")
 
@@ -74,37 +83,102 @@ class Wine:
         r"""The file of a path that begins with `C:\`."""
         return self.prefix / "drive_c" / path.removeprefix("C:\\").replace("\\", "/")
 
-    def stop(self) -> None:
-        """End the Windows programs and the server of this prefix."""
-        subprocess.run(["/usr/bin/wineserver", "-k"], env=self.environment(), check=False)
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Keep the server alive during the block. The last process that leaves its block ends all Windows programs."""
+        with open(self.directory / "users", "w", encoding="utf-8") as users:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            self._warm_up()
+            try:
+                yield
+            finally:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self._server("-k")
+
+    def _warm_up(self) -> None:
+        # Services start with the first program and inherit its streams: a reader of these would never see their end.
+        with _locked(self.directory / "lock"):
+            self._server(f"-p{_SERVER_LIFE}")
+            self._quietly("/usr/bin/wine", "cmd", "/c", "exit")
 
     def _create(self) -> None:
-        # The server of wine would keep the lock.
+        self._quietly("/usr/bin/wineboot", "--init")
+        source = self.directory / "bcryptprimitives.c"
+        source.write_text(_RANDOM_BYTES, encoding="utf-8")
+        library = self.drive("C:\\windows\\system32\\bcryptprimitives.dll")
+        subprocess.run([COMPILER, "-O2", "-shared", "-o", str(library), str(source), "-ladvapi32"], check=True)
+
+    def _server(self, option: str) -> None:
+        # It fails if there is already a server, or none.
         subprocess.run(
-            ["/usr/bin/wineboot", "--init"], env=self.environment(), check=True, capture_output=True, close_fds=True
+            ["/usr/bin/wineserver", option],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
         )
-        with tempfile.NamedTemporaryFile("w", suffix=".c") as source:
-            source.write(_RANDOM_BYTES)
-            source.flush()
-            library = self.drive("C:\\windows\\system32\\bcryptprimitives.dll")
-            compiler = ["x86_64-w64-mingw32-gcc", "-O2", "-shared", "-o", str(library), source.name, "-ladvapi32"]
-            subprocess.run(compiler, check=True)
+
+    def _quietly(self, *command: str) -> None:
+        subprocess.run(
+            command,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+            timeout=120,
+        )
+
+
+def on_loopback(variables: dict[str, str]) -> dict[str, str]:
+    """The same variables. Fails if one of them leads to the metadata service of the machine."""
+    for name in LOOPBACK:
+        value = variables.get(name, LOOPBACK[name])
+        if value != "true" and not (value.partition("//")[2] or value).startswith("127.0.0.1"):
+            raise ValueError(f"{name} must lead to loopback, or the machine's own metadata service is asked")
+    return variables
+
+
+def compiled(source: Path, *libraries: str) -> Path:
+    """The Windows program of a C file, compiled when it changes."""
+    contents = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    directory = CROSS / "programs" / f"{source.stem}-{contents}"
+    program = directory / f"{source.stem}.exe"
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(directory / "lock"):
+        if not program.exists():
+            unfinished = directory / "unfinished.exe"
+            options = ["-municode"] if "wmain(" in source.read_text(encoding="utf-8") else []
+            warnings = ["-Wall", "-Wextra", "-Werror"]
+            command = [COMPILER, "-O1", "-s", *warnings, *options, "-o", unfinished, source]
+            subprocess.run([*map(str, command), *(f"-l{name}" for name in libraries)], check=True)
+            unfinished.rename(program)
+    return program
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with open(path, "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
 def wine() -> Iterator[Wine]:
     """The Windows of the tests, stopped at the end."""
-    made = Wine(ROOT / "target" / "cross" / "wine")
-    try:
+    made = Wine(CROSS / "wine")
+    with made.running():
         yield made
-    finally:
-        made.stop()
 
 
 def main() -> int:
     """Run a program with the variables of this process that cargo sets."""
     with wine() as windows:
-        passed = {name: value for name, value in os.environ.items() if name.startswith(("CARGO_", "RUST_", "PROPTEST_"))}
+        passed = {
+            name: value for name, value in os.environ.items() if name.startswith(("CARGO_", "RUST_", "PROPTEST_"))
+        }
         return subprocess.run(["/usr/bin/wine", *sys.argv[1:]], env=windows.environment(passed)).returncode
 
 
