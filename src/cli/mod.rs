@@ -7,6 +7,7 @@
 //! - `secret`: `get`, `set` and `del`
 //! - `store`, `doctor`, [`cache`], `token`, `setup`: the other commands
 //! - `tools`: the settings of the tools on this machine
+//! - `shell`: commands as the user's shell takes them
 //! - `version`, `log`, `progress`: shared by the commands
 
 mod arguments;
@@ -27,12 +28,16 @@ mod progress;
 pub(crate) mod reference;
 mod secret;
 mod setup;
+mod shell;
 mod store;
 mod token;
 mod tools;
 mod version;
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     error::{Error, Kind, Result, quote},
@@ -168,6 +173,12 @@ fn shown(name: &str) -> String {
     } else {
         quote(&name.escape_debug().to_string(), &[]).replace("\\'", "'")
     }
+}
+
+/// A path, escaped for a terminal, with the separators of the platform.
+fn shown_path(path: impl AsRef<Path>) -> String {
+    let path: PathBuf = path.as_ref().components().collect();
+    shown(&path.display().to_string()).replace("\\\\", "\\")
 }
 
 /// An error message about arguments, without the user information of URLs, which may contain a token.

@@ -43,7 +43,8 @@ impl<'all> Recipe<'all> {
             Tool::Tox => PathBuf::from("tox.ini"),
             Tool::GithubActions => [".github", "workflows", "private-index.yml"].iter().collect(),
             Tool::Pip => pip::user_file(system).ok_or_else(|| {
-                Error::new(Kind::Configuration, "the home directory, which contains pip.conf, is unknown")
+                let name = pip::file_name(system);
+                Error::new(Kind::Configuration, format!("the user's directory, which contains {name}, is unknown"))
                     .with_hint("name a file with --file")
             })?,
         })

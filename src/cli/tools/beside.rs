@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    cli::{shell::ShellSyntax, shown_path},
     error::{Kind, Result},
     system::{System, process::Command},
 };
@@ -42,11 +43,11 @@ pub(in crate::cli) struct Beside {
 
 impl Beside {
     /// The command that installs ringbearer there; environments created by uv have no pip.
-    pub(in crate::cli) fn install_command(&self) -> String {
-        let python = self.python.display();
+    pub(in crate::cli) fn install_command(&self, shell: ShellSyntax) -> String {
+        let python = shown_path(&self.python);
         match self.pip {
-            Some(_) => format!("{python} -m pip install ringbearer"),
-            None => format!("uv pip install --python {python} ringbearer"),
+            Some(_) => shell.command(&python, &["-m", "pip", "install", "ringbearer"]),
+            None => shell.command("uv", &["pip", "install", "--python", &python, "ringbearer"]),
         }
     }
 }
