@@ -1,14 +1,16 @@
 //! The packages in the environment of a Python program.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use super::launcher;
 use crate::{
     cli::{shell::ShellSyntax, shown_path},
     error::{Kind, Result},
-    system::{System, process::Command},
+    system::{Platform, System, process::Command},
 };
 
 /// The time limit for Python to list its packages.
@@ -73,9 +75,33 @@ fn read(python: PathBuf, printed: &str) -> Option<Beside> {
     Some(Beside { python, ringbearer, keyring, pip: version })
 }
 
+/// The largest launcher that is read, in bytes. Those of pip and uv have about 0.1 MB.
+const LAUNCHER_CAP: usize = 1024 * 1024;
+
+/// The interpreter of a program in Python; `None` for other programs.
+fn interpreter(system: &dyn System, program: &Path) -> Option<PathBuf> {
+    of_script(system, program).or_else(|| of_launcher(system, program)).filter(|path| {
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| name.to_ascii_lowercase().contains("python"))
+    })
+}
+
+/// The interpreter of a launcher of Windows: the one that it names, else that of the environment whose `Scripts` it is in.
+fn of_launcher(system: &dyn System, program: &Path) -> Option<PathBuf> {
+    if system.platform() != Platform::Windows {
+        return None;
+    }
+    let folder = program.parent()?;
+    let content = system.read_file(program, LAUNCHER_CAP).unwrap_or_default();
+    // A relative path counts from the launcher.
+    let named = launcher::interpreter(&content).map(|named| folder.join(named));
+    let near = [Some(folder), folder.parent()].into_iter().flatten().map(|folder| folder.join("python.exe"));
+    named.into_iter().chain(near).find_map(|path| system.program_at(&path))
+}
+
 /// The interpreter in the first line of a script, or in the second if the first would be too long for the system:
 /// `#!/bin/sh` and `'''exec' /path/python "$0" "$@"`. <https://github.com/pypa/distlib/blob/0.4.0/distlib/scripts.py>
-fn interpreter(system: &dyn System, program: &Path) -> Option<PathBuf> {
+fn of_script(system: &dyn System, program: &Path) -> Option<PathBuf> {
     let head = system.head(program, HEAD).ok()?;
     let text = String::from_utf8_lossy(&head).into_owned();
     let mut lines = text.lines();
@@ -87,6 +113,5 @@ fn interpreter(system: &dyn System, program: &Path) -> Option<PathBuf> {
         },
         None => first.split(' ').next()?,
     };
-    let path = system.program_at(Path::new(path))?;
-    path.file_name()?.to_str()?.contains("python").then_some(path)
+    system.program_at(Path::new(path))
 }
