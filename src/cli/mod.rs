@@ -213,3 +213,20 @@ fn in_ascii(json: &str) -> String {
     }
     ascii
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_shown_as_people_write_them() {
+        assert_eq!(shown_path("/home/ana/x"), shown_path("/home/ana//x/"));
+        assert!(shown_path("a\u{1b}[31m").contains("\\u{1b}"));
+        assert_eq!(shown_path(r"\\.\pipe\openssh-ssh-agent"), r"\\.\pipe\openssh-ssh-agent");
+        let mixed = shown_path("C:\\users\\ana/.config/uv.toml");
+        assert_eq!(
+            mixed,
+            if cfg!(windows) { r"C:\users\ana\.config\uv.toml" } else { r"C:\users\ana/.config/uv.toml" }
+        );
+    }
+}

@@ -175,7 +175,7 @@ const SETUP: Definition = Definition {
         OptionDefinition {
             long: "file",
             values: &[free("FILE")],
-            help: "the settings file (default: pyproject.toml for uv and Poetry, the user's pip.conf, tox.ini, \
+            help: "the settings file (default: pyproject.toml for uv and Poetry, the user's pip.conf or pip.ini, tox.ini, \
                    .github/workflows/private-index.yml)",
             ..OPTION
         },
@@ -200,6 +200,7 @@ const COMPLETIONS: Definition = Definition {
         "ringbearer completions zsh > ~/.zfunc/_ringbearer",
         "ringbearer completions fish > ~/.config/fish/completions/ringbearer.fish",
         "ringbearer completions powershell | Out-String | Invoke-Expression",
+        "Add-Content $PROFILE 'ringbearer completions powershell | Out-String | Invoke-Expression'",
     ],
     ..COMMAND
 };

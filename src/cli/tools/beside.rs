@@ -115,3 +115,63 @@ fn of_script(system: &dyn System, program: &Path) -> Option<PathBuf> {
     };
     system.program_at(Path::new(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::{
+        fake::{FakeSystem, absolute},
+        fuzz::seed,
+    };
+
+    /// A system with `python.exe`, which answers, and a program with this content.
+    fn windows(program: &str, content: &[u8]) -> FakeSystem {
+        let system =
+            FakeSystem::default().on(Platform::Windows).run("python.exe", &["-c", PROGRAM], 0, "1 0 26.2\r\n", "");
+        system.write(program, content);
+        system
+    }
+
+    fn found(system: &FakeSystem, program: &str) -> Option<PathBuf> {
+        look(system, Path::new(&absolute(program))).unwrap().map(|beside| beside.python)
+    }
+
+    #[test]
+    fn a_launcher_names_its_interpreter() {
+        let python = absolute("/venv/Scripts/python.exe");
+        let named = [b"MZ", python.as_bytes(), &u32::try_from(python.len()).unwrap().to_le_bytes(), b"UVSC"].concat();
+        let system = windows("/bin/twine.exe", &named);
+        assert_eq!(found(&system, "/bin/twine.exe"), Some(PathBuf::from(python)));
+        let relative = [&b"MZpython.exe"[..], &[10, 0, 0, 0], b"UVSC"].concat();
+        let system = windows("/venv/Scripts/pip.exe", &relative);
+        assert_eq!(
+            found(&system, "/venv/Scripts/pip.exe"),
+            Some(PathBuf::from(absolute("/venv/Scripts")).join("python.exe"))
+        );
+    }
+
+    #[test]
+    fn other_launchers_have_python_beside_or_above() {
+        for content in [&b"MZ"[..], b""] {
+            let system = windows("/Python312/Scripts/pip.exe", content);
+            let python = found(&system, "/Python312/Scripts/pip.exe").unwrap();
+            assert!(python.ends_with("python.exe"), "{python:?}");
+        }
+        // Other platforms have none.
+        let system = FakeSystem::default().on(Platform::Linux);
+        system.write("/bin/pip", &seed("launcher", "distlib"));
+        assert_eq!(found(&system, "/bin/pip"), None);
+    }
+
+    #[test]
+    fn fixes_are_written_for_the_shell() {
+        let python = PathBuf::from(absolute("/Program Files/Python/python.exe"));
+        let mut beside = Beside { python, ringbearer: false, keyring: false, pip: Some((26, 2)) };
+        let python = shown_path(&beside.python);
+        let expected = format!("& \"{python}\" -m pip install ringbearer");
+        assert_eq!(beside.install_command(ShellSyntax::PowerShell), expected);
+        beside.pip = None;
+        let expected = format!("uv pip install --python \"{python}\" ringbearer");
+        assert_eq!(beside.install_command(ShellSyntax::Cmd), expected);
+    }
+}
