@@ -192,7 +192,8 @@ const SETUP: Definition = Definition {
 const COMPLETIONS: Definition = Definition {
     path: "ringbearer completions",
     summary: "print shell completions",
-    about: "Prints the completions of `ringbearer` for a shell.",
+    about: "Prints the completions of `ringbearer` for a shell. PowerShell keeps them if the line of the example is in \
+            $PROFILE.",
     operands: &[required(Value { name: "SHELL", choices: &["bash", "zsh", "fish", "powershell"] })],
     exit_codes: &[("0", "done")],
     examples: &[
@@ -200,7 +201,6 @@ const COMPLETIONS: Definition = Definition {
         "ringbearer completions zsh > ~/.zfunc/_ringbearer",
         "ringbearer completions fish > ~/.config/fish/completions/ringbearer.fish",
         "ringbearer completions powershell | Out-String | Invoke-Expression",
-        "Add-Content $PROFILE 'ringbearer completions powershell | Out-String | Invoke-Expression'",
     ],
     ..COMMAND
 };

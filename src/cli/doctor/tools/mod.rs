@@ -163,12 +163,14 @@ fn store_finding(system: &dyn System) -> Option<Finding> {
             Finding::new(State::Bad, "store", format!("{path} is damaged")).with_fix("ringbearer store status")
         }
         Status { agent, .. } if agent.socket.is_none() || agent.keys.is_none() => {
-            Finding::new(State::Bad, "store", format!("{path} is locked: no ssh-agent answers"))
-                .with_fix(if system.platform() == Platform::Windows {
-                    "`Start-Service ssh-agent` as administrator; if it is disabled, `Set-Service ssh-agent -StartupType Manual` first"
+            Finding::new(State::Bad, "store", format!("{path} is locked: no ssh-agent answers")).with_fix(
+                if system.platform() == Platform::Windows {
+                    "`Start-Service ssh-agent`; if it is disabled, an administrator first runs \
+                     `Set-Service ssh-agent -StartupType Automatic`"
                 } else {
                     "start an agent, or log in with agent forwarding"
-                })
+                },
+            )
         }
         Status { agent, key, .. } if !agent.has_key => {
             let key = key.as_deref().unwrap_or_default();
