@@ -223,10 +223,10 @@ mod tests {
     fn paths_are_shown_as_people_write_them() {
         assert!(shown_path("a\u{1b}[31m").contains("\\u{1b}"));
         assert_eq!(shown_path(r"\\.\pipe\openssh-ssh-agent"), r"\\.\pipe\openssh-ssh-agent");
-        let mixed = shown_path("C:\\users\\ana/.config/uv.toml");
+        let mixed = shown_path("C:\\users\\ada/.config/uv.toml");
         assert_eq!(
             mixed,
-            if cfg!(windows) { r"C:\users\ana\.config\uv.toml" } else { r"C:\users\ana/.config/uv.toml" }
+            if cfg!(windows) { r"C:\users\ada\.config\uv.toml" } else { r"C:\users\ada/.config/uv.toml" }
         );
     }
 }

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_shell_of_windows_is_known_by_its_variables() {
         let machine = r"C:\Program Files\WindowsPowerShell\Modules;C:\Windows\system32\WindowsPowerShell\v1.0\Modules";
-        let user = format!(r"C:\Users\ana\Documents\PowerShell\Modules;{machine}");
+        let user = format!(r"C:\Users\ada\Documents\PowerShell\Modules;{machine}");
         for (variables, expected) in [
             (&[][..], ShellSyntax::PowerShell),
             (&[("PSModulePath", machine), ("PROMPT", "$P$G")], ShellSyntax::Cmd),

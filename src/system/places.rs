@@ -128,12 +128,12 @@ mod tests {
     fn on(platform: Platform, pairs: &[(&str, &str)]) -> FakeSystem {
         let usual: &[(&str, &str)] = match platform {
             Platform::Windows => &[
-                ("USERPROFILE", "/users/ana"),
-                ("APPDATA", "/users/ana/AppData/Roaming"),
-                ("LOCALAPPDATA", "/users/ana/AppData/Local"),
+                ("USERPROFILE", "/users/ada"),
+                ("APPDATA", "/users/ada/AppData/Roaming"),
+                ("LOCALAPPDATA", "/users/ada/AppData/Local"),
                 ("PROGRAMDATA", "/data"),
             ],
-            Platform::Linux | Platform::MacOs => &[("HOME", "/home/ana")],
+            Platform::Linux | Platform::MacOs => &[("HOME", "/home/ada")],
         };
         let pairs = usual.iter().chain(pairs);
         pairs.fold(FakeSystem::default().on(platform), |system, (name, value)| system.variable(name, &absolute(value)))
@@ -150,18 +150,18 @@ mod tests {
         let session = on(Platform::Linux, &[("XDG_RUNTIME_DIR", "/run/user/1")]);
         assert_eq!(runtime(&session), Some(at("/run/user/1")));
         assert_eq!(keyring_config(&system), Some(at("/config/python_keyring")));
-        assert_eq!(default_config(&system), Some(at("/home/ana/.config")));
-        assert_eq!(default_data(&system), Some(at("/home/ana/.local/share")));
+        assert_eq!(default_config(&system), Some(at("/home/ada/.config")));
+        assert_eq!(default_data(&system), Some(at("/home/ada/.local/share")));
     }
 
     #[test]
     fn macos_has_a_library_and_the_places_of_unix() {
         let system = on(Platform::MacOs, &[]);
-        let support = Some(at("/home/ana/Library/Application Support"));
+        let support = Some(at("/home/ada/Library/Application Support"));
         assert_eq!((native_config(&system), mac_data(&system)), (support.clone(), support));
-        assert_eq!(uv_config(&system), Some(at("/home/ana/.config")));
-        assert_eq!(keyring_config(&system), Some(at("/home/ana/.config/python_keyring")));
-        assert_eq!(user_cache(&system), Some(at("/home/ana/Library/Caches")));
+        assert_eq!(uv_config(&system), Some(at("/home/ada/.config")));
+        assert_eq!(keyring_config(&system), Some(at("/home/ada/.config/python_keyring")));
+        assert_eq!(user_cache(&system), Some(at("/home/ada/Library/Caches")));
         let named = on(Platform::MacOs, &[("XDG_CONFIG_HOME", "/config"), ("XDG_DATA_HOME", "/shared")]);
         assert_eq!((native_config(&named), mac_data(&named)), (Some(at("/config")), Some(at("/shared"))));
         assert_eq!(uv_config(&named), Some(at("/config")));
@@ -170,11 +170,11 @@ mod tests {
     #[test]
     fn windows_has_places_of_its_own() {
         let system = on(Platform::Windows, &[("HOME", "/elsewhere"), ("XDG_CONFIG_DIRS", "/etc/xdg")]);
-        assert_eq!(home(&system), Some(at("/users/ana")));
-        let roaming = Some(at("/users/ana/AppData/Roaming"));
+        assert_eq!(home(&system), Some(at("/users/ada")));
+        let roaming = Some(at("/users/ada/AppData/Roaming"));
         assert_eq!((native_config(&system), uv_config(&system)), (roaming.clone(), roaming));
-        assert_eq!(keyring_config(&system), Some(at("/users/ana/AppData/Local/Python Keyring")));
-        assert_eq!(user_cache(&system), Some(at("/users/ana/AppData/Local")));
+        assert_eq!(keyring_config(&system), Some(at("/users/ada/AppData/Local/Python Keyring")));
+        assert_eq!(user_cache(&system), Some(at("/users/ada/AppData/Local")));
         assert_eq!(program_data(&system), at("/data"));
         assert!(site_config(&system).is_empty());
     }
@@ -185,11 +185,11 @@ mod tests {
             ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "APPDATA", "LOCALAPPDATA"];
         let relative = names.map(|name| (name, "relative"));
         let system = on(Platform::Linux, &relative);
-        assert_eq!(user_config(&system), Some(at("/home/ana/.config")));
-        assert_eq!(user_cache(&system), Some(at("/home/ana/.cache")));
-        assert_eq!(runtime(&system), Some(at("/home/ana/.cache")));
+        assert_eq!(user_config(&system), Some(at("/home/ada/.config")));
+        assert_eq!(user_cache(&system), Some(at("/home/ada/.cache")));
+        assert_eq!(runtime(&system), Some(at("/home/ada/.cache")));
         assert_eq!(keyring_config(&system), None);
-        assert_eq!(mac_data(&on(Platform::MacOs, &relative)), Some(at("/home/ana/Library/Application Support")));
+        assert_eq!(mac_data(&on(Platform::MacOs, &relative)), Some(at("/home/ada/Library/Application Support")));
         let windows = on(Platform::Windows, &relative);
         assert_eq!((native_config(&windows), user_cache(&windows), keyring_config(&windows)), (None, None, None));
         assert_eq!(home(&FakeSystem::default().on(Platform::Linux).variable("HOME", "here")), None);

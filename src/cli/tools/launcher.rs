@@ -115,7 +115,7 @@ mod tests {
         system::fuzz::{seed, seeds},
     };
 
-    const PYTHON: &str = r"C:\Users\ana\venv\Scripts\python.exe";
+    const PYTHON: &str = r"C:\Users\ada\venv\Scripts\python.exe";
 
     /// A launcher of distlib with this first line.
     fn with_line(line: &str) -> Vec<u8> {

@@ -138,9 +138,9 @@ mod tests {
 
     fn on(platform: Platform) -> FakeSystem {
         let pairs = [
-            ("HOME", "/home/ana"),
-            ("USERPROFILE", "/users/ana"),
-            ("APPDATA", "/users/ana/AppData/Roaming"),
+            ("HOME", "/home/ada"),
+            ("USERPROFILE", "/users/ada"),
+            ("APPDATA", "/users/ada/AppData/Roaming"),
             ("PROGRAMDATA", "/data"),
             ("XDG_CONFIG_HOME", "/config"),
         ];
@@ -152,28 +152,28 @@ mod tests {
     #[test]
     fn pip_reads_ini_files_on_windows() {
         let system = on(Platform::Windows);
-        let expected = ["/users/ana/AppData/Roaming/pip/pip.ini", "/users/ana/pip/pip.ini", "/data/pip/pip.ini"];
+        let expected = ["/users/ada/AppData/Roaming/pip/pip.ini", "/users/ada/pip/pip.ini", "/data/pip/pip.ini"];
         assert_eq!(files(&system), expected.map(at));
-        assert_eq!(user_file(&system), Some(at("/users/ana/AppData/Roaming/pip/pip.ini")));
+        assert_eq!(user_file(&system), Some(at("/users/ada/AppData/Roaming/pip/pip.ini")));
     }
 
     #[test]
     fn pip_prefers_a_folder_of_macos_that_exists() {
         let global = at("/Library/Application Support/pip/pip.conf");
         let system = on(Platform::MacOs);
-        assert_eq!(user_file(&system), Some(at("/home/ana/.config/pip/pip.conf")));
-        assert_eq!(files(&system)[..2], ["/home/ana/.config/pip/pip.conf", "/home/ana/.pip/pip.conf"].map(at));
+        assert_eq!(user_file(&system), Some(at("/home/ada/.config/pip/pip.conf")));
+        assert_eq!(files(&system)[..2], ["/home/ada/.config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
         assert!(files(&system)[2].ends_with("Library/Application Support/pip/pip.conf"), "{global:?}");
-        let preferred = "/home/ana/Library/Application Support/pip";
+        let preferred = "/home/ada/Library/Application Support/pip";
         let system = system.file(&format!("{preferred}/other"), "");
         assert_eq!(user_file(&system), Some(at(preferred).join("pip.conf")));
-        assert!(!files(&system).contains(&at("/home/ana/.config/pip/pip.conf")));
+        assert!(!files(&system).contains(&at("/home/ada/.config/pip/pip.conf")));
     }
 
     #[test]
     fn a_file_named_by_the_variable_replaces_the_users() {
         let system = on(Platform::Linux);
-        assert_eq!(files(&system)[..2], ["/config/pip/pip.conf", "/home/ana/.pip/pip.conf"].map(at));
+        assert_eq!(files(&system)[..2], ["/config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
         let system = system.variable("PIP_CONFIG_FILE", &absolute("/work/pip.conf"));
         assert_eq!(user_file(&system), Some(at("/config/pip/pip.conf")));
         let system = system.file("/work/pip.conf", "");

@@ -116,16 +116,16 @@ mod tests {
     fn uv_has_files_of_its_own_on_each_platform() {
         let at = |path: &str| PathBuf::from(absolute(path));
         let on = |platform| {
-            let pairs = [("HOME", "/home/ana"), ("APPDATA", "/users/ana/AppData/Roaming"), ("PROGRAMDATA", "/data")];
+            let pairs = [("HOME", "/home/ada"), ("APPDATA", "/users/ada/AppData/Roaming"), ("PROGRAMDATA", "/data")];
             pairs
                 .iter()
                 .fold(FakeSystem::default().on(platform), |system, (name, path)| system.variable(name, &absolute(path)))
         };
-        let windows = [at("/users/ana/AppData/Roaming/uv/uv.toml"), at("/data/uv/uv.toml")];
+        let windows = [at("/users/ada/AppData/Roaming/uv/uv.toml"), at("/data/uv/uv.toml")];
         assert_eq!(files(&on(Platform::Windows), true), windows);
         for platform in [Platform::Linux, Platform::MacOs] {
             let found = files(&on(platform), true);
-            assert_eq!(found.first(), Some(&at("/home/ana/.config/uv/uv.toml")));
+            assert_eq!(found.first(), Some(&at("/home/ada/.config/uv/uv.toml")));
             assert_eq!(found.last(), Some(&PathBuf::from("/etc").join("uv").join("uv.toml")));
         }
     }

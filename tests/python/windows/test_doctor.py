@@ -21,7 +21,7 @@ NO_NETWORK = {"HTTPS_PROXY": "http://127.0.0.1:9", "RINGBEARER_TIMEOUT": "20"}
 
 #: What PSModulePath is in cmd.exe, and what PowerShell adds.
 OF_THE_MACHINE = "C:\\Program Files\\WindowsPowerShell\\Modules;C:\\windows\\system32\\WindowsPowerShell\\v1.0\\Modules"
-OF_POWERSHELL = "C:\\Users\\ana\\Documents\\WindowsPowerShell\\Modules;" + OF_THE_MACHINE
+OF_POWERSHELL = "C:\\Users\\ada\\Documents\\WindowsPowerShell\\Modules;" + OF_THE_MACHINE
 IN_POWERSHELL = {"PSModulePath": OF_POWERSHELL, "PROMPT": "$P$G"}
 IN_CMD = {"PSModulePath": OF_THE_MACHINE, "PROMPT": "$P$G"}
 
@@ -108,7 +108,7 @@ def test_poetry_settings_are_in_the_roaming_folder(examine: Examine, user: Windo
 
 def test_twine_settings_are_in_the_home_directory(examine: Examine, user: WindowsUser, bin: Path) -> None:
     stand_in(bin / "twine.exe", "")
-    section = f"[corp]\nrepository = {URL}\nusername = ana\npassword = mellon\n"
+    section = f"[corp]\nrepository = {URL}\nusername = ada\npassword = mellon\n"
     path = write(user.home / ".pypirc", f"[distutils]\nindex-servers = corp\n{section}")
     found = examine(URL).finding("twine")
     assert found.detail == f"{user.wine.path(path)} has a password for it: no keyring is asked"
@@ -208,7 +208,7 @@ def test_the_store_without_an_agent_says_what_to_start(examine: Examine, user: W
 
 
 def test_a_password_without_a_store_is_refused_with_what_to_do(user: WindowsUser) -> None:
-    ended = user.run("keyring", "set", "service", "ana", input="mellon\n")
+    ended = user.run("keyring", "set", "service", "ada", input="mellon\n")
     assert ended.code == 1
     assert "with the service ssh-agent (`Start-Service ssh-agent`)" in ended.stderr
     assert "SSH_AUTH_SOCK" not in ended.stderr
@@ -218,7 +218,7 @@ def test_a_password_without_a_store_is_refused_with_what_to_do(user: WindowsUser
 
 
 def test_folders_of_windows_are_no_settings(examine: Examine) -> None:
-    found = examine(URL, HOMEDRIVE="C:", HOMEPATH="\\users\\ana", CHAINCTL_PARENT="corp")
+    found = examine(URL, HOMEDRIVE="C:", HOMEPATH="\\users\\ada", CHAINCTL_PARENT="corp")
     names = found.finding("variables").detail.split(", ")
     assert "CHAINCTL_PARENT" in names and "HTTPS_PROXY" in names
     assert not {"HOMEDRIVE", "HOMEPATH", "USERPROFILE", "APPDATA", "LOCALAPPDATA"} & set(names)

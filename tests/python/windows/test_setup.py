@@ -59,7 +59,7 @@ def test_setup_names_files_with_the_separators_of_windows(user: WindowsUser, tmp
 
 
 def test_a_file_that_cannot_be_changed_is_named(user: WindowsUser, tmp_path: Path) -> None:
-    path = write(tmp_path / "pip.ini", "[global]\nindex-url = https://pypi.org/simple\n")
+    path = write(tmp_path / "pip.ini", "[global]\nindex-url = https://index.example/simple\n")
     ended = user.run("ringbearer", "setup", "pip", URL, "--write", "--file", user.wine.path(path))
     assert ended.code == 1
     assert f"{user.wine.path(path)} cannot be changed: it has another index-url already" in ended.stderr
