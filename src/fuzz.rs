@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub use crate::{
-    cli::fuzz::arguments,
+    cli::fuzz::{arguments, launcher},
     registry::fuzz::*,
     store::fuzz::{agent_answer, exported, store_file},
 };

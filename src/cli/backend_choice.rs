@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use log::debug;
 
-use super::keyring_arguments::KeyringArguments;
+use super::{keyring_arguments::KeyringArguments, shown_path};
 use crate::{
     ini::Ini,
     registry::ALL,
@@ -68,7 +68,7 @@ impl BackendChoice {
         };
         let ini = Ini::parse(&String::from_utf8_lossy(&content));
         let class = ini.value("backend", "default-keyring").map(str::trim).filter(|class| !class.is_empty());
-        class.map_or(Self::None, |class| Self::of(class, &path.display().to_string()))
+        class.map_or(Self::None, |class| Self::of(class, &shown_path(&path)))
     }
 
     fn of(class: &str, source: &str) -> Self {

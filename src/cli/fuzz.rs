@@ -13,6 +13,7 @@ use super::{
     keyring_arguments::{KeyringArguments, OPERATIONS, Operation, read},
     setup::Tool,
     store::command::{Action, Foreign, Source, StoreCommand},
+    tools,
 };
 use crate::{
     error::{Error, Kind},
@@ -33,6 +34,17 @@ pub fn arguments(lines: &[u8]) {
     let words: Vec<OsString> = lines.split(|byte| *byte == b'\n').map(word).collect();
     of_keyring(&words);
     of_ringbearer(words);
+}
+
+/// A program that may be a launcher of Windows: the interpreter that is read stands in it, and is one printable line.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn launcher(program: &[u8]) {
+    let Some(named) = tools::launcher::interpreter(program) else { return };
+    assert!(program.starts_with(b"MZ") && memmem::find(program, named.as_bytes()).is_some(), "{named:?}");
+    assert!(named == named.trim() && !named.is_empty() && !named.contains(char::is_control), "{named:?}");
 }
 
 /// An argument. `URL` in it stands for one with a password.

@@ -7,6 +7,7 @@
 //! - `secret`: `get`, `set` and `del`
 //! - `store`, `doctor`, [`cache`], `token`, `setup`: the other commands
 //! - `tools`: the settings of the tools on this machine
+//! - `shell`: commands as the user's shell takes them
 //! - `version`, `log`, `progress`: shared by the commands
 
 mod arguments;
@@ -27,12 +28,16 @@ mod progress;
 pub(crate) mod reference;
 mod secret;
 mod setup;
+mod shell;
 mod store;
 mod token;
 mod tools;
 mod version;
 
-use std::time::Duration;
+use std::{
+    path::{MAIN_SEPARATOR_STR, Path},
+    time::Duration,
+};
 
 use crate::{
     error::{Error, Kind, Result, quote},
@@ -170,6 +175,13 @@ fn shown(name: &str) -> String {
     }
 }
 
+/// A path, escaped for a terminal, with the separators of the platform.
+fn shown_path(path: impl AsRef<Path>) -> String {
+    // `/` separates on every platform, and Windows does not write it.
+    let path = path.as_ref().display().to_string().replace('/', MAIN_SEPARATOR_STR);
+    shown(&path).replace("\\\\", "\\")
+}
+
 /// An error message about arguments, without the user information of URLs, which may contain a token.
 fn complaint(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -201,4 +213,20 @@ fn in_ascii(json: &str) -> String {
         }
     }
     ascii
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_shown_as_people_write_them() {
+        assert!(shown_path("a\u{1b}[31m").contains("\\u{1b}"));
+        assert_eq!(shown_path(r"\\.\pipe\openssh-ssh-agent"), r"\\.\pipe\openssh-ssh-agent");
+        let mixed = shown_path("C:\\users\\ada/.config/uv.toml");
+        assert_eq!(
+            mixed,
+            if cfg!(windows) { r"C:\users\ada\.config\uv.toml" } else { r"C:\users\ada/.config/uv.toml" }
+        );
+    }
 }

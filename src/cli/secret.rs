@@ -15,7 +15,7 @@ use crate::{
     secret::SecretText,
     service::{MAX_SERVICE, Service},
     store::{is_in_use, longest_json_string, write_json_string},
-    system::{System, agent::SOCKET_VARIABLE},
+    system::{Platform, System, agent::SOCKET_VARIABLE},
 };
 
 /// The maximum length of a password on standard input, in bytes.
@@ -60,7 +60,7 @@ pub(super) fn with_backend(world: &World<'_>, line: &KeyringArguments, choice: &
             Err(Error::new(Kind::Storage, format!("{class} gets credentials from a service and stores none"))
                 .with_hint("select a backend that stores passwords"))
         }
-        _ => Err(no_store()),
+        _ => Err(no_store(world.system)),
     }
 }
 
@@ -199,7 +199,7 @@ fn miss(world: &World<'_>, line: &KeyringArguments) -> u8 {
 
 /// Whether there may be an ssh-agent. The agent of Windows needs no variable.
 pub(super) fn has_agent(system: &dyn System) -> bool {
-    cfg!(windows) || system.setting(SOCKET_VARIABLE).is_some()
+    system.platform() == Platform::Windows || system.setting(SOCKET_VARIABLE).is_some()
 }
 
 /// Whether the store is set up, and there may be an agent to unlock it.
@@ -208,9 +208,12 @@ pub(super) fn has_store(system: &dyn System) -> bool {
 }
 
 /// The error if nothing stores passwords.
-pub(super) fn no_store() -> Error {
-    Error::new(Kind::Storage, "no backend stores passwords: nothing was stored or deleted").with_hint(
-        "`ringbearer store init` creates a store, with an ssh-agent (SSH_AUTH_SOCK); `uv tool install keyring` installs \
-         another keyring",
-    )
+pub(super) fn no_store(system: &dyn System) -> Error {
+    let agent = match system.platform() {
+        Platform::Windows => "the service ssh-agent (`Start-Service ssh-agent`)",
+        Platform::Linux | Platform::MacOs => "an ssh-agent (SSH_AUTH_SOCK)",
+    };
+    Error::new(Kind::Storage, "no backend stores passwords: nothing was stored or deleted").with_hint(format!(
+        "`ringbearer store init` creates a store, with {agent}; `uv tool install keyring` installs another keyring"
+    ))
 }

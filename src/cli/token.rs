@@ -8,7 +8,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    DONE, Ending, World, print, shown,
+    DONE, Ending, World, print, shown_path,
     tools::{pip::Pip, served, uv::Uv},
 };
 use crate::{
@@ -31,9 +31,7 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
         return print(world.console, &line);
     };
     let path = Path::new(file);
-    let unwritable = |why: &str| {
-        Error::new(Kind::Storage, format!("{} cannot be written: {why}", shown(&path.display().to_string())))
-    };
+    let unwritable = |why: &str| Error::new(Kind::Storage, format!("{} cannot be written: {why}", shown_path(path)));
     let system = world.system;
     let write = || {
         let target = system.destination(path)?;
@@ -70,7 +68,7 @@ pub(super) fn exec(
     let program = match find(world, name) {
         Ok(program) => program,
         Err((code, why)) => {
-            world.console.eprint(&format!("ringbearer: {}: {why}\n", shown(&name.to_string_lossy())));
+            world.console.eprint(&format!("ringbearer: {}: {why}\n", shown_path(name)));
             return Ok(Ending::Code(code));
         }
     };

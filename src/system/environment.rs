@@ -1,11 +1,15 @@
-//! The environment variables of the process.
+//! The environment of the process: its variables and its platform.
 
 use std::{ffi::OsString, path::PathBuf};
 
+use super::platform::Platform;
 use crate::secret::Secret;
 
 /// Reads the environment.
 pub(crate) trait Env {
+    /// The platform whose conventions apply.
+    fn platform(&self) -> Platform;
+
     /// An environment variable as it is; `None` if it is unset or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
 

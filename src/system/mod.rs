@@ -16,6 +16,7 @@ pub(crate) mod fuzz;
 pub(crate) mod http;
 pub(crate) mod os;
 pub(crate) mod places;
+pub(crate) mod platform;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod retry;
@@ -29,6 +30,7 @@ pub(crate) use self::{
     environment::Env,
     files::Files,
     http::Http,
+    platform::Platform,
     process::Processes,
     random::Random,
     shared_memory::SharedMemory,

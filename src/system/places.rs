@@ -5,11 +5,11 @@
 
 use std::path::PathBuf;
 
-use super::System;
+use super::{Platform, System};
 
 /// The home directory: HOME, on Windows USERPROFILE.
 pub(crate) fn home(system: &dyn System) -> Option<PathBuf> {
-    variable(system, if cfg!(windows) { "USERPROFILE" } else { "HOME" })
+    variable(system, if system.platform() == Platform::Windows { "USERPROFILE" } else { "HOME" })
 }
 
 /// The user's configuration directory: XDG_CONFIG_HOME, or `~/.config`.
@@ -28,9 +28,34 @@ pub(crate) fn default_data(system: &dyn System) -> Option<PathBuf> {
     Some(home(system)?.join(".local").join("share"))
 }
 
-/// The machine's configuration directories, most important first: XDG_CONFIG_DIRS, or `/etc/xdg`.
-/// <https://specifications.freedesktop.org/basedir-spec/latest/>
+/// The user's configuration directory by the rules of Python's platformdirs with `roaming`: `%APPDATA%`; on macOS
+/// XDG_CONFIG_HOME or `~/Library/Application Support`; elsewhere [`user_config`].
+/// <https://platformdirs.readthedocs.io/en/latest/platforms.html>
+pub(crate) fn native_config(system: &dyn System) -> Option<PathBuf> {
+    match system.platform() {
+        Platform::Windows => roaming(system),
+        Platform::MacOs => variable(system, "XDG_CONFIG_HOME").or_else(|| application_support(system)),
+        Platform::Linux => user_config(system),
+    }
+}
+
+/// The user's data directory on macOS by the rules of platformdirs: XDG_DATA_HOME or `~/Library/Application Support`.
+pub(crate) fn mac_data(system: &dyn System) -> Option<PathBuf> {
+    variable(system, "XDG_DATA_HOME").or_else(|| application_support(system))
+}
+
+/// The user's configuration directory by the rules of uv: `%APPDATA%`, elsewhere, also on macOS, [`user_config`].
+/// <https://docs.astral.sh/uv/reference/storage/#configuration-directories>
+pub(crate) fn uv_config(system: &dyn System) -> Option<PathBuf> {
+    if system.platform() == Platform::Windows { roaming(system) } else { user_config(system) }
+}
+
+/// The machine's configuration directories by the freedesktop.org specification, most important first: XDG_CONFIG_DIRS, or
+/// `/etc/xdg`; none on Windows. <https://specifications.freedesktop.org/basedir-spec/latest/>
 pub(crate) fn site_config(system: &dyn System) -> Vec<PathBuf> {
+    if system.platform() == Platform::Windows {
+        return Vec::new();
+    }
     let list = system.setting("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".to_owned());
     std::env::split_paths(&list).filter(|path| path.is_absolute()).collect()
 }
@@ -38,12 +63,10 @@ pub(crate) fn site_config(system: &dyn System) -> Vec<PathBuf> {
 /// The user's cache directory by the rules of Go's `os.UserCacheDir`: `%LOCALAPPDATA%`, `~/Library/Caches` on macOS,
 /// elsewhere XDG_CACHE_HOME or `~/.cache`. <https://pkg.go.dev/os#UserCacheDir>
 pub(crate) fn user_cache(system: &dyn System) -> Option<PathBuf> {
-    if cfg!(windows) {
-        variable(system, "LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        home(system).map(|home| home.join("Library").join("Caches"))
-    } else {
-        variable(system, "XDG_CACHE_HOME").or_else(|| Some(home(system)?.join(".cache")))
+    match system.platform() {
+        Platform::Windows => variable(system, "LOCALAPPDATA"),
+        Platform::MacOs => home(system).map(|home| home.join("Library").join("Caches")),
+        Platform::Linux => variable(system, "XDG_CACHE_HOME").or_else(|| Some(home(system)?.join(".cache"))),
     }
 }
 
@@ -57,23 +80,17 @@ pub(crate) fn runtime(system: &dyn System) -> Option<PathBuf> {
     named.or_else(|| Some(home(system).filter(is_own)?.join(".cache")))
 }
 
-/// Windows' directory of a user's settings that follow the user to other machines (FOLDERID_RoamingAppData).
-/// <https://learn.microsoft.com/windows/win32/shell/knownfolderid>
-pub(crate) fn app_data(system: &dyn System) -> Option<PathBuf> {
-    variable(system, "APPDATA")
-}
-
 /// Windows' directory of data that all users share (FOLDERID_ProgramData).
 /// <https://learn.microsoft.com/windows/win32/shell/knownfolderid>
 pub(crate) fn program_data(system: &dyn System) -> PathBuf {
-    variable(system, "ProgramData").unwrap_or_else(|| PathBuf::from(r"C:\ProgramData"))
+    variable(system, "PROGRAMDATA").unwrap_or_else(|| PathBuf::from(r"C:\ProgramData"))
 }
 
 /// The directory of keyring's own configuration file. It does not fall back from a relative XDG_CONFIG_HOME.
 /// <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/util/platform_.py>
 pub(crate) fn keyring_config(system: &dyn System) -> Option<PathBuf> {
-    let folder = if cfg!(windows) {
-        let root = system.setting("LOCALAPPDATA").or_else(|| system.setting("ProgramData"))?;
+    let folder = if system.platform() == Platform::Windows {
+        let root = system.setting("LOCALAPPDATA").or_else(|| system.setting("PROGRAMDATA"))?;
         PathBuf::from(root).join("Python Keyring")
     } else {
         let root = system.setting("XDG_CONFIG_HOME").map(PathBuf::from);
@@ -82,53 +99,128 @@ pub(crate) fn keyring_config(system: &dyn System) -> Option<PathBuf> {
     Some(folder).filter(|path| path.is_absolute())
 }
 
+/// Windows' directory of a user's settings that follow the user to other machines (FOLDERID_RoamingAppData).
+/// <https://learn.microsoft.com/windows/win32/shell/knownfolderid>
+fn roaming(system: &dyn System) -> Option<PathBuf> {
+    variable(system, "APPDATA")
+}
+
+/// The directory of applications' files on macOS.
+fn application_support(system: &dyn System) -> Option<PathBuf> {
+    Some(home(system)?.join("Library").join("Application Support"))
+}
+
 /// The absolute path that an environment variable holds.
 fn variable(system: &dyn System, name: &str) -> Option<PathBuf> {
     system.setting(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
-    use crate::system::fake::FakeSystem;
+    use crate::system::fake::{FakeSystem, absolute};
 
-    fn with(pairs: &[(&str, &str)]) -> FakeSystem {
-        let home = FakeSystem::default().variable("HOME", "/home/user");
-        pairs.iter().fold(home, |system, (name, value)| system.variable(name, value))
+    fn at(path: &str) -> PathBuf {
+        PathBuf::from(absolute(path))
+    }
+
+    /// A user's system with these variables; values that begin with a slash are paths.
+    fn on(platform: Platform, pairs: &[(&str, &str)]) -> FakeSystem {
+        let usual: &[(&str, &str)] = match platform {
+            Platform::Windows => &[
+                ("USERPROFILE", "/users/ada"),
+                ("APPDATA", "/users/ada/AppData/Roaming"),
+                ("LOCALAPPDATA", "/users/ada/AppData/Local"),
+                ("PROGRAMDATA", "/data"),
+            ],
+            Platform::Linux | Platform::MacOs => &[("HOME", "/home/ada")],
+        };
+        let pairs = usual.iter().chain(pairs);
+        pairs.fold(FakeSystem::default().on(platform), |system, (name, value)| system.variable(name, &absolute(value)))
     }
 
     #[test]
     fn variables_come_before_the_home_directory() {
-        let system = with(&[("XDG_CONFIG_HOME", "/config"), ("XDG_CACHE_HOME", "/cache")]);
-        assert_eq!(user_config(&system), Some("/config".into()));
-        assert_eq!(user_cache(&system), Some("/cache".into()));
-        assert_eq!(runtime(&system), Some("/cache".into()));
-        assert_eq!(runtime(&with(&[("XDG_RUNTIME_DIR", "/run/user/1")])), Some("/run/user/1".into()));
-        assert_eq!(keyring_config(&system), Some("/config/python_keyring".into()));
-        assert_eq!(default_config(&system), Some("/home/user/.config".into()));
-        assert_eq!(default_data(&system), Some("/home/user/.local/share".into()));
+        let system = on(Platform::Linux, &[("XDG_CONFIG_HOME", "/config"), ("XDG_CACHE_HOME", "/cache")]);
+        assert_eq!(user_config(&system), Some(at("/config")));
+        assert_eq!(native_config(&system), Some(at("/config")));
+        assert_eq!(uv_config(&system), Some(at("/config")));
+        assert_eq!(user_cache(&system), Some(at("/cache")));
+        assert_eq!(runtime(&system), Some(at("/cache")));
+        let session = on(Platform::Linux, &[("XDG_RUNTIME_DIR", "/run/user/1")]);
+        assert_eq!(runtime(&session), Some(at("/run/user/1")));
+        assert_eq!(keyring_config(&system), Some(at("/config/python_keyring")));
+        assert_eq!(default_config(&system), Some(at("/home/ada/.config")));
+        assert_eq!(default_data(&system), Some(at("/home/ada/.local/share")));
+    }
+
+    #[test]
+    fn macos_has_a_library_and_the_places_of_unix() {
+        let system = on(Platform::MacOs, &[]);
+        let support = Some(at("/home/ada/Library/Application Support"));
+        assert_eq!((native_config(&system), mac_data(&system)), (support.clone(), support));
+        assert_eq!(uv_config(&system), Some(at("/home/ada/.config")));
+        assert_eq!(keyring_config(&system), Some(at("/home/ada/.config/python_keyring")));
+        assert_eq!(user_cache(&system), Some(at("/home/ada/Library/Caches")));
+        let named = on(Platform::MacOs, &[("XDG_CONFIG_HOME", "/config"), ("XDG_DATA_HOME", "/shared")]);
+        assert_eq!((native_config(&named), mac_data(&named)), (Some(at("/config")), Some(at("/shared"))));
+        assert_eq!(uv_config(&named), Some(at("/config")));
+    }
+
+    #[test]
+    fn windows_has_places_of_its_own() {
+        let system = on(Platform::Windows, &[("HOME", "/elsewhere"), ("XDG_CONFIG_DIRS", "/etc/xdg")]);
+        assert_eq!(home(&system), Some(at("/users/ada")));
+        let roaming = Some(at("/users/ada/AppData/Roaming"));
+        assert_eq!((native_config(&system), uv_config(&system)), (roaming.clone(), roaming));
+        assert_eq!(keyring_config(&system), Some(at("/users/ada/AppData/Local/Python Keyring")));
+        assert_eq!(user_cache(&system), Some(at("/users/ada/AppData/Local")));
+        assert_eq!(program_data(&system), at("/data"));
+        assert!(site_config(&system).is_empty());
     }
 
     #[test]
     fn relative_paths_count_as_unset() {
-        let names = ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "APPDATA"];
-        let system = with(&names.map(|name| (name, "relative")));
-        assert_eq!(user_config(&system), Some("/home/user/.config".into()));
-        assert_eq!(user_cache(&system), Some("/home/user/.cache".into()));
-        assert_eq!(runtime(&system), Some("/home/user/.cache".into()));
-        assert_eq!(app_data(&system), None);
+        let names =
+            ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "APPDATA", "LOCALAPPDATA"];
+        let relative = names.map(|name| (name, "relative"));
+        let system = on(Platform::Linux, &relative);
+        assert_eq!(user_config(&system), Some(at("/home/ada/.config")));
+        assert_eq!(user_cache(&system), Some(at("/home/ada/.cache")));
+        assert_eq!(runtime(&system), Some(at("/home/ada/.cache")));
         assert_eq!(keyring_config(&system), None);
-        assert_eq!(home(&FakeSystem::default().variable("HOME", "here")), None);
-        assert_eq!(site_config(&with(&[("XDG_CONFIG_DIRS", "/a:b:/c")])), [PathBuf::from("/a"), PathBuf::from("/c")]);
+        assert_eq!(mac_data(&on(Platform::MacOs, &relative)), Some(at("/home/ada/Library/Application Support")));
+        let windows = on(Platform::Windows, &relative);
+        assert_eq!((native_config(&windows), user_cache(&windows), keyring_config(&windows)), (None, None, None));
+        assert_eq!(home(&FakeSystem::default().on(Platform::Linux).variable("HOME", "here")), None);
     }
 
     #[test]
     fn without_a_home_directory_there_are_no_places() {
-        let system = FakeSystem::default();
-        for place in [home, user_config, default_config, default_data, user_cache, runtime, keyring_config] {
-            assert_eq!(place(&system), None);
+        for platform in [Platform::Linux, Platform::MacOs, Platform::Windows] {
+            let system = FakeSystem::default().on(platform);
+            for place in [
+                home,
+                user_config,
+                default_config,
+                default_data,
+                native_config,
+                mac_data,
+                uv_config,
+                user_cache,
+                runtime,
+                keyring_config,
+            ] {
+                assert_eq!(place(&system), None);
+            }
         }
-        assert_eq!(site_config(&system), [PathBuf::from("/etc/xdg")]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_machine_has_directories_of_the_specification() {
+        let named = on(Platform::Linux, &[("XDG_CONFIG_DIRS", "/a:b:/c")]);
+        assert_eq!(site_config(&named), [PathBuf::from("/a"), PathBuf::from("/c")]);
+        assert_eq!(site_config(&on(Platform::MacOs, &[])), [PathBuf::from("/etc/xdg")]);
     }
 }

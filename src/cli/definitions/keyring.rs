@@ -3,6 +3,9 @@
 
 use super::{COMMAND, Count, Definition, OPTION, Operand, OptionDefinition, Value, free, optional, required};
 
+/// How the help of the native `keyring` begins, by which `doctor` recognises it.
+pub(in crate::cli) const NATIVE_KEYRING: &str = "Native `keyring` of ringbearer";
+
 /// The native `keyring`.
 pub(in crate::cli) static KEYRING: Definition = Definition {
     path: "keyring",

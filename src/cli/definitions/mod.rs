@@ -8,7 +8,7 @@ mod ringbearer;
 mod store;
 
 pub(super) use self::{
-    keyring::{KEYRING, LIST_BACKENDS},
+    keyring::{KEYRING, LIST_BACKENDS, NATIVE_KEYRING},
     ringbearer::RINGBEARER,
 };
 
@@ -224,6 +224,7 @@ mod tests {
         for command in all() {
             let path = command.path;
             assert!(!command.about.is_empty() && !command.examples.is_empty(), "{path}");
+            assert_eq!(command.about.starts_with(NATIVE_KEYRING), path == KEYRING.path, "{path}");
             assert!(command.about.ends_with('.') && !command.summary.ends_with('.'), "{path}");
             assert_eq!(command.summary.is_empty(), !path.contains(' '), "{path}");
             for below in command.commands {

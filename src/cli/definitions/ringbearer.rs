@@ -175,7 +175,7 @@ const SETUP: Definition = Definition {
         OptionDefinition {
             long: "file",
             values: &[free("FILE")],
-            help: "the settings file (default: pyproject.toml for uv and Poetry, the user's pip.conf, tox.ini, \
+            help: "the settings file (default: pyproject.toml for uv and Poetry, the user's pip.conf or pip.ini, tox.ini, \
                    .github/workflows/private-index.yml)",
             ..OPTION
         },
@@ -192,7 +192,8 @@ const SETUP: Definition = Definition {
 const COMPLETIONS: Definition = Definition {
     path: "ringbearer completions",
     summary: "print shell completions",
-    about: "Prints the completions of `ringbearer` for a shell.",
+    about: "Prints the completions of `ringbearer` for a shell. PowerShell keeps them if the line of the example is in \
+            $PROFILE.",
     operands: &[required(Value { name: "SHELL", choices: &["bash", "zsh", "fish", "powershell"] })],
     exit_codes: &[("0", "done")],
     examples: &[

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     auth::cache_mode::CacheMode,
-    cli::{World, backend_choice::MODULE, cache::in_words, tools::Index},
+    cli::{World, backend_choice::MODULE, cache::in_words, shown_path, tools::Index},
     error::{Kind, Result},
     keyring::{
         Candidate,
@@ -160,7 +160,7 @@ fn add_settings(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidat
         .files(world.system)
         .into_iter()
         .filter(|path| world.system.details(path).is_ok())
-        .map(|path| super::super::shown(&path.display().to_string()))
+        .map(shown_path)
         .collect();
     for (name, found) in [("variables", &variables), ("files", &files)] {
         let text = if found.is_empty() { "none".to_owned() } else { found.join(", ") };

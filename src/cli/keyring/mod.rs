@@ -106,7 +106,7 @@ fn ask_all(world: &World<'_>, call: &Call, line: &KeyringArguments) -> Result<En
     if line.operation == Operation::Get {
         return Ok(Ending::Code(FAILED));
     }
-    Err(secret::no_store())
+    Err(secret::no_store(world.system))
 }
 
 /// Replaces this process by the next keyring, with the same arguments; `None` if there is none.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use self::recipes::Recipe;
-use super::{DONE, World, print, tools::with_username};
+use super::{DONE, World, print, shown_path, tools::with_username};
 use crate::{
     error::{Error, Kind, Result},
     service::Service,
@@ -113,7 +113,7 @@ pub(super) fn run(
     if write {
         return write_file(world, &recipe, &path);
     }
-    print(world.console, &format!("# {}\n{}", super::shown(&path.display().to_string()), recipe.text()))?;
+    print(world.console, &format!("# {}\n{}", shown_path(&path), recipe.text()))?;
     world.console.eprint(&format!("\n{}\n", recipe.advice()));
     Ok(DONE)
 }
@@ -121,7 +121,7 @@ pub(super) fn run(
 /// Shows the change to a file, and writes it.
 fn write_file(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8> {
     let system = world.system;
-    let name = super::shown(&path.display().to_string());
+    let name = shown_path(path);
     let failed = |why: &str| Error::new(Kind::Storage, format!("{name} cannot be changed: {why}"));
     let target = system.destination(path).map_err(|error| failed(&io_message(&error)))?;
     let (before, stamp) = match system.snapshot(&target, CAP) {

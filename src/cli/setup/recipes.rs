@@ -43,7 +43,8 @@ impl<'all> Recipe<'all> {
             Tool::Tox => PathBuf::from("tox.ini"),
             Tool::GithubActions => [".github", "workflows", "private-index.yml"].iter().collect(),
             Tool::Pip => pip::user_file(system).ok_or_else(|| {
-                Error::new(Kind::Configuration, "the home directory, which contains pip.conf, is unknown")
+                let name = pip::file_name(system);
+                Error::new(Kind::Configuration, format!("the home directory, which contains {name}, is unknown"))
                     .with_hint("name a file with --file")
             })?,
         })
@@ -197,4 +198,25 @@ fn add_line(
         }
     }
     ini::add_line(before, section, key, line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        registry::ALL,
+        system::{Platform, fake::FakeSystem},
+    };
+
+    #[test]
+    fn the_file_of_pip_is_named_as_on_the_platform() {
+        let url: Url = "https://index.example/simple/".parse().unwrap();
+        let recipe = Recipe::new(Tool::Pip, ALL[0], &url, &url, "private");
+        for (platform, name) in
+            [(Platform::Windows, "pip.ini"), (Platform::MacOs, "pip.conf"), (Platform::Linux, "pip.conf")]
+        {
+            let error = recipe.file(&FakeSystem::default().on(platform)).unwrap_err();
+            assert!(error.message().contains(&format!("contains {name},")), "{error}");
+        }
+    }
 }

@@ -7,7 +7,9 @@ use std::{io, path::Path};
 use serde_json::{Value, json};
 
 use self::command::{Action, Source, StoreCommand};
-use super::{BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, print, progress::Bar, shown};
+use super::{
+    BUSY, CORRUPTED, DONE, FAILED, LOCKED, NOT_FOUND, World, in_ascii, print, progress::Bar, shown, shown_path,
+};
 use crate::{
     error::{Error, Kind, Result},
     store::{Entry, Rekeyed, Status, Store, export, lock_state, status},
@@ -188,9 +190,9 @@ impl With<'_> {
 /// The status as text: facts, then problems.
 fn status_text(status: &Status) -> String {
     let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-    let mut lines = vec![("store", shown(&status.path))];
+    let mut lines = vec![("store", shown_path(&status.path))];
     if let Some(target) = &status.target {
-        lines.push(("", format!("links to {}", shown(target))));
+        lines.push(("", format!("links to {}", shown_path(target))));
     }
     if status.exists {
         let mode = status.mode.as_ref().map_or_else(String::new, |mode| format!(", mode {mode}"));
@@ -202,10 +204,10 @@ fn status_text(status: &Status) -> String {
         lines.push(("", "does not exist yet".to_owned()));
     }
     if let Some(configured) = &status.configured_key {
-        lines.push(("configured", format!("{} by {}", configured.key, shown(&configured.source))));
+        lines.push(("configured", format!("{} by {}", configured.key, shown_path(&configured.source))));
     }
     lines.push(("lock", if status.is_locked == Some(true) { "held by a process" } else { "free" }.to_owned()));
-    lines.push(("agent", status.agent.socket.as_deref().map_or_else(|| "none".to_owned(), shown)));
+    lines.push(("agent", status.agent.socket.as_deref().map_or_else(|| "none".to_owned(), shown_path)));
     if let Some(keys) = status.agent.keys {
         let process = status.agent.process.as_ref().map_or_else(String::new, |process| format!("{}, ", shown(process)));
         let has = match (&status.agent.comment, status.agent.has_key) {
@@ -216,7 +218,7 @@ fn status_text(status: &Status) -> String {
         let forwarded = if status.agent.looks_forwarded { ", forwarded" } else { "" };
         lines.push(("", format!("{process}{}{has}{forwarded}", counted(keys, "key"))));
     }
-    lines.extend(status.temporary_files.iter().map(|path| ("temporary", shown(path))));
+    lines.extend(status.temporary_files.iter().map(|path| ("temporary", shown_path(path))));
     lines.extend(status.problems.iter().map(|problem| ("!", problem.clone())));
     lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect::<Vec<_>>().concat()
 }

@@ -3,10 +3,12 @@
 //!
 //! - `pip`, `uv`: the settings and indexes of those two
 //! - `beside`: the packages in the environment of a Python program
+//! - `launcher`: the interpreter of a program in Python on Windows
 //! - `netrc`: the password file that tools read before they ask a keyring
 //! - `toml_file`: TOML files
 
 pub(super) mod beside;
+pub(super) mod launcher;
 pub(super) mod netrc;
 pub(super) mod pip;
 pub(super) mod toml_file;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{CAP, Index, is_true};
 use crate::{
+    cli::shown_path,
     ini::Ini,
-    system::{System, places},
+    system::{Platform, System, places},
 };
 
 /// Selects how pip asks a keyring.
@@ -36,7 +37,7 @@ impl Pip {
             .into_iter()
             .filter_map(|path| {
                 let content = system.read_file(&path, CAP).ok()?;
-                Some((Ini::parse(&String::from_utf8_lossy(&content)), path.display().to_string()))
+                Some((Ini::parse(&String::from_utf8_lossy(&content)), shown_path(&path)))
             })
             .collect();
         // `[install]` in any file overrides `[global]` in every other.
@@ -62,27 +63,123 @@ impl Pip {
     }
 }
 
-/// The file that `pip config --user` writes.
+/// The name of pip's configuration files.
+pub(in crate::cli) fn file_name(system: &dyn System) -> &'static str {
+    if system.platform() == Platform::Windows { "pip.ini" } else { "pip.conf" }
+}
+
+/// The file that `pip config --user` writes, unless PIP_CONFIG_FILE names another one.
 pub(in crate::cli) fn user_file(system: &dyn System) -> Option<PathBuf> {
-    if cfg!(windows) {
-        return Some(places::app_data(system)?.join("pip").join("pip.ini"));
-    }
-    Some(places::user_config(system)?.join("pip").join("pip.conf"))
+    named_file(system).filter(|path| is_file(system, path)).or_else(|| own_file(system))
+}
+
+/// The user's file. On macOS it is in `~/Library/Application Support/pip` if that directory exists, else in `~/.config/pip`,
+/// whatever XDG_CONFIG_HOME says. <https://github.com/pypa/pip/blob/26.0/src/pip/_internal/utils/appdirs.py>
+fn own_file(system: &dyn System) -> Option<PathBuf> {
+    let folder = if system.platform() == Platform::MacOs {
+        let is_directory = |path: &PathBuf| system.details(path).is_ok_and(|found| !found.is_file);
+        let preferred = places::mac_data(system).map(|folder| folder.join("pip")).filter(is_directory);
+        preferred.or_else(|| Some(places::default_config(system)?.join("pip")))
+    } else {
+        places::native_config(system).map(|folder| folder.join("pip"))
+    };
+    Some(folder?.join(file_name(system)))
+}
+
+/// The user's file of old versions, which pip still reads.
+fn old_file(system: &dyn System) -> Option<PathBuf> {
+    let folder = if system.platform() == Platform::Windows { "pip" } else { ".pip" };
+    Some(places::home(system)?.join(folder).join(file_name(system)))
+}
+
+fn is_file(system: &dyn System, path: &Path) -> bool {
+    system.details(path).is_ok_and(|found| found.is_file || found.is_link)
+}
+
+fn named_file(system: &dyn System) -> Option<PathBuf> {
+    system.setting("PIP_CONFIG_FILE").map(PathBuf::from)
 }
 
 /// The files that pip reads, by precedence.
 fn files(system: &dyn System) -> Vec<PathBuf> {
-    let name = if cfg!(windows) { "pip.ini" } else { "pip.conf" };
-    let named = system.setting("PIP_CONFIG_FILE").map(PathBuf::from);
+    let name = file_name(system);
+    let named = named_file(system);
     // os.devnull of Python in this variable disables all files.
     if named.as_deref().is_some_and(|path| path == Path::new("/dev/null") || path == Path::new("nul")) {
         return Vec::new();
     }
+    // A file of this variable takes the place of the user's.
+    let has_named = named.as_deref().is_some_and(|path| is_file(system, path));
     let mut files: Vec<_> = named.into_iter().collect();
     files.extend(system.setting("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join(name)));
-    files.extend(user_file(system));
-    files.extend(places::home(system).map(|home| home.join(if cfg!(windows) { "pip" } else { ".pip" }).join(name)));
-    files.extend(places::site_config(system).into_iter().map(|folder| folder.join("pip").join(name)));
-    files.push(PathBuf::from("/etc/pip.conf"));
+    if !has_named {
+        files.extend(own_file(system));
+        files.extend(old_file(system));
+    }
+    match system.platform() {
+        Platform::Windows => files.push(places::program_data(system).join("pip").join(name)),
+        Platform::MacOs => files.push(PathBuf::from("/Library/Application Support/pip").join(name)),
+        Platform::Linux => {
+            files.extend(places::site_config(system).into_iter().map(|folder| folder.join("pip").join(name)));
+            files.push(PathBuf::from("/etc").join(name));
+        }
+    }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fake::{FakeSystem, absolute};
+
+    fn at(path: &str) -> PathBuf {
+        PathBuf::from(absolute(path))
+    }
+
+    fn on(platform: Platform) -> FakeSystem {
+        let pairs = [
+            ("HOME", "/home/ada"),
+            ("USERPROFILE", "/users/ada"),
+            ("APPDATA", "/users/ada/AppData/Roaming"),
+            ("PROGRAMDATA", "/data"),
+            ("XDG_CONFIG_HOME", "/config"),
+        ];
+        pairs
+            .iter()
+            .fold(FakeSystem::default().on(platform), |system, (name, path)| system.variable(name, &absolute(path)))
+    }
+
+    #[test]
+    fn pip_reads_ini_files_on_windows() {
+        let system = on(Platform::Windows);
+        let expected = ["/users/ada/AppData/Roaming/pip/pip.ini", "/users/ada/pip/pip.ini", "/data/pip/pip.ini"];
+        assert_eq!(files(&system), expected.map(at));
+        assert_eq!(user_file(&system), Some(at("/users/ada/AppData/Roaming/pip/pip.ini")));
+    }
+
+    #[test]
+    fn pip_prefers_a_folder_of_macos_that_exists() {
+        let global = at("/Library/Application Support/pip/pip.conf");
+        let system = on(Platform::MacOs);
+        assert_eq!(user_file(&system), Some(at("/home/ada/.config/pip/pip.conf")));
+        assert_eq!(files(&system)[..2], ["/home/ada/.config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
+        assert!(files(&system)[2].ends_with("Library/Application Support/pip/pip.conf"), "{global:?}");
+        let preferred = "/home/ada/Library/Application Support/pip";
+        let system = system.file(&format!("{preferred}/other"), "");
+        assert_eq!(user_file(&system), Some(at(preferred).join("pip.conf")));
+        assert!(!files(&system).contains(&at("/home/ada/.config/pip/pip.conf")));
+    }
+
+    #[test]
+    fn a_file_named_by_the_variable_replaces_the_users() {
+        let system = on(Platform::Linux);
+        assert_eq!(files(&system)[..2], ["/config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
+        let system = system.variable("PIP_CONFIG_FILE", &absolute("/work/pip.conf"));
+        assert_eq!(user_file(&system), Some(at("/config/pip/pip.conf")));
+        let system = system.file("/work/pip.conf", "");
+        assert_eq!(user_file(&system), Some(at("/work/pip.conf")));
+        assert_eq!(files(&system)[0], at("/work/pip.conf"));
+        assert!(!files(&system).contains(&at("/config/pip/pip.conf")));
+        assert!(files(&system.variable("PIP_CONFIG_FILE", "/dev/null")).is_empty());
+    }
 }

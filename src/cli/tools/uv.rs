@@ -9,7 +9,10 @@ use super::{
     Index, is_true,
     toml_file::{read, tables, text, texts},
 };
-use crate::system::{System, places};
+use crate::{
+    cli::shown_path,
+    system::{Platform, System, places},
+};
 
 /// Selects how uv asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "UV_KEYRING_PROVIDER";
@@ -48,7 +51,7 @@ impl Uv {
             let settings = settings(system, &path);
             let pip = settings.as_ref().and_then(|settings| settings.get("pip"));
             for table in settings.as_ref().into_iter().chain(pip).filter_map(Item::as_table_like) {
-                uv.add(table, &path.display().to_string());
+                uv.add(table, &shown_path(&path));
             }
         }
         uv
@@ -94,9 +97,36 @@ fn files(system: &dyn System, with_project: bool) -> Vec<PathBuf> {
             .flat_map(|folder| [folder.join("uv.toml"), folder.join("pyproject.toml")])
             .find(|path| settings(system, path).is_some())
     });
-    let user = places::user_config(system).map(|folder| folder.join("uv").join("uv.toml"));
-    let mut files: Vec<_> = project.into_iter().chain(user).collect();
-    files.extend(places::site_config(system).into_iter().map(|folder| folder.join("uv").join("uv.toml")));
-    files.push(PathBuf::from("/etc/uv/uv.toml"));
-    files
+    let mut folders: Vec<_> = places::uv_config(system).into_iter().collect();
+    if system.platform() == Platform::Windows {
+        folders.push(places::program_data(system));
+    } else {
+        folders.extend(places::site_config(system));
+        folders.push(PathBuf::from("/etc"));
+    }
+    project.into_iter().chain(folders.into_iter().map(|folder| folder.join("uv").join("uv.toml"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fake::{FakeSystem, absolute};
+
+    #[test]
+    fn uv_has_files_of_its_own_on_each_platform() {
+        let at = |path: &str| PathBuf::from(absolute(path));
+        let on = |platform| {
+            let pairs = [("HOME", "/home/ada"), ("APPDATA", "/users/ada/AppData/Roaming"), ("PROGRAMDATA", "/data")];
+            pairs
+                .iter()
+                .fold(FakeSystem::default().on(platform), |system, (name, path)| system.variable(name, &absolute(path)))
+        };
+        let windows = [at("/users/ada/AppData/Roaming/uv/uv.toml"), at("/data/uv/uv.toml")];
+        assert_eq!(files(&on(Platform::Windows), true), windows);
+        for platform in [Platform::Linux, Platform::MacOs] {
+            let found = files(&on(platform), true);
+            assert_eq!(found.first(), Some(&at("/home/ada/.config/uv/uv.toml")));
+            assert_eq!(found.last(), Some(&PathBuf::from("/etc").join("uv").join("uv.toml")));
+        }
+    }
 }

@@ -3,11 +3,17 @@
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use super::FakeSystem;
-use crate::system::Env;
+use crate::system::{Env, Platform};
 
 pub(super) type Environment = BTreeMap<String, String>;
 
 impl FakeSystem {
+    /// Chooses the platform whose conventions apply. Paths keep the syntax of the platform that runs the test.
+    pub(crate) fn on(mut self, platform: Platform) -> Self {
+        self.platform = platform;
+        self
+    }
+
     /// Sets an environment variable. A value with U+FFFD stands for one that is not UTF-8.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
@@ -16,6 +22,10 @@ impl FakeSystem {
 }
 
 impl Env for FakeSystem {
+    fn platform(&self) -> Platform {
+        self.platform
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         self.environment.get(name).filter(|value| !value.contains(char::REPLACEMENT_CHARACTER)).cloned()
     }

@@ -135,6 +135,15 @@ impl Files for FakeSystem {
     fn details(&self, path: &Path) -> io::Result<Details> {
         let state = lock(&self.files);
         let Some((content, _)) = state.files.get(&key(path)) else {
+            if state.files.keys().any(|file| file.starts_with(key(path))) {
+                return Ok(Details {
+                    length: 0,
+                    mode: Some(0o700),
+                    is_link: false,
+                    is_file: false,
+                    is_owned_by_other: false,
+                });
+            }
             let is_denied = state.unreadable.contains(&key(path));
             return Err(if is_denied { io::ErrorKind::PermissionDenied } else { io::ErrorKind::NotFound }.into());
         };

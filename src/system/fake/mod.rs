@@ -14,10 +14,12 @@ mod shared_memory;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::paths::absolute;
+use super::Platform;
 
 /// The system of one test.
 #[derive(Default)]
 pub(crate) struct FakeSystem {
+    platform: Platform,
     environment: environment::Environment,
     agent: Option<agent::Responder>,
     clock: Mutex<clock::State>,

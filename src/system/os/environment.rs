@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use super::OsSystem;
-use crate::system::Env;
+use crate::system::{Env, Platform};
 
 /// A copy of the process's environment.
 ///
@@ -74,6 +74,10 @@ impl PartialEq for Name {
 impl Eq for Name {}
 
 impl Env for OsSystem {
+    fn platform(&self) -> Platform {
+        Platform::CURRENT
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         self.environment.text(name).map(str::to_owned)
     }

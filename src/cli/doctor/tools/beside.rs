@@ -1,10 +1,13 @@
 //! Whether the tools that import keyring would ask: they do if ringbearer is in their environment.
 
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf};
 
 use super::{Finding, Machine, State};
 use crate::{
-    cli::tools::{CAP, is_true, toml_file},
+    cli::{
+        shown_path,
+        tools::{CAP, is_true, toml_file},
+    },
     error::Result,
     ini::Ini,
     service::Service,
@@ -17,10 +20,10 @@ impl Machine<'_> {
         if self.system.find_program("twine").is_some() {
             if self.system.setting(variable).is_some() {
                 let what = format!("{variable} is set: no keyring is asked");
-                return Ok(Finding::new(State::Bad, "twine", what).with_fix(format!("unset {variable}")));
+                return Ok(Finding::new(State::Bad, "twine", what).with_fix(self.shell.unset(variable)));
             }
             if let Some(path) = self.pypirc() {
-                let what = format!("{} has a password for it: no keyring is asked", path.display());
+                let what = format!("{} has a password for it: no keyring is asked", shown_path(&path));
                 return Ok(Finding::new(State::Bad, "twine", what).with_fix("remove the line `password`"));
             }
         }
@@ -52,21 +55,27 @@ impl Machine<'_> {
         };
         if self.system.find_program("poetry").is_some() {
             let variable = "POETRY_KEYRING_ENABLED";
-            let file = places::user_config(self.system).map(|folder| folder.join("pypoetry").join("config.toml"));
+            let file = self.poetry_folder().map(|folder| folder.join("config.toml"));
             let in_file = |path: &PathBuf| {
                 let document = toml_file::read(self.system, path);
                 document.and_then(|document| document.get("keyring")?.get("enabled")?.as_bool()) == Some(false)
             };
             match (self.system.setting(variable), file) {
-                (Some(value), _) if !is_true(&value) => return Ok(off(variable, format!("unset {variable}"))),
+                (Some(value), _) if !is_true(&value) => return Ok(off(variable, self.shell.unset(variable))),
                 (None, Some(path)) if in_file(&path) => {
                     let fix = "poetry config keyring.enabled true".to_owned();
-                    return Ok(off(&path.display().to_string(), fix));
+                    return Ok(off(&shown_path(&path), fix));
                 }
                 _ => {}
             }
         }
         self.beside("poetry")
+    }
+
+    /// <https://python-poetry.org/docs/configuration/#config-directory>
+    fn poetry_folder(&self) -> Option<PathBuf> {
+        let named = self.system.setting("POETRY_CONFIG_DIR").map(PathBuf::from);
+        named.or_else(|| Some(places::native_config(self.system)?.join("pypoetry")))
     }
 
     /// Whether ringbearer is in the environment of a tool.
@@ -75,22 +84,22 @@ impl Machine<'_> {
         Ok(match self.installed(&[tool])? {
             None => Finding::new(State::Off, name, "is not on PATH"),
             Some((program, None)) => {
-                let what = format!("{} names no Python interpreter", program.display());
+                let what = format!("{} names no Python interpreter", shown_path(&program));
                 Finding::new(State::Doubtful, name, what)
             }
             Some((_, Some(beside))) if beside.ringbearer => Finding::new(
                 State::Good,
                 name,
-                format!("has ringbearer in its environment ({})", beside.python.display()),
+                format!("has ringbearer in its environment ({})", shown_path(&beside.python)),
             ),
             Some((_, Some(beside))) => {
-                let python = beside.python.display().to_string();
-                let fix = if python.contains("pipx") {
+                let folders: Vec<_> = beside.python.iter().map(OsStr::to_string_lossy).collect();
+                let fix = if folders.iter().any(|folder| folder.contains("pipx")) {
                     format!("pipx inject {tool} ringbearer")
-                } else if python.contains("/uv/tools/") {
+                } else if folders.windows(2).any(|pair| pair == ["uv", "tools"]) {
                     format!("uv tool install {tool} --with ringbearer")
                 } else {
-                    beside.install_command()
+                    beside.install_command(self.shell)
                 };
                 Finding::new(State::Bad, name, "has no ringbearer in its environment").with_fix(fix)
             }

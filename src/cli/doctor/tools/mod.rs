@@ -17,6 +17,8 @@ use crate::{
     cli::{
         World,
         backend_choice::{BackendChoice, MODULE, NO_STORE_CLASS, STORE_CLASS, VARIABLE, configuration_file},
+        shell::ShellSyntax,
+        shown_path,
         tools::{
             Index,
             beside::{Beside, look},
@@ -29,7 +31,7 @@ use crate::{
     keyring::Candidate,
     service::Service,
     store::{self, Status, is_in_use},
-    system::System,
+    system::{Platform, System},
 };
 
 /// Installs a `keyring` with ringbearer on PATH.
@@ -41,6 +43,8 @@ type Look<'all> = &'all dyn Fn() -> Result<Vec<Finding>>;
 /// What the tools share.
 struct Machine<'all> {
     system: &'all dyn System,
+    /// The shell in which fixes are typed.
+    shell: ShellSyntax,
     keyrings: Keyrings<'all>,
     /// The examined indexes, with the registry that is asked first.
     served: Vec<(Index, Service, &'all Candidate)>,
@@ -59,7 +63,9 @@ pub(super) fn examine(
         let candidate = world.memory.keyring.candidates(&service).next()?;
         Some((index.clone(), service, candidate))
     });
-    let machine = Machine { system: world.system, keyrings: Keyrings::new(world.system), served: served.collect() };
+    let system = world.system;
+    let (shell, keyrings) = (ShellSyntax::of(system), Keyrings::new(system));
+    let machine = Machine { system, shell, keyrings, served: served.collect() };
     // Each finding is shown at once, since running Python takes a moment.
     let looks: [(&str, Look<'_>); 9] = [
         ("keyring's choice", &|| Ok(machine.choice(world).into_iter().collect())),
@@ -109,9 +115,9 @@ impl Machine<'_> {
             BackendChoice::NoStore => format!("{MODULE}{NO_STORE_CLASS}"),
         };
         let (source, fix) = if world.system.setting(VARIABLE).is_some() {
-            (VARIABLE.to_owned(), format!("unset {VARIABLE}"))
+            (VARIABLE.to_owned(), self.shell.unset(VARIABLE))
         } else {
-            let file = configuration_file(world.system).map_or_else(String::new, |path| path.display().to_string());
+            let file = configuration_file(world.system).map_or_else(String::new, shown_path);
             (file, "remove the line `default-keyring`".to_owned())
         };
         let detail = format!("{source} makes keyring ask only {class}, which has no credentials for the index");
@@ -125,7 +131,7 @@ impl Machine<'_> {
         let found = hosts.into_iter().filter_map(|host| Some((host, netrc::entry(self.system, host)?)));
         found
             .map(|(host, entry)| {
-                let detail = format!("{} has an entry for {host}, which pip and uv try first", entry.path.display());
+                let detail = format!("{} has an entry for {host}, which pip and uv try first", shown_path(&entry.path));
                 Finding::new(State::Note, "netrc", detail)
             })
             .collect()
@@ -148,7 +154,7 @@ fn store_finding(system: &dyn System) -> Option<Finding> {
         Ok(status) => status,
         Err(error) => return Some(Finding::of_error("store", &error)),
     };
-    let path = crate::cli::shown(&status.path);
+    let path = shown_path(&status.path);
     Some(match &status {
         Status { exists: false, .. } => {
             Finding::new(State::Off, "store", format!("{path} does not exist")).with_fix("ringbearer store init")
@@ -157,8 +163,14 @@ fn store_finding(system: &dyn System) -> Option<Finding> {
             Finding::new(State::Bad, "store", format!("{path} is damaged")).with_fix("ringbearer store status")
         }
         Status { agent, .. } if agent.socket.is_none() || agent.keys.is_none() => {
-            Finding::new(State::Bad, "store", format!("{path} is locked: no ssh-agent answers"))
-                .with_fix("start an agent, or log in with agent forwarding")
+            Finding::new(State::Bad, "store", format!("{path} is locked: no ssh-agent answers")).with_fix(
+                if system.platform() == Platform::Windows {
+                    "`Start-Service ssh-agent`; if it is disabled, an administrator first runs \
+                     `Set-Service ssh-agent -StartupType Automatic`"
+                } else {
+                    "start an agent, or log in with agent forwarding"
+                },
+            )
         }
         Status { agent, key, .. } if !agent.has_key => {
             let key = key.as_deref().unwrap_or_default();

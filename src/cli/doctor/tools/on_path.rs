@@ -9,6 +9,7 @@ use std::{
 
 use super::{Finding, INSTALL, Machine, State};
 use crate::{
+    cli::{definitions::NATIVE_KEYRING, shown_path},
     error::{Kind, Result},
     system::{System, process::Command},
 };
@@ -66,6 +67,18 @@ impl<'all> Keyrings<'all> {
 }
 
 impl Machine<'_> {
+    /// Whether a `keyring` with ringbearer is its native program. Launchers of Python look like one, so that it is asked.
+    fn is_native(&self, program: &Path) -> Result<bool> {
+        if self.system.head(program, 2).is_ok_and(|head| head == b"#!") {
+            return Ok(false);
+        }
+        match self.system.run(&Command::new(program.to_owned(), &["--help"], LIMIT)) {
+            Ok(output) => Ok(output.stdout.starts_with(NATIVE_KEYRING.as_bytes())),
+            Err(error) if error.kind() == Kind::Cancelled => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// The `keyring` that tools run.
     pub(super) fn keyring(&self) -> Result<Finding> {
         Ok(match self.keyrings.first(None)? {
@@ -78,16 +91,15 @@ impl Machine<'_> {
             Some((program, Knowledge::Others)) => Finding::new(
                 State::Bad,
                 "keyring",
-                format!("{}, the first on PATH, does not have ringbearer", program.display()),
+                format!("{}, the first on PATH, does not have ringbearer", shown_path(&program)),
             )
             .with_fix(format!("{INSTALL}, and put its folder first on PATH")),
             Some((program, Knowledge::Unknown)) => {
-                Finding::new(State::Doubtful, "keyring", format!("{} timed out", program.display()))
+                Finding::new(State::Doubtful, "keyring", format!("{} timed out", shown_path(&program)))
             }
             Some((program, Knowledge::Ringbearer)) => {
-                let head = self.system.head(&program, 2).unwrap_or_default();
-                let kind = if head == b"#!" { "a script with ringbearer" } else { "native" };
-                Finding::new(State::Good, "keyring", format!("{} ({kind})", program.display()))
+                let kind = if self.is_native(&program)? { "native" } else { "a script with ringbearer" };
+                Finding::new(State::Good, "keyring", format!("{} ({kind})", shown_path(&program)))
             }
         })
     }

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use super::{Finding, INSTALL, Machine, State, on_path::Knowledge};
 use crate::{
-    cli::tools::{
-        beside::Beside,
-        configured,
-        pip::{self, Pip},
-        with_username,
+    cli::{
+        shown_path,
+        tools::{
+            beside::Beside,
+            configured,
+            pip::{self, Pip},
+            with_username,
+        },
     },
     error::Result,
 };
@@ -22,7 +25,7 @@ impl Machine<'_> {
             return Ok(Finding::new(State::Off, "pip", "is not on PATH"));
         };
         let Some(beside) = beside else {
-            let what = format!("{} names no Python interpreter", program.display());
+            let what = format!("{} names no Python interpreter", shown_path(&program));
             return Ok(Finding::new(State::Doubtful, "pip", what));
         };
         if let Some(finding) = self.pip_is_disabled(pip, &beside) {
@@ -31,7 +34,7 @@ impl Machine<'_> {
         let provider = pip.provider.as_ref().map_or("auto", |(provider, _)| provider.as_str());
         let imports = provider == "import" || (provider == "auto" && beside.keyring);
         if imports && beside.ringbearer {
-            let what = format!("asks ringbearer in its environment ({})", beside.python.display());
+            let what = format!("asks ringbearer in its environment ({})", shown_path(&beside.python));
             return Ok(Finding::new(State::Good, "pip", what));
         }
         if imports {
@@ -40,7 +43,7 @@ impl Machine<'_> {
             } else {
                 "imports keyring, which is not installed"
             };
-            return Ok(Finding::new(State::Bad, "pip", what).with_fix(beside.install_command()));
+            return Ok(Finding::new(State::Bad, "pip", what).with_fix(beside.install_command(self.shell)));
         }
         self.pip_runs(pip, &program, &beside, provider)
     }
@@ -49,7 +52,7 @@ impl Machine<'_> {
     fn pip_is_disabled(&self, pip: &Pip, beside: &Beside) -> Option<Finding> {
         let bad = |what: String, fix: String| Some(Finding::new(State::Bad, "pip", what).with_fix(fix));
         let way = if beside.ringbearer { "import" } else { "subprocess" };
-        let fix = format!("export {}={way}", pip::PROVIDER_VARIABLE);
+        let fix = self.shell.set(pip::PROVIDER_VARIABLE, way);
         if let Some((_, source)) = pip.provider.as_ref().filter(|(provider, _)| provider == "disabled") {
             return bad(format!("asks no keyring: disabled by {source}"), fix);
         }
@@ -77,7 +80,7 @@ impl Machine<'_> {
                 let (what, fix) = if provider == "subprocess" {
                     ("runs keyring", INSTALL.to_owned())
                 } else {
-                    ("has no ringbearer in its environment", beside.install_command())
+                    ("has no ringbearer in its environment", beside.install_command(self.shell))
                 };
                 let what = format!("{what}, and {nobody}");
                 return Ok(Finding::new(State::Bad, "pip", what).with_fix(fix));

@@ -2,10 +2,13 @@
 
 use super::{Finding, INSTALL, Machine, State, on_path::Knowledge};
 use crate::{
-    cli::tools::{
-        Index, configured, netrc,
-        uv::{self, Uv},
-        with_username,
+    cli::{
+        shown_path,
+        tools::{
+            Index, configured, netrc,
+            uv::{self, Uv},
+            with_username,
+        },
     },
     error::Result,
     keyring::Candidate,
@@ -22,7 +25,7 @@ impl Machine<'_> {
                 || "does not ask a keyring".to_owned(),
                 |(_, source)| format!("does not ask a keyring: disabled by {source}"),
             );
-            let fix = format!("export {}=subprocess", uv::PROVIDER_VARIABLE);
+            let fix = self.shell.set(uv::PROVIDER_VARIABLE, "subprocess");
             return Ok(vec![Finding::new(State::Bad, "uv", says).with_fix(fix)]);
         }
         match self.keyrings.first(None)? {
@@ -60,7 +63,7 @@ impl Machine<'_> {
         }
         // A password variable counts together with a user name variable, or if there is no user name.
         if let Some((variable, _)) = given("PASSWORD").filter(|_| given("USERNAME").is_some() || username.is_none()) {
-            return bad(format!("{variable} is set: no keyring is asked for {label}"), format!("unset {variable}"));
+            return bad(format!("{variable} is set: no keyring is asked for {label}"), self.shell.unset(&variable));
         }
         if index.authenticate.as_deref() == Some("never") {
             let what = format!("{label} has `authenticate = \"never\"`: no keyring is asked");
@@ -68,7 +71,7 @@ impl Machine<'_> {
         }
         let entry = service.host().and_then(|host| netrc::entry(self.system, host));
         if let Some(entry) = entry.filter(|entry| username.is_none() || entry.login == username) {
-            let what = format!("uses the password in {} for {label}, and asks no keyring", entry.path.display());
+            let what = format!("uses the password in {} for {label}, and asks no keyring", shown_path(&entry.path));
             let host = service.host().unwrap_or_default();
             return bad(what, format!("remove the entry `machine {host}` (or `default`)"));
         }
@@ -79,7 +82,7 @@ impl Machine<'_> {
         let line = url.map_or_else(String::new, |url| format!("url = \"{url}\""));
         let fix = match &index.name {
             Some(name) => {
-                format!("{line}, or export {}={}", uv::variable(name, "USERNAME"), candidate.registry.username)
+                format!("{line}, or {}", self.shell.set(&uv::variable(name, "USERNAME"), candidate.registry.username))
             }
             None => line,
         };

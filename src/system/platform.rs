@@ -1,0 +1,29 @@
+//! The platform whose conventions apply: where files are, what shells understand.
+
+/// A platform. Tests choose one: its conventions are then those of a fake system on any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Platform {
+    /// Linux, and every other Unix but macOS.
+    Linux,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+}
+
+impl Platform {
+    /// The platform that this program is built for.
+    pub(crate) const CURRENT: Self = if cfg!(windows) {
+        Self::Windows
+    } else if cfg!(target_os = "macos") {
+        Self::MacOs
+    } else {
+        Self::Linux
+    };
+}
+
+impl Default for Platform {
+    fn default() -> Self {
+        Self::CURRENT
+    }
+}
