@@ -2,7 +2,7 @@
 
 use super::FakeSystem;
 
-/// The path that is absolute on this platform: `/home/ana/x`, on Windows `C:\home\ana\x`. Other paths are returned as they
+/// The path that is absolute on this platform: `/home/ada/x`, on Windows `C:\home\ada\x`. Other paths are returned as they
 /// are.
 pub(crate) fn absolute(path: &str) -> String {
     if cfg!(windows) && path.starts_with('/') { format!("C:{}", path.replace('/', "\\")) } else { path.to_owned() }

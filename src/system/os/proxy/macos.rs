@@ -49,7 +49,7 @@ fn settings(list: &str) -> SystemProxy {
 /// The addresses of an entry such as `169.254/16`, `10.1` (10.1.0.0/16) or `10.1.2.3`.
 fn network(entry: &str) -> Option<Exception> {
     let (address, bits) = entry.split_once('/').map_or((entry, None), |(address, bits)| (address, Some(bits)));
-    let octets: Vec<u8> = address.split('.').map(|octet| octet.parse().ok()).collect::<Option<_>>()?;
+    let octets: Vec<u8> = address.split('.').map(|octet| octet.parse::<u8>().ok()).collect::<Option<_>>()?;
     let mut all = [0; 4];
     all.get_mut(..octets.len())?.copy_from_slice(&octets);
     let bits = bits.map_or(u32::try_from(octets.len() * 8).ok(), |bits| bits.parse().ok())?;
