@@ -12,8 +12,8 @@ from lab.windows.user import WindowsUser
 
 
 @pytest.fixture
-def sharing(cloud_user: WindowsUser, azure: Registry) -> Iterator[WindowsUser]:
-    """A user who is logged in with `az`, and whose programs share tokens as usual. None is cached at first."""
+def sharing(cloud_user: WindowsUser) -> Iterator[WindowsUser]:
+    """A user whose programs share tokens as usual. None is cached at first."""
     cloud_user.variables["RINGBEARER_CACHE"] = None
     cloud_user.run("ringbearer", "cache", "clear").check()
     yield cloud_user
@@ -29,9 +29,19 @@ def test_second_program_gets_the_token_of_the_first(
     assert len(azure.fake_programs.invocations("az")) == 1
 
 
+def test_token_of_every_registry_is_shared_without_a_request(sharing: WindowsUser, signed_in: Registry) -> None:
+    words = ["get", signed_in.index_url, signed_in.user_name]
+    first = sharing.run("keyring", *words).check().stdout
+    signed_in.cloud.log.clear()
+    assert sharing.run("keyring", *words).check().stdout == first
+    assert signed_in.cloud.log.requests() == signed_in.cloud.log.connections() == []
+    for path in sharing.home.rglob("*"):
+        assert path.is_dir() or first.strip().encode() not in path.read_bytes(), path
+
+
 def test_programs_that_start_at_once_sign_in_once(sharing: WindowsUser, azure: Registry) -> None:
-    started = [sharing.start("keyring", "get", azure.index_url, "VssSessionToken") for _ in range(4)]
-    assert [ended.check().stdout for ended in sharing.all(*started)] == [f"{azure.passwords()[0]}\n"] * 4
+    started = [sharing.start("keyring", "get", azure.index_url, "VssSessionToken") for _ in range(8)]
+    assert [ended.check().stdout for ended in sharing.all(*started)] == [f"{azure.passwords()[0]}\n"] * 8
     assert len(azure.fake_programs.invocations("az")) == 1
 
 

@@ -87,7 +87,7 @@ mod tests {
 
     use super::{super::ProxyChoice, *};
 
-    /// What macOS writes, shortened: the dictionary of an interface repeats the settings.
+    /// A list as macOS writes it, shortened. The dictionary of an interface repeats the settings.
     const LIST: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">

@@ -105,7 +105,7 @@ impl SystemProxy {
         Self::default()
     }
 
-    /// Settings with this proxy. What is not the URL of a proxy is ignored, as by reqwest and Python.
+    /// Settings with this proxy. A value that is not the URL of a proxy is ignored, as by reqwest and Python.
     #[cfg(any(windows, target_os = "macos", test))]
     fn with_url(url: Option<String>) -> Self {
         if url.as_ref().is_some_and(|url| !is_url(url)) {

@@ -1,8 +1,8 @@
 //! A table of named secrets over a store whose items are small and cannot be replaced together.
 //!
 //! A secret is encrypted with a key of its own. The first item of a slot, the header, holds name, expiry and key; further
-//! items hold the ciphertext. Items of two writes do not decrypt, so that whoever reads during a write, or after an
-//! interrupted one, finds nothing. A removed header takes the key with it.
+//! items hold the ciphertext. Items of two writes do not decrypt: a read during a write, or after an interrupted one, finds
+//! nothing. Removing the header removes the key.
 //!
 //! The slots of a name follow from its digest: nothing lists the items of the store, which would read the secrets of every
 //! other program. A name whose slots are all in use replaces the secret that expires first.
@@ -111,7 +111,7 @@ impl Header {
         (1..=self.length.div_ceil(ITEM_LENGTH)).map(move |piece| Place { slot, piece })
     }
 
-    /// Removes it, and what is left of its ciphertext.
+    /// Removes it and its ciphertext.
     fn remove(&self, slots: &impl Slots, slot: usize) -> bool {
         let was_there = slots.remove(Place { slot, piece: 0 });
         for place in self.pieces(slot) {
@@ -198,7 +198,7 @@ pub(super) fn get(slots: &impl Slots, name: &str, now: SystemTime) -> Option<Zer
     })
 }
 
-/// The names with a prefix, sorted; `None` if the store cannot be used. Removes what has expired.
+/// The names with a prefix, sorted; `None` if the store cannot be used. Removes expired secrets.
 pub(super) fn names(slots: &impl Slots, prefix: &str, now: SystemTime) -> Option<Vec<String>> {
     sharing(slots).ok()?;
     let now = milliseconds(now);
@@ -356,7 +356,7 @@ mod tests {
             assert_eq!(get(&slots, "name", moment).is_some(), is_found);
         }
         assert_eq!(names(&slots, "", now() + LIFE), Some(vec![]));
-        assert!(slots.items.borrow().is_empty(), "listing removes what has expired");
+        assert!(slots.items.borrow().is_empty(), "listing removes expired secrets");
     }
 
     #[test]
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_gives_up_what_expires_first() {
+    fn a_full_table_replaces_the_secret_that_expires_first() {
         let slots = Memory::default();
         let all: Vec<String> = (0..1000).map(|number| format!("name {number}")).collect();
         for (name, life) in all.iter().zip(1..) {
