@@ -42,10 +42,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 # Cargo and pytest are parallel themselves and share one target directory.
 .NOTPARALLEL:
-.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test windows-test workflows deny reproducible test demo bench clean clean-venv
+.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test windows-test check-platforms workflows deny reproducible test demo bench clean clean-venv
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 venv: $(VENV_READY) ## create .venv with the pinned development tools
 	@echo "== development tools: $(VENV)"
@@ -138,6 +138,10 @@ windows-test: $(VENV_READY) ## build for Windows; run the Rust tests and the nat
 	@RINGBEARER_WINDOWS_PROGRAMS="$(CURDIR)/$(WINDOWS_PROGRAMS)" \
 		$(BIN)/python -m pytest tests/python/windows --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
+check-platforms: $(VENV_READY) ## clippy for Windows, macOS and musl, from Debian
+	@echo "== clippy for other platforms"
+	@$(BIN)/python .ci/cross.py check
+
 workflows: $(VENV_READY) ## check the workflows, offline
 	@echo "== workflows"
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -165,6 +169,9 @@ test: ## run everything; stop at the first failure
 	part venv; part workflows; part deny; part lint; part rust-test; part fuzz FUZZ_SECONDS=2; part wheel; part cli-wheel; \
 	wheel=$$(ls target/wheels/ringbearer-*.whl); cli=$$(ls target/cli-wheels/ringbearer_cli-*.whl); \
 	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel" CLI_WHEEL="$$cli"; \
+	missing=$$($(BIN)/python .ci/cross.py missing); \
+	if [ -z "$$missing" ]; then part windows-test; part check-platforms; \
+	else echo "== skipped: windows-test and check-platforms need these Debian packages: $$missing"; fi; \
 	echo "== all passed in $$(($$(date +%s) - begin)) s"; \
 	echo "$$timings" | tr ';' '\n'
 
