@@ -267,7 +267,7 @@ fn to_os_string(argument: Vec<u8>) -> OsString {
     #[cfg(unix)]
     return std::os::unix::ffi::OsStringExt::from_vec(argument);
     #[cfg(not(unix))]
-    String::from_utf8_lossy(&argument).into_owned().into()
+    String::from_utf8(argument).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()).into()
 }
 
 /// Reads another keyring with `ringbearer.migration`, on the calling thread: it is Python, and may prompt.
