@@ -14,6 +14,10 @@ FUZZ_SECONDS ?= 60
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() or 1, 3) + 1)")
 # The programs that cargo builds along with the tests for Windows.
 WINDOWS_PROGRAMS := target/cross/x86_64-pc-windows-gnu/debug
+# The targets that make check-platforms checks; all of them if it is empty.
+PLATFORMS ?=
+# One of each operating system: no code of this crate depends on the architecture, and make windows-test builds for mingw.
+TEST_PLATFORMS := x86_64-pc-windows-msvc aarch64-apple-darwin x86_64-unknown-linux-musl
 # More arguments for pytest: make python-test PYTEST_ARGS="-k uv -x"
 PYTEST_ARGS ?=
 # The checks of cargo-deny.
@@ -140,7 +144,7 @@ windows-test: $(VENV_READY) ## build for Windows; run the Rust tests and the nat
 
 check-platforms: $(VENV_READY) ## clippy for Windows, macOS and musl, from Debian
 	@echo "== clippy for other platforms"
-	@$(BIN)/python .ci/cross.py check
+	@$(BIN)/python .ci/cross.py check $(PLATFORMS)
 
 workflows: $(VENV_READY) ## check the workflows, offline
 	@echo "== workflows"
@@ -170,7 +174,7 @@ test: ## run everything; stop at the first failure
 	wheel=$$(ls target/wheels/ringbearer-*.whl); cli=$$(ls target/cli-wheels/ringbearer_cli-*.whl); \
 	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel" CLI_WHEEL="$$cli"; \
 	missing=$$($(BIN)/python .ci/cross.py missing); \
-	if [ -z "$$missing" ]; then part windows-test; part check-platforms; \
+	if [ -z "$$missing" ]; then part windows-test; part check-platforms PLATFORMS="$(TEST_PLATFORMS)"; \
 	else echo "== skipped: windows-test and check-platforms need these Debian packages: $$missing"; fi; \
 	echo "== all passed in $$(($$(date +%s) - begin)) s"; \
 	echo "$$timings" | tr ';' '\n'
