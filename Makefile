@@ -14,6 +14,10 @@ FUZZ_SECONDS ?= 60
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() or 1, 3) + 1)")
 # The programs that cargo builds along with the tests for Windows.
 WINDOWS_PROGRAMS := target/cross/x86_64-pc-windows-gnu/debug
+# The targets that make check-platforms checks; all of them if it is empty.
+PLATFORMS ?=
+# One of each operating system: no code of this crate depends on the architecture, and make windows-test builds for mingw.
+TEST_PLATFORMS := x86_64-pc-windows-msvc aarch64-apple-darwin x86_64-unknown-linux-musl
 # More arguments for pytest: make python-test PYTEST_ARGS="-k uv -x"
 PYTEST_ARGS ?=
 # The checks of cargo-deny.
@@ -42,10 +46,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 # Cargo and pytest are parallel themselves and share one target directory.
 .NOTPARALLEL:
-.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test windows-test workflows deny reproducible test demo bench clean clean-venv
+.PHONY: help venv wheel cli-wheel wheel-debug fmt lint rust-test fuzz stubs python-test windows-test check-platforms workflows deny reproducible test demo bench clean clean-venv
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 venv: $(VENV_READY) ## create .venv with the pinned development tools
 	@echo "== development tools: $(VENV)"
@@ -138,6 +142,10 @@ windows-test: $(VENV_READY) ## build for Windows; run the Rust tests and the nat
 	@RINGBEARER_WINDOWS_PROGRAMS="$(CURDIR)/$(WINDOWS_PROGRAMS)" \
 		$(BIN)/python -m pytest tests/python/windows --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
+check-platforms: $(VENV_READY) ## clippy for Windows, macOS and musl, from Debian
+	@echo "== clippy for other platforms"
+	@$(BIN)/python .ci/cross.py check $(PLATFORMS)
+
 workflows: $(VENV_READY) ## check the workflows, offline
 	@echo "== workflows"
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -165,6 +173,9 @@ test: ## run everything; stop at the first failure
 	part venv; part workflows; part deny; part lint; part rust-test; part fuzz FUZZ_SECONDS=2; part wheel; part cli-wheel; \
 	wheel=$$(ls target/wheels/ringbearer-*.whl); cli=$$(ls target/cli-wheels/ringbearer_cli-*.whl); \
 	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel" CLI_WHEEL="$$cli"; \
+	missing=$$($(BIN)/python .ci/cross.py missing); \
+	if [ -z "$$missing" ]; then part windows-test; part check-platforms PLATFORMS="$(TEST_PLATFORMS)"; \
+	else echo "== skipped: windows-test and check-platforms need these Debian packages: $$missing"; fi; \
 	echo "== all passed in $$(($$(date +%s) - begin)) s"; \
 	echo "$$timings" | tr ';' '\n'
 

@@ -282,8 +282,8 @@ fn read_foreign(python: Python<'_>, foreign: &cli::Foreign) -> PyResult<Vec<Entr
     Ok(entries)
 }
 
-/// The native core of ringbearer.
-#[pymodule]
+/// The native core of ringbearer. A free-threaded Python that loads it enables its GIL: the module is not tested without one.
+#[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     LogToLookup::install();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

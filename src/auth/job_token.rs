@@ -151,7 +151,10 @@ pub(crate) fn ask(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::{fake::FakeSystem, http::Method};
+    use crate::system::{
+        fake::{FakeSystem, absolute},
+        http::Method,
+    };
 
     const FILE_VARIABLE: &str = "JOB_TOKEN_FILE";
 
@@ -218,8 +221,9 @@ mod tests {
 
     #[test]
     fn a_file_comes_first_and_must_hold_one_token() {
-        let file =
-            |content: &str| FakeSystem::default().variable(FILE_VARIABLE, "/run/token").file("/run/token", content);
+        let file = |content: &str| {
+            FakeSystem::default().variable(FILE_VARIABLE, &absolute("/run/token")).file("/run/token", content)
+        };
         assert!(matches!(ask(&file("token\n")), Ok(Attempt::Token(token)) if token.secret().expose() == "token"));
         for (content, held) in [
             ("two\nlines", "more than a token"),
@@ -228,7 +232,7 @@ mod tests {
             ("x-secret\u{7}", "something that is not a token"),
         ] {
             let error = ask(&file(content)).unwrap_err();
-            assert_eq!(error.message(), format!("JOB_TOKEN_FILE names /run/token, which holds {held}"));
+            assert_eq!(error.message(), format!("JOB_TOKEN_FILE names {}, which holds {held}", absolute("/run/token")));
         }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn broken(variable: &str, path: &str, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::fake::FakeSystem;
+    use crate::system::fake::{FakeSystem, absolute};
 
     #[test]
     fn a_value_that_is_not_a_path_is_not_shown() {
@@ -80,7 +80,7 @@ mod tests {
             "eyJ0eXAi.x-secret.c2ln",
             "-----BEGIN PRIVATE KEY-----\nx-secret\n",
             "x-secret",
-            &format!("/{}x-secret", "a".repeat(300)),
+            &absolute(&format!("/{}x-secret", "a".repeat(300))),
         ] {
             let error = read(&FakeSystem::default(), "VARIABLE", content).unwrap_err();
             assert!(error.message().contains("VARIABLE") && !error.to_string().contains("x-secret"), "{error}");
@@ -89,12 +89,13 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_read_is_named() {
-        let error = read_token(&FakeSystem::default(), "VARIABLE", "/run/token").unwrap_err();
+        let path = absolute("/run/token");
+        let error = read_token(&FakeSystem::default(), "VARIABLE", &path).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "VARIABLE names /run/token, which cannot be read: entity not found; correct or unset VARIABLE"
+            format!("VARIABLE names {path}, which cannot be read: entity not found; correct or unset VARIABLE")
         );
-        let error = read_token(&FakeSystem::default().file("/run/token", " \n"), "VARIABLE", "/run/token").unwrap_err();
+        let error = read_token(&FakeSystem::default().file("/run/token", " \n"), "VARIABLE", &path).unwrap_err();
         assert!(error.message().ends_with("which holds nothing"));
     }
 }

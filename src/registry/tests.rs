@@ -72,7 +72,7 @@ fn variables_of_others_do_not_change_the_cache_key() {
 
 #[test]
 fn registries_list_logins_and_with_files_locations() {
-    let system = FakeSystem::default().variable("HOME", "/home/user").variable("USERPROFILE", "C:\\Users\\user");
+    let system = FakeSystem::default().home("/home/user");
     for registry in ALL {
         let lists = |role| registry.variables().any(|variable| variable.role == role);
         let reads_files = !(registry.source)().files(&system).is_empty();

@@ -80,7 +80,7 @@ fn ask(fake: &FakeSystem, maker: &Arc<Maker>) -> String {
 }
 
 fn session() -> FakeSystem {
-    FakeSystem::default().variable("HOME", "/home/user").variable("USER", "ada")
+    FakeSystem::default().home("/home/user").variable("USER", "ada")
 }
 
 /// The same session, for a process with another variable.

@@ -23,7 +23,7 @@ use crate::{
     service::{MAX_SERVICE, Service},
     system::{
         Clock,
-        fake::FakeSystem,
+        fake::{FakeSystem, absolute},
         fuzz::{check_error, leaks, responses, split_at_marker},
         http::{Method, Request, Route},
     },
@@ -228,7 +228,7 @@ pub fn machine(said: &[u8]) {
 pub fn azure_cli(files: &[u8]) {
     let (profile, tokens) = split_at_marker(files, b"\n--\n");
     let tokens = tokens.unwrap_or_default();
-    let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
+    let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", &absolute("/azure"));
     fake.write("/azure/azureProfile.json", profile);
     fake.write("/azure/msal_token_cache.json", tokens);
     let Ok(tenant) = Tenant::new(TENANT) else { panic!("it is a tenant") };
@@ -331,7 +331,7 @@ mod tests {
         assert!(seeds("session").iter().any(|seed| found(seed)));
         let kept = |seed: &[u8]| {
             let (profile, tokens) = split_at_marker(seed, b"\n--\n");
-            let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", "/azure");
+            let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", &absolute("/azure"));
             fake.write("/azure/azureProfile.json", profile);
             fake.write("/azure/msal_token_cache.json", tokens.unwrap_or_default());
             state::token(&fake, &Tenant::new(TENANT).unwrap()).is_ok()

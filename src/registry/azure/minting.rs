@@ -168,7 +168,10 @@ mod tests {
     use crate::{
         auth::jwt::token_of,
         service::Service,
-        system::{fake::FakeSystem, http::Method},
+        system::{
+            fake::{FakeSystem, absolute},
+            http::Method,
+        },
     };
 
     const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
@@ -210,10 +213,11 @@ mod tests {
     #[test]
     fn explicit_sources_that_fail_are_not_followed_by_others() {
         let expired = token_of(&json!({"iss": "https://sts.windows.net/t/", "exp": 1}));
+        let nowhere = absolute("/nowhere");
         for (name, value) in [
             ("ARTIFACTS_KEYRING_NOFUSS_TOKEN", expired.as_str()),
             ("ARTIFACTS_KEYRING_NOFUSS_TOKEN", "two words"),
-            ("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", "/nowhere"),
+            ("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", &nowhere),
             ("VSS_NUGET_EXTERNAL_FEED_ENDPOINTS", "no JSON"),
         ] {
             let fake = FakeSystem::default().variable(name, value).variable("AZURE_DEVOPS_EXT_PAT", "other");
@@ -222,8 +226,8 @@ mod tests {
         }
         for (name, value) in [
             ("AZURE_CLIENT_SECRET", "secret"),
-            ("AZURE_CLIENT_CERTIFICATE_PATH", "/nowhere"),
-            ("AZURE_FEDERATED_TOKEN_FILE", "/nowhere"),
+            ("AZURE_CLIENT_CERTIFICATE_PATH", nowhere.as_str()),
+            ("AZURE_FEDERATED_TOKEN_FILE", &nowhere),
         ] {
             let fake = machine(FEEDS[0]).run("az", &[], 0, "", "").variable(name, value);
             let fake = if name == "AZURE_CLIENT_SECRET" { fake } else { fake.variable("AZURE_CLIENT_ID", "robot") };

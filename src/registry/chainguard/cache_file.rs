@@ -94,10 +94,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{auth::jwt::token_of, system::fake::FakeSystem};
+    use crate::{
+        auth::jwt::token_of,
+        system::fake::{FakeSystem, absolute},
+    };
 
     fn skipped(content: &str) -> Option<String> {
-        let home = FakeSystem::default().variable("HOME", "/home/user").variable("LOCALAPPDATA", "C:\\user");
+        let home = FakeSystem::default().home("/home/user").variable("LOCALAPPDATA", &absolute("/local"));
         let place = path(&home).unwrap().display().to_string();
         let fake = home.file(&place, content);
         match CacheFile.token(&fake, &Known { cached: usable(&fake) }).unwrap() {
@@ -128,13 +131,21 @@ mod tests {
         assert_eq!(skipped(&"x".repeat(CAP + 1)).as_deref(), Some("it cannot be read"));
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn the_cache_directory_is_the_one_that_go_takes() {
-        let at =
-            |cache: &str| path(&FakeSystem::default().variable("HOME", "/home/user").variable("XDG_CACHE_HOME", cache));
-        assert_eq!(at("/cache"), Some("/cache/chainguard/libraries.cgr.dev/oidc-token".into()));
-        assert_eq!(at("relative"), Some("/home/user/.cache/chainguard/libraries.cgr.dev/oidc-token".into()));
+        let file = |cache: &str| Some(absolute(&format!("{cache}/chainguard/libraries.cgr.dev/oidc-token")).into());
+        let at = |variable: &str, cache: &str| {
+            path(&FakeSystem::default().home("/home/user").variable(variable, &absolute(cache)))
+        };
+        if cfg!(windows) {
+            assert_eq!(at("LOCALAPPDATA", "/local"), file("/local"));
+            assert_eq!(at("LOCALAPPDATA", "relative"), None);
+        } else if cfg!(target_os = "macos") {
+            assert_eq!(at("XDG_CACHE_HOME", "/cache"), file("/home/user/Library/Caches"));
+        } else {
+            assert_eq!(at("XDG_CACHE_HOME", "/cache"), file("/cache"));
+            assert_eq!(at("XDG_CACHE_HOME", "relative"), file("/home/user/.cache"));
+        }
         assert_eq!(path(&FakeSystem::default()), None);
     }
 

@@ -117,12 +117,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::{Clock, fake::FakeSystem, http::Method};
+    use crate::system::{
+        Clock,
+        fake::{FakeSystem, absolute},
+        http::Method,
+    };
 
     fn job() -> FakeSystem {
         FakeSystem::default()
             .variable(IDENTITY_VARIABLE, "0a/1b")
-            .variable(FILE_VARIABLE, "/run/token")
+            .variable(FILE_VARIABLE, &absolute("/run/token"))
             .file("/run/token", "proof-secret\n")
     }
 

@@ -8,7 +8,7 @@ use crate::{
     service::Service,
     system::{
         Clock,
-        fake::FakeSystem,
+        fake::{FakeSystem, absolute},
         fuzz::{check_error, leaks, responses},
     },
 };
@@ -41,7 +41,7 @@ pub fn printed(printed: &[u8]) {
         }
         Err(error) => check_silent(&error),
     }
-    let home = FakeSystem::default().variable("HOME", "/home/user").variable("LOCALAPPDATA", "C:\\user");
+    let home = FakeSystem::default().home("/home/user").variable("LOCALAPPDATA", &absolute("/local"));
     let Some(path) = cache_file::path(&home) else { panic!("there is a home") };
     let place = path.to_string_lossy();
     home.write(&place, printed);
@@ -71,7 +71,7 @@ fn check_silent(error: &crate::error::Error) {
 pub fn exchange(said: &[u8]) {
     let fake = FakeSystem::default()
         .variable("RINGBEARER_CHAINGUARD_IDENTITY", "0a/1b")
-        .variable("RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE", "/run/token")
+        .variable("RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE", &absolute("/run/token"))
         .file("/run/token", PROOF)
         .answers(responses(said));
     let outcome = ChainguardLibraries::default().get(&fake, &Service::parse(AUDIENCE), None);
@@ -104,15 +104,14 @@ mod tests {
         }
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn the_seeds_lead_to_every_sort_of_token() {
         let seeds = seeds("chainctl");
         assert!(seeds.iter().any(|seed| chainctl::token(seed).is_ok()));
         assert!(seeds.iter().any(|seed| chainctl::pull_token(seed).is_ok()));
         let kept = |seed: &[u8]| {
-            let fake = FakeSystem::default().variable("HOME", "/home/user");
-            fake.write("/home/user/.cache/chainguard/libraries.cgr.dev/oidc-token", seed);
+            let fake = FakeSystem::default().home("/home/user").variable("LOCALAPPDATA", &absolute("/local"));
+            fake.write(&cache_file::path(&fake).unwrap().to_string_lossy(), seed);
             cache_file::usable(&fake).is_ok()
         };
         assert!(seeds.iter().any(|seed| kept(seed)));

@@ -202,7 +202,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{auth::jwt::token_of, error::ExceptionClass, system::fake::FakeSystem};
+    use crate::{
+        auth::jwt::token_of,
+        error::ExceptionClass,
+        system::fake::{FakeSystem, absolute},
+    };
 
     #[test]
     fn hosts_below_the_domain_are_claimed_and_no_others() {
@@ -244,21 +248,18 @@ mod tests {
         assert!(error.message().contains("its token has expired"), "{error}");
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn another_login_with_chainctl_is_another_identity() {
         let backend = ChainguardLibraries::default();
         let get = |fake: FakeSystem| {
-            let fake = fake
-                .variable("HOME", "/home/user")
-                .variable("CHAINCTL_AUTH_TOKEN", &token_of(&json!({"aud": AUDIENCE})));
+            let fake = fake.variable("CHAINCTL_AUTH_TOKEN", &token_of(&json!({"aud": AUDIENCE})));
             backend.get(&fake, &Service::parse("libraries.cgr.dev"), None).unwrap().unwrap();
             backend.credentials.len()
         };
-        let file = |claims: serde_json::Value| {
-            FakeSystem::default().file("/home/user/.cache/chainguard/libraries.cgr.dev/oidc-token", &token_of(&claims))
-        };
-        assert_eq!(get(FakeSystem::default()), 1);
+        let user = || FakeSystem::default().home("/home/user").variable("LOCALAPPDATA", &absolute("/local"));
+        let path = cache_file::path(&user()).unwrap();
+        let file = |claims: serde_json::Value| user().file(&path.to_string_lossy(), &token_of(&claims));
+        assert_eq!(get(user()), 1);
         assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 1}))), 1);
         assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 2_000_000_000_u64, "sub": "ada"}))), 2);
         assert_eq!(get(file(json!({"aud": AUDIENCE, "exp": 2_000_000_000_u64, "sub": "eve"}))), 3);

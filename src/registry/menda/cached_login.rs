@@ -79,8 +79,7 @@ mod tests {
     const NOW: f64 = 1_795_305_600.0;
 
     fn cached(content: &str) -> Result<Option<String>> {
-        let fake =
-            FakeSystem::default().variable("HOME", "/home/user").file("/home/user/.menda/tokens/cache/.token", content);
+        let fake = FakeSystem::default().home("/home/user").file("/home/user/.menda/tokens/cache/.token", content);
         CachedLogin::read(&fake)
             .access_token(fake.now(), "ci")
             .map(|token| token.map(|token| token.secret().expose().to_owned()))

@@ -47,7 +47,7 @@ pub(crate) fn check_service(service: &Service, text: &str) {
 ///
 /// If that does not hold.
 pub fn files(content: &[u8]) {
-    let home = FakeSystem::default().variable("HOME", "/home/user").variable("USERPROFILE", "C:\\user");
+    let home = FakeSystem::default().home("/home/user");
     home.write(PROFILES, content);
     home.write(TOKENS, content);
     let text = String::from_utf8_lossy(content);
@@ -93,8 +93,7 @@ fn is_hidden(text: &str) -> bool {
 pub fn api(said: &[u8]) {
     let fake = |host: &str| {
         FakeSystem::default()
-            .variable("HOME", "/home/user")
-            .variable("USERPROFILE", "C:\\user")
+            .home("/home/user")
             .variable("MENDA_CLIENT_ID", "robot")
             .variable("MENDA_CLIENT_SECRET", CLIENT_SECRET)
             .variable("MENDA_HOST", host)

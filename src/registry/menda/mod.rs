@@ -236,7 +236,7 @@ mod tests {
 
     fn machine() -> FakeSystem {
         FakeSystem::default()
-            .variable("HOME", "/home/user")
+            .home("/home/user")
             .variable("MENDA_CLIENT_ID", "robot")
             .variable("MENDA_CLIENT_SECRET", "x-secret")
             .variable("MENDA_HOST", "https://api.menda.example/")
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn a_person_needs_a_login_and_another_login_is_another_identity() {
         let fake = FakeSystem::default()
-            .variable("HOME", "/home/user")
+            .home("/home/user")
             .file("/home/user/.menda/mendacfg", "[default]\nhost = https://api.menda.example\n");
         let backend = MendaCodeArtifact::default();
         let error = get(&backend, &fake).unwrap_err();
@@ -338,10 +338,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_set_up_there_is_nothing_and_nothing_wrong() {
-        assert_eq!(
-            get(&MendaCodeArtifact::default(), &FakeSystem::default().variable("HOME", "/home/user")).unwrap(),
-            None
-        );
+        assert_eq!(get(&MendaCodeArtifact::default(), &FakeSystem::default().home("/home/user")).unwrap(), None);
         assert_eq!(get(&MendaCodeArtifact::default(), &FakeSystem::default()).unwrap(), None);
     }
 }

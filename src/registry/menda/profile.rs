@@ -238,12 +238,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::fake::FakeSystem;
+    use crate::system::fake::{FakeSystem, absolute};
 
     const FILE: &str = "/home/user/.menda/mendacfg";
 
     fn read(content: &str) -> Result<Profile> {
-        let fake = FakeSystem::default().variable("HOME", "/home/user").file(FILE, content);
+        let fake = FakeSystem::default().home("/home/user").file(FILE, content);
         Profile::read(&fake).map(Option::unwrap)
     }
 
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn the_three_variables_beat_the_file() {
         let fake = FakeSystem::default()
-            .variable("HOME", "/home/user")
+            .home("/home/user")
             .file(FILE, "[default]\nhost = https://file.example\n")
             .variable(HOST_VARIABLE, "https://api.example/base//");
         let profile = Profile::read(&fake).unwrap().unwrap();
@@ -272,8 +272,7 @@ mod tests {
         for names in
             [&[ID_VARIABLE][..], &[SECRET_VARIABLE], &[ID_VARIABLE, SECRET_VARIABLE], &[ID_VARIABLE, HOST_VARIABLE]]
         {
-            let home =
-                FakeSystem::default().variable("HOME", "/home/user").file(FILE, "[default]\nhost=https://a.example\n");
+            let home = FakeSystem::default().home("/home/user").file(FILE, "[default]\nhost=https://a.example\n");
             let error = Profile::read(&names.iter().fold(home, |fake, name| fake.variable(name, "x"))).unwrap_err();
             assert_eq!(error.kind(), Kind::Configuration);
             assert!(error.message().starts_with(&format!("{} is set without ", names[0])), "{error}");
@@ -305,12 +304,9 @@ mod tests {
 
     #[test]
     fn every_fault_of_the_file_has_the_published_name_and_words() {
+        let no_profile = format!("No profile 'default' in {}. Set MENDA_PROFILE_ID or add", absolute(FILE));
         for (content, name, words) in [
-            (
-                "[other]\n",
-                Some(ExceptionClass::ProfileNotFound),
-                "No profile 'default' in /home/user/.menda/mendacfg. Set MENDA_PROFILE_ID or add",
-            ),
+            ("[other]\n", Some(ExceptionClass::ProfileNotFound), no_profile.as_str()),
             (
                 "[default]\n",
                 Some(ExceptionClass::ProfileWithoutHost),
@@ -345,7 +341,7 @@ mod tests {
 
     #[test]
     fn nothing_at_all_is_nothing_and_half_of_it_is_an_error() {
-        let home = || FakeSystem::default().variable("HOME", "/home/user");
+        let home = || FakeSystem::default().home("/home/user");
         assert!(Profile::read(&home()).unwrap().is_none());
         assert!(Profile::read(&home().variable(HOST_VARIABLE, "https://a.example")).unwrap().is_none());
         let error = Profile::read(&home().variable(SECRET_VARIABLE, "x-secret")).unwrap_err();
@@ -357,10 +353,10 @@ mod tests {
     #[test]
     fn another_file_can_be_named() {
         let fake = FakeSystem::default()
-            .variable(FILE_VARIABLE, "/etc/menda")
+            .variable(FILE_VARIABLE, &absolute("/etc/menda"))
             .file("/etc/menda", "[default]\nhost=https://a.example\n");
         assert_eq!(Profile::read(&fake).unwrap().unwrap().host.as_str(), "https://a.example/");
-        for (path, problem) in [("relative", "absolute path"), ("/nowhere", "which cannot be read")] {
+        for (path, problem) in [("relative", "absolute path"), (&absolute("/nowhere"), "which cannot be read")] {
             let error = Profile::read(&FakeSystem::default().variable(FILE_VARIABLE, path)).unwrap_err();
             assert!(error.message().contains(FILE_VARIABLE) && error.message().contains(problem), "{error}");
         }

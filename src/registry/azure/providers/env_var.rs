@@ -25,15 +25,17 @@ pub(crate) const TOKEN_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_TOKEN";
 /// The token, by the name of artifacts-credprovider.
 const OTHER_TOKEN_VARIABLE: &str = "VSS_NUGET_ACCESSTOKEN";
 
-/// The files of BuildKit secrets with these names.
-const MOUNTED: [&str; 2] = ["/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN", "/run/secrets/ado_token"];
+/// The files of BuildKit secrets with these names. Windows has no such mounts, and there every user can create the
+/// directory, on the current drive.
+const MOUNTED: &[&str] =
+    if cfg!(windows) { &[] } else { &["/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN", "/run/secrets/ado_token"] };
 
 /// The provider.
 pub(crate) struct EnvVar;
 
 /// The files that may hold the token.
 pub(crate) fn files(system: &dyn System) -> impl Iterator<Item = PathBuf> {
-    system.setting(FILE_VARIABLE).into_iter().map(PathBuf::from).chain(MOUNTED.map(PathBuf::from))
+    system.setting(FILE_VARIABLE).into_iter().map(PathBuf::from).chain(MOUNTED.iter().map(PathBuf::from))
 }
 
 /// Where the token is, in the order of precedence.
@@ -52,7 +54,7 @@ impl Source {
             [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE].into_iter().find(|name| system.secret_setting(name).is_some());
         // A directory that is closed to this user holds nothing for it. A file that cannot be read is an error.
         let is_there = |path: &&str| system.details(Path::new(path)).is_ok();
-        let mounted = || MOUNTED.into_iter().find(is_there);
+        let mounted = || MOUNTED.iter().copied().find(is_there);
         variable.map(Self::Variable).or_else(|| mounted().map(Self::Mounted))
     }
 
@@ -99,7 +101,10 @@ impl TokenProvider<Feed, Grant> for EnvVar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{service::Service, system::fake::FakeSystem};
+    use crate::{
+        service::Service,
+        system::fake::{FakeSystem, absolute},
+    };
 
     fn ask(system: &FakeSystem) -> Result<Option<String>> {
         let feed = Feed::from_service(&Service::parse("https://pkgs.dev.azure.com/contoso/")).unwrap();
@@ -111,42 +116,54 @@ mod tests {
         })
     }
 
+    /// The paths of secrets that BuildKit mounts.
+    const FIRST: &str = "/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN";
+    const SECOND: &str = "/run/secrets/ado_token";
+
     #[test]
     fn the_sources_have_an_order() {
         let all = || {
             FakeSystem::default()
-                .variable(FILE_VARIABLE, "/token")
+                .variable(FILE_VARIABLE, &absolute("/token"))
                 .variable(TOKEN_VARIABLE, " variable\n")
                 .variable(OTHER_TOKEN_VARIABLE, "other")
-                .file(MOUNTED[0], "mounted")
-                .file(MOUNTED[1], "mounted-too")
+                .file(FIRST, "mounted")
+                .file(SECOND, "mounted-too")
         };
         assert_eq!(ask(&all().file("/token", "file \n")).unwrap().as_deref(), Some("file"));
         let without_file = || all().variable(FILE_VARIABLE, "");
         assert_eq!(ask(&without_file()).unwrap().as_deref(), Some("variable"));
         assert_eq!(ask(&without_file().variable(TOKEN_VARIABLE, " ")).unwrap().as_deref(), Some("other"));
-        let mounted = FakeSystem::default().file(MOUNTED[1], "mounted-too");
-        assert_eq!(ask(&mounted).unwrap().as_deref(), Some("mounted-too"));
+    }
+
+    #[test]
+    fn mounted_secrets_are_read_except_on_windows() {
+        let mounted = FakeSystem::default().file(SECOND, "mounted-too");
+        assert_eq!(ask(&mounted).unwrap().as_deref(), if cfg!(windows) { None } else { Some("mounted-too") });
+        assert_eq!(files(&mounted).count(), if cfg!(windows) { 0 } else { 2 });
     }
 
     #[test]
     fn nothing_set_is_a_skip_and_a_broken_source_hides_no_other() {
         assert_eq!(ask(&FakeSystem::default()), Ok(None));
-        let file = || FakeSystem::default().variable(FILE_VARIABLE, "/token").variable(TOKEN_VARIABLE, "variable");
-        for fake in [file(), file().file("/token", " \n"), FakeSystem::default().file(MOUNTED[1], "two words")] {
+        let file = || FakeSystem::default().variable(FILE_VARIABLE, &absolute("/token"));
+        let both = || file().variable(TOKEN_VARIABLE, "variable");
+        for fake in [both(), both().file("/token", " \n"), file().file("/token", "two words")] {
             let error = ask(&fake).unwrap_err();
             assert!(error.message().contains("token") && error.hint().is_some(), "{error}");
         }
     }
 
     #[test]
+    #[cfg(not(windows))]
     fn a_mounted_file_that_cannot_be_read_hides_no_other() {
-        let closed = || FakeSystem::default().unreadable(MOUNTED[0]).file(MOUNTED[1], "mounted-too");
+        let closed = || FakeSystem::default().unreadable(FIRST).file(SECOND, "mounted-too");
         assert_eq!(ask(&closed()).unwrap().as_deref(), Some("mounted-too"));
-        let fake = closed().file(MOUNTED[0], "mounted");
+        let fake = closed().file(FIRST, "mounted");
         let error = ask(&fake).unwrap_err();
-        assert!(error.message().contains(MOUNTED[0]), "{error}");
-        assert_eq!(EnvVar.origin(&fake), Origin::Explicit(MOUNTED[0].into()));
+        assert!(error.message().contains(FIRST), "{error}");
+        assert_eq!(EnvVar.origin(&fake), Origin::Explicit(FIRST.into()));
+        assert!(ask(&FakeSystem::default().file(SECOND, "two words")).unwrap_err().hint().is_some());
     }
 
     #[test]

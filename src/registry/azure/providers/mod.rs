@@ -196,7 +196,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{auth::jwt::token_of, system::fake::FakeSystem};
+    use crate::{
+        auth::jwt::token_of,
+        system::fake::{FakeSystem, absolute},
+    };
 
     fn choice(system: &FakeSystem) -> Vec<&'static str> {
         let choice = Choice::read(system).unwrap();
@@ -224,30 +227,31 @@ mod tests {
         );
     }
 
+    /// The file that artifacts-keyring-nofuss reads, on every platform.
+    const FILE: &str = "/home/user/.config/python_keyring/keyringrc.cfg";
+
+    fn user() -> FakeSystem {
+        FakeSystem::default().home("/home/user")
+    }
+
     #[test]
     fn the_variable_beats_the_file() {
         let file = "[artifacts_keyring_nofuss]\nprovider = azd\n";
-        let home = || {
-            FakeSystem::default()
-                .variable("HOME", "/home/user")
-                .file("/home/user/.config/python_keyring/keyringrc.cfg", file)
-        };
-        assert_eq!(choice(&home()), ["azd"]);
-        assert_eq!(choice(&home().variable(CHOICE_VARIABLE, " pat ")), ["pat"]);
+        let configured = || user().file(FILE, file);
+        assert_eq!(choice(&configured()), ["azd"]);
+        assert_eq!(choice(&configured().variable(CHOICE_VARIABLE, " pat ")), ["pat"]);
         let elsewhere = FakeSystem::default()
-            .variable("XDG_CONFIG_HOME", "/configuration")
+            .variable("XDG_CONFIG_HOME", &absolute("/configuration"))
             .file("/configuration/python_keyring/keyringrc.cfg", file);
         assert_eq!(choice(&elsewhere), ["azd"]);
     }
 
     #[test]
     fn an_unreadable_file_is_an_error_unless_the_variable_chooses() {
-        const FILE: &str = "/home/user/.config/python_keyring/keyringrc.cfg";
-        let home = || FakeSystem::default().variable("HOME", "/home/user");
-        for fake in [home().unreadable(FILE), home().file(FILE, &" ".repeat(CONFIGURATION_CAP + 1))] {
+        for fake in [user().unreadable(FILE), user().file(FILE, &" ".repeat(CONFIGURATION_CAP + 1))] {
             let error = Choice::read(&fake).unwrap_err();
             assert_eq!(error.kind(), Kind::Configuration);
-            assert!(error.message().starts_with(&format!("{FILE} cannot be read: ")), "{error}");
+            assert!(error.message().starts_with(&format!("{} cannot be read: ", absolute(FILE))), "{error}");
             assert_eq!(choice(&fake.variable(CHOICE_VARIABLE, "pat")), ["pat"]);
         }
     }

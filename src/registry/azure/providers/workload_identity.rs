@@ -73,7 +73,10 @@ impl TokenProvider<Tenant, Grant> for WorkloadIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{auth::job_token::PERMISSION_HINT, system::fake::FakeSystem};
+    use crate::{
+        auth::job_token::PERMISSION_HINT,
+        system::fake::{FakeSystem, absolute},
+    };
 
     fn ask(system: &FakeSystem) -> Result<Attempt<Grant>> {
         WorkloadIdentity.token(system, &Tenant::new("contoso.example").unwrap())
@@ -84,7 +87,7 @@ mod tests {
         let error = ask(&FakeSystem::default().variable(TOKEN_VARIABLE, "x-secret")).unwrap_err();
         assert_eq!(error.message(), format!("{TOKEN_VARIABLE} is set and {CLIENT_VARIABLE} is not"));
         assert!(!error.to_string().contains("x-secret"), "{error}");
-        let file = FakeSystem::default().variable(FILE_VARIABLE, "/run/token");
+        let file = FakeSystem::default().variable(FILE_VARIABLE, &absolute("/run/token"));
         assert!(matches!(ask(&file), Ok(Attempt::NotConfigured(why)) if why == format!("no {CLIENT_VARIABLE}")));
     }
 

@@ -225,7 +225,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::system::fake::FakeSystem;
+    use crate::system::fake::{FakeSystem, absolute};
 
     const TENANT: &str = "11111111-2222-3333-4444-555555555555";
     const NOW: u64 = 1_795_305_600;
@@ -256,7 +256,7 @@ mod tests {
 
     fn kept(user: &Value, content: &Value) -> Result<String, &'static str> {
         let fake = FakeSystem::default()
-            .variable("AZURE_CONFIG_DIR", "/azure")
+            .variable("AZURE_CONFIG_DIR", &absolute("/azure"))
             .file("/azure/azureProfile.json", &format!("\u{feff}{}", profile(user)))
             .file("/azure/msal_token_cache.json", &content.to_string());
         token(&fake, &Tenant::new(TENANT).unwrap()).map(|token| token.secret().expose().to_owned())

@@ -27,6 +27,13 @@ use crate::{
 /// The agent's directory on Linux.
 const AGENT_FOLDER: &str = "/var/opt/azcmagent/tokens";
 
+/// Who may read its files.
+const MAY_READ: &str = if cfg!(windows) {
+    "the user must be an administrator or in the group Hybrid agent extension applications"
+} else {
+    "the user must be in the group himds"
+};
+
 /// The maximum size of such a file in bytes, as in Azure's own SDKs.
 const FILE_CAP: usize = 4096;
 
@@ -71,8 +78,7 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Acces
 fn key(system: &dyn System, challenge: &Response) -> Result<Secret> {
     let path = challenge_path(challenge, &agent_folder(system))?;
     let content = system.read_file(&path, FILE_CAP).map(Zeroizing::new).map_err(|error| {
-        Error::new(Kind::Configuration, format!("{} cannot be read: {error}", path.display()))
-            .with_hint("on Linux the user must be in the group himds")
+        Error::new(Kind::Configuration, format!("{} cannot be read: {error}", path.display())).with_hint(MAY_READ)
     })?;
     Secret::from_utf8_trimmed(&content)
         .ok_or_else(|| Error::new(Kind::Protocol, format!("{} is empty or not text", path.display())))
@@ -106,6 +112,8 @@ fn challenge_path(challenge: &Response, folder: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::MAIN_SEPARATOR;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -113,10 +121,17 @@ mod tests {
 
     const ENDPOINT: &str = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
 
+    /// A file in the agent's directory, or one that a path leads to from there.
+    fn file(name: &str) -> String {
+        format!("{}{MAIN_SEPARATOR}{name}", agent_folder(&FakeSystem::default()).display())
+    }
+
     fn ask(realm: &str) -> Result<Attempt<AccessToken>> {
         let system = FakeSystem::default()
-            .file("/var/opt/azcmagent/tokens/a.key", "key-secret")
+            .file(&file("a.key"), "key-secret")
+            .file(&file("x/a.key"), "x-secret")
             .file("/etc/shadow", "x-secret")
+            .file("/etc/shadow.key", "x-secret")
             .answer_with_headers(
                 Method::Get,
                 ENDPOINT,
@@ -134,14 +149,16 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(windows))]
     fn only_key_files_of_the_agent_are_sent_back() {
-        assert!(matches!(ask("/var/opt/azcmagent/tokens/a.key"), Ok(Attempt::Token(_))));
+        assert!(matches!(ask(&file("a.key")), Ok(Attempt::Token(_))));
         for realm in [
             "/etc/shadow",
-            "/var/opt/azcmagent/tokens/../../../../etc/shadow",
-            "/var/opt/azcmagent/tokens/x/a.key",
-            "/var/opt/azcmagent/tokens/a",
+            "/etc/shadow.key",
+            &file("../../../../etc/shadow"),
+            &file("../../../etc/shadow.key"),
+            &file("x/a.key"),
+            &file("a"),
+            "a.key",
             "",
         ] {
             assert!(ask(realm).is_err(), "{realm}");
