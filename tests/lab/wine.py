@@ -69,9 +69,9 @@ class Wine:
             "LC_ALL": "C.UTF-8",
             "WINEPREFIX": str(self.prefix),
             "WINEDEBUG": "-all",
-            # No browser engine and no .NET: they would be downloaded. What lab.windows.access installs replaces
-            # wine's own.
-            "WINEDLLOVERRIDES": "mscoree,mshtml=;icacls.exe,whoami.exe=n,b",
+            # No browser engine and no .NET: they would be downloaded. No debugger: a program that crashes must end.
+            # What lab.windows.access installs replaces wine's own.
+            "WINEDLLOVERRIDES": "mscoree,mshtml,winedbg.exe=;icacls.exe,whoami.exe=n,b",
             **LOOPBACK,
             **on_loopback(variables or {}),
         }
