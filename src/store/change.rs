@@ -235,6 +235,10 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
     let refused = |what: String| {
         Error::new(Kind::Storage, format!("the keyring store {} cannot be locked: {what}", store.display()))
     };
+    if cfg!(windows) && system.details(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        // Private, which a lock is not by itself: the directory may be open to others. Where that fails, so does the write.
+        let _ = system.create(&path, b"");
+    }
     let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
     loop {
         match system.try_lock(&path) {

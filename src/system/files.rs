@@ -87,7 +87,9 @@ pub(crate) trait Files {
     /// The target of a symbolic link, else the path itself, which need not exist. A dangling link is an error.
     fn destination(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Locks a file, created private if missing; `None` if another process or thread holds the lock.
+    /// Locks a file, created with mode 0600 if missing; `None` if another process or thread holds the lock. On Windows, a
+    /// lock file gets the access control list that its directory gives, because the lookups that create one do not wait for
+    /// another program.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
     /// Replaces a file atomically and durably: writes a private temporary file beside it, syncs, renames, and syncs the

@@ -20,7 +20,7 @@ const REPLACE_LIMIT: Duration = Duration::from_secs(10);
 const OPEN_LIMIT: Duration = Duration::from_secs(1);
 
 /// How often a blocked operation is tried.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Replaces a file by `replace`, while no reader blocks it: within [`REPLACE_LIMIT`], the lookup's deadline and its
 /// cancellation.

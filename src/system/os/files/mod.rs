@@ -222,13 +222,8 @@ impl Files for OsSystem {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600).custom_flags(nonblocking() | rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
         }
-        let is_new = cfg!(windows) && stamp::of_path(path)?.is_none();
         let file = options.open(path)?;
         let metadata = regular(&file)?;
-        if is_new {
-            // It holds nothing: without the restriction, others could lock it too.
-            let _ = self.restrict(path);
-        }
         let stamp = stamp::of_open(&file, &metadata)?;
         let lock = match file.try_lock() {
             Ok(()) => Lock { file: Some(file) },
