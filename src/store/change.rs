@@ -235,14 +235,17 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
     let refused = |what: String| {
         Error::new(Kind::Storage, format!("the keyring store {} cannot be locked: {what}", store.display()))
     };
-    if cfg!(windows) && system.details(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-        // Private, which a lock is not by itself: the directory may be open to others. Where that fails, so does the write.
-        let _ = system.create(&path, b"");
-    }
+    let is_new = system.details(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
     loop {
         match system.try_lock(&path) {
-            Ok(Some(lock)) => return Ok(lock),
+            Ok(Some(lock)) => {
+                if is_new {
+                    // The directory may be open to others. Where this fails, so does the write.
+                    let _ = system.restrict(&path);
+                }
+                return Ok(lock);
+            }
             Ok(None) if waited >= LOCK_LIMIT => {
                 return Err(refused(format!("another process has held {} for {} s", path.display(), waited.as_secs()))
                     .with_hint("`ringbearer store lock` shows its state"));

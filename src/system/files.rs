@@ -92,6 +92,9 @@ pub(crate) trait Files {
     /// another program.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
+    /// Limits a new file to its user, on Windows. On Unix its mode has done that.
+    fn restrict(&self, path: &Path) -> io::Result<()>;
+
     /// Replaces a file atomically and durably: writes a private temporary file beside it, syncs, renames, and syncs the
     /// directory. Returns `false`, and changes nothing, if the file's stamp is no longer `expected` (`None`: no file).
     ///

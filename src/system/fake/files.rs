@@ -93,6 +93,10 @@ impl Files for FakeSystem {
         Ok(Some(Lock { file: None }))
     }
 
+    fn restrict(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool> {
         let is_expected = self.stamp(path)?.as_ref() == expected;
         if is_expected {

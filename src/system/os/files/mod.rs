@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use super::OsSystem;
 use crate::system::{
@@ -91,12 +91,21 @@ fn temporary_prefix(path: &Path) -> io::Result<String> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a readable file name"))
 }
 
+/// Syncs a file or a directory to the disk. On macOS, network file systems and some others reject the call of the standard
+/// library (`F_FULLFSYNC`), and sync by `fsync` alone. <https://github.com/golang/go/issues/64215>
+fn sync(file: &File) -> io::Result<()> {
+    let synced = file.sync_all();
+    #[cfg(target_os = "macos")]
+    let synced = synced.or_else(|_| rustix::fs::fsync(file).map_err(io::Error::from));
+    synced
+}
+
 /// Syncs the entries of a directory. Windows has no such call, and some network file systems do not support it.
 fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(windows) {
         return Ok(());
     }
-    match File::open(path).and_then(|folder| folder.sync_all()) {
+    match File::open(path).and_then(|folder| sync(&folder)) {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
             Err(io::Error::other(format!(
                 "the new content is in place but may not survive a power failure, since its directory cannot be synced: {}",
@@ -105,6 +114,21 @@ fn sync_directory(path: &Path) -> io::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// How a new file is created. It has this mode on Unix; on Windows nobody else opens it before it is closed, since access
+/// that was granted once stays.
+fn new_file(mode: u32) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(windows)]
+    {
+        let _ = mode;
+        std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 0);
+    }
+    options
 }
 
 /// Who may read a file that is written anew.
@@ -128,54 +152,65 @@ impl OsSystem {
         let folder = directory(path)?;
         let prefix = temporary_prefix(path)?;
         // Opened here: tempfile marks its files as temporary on Windows, and backups leave those out.
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, if access == Access::Private { 0o600 } else { 0o666 });
+        let mut options = new_file(if access == Access::Private { 0o600 } else { 0o666 });
+        options.read(true);
         let mut builder = tempfile::Builder::new();
-        // Removed when dropped, on every error.
-        let mut temporary = builder.prefix(&prefix).rand_bytes(12).make_in(folder, |path| options.open(path))?;
+        let created = builder.prefix(&prefix).rand_bytes(12).make_in(folder, |path| options.open(path))?;
+        // The path is removed when dropped, on every error.
+        let (file, temporary) = created.into_parts();
+        self.fill(file, &temporary, content, access)?;
+        let is_replaced = self.rename(temporary, path, expected)?;
+        if is_replaced {
+            sync_directory(folder)?;
+        }
+        Ok(is_replaced)
+    }
+
+    /// Writes a new file and closes it: on Windows, no open file is renamed or removed, except by the newest calls.
+    fn fill(
+        &self,
+        mut file: File,
+        path: &Path,
+        content: &dyn Fn(&mut File) -> io::Result<()>,
+        access: Access,
+    ) -> io::Result<()> {
         if access == Access::Private {
-            self.restrict(temporary.path())?;
+            self.restrict(path)?;
         }
-        content(temporary.as_file_mut())?;
-        temporary.as_file().sync_all()?;
-        if stamp::of_path(path)?.as_ref() != expected {
-            return Ok(false);
-        }
-        if expected.is_some() {
-            self.rename(temporary, path)?;
-        } else if let Err(failure) = temporary.persist_noclobber(path) {
-            // Not every file system can rename without replacing; there, check again and rename.
-            if failure.error.kind() == io::ErrorKind::AlreadyExists || stamp::of_path(path)?.is_some() {
+        content(&mut file)?;
+        sync(&file)
+    }
+
+    /// Renames a temporary file; false if the file that it replaces is not the expected one.
+    fn rename(&self, temporary: TempPath, path: &Path, expected: Option<&FileStamp>) -> io::Result<bool> {
+        let mut left = Some(temporary);
+        blocked::replace(self, || {
+            // In each attempt: a program that does not lock may write while another one blocks the file.
+            if stamp::of_path(path)?.as_ref() != expected {
                 return Ok(false);
             }
-            self.rename(failure.file, path)?;
-        }
-        sync_directory(folder)?;
-        Ok(true)
-    }
-
-    /// Renames a temporary file, which may replace another one.
-    fn rename(&self, temporary: NamedTempFile, path: &Path) -> io::Result<()> {
-        // Closed first: on Windows, no open file is replaced or renamed, except by the newest calls.
-        let mut temporary = temporary.into_temp_path();
-        // Not tempfile's own call, which readers block on Windows even if they share the file for deletion.
-        blocked::replace(self, || fs::rename(&temporary, path))?;
-        temporary.disable_cleanup(true);
-        Ok(())
-    }
-
-    /// Limits a new, empty file to the user, on Windows. On Unix its mode has done that.
-    #[cfg(windows)]
-    fn restrict(&self, path: &Path) -> io::Result<()> {
-        acl::restrict(self, path, acl::Target::File)
-    }
-
-    #[cfg(not(windows))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same signature as on Windows")]
-    fn restrict(&self, _path: &Path) -> io::Result<()> {
-        Ok(())
+            let Some(mut temporary) = left.take() else { return Ok(false) };
+            if expected.is_none() {
+                match temporary.persist_noclobber(path) {
+                    Ok(()) => return Ok(true),
+                    Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+                    Err(failure) if cfg!(windows) => {
+                        left = Some(failure.path);
+                        return Err(failure.error);
+                    }
+                    // Not every file system can rename without replacing; there, check again and rename.
+                    Err(failure) => temporary = failure.path,
+                }
+                if stamp::of_path(path)?.is_some() {
+                    return Ok(false);
+                }
+            }
+            // Not tempfile's own call, which readers block on Windows even if they share the file for deletion.
+            let renamed = fs::rename(&temporary, path);
+            temporary.disable_cleanup(renamed.is_ok());
+            left = Some(temporary);
+            renamed.map(|()| true)
+        })
     }
 }
 
@@ -222,7 +257,7 @@ impl Files for OsSystem {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600).custom_flags(nonblocking() | rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
         }
-        let file = options.open(path)?;
+        let file = blocked::open(|| options.open(path))?;
         let metadata = regular(&file)?;
         let stamp = stamp::of_open(&file, &metadata)?;
         let lock = match file.try_lock() {
@@ -233,6 +268,16 @@ impl Files for OsSystem {
         // The file may have been removed and created again between open and lock.
         let is_current = stamp::of_path(path)?.is_some_and(|current| current.number == stamp.number);
         Ok(is_current.then_some(lock))
+    }
+
+    #[cfg(windows)]
+    fn restrict(&self, path: &Path) -> io::Result<()> {
+        acl::restrict(self, path, acl::Target::File)
+    }
+
+    #[cfg(not(windows))]
+    fn restrict(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
     }
 
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool> {
@@ -250,15 +295,10 @@ impl Files for OsSystem {
     }
 
     fn create(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        let written = self.restrict(path).and_then(|()| file.write_all(content)).and_then(|()| file.sync_all());
+        let file = new_file(0o600).open(path)?;
+        let written = self.fill(file, path, &|file| file.write_all(content), Access::Private);
         if written.is_err() {
-            // Created here, and incomplete. Closed first, since Windows keeps an open file until it is closed.
-            drop(file);
+            // Created here, and incomplete.
             let _ = fs::remove_file(path);
         }
         // The directory is not synced: losing the file loses no records.
