@@ -204,7 +204,7 @@ def test_the_store_without_an_agent_says_what_to_start(examine: Examine, user: W
     store = write(user.home / ".local" / "share" / "ssh-agent-keyring" / "store.json", made)
     found = examine(URL).finding("store")
     assert found.detail == f"{user.wine.path(store)} is locked: no ssh-agent answers"
-    assert found.fix.startswith("`Start-Service ssh-agent`; ")
+    assert found.fix.startswith("run `Start-Service ssh-agent`; ")
 
 
 def test_a_password_without_a_store_is_refused_with_what_to_do(user: WindowsUser) -> None:
