@@ -106,6 +106,15 @@ def test_poetry_settings_are_in_the_roaming_folder(examine: Examine, user: Windo
     assert found.detail == f"asks no keyring: disabled by {user.wine.path(path)}"
 
 
+def test_poetry_settings_are_in_the_folder_of_the_variable(
+    examine: Examine, user: WindowsUser, bin: Path, tmp_path: Path
+) -> None:
+    stand_in(bin / "poetry.exe", "")
+    path = write(tmp_path / "corp" / "config.toml", "[keyring]\nenabled = false\n")
+    found = examine(URL, POETRY_CONFIG_DIR=user.wine.path(tmp_path / "corp")).finding("Poetry")
+    assert found.detail == f"asks no keyring: disabled by {user.wine.path(path)}"
+
+
 def test_twine_settings_are_in_the_home_directory(examine: Examine, user: WindowsUser, bin: Path) -> None:
     stand_in(bin / "twine.exe", "")
     section = f"[corp]\nrepository = {URL}\nusername = ada\npassword = mellon\n"
