@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET_DIRECTORY = ROOT / "target" / "cross"
 WINDOWS = "x86_64-pc-windows-gnu"
 
+#: Wine crashes a program that reads a credential while another thread writes it.
+SKIPPED_UNDER_WINE = ("credential_manager::tests::writers_at_once_leave_a_whole_secret_or_none",)
+
 #: What clippy runs for. The two toolchains of Windows differ in the crates that they select.
 TARGETS = (
     WINDOWS,
@@ -79,10 +82,9 @@ def environment(targets: list[str]) -> dict[str, str]:
         found.pop(unwanted, None)
     for target in targets:
         name = target.replace("-", "_")
-        is_compiled = target == WINDOWS
-        found[f"CC_{name}"] = "x86_64-w64-mingw32-gcc" if is_compiled else str(stub)
-        found[f"AR_{name}"] = "x86_64-w64-mingw32-ar" if is_compiled else str(stub)
+        found[f"CC_{name}"] = found[f"AR_{name}"] = str(stub)
         if target == WINDOWS:
+            found[f"CC_{name}"], found[f"AR_{name}"] = "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-ar"
             found[f"CARGO_TARGET_{name.upper()}_LINKER"] = "x86_64-w64-mingw32-gcc"
             # An unoptimized library exports more symbols than a DLL can number. PyInit__core is exported by name.
             found[f"CARGO_TARGET_{name.upper()}_RUSTFLAGS"] = "-Clink-arg=-Wl,--exclude-all-symbols"
@@ -125,7 +127,8 @@ def _clippy(targets: list[str], quiet: bool = False) -> None:
 def windows() -> None:
     """Build for Windows, and run the Rust tests under wine. The module for Python is linked and not run."""
     runner = f"target.{WINDOWS}.runner={json.dumps([sys.executable, '-m', 'lab.wine'])}"
-    _cargo([WINDOWS], "test", "--config", runner, "--no-fail-fast", "--features", "executables")
+    skipped = [word for test in SKIPPED_UNDER_WINE for word in ("--skip", test)]
+    _cargo([WINDOWS], "test", "--config", runner, "--no-fail-fast", "--features", "executables", "--", *skipped)
     _cargo([WINDOWS], "build", "--lib", "--features", "python")
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the two wheels of a directory, and asks each for a credential: for platforms that the test suite cannot be installed on.
+# Installs the two wheels in a directory, and asks each for a credential: for platforms where the test suite cannot run.
 #
 # sh .ci/smoke.sh DIRECTORY
 set -eu

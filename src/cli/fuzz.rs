@@ -36,7 +36,7 @@ pub fn arguments(lines: &[u8]) {
     of_ringbearer(words);
 }
 
-/// A program that may be a launcher of Windows: the interpreter that is read stands in it, and is one printable line.
+/// A program that may be a Windows launcher: the interpreter read from it is a part of it, and one printable line.
 ///
 /// # Panics
 ///

@@ -7,7 +7,7 @@
 //! - `secret`: `get`, `set` and `del`
 //! - `store`, `doctor`, [`cache`], `token`, `setup`: the other commands
 //! - `tools`: the settings of the tools on this machine
-//! - `shell`: commands as the user's shell takes them
+//! - `shell`: commands in the syntax of the user's shell
 //! - `version`, `log`, `progress`: shared by the commands
 
 mod arguments;
@@ -177,7 +177,7 @@ fn shown(name: &str) -> String {
 
 /// A path, escaped for a terminal, with the separators of the platform.
 fn shown_path(path: impl AsRef<Path>) -> String {
-    // `/` separates on every platform, and Windows does not write it.
+    // Windows also accepts `/`, which people do not write there.
     let path = path.as_ref().display().to_string().replace('/', MAIN_SEPARATOR_STR);
     shown(&path).replace("\\\\", "\\")
 }

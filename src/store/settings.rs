@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::public_key::{PublicKey, Unusable};
 use crate::{
     error::{Error, Kind, Result},
-    system::{System, agent::SOCKET_VARIABLE, io_message, places},
+    system::{Platform, System, agent::SOCKET_VARIABLE, io_message, places},
     variable::Variable,
 };
 
@@ -121,17 +121,17 @@ pub(super) fn cache_lifetime(system: &dyn System) -> Duration {
 
 /// The configuration file.
 pub(super) fn config_path(system: &dyn System) -> Result<PathBuf> {
-    known(places::default_config(system)).map(|folder| folder.join("ssh-agent-keyring").join("config.json"))
+    known(system, places::default_config(system)).map(|folder| folder.join("ssh-agent-keyring").join("config.json"))
 }
 
 /// The default path of the store.
 fn default_store(system: &dyn System) -> Result<PathBuf> {
-    known(places::default_data(system)).map(|folder| folder.join("ssh-agent-keyring").join("store.json"))
+    known(system, places::default_data(system)).map(|folder| folder.join("ssh-agent-keyring").join("store.json"))
 }
 
-fn known(place: Option<PathBuf>) -> Result<PathBuf> {
+fn known(system: &dyn System, place: Option<PathBuf>) -> Result<PathBuf> {
     place.ok_or_else(|| {
-        let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        let variable = if system.platform() == Platform::Windows { "USERPROFILE" } else { "HOME" };
         Error::new(Kind::Configuration, "the home directory is not known")
             .with_hint(format!("set {variable} to its absolute path"))
     })
@@ -205,7 +205,7 @@ fn expand(system: &dyn System, path: &str, source: &str) -> Result<PathBuf> {
 /// Expands `~` at the beginning of a path; `None` if there is none. The result has the platform's separators.
 fn under_home(system: &dyn System, path: &str) -> Result<Option<PathBuf>> {
     let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(is_separator));
-    let under = |rest: &str| Ok(known(places::home(system))?.join(rest.trim_start_matches(is_separator)));
+    let under = |rest: &str| Ok(known(system, places::home(system))?.join(rest.trim_start_matches(is_separator)));
     rest.map(|rest| under(rest).map(|path| path.components().collect())).transpose()
 }
 
@@ -226,6 +226,15 @@ mod tests {
         assert_eq!(expanded("~").unwrap(), absolute("/home/me"));
         assert!(expanded("~other/store.json").is_err() && expanded("store.json").is_err());
         assert_eq!(expanded(r"~\store.json").ok(), cfg!(windows).then(|| absolute("/home/me/store.json")));
-        assert!(expand(&FakeSystem::default(), "~/x", "test").is_err());
+    }
+
+    #[test]
+    fn an_unknown_home_directory_names_the_variable_to_set() {
+        for (platform, variable) in
+            [(Platform::Windows, "USERPROFILE"), (Platform::MacOs, "HOME"), (Platform::Linux, "HOME")]
+        {
+            let error = expand(&FakeSystem::default().on(platform), "~/x", "test").unwrap_err();
+            assert!(error.hint().is_some_and(|hint| hint.starts_with(&format!("set {variable} "))), "{error}");
+        }
     }
 }

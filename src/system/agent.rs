@@ -9,6 +9,10 @@ use crate::error::Result;
 /// The environment variable that names the agent's socket.
 pub(crate) const SOCKET_VARIABLE: &str = "SSH_AUTH_SOCK";
 
+/// What to do on Windows if its own agent, a service, does not answer.
+pub(crate) const START_SERVICE: &str = "run `Start-Service ssh-agent`; if the service is disabled, an administrator first \
+                                        runs `Set-Service ssh-agent -StartupType Automatic`";
+
 /// The longest message accepted, in bytes: the limit of OpenSSH's agent (256 KiB, authfd.h and ssh-agent.c).
 pub(crate) const MAX_MESSAGE: usize = 256 * 1024;
 

@@ -1,6 +1,6 @@
 //! The platform whose conventions apply: where files are, what shells understand.
 
-/// A platform. Tests choose one: its conventions are then those of a fake system on any other.
+/// A platform. A test chooses one for its fake system, whatever platform runs the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Platform {
     /// Linux, and every other Unix but macOS.

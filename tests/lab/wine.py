@@ -47,7 +47,7 @@ _SERVER_LIFE = 120
 
 
 class Wine:
-    """A Windows of its own, in a directory. It is created on first use."""
+    """A wine prefix in a directory, created on first use."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -136,11 +136,11 @@ class Wine:
 
 
 def on_loopback(variables: dict[str, str]) -> dict[str, str]:
-    """The same variables. Fails if one of them leads to the metadata service of the machine."""
+    """The same variables. Fails if one of them points to the machine's metadata service."""
     for name in LOOPBACK:
         value = variables.get(name, LOOPBACK[name])
         if value != "true" and not (value.partition("//")[2] or value).startswith("127.0.0.1"):
-            raise ValueError(f"{name} must lead to loopback, or the machine's own metadata service is asked")
+            raise ValueError(f"{name} must point to loopback, or the machine's own metadata service is asked")
     return variables
 
 
@@ -170,7 +170,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def wine() -> Iterator[Wine]:
-    """The Windows of the tests, stopped at the end."""
+    """The wine prefix of the tests, whose programs end with the block."""
     made = Wine(CROSS / "wine")
     with made.running():
         yield made

@@ -1,4 +1,4 @@
-//! The interpreter named by a launcher: the `.exe` that takes the place of a script on Windows.
+//! The interpreter that a launcher names: the `.exe` that pip and uv write for a script on Windows.
 
 /// The signature of the end record of a ZIP archive (APPNOTE.TXT, section 4.3.16), and the record's length without comment.
 const END_RECORD: &[u8] = b"PK\x05\x06";
@@ -7,7 +7,7 @@ const END_RECORD_LENGTH: usize = 22;
 /// How far before the archive the first line of the script may begin.
 const LINE_CAP: usize = 1024;
 
-/// What ends a launcher of earlier versions of uv, after the path and its length.
+/// The last bytes of launchers by earlier versions of uv, after the path and its length.
 const UV_MARKS: [&[u8]; 2] = [b"UVSC", b"UVPY"];
 
 /// The resource of uv's launchers with the path.
@@ -72,7 +72,7 @@ fn of_uv(program: &[u8]) -> Option<&[u8]> {
     content.get(found..found.checked_add(number(resources, data.checked_add(4)?)?)?)
 }
 
-/// The highest bit of an entry's name says that it is a string, that of its offset that it is a directory.
+/// The highest bit: set in an entry's name, that is a string; set in its offset, the entry is a directory.
 const FLAG: usize = 1 << 31;
 
 /// The offset in the first entry of a resource directory whose name fits.
@@ -83,7 +83,7 @@ fn entry(resources: &[u8], directory: usize, fits: impl Fn(usize) -> bool) -> Op
     number(found, 4)
 }
 
-/// The directory that an entry leads to.
+/// The directory at the offset of an entry.
 fn below(offset: usize) -> Option<usize> {
     (offset & FLAG != 0).then_some(offset & !FLAG)
 }

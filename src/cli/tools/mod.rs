@@ -3,7 +3,7 @@
 //!
 //! - `pip`, `uv`: the settings and indexes of those two
 //! - `beside`: the packages in the environment of a Python program
-//! - `launcher`: the interpreter of a program in Python on Windows
+//! - `launcher`: the interpreter that a launcher on Windows names
 //! - `netrc`: the password file that tools read before they ask a keyring
 //! - `toml_file`: TOML files
 

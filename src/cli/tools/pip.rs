@@ -86,7 +86,7 @@ fn own_file(system: &dyn System) -> Option<PathBuf> {
     Some(folder?.join(file_name(system)))
 }
 
-/// The user's file of old versions, which pip still reads.
+/// The user's file of pip's old versions, which it still reads.
 fn old_file(system: &dyn System) -> Option<PathBuf> {
     let folder = if system.platform() == Platform::Windows { "pip" } else { ".pip" };
     Some(places::home(system)?.join(folder).join(file_name(system)))
@@ -108,7 +108,7 @@ fn files(system: &dyn System) -> Vec<PathBuf> {
     if named.as_deref().is_some_and(|path| path == Path::new("/dev/null") || path == Path::new("nul")) {
         return Vec::new();
     }
-    // A file of this variable takes the place of the user's.
+    // A file that the variable names replaces the user's.
     let has_named = named.as_deref().is_some_and(|path| is_file(system, path));
     let mut files: Vec<_> = named.into_iter().collect();
     files.extend(system.setting("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join(name)));
@@ -159,11 +159,10 @@ mod tests {
 
     #[test]
     fn pip_prefers_a_folder_of_macos_that_exists() {
-        let global = at("/Library/Application Support/pip/pip.conf");
         let system = on(Platform::MacOs);
         assert_eq!(user_file(&system), Some(at("/home/ada/.config/pip/pip.conf")));
         assert_eq!(files(&system)[..2], ["/home/ada/.config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
-        assert!(files(&system)[2].ends_with("Library/Application Support/pip/pip.conf"), "{global:?}");
+        assert_eq!(files(&system)[2], Path::new("/Library/Application Support/pip/pip.conf"));
         let preferred = "/home/ada/Library/Application Support/pip";
         let system = system.file(&format!("{preferred}/other"), "");
         assert_eq!(user_file(&system), Some(at(preferred).join("pip.conf")));

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,7 +11,10 @@ use rustls::RootCertStore;
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 use super::{Environment, files};
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    system::io_message,
+};
 
 /// The variables that name a CA bundle, highest priority first: those of pip, uv and curl. The first one that is set
 /// replaces the platform's trust store, as it does for those tools.
@@ -101,19 +104,23 @@ fn paths(variable: &str, value: &OsString) -> Vec<PathBuf> {
     }
 }
 
+fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {}", io_message(error))
+}
+
 /// Reads the certificates of a file or directory. The error completes a sentence whose subject is the path.
 fn read(path: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
-    let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
     let mut certificates = Vec::new();
     if metadata.is_dir() {
-        for file in directory_files(path).map_err(|error| format!("cannot be listed: {error}"))? {
+        for file in directory_files(path).map_err(|error| format!("cannot be listed: {}", io_message(&error)))? {
             // A directory may hold other files too; only a file that is named must be valid.
             if let Ok(content) = files::read(&file, BUNDLE_CAP) {
                 certificates.extend(parse_pem(&content).filter_map(|item| certificate(item.ok()?)));
             }
         }
     } else {
-        let content = files::read(path, BUNDLE_CAP).map_err(|error| format!("cannot be read: {error}"))?;
+        let content = files::read(path, BUNDLE_CAP).map_err(|error| unreadable(&error))?;
         for item in parse_pem(&content) {
             certificates.extend(certificate(item.map_err(|_| "is not valid PEM")?));
         }
@@ -134,6 +141,6 @@ fn certificate(item: PemItem<'static>) -> Option<Certificate<'static>> {
     }
 }
 
-fn directory_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn directory_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     fs::read_dir(directory)?.take(DIRECTORY_CAP).map(|entry| Ok(entry?.path())).collect()
 }

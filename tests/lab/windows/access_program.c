@@ -26,7 +26,7 @@ int wmain(int count, WCHAR **words) {
     WCHAR path[4096], calls[4096], code[16] = L"0";
     GetModuleFileNameW(NULL, path, 4096);
     if (wcsstr(path, L"whoami")) {
-        puts("\"corp\\ana\",\"S-1-5-21-1-2-3-1001\"");
+        puts("\"corp\\ada\",\"S-1-5-21-1-2-3-1001\"");
         return 0;
     }
     if (GetEnvironmentVariableW(L"LAB_ACCESS", calls, 4096)) {

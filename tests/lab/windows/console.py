@@ -38,15 +38,15 @@ class Shown:
 class Console:
     """A program of the user's, whose standard streams are a console. The home directory is that of wine."""
 
-    def __init__(self, user: WindowsUser, program: str, *arguments: object, patience: float = 40) -> None:
+    def __init__(self, user: WindowsUser, program: str, *arguments: object, timeout: float = 40) -> None:
         variables = user.environment()
         variables["WINEPATH"] = variables.pop("PATH")
-        self._end = time.monotonic() + patience
+        self._end = time.monotonic() + timeout
         self._shown = b""
         self._terminal, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", *_SIZE, 0, 0))
 
-        def take() -> None:
+        def take_terminal() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self._process = subprocess.Popen(
@@ -57,7 +57,7 @@ class Console:
             env={**user.wine.environment(variables), "TERM": "xterm"},
             cwd=user.home,
             start_new_session=True,
-            preexec_fn=take,
+            preexec_fn=take_terminal,
         )
         os.close(end)
 

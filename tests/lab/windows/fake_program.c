@@ -50,7 +50,7 @@ static char *narrow(const WCHAR *text) {
     return made;
 }
 
-/* What lab.fake_programs reads: the name, the working directory, the number of arguments, they, the environment. */
+/* What lab.fake_programs reads: the name, the working directory, the number of arguments, the arguments, the environment. */
 static void record(int count, WCHAR **words) {
     WCHAR name[64], here[4096];
     size_t size;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..fake_programs import FOREVER, Answer, FakePrograms
@@ -14,8 +14,8 @@ _PROGRAM = Path(__file__).with_name("fake_program.c")
 
 
 class WindowsPrograms(FakePrograms):
-    """A directory for PATH, empty at first. It knows these of an :class:`Answer`: stdout, stderr, code, delay, when,
-    hang and read_stdin, by which the program prints what it read.
+    """A directory for PATH, empty at first. Of an :class:`Answer` it supports stdout, stderr, code, delay, when,
+    hang and read_stdin; with the last, the program prints what it read.
 
     With ``hang="child"``, a child of the program beats until it is killed: see :meth:`beats`.
     """
@@ -55,12 +55,13 @@ class WindowsPrograms(FakePrograms):
         time.sleep(0.5)
         return [path.stat().st_size for path in found] != before
 
-    def wait_for_beat(self, name: str, timeout: float = 30) -> None:
-        """Until a child of the program has started."""
-        end = time.monotonic() + timeout
-        while not list((self._scripts / name).glob("*.beats")):
-            assert time.monotonic() < end, f"{name} did not start a child"
-            time.sleep(0.02)
+    def wait_for_beat(self, name: str) -> None:
+        """Wait until a child of the program has started."""
+        _wait_until(lambda: any((self._scripts / name).glob("*.beats")), f"{name} did not start a child")
+
+    def wait_for_call(self) -> None:
+        """Wait until a program has recorded its call."""
+        _wait_until(lambda: any(not path.suffix for path in Path(self._calls).iterdir()), "no program was called")
 
     def _write_script(self, name: str, answers: Sequence[Answer]) -> None:
         script = self._scripts / name
@@ -83,3 +84,10 @@ class WindowsPrograms(FakePrograms):
             for suffix, text in texts.items():
                 content = text.encode() if isinstance(text, str) else text
                 (script / f"{number}.{suffix}").write_bytes(content)
+
+
+def _wait_until(condition: Callable[[], bool], otherwise: str) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.02)

@@ -30,7 +30,7 @@ def windows_programs() -> Path:
 
 @pytest.fixture(scope="session")
 def wine() -> Iterator[Wine]:
-    """The Windows that all tests share."""
+    """The wine prefix that all tests share."""
     with lab_wine.wine() as made:
         yield made
 

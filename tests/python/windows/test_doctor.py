@@ -106,6 +106,15 @@ def test_poetry_settings_are_in_the_roaming_folder(examine: Examine, user: Windo
     assert found.detail == f"asks no keyring: disabled by {user.wine.path(path)}"
 
 
+def test_poetry_settings_are_in_the_folder_of_the_variable(
+    examine: Examine, user: WindowsUser, bin: Path, tmp_path: Path
+) -> None:
+    stand_in(bin / "poetry.exe", "")
+    path = write(tmp_path / "corp" / "config.toml", "[keyring]\nenabled = false\n")
+    found = examine(URL, POETRY_CONFIG_DIR=user.wine.path(tmp_path / "corp")).finding("Poetry")
+    assert found.detail == f"asks no keyring: disabled by {user.wine.path(path)}"
+
+
 def test_twine_settings_are_in_the_home_directory(examine: Examine, user: WindowsUser, bin: Path) -> None:
     stand_in(bin / "twine.exe", "")
     section = f"[corp]\nrepository = {URL}\nusername = ada\npassword = mellon\n"
@@ -204,7 +213,7 @@ def test_the_store_without_an_agent_says_what_to_start(examine: Examine, user: W
     store = write(user.home / ".local" / "share" / "ssh-agent-keyring" / "store.json", made)
     found = examine(URL).finding("store")
     assert found.detail == f"{user.wine.path(store)} is locked: no ssh-agent answers"
-    assert found.fix.startswith("`Start-Service ssh-agent`; ")
+    assert found.fix.startswith("run `Start-Service ssh-agent`; ")
 
 
 def test_a_password_without_a_store_is_refused_with_what_to_do(user: WindowsUser) -> None:

@@ -58,7 +58,7 @@ def test_without_an_agent_no_store_is_created(store_user: WindowsUser) -> None:
     assert not WindowsStore(store_user).path.exists()
 
 
-def test_agent_without_the_key_is_told_its_fingerprint(used: WindowsStore, agent: Agent, keys: dict[str, Key]) -> None:
+def test_key_that_the_agent_lacks_is_named(used: WindowsStore, agent: Agent, keys: dict[str, Key]) -> None:
     agent.remove(keys["ed25519"])
     assert_complaint(used.command("list"), keys["ed25519"].fingerprint, "ssh-add", code=3)
     assert used.command("status").code == 3

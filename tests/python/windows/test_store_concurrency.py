@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from lab.fake_programs import Answer
+from lab.windows.fake_programs import WindowsPrograms
 from lab.windows.store import WindowsStore
 from lab.windows.user import WindowsUser
 
@@ -58,8 +60,13 @@ def test_programs_that_rotate_and_set_at_once_lose_nothing(store: WindowsStore) 
     assert passwords["there", "user"] == "was there" and len(passwords) == 5
 
 
-def test_program_that_reads_the_file_does_not_stop_a_writer(store: WindowsStore) -> None:
-    # An editor or a backup: it has the file open while the new one takes its place.
-    with store.path.open("rb"):
-        store.set("svc", "alice", "s3cr3t")
+def test_program_that_reads_the_file_does_not_stop_a_writer(
+    store: WindowsStore, fake_programs: WindowsPrograms
+) -> None:
+    # As an editor or a backup: cmd.exe keeps the file open while its program runs.
+    program = fake_programs.command("reader", Answer(delay=3))
+    reader = store.user.start("cmd", "/c", *program, "<", store.shown_path)
+    fake_programs.wait_for_call()
+    store.set("svc", "alice", "s3cr3t")
+    reader.wait().check()
     assert store.get("svc", "alice") == "s3cr3t"

@@ -38,11 +38,10 @@ def test_output_file_has_the_token_and_stdout_nothing(
 ) -> None:
     file = tmp_path / "a folder" / "token"
     file.parent.mkdir()
-    # It replaces what is there, also while another program reads it.
+    # It replaces an existing file.
     file.write_text("something that is longer than a token" * 40)
-    with file.open():
-        words = ["token", "--output-file", cloud_user.wine.path(file), cloud.azure.feed.url()]
-        ended = cloud_user.run("ringbearer", *words).check()
+    words = ["token", "--output-file", cloud_user.wine.path(file), cloud.azure.feed.url()]
+    ended = cloud_user.run("ringbearer", *words).check()
     assert file.read_text() == token and ended.output == ""
     assert [path.name for path in file.parent.iterdir()] == ["token"]
 

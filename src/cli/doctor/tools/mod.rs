@@ -31,7 +31,7 @@ use crate::{
     keyring::Candidate,
     service::Service,
     store::{self, Status, is_in_use},
-    system::{Platform, System},
+    system::{Platform, System, agent::START_SERVICE},
 };
 
 /// Installs a `keyring` with ringbearer on PATH.
@@ -165,8 +165,7 @@ fn store_finding(system: &dyn System) -> Option<Finding> {
         Status { agent, .. } if agent.socket.is_none() || agent.keys.is_none() => {
             Finding::new(State::Bad, "store", format!("{path} is locked: no ssh-agent answers")).with_fix(
                 if system.platform() == Platform::Windows {
-                    "`Start-Service ssh-agent`; if it is disabled, an administrator first runs \
-                     `Set-Service ssh-agent -StartupType Automatic`"
+                    START_SERVICE
                 } else {
                     "start an agent, or log in with agent forwarding"
                 },

@@ -67,7 +67,7 @@ impl<'all> Keyrings<'all> {
 }
 
 impl Machine<'_> {
-    /// Whether a `keyring` with ringbearer is its native program. Launchers of Python look like one, so that it is asked.
+    /// Whether a `keyring` with ringbearer is the native program. A launcher looks like one, so its help is read.
     fn is_native(&self, program: &Path) -> Result<bool> {
         if self.system.head(program, 2).is_ok_and(|head| head == b"#!") {
             return Ok(false);

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{Address, Failure, Stream, Wait};
+use crate::system::agent::START_SERVICE;
 
 /// The pipe of Windows' OpenSSH agent.
 pub(super) const DEFAULT_ADDRESS: Option<&str> = Some(r"\\.\pipe\openssh-ssh-agent");
@@ -62,8 +63,7 @@ const fn is_pipe(_opened: &File) -> bool {
 pub(super) fn unreachable_hint(address: &Address) -> &'static str {
     let path = address.path.replace('/', "\\").to_ascii_lowercase();
     if !address.is_named {
-        "run `Start-Service ssh-agent`; if the service is disabled, an administrator first runs \
-         `Set-Service ssh-agent -StartupType Automatic`"
+        START_SERVICE
     } else if path.starts_with(r"\\.\pipe\") {
         "start the agent that SSH_AUTH_SOCK names, or unset the variable to use Windows' own"
     } else {

@@ -23,7 +23,8 @@ use crate::{
 pub(super) struct Input(mpsc::Receiver<io::Result<Key>>);
 
 impl Input {
-    /// Starts reading keys, on a thread: a read cannot be interrupted. It ends with the line or, if no key comes, with the process.
+    /// Starts reading keys, on a thread: a read cannot be interrupted. The thread ends with the line or, if no key is typed,
+    /// with the process.
     pub(super) fn begin() -> Result<Self> {
         let terminal = [Term::stderr(), Term::stdout()].into_iter().find(|terminal| terminal.features().is_attended());
         let terminal = terminal.ok_or_else(|| unasked("no console shows a prompt"))?;

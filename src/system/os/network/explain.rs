@@ -1,4 +1,4 @@
-//! Failed requests, explained to the user.
+//! Errors of failed requests, with advice for the user.
 
 use std::io;
 

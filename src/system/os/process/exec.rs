@@ -1,4 +1,4 @@
-//! A program that takes the place of this one.
+//! `exec(2)`, and its substitute on Windows.
 
 use std::process::Command;
 
@@ -11,8 +11,7 @@ use crate::{
 /// Replaces this program by `exec(2)`, with the captured environment; returns only on failure.
 ///
 /// On Windows a process cannot be replaced: runs the program as a child on the same console, waits, and returns its exit
-/// code. Ctrl-C reaches the program by itself. A program that this process leaves behind, because it is killed, is killed
-/// too.
+/// code. Ctrl-C reaches the program by itself. If this process is killed, so is the program.
 pub(crate) fn exec(environment: &Environment, exec: &Exec) -> Result<i32> {
     let Exec { program, arguments, variables, .. } = exec;
     let mut builder = Command::new(program);

@@ -41,8 +41,8 @@ impl Tree {
         (self.child.stdout.take(), self.child.stderr.take())
     }
 
-    /// The exit status, if the child has ended. What it started and left running is not killed any more: it may be meant to
-    /// stay, as the uploads that the CLIs of the clouds start.
+    /// The exit status, if the child has ended. Processes that it left running are no longer killed: they may be meant
+    /// to stay, such as the uploads that cloud CLIs start.
     pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.child.try_wait()?;
         if status.is_some() {

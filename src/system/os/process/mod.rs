@@ -2,7 +2,7 @@
 //!
 //! - `search`: programs on PATH
 //! - `process_group`, `job`: a child with all that it starts, on Unix and on Windows
-//! - `exec`: a program that takes the place of this one
+//! - `exec`: `exec(2)`, and its substitute on Windows
 
 mod exec;
 #[cfg(windows)]

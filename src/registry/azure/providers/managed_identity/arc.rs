@@ -20,7 +20,7 @@ use crate::{
     system::{
         System,
         http::{Request, Response, is_loopback},
-        places, retry,
+        io_message, places, retry,
     },
 };
 
@@ -78,7 +78,8 @@ pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<Acces
 fn key(system: &dyn System, challenge: &Response) -> Result<Secret> {
     let path = challenge_path(challenge, &agent_folder(system))?;
     let content = system.read_file(&path, FILE_CAP).map(Zeroizing::new).map_err(|error| {
-        Error::new(Kind::Configuration, format!("{} cannot be read: {error}", path.display())).with_hint(MAY_READ)
+        let why = io_message(&error);
+        Error::new(Kind::Configuration, format!("{} cannot be read: {why}", path.display())).with_hint(MAY_READ)
     })?;
     Secret::from_utf8_trimmed(&content)
         .ok_or_else(|| Error::new(Kind::Protocol, format!("{} is empty or not text", path.display())))
