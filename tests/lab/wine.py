@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,10 @@ LOOPBACK = {
 _SERVER_LIFE = 120
 
 
+#: Replaces icacls and whoami, which wine has in name only.
+_ACCESS_PROGRAM = Path(__file__).with_name("windows") / "access_program.c"
+
+
 class Wine:
     """A wine prefix in a directory, created on first use."""
 
@@ -70,7 +75,7 @@ class Wine:
             "WINEPREFIX": str(self.prefix),
             "WINEDEBUG": "-all",
             # No browser engine and no .NET: they would be downloaded. No debugger: a program that crashes must end.
-            # What lab.windows.access installs replaces wine's own.
+            # icacls and whoami of the tests replace wine's own.
             "WINEDLLOVERRIDES": "mscoree,mshtml,winedbg.exe=;icacls.exe,whoami.exe=n,b",
             **LOOPBACK,
             **on_loopback(variables or {}),
@@ -111,6 +116,8 @@ class Wine:
         source.write_text(_RANDOM_BYTES, encoding="utf-8")
         library = self.drive("C:\\windows\\system32\\bcryptprimitives.dll")
         subprocess.run([COMPILER, "-O2", "-shared", "-o", str(library), str(source), "-ladvapi32"], check=True)
+        for name in ("icacls", "whoami"):
+            shutil.copy(compiled(_ACCESS_PROGRAM), self.drive(f"C:\\windows\\system32\\{name}.exe"))
 
     def _server(self, option: str) -> None:
         # It fails if there is already a server, or none.

@@ -1,15 +1,11 @@
-"""The programs of Windows that limit the access to a file, replaced by ones that record their calls."""
+"""The programs of Windows that limit the access to a file: what they were called with."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..wine import compiled
 from .user import WindowsUser
-
-_PROGRAM = Path(__file__).with_name("access_program.c")
 
 #: The SID that `whoami` prints.
 SID = "S-1-5-21-1-2-3-1001"
@@ -29,8 +25,6 @@ class AccessPrograms:
     r"""`icacls.exe` and `whoami.exe` of `C:\windows\system32`. They record the calls of one user's programs."""
 
     def __init__(self, user: WindowsUser, calls: Path) -> None:
-        for name in ("icacls", "whoami"):
-            _install(user.wine.drive(f"C:\\windows\\system32\\{name}.exe"))
         self._user = user
         self._calls = calls
         user.variables["LAB_ACCESS"] = user.wine.path(calls)
@@ -45,12 +39,3 @@ class AccessPrograms:
         text = self._calls.read_text(encoding="utf-8") if self._calls.exists() else ""
         split = [call.splitlines() for call in text.split("\n\n") if call]
         return [Grant(path, arguments, int(size)) for path, *arguments, size in split]
-
-
-def _install(path: Path) -> None:
-    program = compiled(_PROGRAM).read_bytes()
-    if path.read_bytes() != program:
-        # All tests share one Windows: another one may run it.
-        made = path.with_name(f"{path.stem}-{os.getpid()}.exe")
-        made.write_bytes(program)
-        made.replace(path)

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 
 #: The optional dependencies in Cargo.toml, and the wheel that has each.
-OPTIONAL = {"wheel": {"pyo3"}, "cli_wheel": {"signal-hook"}}
+OPTIONAL = {"wheel": {"pyo3"}, "cli_wheel": {"ctrlc", "signal-hook"}}
 
 
 @pytest.fixture(params=["wheel", "cli_wheel"])

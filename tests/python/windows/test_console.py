@@ -29,7 +29,7 @@ def store(store_user: WindowsUser) -> WindowsStore:
 def test_password_is_asked_for_without_echo(store: WindowsStore, program: str) -> None:
     console = Console(store.user, program, "set", "svc", "alice")
     console.wait_for_prompt(PROMPT)
-    console.type("wronx\b\bng\x15p\u00e4ss \u20ac w\u00f6rd\r")
+    console.type("p\u00e4sx\x7fs \u20ac w\u00f6rd\r")
     ended = console.ended()
     assert (ended.code, ended.text.strip()) == (0, PROMPT), ended
     assert store.get("svc", "alice") == "p\u00e4ss \u20ac w\u00f6rd"

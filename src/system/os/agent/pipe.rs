@@ -93,7 +93,10 @@ impl Pipe {
     ) -> Result<Outcome, Failure> {
         let pipe = self.0.try_clone().map_err(Failure::Unreachable)?;
         let (sender, outcome) = mpsc::channel();
-        thread::spawn(move || drop(sender.send(work(pipe))));
+        thread::Builder::new()
+            .name("ringbearer-pipe".to_owned())
+            .spawn(move || drop(sender.send(work(pipe))))
+            .map_err(Failure::Unreachable)?;
         loop {
             match outcome.recv_timeout(wait.next_block()?) {
                 Ok(Ok(outcome)) => return Ok(outcome),

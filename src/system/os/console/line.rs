@@ -2,14 +2,12 @@
 
 use zeroize::Zeroizing;
 
+use super::MAX_LINE;
 use crate::error::{Error, Kind, Result};
-
-/// The longest line accepted, in bytes.
-const MAX_LINE: usize = 64 * 1024;
 
 const CTRL_C: u8 = 3;
 const CTRL_D: u8 = 4;
-pub(super) const BACKSPACE: u8 = 8;
+const BACKSPACE: u8 = 8;
 const CTRL_U: u8 = 21;
 const DELETE: u8 = 127;
 

@@ -1,22 +1,23 @@
 //! Standard input, standard output and standard error.
 //!
-//! - `line`: the editing of a line that is typed without echo
-//! - `terminal`, `keys`: such a line from a terminal of Unix, and from a console of Windows
+//! - `terminal`, `windows`: a line that is typed without echo, at a terminal of Unix and at a console of Windows
+//! - `line`: the editing of such a line; a console of Windows does it itself
 
-#[cfg(windows)]
-mod keys;
+#[cfg(unix)]
 mod line;
 #[cfg(unix)]
 mod terminal;
+#[cfg(windows)]
+mod windows;
 
 use std::io::{self, IsTerminal, Read, Write, stderr, stdin, stdout};
 
 use zeroize::Zeroizing;
 
-#[cfg(windows)]
-use self::keys as hidden;
 #[cfg(unix)]
 use self::terminal as hidden;
+#[cfg(windows)]
+use self::windows as hidden;
 use crate::{
     error::{Error, Kind, Result},
     system::{console::Console, io_message},
@@ -24,6 +25,9 @@ use crate::{
 
 /// The initial capacity for standard input, in bytes.
 const INITIAL_CAPACITY: usize = 16 * 1024;
+
+/// The longest line that can be typed, in bytes.
+const MAX_LINE: usize = 64 * 1024;
 
 /// The console of this process.
 pub(crate) struct StdConsole;

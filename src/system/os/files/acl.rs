@@ -57,17 +57,13 @@ fn account(system: &(impl Env + Processes)) -> io::Result<String> {
     parse_account(&output).ok_or_else(|| failed("whoami names no user"))
 }
 
-/// Parses `"domain\user","SID"`, or `domain\user` as Wine's whoami prints it.
+/// Parses `"domain\user","SID"`.
 fn parse_account(output: &str) -> Option<String> {
     let output = output.trim();
     let is_sid = |field: &&str| {
         field.starts_with("S-1-") && field[4..].bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
     };
-    if let Some(sid) = output.split(['"', ',']).find(is_sid) {
-        return Some(format!("*{sid}"));
-    }
-    let is_name = output.contains('\\') && !output.contains(['"', ',', ':', '\n']);
-    is_name.then(|| output.to_owned())
+    output.split(['"', ',']).find(is_sid).map(|sid| format!("*{sid}"))
 }
 
 /// Runs a program of Windows by its full path, never from PATH.
@@ -116,12 +112,11 @@ mod tests {
             "whoami",
             &["/user", "/fo", "csv", "/nh"],
             0,
-            "\"corp\\ana\",\"S-1-5-21-1-2-3-1001\"\r\n",
+            "\"corp\\ada\",\"S-1-5-21-1-2-3-1001\"\r\n",
             "",
         );
         assert_eq!(account(&fake).unwrap(), "*S-1-5-21-1-2-3-1001");
-        assert_eq!(parse_account("CORP\\ana\r\n").as_deref(), Some("CORP\\ana"));
-        for wrong in ["", "ana", "\"corp\\ana\",\"\"", "ERROR: x\\y", "\"a\",\"S-1-5-x\""] {
+        for wrong in ["", "ada", "CORP\\ada\r\n", "\"corp\\ada\",\"\"", "ERROR: x\\y", "\"a\",\"S-1-5-x\""] {
             assert_eq!(parse_account(wrong), None, "{wrong}");
         }
     }

@@ -212,6 +212,48 @@ mod windows {
         test(&path);
     }
 
+    /// `FILE_SHARE_READ` and `FILE_SHARE_WRITE`: the file can be written, and not replaced.
+    const SHARE_WRITE: u32 = 3;
+
+    #[test]
+    fn nobody_opens_a_new_file_while_it_is_written() {
+        with_file(|path| {
+            let stamp = system().stamp(path).unwrap();
+            let content = |to: &mut dyn Write| {
+                let [temporary] = &system().temporary_files(path)?[..] else { panic!("one temporary file") };
+                let refused = OpenOptions::new().read(true).open(temporary).unwrap_err();
+                assert_eq!(refused.raw_os_error(), Some(32));
+                assert_eq!(
+                    fs::rename(temporary, temporary.with_extension("moved")).unwrap_err().raw_os_error(),
+                    Some(32)
+                );
+                to.write_all(b"two")
+            };
+            assert!(system().replace(path, &content, stamp.as_ref()).unwrap());
+            assert_eq!(fs::read(path).unwrap(), b"two");
+            let failed = |_: &mut dyn Write| Err(io::ErrorKind::StorageFull.into());
+            let stamp = system().stamp(path).unwrap();
+            assert!(system().replace(path, &failed, stamp.as_ref()).is_err());
+            assert!(system().temporary_files(path).unwrap().is_empty());
+        });
+    }
+
+    #[test]
+    fn a_write_while_a_replacement_waits_is_not_lost() {
+        with_file(|path| {
+            let stamp = system().stamp(path).unwrap();
+            let mut writer = OpenOptions::new().write(true).share_mode(SHARE_WRITE).open(path).unwrap();
+            let foreign = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(150));
+                writer.write_all(b"foreign").unwrap();
+                thread::sleep(Duration::from_millis(150));
+            });
+            assert!(!system().rewrite(path, b"two", stamp.as_ref()).unwrap());
+            foreign.join().unwrap();
+            assert_eq!(fs::read(path).unwrap(), b"foreign");
+        });
+    }
+
     #[test]
     fn a_reader_delays_a_replacement() {
         with_file(|path| {

@@ -62,7 +62,7 @@ impl Tree {
     pub(super) fn kill(&mut self) {
         drop(self.job.take());
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        super::wait_for_end(&mut self.child);
     }
 
     fn release(&mut self) {

@@ -14,7 +14,7 @@ mod search;
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
@@ -34,6 +34,9 @@ use crate::{
     error::{Error, Kind, Result},
     system::{CancellationToken, Clock, Processes, io_message, process as child},
 };
+
+/// How long to wait for the end of a killed child.
+const KILL_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long to read on after the child has exited, while a process that it started keeps its output open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(300);
@@ -58,6 +61,14 @@ impl Processes for OsSystem {
     fn run(&self, command: &child::Command) -> Result<child::Output> {
         self.check()?;
         run(&self.environment, command, self.deadline_within(command.limit), &self.cancellation)
+    }
+}
+
+/// Waits for a killed child. One that hangs in the kernel, as on a dead network drive, is left behind.
+fn wait_for_end(child: &mut Child) {
+    let end = Instant::now() + KILL_LIMIT;
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

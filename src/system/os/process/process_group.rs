@@ -69,6 +69,6 @@ impl Tree {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        super::wait_for_end(&mut self.child);
     }
 }
