@@ -188,6 +188,12 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "macos")]
+    #[test]
+    fn the_settings_of_this_machine_can_be_read() {
+        let _ = read();
+    }
+
     proptest! {
         #[test]
         fn any_list_can_be_read(parts in prop::collection::vec("<[a-z/]{0,7}>|[a-zA-Z0-9&;.]{0,9}|.", 0..30)) {
