@@ -50,6 +50,16 @@ def test_setup_uv_writes_the_project_in_the_working_directory(user: WindowsUser,
     assert NAMED in (tmp_path / "pyproject.toml").read_text(encoding="utf-8")
 
 
+def test_setup_tox_writes_the_file_in_the_working_directory(user: WindowsUser, tmp_path: Path) -> None:
+    user.run("ringbearer", "setup", "tox", URL, "--write", directory=tmp_path).check()
+    assert NAMED in (tmp_path / "tox.ini").read_text(encoding="utf-8")
+
+
+def test_setup_poetry_writes_the_project(user: WindowsUser, tmp_path: Path) -> None:
+    user.run("ringbearer", "setup", "poetry", URL, "--write", directory=tmp_path).check()
+    assert URL in (tmp_path / "pyproject.toml").read_text(encoding="utf-8")
+
+
 def test_setup_names_files_with_the_separators_of_windows(user: WindowsUser, tmp_path: Path) -> None:
     ended = user.run("ringbearer", "setup", "github-actions", URL).check()
     assert ended.stdout.splitlines()[0] == "# .github\\workflows\\private-index.yml"

@@ -13,7 +13,7 @@ use crate::{
         private_file,
     },
     error::Result,
-    system::System,
+    system::{Platform, System},
 };
 
 /// Names a file with the token (Docker's convention). Takes precedence over the variables.
@@ -25,17 +25,21 @@ pub(crate) const TOKEN_VARIABLE: &str = "ARTIFACTS_KEYRING_NOFUSS_TOKEN";
 /// The token, by the name of artifacts-credprovider.
 const OTHER_TOKEN_VARIABLE: &str = "VSS_NUGET_ACCESSTOKEN";
 
-/// The files of BuildKit secrets with these names. Windows has no such mounts, and there every user can create the
-/// directory, on the current drive.
-const MOUNTED: &[&str] =
-    if cfg!(windows) { &[] } else { &["/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN", "/run/secrets/ado_token"] };
+/// The files of BuildKit secrets with these names.
+const MOUNTED: [&str; 2] = ["/run/secrets/ARTIFACTS_KEYRING_NOFUSS_TOKEN", "/run/secrets/ado_token"];
 
 /// The provider.
 pub(crate) struct EnvVar;
 
 /// The files that may hold the token.
 pub(crate) fn files(system: &dyn System) -> impl Iterator<Item = PathBuf> {
-    system.setting(FILE_VARIABLE).into_iter().map(PathBuf::from).chain(MOUNTED.iter().map(PathBuf::from))
+    system.setting(FILE_VARIABLE).into_iter().map(PathBuf::from).chain(mounted(system).iter().map(PathBuf::from))
+}
+
+/// The files of BuildKit secrets. Windows has no such mounts, and there every user can create the directory, on the current
+/// drive.
+fn mounted(system: &dyn System) -> &'static [&'static str] {
+    if system.platform() == Platform::Windows { &[] } else { &MOUNTED }
 }
 
 /// Where the token is, in the order of precedence.
@@ -54,7 +58,7 @@ impl Source {
             [TOKEN_VARIABLE, OTHER_TOKEN_VARIABLE].into_iter().find(|name| system.secret_setting(name).is_some());
         // A directory that is closed to this user holds nothing for it. A file that cannot be read is an error.
         let is_there = |path: &&str| system.details(Path::new(path)).is_ok();
-        let mounted = || MOUNTED.iter().copied().find(is_there);
+        let mounted = || mounted(system).iter().copied().find(is_there);
         variable.map(Self::Variable).or_else(|| mounted().map(Self::Mounted))
     }
 
@@ -138,9 +142,13 @@ mod tests {
 
     #[test]
     fn mounted_secrets_are_read_except_on_windows() {
-        let mounted = FakeSystem::default().file(SECOND, "mounted-too");
-        assert_eq!(ask(&mounted).unwrap().as_deref(), if cfg!(windows) { None } else { Some("mounted-too") });
-        assert_eq!(files(&mounted).count(), if cfg!(windows) { 0 } else { 2 });
+        let mounted = |platform| FakeSystem::default().on(platform).file(SECOND, "mounted-too");
+        for platform in [Platform::Linux, Platform::MacOs] {
+            assert_eq!(ask(&mounted(platform)).unwrap().as_deref(), Some("mounted-too"));
+            assert_eq!(files(&mounted(platform)).count(), 2);
+        }
+        assert_eq!(ask(&mounted(Platform::Windows)), Ok(None));
+        assert_eq!(files(&mounted(Platform::Windows)).count(), 0);
     }
 
     #[test]
@@ -155,15 +163,15 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(windows))]
     fn a_mounted_file_that_cannot_be_read_hides_no_other() {
-        let closed = || FakeSystem::default().unreadable(FIRST).file(SECOND, "mounted-too");
+        let linux = || FakeSystem::default().on(Platform::Linux);
+        let closed = || linux().unreadable(FIRST).file(SECOND, "mounted-too");
         assert_eq!(ask(&closed()).unwrap().as_deref(), Some("mounted-too"));
         let fake = closed().file(FIRST, "mounted");
         let error = ask(&fake).unwrap_err();
         assert!(error.message().contains(FIRST), "{error}");
         assert_eq!(EnvVar.origin(&fake), Origin::Explicit(FIRST.into()));
-        assert!(ask(&FakeSystem::default().file(SECOND, "two words")).unwrap_err().hint().is_some());
+        assert!(ask(&linux().file(SECOND, "two words")).unwrap_err().hint().is_some());
     }
 
     #[test]
