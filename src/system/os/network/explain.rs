@@ -14,55 +14,49 @@ use crate::{
     },
 };
 
-/// Advice for a failure of the network.
-const CHECK_NETWORK: &str = "check HTTPS_PROXY, NO_PROXY, the firewall and the VPN";
-
-/// Advice for a proxy that wants a login (HTTP 407).
-const CHECK_PROXY_LOGIN: &str = "check HTTPS_PROXY, and the user name and password in it";
-
 /// Advice for an invalid response.
 const TRY_AGAIN: &str = "try again later; a captive portal or a proxy may answer for the host";
 
-/// Turns ureq's error into one for the user.
-pub(super) fn explain(error: ureq::Error, request: &Request, proxy: &ProxyChoice) -> Failure {
-    let failure = explain_error(error, request);
-    let Some(hint) = failure.error.hint().and_then(|hint| advice(hint, proxy)) else { return failure };
-    Failure { error: failure.error.with_hint(hint), ..failure }
-}
-
-/// The advice that replaces another where the proxy does not come from a variable.
-fn advice(hint: &str, proxy: &ProxyChoice) -> Option<&'static str> {
-    match (proxy, hint) {
-        (ProxyChoice::DirectDespiteScript, CHECK_NETWORK) => {
-            Some("the system's proxy script (PAC) is not evaluated: name the proxy in HTTPS_PROXY")
+/// Advice for a failure of the network.
+fn check_network(proxy: &ProxyChoice) -> &'static str {
+    match proxy {
+        ProxyChoice::DirectDespiteScript => {
+            "the system's proxy script (PAC) is not evaluated: name the proxy in HTTPS_PROXY"
         }
-        (ProxyChoice::System(_), CHECK_NETWORK) => {
-            Some("check the system's proxy settings, HTTPS_PROXY, NO_PROXY, the firewall and the VPN")
-        }
-        (ProxyChoice::System(_), CHECK_PROXY_LOGIN) => {
-            Some("set HTTPS_PROXY to the proxy of the system's settings with its login: http://USER:PASSWORD@HOST:PORT")
-        }
-        _ => None,
+        ProxyChoice::System(_) => "check the system's proxy settings, HTTPS_PROXY, NO_PROXY, the firewall and the VPN",
+        ProxyChoice::Direct | ProxyChoice::Variable(..) => "check HTTPS_PROXY, NO_PROXY, the firewall and the VPN",
     }
 }
 
-fn explain_error(error: ureq::Error, request: &Request) -> Failure {
+/// Advice for a proxy that wants a login (HTTP 407).
+fn check_proxy_login(proxy: &ProxyChoice) -> &'static str {
+    match proxy {
+        ProxyChoice::System(_) => {
+            "set HTTPS_PROXY to the proxy of the system's settings with its login: http://USER:PASSWORD@HOST:PORT"
+        }
+        _ => "check HTTPS_PROXY, and the user name and password in it",
+    }
+}
+
+/// Turns ureq's error into one for the user.
+pub(super) fn explain(error: ureq::Error, request: &Request, proxy: &ProxyChoice) -> Failure {
+    let check_network = check_network(proxy);
     let host = request.host();
     let (kind, message, hint, transient) = match error {
-        ureq::Error::Io(error) => return explain_io(&error, host),
-        ureq::Error::Rustls(error) => return explain_tls(&error, host),
+        ureq::Error::Io(error) => return explain_io(&error, host, check_network),
+        ureq::Error::Rustls(error) => return explain_tls(&error, host, check_network),
         ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-            (Kind::Timeout, format!("connecting to {host} took too long"), CHECK_NETWORK, true)
+            (Kind::Timeout, format!("connecting to {host} took too long"), check_network, true)
         }
         ureq::Error::Timeout(_) => (Kind::Timeout, format!("{host} did not answer in time"), TRY_AGAIN, true),
         ureq::Error::HostNotFound => {
-            (Kind::Network, format!("the name {host}, or that of its proxy, cannot be resolved"), CHECK_NETWORK, true)
+            (Kind::Network, format!("the name {host}, or that of its proxy, cannot be resolved"), check_network, true)
         }
-        ureq::Error::ConnectionFailed => (Kind::Network, format!("cannot connect to {host}"), CHECK_NETWORK, true),
+        ureq::Error::ConnectionFailed => (Kind::Network, format!("cannot connect to {host}"), check_network, true),
         ureq::Error::ConnectProxyFailed(status) => (
             Kind::Network,
             format!("the proxy refused to connect to {host} ({})", quote(&status, &[])),
-            if status.contains("407") { CHECK_PROXY_LOGIN } else { CHECK_NETWORK },
+            if status.contains("407") { check_proxy_login(proxy) } else { check_network },
             ["502", "503", "504"].iter().any(|transient| status.contains(transient)),
         ),
         ureq::Error::BodyExceedsLimit(_) => {
@@ -72,15 +66,15 @@ fn explain_error(error: ureq::Error, request: &Request) -> Failure {
             (Kind::Protocol, format!("{host} sent a header of more than {} KiB", MAX_HEADER / 1024), TRY_AGAIN, false)
         }
         ureq::Error::Protocol(_) => (Kind::Protocol, format!("{host} sent an invalid HTTP response"), TRY_AGAIN, true),
-        ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), CHECK_NETWORK, false),
-        _ => (Kind::Network, format!("the request to {host} failed"), CHECK_NETWORK, false),
+        ureq::Error::Tls(what) => (Kind::Network, format!("TLS with {host} failed: {what}"), check_network, false),
+        _ => (Kind::Network, format!("the request to {host} failed"), check_network, false),
     };
     Failure { error: Error::new(kind, message).with_hint(hint), transient, connection_lost: false }
 }
 
-fn explain_io(error: &io::Error, host: &str) -> Failure {
+fn explain_io(error: &io::Error, host: &str, check_network: &'static str) -> Failure {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return explain_tls(tls, host);
+        return explain_tls(tls, host, check_network);
     }
     let (kind, message) = match error.kind() {
         io::ErrorKind::ConnectionRefused => {
@@ -98,10 +92,10 @@ fn explain_io(error: &io::Error, host: &str) -> Failure {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof
     );
-    Failure { error: Error::new(kind, message).with_hint(CHECK_NETWORK), transient: true, connection_lost }
+    Failure { error: Error::new(kind, message).with_hint(check_network), transient: true, connection_lost }
 }
 
-fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
+fn explain_tls(error: &rustls::Error, host: &str, check_network: &'static str) -> Failure {
     let (message, hint) = match error {
         rustls::Error::InvalidCertificate(
             CertificateError::Expired
@@ -116,7 +110,7 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Failure {
             format!("the certificate of {host} is not trusted: {}", quote(&reason.to_string(), &[])),
             "behind a proxy that inspects TLS, name its CA file in REQUESTS_CA_BUNDLE or SSL_CERT_FILE",
         ),
-        other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), CHECK_NETWORK),
+        other => (format!("TLS with {host} failed: {}", quote(&other.to_string(), &[])), check_network),
     };
     Failure { error: Error::new(Kind::Network, message).with_hint(hint), transient: false, connection_lost: false }
 }
