@@ -92,7 +92,7 @@ mod tests {
         let _turn = alone();
         let name = name("session");
         slots::put(&CredentialManager, &name, b"x", LIFE, SystemTime::now(), &slots::Key::new([7; 32])).unwrap();
-        let slot = slots::find(&CredentialManager, &name).unwrap();
+        let (slot, _) = slots::find(&CredentialManager, &name).unwrap();
         let attributes = entry(Place { slot, piece: 0 }).unwrap().get_attributes().unwrap();
         slots::remove(&CredentialManager, &name);
         assert_eq!(attributes["persistence"], "Session");

@@ -55,7 +55,7 @@ pub(super) trait Slots {
 }
 
 /// The first item of a slot.
-struct Header {
+pub(super) struct Header {
     /// When it was written, in milliseconds since 1970.
     written: u64,
     /// When it expires.
@@ -220,17 +220,19 @@ pub(super) fn names(slots: &impl Slots, prefix: &str, now: SystemTime) -> Option
 /// Removes a secret. Returns whether it was there.
 pub(super) fn remove(slots: &impl Slots, name: &str) -> bool {
     let mut was_there = false;
-    while let Some(slot) = find(slots, name) {
-        // Another process may have removed it.
-        let Some(header) = Header::read(slots, slot).filter(|header| header.remove(slots, slot)) else { break };
-        was_there |= header.name == name;
+    // Ends early if another process has removed it meanwhile.
+    while let Some((slot, header)) = find(slots, name)
+        && header.remove(slots, slot)
+    {
+        was_there = true;
     }
     was_there
 }
 
-/// The first slot of a name.
-pub(super) fn find(slots: &impl Slots, name: &str) -> Option<usize> {
-    slots_of(name).find(|slot| Header::read(slots, *slot).is_some_and(|header| header.name == name))
+/// The first slot of a name, with its header.
+pub(super) fn find(slots: &impl Slots, name: &str) -> Option<(usize, Header)> {
+    let mut headers = slots_of(name).filter_map(|slot| Some((slot, Header::read(slots, slot)?)));
+    headers.find(|(_, header)| header.name == name)
 }
 
 /// The slots where a name may be.
@@ -384,7 +386,7 @@ mod tests {
     fn a_name_that_is_there_twice_is_replaced_and_removed_whole() {
         let slots = Memory::default();
         slots.put("name", b"old", 1);
-        let first = find(&slots, "name").unwrap();
+        let (first, _) = find(&slots, "name").unwrap();
         let second = slots_of("name").nth(1).unwrap();
         for piece in 0..2 {
             let item = slots.items.borrow()[&Place { slot: first, piece }].clone();
@@ -433,7 +435,7 @@ mod tests {
         ) {
             let slots = Memory::default();
             slots.put("name", &secret(length, 1), 1);
-            let place = Place { slot: find(&slots, "name").unwrap(), piece };
+            let place = Place { slot: find(&slots, "name").unwrap().0, piece };
             if let Some(item) = slots.items.borrow_mut().get_mut(&place) {
                 let index = index % item.len();
                 item[index] ^= flip;
