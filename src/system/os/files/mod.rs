@@ -131,7 +131,7 @@ fn new_file(mode: u32) -> OpenOptions {
     options
 }
 
-/// Who may read a file that is written anew.
+/// Who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     /// The user alone.
