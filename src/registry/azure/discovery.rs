@@ -21,8 +21,14 @@ use crate::{
 };
 
 /// The domains of token authorities.
-const AUTHORITY_DOMAINS: [&str; 4] =
-    ["vssps.dev.azure.com", "vssps.visualstudio.com", "vssps.codedev.ms", "vssps.vsts.me"];
+const AUTHORITY_DOMAINS: [&str; 6] = [
+    "vssps.dev.azure.com",
+    "vssps.visualstudio.com",
+    "vsspsext.dev.azure.com",
+    "vsspsext.visualstudio.com",
+    "vssps.codedev.ms",
+    "vssps.vsts.me",
+];
 
 /// A placeholder for a tenant, sent by feeds in organisations of personal Microsoft accounts.
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
@@ -248,6 +254,9 @@ mod tests {
             "https://app.vssps.visualstudio.com/",
             "https://wcus0.app.vssps.visualstudio.com:443/",
             "https://app.vssps.dev.azure.com/contoso",
+            "https://vsspsext.dev.azure.com/contoso/",
+            "https://contoso.vsspsext.visualstudio.com",
+            "https://app.vsspsext.visualstudio.com/",
         ] {
             let headers = [("WWW-Authenticate", BEARER), ("X-VSS-AuthorizationEndpoint", authority)];
             assert!(with(401, &headers).is_ok_and(|discovery| discovery.is_some()), "{authority}");
@@ -262,6 +271,10 @@ mod tests {
             "https://vssps.dev.azure.com/contoso/?x=y",
             "https://vssps.dev.azure.com/fabrikam/",
             "https://fabrikam.vssps.visualstudio.com/",
+            "https://vsspsext.dev.azure.com/fabrikam/",
+            "https://fabrikam.vsspsext.visualstudio.com/",
+            "https://evilvsspsext.dev.azure.com/contoso/",
+            "https://vsspsext.codedev.ms/contoso/",
             "https://contoso.vssps.visualstudio.com/fabrikam",
             "https://fabrikam.app.vssps.visualstudio.com.evil/",
             "https://a.b.app.vssps.visualstudio.com/",
