@@ -16,7 +16,10 @@ use crate::{
     keyring::{Candidate, Keyring},
     secret::Secret,
     service::{MAX_SERVICE, Service, host_is_within},
-    system::fuzz::{leaks, split_at_marker},
+    system::{
+        fake::FakeSystem,
+        fuzz::{leaks, split_at_marker},
+    },
 };
 
 pub use crate::{
@@ -41,8 +44,8 @@ pub fn service(raw: &[u8]) {
     let shown = format!("{service:?}");
     assert!(shown == single_line(&shown), "{shown:?}");
     check_decoration(raw, &service);
-    let keyring = Keyring::default();
-    let claims = |service: &Service| keyring.candidates(service).count();
+    let (keyring, environment) = (Keyring::default(), FakeSystem::default());
+    let claims = |service: &Service| keyring.candidates(&environment, service).count();
     let (Some(url), Some(host)) = (service.url(), service.host()) else {
         assert!(claims(&service) == 0 && service.url().is_none() && service.host().is_none());
         return;
@@ -51,7 +54,7 @@ pub fn service(raw: &[u8]) {
     assert!(text.len() > MAX_SERVICE || Service::parse(text) == service, "{text}");
     assert!(url.username().is_empty() && url.password().is_none() && !text.contains(['?', '#', ' ', '\\']), "{text}");
     assert!(!host.is_empty() && !host.ends_with('.') && !host.contains(char::is_uppercase), "{host}");
-    for Candidate { registry, .. } in keyring.candidates(&service) {
+    for Candidate { registry, .. } in keyring.candidates(&environment, &service) {
         let is_within = |domain: &&str| host_is_within(host, domain);
         assert!(registry.domains.iter().any(is_within), "{} claims {text}", registry.id);
     }

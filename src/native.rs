@@ -53,10 +53,10 @@ enum Work {
 }
 
 impl Work {
-    fn limit(&self, memory: &Memory) -> Duration {
+    fn limit(&self, environment: &Environment, memory: &Memory) -> Duration {
         match self {
-            Self::Keyring(call) => call.limit(memory),
-            Self::Ringbearer(command) => command.limit(memory),
+            Self::Keyring(call) => call.limit(environment, memory),
+            Self::Ringbearer(command) => command.limit(environment, memory),
         }
     }
 
@@ -72,7 +72,7 @@ impl Work {
 fn run(work: Work, environment: Environment, signals: &Signals) -> Result<Ending> {
     let log = Log::of(&environment);
     let memory = Memory::default();
-    let limit = work.limit(&memory);
+    let limit = work.limit(&environment, &memory);
     let network = Arc::clone(&memory.network);
     let start = Instant::now();
     let lookup = Lookup::start(environment, network, log.level(), limit, move |system: &OsSystem| {

@@ -38,7 +38,7 @@ use crate::{
     store::{self, Entry, Store, is_in_use},
     system::{
         CancellationToken,
-        os::{Environment, LOOKUP_LIMIT, OsSystem, StdConsole},
+        os::{Environment, LOOKUP_LIMIT, LiveEnvironment, OsSystem, StdConsole},
     },
     variable,
 };
@@ -116,7 +116,11 @@ fn get_credential(
     let memory = memory(python);
     let claimed = catch_unwind(AssertUnwindSafe(|| {
         let service = Service::parse(&raw);
-        memory.keyring.registry(registry).is_ok_and(|registry| registry.source.claims(&service)).then_some(service)
+        memory
+            .keyring
+            .registry(registry)
+            .is_ok_and(|registry| registry.source.claims(&LiveEnvironment, &service))
+            .then_some(service)
     }));
     // A name whose parsing panics is not claimed.
     let Ok(Some(service)) = claimed else { return Ok(None) };
@@ -242,7 +246,7 @@ fn run_command_line(python: Python<'_>, arguments: Vec<Vec<u8>>) -> PyResult<i32
     let environment = Environment::capture();
     // Not through Python's logging: loading it takes longer than most commands.
     let (log, start) = (Log::of(&environment), Instant::now());
-    let (limit, network) = (command.limit(&memory), Arc::clone(&memory.network));
+    let (limit, network) = (command.limit(&environment, &memory), Arc::clone(&memory.network));
     let lookup = Lookup::start(environment.clone(), network, log.level(), limit, move |system| {
         cli::run(&World { system, console: &StdConsole, memory: &memory }, &command, foreign)
     });

@@ -54,9 +54,9 @@ impl fmt::Debug for Service {
 
 fn parse_url(raw: &str) -> Option<Url> {
     let raw = raw.trim();
-    // URL parsers disagree on backslashes, and on percent signs and non-ASCII characters in hosts: reject what two parsers
-    // may read differently.
-    let is_odd = |character: char| character == '\\' || character == ' ' || character.is_control();
+    // URL parsers disagree on backslashes, and on blanks, percent signs and non-ASCII characters in hosts: reject what two
+    // parsers may read differently. A blank in a path is read alike by all of them: pip passes such URLs as they are written.
+    let is_odd = |character: char| character == '\\' || character.is_control();
     if raw.is_empty() || raw.len() > MAX_SERVICE || raw.contains(is_odd) || !has_plain_host(raw) {
         return None;
     }
@@ -79,12 +79,17 @@ fn parse_url(raw: &str) -> Option<Url> {
     Some(url)
 }
 
-/// Whether the host is ASCII without percent signs or empty labels.
+/// Whether the host is ASCII without percent signs or empty labels, and neither it nor the user information has a blank.
 fn has_plain_host(raw: &str) -> bool {
     let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
-    !host.is_empty() && host.is_ascii() && !host.contains('%') && !host.starts_with('.') && !host.contains("..")
+    !authority.contains(' ')
+        && !host.is_empty()
+        && host.is_ascii()
+        && !host.contains('%')
+        && !host.starts_with('.')
+        && !host.contains("..")
 }
 
 /// Whether `host` is `domain` or a subdomain of it, compared on label boundaries and case-insensitively: `a.example.com` is
@@ -134,6 +139,17 @@ mod tests {
     }
 
     #[test]
+    fn a_raw_blank_in_a_path_is_percent_encoded() {
+        for raw in [
+            "https://feed.example/My Project/feed/",
+            "feed.example/My%20Project/feed/",
+            " feed.example/My Project/feed/\n",
+        ] {
+            assert_eq!(url(raw).as_deref(), Some("https://feed.example/My%20Project/feed/"), "{raw:?}");
+        }
+    }
+
+    #[test]
     fn strings_other_than_http_urls_have_no_url() {
         for raw in [
             "",
@@ -147,6 +163,13 @@ mod tests {
             "https://1.2.3.4/",
             "a\\@b",
             "a b",
+            "a b/c",
+            "https://a .example/c",
+            "https:// a.example/c",
+            "https://us er@a.example/c",
+            "https ://a.example/c",
+            "a.example/b\tc",
+            "a.example/b\\c d",
             "https://%61.example/",
             "https://a。example/",
             "https://.example/",

@@ -86,9 +86,9 @@ pub(crate) fn shutdown_grace(limit: Duration) -> Duration {
 impl Command {
     /// The time limit, unless RINGBEARER_TIMEOUT sets another.
     #[must_use]
-    pub(crate) fn limit(&self, memory: &Memory) -> Duration {
+    pub(crate) fn limit(&self, environment: &Environment, memory: &Memory) -> Duration {
         match self {
-            Self::Keyring(line) => keyring::limit(line, memory),
+            Self::Keyring(line) => keyring::limit(environment, line, memory),
             Self::Store(_) => STORE_LIMIT,
             _ => LOOKUP_LIMIT,
         }

@@ -73,7 +73,7 @@ pub(super) fn index(world: &World<'_>, line: &KeyringArguments) -> Option<Servic
         return None;
     }
     let service = Service::parse(service);
-    world.memory.keyring.serves(&service).then_some(service)
+    world.memory.keyring.serves(world.system, &service).then_some(service)
 }
 
 /// The answer of the index backends, or of one of them. A failure is printed and counts as no answer, unless

@@ -76,7 +76,7 @@ pub(super) fn exec(
     let (candidate, credential) = credential(world, &service)?;
     let variables = match variable {
         Some(name) => vec![(name, credential.password.clone())],
-        None => ExecVariables::of(candidate.registry, &credential),
+        None => ExecVariables::of(candidate.registry, &service, &credential),
     };
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Ending::Exec(Exec { program, arguments: arguments.to_vec(), variables, failure_code: CANNOT_RUN }))
@@ -85,7 +85,7 @@ pub(super) fn exec(
 /// The credential for a URL. Without one it is an error: that of the first registry that failed, if one did.
 fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Candidate, Credential)> {
     let host = service.host().unwrap_or("this");
-    if !world.memory.keyring.serves(service) {
+    if !world.memory.keyring.serves(world.system, service) {
         return Err(Error::new(
             Kind::Configuration,
             format!("{host} is not an index that ringbearer serves over https"),
@@ -116,7 +116,7 @@ fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Can
 
 /// The only index that pip or uv is configured with for this user. The project in the working directory does not count.
 fn only_one(world: &World<'_>) -> Result<Service> {
-    let found = served(&world.memory.keyring, &Pip::read(world.system), &Uv::read(world.system, false));
+    let found = served(world, &Pip::read(world.system), &Uv::read(world.system, false));
     match &found[..] {
         [only] => Ok(only.service()),
         [] => Err(Error::new(Kind::Usage, "which index? pip and uv are configured with none that ringbearer serves")

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Kind, Result},
     registry::{ALL, Credential, CredentialSource, Registry},
     service::Service,
-    system::System,
+    system::{Env, System},
 };
 
 /// Names the service (by its [`fingerprint`](crate::auth::cache_key::fingerprint)) that the native `keyring` asked the
@@ -61,15 +61,15 @@ impl Keyring {
         variable(STRICT_VARIABLE).is_some_and(|value| !matches!(value.trim(), "" | "0"))
     }
 
-    /// The registries that claim a service, by descending priority. Pure.
-    pub(crate) fn candidates(&self, service: &Service) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(|candidate| candidate.source.claims(service))
+    /// The registries that claim a service, by descending priority. No I/O.
+    pub(crate) fn candidates(&self, environment: &dyn Env, service: &Service) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().filter(|candidate| candidate.source.claims(environment, service))
     }
 
-    /// Whether any registry claims a service. Pure.
+    /// Whether any registry claims a service. No I/O.
     #[must_use]
-    pub(crate) fn serves(&self, service: &Service) -> bool {
-        self.candidates(service).next().is_some()
+    pub(crate) fn serves(&self, environment: &dyn Env, service: &Service) -> bool {
+        self.candidates(environment, service).next().is_some()
     }
 
     /// The registry of an id.
@@ -91,7 +91,7 @@ impl Keyring {
         mut report: impl FnMut(Error) -> Result<()>,
     ) -> Result<Option<(&Candidate, Credential)>> {
         let is_meant = |candidate: &&Candidate| class.is_none_or(|class| class == candidate.registry.python_class);
-        for candidate in self.candidates(service).filter(is_meant) {
+        for candidate in self.candidates(system, service).filter(is_meant) {
             match session_cache::get(system, candidate, service, username, CacheMode::Session) {
                 Ok(Some(credential)) => return Ok(Some((candidate, credential))),
                 Ok(None) => {}
@@ -122,7 +122,7 @@ mod tests {
     struct Scripted(fn() -> Result<Option<Credential>>);
 
     impl CredentialSource for Scripted {
-        fn claims(&self, service: &Service) -> bool {
+        fn claims(&self, _: &dyn Env, service: &Service) -> bool {
             service.host() == Some("shared.example")
         }
 
@@ -168,7 +168,9 @@ mod tests {
     fn candidates_come_by_priority_however_they_are_listed() {
         let keyring = Keyring::of(&[&LOW, &BROKEN, &SILENT]);
         let order = |url: &str| {
-            keyring.candidates(&Service::parse(url)).map(|candidate| candidate.registry.id).collect::<Vec<_>>()
+            let (environment, service) = (FakeSystem::default(), Service::parse(url));
+            let candidates = keyring.candidates(&environment, &service);
+            candidates.map(|candidate| candidate.registry.id).collect::<Vec<_>>()
         };
         assert_eq!(order("https://shared.example/"), ["silent", "broken", "low"]);
         assert!(order("https://other.example/").is_empty());

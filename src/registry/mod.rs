@@ -14,8 +14,8 @@ use crate::{
     auth::{cache_key::CacheKey, cache_policy::CachePolicy},
     error::Result,
     secret::Secret,
-    service::Service,
-    system::System,
+    service::{Service, host_is_within},
+    system::{Env, System},
     variable::{COMMON, Role, Variable},
 };
 
@@ -66,8 +66,7 @@ pub(crate) struct Registry {
     /// An index URL.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the documentation"))]
     pub(crate) example: &'static str,
-    /// The domains at or below which all hosts lie that it claims.
-    #[cfg_attr(not(any(test, feature = "fuzzing")), expect(dead_code, reason = "for tests and the documentation"))]
+    /// The domains at or below which all hosts lie that it claims, unless a variable names others.
     pub(crate) domains: &'static [&'static str],
     /// Every environment variable that its sources read.
     pub(crate) variables: &'static [&'static [Variable]],
@@ -127,7 +126,14 @@ pub(crate) struct ExecVariables {
 
 impl ExecVariables {
     /// The variables for a credential, with their values.
-    pub(crate) fn of(registry: &Registry, credential: &Credential) -> Vec<(&'static str, Secret)> {
+    ///
+    /// None for a host that a variable names: the child process has that variable too, and the registry's own hosts must not
+    /// see this password.
+    pub(crate) fn of(registry: &Registry, service: &Service, credential: &Credential) -> Vec<(&'static str, Secret)> {
+        let is_own = |host| registry.domains.iter().any(|domain| host_is_within(host, domain));
+        if !service.host().is_some_and(is_own) {
+            return Vec::new();
+        }
         let fits = |variables: &&Self| variables.if_username.is_none_or(|name| name == credential.username);
         let Some(variables) = registry.exec_variables.iter().find(fits) else { return Vec::new() };
         let username = variables.username.map(|name| (name, Secret::new(credential.username.clone())));
@@ -147,8 +153,8 @@ pub(crate) struct Probe {
 
 /// Where the credentials of a registry come from.
 pub(crate) trait CredentialSource: Send + Sync {
-    /// Whether a service is this registry's. Pure: no I/O, about a microsecond.
-    fn claims(&self, service: &Service) -> bool;
+    /// Whether a service is this registry's, by its host or because a variable names it. No I/O, about a microsecond.
+    fn claims(&self, environment: &dyn Env, service: &Service) -> bool;
 
     /// The credential for a claimed service. `Ok(None)`: nothing is configured for it, and nothing is wrong.
     fn get(&self, system: &dyn System, service: &Service, username: Option<&str>) -> Result<Option<Credential>>;
@@ -166,6 +172,11 @@ pub(crate) trait CredentialSource: Send + Sync {
     /// The organisation's page or host, for advice.
     fn place(&self, service: &Service) -> String {
         service.host().unwrap_or_default().to_owned()
+    }
+
+    /// What to do if a service answers a credential with this HTTP status; `None` if [`Probe::advice`] says it.
+    fn advice(&self, _service: &Service, _status: u16) -> Option<&'static str> {
+        None
     }
 }
 

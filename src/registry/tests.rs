@@ -29,7 +29,7 @@ fn each_registry_claims_its_example_and_no_other_scheme_or_port() {
     for registry in ALL {
         // Placeholders in capitals stand for names; the account of a domain has twelve digits.
         let url = registry.example.replace("ACCOUNT", "012345678901").replace("REGION", "eu-west-1");
-        let claims = |url: &str| (registry.source)().claims(&Service::parse(url));
+        let claims = |url: &str| (registry.source)().claims(&FakeSystem::default(), &Service::parse(url));
         assert!(claims(&url), "{url}");
         assert!(!claims(&url.replace("https:", "http:")), "{url}");
         let host = url.split('/').nth(2).unwrap();

@@ -33,7 +33,7 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index,
         return store::examine(world, report, index);
     };
     let scheme = service.url().map_or("", Url::scheme);
-    let candidates: Vec<_> = world.memory.keyring.candidates(&service).collect();
+    let candidates: Vec<_> = world.memory.keyring.candidates(world.system, &service).collect();
     if candidates.is_empty() {
         report.add(&Finding::new(State::Note, "address", format!("{host} over {scheme}")))?;
         let finding = unclaimed(world, &service, host);
@@ -141,7 +141,7 @@ fn step_finding(step: &Step) -> Finding {
 /// Why no registry claims a URL.
 fn unclaimed(world: &World<'_>, service: &Service, host: &str) -> Finding {
     let secured = Service::parse(&format!("https://{host}/"));
-    if world.memory.keyring.serves(&secured) && !service.is_https_on_default_port() {
+    if world.memory.keyring.serves(world.system, &secured) && !service.is_https_on_default_port() {
         return Finding::new(State::Bad, "backend", "credentials for this host go over https on port 443 only")
             .with_fix(format!("write the URL as https://{host}/..."));
     }

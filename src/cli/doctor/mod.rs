@@ -36,13 +36,13 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
     let (pip, uv) = (Pip::read(world.system), Uv::read(world.system, true));
     let indexes = match url {
         Some(url) => vec![Index::from_argument(url)],
-        None => served(&world.memory.keyring, &pip, &uv),
+        None => served(world, &pip, &uv),
     };
     // A URL that only the project in the working directory names may be an attacker's: it is looked up, as uv would, but
     // no token is sent to it unless the user names it.
     let trusted = match url {
         Some(_) => indexes.clone(),
-        None => served(&world.memory.keyring, &pip, &Uv::read(world.system, false)),
+        None => served(world, &pip, &Uv::read(world.system, false)),
     };
     let is_trusted = |index: &Index| trusted.iter().any(|known| is_same(&known.service(), &index.service()));
     let mut good = 0;

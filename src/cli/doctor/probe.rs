@@ -59,7 +59,8 @@ pub(super) fn examine(
         && let Some(given) = given
     {
         let what = format!("{host} refuses {given} (HTTP 401): it was used as it is, without a sign-in");
-        let fix = "renew it (expired, revoked, or of another organisation), or unset it to sign in";
+        let usual = "renew it (expired, revoked, or of another organisation), or unset it to sign in";
+        let fix = candidate.source.advice(service, status).unwrap_or(usual);
         report.add(&Finding::new(State::Bad, "registry", what).with_fix(fix))?;
         return Ok(false);
     }
@@ -75,7 +76,8 @@ pub(super) fn examine(
             })
     };
     let what = what.replace("{host}", host).replace("{who}", who).replace("{status}", &status.to_string());
-    let advice = advice.iter().find(|(code, _)| *code == status).map_or(fix, |(_, advice)| advice);
+    let usual = || advice.iter().find(|(code, _)| *code == status).map_or(fix, |(_, advice)| advice);
+    let advice = candidate.source.advice(service, status).unwrap_or_else(usual);
     let finding = Finding::new(state, "registry", what);
     let finding = match advice {
         "" => finding,

@@ -25,7 +25,7 @@ use crate::{
     registry::ALL,
     secret::Secret,
     service::Service,
-    system::os::LOOKUP_LIMIT,
+    system::{Env, os::LOOKUP_LIMIT},
 };
 
 /// A run of the program: its arguments, as given and as read.
@@ -37,15 +37,15 @@ pub(crate) struct Call {
 impl Call {
     /// The time limit, unless RINGBEARER_TIMEOUT sets another.
     #[must_use]
-    pub(crate) fn limit(&self, memory: &Memory) -> Duration {
-        self.line.as_ref().map_or(LOOKUP_LIMIT, |line| limit(line, memory))
+    pub(crate) fn limit(&self, environment: &dyn Env, memory: &Memory) -> Duration {
+        self.line.as_ref().map_or(LOOKUP_LIMIT, |line| limit(environment, line, memory))
     }
 }
 
 /// The time limit: the same as for this request to the Python backends.
-pub(super) fn limit(line: &KeyringArguments, memory: &Memory) -> Duration {
+pub(super) fn limit(environment: &dyn Env, line: &KeyringArguments, memory: &Memory) -> Duration {
     let is_for_an_index = line.operation == Operation::Get
-        && line.service_text().is_some_and(|service| memory.keyring.serves(&Service::parse(service)));
+        && line.service_text().is_some_and(|service| memory.keyring.serves(environment, &Service::parse(service)));
     if is_for_an_index { LOOKUP_LIMIT } else { STORE_LIMIT }
 }
 

@@ -96,7 +96,7 @@ pub(super) fn run(
         return Err(Error::new(Kind::Usage, "the name of an index consists of letters, digits, `-`, `_` and `.`"));
     }
     let service = Service::parse(url);
-    let candidate = world.memory.keyring.candidates(&service).next();
+    let candidate = world.memory.keyring.candidates(world.system, &service).next();
     let Some((candidate, url)) = candidate.zip(service.url()) else {
         return Err(Error::new(Kind::Usage, "no index that ringbearer serves over https has this URL")
             .with_hint("see `ringbearer doctor URL`"));

@@ -16,7 +16,8 @@ pub(super) mod uv;
 
 use url::Url;
 
-use crate::{keyring::Keyring, service::Service};
+use super::World;
+use crate::service::Service;
 
 /// The maximum size of a settings file, in bytes.
 pub(super) const CAP: usize = 1024 * 1024;
@@ -73,11 +74,11 @@ impl Index {
 const INDEX_LIMIT: usize = 10;
 
 /// The indexes of pip and uv that a backend claims, without duplicates.
-pub(super) fn served(keyring: &Keyring, pip: &pip::Pip, uv: &uv::Uv) -> Vec<Index> {
+pub(super) fn served(world: &World<'_>, pip: &pip::Pip, uv: &uv::Uv) -> Vec<Index> {
     let mut found: Vec<Index> = Vec::new();
     for index in uv.indexes.iter().chain(&pip.indexes) {
         let service = index.service();
-        let is_served = keyring.serves(&service);
+        let is_served = world.memory.keyring.serves(world.system, &service);
         if is_served && found.len() < INDEX_LIMIT && !found.iter().any(|known| is_same(&known.service(), &service)) {
             found.push(index.clone());
         }

@@ -39,7 +39,7 @@ fn candidate(maker: &Arc<Maker>) -> Candidate {
 }
 
 impl CredentialSource for Arc<Maker> {
-    fn claims(&self, _service: &Service) -> bool {
+    fn claims(&self, _: &dyn Env, _service: &Service) -> bool {
         true
     }
 

@@ -1,7 +1,10 @@
-//! Feeds: host rules, organisation, access.
+//! Feeds: host rules, organisation, access, and the one comparison of their URLs.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::is_guid;
 use crate::service::{Service, host_is_within, subdomain_of};
 
 /// Hosts with the organisation as the first path segment. The second is Microsoft's test system, which artifacts-keyring
@@ -28,9 +31,7 @@ impl Feed {
     /// Whether a service is an Azure Artifacts URL or host: https on the default port, at or below a feed host. Pure.
     #[must_use]
     pub(crate) fn claims(service: &Service) -> bool {
-        let hosts = HOSTS_WITH_ORGANISATION_IN_PATH.iter().chain(&HOSTS_WITH_ORGANISATION_BEFORE);
-        service.is_https_on_default_port()
-            && service.host().is_some_and(|host| hosts.into_iter().any(|feed_host| host_is_within(host, feed_host)))
+        service.is_https_on_default_port() && has_feed_host(service)
     }
 
     /// The feed of a claimed service; `None` without an organisation, as in a bare `pkgs.dev.azure.com`, which tools ask for
@@ -47,13 +48,13 @@ impl Feed {
             .find(|feed_host| subdomain_of(host, feed_host).is_some_and(|labels| !labels.is_empty()));
         let organisation = match parent {
             Some(feed_host) => subdomain_of(host, feed_host)?.to_owned(),
-            None => url.path_segments()?.next().filter(|segment| !segment.is_empty())?.to_owned(),
+            None => percent_decode_str(url.path_segments()?.next()?).decode_utf8().ok()?.into_owned(),
         };
         // A path that begins with `_packaging` lacks the organisation.
         if !is_organisation_name(&organisation) {
             return None;
         }
-        let is_upload = url.path().trim_end_matches('/').to_ascii_lowercase().ends_with("/pypi/upload");
+        let is_upload = segments(&url).ends_with(&["pypi".to_owned(), "upload".to_owned()]);
         Some(Self { url, organisation, parent, is_upload })
     }
 
@@ -63,7 +64,7 @@ impl Feed {
         &self.url
     }
 
-    /// The organisation, as the URL spells it.
+    /// The organisation, in the case of the URL.
     #[must_use]
     pub(crate) fn organisation(&self) -> &str {
         &self.organisation
@@ -104,6 +105,18 @@ impl Feed {
         if self.is_upload { "reads and writes packages" } else { "reads packages" }
     }
 
+    /// Where the feed is, for comparison.
+    #[must_use]
+    pub(crate) fn address(&self) -> Address {
+        let host = self.url.host_str().unwrap_or_default();
+        let owner = match self.parent {
+            None if !HOSTS_WITH_ORGANISATION_IN_PATH.contains(&host) => format!("{host}/{}", self.organisation_key()),
+            _ => self.organisation_key(),
+        };
+        let organisation = usize::from(self.parent.is_none());
+        Address::new(owner, segments(&self.url).into_iter().skip(organisation).collect())
+    }
+
     /// The host and organisation, for messages.
     #[must_use]
     pub(crate) fn shown(&self) -> String {
@@ -122,6 +135,125 @@ impl Feed {
             None => format!("https://dev.azure.com/{}", self.organisation),
         }
     }
+}
+
+/// Where a URL points, equal for all its spellings: upper and lower case, raw and percent-encoded characters, composed and
+/// decomposed letters, and both hosts of an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// The organisation's key, or the origin of a server.
+    owner: String,
+    /// The segments up to the feed: of an organisation its project, if there is one; of a server also its collection.
+    scope: Vec<String>,
+    feed: Option<FeedName>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FeedName {
+    /// Empty in a URL that ends before it.
+    name: String,
+    /// The view: `release` in `feed@Release`.
+    view: Option<String>,
+}
+
+impl Address {
+    /// The address below a server that is not one of Azure DevOps Services, on any port; `None` unless the URL is https.
+    ///
+    /// So Azure DevOps Server has its feeds: `https://server/tfs/COLLECTION/[PROJECT/]_packaging/FEED/pypi/simple/`.
+    #[must_use]
+    pub(crate) fn of_server(service: &Service) -> Option<Self> {
+        let url = service.url().filter(|url| url.scheme() == "https" && !has_feed_host(service))?;
+        Some(Self::new(url.origin().ascii_serialization(), segments(url)))
+    }
+
+    /// The address of a feed or server; `None` for other services.
+    #[must_use]
+    pub(crate) fn of(service: &Service) -> Option<Self> {
+        Feed::from_service(service).map(|feed| feed.address()).or_else(|| Self::of_server(service))
+    }
+
+    /// What follows the feed is ignored: `pypi/simple`, `pypi/upload` and `nuget/v3/index.json` are of one feed.
+    fn new(owner: String, mut segments: Vec<String>) -> Self {
+        let position = segments.iter().position(|segment| segment == "_packaging");
+        let feed = position.map(|position| {
+            let text = segments.get(position + 1).map_or("", String::as_str);
+            let (name, view) = text.split_once('@').unwrap_or((text, ""));
+            FeedName { name: name.to_owned(), view: Some(view.to_owned()).filter(|view| !view.is_empty()) }
+        });
+        segments.truncate(position.unwrap_or(segments.len()));
+        Self { owner, scope: segments, feed }
+    }
+
+    /// Whether a password for this address is valid for `other`: for everything below it, and for a feed also all its views.
+    #[must_use]
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        let is_below = match &self.feed {
+            None => other.scope.starts_with(&self.scope),
+            Some(feed) => {
+                let contains = |other: &FeedName| {
+                    (feed.name.is_empty() || feed.name == other.name)
+                        && (feed.view.is_none() || feed.view == other.view)
+                };
+                self.scope == other.scope && other.feed.as_ref().is_some_and(contains)
+            }
+        };
+        is_below && self.owner == other.owner
+    }
+
+    /// Whether this address may [contain](Self::contains) `other` if a GUID in one of them stands for a name in the other,
+    /// as in the URLs of files: only a request can tell.
+    #[must_use]
+    pub(crate) fn may_contain(&self, other: &Self) -> bool {
+        let Some(wanted) = &other.feed else { return false };
+        let may_equal = |one: &str, other: &str| one == other || is_guid(one) != is_guid(other);
+        let may_be = |feed: &FeedName| {
+            may_equal(&feed.name, &wanted.name)
+                && (feed.view.is_none() || feed.view == wanted.view || is_guid(&wanted.name))
+        };
+        let names = self.names().chain(other.names());
+        self.owner == other.owner
+            && names.into_iter().any(is_guid)
+            && self.scope.iter().zip(&other.scope).all(|(one, other)| may_equal(one, other))
+            && self.feed.as_ref().is_none_or(may_be)
+    }
+
+    /// How much it names: the larger of two that contain an address is the more specific one.
+    #[must_use]
+    pub(crate) fn depth(&self) -> (usize, bool, bool) {
+        let feed = self.feed.as_ref();
+        (
+            self.scope.len() + usize::from(feed.is_some()),
+            feed.is_some_and(|feed| !feed.name.is_empty()),
+            feed.is_some_and(|feed| feed.view.is_some()),
+        )
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.scope.iter().map(String::as_str).chain(self.feed.as_ref().map(|feed| feed.name.as_str()))
+    }
+}
+
+/// The segments of a path in canonical form. Empty ones are left out.
+fn segments(url: &Url) -> Vec<String> {
+    let segments = url.path_segments().into_iter().flatten();
+    segments.filter(|segment| !segment.is_empty()).map(canonical).collect()
+}
+
+/// A segment decoded, in lower case and composed (NFC). Bytes that are not UTF-8 stay apart from all characters.
+fn canonical(segment: &str) -> String {
+    let decoded: Vec<u8> = percent_decode_str(segment).collect();
+    let mut lower = String::new();
+    for chunk in decoded.utf8_chunks() {
+        // Letter by letter: the lower case of a whole word depends on where in it a sigma stands.
+        lower.extend(chunk.valid().chars().flat_map(char::to_lowercase));
+        lower.extend(chunk.invalid().iter().map(|byte| format!("{}{byte:02x}", char::REPLACEMENT_CHARACTER)));
+    }
+    ComposingNormalizerBorrowed::new_nfc().normalize(&lower).into_owned()
+}
+
+fn has_feed_host(service: &Service) -> bool {
+    let hosts = HOSTS_WITH_ORGANISATION_IN_PATH.iter().chain(&HOSTS_WITH_ORGANISATION_BEFORE);
+    service.host().is_some_and(|host| hosts.into_iter().any(|feed_host| host_is_within(host, feed_host)))
 }
 
 fn is_test_host(host: &str) -> bool {
@@ -182,6 +314,10 @@ mod tests {
             ("https://pkgs.dev.azure.com/_packaging/feed/pypi/simple/", None),
             ("https://pkgs.dev.azure.com/%5Fpackaging/feed/", None),
             ("https://pkgs.dev.azure.com/..%2fcontoso/", None),
+            ("https://pkgs.dev.azure.com/%2fcontoso/", None),
+            ("https://pkgs.dev.azure.com//contoso/", None),
+            ("https://pkgs.dev.azure.com/con toso/", None),
+            ("https://pkgs.dev.azure.com/contoso%2Done/_packaging/feed/", Some("contoso-one")),
             ("pkgs.visualstudio.com", None),
         ] {
             assert_eq!(feed(raw).as_ref().map(Feed::organisation), organisation, "{raw}");
@@ -198,6 +334,37 @@ mod tests {
         ] {
             assert_eq!(feed(raw).unwrap().scope(), scope, "{raw}");
         }
+    }
+
+    #[test]
+    fn every_spelling_of_a_url_has_one_address() {
+        let expected =
+            feed("https://pkgs.dev.azure.com/contoso/My Project/_packaging/Größe@Release/pypi/simple/").unwrap();
+        for raw in [
+            "https://pkgs.dev.azure.com/Contoso/My%20Project/_packaging/gr%C3%B6%C3%9Fe%40release/pypi/upload",
+            "https://pkgs.dev.azure.com/%63ontoso/my project/%5Fpackaging/GR%c3%96%c3%9fE@RELEASE",
+            "https://Contoso.pkgs.visualstudio.com//My Project/_packaging/Gro\u{308}ße@Release/nuget/v3/index.json",
+        ] {
+            let other = feed(raw).unwrap();
+            assert_eq!(other.address(), expected.address(), "{raw}");
+            assert_eq!(other.organisation_key(), expected.organisation_key(), "{raw}");
+        }
+        for raw in [
+            "https://pkgs.dev.azure.com/contoso/My Project/_packaging/Größe/pypi/simple/",
+            "https://pkgs.dev.azure.com/contoso/MyProject/_packaging/Größe@Release/pypi/simple/",
+            "https://pkgs.dev.azure.com/contoso/_packaging/Größe@Release/pypi/simple/",
+            "https://pkgs.codedev.ms/contoso/My Project/_packaging/Größe@Release/pypi/simple/",
+        ] {
+            assert_ne!(feed(raw).unwrap().address(), expected.address(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_equals_itself_in_any_case() {
+        let address = |raw: &str| feed(raw).unwrap().address();
+        let one = address("https://pkgs.dev.azure.com/contoso/_packaging/%ff");
+        assert_eq!(one, address("https://pkgs.dev.azure.com/contoso/_packaging/%FF"));
+        assert_ne!(one, address("https://pkgs.dev.azure.com/contoso/_packaging/%fe"));
     }
 
     #[test]

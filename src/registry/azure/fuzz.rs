@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use percent_encoding::{percent_decode_str, percent_encode_byte};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -38,8 +39,10 @@ const FEEDS: [&str; 4] = [
 ];
 
 /// The domains of token authorities, by system.
-const AUTHORITIES: [[&str; 2]; 2] =
-    [["vssps.dev.azure.com", "vssps.visualstudio.com"], ["vssps.codedev.ms", "vssps.vsts.me"]];
+const AUTHORITIES: [&[&str]; 2] = [
+    &["vssps.dev.azure.com", "vssps.visualstudio.com", "vsspsext.dev.azure.com", "vsspsext.visualstudio.com"],
+    &["vssps.codedev.ms", "vssps.vsts.me"],
+];
 
 /// The login hosts.
 const LOGIN_HOSTS: [&str; 3] =
@@ -57,14 +60,20 @@ const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
 const ARC_KEY: &str = "Kq7-lies-here-Kq9";
 const OTHER_FILE: &str = "Fq7+belongs+elsewhere+Fq9";
 
-/// A feed belongs to one organisation, also when its URL is parsed again.
+/// A feed belongs to one organisation, also when its URL is parsed again or spelled in another way. An endpoint serves its
+/// own organisation or server alone.
 pub(crate) fn check_service(service: &Service, text: &str) {
+    check_endpoint(text);
     let Some(feed) = Feed::from_service(service) else { return };
     let organisation = feed.organisation();
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     assert!(Feed::claims(service) && organisation.bytes().all(is_of_name) && !organisation.is_empty());
-    let in_path = url_path(text).split('/').next() == Some(organisation);
-    assert!(in_path || text.starts_with(&format!("https://{organisation}.pkgs.")), "{organisation} of {text}");
+    let in_path = url_path(text).split('/').next().unwrap_or_default();
+    assert!(
+        percent_decode_str(in_path).eq(organisation.bytes())
+            || text.starts_with(&format!("https://{organisation}.pkgs.")),
+        "{organisation} of {text}"
+    );
     assert!(text.len() > MAX_SERVICE || Feed::from_service(&Service::parse(text)).as_ref() == Some(&feed));
     let portal = Url::parse(&feed.portal()).ok();
     let host = portal.as_ref().and_then(Url::host_str).unwrap_or_default();
@@ -75,6 +84,61 @@ pub(crate) fn check_service(service: &Service, text: &str) {
     let upper =
         Feed::from_service(&Service::parse(&text.replacen(organisation, &organisation.to_ascii_uppercase(), 1)));
     assert!(text.len() > MAX_SERVICE || upper.is_some_and(|upper| upper.organisation_key() == feed.organisation_key()));
+}
+
+/// The same URL with its path in capitals and percent-encoded.
+fn spellings(text: &str) -> Option<[String; 2]> {
+    let path = url_path(text);
+    let (origin, _) = text.split_at(text.len() - path.len());
+    let mut encoded = String::new();
+    let mut rest = path.chars();
+    while let Some(character) = rest.next() {
+        let is_escape = |code: &str| code.len() == 2 && code.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if character == '%' && rest.as_str().get(..2).is_some_and(is_escape) {
+            encoded.extend([character].into_iter().chain(rest.by_ref().take(2)));
+        } else {
+            match u8::try_from(character) {
+                Ok(byte) if byte.is_ascii_alphanumeric() => {
+                    encoded.push_str(&percent_encode_byte(byte).to_ascii_lowercase());
+                }
+                _ => encoded.push(character),
+            }
+        }
+    }
+    let spellings = [path.to_ascii_uppercase(), encoded].map(|path| format!("{origin}{path}"));
+    spellings.iter().all(|text| text.len() <= MAX_SERVICE).then_some(spellings)
+}
+
+/// An endpoint serves its URL in every spelling, and no other organisation, host, scheme or port.
+fn check_endpoint(text: &str) {
+    let Some(spellings) = spellings(text) else { return };
+    let value = json!({"endpointCredentials": [{"endpoint": text, "password": "p"}]}).to_string();
+    let fake = FakeSystem::default()
+        .variable("ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", &value)
+        .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "feed_endpoints");
+    let source = AzureArtifacts::default();
+    let serves = |text: &str| {
+        let service = Service::parse(text);
+        source.claims(&fake, &service) && source.get(&fake, &service, None).is_ok_and(|found| found.is_some())
+    };
+    let cache_key = |text: &str| source.cache_key(&fake, &Service::parse(text));
+    let is_served = serves(text);
+    for other in &spellings {
+        assert_eq!((serves(other), cache_key(other)), (is_served, cache_key(text)), "{other}");
+    }
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let (host, path) = rest.split_once('/').unwrap_or_default();
+    for other in [
+        format!("http://{rest}"),
+        format!("https://x{rest}"),
+        format!("https://{host}.example/{path}"),
+        format!("https://x.{rest}"),
+        format!("https://pkgs.dev.azure.com/x{path}"),
+        format!("https://pkgs.codedev.ms.example/{path}"),
+        format!("https://{}:8443/{path}", host.split(':').next().unwrap_or_default()),
+    ] {
+        assert!(host.ends_with(":8443") || !serves(&other), "{other} is served by the endpoint {text}");
+    }
 }
 
 fn url_path(text: &str) -> &str {
@@ -344,7 +408,7 @@ mod tests {
     proptest! {
         #[test]
         fn only_hosts_of_the_organisation_are_trusted(
-            host in "(https?://)?([a-z0-9@.-]{0,9})(contoso\\.|app\\.|x\\.app\\.)?vssps\\.(dev\\.azure\\.com|visualstudio\\.com|vsts\\.me)(:[0-9]{1,3})?",
+            host in "(https?://)?([a-z0-9@.-]{0,9})(contoso\\.|app\\.|x\\.app\\.)?vssps(ext)?\\.(dev\\.azure\\.com|visualstudio\\.com|vsts\\.me)(:[0-9]{1,3})?",
             path in "/?(contoso|fabrikam|\\.\\.|%2e)?/?[?#]?",
             login in "https://[a-z.@]{0,6}login\\.(windows\\.net|microsoftonline\\.(com|us))(/[a-z.-]{0,5})?",
         ) {

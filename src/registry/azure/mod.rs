@@ -1,4 +1,4 @@
-//! Azure DevOps Artifacts.
+//! Azure DevOps Artifacts, and Azure DevOps Server where an endpoint names it ([`providers::feed_endpoints`]).
 //!
 //! A lookup parses the feed from the service ([`feed`]), asks the feed anonymously for its Entra tenant and token
 //! authority ([`discovery`]), obtains a bearer token of that tenant from one of the [`providers`] ([`entra`]), and
@@ -23,16 +23,16 @@ use log::debug;
 use url::Url;
 
 use self::{
-    feed::Feed,
+    feed::{Address, Feed},
     minting::{KnownOrganisations, Minting},
-    providers::{Choice, azd, azure_cli::state},
+    providers::{Choice, azd, azure_cli::state, feed_endpoints},
 };
 use crate::{
-    auth::{cache::TokenCache, cache_key::CacheKey, job_token},
+    auth::{cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, job_token},
     error::{Kind, Result},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::Service,
-    system::{System, places},
+    system::{Env, System, places},
     variable,
 };
 
@@ -90,26 +90,22 @@ pub(crate) struct AzureArtifacts {
 }
 
 impl CredentialSource for AzureArtifacts {
-    fn claims(&self, service: &Service) -> bool {
-        Feed::claims(service)
+    fn claims(&self, environment: &dyn Env, service: &Service) -> bool {
+        Feed::claims(service) || feed_endpoints::names_server(environment, service)
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
-        let Some(feed) = Feed::from_service(service) else {
-            debug!(
-                step = "feed", outcome = "skipped";
-                "{service:?} names no organisation: tools ask for it after the whole URL"
-            );
-            return Ok(None);
-        };
-        match self.credential(system, &feed) {
-            Ok(credential) => Ok(Some(credential)),
-            Err(error) if error.kind() == Kind::NotConfigured => {
-                debug!(step = "feed", outcome = "skipped"; "{}: {}", feed.shown(), error.message());
-                Ok(None)
-            }
-            Err(error) => Err(error.within(format_args!("no credential for {}", feed.shown()))),
+        if let Some(feed) = Feed::from_service(service) {
+            return self.of_feed(system, &feed);
         }
+        if let Some(server) = Address::of_server(service) {
+            return of_server(system, service, &server);
+        }
+        debug!(
+            step = "feed", outcome = "skipped";
+            "{service:?} names no organisation: tools ask for it after the whole URL"
+        );
+        Ok(None)
     }
 
     fn cache_key(&self, system: &dyn System, service: &Service) -> Option<CacheKey> {
@@ -128,11 +124,55 @@ impl CredentialSource for AzureArtifacts {
     }
 
     fn place(&self, service: &Service) -> String {
-        Feed::from_service(service).map_or_else(String::new, |feed| feed.portal())
+        let host = || service.host().unwrap_or_default().to_owned();
+        Feed::from_service(service).map_or_else(host, |feed| feed.portal())
+    }
+
+    fn advice(&self, service: &Service, status: u16) -> Option<&'static str> {
+        let advice = SERVER_ADVICE.iter().find(|(code, _)| *code == status && !Feed::claims(service));
+        advice.map(|(_, advice)| *advice)
     }
 }
 
+/// What to do if Azure DevOps Server refuses the password of an endpoint, by HTTP status.
+const SERVER_ADVICE: [(u16, &str); 2] = [
+    (
+        401,
+        "renew it: a personal access token of this server with Packaging (Read); NTLM and Negotiate do not work with pip and uv",
+    ),
+    (404, "check the collection, the project and the feed in the URL, and your access to the feed"),
+];
+
+/// The password of an endpoint on Azure DevOps Server. Nothing is sent there, and no other source is asked: logins and
+/// tokens of Azure DevOps Services do not belong on another host.
+fn of_server(system: &dyn System, service: &Service, server: &Address) -> Result<Option<Credential>> {
+    let choice = Choice::read(system)?;
+    if !choice.local_providers().iter().any(|provider| provider.name() == feed_endpoints::NAME) {
+        debug!(step = feed_endpoints::NAME, outcome = "skipped"; "another provider is chosen");
+        return Ok(None);
+    }
+    let shown = service.host().unwrap_or_default();
+    let found = feed_endpoints::server_password(system, server)
+        .map_err(|error| error.within(format_args!("no credential for {shown}")))?;
+    Ok(found.map(|(username, token)| {
+        debug!(step = feed_endpoints::NAME, outcome = "served"; "");
+        let (expires, password) = (token.expires(), token.into_secret());
+        Credential { username, password, expires, owner: None, cache_policy: CachePolicy::Never }
+    }))
+}
+
 impl AzureArtifacts {
+    fn of_feed(&self, system: &dyn System, feed: &Feed) -> Result<Option<Credential>> {
+        match self.credential(system, feed) {
+            Ok(credential) => Ok(Some(credential)),
+            Err(error) if error.kind() == Kind::NotConfigured => {
+                debug!(step = "feed", outcome = "skipped"; "{}: {}", feed.shown(), error.message());
+                Ok(None)
+            }
+            Err(error) => Err(error.within(format_args!("no credential for {}", feed.shown()))),
+        }
+    }
+
     fn credential(&self, system: &dyn System, feed: &Feed) -> Result<Credential> {
         // Before any request: a mistyped name costs no network round trip.
         let choice = Choice::read(system)?;

@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Kind, Result, quote},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::{Service, subdomain_of},
-    system::{System, places},
+    system::{Env, System, places},
     variable::{self, Variable},
 };
 
@@ -138,7 +138,7 @@ impl CredentialSource for ChainguardLibraries {
         Some(CacheKey { realm: AUDIENCE.to_owned(), identity, login })
     }
 
-    fn claims(&self, service: &Service) -> bool {
+    fn claims(&self, _environment: &dyn Env, service: &Service) -> bool {
         service.is_https_on_default_port()
             && service.host().and_then(|host| subdomain_of(host, DOMAIN)).is_some_and(|labels| !labels.is_empty())
     }
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn hosts_below_the_domain_are_claimed_and_no_others() {
-        let claims = |raw: &str| ChainguardLibraries::default().claims(&Service::parse(raw));
+        let claims = |raw: &str| ChainguardLibraries::default().claims(&FakeSystem::default(), &Service::parse(raw));
         for raw in [
             "https://libraries.cgr.dev/python/simple/",
             "libraries.cgr.dev",

@@ -36,7 +36,7 @@ const MARK: &str = "Mq7madeupMq9";
 
 /// Only domains of CodeArtifact are claimed.
 pub(crate) fn check_service(service: &Service, text: &str) {
-    let is_claimed = MendaCodeArtifact::default().claims(service);
+    let is_claimed = MendaCodeArtifact::default().claims(&FakeSystem::default(), service);
     assert!(!is_claimed || service.host().is_some_and(|host| host.contains(".d.codeartifact.")), "{text}");
 }
 

@@ -27,7 +27,7 @@ use crate::{
     error::{Error, ExceptionClass, Kind, Result, quote},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::{Service, subdomain_of},
-    system::System,
+    system::{Env, System},
     variable::{self, Variable},
 };
 
@@ -99,7 +99,7 @@ impl CredentialSource for MendaCodeArtifact {
         Some(CacheKey { realm: profile.host.to_string(), identity, login: String::new() })
     }
 
-    fn claims(&self, service: &Service) -> bool {
+    fn claims(&self, _environment: &dyn Env, service: &Service) -> bool {
         service.is_https_on_default_port() && service.host().is_some_and(is_code_artifact)
     }
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn only_code_artifact_hosts_are_claimed() {
-        let claims = |raw: &str| MendaCodeArtifact::default().claims(&Service::parse(raw));
+        let claims = |raw: &str| MendaCodeArtifact::default().claims(&FakeSystem::default(), &Service::parse(raw));
         for raw in [
             SERVICE,
             "menda-private-058264169513.d.codeartifact.us-gov-east-1.amazonaws.com",

@@ -73,17 +73,59 @@ impl PartialEq for Name {
 
 impl Eq for Name {}
 
-impl Env for OsSystem {
+impl Env for Environment {
     fn platform(&self) -> Platform {
         Platform::CURRENT
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        self.environment.text(name).map(str::to_owned)
+        self.text(name).map(str::to_owned)
     }
 
     fn raw_variable(&self, name: &str) -> Option<OsString> {
-        self.environment.raw(name).cloned()
+        self.raw(name).cloned()
+    }
+
+    fn working_directory(&self) -> Option<PathBuf> {
+        std::env::current_dir().ok()
+    }
+}
+
+impl Env for OsSystem {
+    fn platform(&self) -> Platform {
+        self.environment.platform()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.environment.variable(name)
+    }
+
+    fn raw_variable(&self, name: &str) -> Option<OsString> {
+        self.environment.raw_variable(name)
+    }
+
+    fn working_directory(&self) -> Option<PathBuf> {
+        self.environment.working_directory()
+    }
+}
+
+/// The environment of the process itself, for a single variable: a copy of all of them takes longer than most questions about
+/// foreign services. To be read while Python's interpreter lock is held, as [`Environment::capture`].
+#[cfg(feature = "python")]
+pub(crate) struct LiveEnvironment;
+
+#[cfg(feature = "python")]
+impl Env for LiveEnvironment {
+    fn platform(&self) -> Platform {
+        Platform::CURRENT
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn raw_variable(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
     }
 
     fn working_directory(&self) -> Option<PathBuf> {

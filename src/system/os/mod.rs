@@ -24,6 +24,8 @@ use std::{
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+#[cfg(feature = "python")]
+pub(crate) use self::environment::LiveEnvironment;
 use self::proxy::SystemProxy;
 pub(crate) use self::{
     clock::{LOOKUP_LIMIT, lookup_limit, throttled},

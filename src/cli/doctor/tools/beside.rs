@@ -39,7 +39,7 @@ impl Machine<'_> {
             let Some(repository) = ini.value(section, "repository").map(Service::parse) else { return false };
             let is_in_question = self.served.iter().any(|(_, service, candidate)| {
                 let place = |service: &Service| candidate.source.place(service).to_ascii_lowercase();
-                candidate.source.claims(&repository)
+                candidate.source.claims(self.system, &repository)
                     && repository.host() == service.host()
                     && place(&repository) == place(service)
             });

@@ -60,7 +60,7 @@ pub(super) fn examine(
 ) -> Result<usize> {
     let served = indexes.iter().filter_map(|index| {
         let service = index.service();
-        let candidate = world.memory.keyring.candidates(&service).next()?;
+        let candidate = world.memory.keyring.candidates(world.system, &service).next()?;
         Some((index.clone(), service, candidate))
     });
     let system = world.system;

@@ -1,5 +1,8 @@
 //! Passwords of named feeds, as CI systems pass them to artifacts-credprovider.
 //! <https://github.com/microsoft/artifacts-credprovider#environment-variables>
+//!
+//! An endpoint on another host than those of Azure Artifacts is how a feed of Azure DevOps Server is set up: such a host is
+//! served because the variable names it.
 
 use log::debug;
 use serde::Deserialize;
@@ -12,22 +15,25 @@ use crate::{
         warning,
     },
     error::{Error, Kind, Result},
-    registry::azure::is_guid,
+    registry::azure::feed::Address,
     secret::Secret,
     service::Service,
-    system::System,
+    system::{Env, System},
 };
 
 /// The variables with the endpoints, the newer name first. Both are read.
 const VARIABLES: [&str; 2] =
     ["ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS"];
 
+/// The name that users choose the provider by.
+pub(crate) const NAME: &str = "feed_endpoints";
+
 /// The provider.
 pub(crate) struct FeedEndpoints;
 
 impl TokenProvider<Feed, Grant> for FeedEndpoints {
     fn name(&self) -> &'static str {
-        "feed_endpoints"
+        NAME
     }
 
     fn origin(&self, system: &dyn System) -> Origin {
@@ -46,21 +52,56 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
         if endpoints.is_empty() {
             return Ok(Attempt::not_configured(format!("no {}", VARIABLES[0])));
         }
-        let Some(endpoint) = best(endpoints, feed) else {
-            return Ok(Attempt::not_configured("no endpoint is this feed"));
+        let (username, token) = match choose(endpoints, &feed.address()) {
+            Chosen::One(endpoint) => endpoint.credential()?,
+            Chosen::Several(variable) => {
+                warning::once(&format!(
+                    "{}: {variable} has several passwords that may be for a feed whose URL has GUIDs; add an endpoint with \
+                     these GUIDs, or use one password for all",
+                    feed.shown()
+                ));
+                return Ok(Attempt::not_configured("several endpoints may be this feed"));
+            }
+            Chosen::None => return Ok(Attempt::not_configured("no endpoint is this feed")),
         };
-        debug!(step = "feed_endpoints", outcome = "found"; "the password in {} for {:?}", endpoint.variable, endpoint.service);
-        Ok(Attempt::Token(Grant::Password {
-            token: endpoint.token()?,
-            username: endpoint.username.unwrap_or_else(|| SESSION_USERNAME.to_owned()),
-        }))
+        Ok(Attempt::Token(Grant::Password { username, token }))
     }
 }
 
 /// The endpoint that serves a feed, for the cache key: its password belongs to the endpoint, not to the organisation.
 #[must_use]
 pub(crate) fn matching_endpoint(system: &dyn System, feed: &Feed) -> Option<String> {
-    best(read(system).ok()?, feed).and_then(|endpoint| endpoint.service.url().map(ToString::to_string))
+    match choose(read(system).ok()?, &feed.address()) {
+        Chosen::One(endpoint) => endpoint.service.url().map(ToString::to_string),
+        Chosen::Several(_) | Chosen::None => None,
+    }
+}
+
+/// Whether an endpoint names this server, with the URL or a part of its path. Pure, except for the environment.
+#[must_use]
+pub(crate) fn names_server(environment: &dyn Env, service: &Service) -> bool {
+    if VARIABLES.into_iter().all(|variable| environment.raw_variable(variable).is_none()) {
+        return false;
+    }
+    let Some(address) = Address::of_server(service) else { return false };
+    // A variable that cannot be read names no server.
+    let endpoints = VARIABLES
+        .into_iter()
+        .flat_map(|variable| Document::read(environment, variable).unwrap_or_default().endpoints(variable));
+    !matches!(choose(endpoints.collect(), &address), Chosen::None)
+}
+
+/// The user name and password of a server that an endpoint [names](names_server); `None` if it is unclear which.
+pub(crate) fn server_password(system: &dyn System, address: &Address) -> Result<Option<(String, AccessToken)>> {
+    match choose(read(system)?, address) {
+        Chosen::One(endpoint) => endpoint.credential().map(Some),
+        Chosen::Several(variable) => {
+            let what = format!("{variable} has several passwords that may be for a feed whose URL has GUIDs");
+            let hint = "add an endpoint with these GUIDs, or use one password for all";
+            Err(Error::new(Kind::Configuration, what).with_hint(hint))
+        }
+        Chosen::None => Ok(None),
+    }
 }
 
 struct Endpoint {
@@ -71,6 +112,17 @@ struct Endpoint {
 }
 
 impl Endpoint {
+    /// The user name, which Azure DevOps ignores, and the password.
+    fn credential(self) -> Result<(String, AccessToken)> {
+        debug!(step = NAME, outcome = "found"; "the password in {} for {:?}", self.variable, self.service);
+        let token = self.token()?;
+        Ok((self.username.unwrap_or_else(|| SESSION_USERNAME.to_owned()), token))
+    }
+
+    fn has_same_credential(&self, other: &Self) -> bool {
+        self.username == other.username && self.password == other.password
+    }
+
     fn token(&self) -> Result<AccessToken> {
         let variable = self.variable;
         let Some(password) = &self.password else {
@@ -86,15 +138,18 @@ impl Endpoint {
 
 /// The first variable that cannot be parsed or that holds a password which cannot be used.
 fn faulty(system: &dyn System) -> Option<&'static str> {
+    let is_faulty = |endpoint: Endpoint| endpoint.token().is_err();
     VARIABLES.into_iter().find(|variable| {
-        read_one(system, variable).map_or(true, |endpoints| endpoints.iter().any(|endpoint| endpoint.token().is_err()))
+        Document::read(system, variable).map_or(true, |document| document.endpoints(variable).any(is_faulty))
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Document {
     #[serde(rename = "endpointCredentials")]
     credentials: Vec<DocumentEntry>,
+    #[serde(skip)]
+    has_single_quotes: bool,
 }
 
 #[derive(Deserialize)]
@@ -104,91 +159,83 @@ struct DocumentEntry {
     password: Option<Secret>,
 }
 
+impl Document {
+    /// The content of a variable: JSON, also with single quotes, which YAML files suggest and artifacts-credprovider accepts.
+    fn read(environment: &dyn Env, variable: &str) -> Result<Self> {
+        let Some(text) = environment.secret_setting(variable) else { return Ok(Self::default()) };
+        let text = text.expose();
+        if let Ok(document) = serde_json::from_str(text) {
+            return Ok(document);
+        }
+        if !text.contains('"') {
+            let repaired = zeroize::Zeroizing::new(text.replace('\'', "\""));
+            if let Ok(document) = serde_json::from_str(&repaired) {
+                return Ok(Self { has_single_quotes: true, ..document });
+            }
+        }
+        // The parser's message is left out: it may quote secrets.
+        Err(Error::new(Kind::Configuration, format!("{variable} is not the expected JSON")).with_hint(format!(
+            r#"write {{"endpointCredentials":[{{"endpoint":"URL","password":"TOKEN"}}]}}, or unset {variable}"#
+        )))
+    }
+
+    fn endpoints(self, variable: &'static str) -> impl Iterator<Item = Endpoint> {
+        self.credentials.into_iter().filter_map(move |entry| {
+            Some(Endpoint {
+                variable,
+                service: Service::parse(&entry.endpoint?),
+                username: entry.username.filter(|name| !name.trim().is_empty()),
+                password: entry.password.and_then(|password| Secret::from_trimmed(password.expose())),
+            })
+        })
+    }
+}
+
 fn read(system: &dyn System) -> Result<Vec<Endpoint>> {
-    let [newer, older] = VARIABLES;
-    let mut endpoints = read_one(system, newer)?;
-    endpoints.extend(read_one(system, older)?);
+    let mut endpoints = Vec::new();
+    for variable in VARIABLES {
+        let document = Document::read(system, variable)?;
+        if document.has_single_quotes {
+            warning::once(&format!("{variable} is written with single quotes: JSON wants double ones"));
+        }
+        endpoints.extend(document.endpoints(variable));
+    }
     Ok(endpoints)
 }
 
-fn read_one(system: &dyn System, variable: &'static str) -> Result<Vec<Endpoint>> {
-    let Some(text) = system.secret_setting(variable) else { return Ok(Vec::new()) };
-    let endpoints = parse(variable, text.expose())?.credentials.into_iter().filter_map(|entry| {
-        Some(Endpoint {
-            variable,
-            service: Service::parse(&entry.endpoint?),
-            username: entry.username.filter(|name| !name.trim().is_empty()),
-            password: entry.password.and_then(|password| Secret::from_trimmed(password.expose())),
-        })
-    });
-    Ok(endpoints.collect())
+/// The endpoint of an address.
+enum Chosen {
+    One(Endpoint),
+    /// Endpoints with different passwords, the first of them of this variable.
+    Several(&'static str),
+    None,
 }
 
-/// JSON, also with single quotes, which YAML files suggest and artifacts-credprovider accepts.
-fn parse(variable: &str, text: &str) -> Result<Document> {
-    if let Ok(document) = serde_json::from_str(text) {
-        return Ok(document);
-    }
-    if !text.contains('"') {
-        let repaired = zeroize::Zeroizing::new(text.replace('\'', "\""));
-        if let Ok(document) = serde_json::from_str(&repaired) {
-            warning::once(&format!("{variable} is written with single quotes: JSON wants double ones"));
-            return Ok(document);
-        }
-    }
-    // The parser's message is left out: it may quote secrets.
-    Err(Error::new(Kind::Configuration, format!("{variable} is not the expected JSON")).with_hint(format!(
-        r#"write {{"endpointCredentials":[{{"endpoint":"URL","password":"TOKEN"}}]}}, or unset {variable}"#
-    )))
-}
-
-/// The endpoint with the longest path that is a prefix of the feed's, compared by segments without regard to case.
-/// What follows the feed's name (`nuget/v3/index.json`) is ignored, since one password is valid for the whole feed.
-/// URLs of files name project and feed by GUID: then the only endpoint of the organisation serves, if there is exactly
-/// one.
-fn best(endpoints: Vec<Endpoint>, feed: &Feed) -> Option<Endpoint> {
-    let mut found: Option<(usize, Endpoint)> = None;
-    let mut same_organisation = Vec::new();
-    let path = segments(feed);
+/// The most specific endpoint that contains an address; of two, the first. If a GUID stands in the way of a comparison, an
+/// endpoint that may contain it, unless another such endpoint has a different password.
+fn choose(endpoints: Vec<Endpoint>, wanted: &Address) -> Chosen {
+    let mut found: Option<(Address, Endpoint)> = None;
+    let mut possible = Vec::new();
     for endpoint in endpoints {
-        let Some(other) = Feed::from_service(&endpoint.service) else {
-            continue;
-        };
-        if other.url().host_str() != feed.url().host_str() || other.organisation_key() != feed.organisation_key() {
-            continue;
-        }
-        let prefix = feed_path(&other);
-        if path.starts_with(&prefix) {
-            if found.as_ref().is_none_or(|(length, _)| prefix.len() > *length) {
-                found = Some((prefix.len(), endpoint));
+        let Some(address) = Address::of(&endpoint.service) else { continue };
+        if address.contains(wanted) {
+            if found.as_ref().is_none_or(|(best, _)| address.depth() > best.depth()) {
+                found = Some((address, endpoint));
             }
-        } else {
-            same_organisation.push(endpoint);
+        } else if address.may_contain(wanted) {
+            possible.push(endpoint);
         }
     }
-    match found {
-        Some((_, endpoint)) => Some(endpoint),
-        None if same_organisation.len() == 1 && names_feed_by_guid(feed) => same_organisation.pop(),
-        None => None,
+    if let Some((_, endpoint)) = found {
+        return Chosen::One(endpoint);
     }
-}
-
-fn segments(feed: &Feed) -> Vec<String> {
-    let segments = feed.url().path_segments().into_iter().flatten();
-    segments.filter(|segment| !segment.is_empty()).map(str::to_ascii_lowercase).collect()
-}
-
-/// The path up to and including the name of the feed.
-fn feed_path(feed: &Feed) -> Vec<String> {
-    let mut segments = segments(feed);
-    if let Some(position) = segments.iter().position(|segment| segment == "_packaging") {
-        segments.truncate(position + 2);
+    let mut possible = possible.into_iter();
+    let Some(first) = possible.next() else { return Chosen::None };
+    if possible.all(|other| other.has_same_credential(&first)) {
+        Chosen::One(first)
+    } else {
+        Chosen::Several(first.variable)
     }
-    segments
-}
-
-fn names_feed_by_guid(feed: &Feed) -> bool {
-    feed_path(feed).last().is_some_and(|name| is_guid(name))
 }
 
 #[cfg(test)]
@@ -196,7 +243,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::system::fake::FakeSystem;
+    use crate::{
+        registry::{
+            CredentialSource,
+            azure::{AzureArtifacts, providers::CHOICE_VARIABLE},
+        },
+        system::fake::FakeSystem,
+    };
 
     const FEED: &str = "https://pkgs.dev.azure.com/contoso/project/_packaging/feed/pypi/simple/";
 
@@ -232,15 +285,217 @@ mod tests {
         assert_eq!(password(&endpoints[..1], FEED).as_deref(), Some("organisation"));
     }
 
+    /// Whether an endpoint serves a service, by this provider alone.
+    fn serves(endpoint: &str, service: &str) -> bool {
+        let value = serde_json::json!({"endpointCredentials": [{"endpoint": endpoint, "password": "p"}]}).to_string();
+        let system = FakeSystem::default().variable(VARIABLES[0], &value).variable(CHOICE_VARIABLE, NAME);
+        let (source, service) = (AzureArtifacts::default(), Service::parse(service));
+        source.claims(&system, &service) && source.get(&system, &service, None).is_ok_and(|found| found.is_some())
+    }
+
+    fn check(endpoints: &[&str], right: &[&str], wrong: &[&str]) {
+        for endpoint in endpoints {
+            for service in right {
+                assert!(serves(endpoint, service), "{endpoint} serves {service}");
+            }
+            for service in wrong {
+                assert!(!serves(endpoint, service), "{endpoint} does not serve {service}");
+            }
+        }
+    }
+
+    /// A file, as the index links it: by the GUIDs of project and feed.
+    const FILE: &str = "https://pkgs.dev.azure.com/contoso/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
+                        2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl";
+
     #[test]
-    fn a_file_url_uses_the_only_endpoint_of_its_organisation() {
-        let file = "https://pkgs.dev.azure.com/contoso/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
-                    2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl";
-        assert_eq!(password(&[(FEED, "feed")], file).as_deref(), Some("feed"));
-        assert_eq!(
-            password(&[(FEED, "a"), ("https://pkgs.dev.azure.com/contoso/other/_packaging/x/", "b")], file),
-            None
+    fn an_endpoint_serves_its_feed_in_every_spelling() {
+        check(
+            &[
+                "https://pkgs.dev.azure.com/contoso/My Project/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com/Contoso/My%20Project/_packaging/Gr%C3%B6%c3%9fe/nuget/v3/index.json",
+                "https://contoso.pkgs.visualstudio.com/my project/_packaging/gro\u{308}ße",
+                "https://ada@Contoso.PKGS.visualstudio.com:443/MY%20PROJECT/_Packaging/GRO%cc%88%C3%9FE/",
+            ],
+            &[
+                "https://pkgs.dev.azure.com/contoso/My Project/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com./contoso/My%20Project/_packaging/gr%c3%b6%C3%9Fe/pypi/simple",
+                "https://PKGS.dev.azure.com:443/CONTOSO/my%20project/_packaging/GRO\u{308}ße/pypi/upload",
+                "https://contoso.pkgs.visualstudio.com/My Project/_packaging/Größe/pypi/simple/a/",
+                "https://ada:x@contoso.pkgs.visualstudio.com/My%20Project/%5fpackaging/Größe/pypi/simple/?a#b",
+                "https://pkgs.dev.azure.com/contoso/My Project/_packaging/Größe@Release/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/My Project/_packaging/Größe%40Local/pypi/simple/",
+                FILE,
+                "https://contoso.pkgs.visualstudio.com/163C4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
+                 2dc6adee-8c7f-478b-8b17-d3ac8102c6bb@release/pypi/download/a/1/a.whl",
+                "https://pkgs.dev.azure.com/contoso/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/Größe/pypi/simple/",
+            ],
+            &[
+                "https://pkgs.dev.azure.com/contoso/My Project/_packaging/Größer/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/My Project/_packaging/Größ/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/My Project/_packaging/Grösse/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/My+Project/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/My%2520Project/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/Project/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/My Project/_packaging/",
+                "https://pkgs.dev.azure.com/contoso/My Project/",
+                "https://pkgs.dev.azure.com/fabrikam/My Project/_packaging/Größe/pypi/simple/",
+                "https://fabrikam.pkgs.visualstudio.com/My Project/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com/fabrikam/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
+                 2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl",
+                "https://pkgs.dev.azure.com/contoso/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/other/pypi/simple/",
+                "https://pkgs.codedev.ms/contoso/My Project/_packaging/Größe/pypi/simple/",
+                "https://contoso.pkgs.vsts.me/My Project/_packaging/Größe/pypi/simple/",
+                "http://pkgs.dev.azure.com/contoso/My Project/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com:8443/contoso/My Project/_packaging/Größe/pypi/simple/",
+                "https://pkgs.dev.azure.com.example/contoso/My Project/_packaging/Größe/pypi/simple/",
+                "https://x.pkgs.dev.azure.com/contoso/My Project/_packaging/Größe/pypi/simple/",
+                "https://devops.example/contoso/My Project/_packaging/Größe/pypi/simple/",
+                "pkgs.dev.azure.com",
+                "contoso.pkgs.visualstudio.com",
+            ],
         );
+    }
+
+    #[test]
+    fn an_endpoint_of_a_view_serves_this_view_alone() {
+        check(
+            &[
+                "https://pkgs.dev.azure.com/contoso/_packaging/feed@Release/pypi/simple/",
+                "https://contoso.pkgs.visualstudio.com/_packaging/Feed%40release/",
+            ],
+            &[
+                "https://pkgs.dev.azure.com/contoso/_packaging/feed@release/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/_packaging/FEED%40RELEASE/pypi/upload",
+                FILE,
+            ],
+            &[
+                "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/_packaging/feed@/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/_packaging/feed@Prerelease/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/_packaging/feed@Release2/pypi/simple/",
+                "https://pkgs.dev.azure.com/contoso/_packaging/feeder@Release/pypi/simple/",
+            ],
+        );
+        let endpoints = [
+            ("https://pkgs.dev.azure.com/contoso/_packaging/feed", "feed"),
+            ("https://pkgs.dev.azure.com/contoso/_packaging/feed@Release", "view"),
+        ];
+        for (service, expected) in [("feed@release", "view"), ("feed", "feed"), ("feed@local", "feed")] {
+            let service = format!("https://contoso.pkgs.visualstudio.com/_packaging/{service}/pypi/simple/");
+            assert_eq!(password(&endpoints, &service).as_deref(), Some(expected), "{service}");
+        }
+    }
+
+    #[test]
+    fn a_file_url_uses_the_only_password_that_may_be_its_own() {
+        let other = "https://pkgs.dev.azure.com/contoso/other/_packaging/x/";
+        let fabrikam = ("https://pkgs.dev.azure.com/fabrikam/", "fabrikam");
+        assert_eq!(password(&[(FEED, "feed"), fabrikam], FILE).as_deref(), Some("feed"));
+        assert_eq!(password(&[(FEED, "same"), (other, "same"), fabrikam], FILE).as_deref(), Some("same"));
+        assert_eq!(password(&[(FEED, "a"), (other, "b")], FILE), None);
+        let by_guid = "https://pkgs.dev.azure.com/contoso/163C4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
+                       2DC6ADEE-8c7f-478b-8b17-d3ac8102c6bb/";
+        assert_eq!(password(&[(FEED, "a"), (other, "b"), (by_guid, "c")], FILE).as_deref(), Some("c"));
+        let other_guid = by_guid.replace("2DC6", "0000");
+        assert_eq!(password(&[(&other_guid, "a")], FILE), None);
+        assert_eq!(password(&[(&other_guid, "a"), (FEED, "b")], FILE).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn an_endpoint_on_another_host_serves_what_is_below_it() {
+        let [feed, other] = ["tools", "toolset"]
+            .map(|name| format!("https://devops.example:8443/tfs/Main Collection/Shop/_packaging/{name}/pypi/simple/"));
+        check(
+            &[&feed, &feed.replace(' ', "%20").to_uppercase().replace("HTTPS", "https")],
+            &[
+                &feed,
+                "https://ada@DevOps.example:8443/TFS/main%20collection/shop/_packaging/Tools/pypi/upload",
+                "https://devops.example:8443/tfs/Main Collection/Shop/_packaging/tools%40Release/pypi/simple/a/",
+                "https://devops.example:8443/tfs/Main Collection/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
+                 2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl",
+            ],
+            &[
+                &other,
+                &feed.replace("https", "http"),
+                &feed.replace(":8443", ""),
+                &feed.replace(":8443", ":8444"),
+                &feed.replace("devops.example", "devops.example.test"),
+                &feed.replace("devops.example", "sub.devops.example"),
+                &feed.replace("devops.example", "pkgs.dev.azure.com"),
+                &feed.replace("Main Collection", "Other"),
+                &feed.replace("/tfs", ""),
+                "https://devops.example:8443/tfs/Other/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
+                 2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl",
+                "https://devops.example:8443/",
+                "devops.example:8443",
+                "devops.example",
+                "https://pkgs.dev.azure.com/tfs/_packaging/tools/pypi/simple/",
+            ],
+        );
+        let collection = "https://devops.example/Main";
+        check(
+            &[collection, "https://devops.example:443/main/"],
+            &[collection, "https://devops.example/Main/_packaging/tools/pypi/simple/", "devops.example/main/shop/x"],
+            &["https://devops.example/Mainframe/_packaging/tools/", "https://devops.example/", "devops.example"],
+        );
+        let whole = [(collection, "collection"), ("https://devops.example/main/_packaging/tools", "feed")];
+        let value = serde_json::json!({"endpointCredentials": whole.map(|(endpoint, password)| {
+            serde_json::json!({"endpoint": endpoint, "username": "ada", "password": password})
+        })});
+        let system = FakeSystem::default().variable(VARIABLES[1], &value.to_string());
+        for (service, expected) in [("tools@Local", "feed"), ("tool", "collection")] {
+            let service = Service::parse(&format!("https://devops.example/Main/_packaging/{service}/pypi/simple/"));
+            let found = AzureArtifacts::default().get(&system, &service, None).unwrap().unwrap();
+            assert_eq!((found.username.as_str(), found.password.expose()), ("ada", expected));
+        }
+    }
+
+    #[test]
+    fn endpoints_over_http_and_beside_azure_serve_nothing() {
+        for endpoint in [
+            "http://devops.example/Main/",
+            "http://pkgs.dev.azure.com/contoso/",
+            "https://pkgs.dev.azure.com/",
+            "https://pkgs.visualstudio.com/",
+            "https://pkgs.dev.azure.com:8443/contoso/",
+            "https://192.0.2.1/Main/",
+            "ftp://devops.example/Main/",
+            "",
+        ] {
+            for service in [
+                endpoint,
+                "http://devops.example/Main/_packaging/tools/pypi/simple/",
+                "https://devops.example/Main/_packaging/tools/pypi/simple/",
+                "https://contoso.pkgs.visualstudio.com/_packaging/feed/",
+                FEED,
+                FILE,
+            ] {
+                assert!(!serves(endpoint, service), "{endpoint} does not serve {service}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_other_source_answers_for_a_server() {
+        let service = Service::parse("https://devops.example/Main/_packaging/tools/pypi/simple/");
+        let endpoint = |password: &str| {
+            format!(r#"{{"endpointCredentials":[{{"endpoint":"https://devops.example/Main/"{password}}}]}}"#)
+        };
+        let ask = |value: &str, choice: &str| {
+            let system = FakeSystem::default()
+                .variable(VARIABLES[0], value)
+                .variable("AZURE_DEVOPS_EXT_PAT", "pat")
+                .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", "token")
+                .variable(CHOICE_VARIABLE, choice);
+            AzureArtifacts::default().get(&system, &service, None)
+        };
+        assert_eq!(ask(&endpoint(r#","password":"p""#), "env_var").unwrap(), None);
+        let found = ask(&endpoint(r#","password":"p""#), "").unwrap().unwrap();
+        assert_eq!((found.username.as_str(), found.password.expose()), (SESSION_USERNAME, "p"));
+        let error = ask(&endpoint(""), "").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("no credential for devops.example: {} has no password", VARIABLES[0])));
     }
 
     #[test]
