@@ -36,6 +36,12 @@ impl Service {
         self.url.as_ref().and_then(Url::host_str)
     }
 
+    /// Whether the URL has no path, as tools ask after a miss of the whole URL.
+    #[must_use]
+    pub(crate) fn is_host_alone(&self) -> bool {
+        self.url.as_ref().is_some_and(|url| url.path() == "/")
+    }
+
     /// Whether the URL is https on the default port. Credentials go nowhere else.
     #[must_use]
     pub(crate) fn is_https_on_default_port(&self) -> bool {

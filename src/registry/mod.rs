@@ -64,7 +64,6 @@ pub(crate) struct Registry {
     /// The user name that people write into index URLs.
     pub(crate) username: &'static str,
     /// An index URL.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the documentation"))]
     pub(crate) example: &'static str,
     /// The domains at or below which all hosts lie that it claims, unless a variable names others.
     pub(crate) domains: &'static [&'static str],

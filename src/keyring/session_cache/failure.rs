@@ -1,4 +1,4 @@
-//! Shares a failed sign-in with the processes that waited for its lock.
+//! Shares a failed sign-in with the processes that waited for its lock, and a miss with the one that asks for its host.
 
 use std::{
     borrow::Cow,
@@ -78,4 +78,24 @@ pub(super) fn get(
         Some(hint) => error.with_hint(hint),
         None => error,
     })
+}
+
+/// The name of the last miss of a whole URL on a host; the realm of a failure is a single field.
+fn name_of_miss(registry: &str, service: &Service) -> String {
+    format!("ringbearer:failed:{}", opaque_name(registry, &["miss", service.host().unwrap_or_default()]))
+}
+
+/// Shares that a whole URL of a host has no credential. Best effort.
+pub(super) fn put_miss(system: &dyn System, registry: &str, service: &Service) {
+    let Some(missed) = since_1970(system.now()).filter(|_| !service.is_host_alone()) else { return };
+    if let Err(reason) = share(system, &name_of_miss(registry, service), &missed, LIFETIME, 0) {
+        debug!("the miss is not shared: {reason}");
+    }
+}
+
+/// Whether a service is a host alone of which a whole URL has just had no credential.
+pub(super) fn has_just_missed(system: &dyn System, registry: &str, service: &Service) -> bool {
+    let read = || serde_json::from_slice::<Duration>(&system.shared(&name_of_miss(registry, service))?).ok();
+    let age = |missed: Duration| since_1970(system.now())?.checked_sub(missed);
+    service.is_host_alone() && read().and_then(age).is_some_and(|age| age < LIFETIME)
 }

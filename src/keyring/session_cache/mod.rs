@@ -50,6 +50,29 @@ pub(crate) fn get(
         debug!("{reason}: tokens are kept in the memory of this process alone");
         return sign_in();
     }
+    let registry = candidate.registry.id;
+    let outcome = in_session(system, candidate, service, sign_in);
+    match &outcome {
+        // Tools ask for the host in a new process after a miss of the whole URL, which was reported.
+        Err(error) if !error.ends_the_lookup() && failure::has_just_missed(system, registry, service) => {
+            debug!("{error}");
+            Ok(None)
+        }
+        Ok(None) | Err(_) => {
+            failure::put_miss(system, registry, service);
+            outcome
+        }
+        Ok(Some(_)) => outcome,
+    }
+}
+
+/// The cached credential of this session, or what `sign_in` returns, which is then cached.
+fn in_session(
+    system: &dyn System,
+    candidate: &Candidate,
+    service: &Service,
+    sign_in: impl Fn() -> Result<Option<Credential>>,
+) -> Result<Option<Credential>> {
     let (registry, start) = (candidate.registry.id, system.now());
     let cache_key = || candidate.source.cache_key(system, service);
     let Some(key) = cache_key() else { return sign_in() };

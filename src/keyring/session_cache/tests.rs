@@ -251,3 +251,18 @@ fn clearing_removes_every_token() {
     assert_eq!(token::clear(&fake).unwrap(), 2);
     assert_eq!((token::all(&fake).unwrap().len(), fake.shared_names("ringbearer:").unwrap().len()), (0, 0));
 }
+
+#[test]
+fn a_host_alone_is_silent_for_ten_seconds_after_a_miss() {
+    let (fake, maker) = (session(), Arc::new(Maker { fails: true, ..Maker::default() }));
+    let ask = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), None, CacheMode::Session);
+    assert!(ask("feed.example").is_err(), "nothing was reported");
+    assert!(ask(URL).is_err());
+    assert_eq!(ask("feed.example:443").unwrap(), None);
+    assert!(ask("other.example").is_err());
+    assert!(ask("https://feed.example/b/").is_err(), "only the host alone follows a miss");
+    fake.advance(Duration::from_secs(10));
+    assert!(ask("feed.example").is_err());
+    let memory = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), None, CacheMode::Memory);
+    assert!(memory(URL).is_err() && memory("feed.example").is_err(), "without the session cache");
+}

@@ -11,6 +11,7 @@ pub(crate) mod entra;
 pub(crate) mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod host_alone;
 pub(crate) mod minting;
 pub(crate) mod providers;
 mod retries;
@@ -24,6 +25,7 @@ use url::Url;
 
 use self::{
     feed::{Address, Feed},
+    host_alone::KnownHosts,
     minting::{KnownOrganisations, Minting},
     providers::{Choice, azd, azure_cli::state, feed_endpoints},
 };
@@ -87,6 +89,7 @@ fn is_sign_in(target: &Url) -> bool {
 pub(crate) struct AzureArtifacts {
     credentials: TokenCache<Credential>,
     organisations: KnownOrganisations,
+    hosts: KnownHosts,
 }
 
 impl CredentialSource for AzureArtifacts {
@@ -96,16 +99,17 @@ impl CredentialSource for AzureArtifacts {
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         if let Some(feed) = Feed::from_service(service) {
-            return self.of_feed(system, &feed);
+            let outcome = self.of_feed(system, &feed);
+            self.hosts.remember(&feed, matches!(outcome, Ok(Some(_))));
+            return outcome;
         }
         if let Some(server) = Address::of_server(service) {
             return of_server(system, service, &server);
         }
-        debug!(
-            step = "feed", outcome = "skipped";
-            "{service:?} names no organisation: tools ask for it after the whole URL"
-        );
-        Ok(None)
+        match self.hosts.feed(service)? {
+            Some(feed) => self.of_feed(system, &feed),
+            None => Ok(None),
+        }
     }
 
     fn cache_key(&self, system: &dyn System, service: &Service) -> Option<CacheKey> {
