@@ -214,10 +214,11 @@ fn registries() -> Vec<(&'static str, &'static str, f64)> {
     ALL.iter().map(|registry| (registry.python_class, registry.id, registry.priority)).collect()
 }
 
-/// The names of the environment variables that switch debug output on.
+/// Whether an environment variable switches debug output on.
 #[pyfunction]
-fn debug_variables() -> Vec<&'static str> {
-    registry::debug_variables().collect()
+fn is_debugged() -> bool {
+    let environment = Environment::capture();
+    registry::is_debugged(|name| environment.text(name))
 }
 
 /// The names of the environment variables that ringbearer, and the programs that it runs, read.
@@ -295,7 +296,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cancel_lookups, module)?)?;
     module.add_function(wrap_pyfunction!(exception_classes, module)?)?;
     module.add_function(wrap_pyfunction!(registries, module)?)?;
-    module.add_function(wrap_pyfunction!(debug_variables, module)?)?;
+    module.add_function(wrap_pyfunction!(is_debugged, module)?)?;
     module.add_function(wrap_pyfunction!(variables, module)?)?;
     module.add_function(wrap_pyfunction!(store_get, module)?)?;
     module.add_function(wrap_pyfunction!(store_find, module)?)?;

@@ -22,8 +22,10 @@ pub(crate) enum Role {
     Location,
     /// How requests travel.
     Network,
-    /// Whether every step is printed on standard error.
+    /// Whether every step is printed on standard error: any value but 0 says so.
     Debug,
+    /// The same, as a level of detail: `Debug` and `Verbose` say so, in any case.
+    Verbosity,
 }
 
 impl Variable {
@@ -43,8 +45,23 @@ impl Variable {
         Self { name, role: Role::Debug, meaning }
     }
 
+    pub(crate) const fn verbosity(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, role: Role::Verbosity, meaning }
+    }
+
     pub(crate) const fn network(name: &'static str, meaning: &'static str) -> Self {
         Self { name, role: Role::Network, meaning }
+    }
+
+    /// Whether this value asks for every step on standard error.
+    #[must_use]
+    pub(crate) fn asks_for_debug_output(&self, value: &str) -> bool {
+        let value = value.trim();
+        match self.role {
+            Role::Debug => !matches!(value, "" | "0"),
+            Role::Verbosity => ["debug", "verbose"].iter().any(|level| value.eq_ignore_ascii_case(level)),
+            Role::Login | Role::Setting | Role::Location | Role::Network => false,
+        }
     }
 }
 
@@ -80,3 +97,27 @@ pub(crate) static COMMON: &[Variable] = &[
     Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed lookup instead of answering None"),
     Variable::setting("RINGBEARER_TIMEOUT", "limit of a lookup in seconds (120; the store 600)"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_is_asked_for_by_any_value_or_a_level() {
+        let (debug, verbosity) = (Variable::debug("A", "a"), Variable::verbosity("B", "b"));
+        for (variable, value, expected) in [
+            (debug, "1", true),
+            (debug, "yes", true),
+            (debug, " 0 ", false),
+            (debug, "", false),
+            (verbosity, " debug ", true),
+            (verbosity, "Verbose", true),
+            (verbosity, "Information", false),
+            (verbosity, "1", false),
+            (verbosity, "", false),
+            (Variable::setting("C", "c"), "1", false),
+        ] {
+            assert_eq!(variable.asks_for_debug_output(value), expected, "{variable:?} {value:?}");
+        }
+    }
+}

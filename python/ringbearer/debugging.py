@@ -1,7 +1,6 @@
 """Debug output on standard error."""
 
 import logging
-import os
 import sys
 
 from ringbearer import _core
@@ -13,8 +12,8 @@ _NAME = "ringbearer.debugging"
 
 
 def to_stderr() -> None:
-    """Logs every step to stderr if one of the variables is set and not 0. Tokens are never logged."""
-    if not any(os.environ.get(name, "0").strip() not in ("", "0") for name in _core.debug_variables()):
+    """Logs every step to stderr if an environment variable asks for it. Tokens are never logged."""
+    if not _core.is_debugged():
         return
     logger = logging.getLogger("ringbearer")
     if any(handler.get_name() == _NAME for handler in logger.handlers):

@@ -20,8 +20,7 @@ impl Log {
     /// As the environment configures it.
     #[must_use]
     pub(crate) fn of(environment: &Environment) -> Self {
-        let is_on = |name| environment.text(name).is_some_and(|value| !matches!(value.trim(), "" | "0"));
-        Self { is_debugged: registry::debug_variables().any(is_on) }
+        Self { is_debugged: registry::is_debugged(|name| environment.text(name)) }
     }
 
     /// The level of the printed lines.

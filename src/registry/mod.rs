@@ -45,10 +45,10 @@ pub(crate) mod fuzz {
     }
 }
 
-/// The variables that switch debug output on.
-pub(crate) fn debug_variables() -> impl Iterator<Item = &'static str> {
-    let all = ALL.iter().flat_map(|registry| registry.variables()).chain(COMMON);
-    all.filter(|variable| variable.role == Role::Debug).map(|variable| variable.name)
+/// Whether a variable switches debug output on.
+pub(crate) fn is_debugged<Value: AsRef<str>>(read: impl Fn(&str) -> Option<Value>) -> bool {
+    let mut all = ALL.iter().flat_map(|registry| registry.variables()).chain(COMMON);
+    all.any(|variable| read(variable.name).is_some_and(|value| variable.asks_for_debug_output(value.as_ref())))
 }
 
 /// What the rest of the program knows of a registry. Names are unique; none of it changes at run time.

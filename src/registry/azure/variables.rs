@@ -12,6 +12,7 @@ pub(super) static VARIABLES: &[Variable] = &[
         "a token: Entra ID bearer, session token or personal access token",
     ),
     Variable::login("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", "a file with such a token"),
+    Variable::verbosity("ARTIFACTS_KEYRING_VERBOSITY", "Debug or Verbose prints every step on standard error"),
     Variable::login("AZD_AUTH_CERT", "certificate of the editor's sign-in service, for azd"),
     Variable::login("AZD_AUTH_ENDPOINT", "address of the editor's sign-in service, for azd"),
     Variable::login("AZD_AUTH_KEY", "key of the editor's sign-in service, for azd"),
