@@ -3,7 +3,7 @@
 use super::{
     REGISTRY,
     feed::Feed,
-    providers::{Choice, azd, azure_cli::state, env_var, feed_endpoints},
+    providers::{Choice, azd, azure_cli::state, env_var, feed_endpoints, feed_identity},
 };
 use crate::{
     auth::cache_key::{CacheKey, Digest},
@@ -11,15 +11,19 @@ use crate::{
 };
 
 /// The key of a feed: organisation, access and account. Logins of az and azd, and tokens in files, count by the metadata of
-/// their files. A password of [`feed_endpoints`] is bound to its endpoint rather than the organisation.
+/// their files. What is configured for some feeds alone counts by the endpoint or prefix that serves this one.
 pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> CacheKey {
     let files = state::profile(system).into_iter().chain(azd::login(system)).chain(env_var::files(system));
     let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();
+    let prefix = env_var::matching_prefix(system, feed).unwrap_or_default();
+    let application = feed_identity::matching_endpoint(system, feed).unwrap_or_default();
     let realm = feed.realm();
     let identity = Digest::new()
         .field("realm", realm.as_bytes())
         .field("provider", choice.name().as_bytes())
         .field("endpoint", endpoint.as_bytes())
+        .field("prefix", prefix.as_bytes())
+        .field("identity", application.as_bytes())
         .variables(system, REGISTRY.login_variables())
         .files(system, files)
         .paths(places::home(system))

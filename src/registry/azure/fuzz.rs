@@ -12,11 +12,12 @@ use super::{
     discovery::{self, Discovery},
     entra::{self, Tenant},
     feed::Feed,
-    providers::azure_cli::state,
+    providers::{azure_cli::state, env_var, feed_identity::FeedIdentity},
 };
 use crate::{
     auth::{
         access_token::AccessToken,
+        chain::{Attempt, TokenProvider},
         jwt::{Claims, token_of},
     },
     error::{Result, single_line},
@@ -318,6 +319,40 @@ pub fn azure_cli(files: &[u8]) {
     assert!(state::token(&fake, &tenant).is_err(), "nobody is logged in");
 }
 
+/// What is configured for some feeds alone, as prefixes and as JSON: it serves no feed of an organisation that it does not
+/// name.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn endpoints(value: &[u8]) {
+    let value = String::from_utf8_lossy(value);
+    let feed = |url: &str| match Feed::from_service(&Service::parse(url)) {
+        Some(feed) => feed,
+        None => panic!("{url} is a feed"),
+    };
+    let other = feed("https://pkgs.dev.azure.com/fabrikam-evil/_packaging/feed/pypi/simple/");
+    // Escapes of URLs and JSON may spell any name.
+    let names_other = value.to_lowercase().contains("fabrikam-evil") || value.contains(['%', '\\']);
+    let fake = FakeSystem::default()
+        .variable("ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN", "token")
+        .variable("ARTIFACTS_CREDENTIALPROVIDER_URI_PREFIXES", &value)
+        .variable("ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS", &value);
+    if let Some(prefix) = env_var::matching_prefix(&fake, &other) {
+        let is_whole_host = Service::parse(&prefix).url().is_some_and(|url| url.path() == "/");
+        assert!(names_other || is_whole_host, "{prefix}");
+    }
+    for feed in [feed(FEEDS[0]), other] {
+        match FeedIdentity.token(&fake, &feed) {
+            Ok(Attempt::Token(_)) => {
+                assert!(names_other || value.to_lowercase().contains(feed.organisation()), "{feed:?}");
+            }
+            Ok(Attempt::NotConfigured(why)) => assert_eq!(why, single_line(&why)),
+            Err(error) => check_error(&error, &[]),
+        }
+    }
+}
+
 fn get(fake: &FakeSystem) -> Result<Option<Credential>> {
     AzureArtifacts::default().get(fake, &Service::parse(FEEDS[0]), None)
 }
@@ -380,6 +415,7 @@ mod tests {
             ("sign_in", sign_in),
             ("machine", machine),
             ("azure_cli", azure_cli),
+            ("endpoints", endpoints),
         ] {
             for seed in seeds(name) {
                 target(&seed);
@@ -402,6 +438,16 @@ mod tests {
         };
         for name in ["application", "cloud-shell", "ended", "machine", "other-tenant", "own-end", "person"] {
             assert_eq!(kept(&seed("azure_cli", name)), ["application", "own-end", "person"].contains(&name), "{name}");
+        }
+        let feed = Feed::from_service(&Service::parse(FEEDS[0])).unwrap();
+        for name in ["application", "machine", "prefixes"] {
+            let value = String::from_utf8(seed("endpoints", name)).unwrap();
+            let fake = FakeSystem::default()
+                .variable("ARTIFACTS_CREDENTIALPROVIDER_URI_PREFIXES", &value)
+                .variable("ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS", &value);
+            let is_identity = matches!(FeedIdentity.token(&fake, &feed), Ok(Attempt::Token(_)));
+            let is_prefix = env_var::matching_prefix(&fake, &feed).is_some();
+            assert_eq!((is_identity, is_prefix), (name != "prefixes", name == "prefixes"), "{name}");
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use log::debug;
 
 use super::{
-    BEARER_USERNAME, SESSION_USERNAME,
+    BEARER_USERNAME, ENTRA_USERNAME, SESSION_USERNAME, credprovider,
     discovery::{self, Discovery},
     entra,
     feed::Feed,
@@ -109,18 +109,27 @@ impl<'lookup> Minting<'lookup> {
         cache_policy: CachePolicy,
         signs_in: bool,
     ) -> Result<Credential> {
-        let token = match grant {
+        let (token, signs_in) = match grant {
             Grant::Password { username, token } => {
                 debug!(step = step, outcome = "gives"; "a password, which is used as it is");
                 let (expires, password) = (token.expires(), token.into_secret());
                 return Ok(Credential { username, password, expires, owner: None, cache_policy: CachePolicy::Never });
             }
-            Grant::Bearer(token) => token,
+            Grant::Bearer(token) => (token, signs_in),
+            Grant::Identity(identity) => {
+                let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
+                (identity.sign_in(self.system, &tenant)?, true)
+            }
         };
         let (claims, expires) = (token.claims(), token.expires());
         self.check_end(expires)?;
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
+        if credprovider::returns_entra_tokens(self.system) {
+            debug!(step = step, outcome = "gives"; "the token of {shown_account}, which is used as it is");
+            let (username, password) = (ENTRA_USERNAME.to_owned(), token.into_secret());
+            return Ok(Credential { username, password, expires, owner: account, cache_policy: CachePolicy::Never });
+        }
         if claims.as_ref().is_some_and(entra::is_service_principal) {
             debug!(
                 step = step, outcome = "gives";
@@ -248,5 +257,45 @@ mod tests {
             .answer(Method::Post, "http://127.0.0.1:1/", 200, &json!({"access_token": bearer}).to_string());
         let found = ask(&fake, FEEDS[0]).unwrap();
         assert_eq!((found.username.as_str(), found.password.expose()), (BEARER_USERNAME, bearer.as_str()));
+    }
+
+    #[test]
+    fn an_entra_token_is_the_password_where_that_is_asked_for() {
+        for claims in [json!({"upn": "ada@contoso.example"}), json!({"idtyp": "app", "oid": "robot"})] {
+            let bearer = token_of(&claims);
+            let fake = FakeSystem::default()
+                .variable("ARTIFACTS_CREDENTIALPROVIDER_RETURN_ENTRA_TOKENS", "True")
+                .variable("ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN", &bearer);
+            let found = ask(&fake, FEEDS[0]).unwrap();
+            assert_eq!((found.username.as_str(), found.password.expose()), ("EntraToken", bearer.as_str()));
+            assert_eq!((found.cache_policy, fake.requests().len()), (CachePolicy::Never, 0));
+        }
+    }
+
+    #[test]
+    fn the_managed_identity_of_a_feed_signs_in_for_that_feed() {
+        let endpoint = json!({"endpoint": FEEDS[0], "clientId": "system"});
+        let endpoints = json!({ "endpointCredentials": [endpoint] }).to_string();
+        let bearer = token_of(&json!({"idtyp": "app", "oid": "robot"}));
+        let fake = || {
+            machine(FEEDS[0])
+                .variable("ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS", &endpoints)
+                .variable("AZURE_DEVOPS_EXT_PAT", "personal")
+                .variable("MSI_ENDPOINT", "http://127.0.0.1:1/")
+        };
+        let answered =
+            fake().answer(Method::Post, "http://127.0.0.1:1/", 200, &json!({"access_token": bearer}).to_string());
+        let found = ask(&answered, FEEDS[0]).unwrap();
+        assert_eq!((found.username.as_str(), found.password.expose()), (BEARER_USERNAME, bearer.as_str()));
+        assert_eq!(found.cache_policy, CachePolicy::Session);
+        let other = ask(&fake(), "https://pkgs.dev.azure.com/contoso/_packaging/other/pypi/simple/").unwrap();
+        assert_eq!(other.password.expose(), "personal");
+        let refused = fake().answer(Method::Post, "http://127.0.0.1:1/", 401, "");
+        let error = ask(&refused, FEEDS[0]).unwrap_err();
+        assert!(error.message().starts_with("feed_identity failed ("), "{error}");
+        assert!(
+            error.hint().is_some_and(|hint| hint.ends_with("unset ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS")),
+            "{error}"
+        );
     }
 }

@@ -6,6 +6,7 @@
 //! token is cached by `cache_key`.
 
 mod cache_key;
+mod credprovider;
 pub(crate) mod discovery;
 pub(crate) mod entra;
 pub(crate) mod feed;
@@ -43,6 +44,9 @@ pub(crate) const SESSION_USERNAME: &str = "VssSessionToken";
 
 /// User name of a service principal's bearer, as in artifacts-keyring-nofuss.
 pub(crate) const BEARER_USERNAME: &str = "bearer";
+
+/// User name of an Entra token that is not exchanged, as in artifacts-credprovider.
+const ENTRA_USERNAME: &str = "EntraToken";
 
 /// The header without which the service redirects to a sign-in page.
 const NO_SIGN_IN_PAGE: (&str, &str) = ("X-TFS-FedAuthRedirect", "Suppress");
@@ -114,7 +118,7 @@ impl CredentialSource for AzureArtifacts {
 
     fn cache_key(&self, system: &dyn System, service: &Service) -> Option<CacheKey> {
         let feed = Feed::from_service(service)?;
-        let choice = Choice::read(system).ok()?;
+        let choice = Choice::read(system).ok().filter(|_| credprovider::may_cache(system))?;
         Some(cache_key::cache_key(system, &feed, &choice))
     }
 
@@ -180,9 +184,14 @@ impl AzureArtifacts {
     fn credential(&self, system: &dyn System, feed: &Feed) -> Result<Credential> {
         // Before any request: a mistyped name costs no network round trip.
         let choice = Choice::read(system)?;
+        credprovider::warn_of_hosts(system);
+        let make = || Minting::new(system, feed, &self.organisations).credential(&choice);
+        if !credprovider::may_cache(system) {
+            return make();
+        }
         let key = cache_key::cache_key(system, feed, &choice).identity;
         self.credentials.get_or_make(system, &key, feed.url().as_str(), || {
-            let credential = Minting::new(system, feed, &self.organisations).credential(&choice)?;
+            let credential = make()?;
             let expires = credential.expires;
             Ok((credential, expires))
         })
@@ -192,4 +201,39 @@ impl AzureArtifacts {
 /// Whether a text has the form of a GUID, as tenants, projects and feeds have.
 fn is_guid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fake::FakeSystem;
+
+    const FEED: &str = "https://pkgs.dev.azure.com/contoso/_packaging/feed/pypi/simple/";
+
+    fn identity(fake: &FakeSystem, service: &str) -> Option<String> {
+        AzureArtifacts::default().cache_key(fake, &Service::parse(service)).map(|key| key.identity)
+    }
+
+    #[test]
+    fn a_disabled_cache_has_no_key() {
+        let variable = "NUGET_CREDENTIALPROVIDER_SESSIONTOKENCACHE_ENABLED";
+        assert!(identity(&FakeSystem::default().variable(variable, "true"), FEED).is_some());
+        let disabled = || FakeSystem::default().variable(variable, "FALSE");
+        assert_eq!(identity(&disabled(), FEED), None);
+        assert!(identity(&disabled().variable("RINGBEARER_CACHE", "session"), FEED).is_some());
+    }
+
+    #[test]
+    fn sources_of_some_feeds_change_the_cache_key_of_those() {
+        let other = "https://pkgs.dev.azure.com/contoso/_packaging/other/pypi/simple/";
+        let plain = || FakeSystem::default().variable("VSS_NUGET_ACCESSTOKEN", "token");
+        assert_eq!(identity(&plain(), FEED), identity(&plain(), other));
+        let endpoints = format!(r#"{{"endpointCredentials":[{{"endpoint":"{FEED}","clientId":"system"}}]}}"#);
+        for (name, value) in
+            [("VSS_NUGET_URI_PREFIXES", FEED), ("ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS", endpoints.as_str())]
+        {
+            let fake = plain().variable(name, value);
+            assert_ne!(identity(&fake, FEED), identity(&fake, other), "{name}");
+        }
+    }
 }

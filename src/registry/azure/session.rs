@@ -1,11 +1,12 @@
 //! Exchanges a user's bearer for a session token: valid in one organisation, for reading packages (and writing them,
 //! for uploads) and nothing else.
 
+use log::debug;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
-use super::{NO_SIGN_IN_PAGE, feed::Feed, retries::attempts};
+use super::{NO_SIGN_IN_PAGE, credprovider, feed::Feed, retries::attempts};
 use crate::{
     auth::{access_token::AccessToken, refusal::Refusal, timestamp},
     error::{Error, Kind, Result},
@@ -35,14 +36,32 @@ pub(crate) fn exchange(
         .join("_apis/Token/SessionTokens")
         .map_err(|_| Error::new(Kind::Internal, "the token authority cannot be joined with a path"))?;
     url.set_query(Some("api-version=5.0-preview.1"));
+    let send = |document: &Value| {
+        let request = Request::post_json(url.clone(), document)
+            .header("Accept", "application/json")
+            // Without it the service redirects to a sign-in page.
+            .header(NO_SIGN_IN_PAGE.0, NO_SIGN_IN_PAGE.1)
+            .bearer(bearer)
+            .with_attempts(attempts(system));
+        retry::send(system, &request)
+    };
+    credprovider::note_token_type(system);
     let document = json!({ "displayName": DISPLAY_NAME, "scope": feed.scope() });
-    let request = Request::post_json(url, &document)
-        .header("Accept", "application/json")
-        // Without it the service redirects to a sign-in page.
-        .header(NO_SIGN_IN_PAGE.0, NO_SIGN_IN_PAGE.1)
-        .bearer(bearer)
-        .with_attempts(attempts(system));
-    let response = retry::send(system, &request)?;
+    let end = credprovider::session_end(system).and_then(timestamp::to_rfc3339);
+    let response = match end {
+        None => send(&document)?,
+        Some(end) => {
+            let mut with_end = document.clone();
+            with_end["validTo"] = json!(end);
+            match send(&with_end)? {
+                response if response.status == 400 => {
+                    debug!("exchange: the service refuses validTo, asking without");
+                    send(&document)?
+                }
+                response => response,
+            }
+        }
+    };
     if response.status != 200 {
         return Err(refusal(&response, feed, bearer, account));
     }
@@ -109,7 +128,7 @@ mod tests {
         let life = token.expires().unwrap().duration_since(fake.now()).unwrap();
         assert_eq!(life.as_secs(), 3600);
         let request = &fake.requests()[0];
-        let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        let document: Value = serde_json::from_slice(&request.body).unwrap();
         assert_eq!(document, json!({ "displayName": "ringbearer", "scope": "vso.packaging" }));
         assert_eq!(request.url.query(), Some("api-version=5.0-preview.1"));
         assert!(
@@ -134,6 +153,34 @@ mod tests {
         let token = ask(&fake, "https://pkgs.dev.azure.com/contoso/").unwrap();
         let end = token.expires().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(end.as_secs(), 1_800_000_000);
+    }
+
+    #[test]
+    fn a_refused_lifetime_is_left_out_once() {
+        let service = "https://pkgs.dev.azure.com/contoso/";
+        for (refusals, expected) in [(0, true), (1, true), (2, false)] {
+            let mut fake = FakeSystem::default().variable("ARTIFACTS_CREDENTIALPROVIDER_VSTS_SESSIONTIMEMINUTES", "90");
+            for _ in 0..refusals {
+                fake = fake.answer(Method::Post, URL, 400, r#"{"message":"VS403457: too long"}"#);
+            }
+            let outcome = ask(&fake.answer(Method::Post, URL, 200, r#"{"token":"t"}"#), service);
+            assert_eq!(outcome.is_ok(), expected, "{refusals}");
+        }
+    }
+
+    #[test]
+    fn the_lifetime_is_sent_as_a_point_in_time() {
+        let fake = FakeSystem::default()
+            .variable("NUGET_CREDENTIALPROVIDER_VSTS_SESSIONTIMEMINUTES", "90")
+            .answer(Method::Post, URL, 400, "")
+            .answer(Method::Post, URL, 200, r#"{"token":"t"}"#);
+        ask(&fake, "https://pkgs.dev.azure.com/contoso/").unwrap();
+        let sent: Vec<_> = fake
+            .requests()
+            .iter()
+            .map(|request| serde_json::from_slice::<Value>(&request.body).unwrap()["validTo"].clone())
+            .collect();
+        assert_eq!(sent, [json!("2026-11-22T01:30:00Z"), Value::Null]);
     }
 
     #[test]

@@ -3,7 +3,42 @@
 use crate::variable::Variable;
 
 pub(super) static VARIABLES: &[Variable] = &[
+    Variable::login("ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN", "a token, by the name of artifacts-credprovider"),
     Variable::login("ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "passwords of named feeds, as JSON"),
+    Variable::login(
+        "ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS",
+        "applications and managed identities of named feeds, as JSON",
+    ),
+    Variable::setting("ARTIFACTS_CREDENTIALPROVIDER_HOSTS", "ignored, with a warning"),
+    Variable::login(
+        "ARTIFACTS_CREDENTIALPROVIDER_RETURN_ENTRA_TOKENS",
+        "true answers with the Entra token itself, without an exchange",
+    ),
+    Variable::login(
+        "ARTIFACTS_CREDENTIALPROVIDER_SESSIONTIMEMINUTES",
+        "lifetime of session tokens in minutes, at most 1440",
+    ),
+    Variable::setting(
+        "ARTIFACTS_CREDENTIALPROVIDER_SESSIONTOKENCACHE_ENABLED",
+        "false caches no token, as RINGBEARER_CACHE=off",
+    ),
+    Variable::setting(
+        "ARTIFACTS_CREDENTIALPROVIDER_TOKENTYPE",
+        "ignored: session tokens are never of the type Compact",
+    ),
+    Variable::login(
+        "ARTIFACTS_CREDENTIALPROVIDER_URI_PREFIXES",
+        "the feeds that ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN serves, separated by semicolons",
+    ),
+    Variable::setting("ARTIFACTS_CREDENTIALPROVIDER_VSTS_HOSTS", "ignored, with a warning"),
+    Variable::login(
+        "ARTIFACTS_CREDENTIALPROVIDER_VSTS_SESSIONTIMEMINUTES",
+        "lifetime of session tokens in minutes, at most 1440",
+    ),
+    Variable::setting(
+        "ARTIFACTS_CREDENTIALPROVIDER_VSTS_TOKENTYPE",
+        "ignored: session tokens are never of the type Compact",
+    ),
     Variable::debug("ARTIFACTS_KEYRING_NOFUSS_DEBUG", "1 prints every step on standard error"),
     Variable::login("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "the one provider to ask"),
     Variable::network("ARTIFACTS_KEYRING_NOFUSS_RETRIES", "how often a request is sent, 1 to 10 (3)"),
@@ -41,10 +76,21 @@ pub(super) static VARIABLES: &[Variable] = &[
     Variable::login("IMDS_ENDPOINT", "marks Azure Arc (set by its agent)"),
     Variable::login("MSI_ENDPOINT", "address of the managed identity (set by Machine Learning and the Cloud Shell)"),
     Variable::login("MSI_SECRET", "secret for that address (set by Machine Learning)"),
-    Variable::login("RINGBEARER_AZURE_OIDC_TOKEN", "identity token of the job, such as one of GitLab's id_tokens"),
+    Variable::setting("NUGET_CREDENTIALPROVIDER_HOSTS", "ignored, with a warning"),
+    Variable::setting("NUGET_CREDENTIALPROVIDER_SESSIONTOKENCACHE_ENABLED", "false caches no token, by the older name"),
+    Variable::login(
+        "NUGET_CREDENTIALPROVIDER_VSTS_SESSIONTIMEMINUTES",
+        "lifetime of session tokens in minutes, by the older name",
+    ),
+    Variable::setting(
+        "NUGET_CREDENTIALPROVIDER_VSTS_TOKENTYPE",
+        "ignored: session tokens are never of the type Compact",
+    ),
     Variable::setting("RINGBEARER_AZURE_CLI_CACHE", "off runs az each time instead of reading its tokens"),
+    Variable::login("RINGBEARER_AZURE_OIDC_TOKEN", "identity token of the job, such as one of GitLab's id_tokens"),
     Variable::login("SYSTEM_ACCESSTOKEN", "token of the job (Azure Pipelines)"),
     Variable::login("SYSTEM_OIDCREQUESTURI", "address of the job's identity token (set by Azure Pipelines)"),
     Variable::login("VSS_NUGET_ACCESSTOKEN", "a token, by the name of artifacts-credprovider"),
     Variable::login("VSS_NUGET_EXTERNAL_FEED_ENDPOINTS", "passwords of named feeds, by the older name"),
+    Variable::login("VSS_NUGET_URI_PREFIXES", "the feeds that VSS_NUGET_ACCESSTOKEN serves, separated by semicolons"),
 ];

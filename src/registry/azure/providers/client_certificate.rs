@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::{Grant, Tenant, client_secret::lacks_client_id};
 use crate::{
     auth::{
+        access_token::AccessToken,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         jwt::{self, numeric_date},
@@ -55,12 +56,22 @@ impl TokenProvider<Tenant, Grant> for ClientCertificate {
         let Some(client_id) = system.setting(CLIENT_VARIABLE) else {
             return Err(lacks_client_id(PATH_VARIABLE));
         };
-        let tenant = tenant.of_application(system)?;
-        let identity = Identity::read(system, &path)?;
-        let assertion = identity.sign(system, tenant.token_endpoint()?.as_str(), &client_id)?;
-        request_token_by_assertion(system, &tenant, &client_id, assertion.expose())
+        sign_in(system, &tenant.of_application(system)?, &client_id, &path, PATH_VARIABLE)
             .map(|token| Attempt::Token(Grant::Bearer(token)))
     }
+}
+
+/// Signs in as an application by the certificate and key in a PEM file, which `variable` names.
+pub(super) fn sign_in(
+    system: &dyn System,
+    tenant: &Tenant,
+    client_id: &str,
+    path: &str,
+    variable: &str,
+) -> Result<AccessToken> {
+    let identity = Identity::read(system, variable, path)?;
+    let assertion = identity.sign(system, tenant.token_endpoint()?.as_str(), client_id)?;
+    request_token_by_assertion(system, tenant, client_id, assertion.expose())
 }
 
 struct Identity {
@@ -70,10 +81,10 @@ struct Identity {
 }
 
 impl Identity {
-    fn read(system: &dyn System, path: &str) -> Result<Self> {
-        let content = private_file::read(system, PATH_VARIABLE, path)?;
+    fn read(system: &dyn System, variable: &str, path: &str) -> Result<Self> {
+        let content = private_file::read(system, variable, path)?;
         let broken = |why: &str| {
-            private_file::broken(PATH_VARIABLE, path, why)
+            private_file::broken(variable, path, why)
                 .with_hint("it must be a PEM file with the certificate and its unencrypted RSA private key")
         };
         let (mut certificate, mut key) = (None, None);

@@ -7,7 +7,10 @@
 use log::debug;
 use serde::Deserialize;
 
-use super::{Feed, Grant, SESSION_USERNAME};
+use super::{
+    Feed, Grant, SESSION_USERNAME,
+    endpoints::{self, Chosen, Document},
+};
 use crate::{
     auth::{
         access_token::AccessToken,
@@ -54,7 +57,7 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
         }
         let (username, token) = match choose(endpoints, &feed.address()) {
             Chosen::One(endpoint) => endpoint.credential()?,
-            Chosen::Several(variable) => {
+            Chosen::Several(Endpoint { variable, .. }) => {
                 warning::once(&format!(
                     "{}: {variable} has several passwords that may be for a feed whose URL has GUIDs; add an endpoint with \
                      these GUIDs, or use one password for all",
@@ -85,17 +88,17 @@ pub(crate) fn names_server(environment: &dyn Env, service: &Service) -> bool {
     }
     let Some(address) = Address::of_server(service) else { return false };
     // A variable that cannot be read names no server.
-    let endpoints = VARIABLES
-        .into_iter()
-        .flat_map(|variable| Document::read(environment, variable).unwrap_or_default().endpoints(variable));
-    !matches!(choose(endpoints.collect(), &address), Chosen::None)
+    let documents =
+        VARIABLES.into_iter().filter_map(|variable| Some((read_one(environment, variable).ok()?, variable)));
+    let all = documents.flat_map(|(document, variable)| endpoints(document, variable));
+    !matches!(choose(all, &address), Chosen::None)
 }
 
 /// The user name and password of a server that an endpoint [names](names_server); `None` if it is unclear which.
 pub(crate) fn server_password(system: &dyn System, address: &Address) -> Result<Option<(String, AccessToken)>> {
     match choose(read(system)?, address) {
         Chosen::One(endpoint) => endpoint.credential().map(Some),
-        Chosen::Several(variable) => {
+        Chosen::Several(Endpoint { variable, .. }) => {
             let what = format!("{variable} has several passwords that may be for a feed whose URL has GUIDs");
             let hint = "add an endpoint with these GUIDs, or use one password for all";
             Err(Error::new(Kind::Configuration, what).with_hint(hint))
@@ -140,16 +143,8 @@ impl Endpoint {
 fn faulty(system: &dyn System) -> Option<&'static str> {
     let is_faulty = |endpoint: Endpoint| endpoint.token().is_err();
     VARIABLES.into_iter().find(|variable| {
-        Document::read(system, variable).map_or(true, |document| document.endpoints(variable).any(is_faulty))
+        read_one(system, variable).map_or(true, |document| endpoints(document, variable).any(is_faulty))
     })
-}
-
-#[derive(Deserialize, Default)]
-struct Document {
-    #[serde(rename = "endpointCredentials")]
-    credentials: Vec<DocumentEntry>,
-    #[serde(skip)]
-    has_single_quotes: bool,
 }
 
 #[derive(Deserialize)]
@@ -159,83 +154,33 @@ struct DocumentEntry {
     password: Option<Secret>,
 }
 
-impl Document {
-    /// The content of a variable: JSON, also with single quotes, which YAML files suggest and artifacts-credprovider accepts.
-    fn read(environment: &dyn Env, variable: &str) -> Result<Self> {
-        let Some(text) = environment.secret_setting(variable) else { return Ok(Self::default()) };
-        let text = text.expose();
-        if let Ok(document) = serde_json::from_str(text) {
-            return Ok(document);
-        }
-        if !text.contains('"') {
-            let repaired = zeroize::Zeroizing::new(text.replace('\'', "\""));
-            if let Ok(document) = serde_json::from_str(&repaired) {
-                return Ok(Self { has_single_quotes: true, ..document });
-            }
-        }
-        // The parser's message is left out: it may quote secrets.
-        Err(Error::new(Kind::Configuration, format!("{variable} is not the expected JSON")).with_hint(format!(
-            r#"write {{"endpointCredentials":[{{"endpoint":"URL","password":"TOKEN"}}]}}, or unset {variable}"#
-        )))
-    }
+fn read_one(environment: &dyn Env, variable: &'static str) -> Result<Document<DocumentEntry>> {
+    Document::read(environment, variable, r#""password":"TOKEN""#)
+}
 
-    fn endpoints(self, variable: &'static str) -> impl Iterator<Item = Endpoint> {
-        self.credentials.into_iter().filter_map(move |entry| {
-            Some(Endpoint {
-                variable,
-                service: Service::parse(&entry.endpoint?),
-                username: entry.username.filter(|name| !name.trim().is_empty()),
-                password: entry.password.and_then(|password| Secret::from_trimmed(password.expose())),
-            })
+fn endpoints(document: Document<DocumentEntry>, variable: &'static str) -> impl Iterator<Item = Endpoint> {
+    document.endpoints().into_iter().filter_map(move |entry| {
+        Some(Endpoint {
+            variable,
+            service: Service::parse(&entry.endpoint?),
+            username: entry.username.filter(|name| !name.trim().is_empty()),
+            password: entry.password.and_then(|password| Secret::from_trimmed(password.expose())),
         })
-    }
+    })
 }
 
 fn read(system: &dyn System) -> Result<Vec<Endpoint>> {
-    let mut endpoints = Vec::new();
+    let mut all = Vec::new();
     for variable in VARIABLES {
-        let document = Document::read(system, variable)?;
-        if document.has_single_quotes {
-            warning::once(&format!("{variable} is written with single quotes: JSON wants double ones"));
-        }
-        endpoints.extend(document.endpoints(variable));
+        let document = read_one(system, variable)?;
+        document.check_quotes(variable);
+        all.extend(endpoints(document, variable));
     }
-    Ok(endpoints)
+    Ok(all)
 }
 
-/// The endpoint of an address.
-enum Chosen {
-    One(Endpoint),
-    /// Endpoints with different passwords, the first of them of this variable.
-    Several(&'static str),
-    None,
-}
-
-/// The most specific endpoint that contains an address; of two, the first. If a GUID stands in the way of a comparison, an
-/// endpoint that may contain it, unless another such endpoint has a different password.
-fn choose(endpoints: Vec<Endpoint>, wanted: &Address) -> Chosen {
-    let mut found: Option<(Address, Endpoint)> = None;
-    let mut possible = Vec::new();
-    for endpoint in endpoints {
-        let Some(address) = Address::of(&endpoint.service) else { continue };
-        if address.contains(wanted) {
-            if found.as_ref().is_none_or(|(best, _)| address.depth() > best.depth()) {
-                found = Some((address, endpoint));
-            }
-        } else if address.may_contain(wanted) {
-            possible.push(endpoint);
-        }
-    }
-    if let Some((_, endpoint)) = found {
-        return Chosen::One(endpoint);
-    }
-    let mut possible = possible.into_iter();
-    let Some(first) = possible.next() else { return Chosen::None };
-    if possible.all(|other| other.has_same_credential(&first)) {
-        Chosen::One(first)
-    } else {
-        Chosen::Several(first.variable)
-    }
+fn choose(endpoints: impl IntoIterator<Item = Endpoint>, wanted: &Address) -> Chosen<Endpoint> {
+    endpoints::choose(endpoints, |endpoint| &endpoint.service, Endpoint::has_same_credential, wanted)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ pub(crate) mod azure_cli;
 pub(crate) mod azure_pipelines;
 pub(crate) mod client_certificate;
 pub(crate) mod client_secret;
+mod endpoints;
 pub(crate) mod env_var;
 pub(crate) mod feed_endpoints;
+pub(crate) mod feed_identity;
 pub(crate) mod managed_identity;
 pub(crate) mod pat;
 pub(crate) mod workload_identity;
@@ -34,6 +36,8 @@ pub(crate) enum Grant {
     },
     /// A bearer token of Entra ID.
     Bearer(AccessToken),
+    /// An identity that signs in to the feed's tenant, once that is known.
+    Identity(feed_identity::Identity),
 }
 
 impl Grant {
@@ -69,7 +73,7 @@ type Local = &'static dyn TokenProvider<Feed, Grant>;
 type Entra = &'static dyn TokenProvider<Tenant, Grant>;
 
 /// The local providers, in order of precedence.
-const LOCAL: [Local; 3] = [&env_var::EnvVar, &feed_endpoints::FeedEndpoints, &pat::Pat];
+const LOCAL: [Local; 4] = [&env_var::EnvVar, &feed_endpoints::FeedEndpoints, &feed_identity::FeedIdentity, &pat::Pat];
 
 /// The providers of Entra ID, in order of precedence after the local ones: configured applications, then the user's
 /// login, then the machine's identity.
@@ -214,6 +218,7 @@ mod tests {
             [
                 "env_var",
                 "feed_endpoints",
+                "feed_identity",
                 "pat",
                 "client_secret",
                 "client_certificate",

@@ -11,7 +11,7 @@ use log::debug;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::with_query;
+use super::{Client, with_query};
 use crate::{
     auth::{access_token::AccessToken, chain::Attempt, oauth},
     error::{Error, Kind, Result},
@@ -43,12 +43,15 @@ const ROUNDS: u32 = 2;
 /// The pause between two challenges.
 const PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) fn token(system: &dyn System, endpoint: &Url) -> Result<Attempt<AccessToken>> {
+pub(super) fn token(system: &dyn System, endpoint: &Url, client: Option<&Client>) -> Result<Attempt<AccessToken>> {
     if !is_loopback(endpoint) {
         return Err(Error::new(Kind::Configuration, "IDENTITY_ENDPOINT of Azure Arc must lie on this machine"));
     }
-    if super::client_id(system).is_some() {
-        return Ok(Attempt::not_configured("Azure Arc knows no user-assigned identities, and AZURE_CLIENT_ID is set"));
+    if let Some(client) = client {
+        let variable = client.variable;
+        return Ok(Attempt::not_configured(format!(
+            "Azure Arc knows no user-assigned identities, and {variable} is set"
+        )));
     }
     let request = || Request::get(with_query(endpoint, "2020-06-01", None)).header("Metadata", "true").over_metadata();
     // A key is valid once: if the answer to it gets lost, another challenge is needed.
@@ -141,7 +144,7 @@ mod tests {
                 "",
             )
             .answer(Method::Get, ENDPOINT, 200, r#"{"access_token":"t","expires_on":"1800000000"}"#);
-        let outcome = token(&system, &Url::parse(ENDPOINT).unwrap());
+        let outcome = token(&system, &Url::parse(ENDPOINT).unwrap(), None);
         let sent = system.requests().into_iter().any(|request| {
             request.headers.iter().any(|(name, value)| *name == "Authorization" && value.expose() == "Basic key-secret")
         });
@@ -168,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_endpoint_must_lie_on_this_machine() {
-        assert!(token(&FakeSystem::default(), &Url::parse("http://192.0.2.1/").unwrap()).is_err());
+        assert!(token(&FakeSystem::default(), &Url::parse("http://192.0.2.1/").unwrap(), None).is_err());
     }
 
     proptest! {

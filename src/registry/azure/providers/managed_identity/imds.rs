@@ -5,7 +5,7 @@ use std::time::Duration;
 use log::debug;
 use url::Url;
 
-use super::{client_id, with_query};
+use super::{Client, with_query};
 use crate::{
     auth::{access_token::AccessToken, chain::Attempt, metadata, oauth},
     error::{Error, Kind, Result},
@@ -36,7 +36,7 @@ fn is_transient(status: u16) -> bool {
 /// The number of attempts while the service starts or is upgraded.
 const ATTEMPTS: u32 = 5;
 
-pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
+pub(super) fn token(system: &dyn System, client: Option<&Client>) -> Result<Attempt<AccessToken>> {
     let base = match system.setting(ADDRESS_VARIABLE) {
         Some(value) => metadata::address(ADDRESS_VARIABLE, &value)?,
         None => Url::parse(ADDRESS).map_err(|_| Error::new(Kind::Internal, "the metadata address is not a URL"))?,
@@ -44,7 +44,7 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
     let endpoint = base
         .join("/metadata/identity/oauth2/token")
         .map_err(|_| Error::new(Kind::Configuration, format!("{ADDRESS_VARIABLE} cannot have a path below it")))?;
-    let url = with_query(&endpoint, "2018-02-01", client_id(system).map(|id| ("client_id", id)));
+    let url = with_query(&endpoint, "2018-02-01", client.map(|client| ("client_id", client)));
     let request = metadata::request(url).header("Metadata", "true");
     let Some(first) = metadata::probe(system, &request)? else {
         return Ok(Attempt::not_configured("no metadata service here"));
@@ -53,9 +53,9 @@ pub(super) fn token(system: &dyn System) -> Result<Attempt<AccessToken>> {
     match response.status {
         // Docker Desktop's substitute for the service answers with this status.
         403 => Ok(Attempt::not_configured("the metadata service here has no identities")),
-        400 => Ok(Attempt::not_configured(match client_id(system) {
-            Some(_) => "the machine has no identity with the id in AZURE_CLIENT_ID",
-            None => "the machine has no identity, or several: AZURE_CLIENT_ID chooses one",
+        400 => Ok(Attempt::not_configured(match client {
+            Some(client) => format!("the machine has no identity with the id in {}", client.variable),
+            None => "the machine has no identity, or several: AZURE_CLIENT_ID chooses one".to_owned(),
         })),
         _ => oauth::read_token(system, &response, &[]).map(Attempt::Token),
     }

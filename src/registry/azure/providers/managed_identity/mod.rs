@@ -12,6 +12,7 @@ use url::Url;
 use super::{Grant, Tenant, ado_auth_helper};
 use crate::{
     auth::{
+        access_token::AccessToken,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         metadata,
@@ -39,43 +40,46 @@ impl TokenProvider<Tenant, Grant> for ManagedIdentity {
         if has_helper { CachePolicy::Waiters } else { CachePolicy::Session }
     }
 
-    /// Selects the service by the variables that its platform sets, in the order of Azure's own SDKs.
     fn token(&self, system: &dyn System, _tenant: &Tenant) -> Result<Attempt<Grant>> {
-        let identity_endpoint = system.setting("IDENTITY_ENDPOINT");
-        let msi_endpoint = system.setting("MSI_ENDPOINT");
-        let attempt = if let Some((endpoint, header)) =
-            identity_endpoint.as_deref().zip(system.secret_setting("IDENTITY_HEADER"))
-        {
-            service_endpoint::app_service(system, &metadata::address("IDENTITY_ENDPOINT", endpoint)?, &header)?
-        } else if let Some(endpoint) =
-            identity_endpoint.as_deref().filter(|_| system.setting("IMDS_ENDPOINT").is_some())
-        {
-            arc::token(system, &metadata::address("IDENTITY_ENDPOINT", endpoint)?)?
-        } else if let Some((endpoint, secret)) = msi_endpoint.as_deref().zip(system.secret_setting("MSI_SECRET")) {
-            service_endpoint::machine_learning(system, &metadata::address("MSI_ENDPOINT", endpoint)?, &secret)?
-        } else if let Some(endpoint) = msi_endpoint.as_deref() {
-            service_endpoint::cloud_shell(system, &metadata::address("MSI_ENDPOINT", endpoint)?)?
-        } else {
-            imds::token(system)?
-        };
-        Ok(match attempt {
+        let client = system.setting(CLIENT_VARIABLE).map(|id| Client { id, variable: CLIENT_VARIABLE });
+        Ok(match sign_in(system, client.as_ref())? {
             Attempt::Token(token) => Attempt::Token(Grant::Bearer(token)),
             Attempt::NotConfigured(why) => Attempt::NotConfigured(why),
         })
     }
 }
 
-/// Adds the API version, the resource and, if one is chosen, the identity.
-fn with_query(endpoint: &Url, version: &str, client: Option<(&str, String)>) -> Url {
-    let mut url = endpoint.clone();
-    url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", AZURE_DEVOPS);
-    if let Some((name, id)) = client {
-        url.query_pairs_mut().append_pair(name, &id);
-    }
-    url
+/// A user-assigned identity; without one the system-assigned identity signs in.
+pub(super) struct Client {
+    /// Its client id.
+    pub(super) id: String,
+    /// The variable that names it.
+    pub(super) variable: &'static str,
 }
 
-/// The user-assigned identity in AZURE_CLIENT_ID; without it the system-assigned one serves.
-fn client_id(system: &dyn System) -> Option<String> {
-    system.setting(CLIENT_VARIABLE)
+/// Signs in by the service that its platform's variables select, in the order of Azure's own SDKs.
+pub(super) fn sign_in(system: &dyn System, client: Option<&Client>) -> Result<Attempt<AccessToken>> {
+    let identity_endpoint = system.setting("IDENTITY_ENDPOINT");
+    let msi_endpoint = system.setting("MSI_ENDPOINT");
+    if let Some((endpoint, header)) = identity_endpoint.as_deref().zip(system.secret_setting("IDENTITY_HEADER")) {
+        service_endpoint::app_service(system, &metadata::address("IDENTITY_ENDPOINT", endpoint)?, &header, client)
+    } else if let Some(endpoint) = identity_endpoint.as_deref().filter(|_| system.setting("IMDS_ENDPOINT").is_some()) {
+        arc::token(system, &metadata::address("IDENTITY_ENDPOINT", endpoint)?, client)
+    } else if let Some((endpoint, secret)) = msi_endpoint.as_deref().zip(system.secret_setting("MSI_SECRET")) {
+        service_endpoint::machine_learning(system, &metadata::address("MSI_ENDPOINT", endpoint)?, &secret, client)
+    } else if let Some(endpoint) = msi_endpoint.as_deref() {
+        service_endpoint::cloud_shell(system, &metadata::address("MSI_ENDPOINT", endpoint)?)
+    } else {
+        imds::token(system, client)
+    }
+}
+
+/// Adds the API version, the resource and, if one is chosen, the identity.
+fn with_query(endpoint: &Url, version: &str, client: Option<(&str, &Client)>) -> Url {
+    let mut url = endpoint.clone();
+    url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", AZURE_DEVOPS);
+    if let Some((name, client)) = client {
+        url.query_pairs_mut().append_pair(name, &client.id);
+    }
+    url
 }

@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::{client_id, with_query};
+use super::{Client, with_query};
 use crate::{
     auth::{access_token::AccessToken, chain::Attempt, metadata, oauth},
     error::Result,
@@ -14,16 +14,26 @@ use crate::{
 
 /// App Service, Functions, Container Apps.
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
-pub(super) fn app_service(system: &dyn System, endpoint: &Url, header: &Secret) -> Result<Attempt<AccessToken>> {
+pub(super) fn app_service(
+    system: &dyn System,
+    endpoint: &Url,
+    header: &Secret,
+    client: Option<&Client>,
+) -> Result<Attempt<AccessToken>> {
     metadata::check_address("IDENTITY_ENDPOINT", endpoint)?;
-    let url = with_query(endpoint, "2019-08-01", client_id(system).map(|id| ("client_id", id)));
+    let url = with_query(endpoint, "2019-08-01", client.map(|client| ("client_id", client)));
     ask(system, Request::get(url).header("X-IDENTITY-HEADER", header.expose()), &[header.expose()])
 }
 
 /// Azure Machine Learning, which has an older API of App Service.
-pub(super) fn machine_learning(system: &dyn System, endpoint: &Url, secret: &Secret) -> Result<Attempt<AccessToken>> {
+pub(super) fn machine_learning(
+    system: &dyn System,
+    endpoint: &Url,
+    secret: &Secret,
+    client: Option<&Client>,
+) -> Result<Attempt<AccessToken>> {
     metadata::check_address("MSI_ENDPOINT", endpoint)?;
-    let url = with_query(endpoint, "2017-09-01", client_id(system).map(|id| ("clientid", id)));
+    let url = with_query(endpoint, "2017-09-01", client.map(|client| ("clientid", client)));
     ask(system, Request::get(url).header("secret", secret.expose()), &[secret.expose()])
 }
 
