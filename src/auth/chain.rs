@@ -66,9 +66,20 @@ pub(crate) fn ask_in_turn<Wanted, Grant, Accepted>(
     providers: &[&dyn TokenProvider<Wanted, Grant>],
     wanted: &Wanted,
     service: &str,
+    accept: impl FnMut(&dyn TokenProvider<Wanted, Grant>, Grant, CachePolicy) -> Result<Accepted>,
+) -> std::result::Result<Accepted, Exhausted> {
+    ask_further(Exhausted::default(), system, providers, wanted, service, accept)
+}
+
+/// Continues a chain with [further providers](ask_in_turn), which may want something else.
+pub(crate) fn ask_further<Wanted, Grant, Accepted>(
+    mut exhausted: Exhausted,
+    system: &dyn System,
+    providers: &[&dyn TokenProvider<Wanted, Grant>],
+    wanted: &Wanted,
+    service: &str,
     mut accept: impl FnMut(&dyn TokenProvider<Wanted, Grant>, Grant, CachePolicy) -> Result<Accepted>,
 ) -> std::result::Result<Accepted, Exhausted> {
-    let mut exhausted = Exhausted::default();
     for &provider in providers {
         let name = provider.name();
         if let Err(error) = system.check() {
@@ -154,13 +165,6 @@ impl Exhausted {
     #[must_use]
     pub(crate) fn has_stopped(&self) -> bool {
         self.stopped
-    }
-
-    /// The attempts of this chain and then those of another.
-    #[must_use]
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        self.attempts.extend(other.attempts);
-        Self { attempts: self.attempts, stopped: self.stopped || other.stopped }
     }
 
     fn failures(&self) -> impl Iterator<Item = &Error> {
@@ -359,6 +363,19 @@ mod tests {
     #[test]
     fn the_end_of_the_lookup_stops_the_chain() {
         assert_eq!(ask(&[&ENDS, &GIVES], |_, grant| Ok(grant)).unwrap_err().kind(), Kind::Cancelled);
+    }
+
+    #[test]
+    fn failures_before_a_continued_chain_count() {
+        let take = |_: &dyn TokenProvider<(), u32>, grant: u32, policy: CachePolicy| Ok((grant, policy));
+        let system = FakeSystem::default();
+        let providers: Providers<'_> = &[&SKIPS, &BREAKS];
+        let first = ask_in_turn(&system, providers, &(), "a.example", take);
+        let further: Providers<'_> = &[&SKIPS];
+        let error = ask_further(first.unwrap_err(), &system, further, &(), "a.example", take).unwrap_err();
+        let error = error.into_error("do this");
+        assert!(error.message().starts_with("breaks failed (it broke)"), "{error}");
+        assert_eq!(error.hint(), Some("repair it"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     REGISTRY,
     feed::Feed,
-    providers::{Choice, azd, azure_cli::state, env_var, feed_endpoints, feed_identity},
+    providers::{Choice, az_devops, azd, azure_cli::state, env_var, feed_endpoints, feed_identity},
 };
 use crate::{
     auth::cache_key::{CacheKey, Digest},
@@ -13,7 +13,11 @@ use crate::{
 /// The key of a feed: organisation, access and account. Logins of az and azd, and tokens in files, count by the metadata of
 /// their files. What is configured for some feeds alone counts by the endpoint or prefix that serves this one.
 pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> CacheKey {
-    let files = state::profile(system).into_iter().chain(azd::login(system)).chain(env_var::files(system));
+    let files = state::profile(system)
+        .into_iter()
+        .chain(azd::login(system))
+        .chain(env_var::files(system))
+        .chain(az_devops::file(system));
     let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();
     let prefix = env_var::matching_prefix(system, feed).unwrap_or_default();
     let application = feed_identity::matching_endpoint(system, feed).unwrap_or_default();

@@ -12,7 +12,13 @@ use super::{
     discovery::{self, Discovery},
     entra::{self, Tenant},
     feed::Feed,
-    providers::{azure_cli::state, env_var, feed_identity::FeedIdentity},
+    providers::{
+        Grant,
+        az_devops::{self, AzDevops},
+        azure_cli::state,
+        env_var,
+        feed_identity::FeedIdentity,
+    },
 };
 use crate::{
     auth::{
@@ -319,6 +325,28 @@ pub fn azure_cli(files: &[u8]) {
     assert!(state::token(&fake, &tenant).is_err(), "nobody is logged in");
 }
 
+/// The file of `az devops login`: a token belongs to the feed's organisation, and no message quotes it.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn az_devops(content: &[u8]) {
+    let text = String::from_utf8_lossy(content).to_lowercase();
+    for url in FEEDS {
+        let Some(feed) = Feed::from_service(&Service::parse(url)) else { panic!("{url} is a feed") };
+        let Some(token) = az_devops::find(content, &feed) else { continue };
+        let is_test = feed.organisation_key().starts_with("test/");
+        assert!(text.contains("contoso") && text.contains("[azdevops-cli:") && !is_test, "{url}");
+        let fake = FakeSystem::default().variable("AZURE_DEVOPS_EXT_CONFIG_DIR", &absolute("/extension"));
+        fake.write("/extension/personalAccessTokens", content);
+        match AzDevops.token(&fake, &feed) {
+            Ok(Attempt::Token(Grant::Password { token: used, .. })) => assert_eq!(used.secret().expose(), *token),
+            Ok(_) => assert!(content.len() > 256 * 1024, "it is not used"),
+            Err(error) => check_error(&error, &[]),
+        }
+    }
+}
+
 /// What is configured for some feeds alone, as prefixes and as JSON: it serves no feed of an organisation that it does not
 /// name.
 ///
@@ -415,6 +443,7 @@ mod tests {
             ("sign_in", sign_in),
             ("machine", machine),
             ("azure_cli", azure_cli),
+            ("az_devops", az_devops),
             ("endpoints", endpoints),
         ] {
             for seed in seeds(name) {
@@ -440,6 +469,10 @@ mod tests {
             assert_eq!(kept(&seed("azure_cli", name)), ["application", "own-end", "person"].contains(&name), "{name}");
         }
         let feed = Feed::from_service(&Service::parse(FEEDS[0])).unwrap();
+        for name in ["both-hosts", "default", "other-organisation"] {
+            let is_found = az_devops::find(&seed("az_devops", name), &feed).is_some();
+            assert_eq!(is_found, name == "both-hosts", "{name}");
+        }
         for name in ["application", "machine", "prefixes"] {
             let value = String::from_utf8(seed("endpoints", name)).unwrap();
             let fake = FakeSystem::default()

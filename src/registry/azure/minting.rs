@@ -21,7 +21,7 @@ use super::{
 use crate::{
     auth::{
         cache_policy::CachePolicy,
-        chain::{Exhausted, ask_in_turn},
+        chain::{Exhausted, ask_further, ask_in_turn},
     },
     error::{Error, Kind, Result},
     registry::Credential,
@@ -68,10 +68,10 @@ impl<'lookup> Minting<'lookup> {
             return Err(exhausted(refused, None));
         }
         let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
-        ask_in_turn(self.system, &entra_providers, &tenant, &shown, |provider, grant, policy| {
+        ask_further(refused, self.system, &entra_providers, &tenant, &shown, |provider, grant, policy| {
             self.accept(provider.name(), grant, policy, true)
         })
-        .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
+        .map_err(|refused| exhausted(refused, Some(&tenant.id)))
     }
 
     /// The discovery of the feed, requested once and on demand.

@@ -28,7 +28,7 @@ use self::{
     feed::{Address, Feed},
     host_alone::KnownHosts,
     minting::{KnownOrganisations, Minting},
-    providers::{Choice, azd, azure_cli::state, feed_endpoints},
+    providers::{Choice, az_devops, azd, azure_cli::state, feed_endpoints},
 };
 use crate::{
     auth::{cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, job_token},
@@ -128,6 +128,7 @@ impl CredentialSource for AzureArtifacts {
         files.extend(state::tokens(system));
         files.extend(places::home(system).map(|home| home.join("ado-auth-helper")));
         files.extend(azd::login(system));
+        files.extend(az_devops::file(system));
         files
     }
 
@@ -235,5 +236,13 @@ mod tests {
             let fake = plain().variable(name, value);
             assert_ne!(identity(&fake, FEED), identity(&fake, other), "{name}");
         }
+    }
+
+    #[test]
+    fn a_changed_file_of_az_devops_changes_the_cache_key() {
+        let fake = FakeSystem::default().home("/home/ada");
+        let before = identity(&fake, FEED);
+        fake.write("/home/ada/.azure/azuredevops/personalAccessTokens", b"[azdevops-cli: default]");
+        assert_ne!(identity(&fake, FEED), before);
     }
 }

@@ -66,6 +66,7 @@ pub(super) static VARIABLES: &[Variable] = &[
     Variable::setting("AZURE_CORE_INSTANCE_DISCOVERY", "whether az checks the login host"),
     Variable::setting("AZURE_CORE_NO_COLOR", "whether az prints colours; it is run without"),
     Variable::setting("AZURE_CORE_ONLY_SHOW_ERRORS", "whether az prints warnings; it is run without"),
+    Variable::login("AZURE_DEVOPS_EXT_CONFIG_DIR", "configuration directory of the az devops extension"),
     Variable::login("AZURE_DEVOPS_EXT_PAT", "personal access token"),
     Variable::login("AZURE_FEDERATED_TOKEN_AUDIENCE", "audience of the federated token (api://AzureADTokenExchange)"),
     Variable::login("AZURE_FEDERATED_TOKEN_FILE", "file with the federated token"),

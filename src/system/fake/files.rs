@@ -15,6 +15,8 @@ pub(super) struct State {
     files: BTreeMap<PathBuf, (Vec<u8>, u64)>,
     writes: u64,
     unreadable: BTreeSet<PathBuf>,
+    /// Permission bits, where they are not 0600.
+    modes: BTreeMap<PathBuf, u32>,
 }
 
 /// The key of a path. As on Windows, where drive C: is the current one, `/x` and `C:\x` are the same file.
@@ -32,6 +34,12 @@ impl FakeSystem {
     /// Denies access to a path.
     pub(crate) fn unreadable(self, path: &str) -> Self {
         lock(&self.files).unreadable.insert(key(Path::new(path)));
+        self
+    }
+
+    /// Sets the permission bits of a file.
+    pub(crate) fn mode(self, path: &str, mode: u32) -> Self {
+        lock(&self.files).modes.insert(key(Path::new(path)), mode);
         self
     }
 
@@ -153,7 +161,7 @@ impl Files for FakeSystem {
         };
         Ok(Details {
             length: content.len() as u64,
-            mode: Some(0o600),
+            mode: Some(state.modes.get(&key(path)).copied().unwrap_or(0o600)),
             is_link: false,
             is_file: true,
             is_owned_by_other: false,

@@ -18,6 +18,7 @@ PROVIDERS = [
     "feed_endpoints",
     "feed_identity",
     "pat",
+    "az_devops",
     "client_secret",
     "client_certificate",
     "workload_identity",
@@ -56,12 +57,19 @@ def test_the_first_provider_in_the_order_that_is_set_up_serves(
     fake_programs.program("azd", azd_token(user_token), directory=str(developer))
     endpoints = {"endpointCredentials": [{"endpoint": azure.feed.url(), "password": "of-the-feed"}]}
     identities = {"endpointCredentials": [{"endpoint": azure.feed.url(), "clientId": "system"}]}
+    logins = tmp_path / "logins"
+    logins.mkdir()
+    (logins / "personalAccessTokens").write_text(
+        "[azdevops-cli:https://dev.azure.com/contoso]\npersonal access token = x\n"
+    )
+    (logins / "personalAccessTokens").chmod(0o600)
     usual = cloud.environment(home)["PATH"]
     settings = [
         ("env_var", {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": "of-the-variable"}),
         ("feed_endpoints", {"ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS": json.dumps(endpoints)}),
         ("feed_identity", {"ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS": json.dumps(identities)}),
         ("pat", {"AZURE_DEVOPS_EXT_PAT": "personal"}),
+        ("az_devops", {"AZURE_DEVOPS_EXT_CONFIG_DIR": str(logins)}),
         ("client_secret", {"AZURE_CLIENT_SECRET": "mellon"}),
         ("client_certificate", {"AZURE_CLIENT_CERTIFICATE_PATH": str(certificate)}),
         ("workload_identity", {**job.variables, "AZURE_CLIENT_ID": application.client_id}),
@@ -153,7 +161,7 @@ def test_unconfigured_warning_names_providers_and_what_to_run(cloud: PracticeClo
     first, second = look_up.all([LookUp(url), LookUp(url, "somebody")])
     assert first.credential is second.credential is None
     assert "pkgs.dev.azure.com/contoso" in first.warning
-    assert "none of the 12 sources is set up" in first.warning and "`ringbearer doctor URL`" in first.warning
+    assert "none of the 13 sources is set up" in first.warning and "`ringbearer doctor URL`" in first.warning
     assert list(first.skipped) == PROVIDERS and len(first.warning) < 300
     assert f"`az login --tenant {cloud.azure.tenant}`" in first.warning
     assert second.warnings == []

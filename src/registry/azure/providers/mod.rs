@@ -1,6 +1,7 @@
 //! The providers of tokens for Azure DevOps, one file each, and the choice among them.
 
 pub(crate) mod ado_auth_helper;
+pub(crate) mod az_devops;
 pub(crate) mod azd;
 pub(crate) mod azure_cli;
 pub(crate) mod azure_pipelines;
@@ -73,7 +74,8 @@ type Local = &'static dyn TokenProvider<Feed, Grant>;
 type Entra = &'static dyn TokenProvider<Tenant, Grant>;
 
 /// The local providers, in order of precedence.
-const LOCAL: [Local; 4] = [&env_var::EnvVar, &feed_endpoints::FeedEndpoints, &feed_identity::FeedIdentity, &pat::Pat];
+const LOCAL: [Local; 5] =
+    [&env_var::EnvVar, &feed_endpoints::FeedEndpoints, &feed_identity::FeedIdentity, &pat::Pat, &az_devops::AzDevops];
 
 /// The providers of Entra ID, in order of precedence after the local ones: configured applications, then the user's
 /// login, then the machine's identity.
@@ -220,6 +222,7 @@ mod tests {
                 "feed_endpoints",
                 "feed_identity",
                 "pat",
+                "az_devops",
                 "client_secret",
                 "client_certificate",
                 "workload_identity",

@@ -43,7 +43,7 @@ const PUBLIC_CLOUD: [&str; 4] =
     ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"];
 
 /// The folder of `az`.
-fn folder(system: &dyn System) -> Option<PathBuf> {
+pub(in crate::registry::azure) fn folder(system: &dyn System) -> Option<PathBuf> {
     let folder = match system.setting("AZURE_CONFIG_DIR") {
         // As az does, except for a path relative to the working directory, which is never read here.
         Some(named) => match named.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(is_separator)) {
