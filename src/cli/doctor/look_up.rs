@@ -182,8 +182,10 @@ fn cache_finding(world: &World<'_>, candidate: &Candidate, service: &Service) ->
     if let Err(reason) = system.sharing() {
         return finding(&format!("each process signs in for itself: {reason}"));
     }
-    let key = candidate.source.cache_key(system, service);
-    let found = key.and_then(|key| token::get(system, candidate.registry.id, &key));
+    let Some(key) = candidate.source.cache_key(system, service) else {
+        return finding("off for this URL: every lookup signs in again");
+    };
+    let found = token::get(system, candidate.registry.id, &key);
     let Some(CachedToken { created, until, credential, .. }) = found else {
         return match token::room(system) {
             Ok(()) => finding("no token is kept in this session"),

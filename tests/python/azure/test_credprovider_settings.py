@@ -103,3 +103,14 @@ def test_verbosity_of_artifacts_keyring_prints_every_step(
     ended = client.run(["keyring", "get", cloud.azure.feed.url(), "VssSessionToken"], environment).check()
     assert ended.stdout == "personal\n"
     assert ("the token in AZURE_DEVOPS_EXT_PAT" in ended.stderr) == is_printed and "personal" not in ended.stderr
+
+
+def test_doctor_says_what_becomes_of_the_settings(
+    cloud: PracticeCloud, client: Client, home: Path, bearer: str
+) -> None:
+    variables = {TOKEN: bearer, f"{PREFIX}SESSIONTOKENCACHE_ENABLED": "false", f"{OLDER}VSTS_TOKENTYPE": "Compact"}
+    environment = {**cloud.environment(home), **variables}
+    ended = client.run(["ringbearer", "doctor", cloud.azure.feed.url()], environment)
+    assert "off for this URL: every lookup signs in again" in ended.stdout
+    assert f"{OLDER}VSTS_TOKENTYPE is Compact" in ended.stdout
+    assert all(name in ended.stdout for name in variables) and bearer not in ended.output

@@ -1,7 +1,7 @@
 //! The personal access tokens that `az devops login` keeps where the machine has no keyring.
 //! <https://github.com/Azure/azure-devops-cli-extension/blob/master/azure-devops/azext_devops/dev/common/credential_store.py>
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use log::debug;
 use zeroize::Zeroizing;
