@@ -113,7 +113,7 @@ mod tests {
     fn ask(system: &FakeSystem) -> Result<Option<String>> {
         let feed = Feed::from_service(&Service::parse("https://pkgs.dev.azure.com/contoso/")).unwrap();
         Ok(match EnvVar.token(system, &feed)? {
-            Attempt::Token(Grant::Password { token, .. } | Grant::Bearer(token)) => {
+            Attempt::Token(Grant::Password { token, .. } | Grant::Bearer(token) | Grant::CachedBearer(token)) => {
                 Some(token.secret().expose().to_owned())
             }
             Attempt::NotConfigured(_) => None,

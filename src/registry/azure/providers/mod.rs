@@ -34,6 +34,8 @@ pub(crate) enum Grant {
     },
     /// A bearer token of Entra ID.
     Bearer(AccessToken),
+    /// A bearer token of Entra ID that another program has cached. If it is refused, the provider may have a newer one.
+    CachedBearer(AccessToken),
 }
 
 impl Grant {
