@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     auth::access_token::{AccessToken, Malformed},
-    error::{Error, Kind, Result, quote},
+    error::{Error, Kind, Result, quote, single_line},
     system::{
         System,
         process::{Command, Output},
@@ -73,8 +73,9 @@ const SECRET_NAMES: [&str; 7] = ["secret", "password", "passwd", "token", "asser
 /// A line of a program's standard error without anything that looks like a token, or like a URL that may hold one.
 #[must_use]
 pub(crate) fn without_secrets(line: &str) -> String {
-    let words: Vec<_> = quote(line, &[]).split(' ').map(without_secret).collect();
-    words.join(" ")
+    // Hidden before the quotation is cut, so that no part of a token is left.
+    let words: Vec<_> = single_line(line).split(' ').map(without_secret).collect();
+    quote(&words.join(" "), &[])
 }
 
 fn without_secret(word: &str) -> String {
@@ -91,7 +92,12 @@ fn without_secret(word: &str) -> String {
     let mut rest = word;
     while !rest.is_empty() {
         let (part, others) = rest.split_at(rest.find(|character| !is_part(character)).unwrap_or(rest.len()));
-        shown.push_str(if looks_like_token(part) { HIDDEN } else { part });
+        match looks_like_token(part) {
+            // The parts of a JSON Web Token.
+            true if shown.ends_with("(hidden).") => drop(shown.pop()),
+            true => shown.push_str(HIDDEN),
+            false => shown.push_str(part),
+        }
         let (between, others) = others.split_at(others.find(is_part).unwrap_or(others.len()));
         shown.push_str(between);
         rest = others;
@@ -145,7 +151,7 @@ mod tests {
     #[test]
     fn what_looks_like_a_token_is_hidden() {
         for (line, shown) in [
-            ("bad eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2lnbmF0dXJl!", "bad (hidden).(hidden).c2lnbmF0dXJl!"),
+            ("bad eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2lnbmF0dXJl!", "bad (hidden).c2lnbmF0dXJl!"),
             ("1.AXoAabcdefghijklmnopqrstuv0123456789-x_y", "1.(hidden)"),
             ("pat abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst", "pat (hidden)"),
             ("client_secret=hunter2 Password=x", "client_secret=(hidden) Password=(hidden)"),

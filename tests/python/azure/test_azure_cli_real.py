@@ -67,13 +67,13 @@ def test_az_device_code_login_gets_a_session_token(
     refused = with_az()
     assert refused.credential is None
     assert "azure_cli failed" in refused.warning and "multi-factor" in refused.warning
-    assert f"`az login --tenant {cloud.azure.tenant}`" in refused.warning
+    assert f"`az login --tenant {cloud.azure.tenant} --allow-no-subscriptions`" in refused.warning
 
 
 def test_az_without_login_warns_with_the_command_to_run(cloud: PracticeCloud, with_az: Lookups) -> None:
     answer = with_az()
     assert answer.credential is None
     assert "azure_cli failed (az is not logged in)" in answer.warning
-    assert f"run `az login --tenant {cloud.azure.tenant}`" in answer.warning
+    assert f"run `az login --tenant {cloud.azure.tenant} --allow-no-subscriptions`" in answer.warning
     assert cloud.log.bearers() == []
     assert cloud.log.requests(LOGIN) == cloud.log.requests(AUTHORITY) == []

@@ -69,7 +69,7 @@ def test_upload_url_has_no_index_to_examine(cloud: PracticeCloud, doctor: Doctor
     doctor.assert_shows("uploads", cloud.azure.feed.upload_url())
 
 
-@pytest.mark.parametrize("code", [401, 403, 404, 302, 503])
+@pytest.mark.parametrize("code", [401, 402, 403, 404, 302, 503])
 def test_feed_rejects_its_own_session_token(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, code: int
 ) -> None:
