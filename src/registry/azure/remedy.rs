@@ -72,7 +72,7 @@ static REMEDIES: [Remedy; 16] = [
         "run `{login}` on one, with a browser and not a device code",
     ),
     remedy(
-        &["53003", "53004"],
+        &["53003", "53004", "50005"],
         "a Conditional Access policy forbids this sign-in",
         "sign in with a browser and not a device code, or ask the administrator of the tenant",
     ),

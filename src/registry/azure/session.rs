@@ -103,7 +103,7 @@ fn known(refusal: &Refusal, status: u16) -> Option<(&'static str, &'static str)>
     if mentions(&["TF400813"]) && !mentions(&["anonymous"]) {
         return Some((
             "{who} is not authorised in the organisation (TF400813)",
-            "add it to {portal}, or sign in with an account that is a member",
+            "have it added to {portal}, or sign in with an account that is a member",
         ));
     }
     None
@@ -230,7 +230,7 @@ mod tests {
                 401,
                 "TF400813: The user is not authorized",
                 "is not authorised in the organisation (TF400813)",
-                "add it to https://dev.azure.com/contoso",
+                "have it added to https://dev.azure.com/contoso",
                 false,
             ),
             (
