@@ -155,7 +155,7 @@ impl<'lookup> Minting<'lookup> {
         let is_service_principal = claims.as_ref().is_some_and(entra::is_service_principal);
         // The exchange knows the time better than this machine, and a token that a sign-in has just given is hardly expired.
         if is_service_principal || !signs_in {
-            self.check_end(token.expires())?;
+            self.check_end(&token, !is_service_principal)?;
         }
         if is_service_principal {
             let expires = self.end_of(&token);
@@ -179,13 +179,25 @@ impl<'lookup> Minting<'lookup> {
         Ok(Credential { username, password: session.into_secret(), expires, owner: account, cache_policy })
     }
 
-    /// Rejects a bearer that has expired by both clocks, as far as the other one is known.
-    fn check_end(&self, expires: Option<SystemTime>) -> Result<()> {
+    /// Rejects a bearer that has expired by both clocks, as far as the other one is known. The exchange needs the feed's
+    /// answer in any case, whose date shows it.
+    fn check_end(&self, token: &AccessToken, is_exchanged: bool) -> Result<()> {
+        let has_expired = |now: SystemTime| {
+            let since = token.expires().and_then(|end| now.duration_since(end).ok());
+            since.is_some_and(|since| since > TOLERANCE)
+        };
         let ours = self.system.now();
-        let now = self.skew.get().map_or(ours, |skew| skew.service_time(ours).min(ours));
-        match expires.and_then(|end| now.duration_since(end).ok()) {
-            Some(since) if since > TOLERANCE => Err(Error::new(Kind::Rejected, "its token has expired")),
-            _ => Ok(()),
+        if !has_expired(ours) {
+            return Ok(());
+        }
+        if let (true, Err(over)) = (is_exchanged, self.discovery())
+            && over.ends_the_lookup()
+        {
+            return Err(over);
+        }
+        match self.skew.get() {
+            Some(skew) if !has_expired(skew.service_time(ours)) => Ok(()),
+            _ => Err(Error::new(Kind::Rejected, "its token has expired")),
         }
     }
 
@@ -267,7 +279,7 @@ mod tests {
             ("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", &nowhere),
             ("VSS_NUGET_EXTERNAL_FEED_ENDPOINTS", "no JSON"),
         ] {
-            let fake = FakeSystem::default().variable(name, value).variable("AZURE_DEVOPS_EXT_PAT", "other");
+            let fake = machine(FEEDS[0]).variable(name, value).variable("AZURE_DEVOPS_EXT_PAT", "other");
             let error = ask(&fake, FEEDS[0]).unwrap_err();
             assert!(error.hint().is_some_and(|hint| hint.contains("unset") && hint.contains(name)), "{error}");
         }
@@ -438,6 +450,21 @@ mod tests {
         assert_eq!(ask_application(machine_with_clock_ahead(), -7200), Ok(3600));
         assert!(ask_application(machine_with_clock_ahead(), -4 * 3600).is_err(), "it has expired by both clocks");
         assert!(ask_application(machine_with_az(), -7200).is_err(), "it has expired by the only clock that is known");
+    }
+
+    #[test]
+    fn a_token_at_rest_has_expired_by_both_clocks() {
+        let with_token = |fake: FakeSystem| fake.variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &token_for(-7200));
+        let fake = with_token(machine_with_clock_ahead()).answer(Method::Post, EXCHANGE, 200, r#"{"token":"session"}"#);
+        let fake = fake.variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var");
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session");
+        let error = ask(&with_token(machine(FEEDS[0])), FEEDS[0]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "env_var failed (its token has expired); renew or unset ARTIFACTS_KEYRING_NOFUSS_TOKEN"
+        );
+        let fake = with_token(FakeSystem::default()).failure(Method::Get, FEEDS[0], false);
+        assert!(ask(&fake, FEEDS[0]).unwrap_err().message().contains("its token has expired"));
     }
 
     #[test]
