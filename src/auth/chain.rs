@@ -52,6 +52,11 @@ pub(crate) trait TokenProvider<Wanted, Grant>: Send + Sync {
 
     /// Asks for a token. An error means that the provider is configured and failed.
     fn token(&self, system: &dyn System, wanted: &Wanted) -> Result<Attempt<Grant>>;
+
+    /// Asks for a token in place of one that came from a cache and was refused. It may be the same one.
+    fn newer_token(&self, _system: &dyn System, _wanted: &Wanted) -> Result<Attempt<Grant>> {
+        Ok(Attempt::not_configured("it caches no token"))
+    }
 }
 
 /// Asks each provider in turn until `accept` takes a grant, with where its credential may be cached. `service` is the host,

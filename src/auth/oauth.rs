@@ -21,18 +21,21 @@ const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
 
 /// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
 ///
-/// A transient failure is retried, up to `attempts` requests. A refusal quotes the endpoint's `error_description`.
+/// A transient failure is retried, up to `attempts` requests. A refusal quotes the endpoint's `error_description`; `explain`
+/// adds to the error what the answer means to this endpoint.
 pub(crate) fn request_token(
     system: &dyn System,
     endpoint: &Url,
     fields: &[(&str, &str)],
     attempts: u32,
+    explain: impl FnOnce(&Response, Error) -> Error,
 ) -> Result<AccessToken> {
     let request =
         Request::post_form(endpoint.clone(), fields).header("Accept", "application/json").with_attempts(attempts);
     let secrets: Vec<_> =
         fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| *value).collect();
-    read_token(system, &retry::send(system, &request)?, &secrets)
+    let response = retry::send(system, &request)?;
+    read_token(system, &response, &secrets).map_err(|error| explain(&response, error))
 }
 
 /// Reads the answer of a token endpoint, or of a metadata service that answers in the same form. `secrets` were part
@@ -89,7 +92,7 @@ mod tests {
     const ENDPOINT: &str = "https://login.example/t/token";
 
     fn ask(fake: &FakeSystem) -> Result<AccessToken> {
-        request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")], 3)
+        request_token(fake, &Url::parse(ENDPOINT).unwrap(), &[("client_secret", "a&b")], 3, |_, error| error)
     }
 
     #[test]

@@ -4,15 +4,15 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     auth::access_token::{AccessToken, Malformed},
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, quote, single_line},
     system::{
         System,
         process::{Command, Output},
     },
 };
 
-/// A program that prints a token on standard output. What it prints on standard error is for people, may repeat secrets
-/// and is never quoted.
+/// A program that prints a token on standard output. What it prints on standard error is for people, and may repeat secrets:
+/// it is quoted [without](without_secrets) them, or not at all.
 pub(crate) struct TokenProgram<'all> {
     /// Its name in messages.
     pub(crate) name: &'static str,
@@ -61,8 +61,65 @@ impl TokenProgram<'_> {
     }
 }
 
+/// How long a word with a digit is that may be a token. User names, versions and most file names are shorter.
+const SHORTEST_TOKEN: usize = 20;
+
+/// A word this long is no name, even without a digit.
+const LONGEST_NAME: usize = 40;
+
+/// Whether what follows such a name is a secret.
+const SECRET_NAMES: [&str; 7] = ["secret", "password", "passwd", "token", "assertion", "code", "key"];
+
+/// A line of a program's standard error without anything that looks like a token, or like a URL that may hold one.
+#[must_use]
+pub(crate) fn without_secrets(line: &str) -> String {
+    // Hidden before the quotation is cut, so that no part of a token is left.
+    let words: Vec<_> = single_line(line).split(' ').map(without_secret).collect();
+    quote(&words.join(" "), &[])
+}
+
+fn without_secret(word: &str) -> String {
+    if word.contains("://") && word.contains(['@', '?']) {
+        return HIDDEN.to_owned();
+    }
+    if let Some((name, _)) = word.split_once('=')
+        && SECRET_NAMES.iter().any(|secret| name.to_ascii_lowercase().ends_with(secret))
+    {
+        return format!("{name}={HIDDEN}");
+    }
+    let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    let mut shown = String::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let (part, others) = rest.split_at(rest.find(|character| !is_part(character)).unwrap_or(rest.len()));
+        match looks_like_token(part) {
+            // The parts of a JSON Web Token.
+            true if shown.ends_with("(hidden).") => drop(shown.pop()),
+            true => shown.push_str(HIDDEN),
+            false => shown.push_str(part),
+        }
+        let (between, others) = others.split_at(others.find(is_part).unwrap_or(others.len()));
+        shown.push_str(between);
+        rest = others;
+    }
+    shown
+}
+
+/// Whether a word may be a token: the first part of a JSON Web Token, or random characters. The GUID of a tenant or an
+/// application is none.
+fn looks_like_token(part: &str) -> bool {
+    let is_guid = part.len() == 36 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let has_digit = part.bytes().any(|byte| byte.is_ascii_digit());
+    !is_guid && (part.starts_with("eyJ") || part.len() >= LONGEST_NAME || (part.len() >= SHORTEST_TOKEN && has_digit))
+}
+
+/// What stands for a secret.
+const HIDDEN: &str = "(hidden)";
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::system::fake::FakeSystem;
 
@@ -88,6 +145,37 @@ mod tests {
         ] {
             let error = token(&FakeSystem::default().run("tool", &["print"], status, printed, "x-secret")).unwrap_err();
             assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_token_is_hidden() {
+        for (line, shown) in [
+            ("bad eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2lnbmF0dXJl!", "bad (hidden).c2lnbmF0dXJl!"),
+            ("1.AXoAabcdefghijklmnopqrstuv0123456789-x_y", "1.(hidden)"),
+            ("pat abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst", "pat (hidden)"),
+            ("client_secret=hunter2 Password=x", "client_secret=(hidden) Password=(hidden)"),
+            ("via http://ada:hunter2@proxy:8080 to https://a.example/?sig=x", "via (hidden) to (hidden)"),
+            (
+                "tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 of https://a.example/x",
+                "tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 of https://a.example/x",
+            ),
+            (
+                "'/home/ada/.tool/token_cache_of_users.json.lockfile' [Errno 13]",
+                "'/home/ada/.tool/token_cache_of_users.json.lockfile' [Errno 13]",
+            ),
+            ("AuthenticationRequiredError host='a.example'", "AuthenticationRequiredError host='a.example'"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(line), shown);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_quotation_shows_no_token(before in "\\PC{0,20}", token in "[A-Za-z]{10}[0-9][A-Za-z0-9_-]{20,60}", after in "\\PC{0,20}") {
+            let shown = without_secrets(&format!("{before} {token} {after}"));
+            prop_assert!(!shown.contains(&token), "{}", shown);
         }
     }
 }

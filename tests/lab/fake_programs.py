@@ -44,6 +44,8 @@ class Answer:
     read_stdin: bool = False
     #: Applies only if the arguments, joined by spaces, contain all of these.
     when: tuple[str, ...] = ()
+    #: Applies only to this many first calls of the program.
+    calls: int | None = None
 
 
 @dataclass
@@ -165,7 +167,12 @@ class FakePrograms:
             'has() { case "$arguments" in *"$1"*) return 0 ;; esac; return 1; }',
         ]
         for answer in answers:
-            condition = " && ".join(f"has {shlex.quote(part)}" for part in answer.when) or "true"
+            conditions = [f"has {shlex.quote(part)}" for part in answer.when]
+            if answer.calls is not None:
+                # Without `ls`, which may not be on the PATH of a test.
+                count = f'"$(set -- {shlex.quote(self._calls)}/{name}.*; echo $#)"'
+                conditions.append(f"[ {count} -le {answer.calls} ]")
+            condition = " && ".join(conditions) or "true"
             lines += [f"if {condition}; then", *self._steps(answer), "fi"]
         lines += ["printf '%s\\n' 'unexpected arguments' >&2", "exit 2"]
         return "\n".join(lines) + "\n"
@@ -205,6 +212,7 @@ class FakePrograms:
                 "code": answer.code,
                 "delay": FOREVER if answer.hang else answer.delay,
                 "when": answer.when,
+                "calls": answer.calls,
             }
             for answer in answers
         ]
@@ -223,7 +231,8 @@ parts.append("\\n".join(name + "=" + value for name, value in os.environ.items()
 with open(os.path.join({2!r}, {1!r} + "." + str(os.getpid())), "wb") as stream:
     stream.write("\\0".join(parts).encode())
 for answer in answers:
-    if all(part in " ".join(sys.argv[1:]) for part in answer["when"]):
+    count = sum(entry.startswith({1!r} + ".") for entry in os.listdir({2!r}))
+    if all(part in " ".join(sys.argv[1:]) for part in answer["when"]) and count <= (answer["calls"] or count):
         time.sleep(answer["delay"])
         sys.stderr.buffer.write(open(answer["stderr"], "rb").read())
         sys.stdout.buffer.write(open(answer["stdout"], "rb").read())
@@ -271,6 +280,18 @@ def az_profile(home: object, name: str) -> None:
 def az_not_logged_in() -> Answer:
     """`az` before `az login`."""
     return Answer(stderr="ERROR: Please run 'az login' to setup account.\n", code=1)
+
+
+def az_locked(calls: int | None = None) -> Answer:
+    """`az` while another one holds the lock of its tokens, as `portalocker` reports it; at the first calls only."""
+    stderr = (
+        "ERROR: The command failed with an unexpected error. Here is the traceback:\n"
+        "ERROR: [Errno 13] Permission denied: '/home/ada/.azure/msal_token_cache.json.lockfile'\n"
+        "Traceback (most recent call last):\n"
+        '  File "/opt/az/lib/python3.10/site-packages/knack/cli.py", line 231, in invoke\n'
+        "To check existing issues, please visit: https://github.com/Azure/azure-cli/issues\n"
+    )
+    return Answer(stderr=stderr, code=1, calls=calls)
 
 
 def az_refuses_tenant(token: str, kind: str = "managed identity", current_tenant: str | None = None) -> list[Answer]:

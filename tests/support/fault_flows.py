@@ -18,6 +18,7 @@ from lab.registries.azure.directory import TOKEN_EXCHANGE_AUDIENCE, Application
 from lab.registries.azure.oidc import GITHUB_ISSUER
 from lab.registries.menda import EXCHANGE, SIGN_IN
 from support import chainguard_user
+from support.azure_cli_files import AzureCliFiles
 from support.menda_machines import API, INDEX, profile
 
 PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
@@ -186,6 +187,14 @@ def _person(made: Situation) -> None:
     made.fake_programs.az(*az_token(azure.directory.user_token(azure.user)))
 
 
+def _person_with_refused_token(made: Situation) -> None:
+    files = AzureCliFiles(made.cloud, made.home)
+    azure = made.cloud.azure
+    files.token["secret"] = azure.directory.user_token(azure.user, aud="https://elsewhere.example")
+    files.write()
+    _person(made)
+
+
 def _chainguard(made: Situation) -> None:
     chainguard = made.cloud.chainguard
     job = made.cloud.azure.github_actions.job()
@@ -238,6 +247,7 @@ FLOWS = [
     .step("token", "cloud-shell", *_ON_LOOPBACK, address="MSI_ENDPOINT")
     .step("exchange", AUTHORITY),
     Flow("az", _person).step("discovery", FEEDS).step("exchange", AUTHORITY),
+    Flow("az after a refusal", _person_with_refused_token).step("exchange", AUTHORITY, follows="*", after=1),
     Flow("Chainguard", _chainguard).step("job token", GITHUB, *_OF_GITHUB).step("exchange", chainguard_user.ISSUER),
     Flow("Menda's machine", _menda_machine)
     .step("sign-in", API, path="*" + SIGN_IN)
@@ -265,4 +275,4 @@ def close_before(made: Situation, step: Step, then: Callable[[], None]) -> None:
         then()
         return dataclasses.replace(response, ending=CLOSE)
 
-    made.cloud.faults.add(respond, host=step.host, path=step.follows)
+    made.cloud.faults.add(respond, host=step.host, path=step.follows, times=1)

@@ -9,7 +9,7 @@ from typing import Callable
 
 from lab.broken_wire import token_of_other_clock
 from lab.chainctl import logged_in, makes_pull_tokens, not_logged_in
-from lab.fake_programs import Answer, az_token, azd_token, helper_token
+from lab.fake_programs import Answer, az_locked, az_token, azd_token, helper_token
 from lab.faults import SIGN_IN_PAGE
 from support import chainguard_user
 from support.fault_cells import SERVED, WARNED, Cell
@@ -29,6 +29,8 @@ class Program:
     answers: Callable[[Situation, str], list[Answer]]
     #: A warning names one of these.
     blamed: tuple[str, ...]
+    #: Answers before that.
+    first: tuple[Answer, ...] = ()
     #: Answers to other calls.
     others: tuple[Answer, ...] = ()
     in_home: bool = False
@@ -60,6 +62,14 @@ PROGRAMS = [
         _bearer,
         lambda made, token: az_token(token)[1:2],
         ("azure_cli failed", NOTHING_SET_UP),
+    ),
+    Program(
+        "az after a lock",
+        "az",
+        _bearer,
+        lambda made, token: az_token(token)[1:2],
+        ("azure_cli failed", NOTHING_SET_UP),
+        first=(az_locked(calls=1),),
     ),
     Program("azd", "azd", _bearer, lambda made, token: [azd_token(token)], ("azd failed", NOTHING_SET_UP)),
     Program(
@@ -205,6 +215,6 @@ def prepare(made: Situation, program: Program, trouble: Trouble) -> None:
     token = token_of_other_clock(program.mint(made), trouble.clock)
     answers = [trouble.change(answer) for answer in program.answers(made, token)]
     where = str(made.home) if program.in_home else None
-    path = made.fake_programs.program(program.program, *answers, *program.others, directory=where)
+    path = made.fake_programs.program(program.program, *program.first, *answers, *program.others, directory=where)
     if trouble.spoil is not None:
         trouble.spoil(path)

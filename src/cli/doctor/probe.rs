@@ -88,7 +88,7 @@ pub(super) fn examine(
 }
 
 /// Meaning of an answer by status, and what to do unless the registry's descriptor has advice of its own.
-const ANSWERS: [(RangeInclusive<u16>, State, &str, &str); 8] = [
+const ANSWERS: [(RangeInclusive<u16>, State, &str, &str); 9] = [
     (200..=202, State::Good, "accepts this credential (HTTP {status})", ""),
     (203..=203, State::Bad, SIGN_IN_PAGE, CHECK_NETWORK),
     (204..=299, State::Good, "accepts this credential (HTTP {status})", ""),
@@ -99,6 +99,7 @@ const ANSWERS: [(RangeInclusive<u16>, State, &str, &str); 8] = [
         "{host} refuses the token of {who} (HTTP 401): the sign-in worked, the account has no access",
         "",
     ),
+    (402..=402, State::Bad, "{host} wants a licence or a payment for {who} (HTTP 402)", ""),
     (403..=403, State::Bad, "{host} knows {who}, who may not read this index (HTTP 403)", ""),
     (404..=404, State::Bad, "{host} has no such index, or hides it from {who} (HTTP 404)", ""),
     (405..=405, State::Note, "accepts uploads here and lists nothing (HTTP 405)", ""),

@@ -1,5 +1,7 @@
 //! Discovery: the tenant and the token authority that a feed names in answer to an anonymous request.
 
+use std::cell::Cell;
+
 use log::debug;
 use url::Url;
 
@@ -10,7 +12,7 @@ use super::{
     retries::attempts,
 };
 use crate::{
-    auth::refusal,
+    auth::{clock_skew::ClockSkew, refusal},
     error::{Error, Kind, Result},
     service::subdomain_of,
     system::{
@@ -46,9 +48,10 @@ pub(crate) struct Discovery {
     pub(crate) authority: Url,
 }
 
-/// Asks the feed. `Ok(None)` if it is public and names no tenant.
-pub(crate) fn discover(system: &dyn System, feed: &Feed) -> Result<Option<Discovery>> {
+/// Asks the feed. `Ok(None)` if it is public and names no tenant. `skew` becomes the difference between the clocks.
+pub(crate) fn discover(system: &dyn System, feed: &Feed, skew: &Cell<Option<ClockSkew>>) -> Result<Option<Discovery>> {
     let response = ask(system, feed.url())?;
+    skew.set(ClockSkew::of(system, &response));
     if let Some(discovery) = read(&response, feed)? {
         return Ok(Some(discovery));
     }
@@ -201,7 +204,11 @@ mod tests {
     }
 
     fn with(status: u16, headers: &[(&str, &str)]) -> Result<Option<Discovery>> {
-        discover(&FakeSystem::default().answer_with_headers(Method::Get, FEED, status, headers, ""), &feed())
+        discover(
+            &FakeSystem::default().answer_with_headers(Method::Get, FEED, status, headers, ""),
+            &feed(),
+            &Cell::default(),
+        )
     }
 
     fn tenant(headers: &[(&str, &str)]) -> String {
@@ -311,9 +318,9 @@ mod tests {
             &[("WWW-Authenticate", BEARER), AUTHORITY],
             "",
         );
-        assert_eq!(discover(&fake, &feed()).unwrap().unwrap().tenant.id, TENANT);
+        assert_eq!(discover(&fake, &feed(), &Cell::default()).unwrap().unwrap().tenant.id, TENANT);
         let silent = FakeSystem::default().answer(Method::Get, FEED, 200, "").answer(Method::Get, &package, 404, "");
-        assert_eq!(discover(&silent, &feed()), Ok(None));
+        assert_eq!(discover(&silent, &feed(), &Cell::default()), Ok(None));
     }
 
     proptest! {

@@ -1,12 +1,17 @@
 //! Microsoft Entra ID: tenants, login hosts, tokens and refusals.
 
+use serde::Deserialize;
 use url::Url;
 
-use super::{is_guid, retries::attempts};
+use super::{
+    is_guid,
+    remedy::{self, Remedy},
+    retries::attempts,
+};
 use crate::{
-    auth::{access_token::AccessToken, jwt::Claims, oauth},
+    auth::{access_token::AccessToken, clock_skew::ClockSkew, jwt::Claims, oauth},
     error::{Error, Kind, Result, quote},
-    system::System,
+    system::{System, http::Response},
 };
 
 /// The application ID of Azure DevOps, the resource of every token request.
@@ -15,6 +20,9 @@ pub(crate) const AZURE_DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 
 /// The tenant for feeds in organisations of personal Microsoft accounts.
 pub(crate) const ANY_ORGANISATION: &str = "organizations";
+
+/// The command of az that signs in to no particular tenant.
+pub(crate) const AZ_LOGIN: &str = "az login --allow-no-subscriptions";
 
 /// Overrides the login host, as in Azure's own SDKs.
 const AUTHORITY_VARIABLE: &str = "AZURE_AUTHORITY_HOST";
@@ -101,6 +109,23 @@ impl Tenant {
             .map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))
     }
 
+    /// The command of az that signs in to this tenant. az refuses an account that has no subscription in it, unless it is
+    /// told to allow that. <https://learn.microsoft.com/cli/azure/reference-index#az-login>
+    #[must_use]
+    pub(crate) fn az_login(&self) -> String {
+        if self.id == ANY_ORGANISATION {
+            AZ_LOGIN.to_owned()
+        } else {
+            format!("az login --tenant {} --allow-no-subscriptions", self.id)
+        }
+    }
+
+    /// What to do about an error code.
+    #[must_use]
+    pub(super) fn advice(&self, remedy: &Remedy) -> String {
+        remedy.next.replace("{login}", &self.az_login()).replace("{resource}", AZURE_DEVOPS)
+    }
+
     /// Whether a token certainly belongs to another tenant. False unless both are known by GUID.
     #[must_use]
     pub(crate) fn differs_from(&self, claims: &Claims) -> bool {
@@ -154,7 +179,9 @@ pub(crate) fn request_application_token(
     let scope = format!("{AZURE_DEVOPS}/.default");
     let mut fields = vec![("grant_type", "client_credentials"), ("client_id", client_id), ("scope", &scope)];
     fields.extend_from_slice(proof);
-    oauth::request_token(system, &tenant.token_endpoint()?, &fields, attempts(system)).map_err(explain)
+    oauth::request_token(system, &tenant.token_endpoint()?, &fields, attempts(system), |response, error| {
+        explain(system, tenant, response, error)
+    })
 }
 
 /// Requests a token for an application that authenticates with a signed assertion.
@@ -172,44 +199,25 @@ pub(crate) fn request_token_by_assertion(
     request_application_token(system, tenant, client_id, &proof)
 }
 
-/// Remedies by error code.
-/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-const REMEDIES: [(&str, &str); 9] = [
-    ("AADSTS7000215", "AZURE_CLIENT_SECRET is not the value of a current secret of the application"),
-    ("AADSTS7000222", "the application's secret has expired: create a new one"),
-    ("AADSTS700027", "the certificate in AZURE_CLIENT_CERTIFICATE_PATH is not registered for the application"),
-    ("AADSTS700016", "AZURE_CLIENT_ID is not an application of this tenant: check it and AZURE_TENANT_ID"),
-    ("AADSTS70021", "the application has no federated credential for this issuer, subject and audience: add one"),
-    ("AADSTS90002", "there is no such tenant: check AZURE_TENANT_ID"),
-    ("AADSTS50076", "multi-factor authentication is required: run `az login` again"),
-    ("AADSTS53003", "a Conditional Access policy forbids this sign-in: ask the administrator of the tenant"),
-    ("AADSTS50097", "the tenant wants a registered device: sign in from one with `az login`"),
-];
-
-/// The remedy for the first known error code in a text.
-#[must_use]
-pub(crate) fn remedy(text: &str) -> Option<&'static str> {
-    // Some codes are prefixes of longer ones, so the whole number is compared.
-    text.match_indices("AADSTS").find_map(|(start, _)| {
-        let rest = &text[start..];
-        let end = rest["AADSTS".len()..]
-            .find(|character: char| !character.is_ascii_digit())
-            .map_or(rest.len(), |digits| "AADSTS".len() + digits);
-        REMEDIES
-            .iter()
-            .find(|(number, _)| {
-                rest[..end] == **number || (*number == "AADSTS70021" && rest[..end].starts_with(number))
-            })
-            .map(|(_, remedy)| *remedy)
-    })
-}
-
-/// Adds the remedy to an error that quotes a known code.
-#[must_use]
-pub(crate) fn explain(error: Error) -> Error {
-    match remedy(error.message()) {
-        Some(remedy) => error.with_hint(remedy),
-        None => error,
+/// Adds to an error what the codes of the answer mean, and what to do.
+fn explain(system: &dyn System, tenant: &Tenant, response: &Response, error: Error) -> Error {
+    #[derive(Deserialize)]
+    struct Answer {
+        error_codes: Vec<u64>,
+    }
+    let answer: Option<Answer> = serde_json::from_slice(&response.body).ok();
+    let numbers = answer.map(|answer| answer.error_codes).unwrap_or_default();
+    // The description may be in another language, and names the same code in front.
+    let codes = remedy::codes(error.message()).map(str::to_owned);
+    let codes = codes.chain(numbers.iter().map(u64::to_string));
+    let Some((code, remedy)) = codes.into_iter().find_map(|code| remedy::of_code(&code).map(|remedy| (code, remedy)))
+    else {
+        return error;
+    };
+    match ClockSkew::of(system, response).filter(|_| code == remedy::NOT_IN_ITS_TIME) {
+        Some(skew) => skew.explain(error),
+        None if remedy.next.is_empty() => error.with_hint(remedy.meaning),
+        None => error.with_hint(format!("{}: {}", remedy.meaning, tenant.advice(remedy))),
     }
 }
 
@@ -236,7 +244,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{auth::jwt::token_of, secret::Secret, system::fake::FakeSystem};
+    use crate::{
+        auth::jwt::token_of,
+        secret::Secret,
+        system::{fake::FakeSystem, http::Method},
+    };
 
     #[test]
     fn only_clean_authorization_uris_are_trusted() {
@@ -292,18 +304,54 @@ mod tests {
         }
     }
 
+    /// The error of a token request that is refused with this answer, at midnight by this machine.
+    fn refused(body: &serde_json::Value, headers: &[(&str, &str)]) -> Error {
+        let tenant = Tenant::new("contoso.example").unwrap();
+        let endpoint = tenant.token_endpoint().unwrap();
+        let fake = FakeSystem::default();
+        let fake = fake.answer_with_headers(Method::Post, endpoint.as_str(), 400, headers, &body.to_string());
+        request_token_by_assertion(&fake, &tenant, "builder", "assertion").unwrap_err()
+    }
+
     #[test]
-    fn refusal_numbers_are_matched_whole() {
-        assert!(remedy("said AADSTS7000215: no").is_some_and(|remedy| remedy.contains("AZURE_CLIENT_SECRET")));
-        assert!(remedy("AADSTS700213: no match").is_some_and(|remedy| remedy.contains("federated")));
-        assert_eq!(remedy("AADSTS500760"), None);
-        assert_eq!(remedy("nothing"), None);
+    fn every_code_is_explained_by_text_and_by_number() {
+        for code in remedy::all_codes() {
+            let remedy = remedy::of_code(code).unwrap();
+            let number: u64 = code.parse().unwrap();
+            for body in [
+                json!({"error": "invalid_grant", "error_description": format!("AADSTS{code}: Text. Trace ID: 1")}),
+                json!({"error": "invalid_grant", "error_description": "Un texte.", "error_codes": [1, number]}),
+            ] {
+                let error = refused(&body, &[]);
+                let hint = error.hint().unwrap_or_default();
+                assert!(hint.starts_with(remedy.meaning) && !hint.contains('{'), "{body}: {error}");
+                assert!(hint.chars().count() <= 160, "{hint}");
+            }
+        }
+        assert_eq!(refused(&json!({"error": "x", "error_codes": [50_076_000]}), &[]).hint(), None);
+    }
+
+    #[test]
+    fn an_assertion_of_another_time_names_the_clock() {
+        let body = json!({"error": "invalid_client", "error_description": "AADSTS700024: Not in its time range."});
+        let ahead = [("Date", "Sat, 21 Nov 2026 21:00:00 GMT")];
+        assert_eq!(refused(&body, &ahead).hint(), Some("this machine's clock is 3 h ahead: correct it"));
+        let hint = "the assertion has expired or is not valid yet: renew it, or correct this machine's clock";
+        assert_eq!(refused(&body, &[]).hint(), Some(hint));
+        let other = json!({"error": "invalid_client", "error_description": "AADSTS7000222: Expired."});
+        assert_eq!(refused(&other, &ahead).hint(), Some("the application's secret has expired: create a new one"));
+    }
+
+    #[test]
+    fn the_command_to_sign_in_allows_an_account_without_subscription() {
+        let login = |id: &str| Tenant::new(id).unwrap().az_login();
+        assert_eq!(login("contoso.example"), "az login --tenant contoso.example --allow-no-subscriptions");
+        assert_eq!(login(ANY_ORGANISATION), AZ_LOGIN);
     }
 
     proptest! {
         #[test]
-        fn reading_never_fails_otherwise_than_by_an_error(text in "(https://(login\\.windows\\.net)?)?\\PC{0,60}|AADSTS\\PC{0,20}") {
-            let _ = remedy(&text);
+        fn reading_never_fails_otherwise_than_by_an_error(text in "(https://(login\\.windows\\.net)?)?\\PC{0,60}") {
             if let Ok(tenant) = Tenant::from_authorization_uri(&text) {
                 prop_assert!(known_login_hosts().any(|host| host == tenant.login_host));
             }

@@ -1,10 +1,10 @@
 //! Makes a credential: asks the providers in turn, and exchanges bearers.
 
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 // Nothing here is logged at INFO: pip prints that level on standard output, even for commands whose output is JSON.
@@ -13,23 +13,22 @@ use log::debug;
 use super::{
     BEARER_USERNAME, ENTRA_USERNAME, SESSION_USERNAME, credprovider,
     discovery::{self, Discovery},
-    entra,
+    entra::{self, Tenant},
     feed::Feed,
     providers::{Choice, Grant, env_var, pat},
-    session,
+    session::{self, Refused},
 };
 use crate::{
     auth::{
+        access_token::AccessToken,
         cache_policy::CachePolicy,
-        chain::{Exhausted, ask_further, ask_in_turn},
+        chain::{Attempt, Exhausted, TokenProvider, ask_further, ask_in_turn},
+        clock_skew::{ClockSkew, TOLERANCE},
     },
     error::{Error, Kind, Result},
     registry::Credential,
     system::System,
 };
-
-/// The tolerated difference between clocks.
-const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// The last discovery of each organisation, for public feeds whose answers lack it at times.
 #[derive(Default)]
@@ -41,6 +40,8 @@ pub(super) struct Minting<'lookup> {
     feed: &'lookup Feed,
     organisations: &'lookup KnownOrganisations,
     discovery: OnceCell<Result<Discovery>>,
+    /// The difference between the clocks, once the feed has answered.
+    skew: Cell<Option<ClockSkew>>,
 }
 
 impl<'lookup> Minting<'lookup> {
@@ -49,7 +50,7 @@ impl<'lookup> Minting<'lookup> {
         feed: &'lookup Feed,
         organisations: &'lookup KnownOrganisations,
     ) -> Self {
-        Self { system, feed, organisations, discovery: OnceCell::new() }
+        Self { system, feed, organisations, discovery: OnceCell::new(), skew: Cell::new(None) }
     }
 
     /// Asks the chosen providers: the local ones first, then, after discovery, those that sign in to the tenant.
@@ -57,7 +58,7 @@ impl<'lookup> Minting<'lookup> {
         let shown = self.feed.shown();
         let local =
             ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant, policy| {
-                self.accept(provider.name(), grant, policy, false)
+                self.accept(provider.name(), grant, policy, false).map_err(|refused| refused.error)
             });
         let refused = match local {
             Ok(credential) => return Ok(credential),
@@ -69,9 +70,9 @@ impl<'lookup> Minting<'lookup> {
         }
         let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
         ask_further(refused, self.system, &entra_providers, &tenant, &shown, |provider, grant, policy| {
-            self.accept(provider.name(), grant, policy, true)
+            self.accept_login(provider, &tenant, grant, policy)
         })
-        .map_err(|refused| exhausted(refused, Some(&tenant.id)))
+        .map_err(|refused| exhausted(refused, Some(&tenant)))
     }
 
     /// The discovery of the feed, requested once and on demand.
@@ -82,7 +83,7 @@ impl<'lookup> Minting<'lookup> {
     fn discover(&self) -> Result<Discovery> {
         let organisation = self.feed.organisation_key();
         let known = || self.organisations.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = discovery::discover(self.system, self.feed).map_err(|error| {
+        let said = discovery::discover(self.system, self.feed, &self.skew).map_err(|error| {
             debug!(step = "discovery", outcome = "failed"; "{error}");
             if error.kind() == Kind::Protocol { error.of_one_url() } else { error }
         })?;
@@ -100,6 +101,37 @@ impl<'lookup> Minting<'lookup> {
         known().get(&organisation).cloned().ok_or_else(unknown)
     }
 
+    /// Makes a credential from the grant of a provider that signs in. If a cached bearer is refused, the provider is asked
+    /// once for a newer one: the same identity, so that nobody else answers.
+    fn accept_login(
+        &self,
+        provider: &dyn TokenProvider<Tenant, Grant>,
+        tenant: &Tenant,
+        grant: Grant,
+        cache_policy: CachePolicy,
+    ) -> Result<Credential> {
+        let name = provider.name();
+        let accept = |grant| self.accept(name, grant, cache_policy, true);
+        let cached = if let Grant::CachedBearer(token) = &grant { Some(token.clone()) } else { None };
+        let (error, cached) = match (accept(grant), cached) {
+            (Ok(credential), _) => return Ok(credential),
+            (Err(Refused { error, newer_may_serve: true }), Some(cached)) => (error, cached),
+            (Err(Refused { error, .. }), _) => return Err(error),
+        };
+        debug!(step = name, outcome = "noted"; "its cached token was refused, {error}; asking for a newer one");
+        match provider.newer_token(self.system, tenant) {
+            Ok(Attempt::Token(Grant::Bearer(newer))) if newer.secret() != cached.secret() => {
+                accept(Grant::Bearer(newer)).map_err(|refused| refused.error)
+            }
+            Ok(_) => Err(error),
+            Err(failure) if failure.ends_the_lookup() => Err(failure),
+            Err(failure) => {
+                debug!(step = name, outcome = "noted"; "it has no newer token, {failure}");
+                Err(error)
+            }
+        }
+    }
+
     /// Makes a credential from a grant. A user's bearer is exchanged; everything else is the password itself.
     /// `signs_in` is false for tokens at rest, which are not cached again.
     fn accept(
@@ -108,29 +140,37 @@ impl<'lookup> Minting<'lookup> {
         grant: Grant,
         cache_policy: CachePolicy,
         signs_in: bool,
-    ) -> Result<Credential> {
+    ) -> std::result::Result<Credential, Refused> {
         let (token, signs_in) = match grant {
             Grant::Password { username, token } => {
                 debug!(step = step, outcome = "gives"; "a password, which is used as it is");
                 let (expires, password) = (token.expires(), token.into_secret());
                 return Ok(Credential { username, password, expires, owner: None, cache_policy: CachePolicy::Never });
             }
-            Grant::Bearer(token) => (token, signs_in),
+            Grant::Bearer(token) | Grant::CachedBearer(token) => (token, signs_in),
             Grant::Identity(identity) => {
                 let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
                 (identity.sign_in(self.system, &tenant)?, true)
             }
         };
-        let (claims, expires) = (token.claims(), token.expires());
-        self.check_end(expires)?;
+        let claims = token.claims();
         let account = claims.as_ref().and_then(entra::account);
         let shown_account = account.as_deref().unwrap_or("an account that it does not name");
-        if credprovider::returns_entra_tokens(self.system) {
+        let is_service_principal = claims.as_ref().is_some_and(entra::is_service_principal);
+        let returns_entra_tokens = credprovider::returns_entra_tokens(self.system);
+        let is_exchanged = !is_service_principal && !returns_entra_tokens;
+        // The exchange knows the time better than this machine, and a token that a sign-in has just given is hardly expired.
+        if !is_exchanged || !signs_in {
+            self.check_end(&token, is_exchanged)?;
+        }
+        if returns_entra_tokens {
             debug!(step = step, outcome = "gives"; "the token of {shown_account}, which is used as it is");
-            let (username, password) = (ENTRA_USERNAME.to_owned(), token.into_secret());
+            let (username, expires) = (ENTRA_USERNAME.to_owned(), self.end_of(&token));
+            let password = token.into_secret();
             return Ok(Credential { username, password, expires, owner: account, cache_policy: CachePolicy::Never });
         }
-        if claims.as_ref().is_some_and(entra::is_service_principal) {
+        if is_service_principal {
+            let expires = self.end_of(&token);
             debug!(
                 step = step, outcome = "gives";
                 "the token of {shown_account}, a service principal, which is used as it is"
@@ -151,22 +191,43 @@ impl<'lookup> Minting<'lookup> {
         Ok(Credential { username, password: session.into_secret(), expires, owner: account, cache_policy })
     }
 
-    /// Rejects a bearer that has expired, unless the clocks may differ by that much.
-    fn check_end(&self, expires: Option<SystemTime>) -> Result<()> {
-        let since = expires.and_then(|end| self.system.now().duration_since(end).ok());
-        match since {
-            Some(since) if since > CLOCK_SKEW => Err(Error::new(Kind::Rejected, "its token has expired")),
-            _ => Ok(()),
+    /// Rejects a bearer that has expired by both clocks, as far as the other one is known. The exchange needs the feed's
+    /// answer in any case, whose date shows it.
+    fn check_end(&self, token: &AccessToken, is_exchanged: bool) -> Result<()> {
+        let has_expired = |now: SystemTime| {
+            let since = token.expires().and_then(|end| now.duration_since(end).ok());
+            since.is_some_and(|since| since > TOLERANCE)
+        };
+        let ours = self.system.now();
+        if !has_expired(ours) {
+            return Ok(());
+        }
+        if let (true, Err(over)) = (is_exchanged, self.discovery())
+            && over.ends_the_lookup()
+        {
+            return Err(over);
+        }
+        match self.skew.get() {
+            Some(skew) if !has_expired(skew.service_time(ours)) => Ok(()),
+            _ => Err(Error::new(Kind::Rejected, "its token has expired")),
+        }
+    }
+
+    /// When a bearer expires by this machine's clock. Its own statement is by the clock of the service; a lifetime that came
+    /// with it counts from now.
+    fn end_of(&self, token: &AccessToken) -> Option<SystemTime> {
+        let stated = token.claims().and_then(|claims| claims.expires());
+        match self.skew.get().zip(token.expires().filter(|end| Some(*end) == stated)) {
+            Some((skew, end)) => Some(skew.expiry(self.system.now(), end)),
+            None => token.expires(),
         }
     }
 }
 
-fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
-    let sign_in = match tenant {
-        Some(tenant) => format!("run `az login --tenant {tenant}`"),
-        None => "run `az login`".to_owned(),
-    };
-    exhausted.into_error(&format!("{sign_in}, or in CI set {} or {}", env_var::TOKEN_VARIABLE, pat::PAT_VARIABLE))
+fn exhausted(exhausted: Exhausted, tenant: Option<&Tenant>) -> Error {
+    let login = tenant.map_or_else(|| entra::AZ_LOGIN.to_owned(), Tenant::az_login);
+    let (token, pat) = (env_var::TOKEN_VARIABLE, pat::PAT_VARIABLE);
+    exhausted.into_error(&format!("run `{login}`, or in CI set {token} or {pat}"))
 }
 
 #[cfg(test)]
@@ -178,6 +239,7 @@ mod tests {
         auth::jwt::token_of,
         service::Service,
         system::{
+            Clock,
             fake::{FakeSystem, absolute},
             http::Method,
         },
@@ -229,7 +291,7 @@ mod tests {
             ("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", &nowhere),
             ("VSS_NUGET_EXTERNAL_FEED_ENDPOINTS", "no JSON"),
         ] {
-            let fake = FakeSystem::default().variable(name, value).variable("AZURE_DEVOPS_EXT_PAT", "other");
+            let fake = machine(FEEDS[0]).variable(name, value).variable("AZURE_DEVOPS_EXT_PAT", "other");
             let error = ask(&fake, FEEDS[0]).unwrap_err();
             assert!(error.hint().is_some_and(|hint| hint.contains("unset") && hint.contains(name)), "{error}");
         }
@@ -272,6 +334,73 @@ mod tests {
         }
     }
 
+    const EXCHANGE: &str = "https://vssps.dev.azure.com/contoso/_apis/Token/SessionTokens";
+
+    const AZ: [&str; 10] = [
+        "account",
+        "get-access-token",
+        "--resource",
+        entra::AZURE_DEVOPS,
+        "--tenant",
+        TENANT,
+        "--query",
+        "accessToken",
+        "--output",
+        "json",
+    ];
+
+    /// A user's token that expires this many seconds after the fake clock's start.
+    fn token_for(seconds: i64) -> String {
+        token_of(&json!({"upn": "ada@contoso.example", "scp": "x", "exp": 1_795_305_600 + seconds}))
+    }
+
+    /// A system where discovery succeeds and az alone is asked.
+    fn machine_with_az() -> FakeSystem {
+        machine(FEEDS[0]).variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "azure_cli")
+    }
+
+    /// The files of az with a token of Ada.
+    fn with_cached_token(fake: FakeSystem, token: &str) -> FakeSystem {
+        let user = json!({"name": "ada@contoso.example", "type": "user"});
+        let person = json!({
+            "home_account_id": "ada.home", "environment": "login.microsoftonline.com", "username": "ada@contoso.example",
+        });
+        let entry = json!({
+            "secret": token, "home_account_id": "ada.home", "environment": "login.microsoftonline.com",
+            "client_id": "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "realm": TENANT,
+            "target": format!("{}/.default", entra::AZURE_DEVOPS), "expires_on": "1795309200",
+        });
+        let profile = json!({"subscriptions": [{"isDefault": true, "user": user}]}).to_string();
+        let tokens = json!({"AccessToken": {"ada": entry}, "Account": {"ada": person}}).to_string();
+        fake.variable("AZURE_CONFIG_DIR", &absolute("/azure"))
+            .file("/azure/azureProfile.json", &profile)
+            .file("/azure/msal_token_cache.json", &tokens)
+    }
+
+    fn printed(token: &str) -> String {
+        json!(token).to_string()
+    }
+
+    const POLICY: &str = r#"{"message":"VS403463: The conditional access policy failed"}"#;
+
+    #[test]
+    fn a_cached_token_that_is_refused_is_replaced_once() {
+        let (cached, newer) = (token_for(3600), token_for(7200));
+        for (status, body) in [(401, ""), (403, POLICY)] {
+            let fake = with_cached_token(machine_with_az(), &cached)
+                .run("az", &AZ, 0, &printed(&newer), "")
+                .answer(Method::Post, EXCHANGE, status, body)
+                .answer(Method::Post, EXCHANGE, 200, r#"{"token":"session"}"#);
+            assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session");
+            let sent: Vec<_> = fake.requests()[1..]
+                .iter()
+                .map(|request| request.headers.iter().any(|(_, value)| value.expose() == format!("Bearer {newer}")))
+                .collect();
+            assert_eq!(sent, [false, true]);
+            fake.assert_done();
+        }
+    }
+
     #[test]
     fn the_managed_identity_of_a_feed_signs_in_for_that_feed() {
         let endpoint = json!({"endpoint": FEEDS[0], "clientId": "system"});
@@ -297,5 +426,106 @@ mod tests {
             error.hint().is_some_and(|hint| hint.ends_with("unset ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS")),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_newer_token_that_is_refused_too_ends_with_the_policy() {
+        let (cached, newer) = (token_for(3600), token_for(7200));
+        let fake = with_cached_token(machine_with_az(), &cached)
+            .run("az", &AZ, 0, &printed(&newer), "")
+            .answer(Method::Post, EXCHANGE, 403, POLICY)
+            .answer(Method::Post, EXCHANGE, 403, POLICY);
+        let error = ask(&fake, FEEDS[0]).unwrap_err();
+        assert!(error.message().contains("a Conditional Access or IP policy refuses ada@contoso.example"), "{error}");
+        fake.assert_done();
+    }
+
+    #[test]
+    fn no_token_is_exchanged_twice() {
+        let cached = token_for(3600);
+        let refused = |fake: FakeSystem| fake.answer(Method::Post, EXCHANGE, 403, POLICY);
+        let with_file = || with_cached_token(machine_with_az(), &cached);
+        for fake in [
+            refused(with_file().run("az", &AZ, 0, &printed(&cached), "")),
+            refused(with_file().run("az", &AZ, 1, "", "ERROR: AADSTS53003: blocked")),
+            refused(with_file()),
+            // This token came from az itself.
+            refused(machine_with_az().run("az", &AZ, 0, &printed(&cached), "")),
+        ] {
+            let error = ask(&fake, FEEDS[0]).unwrap_err();
+            assert!(error.message().contains("VS403463"), "{error}");
+            fake.assert_done();
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_the_account_asks_for_no_newer_token() {
+        for (status, body) in [(401, r#"{"message":"TF401444: sign in once"}"#), (402, "")] {
+            let fake =
+                with_cached_token(machine_with_az(), &token_for(3600)).answer(Method::Post, EXCHANGE, status, body);
+            assert_eq!(ask(&fake, FEEDS[0]).unwrap_err().kind(), Kind::Exhausted);
+            fake.assert_done();
+        }
+    }
+
+    /// A system where discovery succeeds, at three hours before this machine's time.
+    fn machine_with_clock_ahead() -> FakeSystem {
+        let challenge = format!("Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}");
+        let headers = [
+            ("Date", "Sat, 21 Nov 2026 21:00:00 GMT"),
+            ("WWW-Authenticate", challenge.as_str()),
+            ("X-VSS-AuthorizationEndpoint", "https://vssps.dev.azure.com/contoso/"),
+        ];
+        FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "azure_cli").answer_with_headers(
+            Method::Get,
+            FEEDS[0],
+            401,
+            &headers,
+            "",
+        )
+    }
+
+    #[test]
+    fn a_token_that_az_has_just_printed_serves_with_a_clock_ahead() {
+        let fake = machine_with_clock_ahead().run("az", &AZ, 0, &printed(&token_for(-7200)), "").answer(
+            Method::Post,
+            EXCHANGE,
+            200,
+            r#"{"token":"session"}"#,
+        );
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session");
+        let application = |seconds: i64| token_of(&json!({"idtyp": "app", "exp": 1_795_305_600 + seconds}));
+        let ask_application = |fake: FakeSystem, seconds| {
+            let fake = fake.run("az", &AZ, 0, &printed(&application(seconds)), "");
+            ask(&fake, FEEDS[0]).map(|found| found.expires.unwrap().duration_since(fake.now()).unwrap().as_secs())
+        };
+        assert_eq!(ask_application(machine_with_clock_ahead(), -7200), Ok(3600));
+        assert!(ask_application(machine_with_clock_ahead(), -4 * 3600).is_err(), "it has expired by both clocks");
+        assert!(ask_application(machine_with_az(), -7200).is_err(), "it has expired by the only clock that is known");
+    }
+
+    #[test]
+    fn a_token_at_rest_has_expired_by_both_clocks() {
+        let with_token = |fake: FakeSystem| fake.variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &token_for(-7200));
+        let fake = with_token(machine_with_clock_ahead()).answer(Method::Post, EXCHANGE, 200, r#"{"token":"session"}"#);
+        let fake = fake.variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "env_var");
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session");
+        let error = ask(&with_token(machine(FEEDS[0])), FEEDS[0]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "env_var failed (its token has expired); renew or unset ARTIFACTS_KEYRING_NOFUSS_TOKEN"
+        );
+        let fake = with_token(FakeSystem::default()).failure(Method::Get, FEEDS[0], false);
+        assert!(ask(&fake, FEEDS[0]).unwrap_err().message().contains("its token has expired"));
+    }
+
+    #[test]
+    fn a_wrong_clock_is_named_when_a_token_is_refused() {
+        let date = [("Date", "Sun, 22 Nov 2026 03:00:00 GMT")];
+        let cached = token_for(3600);
+        let fake = with_cached_token(machine_with_az(), &cached)
+            .run("az", &AZ, 0, &printed(&cached), "")
+            .answer_with_headers(Method::Post, EXCHANGE, 401, &date, "");
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap_err().hint(), Some("this machine's clock is 3 h behind: correct it"));
     }
 }

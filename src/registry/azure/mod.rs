@@ -15,6 +15,7 @@ pub(crate) mod fuzz;
 mod host_alone;
 pub(crate) mod minting;
 pub(crate) mod providers;
+mod remedy;
 mod retries;
 pub(crate) mod session;
 mod variables;
@@ -73,6 +74,7 @@ pub(super) static REGISTRY: Registry = Registry {
         is_sign_in,
         advice: &[
             (401, "is this account a member of {place}? If not, sign in as one that is, or let it be added"),
+            (402, "this account has no licence for Artifacts: the owner of {place} must set its access level to Basic"),
             (403, "the owner of the feed must give this account the role Reader (Feed Settings, Permissions)"),
             (404, "look for the feed at {place}/_artifacts: its name, its project in the URL, your access"),
         ],

@@ -8,8 +8,8 @@ use url::Url;
 
 use super::{NO_SIGN_IN_PAGE, credprovider, feed::Feed, retries::attempts};
 use crate::{
-    auth::{access_token::AccessToken, refusal::Refusal, timestamp},
-    error::{Error, Kind, Result},
+    auth::{access_token::AccessToken, clock_skew::ClockSkew, refusal::Refusal, timestamp},
+    error::{Error, Kind},
     secret::Secret,
     system::{
         System,
@@ -21,6 +21,21 @@ use crate::{
 /// The name in the user's list of tokens.
 const DISPLAY_NAME: &str = "ringbearer";
 
+/// Why the exchange gave no token.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// The failure.
+    pub(super) error: Error,
+    /// Whether a newer bearer of the same account may serve.
+    pub(super) newer_may_serve: bool,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, newer_may_serve: false }
+    }
+}
+
 /// Exchanges a bearer at the feed's verified authority.
 ///
 /// Without a `tokenType` the service issues a self-contained session token. The compact type would be a personal
@@ -31,7 +46,7 @@ pub(crate) fn exchange(
     feed: &Feed,
     bearer: &Secret,
     account: Option<&str>,
-) -> Result<AccessToken> {
+) -> Result<AccessToken, Refused> {
     let mut url = authority
         .join("_apis/Token/SessionTokens")
         .map_err(|_| Error::new(Kind::Internal, "the token authority cannot be joined with a path"))?;
@@ -63,12 +78,15 @@ pub(crate) fn exchange(
         }
     };
     if response.status != 200 {
-        return Err(refusal(&response, feed, bearer, account));
+        return Err(refused(system, &response, feed, bearer, account));
     }
     let answer: Answer = response.json()?;
     let token = AccessToken::parse(answer.token.expose())
         .map_err(|_| Error::new(Kind::Protocol, format!("{} answered without a token", response.host)))?;
-    Ok(token.with_expiry(answer.valid_to.as_deref().and_then(timestamp::rfc3339)))
+    let token = token.with_expiry(answer.valid_to.as_deref().and_then(timestamp::rfc3339));
+    let skew = ClockSkew::of(system, &response);
+    let expires = token.expires().zip(skew).map(|(stated, skew)| skew.expiry(system.now(), stated));
+    Ok(token.with_expiry(expires))
 }
 
 #[derive(Deserialize)]
@@ -78,21 +96,66 @@ struct Answer {
     valid_to: Option<String>,
 }
 
-fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&str>) -> Error {
+/// The refusals that Azure DevOps explains by a code, or by what it says: what is wrong, and what to do. `{who}` stands for the
+/// account and `{portal}` for the organisation. The others quote the service.
+fn known(refusal: &Refusal, status: u16) -> Option<(&'static str, &'static str)> {
+    let mentions = |words: &[&str]| words.iter().any(|word| refusal.mentions(word));
+    if mentions(&["TF401444"]) {
+        return Some((
+            "Azure DevOps wants {who} to sign in once in a browser (TF401444)",
+            "open {portal} and sign in as {who}, then try again",
+        ));
+    }
+    if mentions(&[POLICY]) {
+        return Some((
+            "a Conditional Access or IP policy refuses {who} (VS403463)",
+            "sign in again on an allowed network and device, or ask the administrator of {portal}",
+        ));
+    }
+    if status == 402 || mentions(&["license", "licence", "stakeholder", "Stakeholder"]) {
+        return Some((
+            "{who} has no licence for Artifacts (HTTP {status})",
+            "the owner of {portal} must set its access level to Basic",
+        ));
+    }
+    // The same code says of a bearer that is not valid that "anonymous access" is not allowed.
+    if mentions(&["TF400813"]) && !mentions(&["anonymous"]) {
+        return Some((
+            "{who} is not authorised in the organisation (TF400813)",
+            "have it added to {portal}, or sign in with an account that is a member",
+        ));
+    }
+    None
+}
+
+/// A policy of the organisation or its tenant, such as one for IP addresses.
+/// <https://learn.microsoft.com/azure/devops/organizations/accounts/change-application-access-policies>
+const POLICY: &str = "VS403463";
+
+fn refused(system: &dyn System, response: &Response, feed: &Feed, bearer: &Secret, account: Option<&str>) -> Refused {
     let (host, status) = (&response.host, response.status);
     let refusal = Refusal::read(response, &[bearer.expose()]);
-    let who = account.unwrap_or("this account");
-    if refusal.mentions("TF401444") {
-        return Error::new(Kind::Rejected, format!("Azure DevOps wants {who} to sign in once in a browser (TF401444)"))
-            .with_hint(format!("open {} and sign in as {who}, then try again", feed.portal()));
+    let (who, portal) = (account.unwrap_or("this account"), feed.portal());
+    if let Some((what, hint)) = known(&refusal, status).filter(|_| (400..500).contains(&status)) {
+        let fill = |text: &str| {
+            let text = text.replace("{status}", &status.to_string()).replace("{portal}", &portal);
+            text.replace("{who}", who)
+        };
+        let error = Error::new(Kind::Rejected, fill(what)).with_hint(fill(hint));
+        return Refused { error, newer_may_serve: refusal.mentions(POLICY) };
     }
     let what = match status {
         401 => format!("{host} rejected the token of {who}"),
         203 | 300..=399 => format!("{host} sent a sign-in page instead of a token"),
         _ => format!("{host} gave no session token for {who} (HTTP {status})"),
     };
-    let hint = format!("is {who} a member of {}? If not, sign in with an account that is", feed.portal());
-    refusal.into_error(what, Some(hint.into()))
+    let hint = format!("is {who} a member of {portal}? If not, sign in with an account that is");
+    let error = refusal.into_error(what, Some(hint.into()));
+    let error = match ClockSkew::of(system, response).filter(|_| error.kind() == Kind::Rejected) {
+        Some(skew) => skew.explain(error),
+        None => error,
+    };
+    Refused { error, newer_may_serve: matches!(status, 401 | 403) }
 }
 
 #[cfg(test)]
@@ -108,9 +171,15 @@ mod tests {
         system::{Clock, fake::FakeSystem, http::Method},
     };
 
+    const FEED: &str = "https://pkgs.dev.azure.com/contoso/";
+
     const URL: &str = "https://vssps.dev.azure.com/contoso/_apis/Token/SessionTokens";
 
-    fn ask(fake: &FakeSystem, service: &str) -> Result<AccessToken> {
+    fn ask(fake: &FakeSystem, service: &str) -> Result<AccessToken, Error> {
+        try_to_ask(fake, service).map_err(|refused| refused.error)
+    }
+
+    fn try_to_ask(fake: &FakeSystem, service: &str) -> Result<AccessToken, Refused> {
         let feed = Feed::from_service(&Service::parse(service)).unwrap();
         let authority = Url::parse("https://vssps.dev.azure.com/contoso/").unwrap();
         exchange(fake, &authority, &feed, &Secret::new("bearer-secret".into()), Some("ada@contoso.example"))
@@ -195,17 +264,91 @@ mod tests {
     }
 
     #[test]
+    fn known_refusals_are_explained_without_a_quotation() {
+        for (status, message, what, hint, newer_may_serve) in [
+            (
+                401,
+                "TF401444: Please sign-in",
+                "wants ada@contoso.example to sign in once",
+                "open https://dev.azure.com/contoso",
+                false,
+            ),
+            (
+                401,
+                "TF400813: The user is not authorized",
+                "is not authorised in the organisation (TF400813)",
+                "have it added to https://dev.azure.com/contoso",
+                false,
+            ),
+            (
+                403,
+                "VS403463: The conditional access policy failed",
+                "a Conditional Access or IP policy refuses ada@contoso.example",
+                "allowed network and device",
+                true,
+            ),
+            (
+                401,
+                "VS403463: The conditional access policy failed",
+                "policy refuses",
+                "allowed network and device",
+                true,
+            ),
+            (402, "", "ada@contoso.example has no licence for Artifacts (HTTP 402)", "access level to Basic", false),
+            (
+                403,
+                "The user does not have a license for Package Management",
+                "no licence for Artifacts (HTTP 403)",
+                "access level to Basic",
+                false,
+            ),
+            (403, "Stakeholder access", "no licence for Artifacts", "access level to Basic", false),
+        ] {
+            let body = json!({ "message": format!("{message} x-detail") }).to_string();
+            let refused =
+                try_to_ask(&FakeSystem::default().answer(Method::Post, URL, status, &body), FEED).unwrap_err();
+            let error = refused.error;
+            assert_eq!((error.kind(), refused.newer_may_serve), (Kind::Rejected, newer_may_serve), "{message}");
+            assert!(
+                error.message().contains(what) && error.hint().is_some_and(|given| given.contains(hint)),
+                "{error}"
+            );
+            assert!(!error.to_string().contains("x-detail") && error.message().len() < 100, "{error}");
+        }
+    }
+
+    #[test]
     fn other_refusals_quote_the_message_field_alone() {
-        let body = r#"{"message":"TF400813: not authorized","secret":"x-secret"}"#;
-        let error =
-            ask(&FakeSystem::default().answer(Method::Post, URL, 403, body), "https://pkgs.dev.azure.com/contoso/")
-                .unwrap_err();
-        assert_eq!(error.kind(), Kind::Rejected);
-        assert!(error.message().contains("TF400813") && !error.to_string().contains("x-secret"));
-        let error =
-            ask(&FakeSystem::default().answer(Method::Post, URL, 302, "<html>"), "https://pkgs.dev.azure.com/contoso/")
-                .unwrap_err();
+        let anonymous = "TF400813: Resource not available for anonymous access";
+        for (status, message, newer_may_serve) in [(401, anonymous, true), (403, "no", true), (400, "no", false)] {
+            let body = json!({ "message": message, "secret": "x-secret" }).to_string();
+            let refused =
+                try_to_ask(&FakeSystem::default().answer(Method::Post, URL, status, &body), FEED).unwrap_err();
+            assert_eq!((refused.error.kind(), refused.newer_may_serve), (Kind::Rejected, newer_may_serve));
+            assert!(refused.error.message().ends_with(message), "{}", refused.error);
+            assert!(!refused.error.to_string().contains("x-secret"));
+        }
+        let error = ask(&FakeSystem::default().answer(Method::Post, URL, 302, "<html>"), FEED).unwrap_err();
         assert!(error.message().contains("sign-in page"), "{error}");
+    }
+
+    #[test]
+    fn a_refusal_by_a_service_with_another_time_names_the_clock() {
+        let date = [("Date", "Sun, 22 Nov 2026 03:00:00 GMT")];
+        let fake = || FakeSystem::default().answer_with_headers(Method::Post, URL, 401, &date, "");
+        assert_eq!(ask(&fake(), FEED).unwrap_err().hint(), Some("this machine's clock is 3 h behind: correct it"));
+    }
+
+    #[test]
+    fn the_end_is_one_of_this_machines_clock() {
+        // The service's time is 21:00, and its token lives for an hour or for four.
+        let date = [("Date", "Sat, 21 Nov 2026 21:00:00 GMT")];
+        for (valid_to, left) in [("2026-11-21T22:00:00Z", 3600), ("2026-11-22T01:00:00Z", 3600)] {
+            let body = json!({ "token": "t", "validTo": valid_to }).to_string();
+            let fake = FakeSystem::default().answer_with_headers(Method::Post, URL, 200, &date, &body);
+            let end = ask(&fake, FEED).unwrap().expires().unwrap();
+            assert_eq!(end.duration_since(fake.now()).unwrap().as_secs(), left, "{valid_to}");
+        }
     }
 
     proptest! {

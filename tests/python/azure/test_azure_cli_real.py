@@ -67,13 +67,19 @@ def test_az_device_code_login_gets_a_session_token(
     refused = with_az()
     assert refused.credential is None
     assert "azure_cli failed" in refused.warning and "multi-factor" in refused.warning
-    assert f"`az login --tenant {cloud.azure.tenant}`" in refused.warning
+    login = f"`az login --tenant {cloud.azure.tenant} --allow-no-subscriptions --scope {AZURE_DEVOPS}/.default`"
+    assert login in refused.warning and len(refused.warning) <= 330
+
+    # The advised command, by device code.
+    cloud.azure.user.refuse = None
+    azure_cli.run([*login.strip("`").split(), "--use-device-code", "--output", "none"], environment).check()
+    assert with_az().credential == ("VssSessionToken", cloud.azure.session_tokens.issued[1])
 
 
 def test_az_without_login_warns_with_the_command_to_run(cloud: PracticeCloud, with_az: Lookups) -> None:
     answer = with_az()
     assert answer.credential is None
     assert "azure_cli failed (az is not logged in)" in answer.warning
-    assert f"run `az login --tenant {cloud.azure.tenant}`" in answer.warning
+    assert f"run `az login --tenant {cloud.azure.tenant} --allow-no-subscriptions`" in answer.warning
     assert cloud.log.bearers() == []
     assert cloud.log.requests(LOGIN) == cloud.log.requests(AUTHORITY) == []

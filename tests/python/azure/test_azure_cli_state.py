@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
 from pathlib import Path
 
 import pytest
+from lab import broken_wire
 from lab.clients import Client
 from lab.cloud import PracticeCloud
-from lab.fake_programs import FakePrograms, az_token
+from lab.fake_programs import FakePrograms, az_error, az_token
+from lab.faults import Fault
 from lab.look_up import Answer, Lookups
+from lab.messages import Request, Response
 from lab.registries.azure.directory import AZURE_DEVOPS
+from support.azure_cli_files import AzureCliFiles
+from support.doctor import Doctor
 
 AUTHORITY = "vssps.dev.azure.com"
-AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
-
-
-class State:
-    """The files that az keeps for Frodo, as az writes them."""
-
-    def __init__(self, cloud: PracticeCloud, home: Path) -> None:
-        self.cloud = cloud
-        self.folder = home / ".azure"
-        self.kept = cloud.azure.directory.user_token(cloud.azure.user)
-        self.profile = {"subscriptions": [{"isDefault": True, "user": {"name": cloud.azure.user.name, "type": "user"}}]}
-        person = {"home_account_id": "frodo.home", "environment": "login.microsoftonline.com"}
-        self.token = {
-            **person,
-            "credential_type": "AccessToken",
-            "client_id": AZURE_CLI,
-            "realm": str(cloud.azure.tenant),
-            "target": f"{AZURE_DEVOPS}/user_impersonation {AZURE_DEVOPS}/.default",
-            "token_type": "Bearer",
-            "secret": self.kept,
-            "expires_on": str(int(time.time()) + 3000),
-        }
-        self.tokens = {
-            "AccessToken": {"of-frodo": self.token},
-            "Account": {"frodo": {**person, "username": cloud.azure.user.name}},
-            "RefreshToken": {"of-frodo": {**person, "secret": "the-refresh-token"}},
-        }
-
-    def write(self, mode: int = 0o600) -> None:
-        """Write both files; the one with the tokens with these permissions."""
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / "azureProfile.json").write_text(json.dumps(self.profile), encoding="utf-8-sig")
-        tokens = self.folder / "msal_token_cache.json"
-        tokens.write_text(json.dumps(self.tokens), encoding="utf-8")
-        tokens.chmod(mode)
-
-    def files(self) -> dict[str, tuple[bytes, int]]:
-        """Content and modification time of each file."""
-        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in self.folder.iterdir()}
 
 
 @pytest.fixture
-def state(cloud: PracticeCloud, home: Path) -> State:
-    return State(cloud, home)
+def state(cloud: PracticeCloud, home: Path) -> AzureCliFiles:
+    return AzureCliFiles(cloud, home)
 
 
 @pytest.fixture
@@ -77,7 +44,7 @@ def assert_taken(cloud: PracticeCloud, answer: Answer, bearer: str) -> None:
 
 
 def test_the_token_that_az_keeps_needs_no_az(
-    cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: State
+    cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: AzureCliFiles
 ) -> None:
     state.write()
     before = state.files()
@@ -88,7 +55,7 @@ def test_the_token_that_az_keeps_needs_no_az(
     assert "the-refresh-token" not in answer.text and cloud.log.hosts_that_saw("the-refresh-token") == []
 
 
-def test_it_needs_no_az_on_path_either(cloud: PracticeCloud, look_up: Lookups, state: State) -> None:
+def test_it_needs_no_az_on_path_either(cloud: PracticeCloud, look_up: Lookups, state: AzureCliFiles) -> None:
     state.write()
     assert_taken(cloud, look_up(), state.kept)
 
@@ -102,7 +69,7 @@ def test_it_needs_no_az_on_path_either(cloud: PracticeCloud, look_up: Lookups, s
     ],
 )  # fmt: skip
 def test_whatever_is_not_as_it_should_be_is_left_to_az(
-    cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: State, tmp_path: Path, change: str
+    cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: AzureCliFiles, tmp_path: Path, change: str
 ) -> None:
     variables = {"RINGBEARER_AZURE_CLI_CACHE": "off"} if change == "turned off" else {}
     mode = {"readable by others": 0o644, "writable by the group": 0o620}.get(change, 0o600)
@@ -136,14 +103,71 @@ def test_whatever_is_not_as_it_should_be_is_left_to_az(
     assert len(az.invocations()) == 1
 
 
-def test_rejected_cached_token_moves_on_to_the_next_provider(
-    cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: State
+def test_refused_cached_token_is_replaced_by_one_that_az_prints(
+    cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: AzureCliFiles
 ) -> None:
-    state.token["secret"] = cloud.azure.directory.user_token(cloud.azure.user, aud="https://elsewhere.example")
+    state.kept = state.token["secret"] = cloud.azure.directory.user_token(
+        cloud.azure.user, aud="https://elsewhere.example"
+    )
     state.write()
     answer = look_up()
+    assert (answer.served, answer.warnings) == ("azure_cli", []), answer
+    assert answer.credential == ("VssSessionToken", cloud.azure.session_tokens.issued[0])
+    (first, second) = cloud.log.bearers()
+    assert first == (AUTHORITY, state.kept) and second[0] == AUTHORITY and second[1] != state.kept
+    assert len(az.invocations()) == 1
+    assert state.kept not in answer.text and second[1] not in answer.text
+
+
+@pytest.mark.parametrize("printed", ["a newer token", "the same token", "an error"])
+def test_policy_that_refuses_the_cached_token_is_explained(
+    cloud: PracticeCloud, look_up: Lookups, az: FakePrograms, state: AzureCliFiles, printed: str
+) -> None:
+    if printed == "the same token":
+        az.az(*az_token(state.kept))
+    elif printed == "an error":
+        az.az(az_error("53003", cloud.azure.tenant.id))
+    cloud.azure.contoso.exchange.refuse = "VS403463"
+    state.write()
+    answer = look_up(ARTIFACTS_KEYRING_NOFUSS_PROVIDER="azure_cli")
     assert answer.credential is None
-    assert "azure_cli failed (" in answer.warning and "rejected the token" in answer.warning
+    assert "azure_cli failed (a Conditional Access or IP policy refuses " in answer.warning
+    assert "(VS403463)" in answer.warning and "allowed network and device" in answer.warning
+    assert len(cloud.log.requests(AUTHORITY)) == (2 if printed == "a newer token" else 1)
+    assert len(az.invocations()) == 1
+
+
+def of_another_clock(hours: float) -> Fault:
+    """The exchange of a service whose clock, and whose tokens, are this many hours ahead."""
+
+    def respond(request: Request, answer) -> Response:
+        bearer = broken_wire.token_of_other_clock(request.bearer or "", -hours)
+        headers = [(name, value) for name, value in request.headers if name.lower() != "authorization"]
+        genuine = dataclasses.replace(request, headers=[*headers, ("Authorization", f"Bearer {bearer}")])
+        return broken_wire.clock_off(hours)(genuine, answer)
+
+    return respond
+
+
+def test_token_that_az_prints_serves_though_the_clock_is_ahead(
+    cloud: PracticeCloud, doctor: Doctor, fake_programs: FakePrograms
+) -> None:
+    user_token = cloud.azure.directory.user_token(cloud.azure.user)
+    fake_programs.az(*az_token(broken_wire.token_of_other_clock(user_token, -3)))
+    cloud.faults.add(broken_wire.clock_off(-3), host="pkgs.dev.azure.com", times=1)
+    cloud.faults.add(of_another_clock(-3), host=AUTHORITY)
+    found = doctor.examine(cloud.azure.feed.url())
+    assert "expires in" in found.finding("credential").detail, found
+
+
+def test_wrong_clock_is_named_when_the_exchange_refuses(
+    cloud: PracticeCloud, look_up: Lookups, az: FakePrograms
+) -> None:
+    cloud.azure.contoso.exchange.refuse = "unauthorized"
+    cloud.faults.add(broken_wire.clock_off(3), host=AUTHORITY)
+    answer = look_up(ARTIFACTS_KEYRING_NOFUSS_PROVIDER="azure_cli")
+    assert answer.credential is None
+    assert "this machine's clock is 3 h behind: correct it" in answer.warning
 
 
 def test_cached_token_of_the_real_az_is_used_without_running_az(

@@ -12,6 +12,7 @@ from lab.environment import home_variables
 from lab.fake_programs import (
     Answer,
     az_error,
+    az_locked,
     az_not_logged_in,
     az_refuses_tenant,
     az_token,
@@ -52,19 +53,47 @@ def test_a_login_that_refuses_the_tenant_is_asked_without_it(
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
-    [("50076", "multi-factor"), ("53003", "Conditional Access"), ("50097", "device"), ("70043", "tenant")],
+    ("code", "told", "login"),
+    [
+        ("50076", "multi-factor", f" --scope {AZURE_DEVOPS}/.default`"),
+        ("53003", "Conditional Access", None),
+        ("50097", "device", "`"),
+        ("70043", "login has ended", "`"),
+    ],
 )
 def test_a_login_that_entra_refuses_is_explained(
-    cloud: PracticeCloud, provider_programs: ProviderPrograms, code: str, told: str
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, code: str, told: str, login: str | None
 ) -> None:
     provider_programs.script("azure_cli", az_error(code, cloud.azure.tenant.id))
     answer = provider_programs.ask("azure_cli")
     assert answer.credential is None
     assert "azure_cli failed" in answer.warning
-    assert told in answer.warning
-    assert f"`az login --tenant {cloud.azure.tenant}`" in answer.warning
+    assert told in answer.warning and f"(AADSTS{code})" in answer.warning
+    command = f"`az login --tenant {cloud.azure.tenant} --allow-no-subscriptions"
+    assert (command + login in answer.warning) if login else ("az login" not in answer.warning)
     assert "Trace ID" not in answer.warning
+
+
+def test_az_that_meets_a_lock_runs_once_more(
+    cloud: PracticeCloud, provider_programs: ProviderPrograms, bearer: str
+) -> None:
+    provider_programs.script("azure_cli", az_locked(calls=1), *az_token(bearer))
+    answer = provider_programs.ask("azure_cli")
+    assert (answer.served, answer.warnings) == ("azure_cli", [])
+    assert len(provider_programs.fake_programs.invocations("az")) == 2
+    provider_programs.script("azure_cli", az_locked())
+    answer = provider_programs.ask("azure_cli")
+    assert "az failed: [Errno 13] Permission denied: " in answer.warning and "az login" not in answer.warning
+    assert len(provider_programs.fake_programs.invocations("az")) == 4
+
+
+def test_the_error_line_of_az_is_quoted_without_tokens(provider_programs: ProviderPrograms, bearer: str) -> None:
+    said = f"WARNING: noise\nERROR: The profile of {bearer} is broken. {'Read the manual. ' * 20}\nTraceback\n"
+    provider_programs.script("azure_cli", Answer(stderr=said, code=1))
+    answer = provider_programs.ask("azure_cli")
+    assert "azure_cli failed (az failed: The profile of (hidden) is broken. Read" in answer.warning
+    assert "…" in answer.warning and "az login" not in answer.warning
+    assert bearer not in answer.text and bearer.split(".")[1][:20] not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -83,7 +112,7 @@ def test_az_without_login_reports_the_command_to_run(
     answer = provider_programs.ask("azure_cli")
     assert answer.credential is None
     assert "azure_cli failed (az is not logged in)" in answer.warning
-    assert f"`az login --tenant {cloud.azure.tenant}`" in answer.warning
+    assert f"`az login --tenant {cloud.azure.tenant} --allow-no-subscriptions`" in answer.warning
 
 
 # -- ado_auth_helper

@@ -163,7 +163,7 @@ def test_unconfigured_warning_names_providers_and_what_to_run(cloud: PracticeClo
     assert "pkgs.dev.azure.com/contoso" in first.warning
     assert "none of the 13 sources is set up" in first.warning and "`ringbearer doctor URL`" in first.warning
     assert list(first.skipped) == PROVIDERS and len(first.warning) < 300
-    assert f"`az login --tenant {cloud.azure.tenant}`" in first.warning
+    assert f"`az login --tenant {cloud.azure.tenant} --allow-no-subscriptions`" in first.warning
     assert second.warnings == []
     assert (first.stdout, first.stderr) == ("", "")
 
@@ -192,7 +192,7 @@ def test_failing_az_before_a_managed_identity_warns_once(
     first, second = look_up.all([LookUp(url)] * 2, RINGBEARER_CACHE="off")
     assert first.served == second.served == "managed_identity"
     assert "azure_cli failed (az is not logged in), and managed_identity served instead" in first.warning
-    assert f"`az login --tenant {cloud.azure.tenant}`" in first.warning
+    assert f"`az login --tenant {cloud.azure.tenant} --allow-no-subscriptions`" in first.warning
     assert second.warnings == []
 
 
@@ -201,7 +201,7 @@ def test_not_logged_in_says_to_log_in_to_the_tenant_of_the_feed(
 ) -> None:
     fake_programs.az(az_not_logged_in())
     answer = look_up()
-    assert answer.warning.count(f"`az login --tenant {cloud.azure.tenant}`") == 1
+    assert answer.warning.count(f"`az login --tenant {cloud.azure.tenant} --allow-no-subscriptions`") == 1
     assert "not logged in" in answer.warning
 
 

@@ -65,11 +65,29 @@ def test_the_user_never_signed_in_with_a_browser(cloud: PracticeCloud, doctor: D
     doctor.assert_shows("first-sign-in-missing", cloud.azure.feed.url())
 
 
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        ("licence", "has no licence for Artifacts (HTTP 402)"),
+        ("TF400813", "is not authorised in the organisation (TF400813)"),
+        ("VS403463", "a Conditional Access or IP policy refuses frodo@contoso.example (VS403463)"),
+    ],
+)
+def test_the_exchange_refuses_the_account(
+    cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, refusal: str, told: str
+) -> None:
+    cloud.azure.contoso.exchange.refuse = refusal
+    found = doctor.examine(cloud.azure.feed.url())
+    [step] = [one for one in found.findings("azure_cli") if one.state == "bad"]
+    assert found.code == 1 and told in step.detail, found
+    assert "https://dev.azure.com/contoso" in step.detail, found
+
+
 def test_upload_url_has_no_index_to_examine(cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser) -> None:
     doctor.assert_shows("uploads", cloud.azure.feed.upload_url())
 
 
-@pytest.mark.parametrize("code", [401, 403, 404, 302, 503])
+@pytest.mark.parametrize("code", [401, 402, 403, 404, 302, 503])
 def test_feed_rejects_its_own_session_token(
     cloud: PracticeCloud, doctor: Doctor, azure_user: AzureUser, code: int
 ) -> None:

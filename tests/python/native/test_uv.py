@@ -167,7 +167,7 @@ def test_uv_shows_what_to_run_without_a_login(
     ended = tool.run(command, environment)
     assert ended.code != 0
     lines = [line for line in ended.stderr.splitlines() if line.startswith("ringbearer: ")]
-    assert len(lines) == 1 and f"az login --tenant {cloud.azure.tenant}" in lines[0], ended
+    assert len(lines) == 1 and f"az login --tenant {cloud.azure.tenant} --allow-no-subscriptions" in lines[0], ended
     assert cloud.log.bearers() == []
 
 

@@ -194,7 +194,7 @@ mod tests {
     fn ask_for(system: &FakeSystem, service: &str) -> Result<Option<String>> {
         let feed = Feed::from_service(&Service::parse(service)).unwrap();
         Ok(match EnvVar.token(system, &feed)? {
-            Attempt::Token(Grant::Password { token, .. } | Grant::Bearer(token)) => {
+            Attempt::Token(Grant::Password { token, .. } | Grant::Bearer(token) | Grant::CachedBearer(token)) => {
                 Some(token.secret().expose().to_owned())
             }
             Attempt::Token(Grant::Identity(_)) | Attempt::NotConfigured(_) => None,

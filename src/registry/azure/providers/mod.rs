@@ -39,6 +39,8 @@ pub(crate) enum Grant {
     Bearer(AccessToken),
     /// An identity that signs in to the feed's tenant, once that is known.
     Identity(feed_identity::Identity),
+    /// A bearer token of Entra ID that another program has cached. If it is refused, the provider may have a newer one.
+    CachedBearer(AccessToken),
 }
 
 impl Grant {

@@ -60,7 +60,8 @@ class Challenge:
 class Exchange:
     """The answers of an organisation to requests for session tokens."""
 
-    #: None, or a failure: TF401444 (never signed in), TF400813 (not authorised), unauthorized (an empty 401).
+    #: None, or a failure: TF401444 (never signed in), TF400813 (not authorised), VS403463 (Conditional Access), licence
+    #: (402), unauthorized (an empty 401).
     refuse: str | None = None
     #: Answer 400 if the request has ``validTo``.
     rejects_valid_to: bool = False

@@ -22,6 +22,8 @@ HOSTS = (
     "vssps.vsts.me",
     "*.vssps.vsts.me",
 )
+#: The status of a refusal, unless it is 401.
+_STATUSES = {"VS403463": 403, "licence": 402}
 _PATH = ["_apis", "token", "sessiontokens"]
 
 
@@ -137,8 +139,11 @@ def _refusal(user: User, code: str) -> Response:
         "TF401444": f"TF401444: Please sign-in at least once as {user.home.id}\\{user.name} in a web browser "
         "to enable access to the service.",
         "TF400813": f"TF400813: The user '{user.object_id}' is not authorized to access this resource.",
+        "VS403463": "VS403463: The conditional access policy defined by your Azure Active Directory administrator has "
+        "failed.",
+        "licence": f"The user '{user.object_id}' does not have a license for this resource.",
     }
-    return _error(401, "UnauthorizedRequestException", texts[code])
+    return _error(_STATUSES.get(code, 401), "UnauthorizedRequestException", texts[code])
 
 
 def _error(status: int, key: str, message: str) -> Response:

@@ -1,6 +1,7 @@
 //! The login of the Azure CLI: the token that it has cached ([`state`]), or `az account get-access-token`.
 //! <https://learn.microsoft.com/cli/azure/account#az-account-get-access-token>
 
+mod failure;
 pub(crate) mod state;
 
 use std::time::Duration;
@@ -17,13 +18,19 @@ use crate::{
         program::TokenProgram,
     },
     error::{Error, Kind, Result},
-    registry::azure::entra::{AZURE_DEVOPS, remedy},
+    registry::azure::entra::AZURE_DEVOPS,
     secret::Secret,
     system::{System, process::Output},
 };
 
 /// The limit of `az`. It is Python and starts slowly; a sign-in that waits for a person never ends.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// The pause before az runs again. It holds its lock for some milliseconds.
+const LOCK_PAUSE: Duration = Duration::from_millis(500);
+
+/// What to do if a failure of az is not about its login.
+const SEE_WHY: &str = "run `az account get-access-token --query expiresOn` to see why";
 
 /// Without them az may ask whether to collect telemetry, or print that an update is available.
 const VARIABLES: [(&str, &str); 3] = [
@@ -57,36 +64,53 @@ impl TokenProvider<Tenant, Grant> for AzureCli {
         match state::token(system, tenant) {
             Ok(token) => {
                 debug!(step = "azure_cli", outcome = "noted"; "by the token that az has cached; az need not run");
-                return Ok(Attempt::Token(Grant::Bearer(token)));
+                Ok(Attempt::Token(Grant::CachedBearer(token)))
             }
-            Err(why) => debug!("azure_cli: az is asked, since {why}"),
+            Err(why) => {
+                debug!("azure_cli: az is asked, since {why}");
+                print_token(system, tenant)
+            }
         }
-        let Some(path) = system.find_program("az") else {
-            return Ok(Attempt::not_configured("no az on PATH"));
-        };
-        let hint = login(tenant);
-        let az = TokenProgram { name: "az", path, limit: LIMIT, variables: &VARIABLES, hint: &hint };
-        let mut output = az.run(system, &arguments(Some(&tenant.id)))?;
-        let mut chosen = true;
-        if !output.is_success() && refuses_tenant(&output) {
-            debug!("azure_cli: this login refuses --tenant, asking without");
-            output = az.run(system, &arguments(None))?;
-            chosen = false;
-        }
-        if !output.is_success() {
-            return Err(explain(&az, &output, tenant));
-        }
-        let token = read(&output).map_err(|malformed| {
-            az.malformed(malformed)
-                .with_hint("run `az account get-access-token --query expiresOn` to check whether it works")
-        })?;
-        if !chosen && token.claims().is_some_and(|claims| tenant.differs_from(&claims)) {
-            return Err(
-                Error::new(Kind::Process, "az is logged in as an identity of another tenant").with_hint(login(tenant))
-            );
-        }
-        Ok(Attempt::Token(Grant::Bearer(token)))
     }
+
+    fn newer_token(&self, system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+        print_token(system, tenant)
+    }
+}
+
+/// Asks az for a token.
+fn print_token(system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
+    let Some(path) = system.find_program("az") else {
+        return Ok(Attempt::not_configured("no az on PATH"));
+    };
+    let az = TokenProgram { name: "az", path, limit: LIMIT, variables: &VARIABLES, hint: SEE_WHY };
+    let mut output = run(&az, system, &arguments(Some(&tenant.id)))?;
+    let mut chosen = true;
+    if !output.is_success() && failure::refuses_tenant(&output) {
+        debug!("azure_cli: this login refuses --tenant, asking without");
+        output = run(&az, system, &arguments(None))?;
+        chosen = false;
+    }
+    if !output.is_success() {
+        return Err(failure::explain(&az, &output, tenant));
+    }
+    let token = read(&output).map_err(|malformed| az.malformed(malformed))?;
+    if !chosen && token.claims().is_some_and(|claims| tenant.differs_from(&claims)) {
+        return Err(Error::new(Kind::Process, "az is logged in as an identity of another tenant")
+            .with_hint(format!("run `{}`", tenant.az_login())));
+    }
+    Ok(Attempt::Token(Grant::Bearer(token)))
+}
+
+/// Runs az, once more if another one holds its lock.
+fn run(az: &TokenProgram<'_>, system: &dyn System, arguments: &[&str]) -> Result<Output> {
+    let output = az.run(system, arguments)?;
+    if output.is_success() || !failure::is_of_lock(&output) {
+        return Ok(output);
+    }
+    debug!("azure_cli: another az holds its lock, running it again");
+    system.pause(LOCK_PAUSE)?;
+    az.run(system, arguments)
 }
 
 fn arguments(tenant: Option<&str>) -> Vec<&str> {
@@ -98,38 +122,10 @@ fn arguments(tenant: Option<&str>) -> Vec<&str> {
     arguments
 }
 
-/// Logins by managed identity and in the Cloud Shell belong to one tenant. Older versions of `az` reject the option;
-/// since 2.91 they reject every tenant but their own, with another message.
-fn refuses_tenant(output: &Output) -> bool {
-    let said = output.stderr_text();
-    said.contains("Tenant shouldn't be specified") || said.contains("non-current tenants is not supported")
-}
-
 /// The token, which az prints as a JSON string.
 fn read(output: &Output) -> std::result::Result<AccessToken, Malformed> {
     let text: Secret = serde_json::from_slice(&output.stdout).map_err(|_| Malformed::NotAToken)?;
     AccessToken::parse(text.expose())
-}
-
-fn login(tenant: &Tenant) -> String {
-    format!("run `az login --tenant {}`", tenant.id)
-}
-
-fn explain(az: &TokenProgram<'_>, output: &Output, tenant: &Tenant) -> Error {
-    let said = output.stderr_text();
-    let login = login(tenant);
-    if let Some(remedy) = remedy(&said) {
-        return Error::new(Kind::Process, format!("az was refused a token for tenant {}", tenant.id))
-            .with_hint(format!("{remedy} ({login})"));
-    }
-    let why = if said.contains("az login") || said.contains("az account set") {
-        "az is not logged in".to_owned()
-    } else if said.contains("AADSTS") {
-        format!("az was refused a token for tenant {}", tenant.id)
-    } else {
-        return az.failure(output);
-    };
-    Error::new(Kind::Process, why).with_hint(login)
 }
 
 #[cfg(test)]
@@ -186,17 +182,30 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_to_run_and_quotes_nothing() {
-        for (said, expected) in [
-            (
-                "ERROR: Please run 'az login' to setup account.",
-                "az is not logged in; run `az login --tenant contoso.example`",
-            ),
-            ("AADSTS50076: x-secret", "multi-factor"),
-            ("x-secret", "az ended with status 1"),
+    fn az_that_meets_a_lock_runs_once_more() {
+        for said in [
+            "ERROR: [Errno 11] Resource temporarily unavailable",
+            "ERROR: [Errno 13] Permission denied: '/home/ada/.azure/msal_token_cache.json.lockfile'",
+            "ERROR: Can't get a lock",
+            "portalocker.exceptions.LockException: (1, 'Permission denied')",
         ] {
-            let shown = ask(&FakeSystem::default().run("az", &WITH_TENANT, 1, "", said)).unwrap_err().to_string();
-            assert!(shown.contains(expected) && !shown.contains("x-secret"), "{shown}");
+            let fake =
+                FakeSystem::default().run("az", &WITH_TENANT, 1, "", said).run("az", &WITH_TENANT, 0, "\"t\"", "");
+            assert!(matches!(ask(&fake), Ok(Attempt::Token(_))), "{said}");
+            assert_eq!(fake.pauses(), [LOCK_PAUSE]);
+            fake.assert_done();
+            let fake = FakeSystem::default().run("az", &WITH_TENANT, 1, "", said).run("az", &WITH_TENANT, 1, "", said);
+            assert!(!ask(&fake).unwrap_err().to_string().contains("az login"), "{said}");
+            fake.assert_done();
+        }
+    }
+
+    #[test]
+    fn other_failures_of_az_are_final() {
+        for said in ["ERROR: Please run 'az login' to setup account.", "ERROR: AADSTS50076: at the lockfile", ""] {
+            let fake = FakeSystem::default().run("az", &WITH_TENANT, 1, "", said);
+            assert!(ask(&fake).is_err(), "{said}");
+            assert_eq!(fake.pauses(), []);
         }
     }
 }
