@@ -1,9 +1,7 @@
 //! Makes a credential: asks the providers in turn, and exchanges bearers.
 
 use std::{
-    cell::OnceCell,
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    cell::{Cell, RefCell},
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +13,8 @@ use super::{
     discovery::{self, Discovery},
     entra,
     feed::Feed,
-    providers::{Choice, Grant, env_var, pat},
+    known_organisations::KnownOrganisations,
+    providers::{Choice, Grant, NextHost, env_var, pat},
     session,
 };
 use crate::{
@@ -31,16 +30,16 @@ use crate::{
 /// The tolerated difference between clocks.
 const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// The last discovery of each organisation, for public feeds whose answers lack it at times.
-#[derive(Default)]
-pub(super) struct KnownOrganisations(Mutex<HashMap<String, Discovery>>);
-
 /// Makes one credential for one feed.
 pub(super) struct Minting<'lookup> {
     system: &'lookup dyn System,
     feed: &'lookup Feed,
     organisations: &'lookup KnownOrganisations,
-    discovery: OnceCell<Result<Discovery>>,
+    discovery: RefCell<Option<Result<Discovery>>>,
+    /// Whether the discovery is one that was kept, rather than an answer to this lookup.
+    is_kept: Cell<bool>,
+    /// Whether the feed no longer says what was kept.
+    has_moved: Cell<bool>,
 }
 
 impl<'lookup> Minting<'lookup> {
@@ -49,11 +48,20 @@ impl<'lookup> Minting<'lookup> {
         feed: &'lookup Feed,
         organisations: &'lookup KnownOrganisations,
     ) -> Self {
-        Self { system, feed, organisations, discovery: OnceCell::new() }
+        let (discovery, is_kept, has_moved) = (RefCell::default(), Cell::default(), Cell::default());
+        Self { system, feed, organisations, discovery, is_kept, has_moved }
+    }
+
+    /// Asks the chosen providers, and once more if they failed with a discovery that no longer holds.
+    pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
+        match self.ask(choice) {
+            Err(error) if self.has_moved.get() || self.is_outdated(&error) => self.ask(choice),
+            outcome => outcome,
+        }
     }
 
     /// Asks the chosen providers: the local ones first, then, after discovery, those that sign in to the tenant.
-    pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
+    fn ask(&self, choice: &Choice) -> Result<Credential> {
         let shown = self.feed.shown();
         let local =
             ask_in_turn(self.system, &choice.local_providers(), self.feed, &shown, |provider, grant, policy| {
@@ -67,21 +75,49 @@ impl<'lookup> Minting<'lookup> {
         if refused.has_stopped() || entra_providers.is_empty() {
             return Err(exhausted(refused, None));
         }
-        let tenant = self.discovery()?.tenant.at_configured_login_host(self.system)?;
+        let next = choice.next_host(self.system);
+        let discovery = self.discovery(next)?;
+        if self.is_kept.get() && next == Some(NextHost::Authority) {
+            // While a program gets the token.
+            self.system.open_ahead(&discovery.authority);
+        }
+        let tenant = discovery.tenant.at_configured_login_host(self.system)?;
         ask_in_turn(self.system, &entra_providers, &tenant, &shown, |provider, grant, policy| {
             self.accept(provider.name(), grant, policy, true)
         })
         .map_err(|others| exhausted(refused.and(others), Some(&tenant.id)))
     }
 
-    /// The discovery of the feed, requested once and on demand.
-    fn discovery(&self) -> Result<Discovery> {
-        self.discovery.get_or_init(|| self.discover()).clone()
+    /// The discovery of the feed: a kept one, or the answer to one request. Meanwhile a connection to the next host is
+    /// opened.
+    fn discovery(&self, next: Option<NextHost>) -> Result<Discovery> {
+        if let Some(known) = &*self.discovery.borrow() {
+            return known.clone();
+        }
+        let kept = self.organisations.kept(self.system, self.feed);
+        self.is_kept.set(kept.is_some());
+        let found = match kept {
+            Some(kept) => {
+                debug!(step = "discovery", outcome = "noted"; "{} is known: not asked again", self.feed.shown());
+                Ok(kept)
+            }
+            None => {
+                let expected = match next {
+                    Some(NextHost::Login) => entra::expected_login_host(self.system),
+                    Some(NextHost::Authority) => discovery::expected_authority(self.feed),
+                    None => None,
+                };
+                if let Some(expected) = expected {
+                    self.system.open_ahead(&expected);
+                }
+                self.discover()
+            }
+        };
+        self.discovery.replace(Some(found.clone()));
+        found
     }
 
     fn discover(&self) -> Result<Discovery> {
-        let organisation = self.feed.organisation_key();
-        let known = || self.organisations.0.lock().unwrap_or_else(PoisonError::into_inner);
         let said = discovery::discover(self.system, self.feed).map_err(|error| {
             debug!(step = "discovery", outcome = "failed"; "{error}");
             if error.kind() == Kind::Protocol { error.of_one_url() } else { error }
@@ -92,12 +128,26 @@ impl<'lookup> Minting<'lookup> {
                 "{} belongs to tenant {}; tokens are exchanged at {}",
                 self.feed.shown(), discovery.tenant.id, discovery.authority.host_str().unwrap_or_default()
             );
-            known().insert(organisation, discovery.clone());
+            self.organisations.keep(self.system, self.feed, &discovery);
             return Ok(discovery);
         }
         let unknown =
             || Error::new(Kind::NotConfigured, "the feed is public and does not name its tenant").of_one_url();
-        known().get(&organisation).cloned().ok_or_else(unknown)
+        self.organisations.last(self.feed).ok_or_else(unknown)
+    }
+
+    /// Whether a failure may be due to a kept discovery: asks the feed once, and compares. The new one replaces the old.
+    fn is_outdated(&self, failure: &Error) -> bool {
+        if failure.ends_the_lookup() || !self.is_kept.replace(false) {
+            return false;
+        }
+        self.organisations.forget(self.system, self.feed);
+        let kept = self.discovery.take();
+        let new = self.discover();
+        let has_moved = new.is_ok() && kept.as_ref() != Some(&new);
+        self.discovery.replace(if new.is_ok() { Some(new) } else { kept });
+        self.has_moved.set(has_moved);
+        has_moved
     }
 
     /// Makes a credential from a grant. A user's bearer is exchanged; everything else is the password itself.
@@ -131,8 +181,10 @@ impl<'lookup> Minting<'lookup> {
             return Ok(Credential { username, password: token.into_secret(), expires, owner: account, cache_policy });
         }
         debug!(step = step, outcome = "gives"; "the token of {shown_account}");
-        let authority = self.discovery()?.authority;
-        let session = session::exchange(self.system, &authority, self.feed, token.secret(), account.as_deref())?;
+        let authority = self.discovery(Some(NextHost::Authority))?.authority;
+        let session = session::exchange(self.system, &authority, self.feed, token.secret(), account.as_deref())
+            // No other login is asked before the feed.
+            .map_err(|error| if self.is_outdated(&error) { moved(self.feed) } else { error })?;
         debug!(
             step = "exchange", outcome = "done";
             "for a token of {} that {}", self.feed.shown(), self.feed.access()
@@ -150,6 +202,10 @@ impl<'lookup> Minting<'lookup> {
             _ => Ok(()),
         }
     }
+}
+
+fn moved(feed: &Feed) -> Error {
+    Error::new(Kind::Protocol, format!("{} names another tenant or authority than before", feed.shown()))
 }
 
 fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
@@ -248,5 +304,111 @@ mod tests {
             .answer(Method::Post, "http://127.0.0.1:1/", 200, &json!({"access_token": bearer}).to_string());
         let found = ask(&fake, FEEDS[0]).unwrap();
         assert_eq!((found.username.as_str(), found.password.expose()), (BEARER_USERNAME, bearer.as_str()));
+    }
+
+    const AUTHORITY: &str = "https://vssps.dev.azure.com/contoso/";
+    const OTHER_TENANT: &str = "11111111-86f1-41af-91ab-2d7cd011db47";
+
+    /// A feed's answer to an anonymous request.
+    fn says(fake: FakeSystem, tenant: &str, authority: &str) -> FakeSystem {
+        let challenge = format!("Bearer authorization_uri=https://login.microsoftonline.com/{tenant}");
+        let headers = [("WWW-Authenticate", challenge.as_str()), ("X-VSS-AuthorizationEndpoint", authority)];
+        fake.answer_with_headers(Method::Get, FEEDS[0], 401, &headers, "")
+    }
+
+    fn exchange(fake: FakeSystem, authority: &str, status: u16) -> FakeSystem {
+        let body = r#"{"token":"session"}"#;
+        fake.answer(Method::Post, &format!("{authority}_apis/Token/SessionTokens"), status, body)
+    }
+
+    /// A user with a bearer in a variable.
+    fn user() -> FakeSystem {
+        FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &token_of(&json!({"upn": "ada"})))
+    }
+
+    /// The same user, whose organisation is known.
+    fn known() -> FakeSystem {
+        let fake = exchange(says(user(), TENANT, AUTHORITY), AUTHORITY, 200);
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session");
+        fake
+    }
+
+    #[test]
+    fn a_known_organisation_is_not_asked_again() {
+        let fake = exchange(known(), AUTHORITY, 200);
+        assert_eq!(ask(&fake, FEEDS[1]).unwrap().password.expose(), "session");
+        fake.assert_done();
+    }
+
+    #[test]
+    fn a_moved_authority_is_asked_for_after_a_refusal() {
+        let moved = "https://app.vssps.visualstudio.com/";
+        for status in [302, 401, 403, 404] {
+            let fake = exchange(says(exchange(known(), AUTHORITY, status), TENANT, moved), moved, 200);
+            assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session", "{status}");
+            fake.assert_done();
+            let fake = exchange(fake, moved, 200);
+            assert!(ask(&fake, FEEDS[0]).is_ok(), "the new authority is known");
+            fake.assert_done();
+        }
+    }
+
+    #[test]
+    fn a_refusal_stands_if_the_feed_says_the_same() {
+        let fake = says(exchange(known(), AUTHORITY, 401), TENANT, AUTHORITY);
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap_err().kind(), Kind::Rejected);
+        fake.assert_done();
+        // A feed that does not answer, and one that names an untrusted host, change nothing either.
+        let fake = says(exchange(known(), AUTHORITY, 401), TENANT, "https://vssps.evil.example/contoso/");
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap_err().kind(), Kind::Rejected);
+        fake.assert_done();
+    }
+
+    #[test]
+    fn a_tenant_that_is_gone_is_asked_for_again() {
+        let endpoint = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
+        let gone = r#"{"error":"invalid_request","error_description":"AADSTS90002: Tenant not found."}"#;
+        let token = json!({"access_token": token_of(&json!({"idtyp": "app"}))}).to_string();
+        let fake = FakeSystem::default().variable("AZURE_CLIENT_ID", "robot").variable("AZURE_CLIENT_SECRET", "s");
+        let fake = says(fake, TENANT, AUTHORITY).answer(Method::Post, &endpoint(TENANT), 200, &token);
+        assert!(ask(&fake, FEEDS[0]).is_ok());
+        let fake = says(fake.answer(Method::Post, &endpoint(TENANT), 400, gone), OTHER_TENANT, AUTHORITY);
+        let fake = fake.answer(Method::Post, &endpoint(OTHER_TENANT), 200, &token);
+        assert!(ask(&fake, FEEDS[0]).is_ok());
+        fake.assert_done();
+    }
+
+    #[test]
+    fn the_next_host_is_connected_to_while_the_feed_is_asked() {
+        let fake = exchange(says(user(), TENANT, AUTHORITY), AUTHORITY, 200);
+        assert!(ask(&fake, FEEDS[0]).is_ok());
+        assert_eq!(fake.opened_ahead(), ["https://vssps.dev.azure.com/"]);
+        let fake = exchange(fake, AUTHORITY, 200);
+        assert!(ask(&fake, FEEDS[0]).is_ok());
+        assert_eq!(fake.opened_ahead().len(), 1, "of a known organisation, the exchange connects at once");
+        let application = || {
+            let fake = FakeSystem::default().variable("AZURE_CLIENT_ID", "robot").variable("AZURE_CLIENT_SECRET", "s");
+            says(fake, TENANT, AUTHORITY)
+        };
+        for (fake, host) in [
+            (application(), "login.microsoftonline.com"),
+            (application().variable("AZURE_AUTHORITY_HOST", "login.microsoftonline.us"), "login.microsoftonline.us"),
+        ] {
+            let endpoint = format!("https://{host}/{TENANT}/oauth2/v2.0/token");
+            let fake = fake.answer(Method::Post, &endpoint, 400, "{}");
+            assert!(ask(&fake, FEEDS[0]).is_err());
+            assert_eq!(fake.opened_ahead(), [format!("https://{host}/organizations/oauth2/v2.0/token")]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_connected_to_for_a_password_or_without_a_login() {
+        let fake = FakeSystem::default().variable("AZURE_DEVOPS_EXT_PAT", "x".repeat(52).as_str());
+        assert!(ask(&fake, FEEDS[0]).is_ok());
+        assert_eq!(fake.opened_ahead(), [""; 0]);
+        let fake = FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "azd");
+        let fake = says(fake, TENANT, AUTHORITY);
+        assert!(ask(&fake, FEEDS[0]).is_err());
+        assert_eq!(fake.opened_ahead(), [""; 0]);
     }
 }

@@ -3,7 +3,7 @@
 //! A lookup parses the feed from the service ([`feed`]), asks the feed anonymously for its Entra tenant and token
 //! authority ([`discovery`]), obtains a bearer token of that tenant from one of the [`providers`] ([`entra`]), and
 //! exchanges a user's bearer for a token that only reads packages ([`session`]). [`minting`] combines these steps; each
-//! token is cached by `cache_key`.
+//! token is cached by `cache_key`, and the answer of discovery by `known_organisations`.
 
 mod cache_key;
 pub(crate) mod discovery;
@@ -11,6 +11,7 @@ pub(crate) mod entra;
 pub(crate) mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod known_organisations;
 pub(crate) mod minting;
 pub(crate) mod providers;
 mod retries;
@@ -24,7 +25,8 @@ use url::Url;
 
 use self::{
     feed::Feed,
-    minting::{KnownOrganisations, Minting},
+    known_organisations::KnownOrganisations,
+    minting::Minting,
     providers::{Choice, azd, azure_cli::state},
 };
 use crate::{
@@ -116,6 +118,12 @@ impl CredentialSource for AzureArtifacts {
         let feed = Feed::from_service(service)?;
         let choice = Choice::read(system).ok()?;
         Some(cache_key::cache_key(system, &feed, &choice))
+    }
+
+    fn forget(&self, system: &dyn System, service: &Service) {
+        if let Some(feed) = Feed::from_service(service) {
+            self.organisations.forget(system, &feed);
+        }
     }
 
     fn files(&self, system: &dyn System) -> Vec<PathBuf> {
