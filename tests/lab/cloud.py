@@ -54,7 +54,7 @@ class PracticeCloud:
     @property
     def proxy_url(self) -> str:
         """For HTTPS_PROXY."""
-        return self.proxy.url
+        return f"http://127.0.0.1:{self._relay.port}" if self._relay else self.proxy.url
 
     @property
     def round_trip_ms(self) -> float | None:
@@ -112,7 +112,7 @@ class PracticeCloud:
         return child_environment(
             str(home),
             [str(entry) for entry in path] + [self.programs],
-            f"http://127.0.0.1:{self._relay.port}" if self._relay else self.proxy.url,
+            self.proxy_url,
             self.ca_file,
             self.loopback_variables(),
             trust,

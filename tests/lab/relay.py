@@ -1,10 +1,10 @@
 """A relay in front of the practice cloud's proxy: a network whose round trips take time.
 
-A round trip is the time from a client's first byte to the first byte of the answer, on top of what the server takes. Each
-chunk is delivered half a round trip after it arrived, in both directions; chunks in flight do not wait for each other. On
-loopback, connecting takes no time, and the client then waits one round trip for the answer to CONNECT: this stands for SYN
-and SYN-ACK of a direct connection. A new host thus costs what it costs without a proxy: one round trip for the connection,
-one for TLS 1.3, one for the first request.
+A round trip is the time from a client's first byte to the first byte of the answer, on top of what the server takes.
+Each chunk is delivered half a round trip after it arrived, in both directions; chunks in flight do not wait for each
+other. On loopback, connecting takes no time, and the client then waits one round trip for the answer to CONNECT: this
+stands for SYN and SYN-ACK of a direct connection. A new host thus costs what it costs without a proxy: one round trip
+for the connection, one for TLS 1.3, one for the first request.
 """
 
 from __future__ import annotations

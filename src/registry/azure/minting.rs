@@ -96,22 +96,19 @@ impl<'lookup> Minting<'lookup> {
         }
         let kept = self.organisations.kept(self.system, self.feed);
         self.is_kept.set(kept.is_some());
-        let found = match kept {
-            Some(kept) => {
-                debug!(step = "discovery", outcome = "noted"; "{} is known: not asked again", self.feed.shown());
-                Ok(kept)
+        let found = if let Some(kept) = kept {
+            debug!(step = "discovery", outcome = "noted"; "{} is known: not asked again", self.feed.shown());
+            Ok(kept)
+        } else {
+            let expected = match next {
+                Some(NextHost::Login) => entra::expected_login_host(self.system),
+                Some(NextHost::Authority) => discovery::expected_authority(self.feed),
+                None => None,
+            };
+            if let Some(expected) = expected {
+                self.system.open_ahead(&expected);
             }
-            None => {
-                let expected = match next {
-                    Some(NextHost::Login) => entra::expected_login_host(self.system),
-                    Some(NextHost::Authority) => discovery::expected_authority(self.feed),
-                    None => None,
-                };
-                if let Some(expected) = expected {
-                    self.system.open_ahead(&expected);
-                }
-                self.discover()
-            }
+            self.discover()
         };
         self.discovery.replace(Some(found.clone()));
         found

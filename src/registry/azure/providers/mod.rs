@@ -93,9 +93,11 @@ pub(crate) enum NextHost {
     Authority,
 }
 
+type IsConfigured = fn(&dyn System) -> bool;
+
 /// Which providers are configured, as far as that is known without asking them, and the host that each leads to. A managed
 /// identity leads to neither.
-const NEXT_HOSTS: [(&str, fn(&dyn System) -> bool, NextHost); 7] = [
+const NEXT_HOSTS: [(&str, IsConfigured, NextHost); 7] = [
     ("client_secret", client_secret::is_configured, NextHost::Login),
     ("client_certificate", client_certificate::is_configured, NextHost::Login),
     ("workload_identity", workload_identity::is_configured, NextHost::Login),

@@ -1,8 +1,7 @@
 //! Connections that are opened ahead: while another request is under way, and without a request of their own.
 //!
 //! A thread makes the connection as a request would, through the same proxy and with the same trust store, up to the end of
-//! the TLS handshake. The request that follows finds it in [`Ahead`]. A failure is silent: that request connects by itself, and
-//! reports it.
+//! the TLS handshake. The request that follows takes it from [`Ahead`]; or the failure, as if it had connected itself.
 
 use std::{
     collections::HashMap,
@@ -48,14 +47,14 @@ impl AheadAgent {
         let opening = Opening { ahead: Arc::clone(&self.ahead), number };
         let (agent, ahead) = (self.clone(), Arc::clone(&self.ahead));
         let started = thread::Builder::new().name("ringbearer-connect".to_owned()).spawn(move || {
-            let connection = agent.connect(uri, &authority);
-            ahead.settle(number, connection);
+            let outcome = agent.connect(uri, &authority);
+            ahead.settle(number, Some(outcome));
         });
         // Without a thread the request connects by itself.
         started.is_ok().then_some(opening)
     }
 
-    /// Waits for a connection to a host that is being opened. Returns the time that was lost, if there is none to use.
+    /// Waits for a connection to a host that is being opened. Returns the time that was lost, if it took too long.
     pub(super) fn wait(&self, authority: &str, limit: Duration) -> Duration {
         self.ahead.wait(authority, limit)
     }
@@ -65,7 +64,7 @@ impl AheadAgent {
         self.ahead.lock().answered.insert(authority.to_owned(), Instant::now());
     }
 
-    fn connect(&self, uri: Uri, authority: &str) -> Option<Connection> {
+    fn connect(&self, uri: Uri, authority: &str) -> Outcome {
         let connection = Arc::default();
         let connector = Keeping {
             connector: Arc::clone(&self.connector),
@@ -74,8 +73,8 @@ impl AheadAgent {
         };
         // The connector keeps the connection to itself, so that the request fails before a byte of it is sent.
         let agent = Agent::with_parts(self.agent.config().clone(), connector, DefaultResolver::default());
-        drop(agent.get(uri).call());
-        lock(&connection).take()
+        let failure = agent.get(uri).call().err().unwrap_or(ureq::Error::ConnectionFailed);
+        lock(&connection).take().ok_or(failure)
     }
 }
 
@@ -99,6 +98,8 @@ struct Connection {
     addresses: ResolvedSocketAddrs,
 }
 
+type Outcome = Result<Connection, ureq::Error>;
+
 /// The connections of one agent that are opened ahead.
 #[derive(Debug, Default)]
 struct Ahead {
@@ -118,13 +119,13 @@ struct State {
 struct Slot {
     number: u64,
     authority: String,
-    /// The connection, once it is open, and since when.
-    open: Option<(Connection, Instant)>,
+    /// The outcome, once it is known, and since when.
+    outcome: Option<(Outcome, Instant)>,
 }
 
 impl Slot {
     fn is_usable(&self, authority: &str) -> bool {
-        self.authority == authority && self.open.as_ref().is_some_and(|(_, since)| since.elapsed() < IDLE_LIMIT)
+        self.authority == authority && self.outcome.as_ref().is_some_and(|(_, since)| since.elapsed() < IDLE_LIMIT)
     }
 }
 
@@ -140,21 +141,21 @@ impl Ahead {
         }
         let number = state.next;
         state.next += 1;
-        state.slots.push(Slot { number, authority: authority.to_owned(), open: None });
+        state.slots.push(Slot { number, authority: authority.to_owned(), outcome: None });
         Some(number)
     }
 
-    /// Stores the connection of a slot that is still wanted; `None` removes the slot.
-    fn settle(&self, number: u64, connection: Option<Connection>) {
+    /// Stores the outcome of a slot that is still wanted; `None` removes the slot.
+    fn settle(&self, number: u64, outcome: Option<Outcome>) {
         let mut state = self.lock();
         let place = state.slots.iter().position(|slot| slot.number == number);
-        let unused = match (place, connection) {
-            (Some(place), Some(connection)) => {
-                state.slots[place].open = Some((connection, Instant::now()));
+        let unused = match (place, outcome) {
+            (Some(place), Some(outcome)) => {
+                state.slots[place].outcome = Some((outcome, Instant::now()));
                 None
             }
-            (Some(place), None) => state.slots.swap_remove(place).open.map(|(connection, _)| connection),
-            (None, connection) => connection,
+            (Some(place), None) => state.slots.swap_remove(place).outcome.map(|(outcome, _)| outcome),
+            (None, outcome) => outcome,
         };
         drop(state);
         self.settled.notify_all();
@@ -170,25 +171,31 @@ impl Ahead {
             if state.slots.iter().any(|slot| slot.is_usable(authority)) {
                 return Duration::ZERO;
             }
-            let is_pending = state.slots.iter().any(|slot| slot.authority == authority && slot.open.is_none());
+            let is_pending = state.slots.iter().any(|slot| slot.authority == authority && slot.outcome.is_none());
             if !is_pending || lost >= limit {
                 return lost.min(limit);
             }
-            state = self.settled.wait_timeout(state, limit - lost).unwrap_or_else(PoisonError::into_inner).0;
+            state =
+                self.settled.wait_timeout(state, limit.saturating_sub(lost)).unwrap_or_else(PoisonError::into_inner).0;
             lost = start.elapsed();
         }
     }
 
-    fn take(&self, authority: &str) -> Option<Connection> {
+    fn take(&self, authority: &str) -> Option<Outcome> {
         let mut state = self.lock();
         let place = state.slots.iter().position(|slot| slot.is_usable(authority))?;
-        state.slots.swap_remove(place).open.map(|(connection, _)| connection)
+        state.slots.swap_remove(place).outcome.map(|(outcome, _)| outcome)
     }
 
-    fn addresses(&self, authority: &str) -> Option<ResolvedSocketAddrs> {
+    /// The addresses of a host with an open connection, or the failure.
+    fn addresses(&self, authority: &str) -> Option<Result<ResolvedSocketAddrs, ureq::Error>> {
         let state = self.lock();
         let slot = state.slots.iter().find(|slot| slot.is_usable(authority))?;
-        slot.open.as_ref().map(|(connection, _)| connection.addresses.clone())
+        if let Some((Ok(connection), _)) = &slot.outcome {
+            return Some(Ok(connection.addresses.clone()));
+        }
+        drop(state);
+        self.take(authority).map(|outcome| outcome.map(|connection| connection.addresses))
     }
 }
 
@@ -205,7 +212,7 @@ impl Connector for Reusing {
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
         let authority = details.uri.authority().filter(|_| details.needs_tls());
         match authority.and_then(|authority| self.ahead.take(authority.as_str())) {
-            Some(connection) => Ok(Some(connection.transport)),
+            Some(outcome) => outcome.map(|connection| Some(connection.transport)),
             None => self.connector.connect(details, chained),
         }
     }
@@ -234,7 +241,7 @@ impl Connector for Keeping {
     }
 }
 
-/// Resolves names, except those of hosts with an open connection.
+/// Resolves names, except those of hosts with a connection that was opened ahead.
 #[derive(Debug)]
 struct Remembering {
     ahead: Arc<Ahead>,
@@ -244,7 +251,7 @@ struct Remembering {
 impl Resolver for Remembering {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let known = uri.authority().and_then(|authority| self.ahead.addresses(authority.as_str()));
-        known.map_or_else(|| self.resolver.resolve(uri, config, timeout), Ok)
+        known.unwrap_or_else(|| self.resolver.resolve(uri, config, timeout))
     }
 }
 
