@@ -251,3 +251,13 @@ fn clearing_removes_every_token() {
     assert_eq!(token::clear(&fake).unwrap(), 2);
     assert_eq!((token::all(&fake).unwrap().len(), fake.shared_names("ringbearer:").unwrap().len()), (0, 0));
 }
+
+#[test]
+fn clearing_removes_every_record_and_counts_tokens() {
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
+    ask(&fake, &maker);
+    fake.share("ringbearer:discovery:x", b"{}", Duration::from_secs(60)).unwrap();
+    assert_eq!(token::all(&fake).unwrap().len(), 1);
+    assert_eq!(token::clear(&fake), Ok(1));
+    assert_eq!(fake.shared_names("ringbearer:").unwrap(), [""; 0]);
+}

@@ -265,6 +265,24 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_record_is_a_checked_answer_or_none(
+            uri in "https://(login\\.microsoftonline\\.com|login\\.example)[/a-z.?@-]{0,12}",
+            authority in "https?://([a-z]{1,8}\\.)?vssps\\.(dev\\.azure\\.com|codedev\\.ms|example)(:[0-9]{1,3})?/(contoso|fabrikam)?/?",
+            age in 0_u64..200_000,
+        ) {
+            let now = FakeSystem::default().now();
+            let written = since_1970(now).unwrap().saturating_sub(Duration::from_secs(age));
+            let record = Record { authorization_uri: uri.into(), authority: authority.into(), written };
+            if let Some(found) = read(&serde_json::to_vec(&record).unwrap(), &feed(FEED), now) {
+                prop_assert!(age < LIFETIME.as_secs());
+                let host = found.authority.host_str().unwrap();
+                prop_assert!(["vssps", "app.vssps", "contoso.vssps"].iter().any(|name| host == format!("{name}.dev.azure.com")), "{}", host);
+                prop_assert!(!found.authority.path().contains("fabrikam"));
+                prop_assert_eq!(found.tenant.login_host, "login.microsoftonline.com");
+            }
+        }
+
+        #[test]
         fn what_is_read_is_what_was_kept(id in "[a-z0-9][a-z0-9.-]{0,40}", host in "(app\\.)?vssps\\.dev\\.azure\\.com", path in "(contoso/)?") {
             let uri = format!("https://login.microsoftonline.us/{id}");
             let found = Discovery::check(&uri, &format!("https://{host}/{path}"), &feed(FEED)).unwrap();

@@ -258,3 +258,71 @@ impl Resolver for Remembering {
 fn lock<Value>(mutex: &Mutex<Value>) -> MutexGuard<'_, Value> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "host.example";
+
+    fn failure() -> Outcome {
+        Err(ureq::Error::HostNotFound)
+    }
+
+    fn is_failure(outcome: Option<Outcome>) -> bool {
+        matches!(outcome, Some(Err(ureq::Error::HostNotFound)))
+    }
+
+    #[test]
+    fn an_outcome_is_taken_once_and_by_its_host_alone() {
+        let ahead = Ahead::default();
+        let number = ahead.begin(HOST).unwrap();
+        assert!(ahead.take(HOST).is_none(), "not known yet");
+        ahead.settle(number, Some(failure()));
+        assert!(ahead.take("host.example:8443").is_none() && ahead.addresses("other.example").is_none());
+        assert!(is_failure(ahead.take(HOST)));
+        assert!(ahead.take(HOST).is_none());
+    }
+
+    #[test]
+    fn the_resolver_reports_the_failure_in_place_of_the_connector() {
+        let ahead = Ahead::default();
+        let number = ahead.begin(HOST).unwrap();
+        ahead.settle(number, Some(failure()));
+        assert!(matches!(ahead.addresses(HOST), Some(Err(ureq::Error::HostNotFound))));
+        assert!(ahead.take(HOST).is_none());
+    }
+
+    #[test]
+    fn a_request_waits_for_its_host_within_its_limit() {
+        let ahead = Arc::new(Ahead::default());
+        assert_eq!(ahead.wait(HOST, Duration::from_secs(60)), Duration::ZERO, "nothing is being opened");
+        let opening = Opening { ahead: Arc::clone(&ahead), number: ahead.begin(HOST).unwrap() };
+        assert_eq!(ahead.wait("other.example", Duration::from_secs(60)), Duration::ZERO);
+        let limit = Duration::from_millis(20);
+        assert_eq!(ahead.wait(HOST, limit), limit);
+        thread::scope(|scope| {
+            scope.spawn(|| ahead.settle(opening.number, Some(failure())));
+            assert_eq!(ahead.wait(HOST, Duration::from_secs(60)), Duration::ZERO);
+        });
+        assert!(is_failure(ahead.take(HOST)));
+    }
+
+    #[test]
+    fn the_end_of_a_lookup_drops_what_it_did_not_use() {
+        let ahead = Arc::new(Ahead::default());
+        let number = ahead.begin(HOST).unwrap();
+        drop(Opening { ahead: Arc::clone(&ahead), number });
+        assert_eq!(ahead.wait(HOST, Duration::from_secs(60)), Duration::ZERO, "no request waits for it");
+        ahead.settle(number, Some(failure()));
+        assert!(ahead.take(HOST).is_none());
+        assert!(ahead.lock().slots.is_empty());
+    }
+
+    #[test]
+    fn a_host_that_has_just_answered_is_not_connected_to_again() {
+        let agent = AheadAgent::new(Config::default());
+        agent.answered(HOST);
+        assert!(agent.ahead.begin(HOST).is_none() && agent.ahead.begin("other.example").is_some());
+    }
+}
