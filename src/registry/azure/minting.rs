@@ -54,10 +54,8 @@ impl<'lookup> Minting<'lookup> {
 
     /// Asks the chosen providers, and once more if they failed with a discovery that no longer holds.
     pub(super) fn credential(&self, choice: &Choice) -> Result<Credential> {
-        match self.ask(choice) {
-            Err(error) if self.has_moved.get() || self.is_outdated(&error) => self.ask(choice),
-            outcome => outcome,
-        }
+        let outcome = self.ask(choice).map_err(|error| self.explained(error));
+        if outcome.is_err() && self.has_moved.get() { self.ask(choice) } else { outcome }
     }
 
     /// Asks the chosen providers: the local ones first, then, after discovery, those that sign in to the tenant.
@@ -94,7 +92,9 @@ impl<'lookup> Minting<'lookup> {
         if let Some(known) = &*self.discovery.borrow() {
             return known.clone();
         }
-        let kept = self.organisations.kept(self.system, self.feed);
+        // No exchange would confirm the tenant of an application.
+        let may_be_kept = next != Some(NextHost::Login);
+        let kept = may_be_kept.then(|| self.organisations.kept(self.system, self.feed)).flatten();
         self.is_kept.set(kept.is_some());
         let found = if let Some(kept) = kept {
             debug!(step = "discovery", outcome = "noted"; "{} is known: not asked again", self.feed.shown());
@@ -133,18 +133,29 @@ impl<'lookup> Minting<'lookup> {
         self.organisations.last(self.feed).ok_or_else(unknown)
     }
 
-    /// Whether a failure may be due to a kept discovery: asks the feed once, and compares. The new one replaces the old.
-    fn is_outdated(&self, failure: &Error) -> bool {
-        if failure.ends_the_lookup() || !self.is_kept.replace(false) {
-            return false;
+    /// The failure; or, if it is due to a kept discovery, an error that stops the chain: the feed comes before other logins.
+    fn explained(&self, failure: Error) -> Error {
+        if failure.ends_the_lookup() {
+            return failure;
+        }
+        self.confirm().err().filter(|_| self.has_moved.get()).unwrap_or(failure)
+    }
+
+    /// Asks the feed whether a kept discovery still holds. If it names another tenant or authority, that replaces the kept
+    /// one, and the error says so.
+    fn confirm(&self) -> Result<()> {
+        if !self.is_kept.replace(false) {
+            return Ok(());
         }
         self.organisations.forget(self.system, self.feed);
-        let kept = self.discovery.take();
-        let new = self.discover();
-        let has_moved = new.is_ok() && kept.as_ref() != Some(&new);
-        self.discovery.replace(if new.is_ok() { Some(new) } else { kept });
-        self.has_moved.set(has_moved);
-        has_moved
+        let new = self.discover()?;
+        let kept = self.discovery.replace(Some(Ok(new.clone())));
+        if kept == Some(Ok(new)) {
+            return Ok(());
+        }
+        self.has_moved.set(true);
+        let message = format!("{} names another tenant or authority than before", self.feed.shown());
+        Err(Error::new(Kind::Protocol, message))
     }
 
     /// Makes a credential from a grant. A user's bearer is exchanged; everything else is the password itself.
@@ -173,6 +184,7 @@ impl<'lookup> Minting<'lookup> {
                 step = step, outcome = "gives";
                 "the token of {shown_account}, a service principal, which is used as it is"
             );
+            self.confirm()?;
             let cache_policy = if signs_in { cache_policy } else { CachePolicy::Never };
             let username = BEARER_USERNAME.to_owned();
             return Ok(Credential { username, password: token.into_secret(), expires, owner: account, cache_policy });
@@ -180,8 +192,7 @@ impl<'lookup> Minting<'lookup> {
         debug!(step = step, outcome = "gives"; "the token of {shown_account}");
         let authority = self.discovery(Some(NextHost::Authority))?.authority;
         let session = session::exchange(self.system, &authority, self.feed, token.secret(), account.as_deref())
-            // No other login is asked before the feed.
-            .map_err(|error| if self.is_outdated(&error) { moved(self.feed) } else { error })?;
+            .map_err(|error| self.explained(error))?;
         debug!(
             step = "exchange", outcome = "done";
             "for a token of {} that {}", self.feed.shown(), self.feed.access()
@@ -199,10 +210,6 @@ impl<'lookup> Minting<'lookup> {
             _ => Ok(()),
         }
     }
-}
-
-fn moved(feed: &Feed) -> Error {
-    Error::new(Kind::Protocol, format!("{} names another tenant or authority than before", feed.shown()))
 }
 
 fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
@@ -361,17 +368,54 @@ mod tests {
         fake.assert_done();
     }
 
+    /// A run of az for a tenant.
+    fn az(fake: FakeSystem, tenant: &str, code: i32, token: &serde_json::Value) -> FakeSystem {
+        let arguments = ["account", "get-access-token", "--resource", entra::AZURE_DEVOPS, "--tenant", tenant];
+        let arguments = [&arguments[..], &["--query", "accessToken", "--output", "json"]].concat();
+        let output = json!(token_of(token)).to_string();
+        fake.run("az", &arguments, code, if code == 0 { &output } else { "" }, "AADSTS90002: no such tenant")
+    }
+
     #[test]
     fn a_tenant_that_is_gone_is_asked_for_again() {
-        let endpoint = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
-        let gone = r#"{"error":"invalid_request","error_description":"AADSTS90002: Tenant not found."}"#;
-        let token = json!({"access_token": token_of(&json!({"idtyp": "app"}))}).to_string();
+        let fake = az(says(known_to_az(), OTHER_TENANT, AUTHORITY), TENANT, 1, &json!({}));
+        let fake = exchange(az(fake, OTHER_TENANT, 0, &json!({"upn": "ada"})), AUTHORITY, 200);
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session");
+        fake.assert_done();
+    }
+
+    /// A user of az, whose organisation is known.
+    fn known_to_az() -> FakeSystem {
+        let fake = FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "azure_cli");
+        let fake = exchange(az(says(fake, TENANT, AUTHORITY), TENANT, 0, &json!({"upn": "ada"})), AUTHORITY, 200);
+        assert!(ask(&fake, FEEDS[0]).is_ok());
+        assert_eq!(fake.opened_ahead(), ["https://vssps.dev.azure.com/"]);
+        fake
+    }
+
+    #[test]
+    fn the_authority_of_a_known_organisation_is_connected_to_while_az_runs() {
+        let fake = exchange(az(known_to_az(), TENANT, 0, &json!({"upn": "ada"})), AUTHORITY, 200);
+        assert!(ask(&fake, FEEDS[0]).is_ok());
+        assert_eq!(fake.opened_ahead(), ["https://vssps.dev.azure.com/", AUTHORITY]);
+    }
+
+    #[test]
+    fn the_feed_confirms_the_tenant_of_an_application() {
+        let application = json!({"idtyp": "app", "oid": "robot"});
+        let fake = says(az(known_to_az(), TENANT, 0, &application), TENANT, AUTHORITY);
+        assert_eq!(ask(&fake, FEEDS[0]).unwrap().username, BEARER_USERNAME);
+        fake.assert_done();
+        let fake = says(az(fake, TENANT, 0, &application), OTHER_TENANT, AUTHORITY);
+        let other = json!({"idtyp": "app", "oid": "another"});
+        let found = ask(&az(fake, OTHER_TENANT, 0, &other), FEEDS[0]).unwrap();
+        assert_eq!(found.password.expose(), token_of(&other));
         let fake = FakeSystem::default().variable("AZURE_CLIENT_ID", "robot").variable("AZURE_CLIENT_SECRET", "s");
-        let fake = says(fake, TENANT, AUTHORITY).answer(Method::Post, &endpoint(TENANT), 200, &token);
-        assert!(ask(&fake, FEEDS[0]).is_ok());
-        let fake = says(fake.answer(Method::Post, &endpoint(TENANT), 400, gone), OTHER_TENANT, AUTHORITY);
-        let fake = fake.answer(Method::Post, &endpoint(OTHER_TENANT), 200, &token);
-        assert!(ask(&fake, FEEDS[0]).is_ok());
+        let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token");
+        let body = json!({"access_token": token_of(&application)}).to_string();
+        let fake =
+            (0..2).fold(fake, |fake, _| says(fake, TENANT, AUTHORITY).answer(Method::Post, &endpoint, 200, &body));
+        assert!((0..2).all(|_| ask(&fake, FEEDS[0]).is_ok()), "it is asked each time");
         fake.assert_done();
     }
 
