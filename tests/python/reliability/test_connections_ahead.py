@@ -13,6 +13,7 @@ import pytest
 from lab import broken_wire, faults, kernel_keys
 from lab.clients import Client, Completed
 from lab.cloud import PracticeCloud
+from lab.fake_programs import FakePrograms, az_token
 from lab.messages import CLOSE, Response
 
 EXPECTED, NAMED = "vssps.dev.azure.com", "app.vssps.visualstudio.com"
@@ -39,13 +40,15 @@ def bearer(cloud: PracticeCloud) -> str:
 
 
 @pytest.fixture
-def keyring(cloud: PracticeCloud, native: Client, home: Path, bearer: str) -> Callable[..., Completed]:
+def keyring(
+    cloud: PracticeCloud, native: Client, home: Path, fake_programs: FakePrograms, bearer: str
+) -> Callable[..., Completed]:
     """The native `keyring get` of a user with a bearer, and without a session cache."""
 
     def get(**variables: str) -> Completed:
         variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer, "RINGBEARER_CACHE": "off", **variables}
         words = ["keyring", "--mode", "creds", "get", cloud.azure.feed.url()]
-        return native.run(words, cloud.environment(home, **variables), timeout=30)
+        return native.run(words, cloud.environment(home, path=[fake_programs.directory], **variables), timeout=30)
 
     return get
 
@@ -135,3 +138,25 @@ def test_authority_that_has_moved_is_asked_for_again(
     keyring(**session, AZD_AUTH_CERT="a third").check()
     asked = [request.host for request in cloud.log.requests() if request.method != "CONNECT"]
     assert asked == ([NAMED] if kernel_keys.can_share() else [FEEDS, NAMED])
+
+
+@pytest.mark.parametrize("is_application", [False, True], ids=["user", "application"])
+def test_organisation_that_has_moved_gets_a_token_of_its_new_tenant(
+    cloud: PracticeCloud, keyring: Callable[..., Completed], fake_programs: FakePrograms, is_application: bool
+) -> None:
+    directory, organisation = cloud.azure.directory, cloud.azure.contoso
+    other = directory.tenant("fabrikam.example")
+    user = directory.user("ada", organisation.tenant, other)
+    answers = []
+    for tenant in (organisation.tenant, other):
+        application = directory.application(f"builder of {tenant.id}", tenant)
+        token = directory.application_token(application) if is_application else directory.user_token(user, tenant)
+        answers += az_token(token, tenant.id)
+    fake_programs.az(*answers)
+    variables = {"RINGBEARER_CACHE": "session", "ARTIFACTS_KEYRING_NOFUSS_TOKEN": ""}
+    keyring(**variables).check()
+    organisation.tenant = other
+    organisation.challenge.authorization_uri = "https://login.windows.net/" + other.id
+    ended = keyring(**variables, AZD_AUTH_CERT="another")
+    assert (ended.code, ended.stderr) == (0, ""), ended
+    assert organisation.check(ended.stdout.split("\n")[1]) is not None

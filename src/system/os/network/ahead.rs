@@ -269,7 +269,7 @@ mod tests {
         Err(ureq::Error::HostNotFound)
     }
 
-    fn is_failure(outcome: Option<Outcome>) -> bool {
+    fn is_failure(outcome: Option<&Outcome>) -> bool {
         matches!(outcome, Some(Err(ureq::Error::HostNotFound)))
     }
 
@@ -280,7 +280,7 @@ mod tests {
         assert!(ahead.take(HOST).is_none(), "not known yet");
         ahead.settle(number, Some(failure()));
         assert!(ahead.take("host.example:8443").is_none() && ahead.addresses("other.example").is_none());
-        assert!(is_failure(ahead.take(HOST)));
+        assert!(is_failure(ahead.take(HOST).as_ref()));
         assert!(ahead.take(HOST).is_none());
     }
 
@@ -305,7 +305,7 @@ mod tests {
             scope.spawn(|| ahead.settle(opening.number, Some(failure())));
             assert_eq!(ahead.wait(HOST, Duration::from_secs(60)), Duration::ZERO);
         });
-        assert!(is_failure(ahead.take(HOST)));
+        assert!(is_failure(ahead.take(HOST).as_ref()));
     }
 
     #[test]
