@@ -163,6 +163,9 @@ pub(crate) trait CredentialSource: Send + Sync {
         None
     }
 
+    /// Drops what is kept of a claimed service besides credentials, so that the next lookup asks for it again.
+    fn forget(&self, _system: &dyn System, _service: &Service) {}
+
     /// The files that the sources may read, present or not.
     fn files(&self, _system: &dyn System) -> Vec<PathBuf> {
         Vec::new()

@@ -229,6 +229,12 @@ pub(crate) struct Failure {
 pub(crate) trait Http {
     /// Sends one request once, without following redirects. A response of any status is `Ok`.
     fn send(&self, request: &Request) -> std::result::Result<Response, Failure>;
+
+    /// Starts to open a connection to the https host of a URL, for a later request of this lookup: name resolution, the
+    /// proxy's tunnel and the TLS handshake, and no byte of a request. Returns at once. A failure is silent, since the
+    /// request connects by itself and reports it. An unused connection is closed by the next call and by the end of the
+    /// lookup.
+    fn open_ahead(&self, url: &Url);
 }
 
 /// Whether the host of a URL is a loopback address or `localhost`.

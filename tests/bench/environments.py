@@ -39,7 +39,7 @@ class Environments:
     def __init__(self, wheel: str, cli_wheel: str) -> None:
         if "menda" not in PEERS:
             raise SystemExit("this benchmark needs Python 3.11: not all of the peers run on older ones")
-        self.environments = ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
+        self.client_environments = ClientEnvironments(os.environ.get("RINGBEARER_TEST_ENVIRONMENTS") or _ENVIRONMENTS)
         self._wheel = os.path.abspath(wheel)
         self.tool = self.client_environments.tool()
         self.native = self.client_environments.native(os.path.abspath(cli_wheel))

@@ -26,6 +26,7 @@ from .imports import OURS as RINGBEARER
 from .installs import measure_installs
 from .look_ups import measure_look_ups, measure_memory
 from .report import Table, ahead, comparison_table, presence_table
+from .round_trips import CHARTED, measure_round_trips
 from .stores import measure_stores
 
 #: The bars of the chart by side.
@@ -39,13 +40,14 @@ class Runs:
     imports: int = 21
     near: int = 15
     far: int = 7
+    round_trips: int = 7
     installs_near: int = 7
     installs_far: int = 5
     stores: int = 15
     memory: int = 5
 
 
-QUICK = Runs(3, 3, 2, 1, 1, 3, 1)
+QUICK = Runs(3, 3, 2, 2, 1, 1, 3, 1)
 
 
 @dataclass
@@ -54,6 +56,8 @@ class Findings:
 
     presence: list[Presence]
     look_ups: list[Comparison]
+    over_network: list[Comparison]
+    round_trips: list[Comparison]
     installs: list[Comparison]
     stores: list[Comparison]
     memory: list[Comparison]
@@ -61,13 +65,15 @@ class Findings:
     @property
     def comparisons(self) -> list[Comparison]:
         """All results except import costs."""
-        return [*self.look_ups, *self.installs, *self.stores, *self.memory]
+        return [*self.look_ups, *self.over_network, *self.installs, *self.stores, *self.memory]
 
     def tables(self) -> list[Table]:
         """In the order of the README."""
         return [
             presence_table(self.presence),
             comparison_table("A look-up", self.look_ups),
+            comparison_table("A cold look-up, by the time of a round trip", self.over_network),
+            comparison_table("What a cold look-up waits for", self.round_trips),
             comparison_table("An installation from three feeds of one organisation", self.installs),
             comparison_table("The store of secrets", self.stores),
             comparison_table("Memory of a process that looks one up", self.memory),
@@ -77,9 +83,12 @@ class Findings:
 def measure(environments: Environments, runs: Runs) -> Findings:
     """Everything."""
     stores = measure_stores(environments, runs.stores)
+    over_network, round_trips = measure_round_trips(environments, runs.round_trips)
     return Findings(
         measure_presence(environments, runs.imports, runs.memory),
         measure_look_ups(environments, runs.near, runs.far),
+        over_network,
+        round_trips,
         measure_installs(environments, runs.installs_near, runs.installs_far),
         [one for one in stores if one.unit == "ms"],
         [*measure_memory(environments, runs.memory), *(one for one in stores if one.unit != "ms")],
@@ -90,6 +99,7 @@ def chart(findings: Findings, about: str) -> str:
     """The main figures, as SVG."""
     panels = [
         Panel("keyring get, each answer 0 or 100 ms later than it could be", "ms", _groups(findings.look_ups)),
+        Panel(f"keyring get, cold, with round trips of {CHARTED} ms", "ms", _groups(findings.over_network)),
         Panel("a package from three feeds of one organisation", "ms", _groups(findings.installs)),
         Panel("the store of secrets", "ms", _groups(findings.stores)),
         Panel("memory of keyring get", "MiB", _groups(findings.memory), is_logarithmic=False),

@@ -20,7 +20,7 @@ Layers (imports go downward only)::
     look_up, namespace          keyring in a child process; files that only it sees
     cloud                       ties the cloud together
     azure/, hostile             the sites, one subject a module
-    proxy, socks                where clients come in
+    proxy, socks, relay         where clients come in; round trips that take time
     server, sites               HTTP/1.1 over one connection; which site has which host
     faults, log                 what to break, what was seen
     matching, messages, authority, tokens, packages, environment

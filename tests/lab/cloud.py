@@ -13,6 +13,7 @@ from .hostile import Hostile
 from .log import RequestLog
 from .proxy import Proxy
 from .registries import REGISTRIES
+from .relay import Relay
 from .server import Server
 from .sites import Sites
 
@@ -38,6 +39,7 @@ class PracticeCloud:
         lookalikes = (host for site in self._registries.values() for host in site.lookalikes)
         self.hostile = Hostile(self.sites, lookalikes)
         self.proxy = Proxy(self.server, self.sites, self.authority, port)
+        self._relay: Relay | None = None
 
     @property
     def entra(self):
@@ -52,7 +54,21 @@ class PracticeCloud:
     @property
     def proxy_url(self) -> str:
         """For HTTPS_PROXY."""
-        return self.proxy.url
+        return f"http://127.0.0.1:{self._relay.port}" if self._relay else self.proxy.url
+
+    @property
+    def round_trip_ms(self) -> float | None:
+        """Milliseconds of a round trip between clients and hosts (see `relay`); None: clients reach the proxy directly.
+
+        Environments that were made before the first value lead past the relay.
+        """
+        return self._relay.round_trip_ms if self._relay else None
+
+    @round_trip_ms.setter
+    def round_trip_ms(self, milliseconds: float) -> None:
+        if self._relay is None:
+            self._relay = Relay(self.proxy.port, milliseconds)
+        self._relay.round_trip_ms = milliseconds
 
     @property
     def ca_file(self) -> str:
@@ -96,7 +112,7 @@ class PracticeCloud:
         return child_environment(
             str(home),
             [str(entry) for entry in path] + [self.programs],
-            self.proxy.url,
+            self.proxy_url,
             self.ca_file,
             self.loopback_variables(),
             trust,
@@ -109,6 +125,8 @@ class PracticeCloud:
 
     def close(self) -> None:
         """Stop everything."""
+        if self._relay:
+            self._relay.close()
         self.proxy.close()
         for site in self._registries.values():
             site.close()

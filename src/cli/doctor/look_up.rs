@@ -66,6 +66,8 @@ fn examine_candidate(
     add_settings(world, report, candidate)?;
     let finding = cache_finding(world, candidate, service);
     report.add(&finding)?;
+    // So that every step is seen.
+    candidate.source.forget(world.system, service);
     let mut asked = 0;
     let mut unwritten = None;
     let mut given = None;

@@ -8,9 +8,11 @@ use std::{
 use log::debug;
 use serde::{Deserialize, Serialize};
 
-use super::{opaque_name, share, since_1970};
 use crate::{
-    auth::cache_key::CacheKey,
+    auth::{
+        cache_key::CacheKey,
+        shared_record::{opaque_name, share, since_1970},
+    },
     error::{Error, Kind},
     service::Service,
     system::System,

@@ -11,22 +11,15 @@
 mod failure;
 pub(crate) mod token;
 
-use std::time::{Duration, SystemTime};
-
 use log::debug;
-use serde::Serialize;
-use zeroize::Zeroizing;
 
 use crate::{
-    auth::{cache_key::fingerprint, cache_mode::CacheMode, cache_policy::CachePolicy, warning},
+    auth::{cache_mode::CacheMode, cache_policy::CachePolicy, warning},
     error::Result,
     keyring::{Candidate, single_flight::lock},
     registry::Credential,
     service::Service,
-    system::{
-        System,
-        shared_memory::{LONGEST_SHARED, Unavailable},
-    },
+    system::System,
 };
 
 /// The cached credential of a registry for a service that it claims, or what its source returns. `default` is the cache
@@ -104,43 +97,6 @@ fn in_session(
         Err(error) => failure::put(system, registry, &key, service, error),
     }
     outcome
-}
-
-/// An opaque name for fields of a registry's cache key.
-fn opaque_name(registry: &str, fields: &[&str]) -> String {
-    // Only the last field may contain a zero character, so that no two lists coincide.
-    fingerprint(format!("{registry}\0{}", fields.join("\0")).as_bytes())
-}
-
-/// Shares a record as JSON. `freed` bytes of the key quota are about to be released.
-fn share(
-    system: &dyn System,
-    name: &str,
-    record: &impl Serialize,
-    life: Duration,
-    freed: u64,
-) -> std::result::Result<(), Unavailable> {
-    // The whole capacity at once: a buffer that grows leaves copies behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_SHARED));
-    if serde_json::to_writer(&mut *text, record).is_err() || text.len() > LONGEST_SHARED {
-        return Err(Unavailable::TooLong);
-    }
-    if let Some(quota) = system.key_quota()
-        && !quota.has_room(quota_bytes(name, &text), freed)
-    {
-        return Err(Unavailable::HalfOfQuota(quota));
-    }
-    system.share(name, &text, life)
-}
-
-/// The bytes that a key counts against the quota: its description with a final zero, and its payload.
-fn quota_bytes(name: &str, text: &[u8]) -> u64 {
-    (name.len() + 1 + text.len()) as u64
-}
-
-/// The time since 1970, as records hold it; `None` for an earlier one.
-fn since_1970(time: SystemTime) -> Option<Duration> {
-    time.duration_since(SystemTime::UNIX_EPOCH).ok()
 }
 
 #[cfg(test)]

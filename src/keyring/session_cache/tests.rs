@@ -266,3 +266,13 @@ fn a_host_alone_is_silent_for_ten_seconds_after_a_miss() {
     let memory = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), None, CacheMode::Memory);
     assert!(memory(URL).is_err() && memory("feed.example").is_err(), "without the session cache");
 }
+
+#[test]
+fn clearing_removes_every_record_and_counts_tokens() {
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
+    ask(&fake, &maker);
+    fake.share("ringbearer:discovery:x", b"{}", Duration::from_secs(60)).unwrap();
+    assert_eq!(token::all(&fake).unwrap().len(), 1);
+    assert_eq!(token::clear(&fake), Ok(1));
+    assert_eq!(fake.shared_names("ringbearer:").unwrap(), [""; 0]);
+}

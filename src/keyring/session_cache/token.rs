@@ -8,9 +8,14 @@ use std::{
 use log::debug;
 use serde::{Deserialize, Serialize};
 
-use super::{opaque_name, quota_bytes, share, since_1970};
 use crate::{
-    auth::{cache::usable_until, cache_key::CacheKey, cache_policy::CachePolicy, jwt::Claims},
+    auth::{
+        cache::usable_until,
+        cache_key::CacheKey,
+        cache_policy::CachePolicy,
+        jwt::Claims,
+        shared_record::{self, opaque_name, quota_bytes, share, since_1970},
+    },
     error::{Error, Kind, Result},
     registry::Credential,
     secret::Secret,
@@ -150,7 +155,7 @@ pub(crate) fn all(system: &dyn System) -> Result<Vec<CachedToken>> {
 
 /// Removes every token and every other record from the session. Returns the number of tokens.
 pub(crate) fn clear(system: &dyn System) -> Result<usize> {
-    let names = names(system, "ringbearer:")?;
+    let names = names(system, shared_record::PREFIX)?;
     Ok(names.iter().filter(|name| system.unshare(name) && name.starts_with(PREFIX)).count())
 }
 

@@ -48,6 +48,20 @@ pub(crate) struct Discovery {
     pub(crate) authority: Url,
 }
 
+impl Discovery {
+    /// An answer made of an `authorization_uri` and an authority, after every check.
+    pub(super) fn check(authorization_uri: &str, authority: &str, feed: &Feed) -> Result<Self> {
+        let tenant = Tenant::from_authorization_uri(authorization_uri)?;
+        Ok(Self { tenant, authority: read_authority(authority, feed)? })
+    }
+}
+
+/// The authority that the feed will probably name: `vssps` in place of `pkgs`, with or without the organisation in front.
+pub(super) fn expected_authority(feed: &Feed) -> Option<Url> {
+    let (organisation, domain) = feed.url().host_str()?.rsplit_once("pkgs.")?;
+    read_authority(&format!("https://{organisation}vssps.{domain}/"), feed).ok()
+}
+
 /// Asks the feed. `Ok(None)` if it is public and names no tenant. `skew` becomes the difference between the clocks.
 pub(crate) fn discover(system: &dyn System, feed: &Feed, skew: &Cell<Option<ClockSkew>>) -> Result<Option<Discovery>> {
     let response = ask(system, feed.url())?;
@@ -290,6 +304,20 @@ mod tests {
         ] {
             let headers = [("WWW-Authenticate", BEARER), ("X-VSS-AuthorizationEndpoint", authority)];
             assert_eq!(with(401, &headers).unwrap_err().kind(), Kind::Protocol, "{authority}");
+        }
+    }
+
+    #[test]
+    fn the_expected_authority_is_that_of_the_feeds_system() {
+        for (url, authority) in [
+            (FEED, "https://vssps.dev.azure.com/"),
+            ("https://contoso.pkgs.visualstudio.com/_packaging/f/", "https://contoso.vssps.visualstudio.com/"),
+            ("https://a.pkgs.pkgs.visualstudio.com/_packaging/f/", "https://a.pkgs.vssps.visualstudio.com/"),
+            ("https://pkgs.codedev.ms/contoso/", "https://vssps.codedev.ms/"),
+            ("https://contoso.pkgs.vsts.me/", "https://contoso.vssps.vsts.me/"),
+        ] {
+            let feed = Feed::from_service(&Service::parse(url)).unwrap();
+            assert_eq!(expected_authority(&feed).map(String::from).as_deref(), Some(authority), "{url}");
         }
     }
 

@@ -103,6 +103,12 @@ impl Tenant {
         Ok(Self { login_host: self.login_host, ..Self::new(id)? })
     }
 
+    /// The `authorization_uri` that names it.
+    #[must_use]
+    pub(crate) fn authorization_uri(&self) -> String {
+        format!("https://{}/{}", self.login_host, self.id)
+    }
+
     /// The token endpoint.
     pub(crate) fn token_endpoint(&self) -> Result<Url> {
         Url::parse(&format!("https://{}/{}/oauth2/v2.0/token", self.login_host, self.id))
@@ -131,6 +137,11 @@ impl Tenant {
     pub(crate) fn differs_from(&self, claims: &Claims) -> bool {
         claims.text("tid").is_some_and(|tid| is_guid(tid) && is_guid(&self.id) && !tid.eq_ignore_ascii_case(&self.id))
     }
+}
+
+/// The login host that a feed will probably name, or the configured one.
+pub(crate) fn expected_login_host(system: &dyn System) -> Option<Url> {
+    Tenant::new(ANY_ORGANISATION).ok()?.at_configured_login_host(system).ok()?.token_endpoint().ok()
 }
 
 fn known_login_hosts() -> impl Iterator<Item = &'static str> {

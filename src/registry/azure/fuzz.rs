@@ -12,6 +12,7 @@ use super::{
     discovery::{self, Discovery},
     entra::{self, Tenant},
     feed::Feed,
+    known_organisations,
     providers::{
         Grant,
         az_devops::{self, AzDevops},
@@ -161,12 +162,18 @@ pub(crate) fn check_claims(claims: &Claims) {
 }
 
 /// Discovery: an accepted authority belongs to the feed's organisation, the login host is Microsoft's, and one
-/// untrusted URI invalidates the answer.
+/// untrusted URI invalidates the answer. A record of an earlier answer is checked in the same way.
 ///
 /// # Panics
 ///
 /// If that does not hold.
 pub fn discovery(said: &[u8]) {
+    for url in FEEDS {
+        let Some(feed) = Feed::from_service(&Service::parse(url)) else { panic!("{url} is a feed") };
+        if let Some(kept) = known_organisations::read(said, &feed, FakeSystem::default().now()) {
+            check_discovery(&kept, &feed);
+        }
+    }
     let Some(mut response) = responses(said).into_iter().next() else { return };
     for url in FEEDS {
         let Some(feed) = Feed::from_service(&Service::parse(url)) else { panic!("{url} is a feed") };

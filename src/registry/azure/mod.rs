@@ -3,7 +3,7 @@
 //! A lookup parses the feed from the service ([`feed`]), asks the feed anonymously for its Entra tenant and token
 //! authority ([`discovery`]), obtains a bearer token of that tenant from one of the [`providers`] ([`entra`]), and
 //! exchanges a user's bearer for a token that only reads packages ([`session`]). [`minting`] combines these steps; each
-//! token is cached by `cache_key`.
+//! token is cached by `cache_key`, and the answer of discovery by `known_organisations`.
 
 mod cache_key;
 mod credprovider;
@@ -13,6 +13,7 @@ pub(crate) mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod host_alone;
+mod known_organisations;
 pub(crate) mod minting;
 pub(crate) mod providers;
 mod remedy;
@@ -28,7 +29,8 @@ use url::Url;
 use self::{
     feed::{Address, Feed},
     host_alone::KnownHosts,
-    minting::{KnownOrganisations, Minting},
+    known_organisations::KnownOrganisations,
+    minting::Minting,
     providers::{Choice, az_devops, azd, azure_cli::state, feed_endpoints},
 };
 use crate::{
@@ -122,6 +124,12 @@ impl CredentialSource for AzureArtifacts {
         let feed = Feed::from_service(service)?;
         let choice = Choice::read(system).ok().filter(|_| credprovider::may_cache(system))?;
         Some(cache_key::cache_key(system, &feed, &choice))
+    }
+
+    fn forget(&self, system: &dyn System, service: &Service) {
+        if let Some(feed) = Feed::from_service(service) {
+            self.organisations.forget(system, &feed);
+        }
     }
 
     fn files(&self, system: &dyn System) -> Vec<PathBuf> {

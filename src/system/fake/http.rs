@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::{FakeSystem, lock};
@@ -18,6 +19,7 @@ pub(super) struct State {
     /// Responses to any requests, in order.
     to_any: Option<VecDeque<Response>>,
     sent: Vec<Request>,
+    opened: Vec<String>,
 }
 
 impl State {
@@ -71,9 +73,18 @@ impl FakeSystem {
     pub(crate) fn requests(&self) -> Vec<Request> {
         lock(&self.http).sent.clone()
     }
+
+    /// The URLs whose hosts were connected to ahead.
+    pub(crate) fn opened_ahead(&self) -> Vec<String> {
+        lock(&self.http).opened.clone()
+    }
 }
 
 impl Http for FakeSystem {
+    fn open_ahead(&self, url: &Url) {
+        lock(&self.http).opened.push(url.to_string());
+    }
+
     fn send(&self, request: &Request) -> Outcome {
         let mut state = lock(&self.http);
         state.sent.push(request.clone());

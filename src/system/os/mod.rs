@@ -18,7 +18,7 @@ pub(crate) mod signals;
 mod trust;
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,6 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 #[cfg(feature = "python")]
 pub(crate) use self::environment::LiveEnvironment;
-use self::proxy::SystemProxy;
 pub(crate) use self::{
     clock::{LOOKUP_LIMIT, lookup_limit, throttled},
     console::StdConsole,
@@ -34,6 +33,7 @@ pub(crate) use self::{
     network::Network,
     process::exec,
 };
+use self::{network::Opening, proxy::SystemProxy};
 use super::{CancellationToken, Random};
 use crate::error::{Error, Kind, Result};
 
@@ -43,6 +43,8 @@ pub(crate) struct OsSystem {
     network: Arc<Network>,
     /// Read when the first request needs it.
     system_proxy: OnceLock<SystemProxy>,
+    /// The connection that is opened ahead.
+    opening: Mutex<Option<Opening>>,
     cancellation: CancellationToken,
     deadline: Instant,
 }
@@ -57,7 +59,8 @@ impl OsSystem {
         cancellation: CancellationToken,
         limit: Duration,
     ) -> Self {
-        Self { environment, network, system_proxy: OnceLock::new(), cancellation, deadline: Instant::now() + limit }
+        let (system_proxy, opening) = (OnceLock::new(), Mutex::default());
+        Self { environment, network, system_proxy, opening, cancellation, deadline: Instant::now() + limit }
     }
 }
 

@@ -35,6 +35,11 @@ const CLIENT_VARIABLE: &str = "AZURESUBSCRIPTION_CLIENT_ID";
 /// Its tenant.
 const TENANT_VARIABLE: &str = "AZURESUBSCRIPTION_TENANT_ID";
 
+/// Whether a service connection is set up.
+pub(super) fn is_configured(system: &dyn System) -> bool {
+    [URL_VARIABLE, CONNECTION_VARIABLE, CLIENT_VARIABLE].iter().all(|name| system.setting(name).is_some())
+}
+
 /// The provider.
 pub(crate) struct AzurePipelines;
 

@@ -33,6 +33,11 @@ const PATH_VARIABLE: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
 /// The lifetime of an assertion.
 const ASSERTION_LIFE: Duration = Duration::from_secs(10 * 60);
 
+/// Whether an application and its certificate are set.
+pub(super) fn is_configured(system: &dyn System) -> bool {
+    system.setting(CLIENT_VARIABLE).is_some() && system.setting(PATH_VARIABLE).is_some()
+}
+
 /// The provider.
 pub(crate) struct ClientCertificate;
 

@@ -14,6 +14,11 @@ use crate::{
 /// The secret, as in Azure's own SDKs.
 const SECRET_VARIABLE: &str = "AZURE_CLIENT_SECRET";
 
+/// Whether an application and its secret are set.
+pub(super) fn is_configured(system: &dyn System) -> bool {
+    system.setting(CLIENT_VARIABLE).is_some() && system.secret_setting(SECRET_VARIABLE).is_some()
+}
+
 /// The provider.
 pub(crate) struct ClientSecret;
 

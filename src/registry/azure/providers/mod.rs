@@ -92,6 +92,29 @@ const ENTRA: [Entra; 8] = [
     &managed_identity::ManagedIdentity,
 ];
 
+/// The host that a lookup asks after discovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NextHost {
+    /// The login host: an application signs in.
+    Login,
+    /// The token authority: a user's token is exchanged.
+    Authority,
+}
+
+type IsConfigured = fn(&dyn System) -> bool;
+
+/// Which providers are configured, as far as that is known without asking them, and the host that each leads to. A managed
+/// identity leads to neither.
+const NEXT_HOSTS: [(&str, IsConfigured, NextHost); 7] = [
+    ("client_secret", client_secret::is_configured, NextHost::Login),
+    ("client_certificate", client_certificate::is_configured, NextHost::Login),
+    ("workload_identity", workload_identity::is_configured, NextHost::Login),
+    ("azure_pipelines", azure_pipelines::is_configured, NextHost::Login),
+    ("azure_cli", azure_cli::is_configured, NextHost::Authority),
+    ("ado_auth_helper", |system| ado_auth_helper::program(system).is_some(), NextHost::Authority),
+    ("azd", |system| system.find_program("azd").is_some(), NextHost::Authority),
+];
+
 /// Selects several providers: those of the library that artifacts-keyring-nofuss 1.3.3 used.
 const AZURE_IDENTITY: &str = "azure_identity";
 
@@ -156,6 +179,13 @@ impl Choice {
     #[must_use]
     pub(crate) fn entra_providers(&self) -> Vec<Entra> {
         ENTRA.into_iter().filter(|provider| self.includes(provider.name())).collect()
+    }
+
+    /// The host that the first configured provider of Entra ID leads to.
+    #[must_use]
+    pub(crate) fn next_host(&self, system: &dyn System) -> Option<NextHost> {
+        let mut chosen = NEXT_HOSTS.iter().filter(|(name, ..)| self.includes(name));
+        chosen.find(|(_, is_configured, _)| is_configured(system)).map(|(.., host)| *host)
     }
 
     fn includes(&self, name: &str) -> bool {
@@ -269,6 +299,37 @@ mod tests {
     #[test]
     fn azure_identity_means_the_providers_of_that_library() {
         assert_eq!(choice(&FakeSystem::default().variable(CHOICE_VARIABLE, AZURE_IDENTITY)), AZURE_IDENTITY_MEMBERS);
+    }
+
+    #[test]
+    fn the_next_host_is_that_of_the_first_configured_provider() {
+        let secret = [("AZURE_CLIENT_ID", "robot"), ("AZURE_CLIENT_SECRET", "s")];
+        let certificate = [("AZURE_CLIENT_ID", "robot"), ("AZURE_CLIENT_CERTIFICATE_PATH", "/c.pem")];
+        let job = [("AZURE_CLIENT_ID", "robot"), ("RINGBEARER_AZURE_OIDC_TOKEN", "t")];
+        let pipelines = [
+            ("SYSTEM_OIDCREQUESTURI", "https://pipelines.example/"),
+            ("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "c"),
+            ("AZURESUBSCRIPTION_CLIENT_ID", "robot"),
+        ];
+        let with = |variables: &[(&str, &str)]| {
+            variables.iter().fold(user(), |fake, (name, value)| fake.variable(name, value))
+        };
+        let az = |fake: FakeSystem| fake.run("az", &[], 0, "", "");
+        for (fake, next) in [
+            (user(), None),
+            (az(user()), Some(NextHost::Authority)),
+            (user().run("azd", &[], 0, "", ""), Some(NextHost::Authority)),
+            (az(with(&secret)), Some(NextHost::Login)),
+            (az(with(&secret[1..])), Some(NextHost::Authority)),
+            (az(with(&certificate)), Some(NextHost::Login)),
+            (az(with(&job)), Some(NextHost::Login)),
+            (az(with(&job[..1])), Some(NextHost::Authority)),
+            (az(with(&pipelines)), Some(NextHost::Login)),
+            (az(with(&secret)).variable(CHOICE_VARIABLE, "azure_cli"), Some(NextHost::Authority)),
+            (az(user()).variable(CHOICE_VARIABLE, "managed_identity"), None),
+        ] {
+            assert_eq!(Choice::read(&fake).unwrap().next_host(&fake), next);
+        }
     }
 
     #[test]

@@ -32,6 +32,11 @@ const AUDIENCE_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_AUDIENCE";
 /// The audience that Entra ID expects unless the federated credential names another.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
+/// Whether an application is set and the job has, or may ask for, a token.
+pub(super) fn is_configured(system: &dyn System) -> bool {
+    system.setting(CLIENT_VARIABLE).is_some() && JOB_TOKEN.is_available(system)
+}
+
 /// The provider.
 pub(crate) struct WorkloadIdentity;
 

@@ -1,10 +1,12 @@
 //! HTTP over ureq and rustls.
 
+mod ahead;
 mod explain;
 
 use std::{
     collections::HashMap,
     env::consts::{ARCH, OS},
+    mem,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,9 +16,14 @@ use std::{
 
 use log::debug;
 use ureq::{Agent, AsSendBody, Body, Proxy, config::Config, http, tls::TlsConfig};
+use url::Url;
 use zeroize::Zeroizing;
 
-use self::explain::explain;
+pub(super) use self::ahead::Opening;
+use self::{
+    ahead::{AheadAgent, IDLE_LIMIT},
+    explain::explain,
+};
 use super::{
     Environment, OsSystem,
     proxy::{self, ProxyChoice, SystemProxy},
@@ -51,7 +58,7 @@ const MAX_HEADER: usize = 24 * 1024;
 /// The connection pools of the process: an agent per combination of proxy and trust store, created on first use.
 #[derive(Default)]
 pub(crate) struct Network {
-    agents: Mutex<HashMap<(Option<String>, TrustStore), Agent>>,
+    agents: Mutex<HashMap<(Option<String>, TrustStore), AheadAgent>>,
     /// Set once the platform verifier succeeded where the CA bundle failed.
     is_wide: AtomicBool,
 }
@@ -68,11 +75,8 @@ impl Network {
         let lasting = |error| Failure { error, transient: false, connection_lost: false };
         check_route(request).map_err(lasting)?;
         let proxy = match request.route {
-            // A proxy would connect to its own loopback address, and see http in the clear.
-            Route::Internet if !is_loopback(&request.url) => {
-                ProxyChoice::for_host(request.host(), environment, || system_proxy.get_or_init(SystemProxy::read))
-            }
-            Route::Internet | Route::Metadata => ProxyChoice::Direct,
+            Route::Internet => choose_proxy(&request.url, environment, system_proxy),
+            Route::Metadata => ProxyChoice::Direct,
         };
         let trust = TrustStore::from_environment(environment);
         let wider = trust.wider();
@@ -110,7 +114,22 @@ impl Network {
         result
     }
 
-    fn agent(&self, proxy: &ProxyChoice, trust: TrustStore) -> Result<Agent> {
+    /// Starts to open a connection to the host of a URL.
+    fn open_ahead(
+        &self,
+        environment: &Environment,
+        system_proxy: &OnceLock<SystemProxy>,
+        url: &Url,
+    ) -> Option<Opening> {
+        check_route(&Request::get(url.clone())).ok()?;
+        let proxy = choose_proxy(url, environment, system_proxy);
+        let trust = TrustStore::from_environment(environment);
+        let is_wide = trust.wider().is_some() && self.is_wide.load(Ordering::Relaxed);
+        let trust = if is_wide { TrustStore::Platform } else { trust };
+        self.agent(&proxy, trust).ok()?.open(url.as_str())
+    }
+
+    fn agent(&self, proxy: &ProxyChoice, trust: TrustStore) -> Result<AheadAgent> {
         let key = (proxy.proxy().map(str::to_owned), trust);
         let agents = || self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents().get(&key) {
@@ -139,6 +158,23 @@ impl Http for OsSystem {
     fn send(&self, request: &Request) -> std::result::Result<Response, Failure> {
         self.network.send(&self.environment, &self.system_proxy, request, self.remaining())
     }
+
+    fn open_ahead(&self, url: &Url) {
+        let opening = self.network.open_ahead(&self.environment, &self.system_proxy, url);
+        // The previous one, if any, is closed.
+        drop(mem::replace(&mut *self.opening.lock().unwrap_or_else(PoisonError::into_inner), opening));
+    }
+}
+
+/// The proxy for requests to a URL.
+fn choose_proxy(url: &Url, environment: &Environment, system_proxy: &OnceLock<SystemProxy>) -> ProxyChoice {
+    match url.host_str() {
+        // A proxy would connect to its own loopback address, and see http in the clear.
+        Some(host) if !is_loopback(url) => {
+            ProxyChoice::for_host(host, environment, || system_proxy.get_or_init(SystemProxy::read))
+        }
+        _ => ProxyChoice::Direct,
+    }
 }
 
 /// Allows plain http only to this machine and its metadata services.
@@ -152,12 +188,12 @@ fn check_route(request: &Request) -> Result<()> {
     }
 }
 
-fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
+fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> AheadAgent {
     let tls = TlsConfig::builder()
         .root_certs(trusted)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build();
-    Config::builder()
+    let config = Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -170,8 +206,9 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
         .max_response_header_size(MAX_HEADER)
-        .build()
-        .new_agent()
+        .max_idle_age(IDLE_LIMIT)
+        .build();
+    AheadAgent::new(config)
 }
 
 /// Whether a certificate was rejected.
@@ -184,12 +221,26 @@ fn is_certificate_error(error: &ureq::Error) -> bool {
     matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
-fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::result::Result<Response, ureq::Error> {
+fn send_with(agent: &AheadAgent, request: &Request, remaining: Duration) -> std::result::Result<Response, ureq::Error> {
+    let authority = request.url.authority();
+    let waited = agent.wait(authority, request.connect_limit.min(request.limit).min(remaining));
+    let response = send_on(&agent.agent, request, remaining, waited)?;
+    agent.answered(authority);
+    Ok(response)
+}
+
+/// Sends a request that has waited for a connection.
+fn send_on(
+    agent: &Agent,
+    request: &Request,
+    remaining: Duration,
+    waited: Duration,
+) -> std::result::Result<Response, ureq::Error> {
     let head = http::Request::builder().method(name(request.method)).uri(request.url.as_str());
     let head = request.headers.iter().fold(head, |head, (name, value)| head.header(*name, value.expose()));
     let mut response = match request.method {
-        Method::Get => run(agent, head.body(())?, request, remaining)?,
-        Method::Post => run(agent, head.body(&request.body[..])?, request, remaining)?,
+        Method::Get => run(agent, head.body(())?, request, remaining, waited)?,
+        Method::Post => run(agent, head.body(&request.body[..])?, request, remaining, waited)?,
     };
     let headers = response
         .headers()
@@ -205,19 +256,23 @@ fn send_with(agent: &Agent, request: &Request, remaining: Duration) -> std::resu
     })
 }
 
-/// Runs a request within its limits. The agent's limits serve where they fit, because ureq rebuilds the TLS settings for
-/// every request with settings of its own.
+/// Runs a request within its limits, of which `waited` is used up. The agent's limits serve where they fit, because ureq
+/// rebuilds the TLS settings for every request with settings of its own.
 fn run(
     agent: &Agent,
     message: http::Request<impl AsSendBody>,
     request: &Request,
     remaining: Duration,
+    waited: Duration,
 ) -> std::result::Result<http::Response<Body>, ureq::Error> {
-    let limit = request.limit.min(remaining);
-    if limit >= REQUEST_LIMIT && request.connect_limit >= CONNECT_LIMIT {
+    let limit = request.limit.min(remaining).saturating_sub(waited);
+    let connect_limit = request.connect_limit.saturating_sub(waited).min(limit);
+    if limit >= REQUEST_LIMIT && connect_limit >= CONNECT_LIMIT {
         return agent.run(message);
     }
-    let connect_limit = request.connect_limit.min(limit);
+    if connect_limit.is_zero() {
+        return Err(ureq::Error::Timeout(ureq::Timeout::Connect));
+    }
     let narrowed = agent
         .configure_request(message)
         .timeout_connect(Some(connect_limit))

@@ -39,6 +39,11 @@ const VARIABLES: [(&str, &str); 3] = [
     ("AZURE_CORE_ONLY_SHOW_ERRORS", "true"),
 ];
 
+/// Whether az is installed, or somebody is logged in with it.
+pub(super) fn is_configured(system: &dyn System) -> bool {
+    system.find_program("az").is_some() || state::profile(system).is_some_and(|profile| is_there(system, &profile))
+}
+
 /// The provider.
 pub(crate) struct AzureCli;
 

@@ -1,0 +1,93 @@
+"""How many round trips a look-up waits for, over a relay that delays every chunk.
+
+Three for a new host: connection, TLS and request. See `lab.relay`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from lab import kernel_keys
+from lab.clients import Client
+from lab.cloud import PracticeCloud
+from lab.look_up import Lookups
+
+#: Milliseconds of a round trip.
+FAR = 100
+#: Round trips that a busy machine may add.
+NOISE = 0.6
+#: Azure: the feed, and meanwhile the connection to the next host; then its request.
+UNKNOWN = 4.0
+#: Azure, where the session knows the organisation: one host, if the kernel has a key service.
+KNOWN = 3.0 if kernel_keys.can_share() else UNKNOWN
+#: Menda: two requests to one host.
+MENDA = 4.0
+
+
+def round_trips(cloud: PracticeCloud, seconds: Callable[[], float], runs: int) -> float:
+    """The round trips that a look-up waits for: the difference between far and near, of the fastest runs."""
+    found = []
+    for milliseconds in (0, FAR):
+        cloud.round_trip_ms = milliseconds
+        found.append(min(seconds() for _ in range(runs)))
+    return (found[1] - found[0]) * 1000 / FAR
+
+
+def logins(cloud: PracticeCloud) -> dict[str, dict[str, str]]:
+    azure = cloud.azure
+    application = azure.directory.application("builder", azure.tenant, secret="its-secret")
+    return {
+        "bearer": {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": azure.directory.user_token(azure.user)},
+        "client secret": {"AZURE_CLIENT_ID": application.client_id, "AZURE_CLIENT_SECRET": "its-secret"},
+        "menda": dict(cloud.menda.variables),
+    }
+
+
+@pytest.mark.parametrize(
+    ("login", "cache", "expected"),
+    [
+        ("bearer", "off", UNKNOWN),
+        ("bearer", "session", KNOWN),
+        ("client secret", "off", UNKNOWN),
+        ("menda", "off", MENDA),
+    ],
+)
+def test_native_keyring_waits_for_few_round_trips(
+    cloud: PracticeCloud, native: Client, home: Path, login: str, cache: str, expected: float
+) -> None:
+    url = cloud.menda.plugins.url if login == "menda" else cloud.azure.feed.url()
+    cloud.round_trip_ms = 0
+    environment = cloud.environment(home, RINGBEARER_CACHE=cache, **logins(cloud)[login])
+
+    numbers = itertools.count()
+
+    def seconds() -> float:
+        # Another login each time, which has no token yet.
+        environment["AZD_AUTH_CERT"] = str(next(numbers))
+        start = time.monotonic()
+        ended = native.run(["keyring", "--mode", "creds", "get", url], environment).check()
+        assert ended.stdout
+        return time.monotonic() - start
+
+    seconds()
+    assert expected - 0.5 < round_trips(cloud, seconds, 3) < expected + NOISE
+
+
+@pytest.mark.parametrize(("cache", "expected"), [("off", UNKNOWN), (None, KNOWN)])
+def test_wheel_waits_for_few_round_trips(
+    cloud: PracticeCloud, look_up: Lookups, cache: str | None, expected: float
+) -> None:
+    variables = {**logins(cloud)["bearer"], "RINGBEARER_CACHE": cache}
+    cloud.round_trip_ms = 0
+
+    def seconds() -> float:
+        answer = look_up(**variables)
+        assert answer.credential
+        return answer.seconds
+
+    seconds()
+    assert expected - 0.5 < round_trips(cloud, seconds, 2) < expected + NOISE
