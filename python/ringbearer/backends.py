@@ -102,7 +102,7 @@ class _IndexKeyring(_Properties):
 
 
 class AzureArtifactsKeyring(_IndexKeyring, KeyringBackend):
-    """Azure DevOps Artifacts: `pkgs.dev.azure.com` and `*.pkgs.visualstudio.com`."""
+    """Azure DevOps Artifacts: `pkgs.dev.azure.com`, `*.pkgs.visualstudio.com`, servers that a feed endpoint names."""
 
 
 class MendaCodeArtifactKeyring(_IndexKeyring, KeyringBackend):

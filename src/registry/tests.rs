@@ -2,9 +2,10 @@
 
 use std::{collections::HashSet, fs, path::PathBuf};
 
-use super::ALL;
+use super::{ALL, Credential, ExecVariables};
 use crate::{
-    auth::job_token,
+    auth::{cache_policy::CachePolicy, job_token},
+    secret::Secret,
     service::Service,
     system::fake::FakeSystem,
     variable::{COMMON, LOCATIONS, Role},
@@ -35,6 +36,25 @@ fn each_registry_claims_its_example_and_no_other_scheme_or_port() {
         let host = url.split('/').nth(2).unwrap();
         assert!(!claims(&url.replace(host, &format!("{host}:8443"))), "{url}");
         assert!(!claims(&url.replace(host, &format!("{host}.example"))), "{url}");
+    }
+}
+
+#[test]
+fn exec_passes_no_password_of_a_host_that_a_variable_names() {
+    for registry in ALL {
+        let credential = Credential {
+            username: registry.username.to_owned(),
+            password: Secret::new("p".to_owned()),
+            expires: None,
+            owner: None,
+            cache_policy: CachePolicy::Never,
+        };
+        let variables = |url: &str| ExecVariables::of(registry, &Service::parse(url), &credential);
+        let domain = registry.domains[0];
+        assert!(variables(&format!("https://{domain}/")).iter().any(|(_, value)| value.expose() == "p"), "{domain}");
+        for host in ["devops.example".to_owned(), format!("x{domain}"), format!("{domain}.example")] {
+            assert!(variables(&format!("https://{host}/")).is_empty(), "{host}");
+        }
     }
 }
 

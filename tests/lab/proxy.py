@@ -1,6 +1,6 @@
 """The CONNECT proxy (RFC 9110, section 9.3.6) through which clients reach the practice cloud.
 
-A tunnel to a listed host on port 443 ends here, in the same thread, as a TLS connection of the practice cloud; there is
+A tunnel to a listed host ends here, in the same thread, as a TLS connection of the practice cloud; there is
 no onward connection at all, so nothing can leave loopback. Everything else is refused and recorded.
 """
 
@@ -78,7 +78,8 @@ class Proxy:
         """Answer one proxy request. Returns whether the socket now belongs to the server."""
         host, port, is_connect = _destination(head)
         log = self._server.log
-        answer = self._sites.find(host) if is_connect and port == 443 else None
+        authority = host if port == 443 else f"{host}:{port}"
+        answer = self._sites.find(authority) if is_connect else None
         connection = log.open_connection(host, port, "tunnel" if answer else "refused")
         request = read_request(io.BytesIO(head), None, "https" if is_connect else "http", connection)
         if request is None:
@@ -92,7 +93,9 @@ class Proxy:
         if response.status == 200 and response.ending == KEEP and answer is not None:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             kind = self._certificates.get(host, TRUSTED)
-            self._server.serve_tls(client, self._authority.context(host, kind), connection, _for_host(host, answer))
+            self._server.serve_tls(
+                client, self._authority.context(host, kind), connection, _for_host(authority, answer)
+            )
             return True
         connection.kind = "refused"
         if response.status is None:
@@ -139,10 +142,10 @@ def _origin_form(target: str) -> str:
     return (parts.path or "/") + ("?" + parts.query if parts.query else "")
 
 
-def _for_host(host: str, answer: Answer) -> Answer:
+def _for_host(authority: str, answer: Answer) -> Answer:
     def answer_if_meant(request: Request) -> Response:
         named = (request.header("Host") or "").lower()
-        if named not in (host, host + ":443"):
+        if named.removesuffix(":443") != authority:
             return Response(421, [("Content-Type", "text/plain")], b"this connection is another host's\n")
         return answer(request)
 

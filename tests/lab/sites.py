@@ -14,7 +14,9 @@ class Sites:
         self._sites: list[tuple[str, Answer]] = []
 
     def add(self, pattern: str, answer: Answer) -> None:
-        """Let a site answer for a host name, or for all that match ``*.example``. The latest addition wins a tie."""
+        """Let a site answer for a host name, with its port unless 443, or for all that match ``*.example``.
+        The latest addition wins a tie.
+        """
         self._sites.insert(0, (pattern.lower(), answer))
         self._sites.sort(key=lambda entry: ("*" in entry[0], -len(entry[0])))
 

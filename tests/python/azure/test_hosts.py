@@ -11,7 +11,7 @@ from lab.registries.azure.organisations import NO_TENANT
 
 TOKEN = "ARTIFACTS_KEYRING_NOFUSS_TOKEN"
 
-#: Claimed, but without an organisation: tools ask for these after the full URL.
+#: Claimed, but without an organisation.
 BARE = [
     "pkgs.dev.azure.com",
     "https://pkgs.dev.azure.com/",
@@ -22,12 +22,34 @@ BARE = [
 ]
 
 
-def test_bare_host_without_an_organisation_is_silently_none(cloud: PracticeCloud, look_up: Lookups) -> None:
-    answers = look_up.all([LookUp(service) for service in BARE], RINGBEARER_STRICT="1", **{TOKEN: "token"})
+def test_hosts_without_an_organisation_are_one_warning_each(cloud: PracticeCloud, look_up: Lookups) -> None:
+    answers = look_up.all([LookUp(service) for service in BARE], **{TOKEN: "token"})
     assert [answer.credential for answer in answers] == [None] * len(BARE)
-    assert [answer.warnings for answer in answers] == [[]] * len(BARE)
     assert max(answer.seconds for answer in answers) < 1
+    [of_one, of_other] = [warning for answer in answers for warning in answer.warnings]
+    assert "pkgs.dev.azure.com: " in of_one and "pkgs.visualstudio.com: " in of_other
+    for warning in (of_one, of_other):
+        assert "--index-url https://pkgs.dev.azure.com/ORG/" in warning and "ORG.pkgs.visualstudio.com" in warning
+        assert len(warning) <= 320
+    (strict,) = look_up.all([LookUp(BARE[0])], RINGBEARER_STRICT="1", **{TOKEN: "token"})
+    assert strict.error is not None and strict.error.type == "ConfigurationError"
     assert cloud.log.requests() == []
+
+
+def test_host_alone_gets_the_answer_of_its_only_organisation(cloud: PracticeCloud, look_up: Lookups) -> None:
+    azure = cloud.azure
+    other = azure.organisation("fabrikam", azure.tenant).feed("tools").url()
+    services = [azure.feed.url(), BARE[0], azure.project_feed.url(), BARE[0], other, BARE[0]]
+    answers = look_up.all([LookUp(service) for service in services], **{TOKEN: "token"})
+    assert [answer.credential is None for answer in answers] == [False] * 5 + [True]
+    assert [len(answer.warnings) for answer in answers] == [0] * 5 + [1]
+
+
+def test_host_alone_is_silent_after_a_miss_of_the_whole_url(cloud: PracticeCloud, look_up: Lookups) -> None:
+    look_ups = [LookUp(cloud.azure.feed.url()), LookUp(BARE[0])] * 2
+    answers = look_up.all(look_ups, ARTIFACTS_KEYRING_NOFUSS_PROVIDER="env_var")
+    assert [answer.credential for answer in answers] == [None] * 4
+    assert [len(answer.warnings) for answer in answers] == [1, 0, 0, 0]
 
 
 def test_every_host_of_azure_artifacts_is_ours(cloud: PracticeCloud, look_up: Lookups) -> None:

@@ -129,3 +129,18 @@ def test_pip_stdout_has_nothing_from_ringbearer(cloud: PracticeCloud, client: Cl
     ended = client.run(["pip", "index", "versions", "--json", *source, "greetings"], azure_user.environment()).check()
     assert json.loads(ended.stdout)["versions"] == ["2.0"]
     assert [request.method for request in cloud.log.sent_by_ringbearer()] == ["GET", "POST"]
+
+
+def test_pip_shows_what_to_add_to_a_direct_url(
+    cloud: PracticeCloud, client: Client, azure_user: AzureUser, home: Path
+) -> None:
+    # pip asks for the host alone, which names the organisation in one of the two forms.
+    feed = cloud.azure.feed
+    package = feed.packages["hello-private"][0]
+    command = install("--keyring-provider", "import", "--no-index")
+    ended = client.run([*command, feed.file_url(package)], azure_user.environment())
+    assert ended.code != 0
+    [line] = [line for line in ended.stderr.splitlines() if "no credential for pkgs.dev.azure.com" in line]
+    assert "--index-url https://pkgs.dev.azure.com/ORG/" in line
+    client.run([*command, feed.file_url(package, "visualstudio.com")], azure_user.environment()).check()
+    assert installed(home) == {"hello_private"}

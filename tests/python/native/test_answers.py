@@ -93,7 +93,8 @@ def test_every_address_of_an_index_gets_the_answer_of_the_index(registry: Regist
 def test_host_alone_is_answered_where_it_names_the_registry(registry: Registry, keyring: Keyring) -> None:
     ended = keyring(registry, ["get", "HOST", "USER"])
     if not registry.answers_host_alone:
-        assert (ended.code, ended.output) == (1, "")
+        assert (ended.code, ended.stdout) == (1, "")
+        assert re.fullmatch(r"ringbearer: [^\n]+--index-url [^\n]+\n", ended.stderr), ended
         registry.assert_ways(0)
     else:
         assert ended.check().stdout == registry.passwords()[-1] + "\n"

@@ -179,3 +179,23 @@ def test_uv_installs_while_debug_logging_is_on(registry: Registry, native: Clien
     assert_installed(home / "packages")
     assert len([line for line in ended.stderr.splitlines() if line.startswith("ringbearer.")]) > 1, ended
     assert_kept(registry, 1, ended)
+
+
+def test_uv_shows_one_warning_for_an_index_without_a_login(
+    cloud: PracticeCloud, native: Client, tool: Client, home: Path
+) -> None:
+    # uv asks for the host alone after the miss, in another process.
+    command = [
+        "uv",
+        "pip",
+        "install",
+        "--target",
+        "packages",
+        "--default-index",
+        with_user_name(cloud.azure.feed.url()),
+    ]
+    environment = cloud.environment(home, path=[native.bin], **settings(tool, RINGBEARER_TIMEOUT="20"))
+    ended = tool.run([*command, "greetings"], environment)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("ringbearer: ")]
+    assert ended.code != 0 and "az login" in lines[0], ended
+    assert len(lines) == kernel_keys.sign_ins(2), ended

@@ -58,11 +58,7 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
         let (username, token) = match choose(endpoints, &feed.address()) {
             Chosen::One(endpoint) => endpoint.credential()?,
             Chosen::Several(Endpoint { variable, .. }) => {
-                warning::once(&format!(
-                    "{}: {variable} has several passwords that may be for a feed whose URL has GUIDs; add an endpoint with \
-                     these GUIDs, or use one password for all",
-                    feed.shown()
-                ));
+                warning::once(&several(variable).within(feed.shown()).to_string());
                 return Ok(Attempt::not_configured("several endpoints may be this feed"));
             }
             Chosen::None => return Ok(Attempt::not_configured("no endpoint is this feed")),
@@ -94,17 +90,19 @@ pub(crate) fn names_server(environment: &dyn Env, service: &Service) -> bool {
     !matches!(choose(all, &address), Chosen::None)
 }
 
-/// The user name and password of a server that an endpoint [names](names_server); `None` if it is unclear which.
+/// The user name and password of a server that an endpoint [names](names_server). An error if it is unclear which.
 pub(crate) fn server_password(system: &dyn System, address: &Address) -> Result<Option<(String, AccessToken)>> {
     match choose(read(system)?, address) {
         Chosen::One(endpoint) => endpoint.credential().map(Some),
-        Chosen::Several(Endpoint { variable, .. }) => {
-            let what = format!("{variable} has several passwords that may be for a feed whose URL has GUIDs");
-            let hint = "add an endpoint with these GUIDs, or use one password for all";
-            Err(Error::new(Kind::Configuration, what).with_hint(hint))
-        }
+        Chosen::Several(Endpoint { variable, .. }) => Err(several(variable)),
         Chosen::None => Ok(None),
     }
+}
+
+/// It is unclear which of several passwords is the one of a feed.
+fn several(variable: &str) -> Error {
+    let what = format!("{variable} has several passwords that may be for a feed whose URL has GUIDs");
+    Error::new(Kind::Configuration, what).with_hint("add an endpoint with these GUIDs, or use one password for all")
 }
 
 struct Endpoint {

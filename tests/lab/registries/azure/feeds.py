@@ -71,11 +71,12 @@ class Feeds:
                 return not_found("the package does not exist")
             return self._page(request, feed, normalize(tail[1]))
         if len(tail) == 4 and tail[0] == "download":
-            package = feed.find(tail[3])
-            if package is None:
-                return not_found("the file does not exist")
-            return redirect_response(_blob_url(feed, package), 303)
+            return self._download(feed, tail[3]) or not_found("the file does not exist")
         return not_found()
+
+    def _download(self, feed: Feed, file_name: str) -> Response | None:
+        package = feed.find(file_name)
+        return package and redirect_response(_blob_url(feed, package), 303)
 
     def _page(self, request: Request, feed: Feed, name: str | None) -> Response:
         form = _form(request.host)

@@ -14,6 +14,7 @@ from .management import Management
 from .metadata import Metadata
 from .oidc import AzurePipelines, GitHubActions
 from .organisations import Organisation
+from .server import DevOpsServer
 from .session_tokens import SessionTokens
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class AzureSite(Site):
         self.github_actions = GitHubActions(sites)
         self.pipelines = AzurePipelines(sites)
         self.metadata = Metadata(cloud.server, self.directory)
+        self.server = DevOpsServer(sites, self.directory)
         self.tenant = self.directory.tenant("contoso.example")
         self.user = self.directory.user("frodo@contoso.example", self.tenant)
         self.contoso = self.organisation("contoso", self.tenant)
