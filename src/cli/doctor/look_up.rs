@@ -185,7 +185,7 @@ fn cache_finding(world: &World<'_>, candidate: &Candidate, service: &Service) ->
         return finding(&format!("each process signs in for itself: {reason}"));
     }
     let Some(key) = candidate.source.cache_key(system, service) else {
-        return finding("off for this URL: every lookup signs in again");
+        return finding("tokens for this URL are not kept");
     };
     let found = token::get(system, candidate.registry.id, &key);
     let Some(CachedToken { created, until, credential, .. }) = found else {

@@ -111,6 +111,6 @@ def test_doctor_says_what_becomes_of_the_settings(
     variables = {TOKEN: bearer, f"{PREFIX}SESSIONTOKENCACHE_ENABLED": "false", f"{OLDER}VSTS_TOKENTYPE": "Compact"}
     environment = {**cloud.environment(home), **variables}
     ended = client.run(["ringbearer", "doctor", cloud.azure.feed.url()], environment)
-    assert "off for this URL: every lookup signs in again" in ended.stdout
+    assert "tokens for this URL are not kept" in ended.stdout
     assert f"{OLDER}VSTS_TOKENTYPE is Compact" in ended.stdout
     assert all(name in ended.stdout for name in variables) and bearer not in ended.output

@@ -108,7 +108,14 @@ def test_no_secret_is_shown_when_look_ups_succeed(
         {"AZURE_CLIENT_ID": application.client_id, "AZURE_CLIENT_CERTIFICATE_PATH": str(home / "certificate.pem")},
         {"ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "azure_cli"},
         {"ARTIFACTS_KEYRING_NOFUSS_PROVIDER": "managed_identity", **cloud.metadata.app_service.variables},
+        {"ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN": planted("ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN")},
+        {"AZURE_DEVOPS_EXT_CONFIG_DIR": str(home)},
     ]
+    logins = home / "personalAccessTokens"
+    logins.write_text(
+        f"[azdevops-cli:https://dev.azure.com/planted-{len(sources) - 1}]\npersonal access token = {planted('login')}\n"
+    )
+    logins.chmod(0o600)
     urls = organisations(cloud, len(sources) + 1)
     document = {"endpointCredentials": [{"endpoint": urls[-1], "password": planted("endpoint password")}]}
     sources.append({ENDPOINTS: json.dumps(document)})
