@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +133,16 @@ def _client_certificate(made: Situation) -> None:
     made.secrets["private key"] = certificate.key_pem.splitlines()[3]
 
 
+def _feed_identity(made: Situation) -> None:
+    azure = made.cloud.azure
+    application = azure.directory.application("builder", azure.tenant)
+    certificate = application.certificate()
+    path = made.file("certificate.pem", certificate.pem)
+    endpoint = {"endpoint": made.service, "clientId": application.client_id, "clientCertificateFilePath": path}
+    made.variables["ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS"] = json.dumps({"endpointCredentials": [endpoint]})
+    made.secrets["private key"] = certificate.key_pem.splitlines()[3]
+
+
 def _workload_file(made: Situation) -> None:
     _application(made).trust("https://oidc.example/", "system:serviceaccount:ci:builder")
     claims = {"iss": "https://oidc.example/", "sub": "system:serviceaccount:ci:builder"}
@@ -229,6 +240,7 @@ _OF_GITHUB = (GITHUB, "GitHub")
 FLOWS = [
     Flow("client_secret", _client_secret).step("discovery", FEEDS).step("token", LOGIN, path="*/token"),
     Flow("client_certificate", _client_certificate).step("token", LOGIN, path="*/token"),
+    Flow("feed_identity", _feed_identity).step("token", LOGIN, path="*/token"),
     Flow("workload_identity by a file", _workload_file).step("token", LOGIN, path="*/token"),
     Flow("workload_identity on GitHub", _workload_github)
     .step("job token", GITHUB, *_OF_GITHUB)

@@ -125,6 +125,7 @@ OTHERWISE: dict[tuple[str, str], str] = {
     # The clock of the service decides, if it states a lifetime in seconds or the token is opaque.
     ("client_secret: token", "clock hours behind"): SERVED,
     ("client_certificate: token", "clock hours behind"): SERVED,
+    ("feed_identity: token", "clock hours behind"): SERVED,
     ("workload_identity by a file: token", "clock hours behind"): SERVED,
     ("workload_identity on GitHub: token", "clock hours behind"): SERVED,
     ("azure_pipelines: token", "clock hours behind"): SERVED,
