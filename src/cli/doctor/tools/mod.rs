@@ -1,6 +1,7 @@
 //! Whether pip, uv, twine, Poetry and tox on this machine would ask ringbearer, and the setting to change if not.
 //!
 //! - `choice`: the backend that keyring's settings select; `priority`: the one that it may choose by priority
+//! - `uploads`: URLs for uploads
 //! - `on_path`: the `keyring` programs on PATH
 //! - `uv`, `pip`: the two that run `keyring`
 //! - `beside`: the tools that import keyring
@@ -10,6 +11,7 @@ mod choice;
 mod on_path;
 mod pip;
 mod priority;
+mod uploads;
 mod uv;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -71,7 +73,7 @@ pub(super) fn examine(
     let choice = Choice::read(world, shell, indexes);
     let machine = Machine { system, shell, keyrings, choice, served: served.collect() };
     // Each finding is shown at once, since running Python takes a moment.
-    let looks: [(&str, Look<'_>); 9] = [
+    let looks: [(&str, Look<'_>); 10] = [
         (choice::NAME, &|| Ok(machine.choice.finding.iter().cloned().collect())),
         ("keyring", &|| Ok(vec![machine.keyring()?])),
         ("netrc", &|| Ok(machine.netrc())),
@@ -80,6 +82,7 @@ pub(super) fn examine(
         ("twine", &|| Ok(vec![machine.twine()?])),
         ("Poetry", &|| Ok(vec![machine.poetry()?])),
         ("tox", &|| Ok(vec![machine.beside("tox")?])),
+        (uploads::NAME, &|| Ok(machine.uploads(world, uv))),
         ("store", &|| Ok(store_finding(world.system).into_iter().collect())),
     ];
     let mut mute = BTreeSet::new();
@@ -91,7 +94,7 @@ pub(super) fn examine(
         };
         for finding in findings {
             report.add(&finding)?;
-            if finding.state == State::Bad && finding.name != "store" {
+            if finding.state == State::Bad && !matches!(finding.name.as_str(), "store" | uploads::NAME) {
                 mute.insert(finding.name);
             }
         }
