@@ -1,8 +1,11 @@
 //! Parser for the `.ini` files of Python's configparser.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use zeroize::Zeroizing;
+
+/// The section whose keys count in every other one.
+pub(crate) const DEFAULT_SECTION: &str = "DEFAULT";
 
 /// The sections and keys of a file.
 ///
@@ -93,6 +96,58 @@ impl Ini {
     }
 }
 
+/// A line that Python's configparser rejects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    /// Its number, from 1.
+    pub(crate) line: usize,
+    /// What is wrong with it, in a clause.
+    pub(crate) what: &'static str,
+}
+
+/// Section, lower-case name and line number, from 1, of every key, if configparser accepts the text in its strict mode,
+/// which is its default; else the first line that it rejects. [`Ini`] skips such lines.
+/// <https://github.com/python/cpython/blob/v3.14.0/Lib/configparser.py>
+pub(crate) fn key_lines(text: &str) -> Result<Vec<(String, String, usize)>, Rejection> {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut sections = BTreeSet::new();
+    let mut keys: Vec<(String, String, usize)> = Vec::new();
+    let mut section = None;
+    let mut continues = false;
+    let mut depth = 0;
+    for (number, line) in (1..).zip(text.lines()) {
+        let reject = |what| Err(Rejection { line: number, what });
+        let trimmed = line.trim();
+        if number == 1 && trimmed.starts_with('\u{feff}') {
+            return reject("begins with a byte order mark");
+        }
+        let indent = line.len() - line.trim_start().len();
+        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) || continues && indent > depth {
+            continue;
+        }
+        (continues, depth) = (false, indent);
+        let heading = trimmed.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')).map(|(name, _)| name);
+        if let Some(name) = heading.filter(|name| !name.is_empty()) {
+            if name != DEFAULT_SECTION && !sections.insert(name) {
+                return reject("begins a section a second time");
+            }
+            section = Some(name);
+            continue;
+        }
+        let Some(section) = section else { return reject("is in no section") };
+        let key = trimmed.split_once(['=', ':']).map(|(key, _)| key.trim_end().to_lowercase());
+        let Some(key) = key.filter(|key| !key.is_empty()) else {
+            return reject("is neither a section nor a key with a value");
+        };
+        if keys.iter().any(|(place, known, _)| place == section && *known == key) {
+            return reject("sets a key a second time");
+        }
+        keys.push((section.to_owned(), key, number));
+        continues = true;
+    }
+    Ok(keys)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -120,10 +175,41 @@ mod tests {
         assert_eq!(Ini::parse("[a]\nb =  \n").value("a", "b"), None);
     }
 
+    #[test]
+    fn what_configparser_rejects_is_named_by_line() {
+        for (text, line, what) in [
+            ("a = 1\n", 1, "is in no section"),
+            ("\n[backend\n", 2, "is in no section"),
+            ("[]\n", 1, "is in no section"),
+            ("\u{feff}[a]\n", 1, "begins with a byte order mark"),
+            ("[a]\r\nb = 1\r\njunk\r\n", 3, "is neither a section nor a key with a value"),
+            ("[a]\n = 1\n", 2, "is neither a section nor a key with a value"),
+            ("[a]\n[b]\n[a]\n", 3, "begins a section a second time"),
+            ("[a]\rb = 1\rB : 2\r", 3, "sets a key a second time"),
+        ] {
+            assert_eq!(key_lines(text), Err(Rejection { line, what }), "{text:?}");
+        }
+        let text = "# x\n[DEFAULT]\nb = 1\n[DEFAULT]\n[a]\nB:\n  junk\n\n  ; no\n  [c]\nc =\n";
+        let place = |section: &str, key: &str, line| (section.to_owned(), key.to_owned(), line);
+        let expected = vec![place("DEFAULT", "b", 3), place("a", "b", 6), place("a", "c", 11)];
+        assert_eq!(key_lines(text), Ok(expected));
+    }
+
     proptest! {
         #[test]
+        fn accepted_keys_are_those_that_are_read(
+            text in "((\\[[a-c]\\]|[ab] ?[=:] ?[a-z]{0,2}|  [ab]=|junk|# x|)\n){0,8}"
+        ) {
+            if let Ok(keys) = key_lines(&text) {
+                let ini = Ini::parse(&text);
+                let read = ini.entries().map(|(section, key, _)| (section, key));
+                prop_assert!(read.eq(keys.iter().map(|(section, key, _)| (section.as_str(), key.as_str()))));
+            }
+        }
+
+        #[test]
         fn parsing_never_panics(text in "[\\[\\]=:;# \ta-z\n\r\u{feff}]{0,200}") {
-            let _ = Ini::parse(&text).value("a", "b");
+            let _ = (Ini::parse(&text).value("a", "b"), key_lines(&text));
         }
 
         #[test]

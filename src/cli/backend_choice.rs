@@ -6,7 +6,7 @@ use log::debug;
 
 use super::{keyring_arguments::KeyringArguments, shown_path};
 use crate::{
-    ini::Ini,
+    ini::{DEFAULT_SECTION, Ini},
     registry::ALL,
     system::{System, io_message, places},
 };
@@ -24,10 +24,10 @@ pub(super) const STORE_CLASS: &str = "SSHAgentKeyring";
 pub(super) const NO_STORE_CLASS: &str = "NoStoreKeyring";
 
 /// keyring's default, which asks every backend by priority.
-const CHAINER: &str = "keyring.backends.chainer.ChainerBackend";
+pub(super) const CHAINER: &str = "keyring.backends.chainer.ChainerBackend";
 
 /// The largest configuration file that is read.
-const CAP: usize = 256 * 1024;
+pub(super) const CAP: usize = 256 * 1024;
 
 /// A selected backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +67,13 @@ impl BackendChoice {
             }
         };
         let ini = Ini::parse(&String::from_utf8_lossy(&content));
-        let class = ini.value("backend", "default-keyring").map(str::trim).filter(|class| !class.is_empty());
+        let value = |section: &str| ini.value(section, "default-keyring");
+        let class = value("backend").or_else(|| value(DEFAULT_SECTION).filter(|_| ini.has_section("backend")));
         class.map_or(Self::None, |class| Self::of(class, &shown_path(&path)))
     }
 
-    fn of(class: &str, source: &str) -> Self {
+    /// The backend of this class; `source` names what selects it.
+    pub(super) fn of(class: &str, source: &str) -> Self {
         let class = class.trim();
         if class == CHAINER {
             return Self::None;

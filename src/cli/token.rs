@@ -34,7 +34,7 @@ pub(super) fn token(world: &World<'_>, url: &str, output_file: Option<&OsStr>) -
     let unwritable = |why: &str| Error::new(Kind::Storage, format!("{} cannot be written: {why}", shown_path(path)));
     let system = world.system;
     let write = || {
-        let target = system.destination(path)?;
+        let target = system.write_destination(path)?;
         if system.details(&target).is_ok_and(|details| !details.is_file) {
             return Err(std::io::Error::other("not a regular file"));
         }

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     auth::cache_mode::CacheMode,
     error::{Error, Kind, Result},
-    registry::{ALL, Credential, CredentialSource, Registry},
+    registry::{ALL, Adoption, Credential, CredentialSource, Registry},
     service::Service,
     system::{Env, System},
 };
@@ -64,6 +64,12 @@ impl Keyring {
     /// The registries that claim a service, by descending priority. No I/O.
     pub(crate) fn candidates(&self, environment: &dyn Env, service: &Service) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|candidate| candidate.source.claims(environment, service))
+    }
+
+    /// How a service that no registry claims could be served.
+    #[must_use]
+    pub(crate) fn adoption(&self, service: &Service) -> Option<Adoption> {
+        self.candidates.iter().find_map(|candidate| candidate.source.adoption(service))
     }
 
     /// Whether any registry claims a service. No I/O.

@@ -171,6 +171,21 @@ pub(crate) trait CredentialSource: Send + Sync {
         Vec::new()
     }
 
+    /// The URL for uploads, if that of a claimed service is for installing.
+    fn upload_url(&self, _service: &Service) -> Option<Url> {
+        None
+    }
+
+    /// The URL for installing, if that of a claimed service is for uploads.
+    fn index_url(&self, _service: &Service) -> Option<Url> {
+        None
+    }
+
+    /// The variable that would let this registry serve an https service that no registry claims.
+    fn adoption(&self, _service: &Service) -> Option<Adoption> {
+        None
+    }
+
     /// The organisation's page or host, for advice.
     fn place(&self, service: &Service) -> String {
         service.host().unwrap_or_default().to_owned()
@@ -180,6 +195,24 @@ pub(crate) trait CredentialSource: Send + Sync {
     fn advice(&self, _service: &Service, _status: u16) -> Option<&'static str> {
         None
     }
+}
+
+/// The variable that lets a registry serve a service on a host that it does not know.
+pub(crate) struct Adoption {
+    /// What the service looks like, in a clause.
+    pub(crate) what: &'static str,
+    /// The name of the variable.
+    pub(crate) variable: &'static str,
+    /// Its value, with words in capitals in place of secrets.
+    pub(crate) value: String,
+}
+
+/// The URL with another ending, if its path ends with `from`, with or without a slash behind it.
+pub(crate) fn with_ending(service: &Service, from: &str, to: &str) -> Option<Url> {
+    let mut url = service.url()?.clone();
+    let path = format!("{}{to}", url.path().trim_end_matches('/').strip_suffix(from)?);
+    url.set_path(&path);
+    Some(url)
 }
 
 /// A user name and its password.

@@ -12,14 +12,14 @@ use super::{
 };
 use crate::{
     auth::cache_mode::CacheMode,
-    cli::{World, backend_choice::MODULE, cache::in_words, shown_path, tools::Index},
+    cli::{World, backend_choice::MODULE, cache::in_words, shell::ShellSyntax, shown_path, tools::Index},
     error::{Kind, Result},
     keyring::{
         Candidate,
         lookup::{Step, tee},
         session_cache::token::{self, CachedToken},
     },
-    registry::Registry,
+    registry::{Adoption, Registry},
     service::Service,
     variable::{self, Role},
 };
@@ -147,7 +147,14 @@ fn unclaimed(world: &World<'_>, service: &Service, host: &str) -> Finding {
         return Finding::new(State::Bad, "backend", "credentials for this host go over https on port 443 only")
             .with_fix(format!("write the URL as https://{host}/..."));
     }
-    Finding::new(State::Note, "backend", "no registry of ringbearer has this host; the stores are asked")
+    let what = "no registry of ringbearer has this host; the stores are asked";
+    match world.memory.keyring.adoption(service) {
+        Some(Adoption { what, variable, value }) => {
+            Finding::new(State::Doubtful, "backend", format!("{host} {what}; the stores are asked"))
+                .with_fix(ShellSyntax::of(world.system).set(variable, &value))
+        }
+        None => Finding::new(State::Note, "backend", what),
+    }
 }
 
 /// The variables that are set and the files that exist, by name and never by value. Directories of the platform are left

@@ -1,5 +1,6 @@
 //! `doctor`: what answers a URL and why, and how the tools on this machine would ask.
 //!
+//! - `url`: mistakes in a URL
 //! - `look_up`: the steps of one lookup
 //! - `probe`: presenting the credential to the registry
 //! - `store`: what the store has for a URL
@@ -11,6 +12,7 @@ mod probe;
 mod report;
 mod store;
 mod tools;
+mod url;
 
 use std::ffi::OsString;
 
@@ -48,6 +50,9 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
     let mut good = 0;
     for index in &indexes {
         report.section(&shown(&index.service()))?;
+        for finding in url::examine(world, index) {
+            report.add(&finding)?;
+        }
         if look_up::examine(world, &mut report, index, is_trusted(index))? {
             good += 1;
         }

@@ -123,7 +123,7 @@ fn write_file(world: &World<'_>, recipe: &Recipe<'_>, path: &Path) -> Result<u8>
     let system = world.system;
     let name = shown_path(path);
     let failed = |why: &str| Error::new(Kind::Storage, format!("{name} cannot be changed: {why}"));
-    let target = system.destination(path).map_err(|error| failed(&io_message(&error)))?;
+    let target = system.write_destination(path).map_err(|error| failed(&io_message(&error)))?;
     let (before, stamp) = match system.snapshot(&target, CAP) {
         Ok(snapshot) => {
             let text = String::from_utf8(snapshot.content).map_err(|_| failed("it is not UTF-8"))?;

@@ -24,13 +24,15 @@ pub(in crate::cli) struct Uv {
     pub(in crate::cli) provider: Option<(String, String)>,
     /// Its indexes, by precedence.
     pub(in crate::cli) indexes: Vec<Index>,
+    /// Its URLs for uploads, in files.
+    pub(in crate::cli) uploads: Vec<Index>,
 }
 
 impl Uv {
     /// Reads variables and files, those of the project in the working directory only if `with_project`.
     pub(in crate::cli) fn read(system: &dyn System, with_project: bool) -> Self {
         let provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
-        let mut uv = Self { provider, indexes: Vec::new() };
+        let mut uv = Self { provider, indexes: Vec::new(), uploads: Vec::new() };
         for variable in ["UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"] {
             for word in system.setting(variable).unwrap_or_default().split_whitespace() {
                 let (name, url) = match word.split_once('=') {
@@ -61,6 +63,8 @@ impl Uv {
         if self.provider.is_none() {
             self.provider = text(table, "keyring-provider").map(|value| (value.to_owned(), source.to_owned()));
         }
+        let uploads = tables(table, "index").into_iter().chain([table]);
+        self.uploads.extend(uploads.filter_map(|table| Some(Index::new(text(table, "publish-url")?, None, source))));
         for index in tables(table, "index") {
             if let Some(url) = text(index, "url") {
                 let authenticate = text(index, "authenticate").map(str::to_owned);

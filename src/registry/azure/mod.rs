@@ -5,6 +5,7 @@
 //! exchanges a user's bearer for a token that only reads packages ([`session`]). [`minting`] combines these steps; each
 //! token is cached by `cache_key`, and the answer of discovery by `known_organisations`.
 
+mod addresses;
 mod cache_key;
 mod credprovider;
 pub(crate) mod discovery;
@@ -36,7 +37,7 @@ use self::{
 use crate::{
     auth::{cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, job_token},
     error::{Kind, Result},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
+    registry::{Adoption, Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::Service,
     system::{Env, System, places},
     variable,
@@ -140,6 +141,18 @@ impl CredentialSource for AzureArtifacts {
         files.extend(azd::login(system));
         files.extend(az_devops::file(system));
         files
+    }
+
+    fn upload_url(&self, service: &Service) -> Option<Url> {
+        addresses::upload_url(service)
+    }
+
+    fn index_url(&self, service: &Service) -> Option<Url> {
+        addresses::index_url(service)
+    }
+
+    fn adoption(&self, service: &Service) -> Option<Adoption> {
+        addresses::adoption(service)
     }
 
     fn place(&self, service: &Service) -> String {

@@ -12,6 +12,7 @@ pub(crate) mod profile;
 use std::{path::PathBuf, time::Duration};
 
 use log::debug;
+use url::Url;
 
 use self::{
     cached_login::CachedLogin,
@@ -25,7 +26,7 @@ use crate::{
         cache_policy::CachePolicy,
     },
     error::{Error, ExceptionClass, Kind, Result, quote},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, with_ending},
     service::{Service, subdomain_of},
     system::{Env, System},
     variable::{self, Variable},
@@ -101,6 +102,17 @@ impl CredentialSource for MendaCodeArtifact {
 
     fn claims(&self, _environment: &dyn Env, service: &Service) -> bool {
         service.is_https_on_default_port() && service.host().is_some_and(is_code_artifact)
+    }
+
+    /// Twine uploads to the repository itself.
+    /// <https://docs.aws.amazon.com/codeartifact/latest/ug/python-configure-twine.html>
+    fn upload_url(&self, service: &Service) -> Option<Url> {
+        with_ending(service, "/simple", "/")
+    }
+
+    fn index_url(&self, service: &Service) -> Option<Url> {
+        let segments: Vec<_> = service.url()?.path_segments()?.filter(|segment| !segment.is_empty()).collect();
+        if matches!(segments[..], ["pypi", _]) { with_ending(service, "", "/simple/") } else { None }
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
@@ -245,6 +257,21 @@ mod tests {
     fn get(backend: &MendaCodeArtifact, fake: &FakeSystem) -> Result<Option<(String, String)>> {
         let found = backend.get(fake, &Service::parse(SERVICE), None)?;
         Ok(found.map(|found| (found.username, found.password.expose().to_owned())))
+    }
+
+    #[test]
+    fn uploads_go_to_the_repository_itself() {
+        let menda = MendaCodeArtifact::default();
+        let upload = SERVICE.replace("simple/", "");
+        let url = |url: Option<Url>| url.map(|url| url.to_string());
+        assert_eq!(url(menda.upload_url(&Service::parse(SERVICE))).as_ref(), Some(&upload));
+        for upload in [upload.as_str(), upload.trim_end_matches('/')] {
+            assert_eq!(url(menda.index_url(&Service::parse(upload))).as_deref(), Some(SERVICE));
+            assert_eq!(menda.upload_url(&Service::parse(upload)), None);
+        }
+        for other in [SERVICE, &format!("{SERVICE}greetings/"), "menda-058264169513.d.codeartifact.x.amazonaws.com"] {
+            assert_eq!(menda.index_url(&Service::parse(other)), None, "{other}");
+        }
     }
 
     #[test]

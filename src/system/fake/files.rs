@@ -97,6 +97,10 @@ impl Files for FakeSystem {
         Ok(path.to_owned())
     }
 
+    fn write_destination(&self, path: &Path) -> io::Result<PathBuf> {
+        self.destination(path)
+    }
+
     fn try_lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
         Ok(Some(Lock { file: None }))
     }

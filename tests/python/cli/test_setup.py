@@ -138,6 +138,21 @@ def test_symlink_is_kept_and_its_target_changes(setup: Setup, tmp_path: Path) ->
 
 
 @where_files_have_modes
+@pytest.mark.parametrize("shared", [0o777, 0o1777], ids=oct)
+def test_link_that_others_may_have_planted_is_refused(setup: Setup, tmp_path: Path, shared: int) -> None:
+    own, folder = tmp_path / "own", tmp_path / "shared"
+    own.mkdir()
+    (own / "pip.conf").write_text("[global]\n")
+    folder.mkdir()
+    folder.chmod(shared)
+    (folder / "pip.conf").symlink_to(own / "pip.conf")
+    (folder / "pip").symlink_to(own)
+    for path in (folder / "pip.conf", folder / "pip" / "pip.conf", folder / "pip" / "new"):
+        assert_complaint(setup.again("pip", path), f"{path} cannot be changed: ", "that others may write; name its")
+    assert (names_in(own), (own / "pip.conf").read_text()) == (["pip.conf"], "[global]\n")
+
+
+@where_files_have_modes
 def test_anything_but_a_regular_file_is_refused(setup: Setup, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "nowhere").symlink_to("not-there")

@@ -122,6 +122,26 @@ def test_symlink_is_kept_and_leads_to_the_token(ringbearer: CommandLine, folder:
 
 
 @where_files_have_modes
+@pytest.mark.parametrize("shared", [0o777, 0o1777], ids=oct)
+@pytest.mark.parametrize("link", ["planted", "dangling", "directory"])
+def test_link_that_others_may_have_planted_is_refused(
+    ringbearer: CommandLine, folder: Path, tmp_path: Path, shared: int, link: str
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "token").write_text("old")
+    folder.chmod(shared)
+    target = {"planted": own / "token", "dangling": own / "new", "directory": own}[link]
+    (folder / link).symlink_to(target)
+    path = folder / link / "token" if link == "directory" else folder / link
+    ended = ringbearer.with_token("token", ringbearer.url, "--output-file", path)
+    assert_complaint(ended, f"{path} cannot be written: ", "that others may write; name its target")
+    assert (names_in(own), (own / "token").read_text()) == (["token"], "old")
+    ringbearer.with_token("token", ringbearer.url, "--output-file", folder / "plain").check()
+    assert (folder / "plain").read_text() == ringbearer.token
+
+
+@where_files_have_modes
 def test_anything_but_a_regular_file_is_refused(ringbearer: CommandLine, folder: Path) -> None:
     os.mkfifo(folder / "fifo")
     (folder / "directory").mkdir()

@@ -182,8 +182,9 @@ def test_the_file_that_chooses_another_backend(patient: Patient, home: Path) -> 
     write(file, f"[backend]\ndefault-keyring = {NULL}\n")
     patient.variables.update(PIP)
     assert patient.pip().code != 0
-    assert "`default-keyring`" in patient.fix("keyring's choice")
-    write(file, "[backend]\n")
+    fix = patient.fix("keyring's choice")
+    assert fix.startswith("in line 2, write `")
+    write(file, "[backend]\n{}\n".format(fix.split("`")[1]))
     patient.pip().check()
 
 

@@ -87,11 +87,10 @@ impl Machine<'_> {
                 let what = format!("{} names no Python interpreter", shown_path(&program));
                 Finding::new(State::Doubtful, name, what)
             }
-            Some((_, Some(beside))) if beside.ringbearer => Finding::new(
-                State::Good,
-                name,
-                format!("has ringbearer in its environment ({})", shown_path(&beside.python)),
-            ),
+            Some((_, Some(beside))) if beside.ringbearer => {
+                let what = format!("has ringbearer in its environment ({})", shown_path(&beside.python));
+                self.if_imported(Finding::new(State::Good, name, what), &beside)?
+            }
             Some((_, Some(beside))) => {
                 let folders: Vec<_> = beside.python.iter().map(OsStr::to_string_lossy).collect();
                 let fix = if folders.iter().any(|folder| folder.contains("pipx")) {

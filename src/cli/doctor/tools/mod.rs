@@ -1,22 +1,26 @@
 //! Whether pip, uv, twine, Poetry and tox on this machine would ask ringbearer, and the setting to change if not.
 //!
+//! - `choice`: the backend that keyring's settings select; `priority`: the one that it may choose by priority
+//! - `uploads`: URLs for uploads
 //! - `on_path`: the `keyring` programs on PATH
 //! - `uv`, `pip`: the two that run `keyring`
 //! - `beside`: the tools that import keyring
 
 mod beside;
+mod choice;
 mod on_path;
 mod pip;
+mod priority;
+mod uploads;
 mod uv;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use self::on_path::Keyrings;
+use self::{choice::Choice, on_path::Keyrings};
 use super::report::{Finding, Report, State};
 use crate::{
     cli::{
         World,
-        backend_choice::{BackendChoice, MODULE, NO_STORE_CLASS, STORE_CLASS, VARIABLE, configuration_file},
         shell::ShellSyntax,
         shown_path,
         tools::{
@@ -46,6 +50,7 @@ struct Machine<'all> {
     /// The shell in which fixes are typed.
     shell: ShellSyntax,
     keyrings: Keyrings<'all>,
+    choice: Choice,
     /// The examined indexes, with the registry that is asked first.
     served: Vec<(Index, Service, &'all Candidate)>,
 }
@@ -65,10 +70,11 @@ pub(super) fn examine(
     });
     let system = world.system;
     let (shell, keyrings) = (ShellSyntax::of(system), Keyrings::new(system));
-    let machine = Machine { system, shell, keyrings, served: served.collect() };
+    let choice = Choice::read(world, shell, indexes);
+    let machine = Machine { system, shell, keyrings, choice, served: served.collect() };
     // Each finding is shown at once, since running Python takes a moment.
-    let looks: [(&str, Look<'_>); 9] = [
-        ("keyring's choice", &|| Ok(machine.choice(world).into_iter().collect())),
+    let looks: [(&str, Look<'_>); 10] = [
+        (choice::NAME, &|| Ok(machine.choice.finding.iter().cloned().collect())),
         ("keyring", &|| Ok(vec![machine.keyring()?])),
         ("netrc", &|| Ok(machine.netrc())),
         ("uv", &|| machine.uv(uv)),
@@ -76,6 +82,7 @@ pub(super) fn examine(
         ("twine", &|| Ok(vec![machine.twine()?])),
         ("Poetry", &|| Ok(vec![machine.poetry()?])),
         ("tox", &|| Ok(vec![machine.beside("tox")?])),
+        (uploads::NAME, &|| Ok(machine.uploads(world, uv))),
         ("store", &|| Ok(store_finding(world.system).into_iter().collect())),
     ];
     let mut mute = BTreeSet::new();
@@ -87,10 +94,14 @@ pub(super) fn examine(
         };
         for finding in findings {
             report.add(&finding)?;
-            if finding.state == State::Bad && finding.name != "store" {
+            if finding.state == State::Bad && !matches!(finding.name.as_str(), "store" | uploads::NAME) {
                 mute.insert(finding.name);
             }
         }
+    }
+    // It is no tool, and those that it hinders are there too.
+    if mute.len() > 1 {
+        mute.remove(choice::NAME);
     }
     // After Ctrl-C, there is no summary.
     world.system.check().or_else(|error| if error.kind() == Kind::Cancelled { Err(error) } else { Ok(()) })?;
@@ -98,32 +109,6 @@ pub(super) fn examine(
 }
 
 impl Machine<'_> {
-    /// Whether keyring is configured to ask one backend only.
-    fn choice(&self, world: &World<'_>) -> Option<Finding> {
-        let name = "keyring's choice";
-        let class = match BackendChoice::without_option(world.system) {
-            BackendChoice::None => return None,
-            BackendChoice::Foreign { class, .. } => crate::cli::shown(&class),
-            BackendChoice::Index(class)
-                if self.served.iter().all(|(_, _, candidate)| candidate.registry.python_class == class) =>
-            {
-                let detail = format!("keyring asks only {MODULE}{class}");
-                return Some(Finding::new(State::Note, name, detail));
-            }
-            BackendChoice::Index(class) => format!("{MODULE}{class}"),
-            BackendChoice::Store => format!("{MODULE}{STORE_CLASS}"),
-            BackendChoice::NoStore => format!("{MODULE}{NO_STORE_CLASS}"),
-        };
-        let (source, fix) = if world.system.setting(VARIABLE).is_some() {
-            (VARIABLE.to_owned(), self.shell.unset(VARIABLE))
-        } else {
-            let file = configuration_file(world.system).map_or_else(String::new, shown_path);
-            (file, "remove the line `default-keyring`".to_owned())
-        };
-        let detail = format!("{source} makes keyring ask only {class}, which has no credentials for the index");
-        Some(Finding::new(State::Bad, name, detail).with_fix(fix))
-    }
-
     /// The entries of `.netrc` for the examined hosts. uv may use one instead of a keyring (see `uv`); pip tries it first, and
     /// asks a keyring if it is rejected.
     fn netrc(&self) -> Vec<Finding> {

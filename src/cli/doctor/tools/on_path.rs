@@ -7,9 +7,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Finding, INSTALL, Machine, State};
+use super::{
+    Finding, INSTALL, Machine, State,
+    priority::{Rival, rival},
+};
 use crate::{
-    cli::{definitions::NATIVE_KEYRING, shown_path},
+    cli::{backend_choice::MODULE, definitions::NATIVE_KEYRING, shown_path},
     error::{Kind, Result},
     system::{System, process::Command},
 };
@@ -22,7 +25,9 @@ pub(super) struct Keyrings<'all> {
     system: &'all dyn System,
     programs: Vec<PathBuf>,
     /// The findings so far; each program runs once.
-    known: RefCell<HashMap<PathBuf, Knowledge>>,
+    known: RefCell<HashMap<PathBuf, (Knowledge, Option<Rival>)>>,
+    /// Whether a program is the native one.
+    native: RefCell<HashMap<PathBuf, bool>>,
 }
 
 /// Whether a `keyring` has ringbearer.
@@ -38,47 +43,69 @@ pub(super) enum Knowledge {
 
 impl<'all> Keyrings<'all> {
     pub(super) fn new(system: &'all dyn System) -> Self {
-        Self { system, programs: system.programs_on_path("keyring"), known: RefCell::default() }
+        Self {
+            system,
+            programs: system.programs_on_path("keyring"),
+            known: RefCell::default(),
+            native: RefCell::default(),
+        }
     }
 
     /// The first program outside a folder, and what it has. pip skips its own folder.
     pub(super) fn first(&self, skipped: Option<&Path>) -> Result<Option<(PathBuf, Knowledge)>> {
         let is_eligible = |program: &&PathBuf| program.parent() != skipped || skipped.is_none();
         let Some(program) = self.programs.iter().find(is_eligible) else { return Ok(None) };
-        let known = self.known.borrow().get(program).copied();
-        let knowledge = match known {
-            Some(known) => known,
-            None => self.ask(program)?,
-        };
-        self.known.borrow_mut().insert(program.clone(), knowledge);
-        Ok(Some((program.clone(), knowledge)))
+        self.known(program, &["--list-backends"]).map(|(knowledge, _)| Some((program.clone(), knowledge)))
     }
 
-    fn ask(&self, program: &Path) -> Result<Knowledge> {
-        Ok(match self.system.run(&Command::new(program.to_owned(), &["--list-backends"], LIMIT)) {
-            Ok(output) if String::from_utf8_lossy(&output.stdout).contains("ringbearer.backends.") => {
-                Knowledge::Ringbearer
-            }
+    /// The backend of another package that may be chosen in this `keyring`, after [`first`](Self::first).
+    pub(super) fn rival(&self, program: &Path) -> Option<Rival> {
+        self.known.borrow().get(program).and_then(|(_, rival)| rival.clone())
+    }
+
+    /// The same in the keyring that a Python interpreter imports.
+    pub(super) fn rival_beside(&self, python: &Path) -> Result<Option<Rival>> {
+        self.known(python, &["-m", "keyring", "--list-backends"]).map(|(_, rival)| rival)
+    }
+
+    fn known(&self, program: &Path, arguments: &[&str]) -> Result<(Knowledge, Option<Rival>)> {
+        if let Some(known) = self.known.borrow().get(program) {
+            return Ok(known.clone());
+        }
+        let listing = match self.system.run(&Command::new(program.to_owned(), arguments, LIMIT)) {
+            Ok(output) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             Err(error) if error.kind() == Kind::Cancelled => return Err(error),
-            Err(error) if error.kind() == Kind::Timeout => Knowledge::Unknown,
-            Ok(_) | Err(_) => Knowledge::Others,
-        })
+            Err(error) => Err(error.kind()),
+        };
+        let found = match listing {
+            Ok(listing) if listing.contains(MODULE) => (Knowledge::Ringbearer, rival(&listing)),
+            Err(Kind::Timeout) => (Knowledge::Unknown, None),
+            Ok(_) | Err(_) => (Knowledge::Others, None),
+        };
+        self.known.borrow_mut().insert(program.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// Whether a `keyring` with ringbearer is the native program. A launcher looks like one, so its help is read.
+    pub(super) fn is_native(&self, program: &Path) -> Result<bool> {
+        if let Some(known) = self.native.borrow().get(program) {
+            return Ok(*known);
+        }
+        let is_native = if self.system.head(program, 2).is_ok_and(|head| head == b"#!") {
+            false
+        } else {
+            match self.system.run(&Command::new(program.to_owned(), &["--help"], LIMIT)) {
+                Ok(output) => output.stdout.starts_with(NATIVE_KEYRING.as_bytes()),
+                Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+                Err(_) => false,
+            }
+        };
+        self.native.borrow_mut().insert(program.to_owned(), is_native);
+        Ok(is_native)
     }
 }
 
 impl Machine<'_> {
-    /// Whether a `keyring` with ringbearer is the native program. A launcher looks like one, so its help is read.
-    fn is_native(&self, program: &Path) -> Result<bool> {
-        if self.system.head(program, 2).is_ok_and(|head| head == b"#!") {
-            return Ok(false);
-        }
-        match self.system.run(&Command::new(program.to_owned(), &["--help"], LIMIT)) {
-            Ok(output) => Ok(output.stdout.starts_with(NATIVE_KEYRING.as_bytes())),
-            Err(error) if error.kind() == Kind::Cancelled => Err(error),
-            Err(_) => Ok(false),
-        }
-    }
-
     /// The `keyring` that tools run.
     pub(super) fn keyring(&self) -> Result<Finding> {
         Ok(match self.keyrings.first(None)? {
@@ -98,8 +125,10 @@ impl Machine<'_> {
                 Finding::new(State::Doubtful, "keyring", format!("{} timed out", shown_path(&program)))
             }
             Some((program, Knowledge::Ringbearer)) => {
-                let kind = if self.is_native(&program)? { "native" } else { "a script with ringbearer" };
-                Finding::new(State::Good, "keyring", format!("{} ({kind})", shown_path(&program)))
+                let is_native = self.keyrings.is_native(&program)?;
+                let kind = if is_native { "native" } else { "a script with ringbearer" };
+                let found = Finding::new(State::Good, "keyring", format!("{} ({kind})", shown_path(&program)));
+                self.unless_rivalled(found, self.rival_in(&program)?)
             }
         })
     }

@@ -35,7 +35,7 @@ impl Machine<'_> {
         let imports = provider == "import" || (provider == "auto" && beside.keyring);
         if imports && beside.ringbearer {
             let what = format!("asks ringbearer in its environment ({})", shown_path(&beside.python));
-            return Ok(Finding::new(State::Good, "pip", what));
+            return self.if_imported(Finding::new(State::Good, "pip", what), &beside);
         }
         if imports {
             let what = if beside.keyring {
@@ -94,6 +94,6 @@ impl Machine<'_> {
             let what = "asks the keyring on PATH, but before 26.2 only if the URL has a user name";
             return Ok(Finding::new(State::Bad, "pip", what).with_fix(format!("--index-url {url}, or a newer pip")));
         }
-        Ok(Finding::new(State::Good, "pip", "asks the keyring on PATH"))
+        self.if_run(Finding::new(State::Good, "pip", "asks the keyring on PATH"), program.parent())
     }
 }

@@ -41,9 +41,13 @@ impl Machine<'_> {
         }
         if self.served.is_empty() {
             let what = "asks the keyring on PATH for indexes with a user name";
-            return Ok(vec![Finding::new(State::Good, "uv", what)]);
+            return Ok(vec![self.if_run(Finding::new(State::Good, "uv", what), None)?]);
         }
-        Ok(self.served.iter().map(|(index, service, candidate)| self.uv_for(uv, index, service, candidate)).collect())
+        let found = self.served.iter().map(|(index, service, candidate)| {
+            let finding = self.uv_for(uv, index, service, candidate);
+            if finding.state == State::Good { self.if_run(finding, None) } else { Ok(finding) }
+        });
+        found.collect()
     }
 
     /// Whether uv asks for one index. It does if the URL has a user name; with `authenticate = "always"` it asks for the index,

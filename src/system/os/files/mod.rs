@@ -4,6 +4,8 @@
 #[cfg(any(windows, test))]
 mod acl;
 mod blocked;
+#[cfg(unix)]
+mod links;
 mod paths;
 mod stamp;
 
@@ -247,6 +249,16 @@ impl Files for OsSystem {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
             Err(error) => Err(error),
         }
+    }
+
+    #[cfg(unix)]
+    fn write_destination(&self, path: &Path) -> io::Result<PathBuf> {
+        links::resolve(path)
+    }
+
+    #[cfg(not(unix))]
+    fn write_destination(&self, path: &Path) -> io::Result<PathBuf> {
+        self.destination(path)
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>> {

@@ -1,0 +1,54 @@
+//! URLs for uploads, in the settings of twine and uv, that are those for installing.
+
+use super::{Finding, Machine, State};
+use crate::{
+    cli::{
+        World, shown_path,
+        tools::{CAP, Index, uv::Uv, with_username},
+    },
+    ini::Ini,
+    system::places,
+};
+
+/// The name of the findings.
+pub(super) const NAME: &str = "uploads";
+
+/// A variable of twine and one of uv.
+const VARIABLES: [&str; 2] = ["TWINE_REPOSITORY_URL", "UV_PUBLISH_URL"];
+
+impl Machine<'_> {
+    /// The URLs that take no uploads, and those that do.
+    pub(super) fn uploads(&self, world: &World<'_>, uv: &Uv) -> Vec<Finding> {
+        let variables = VARIABLES.iter().filter_map(|name| {
+            let index = Index::new(&self.system.setting(name)?, None, name);
+            corrected(world, &index, |url| self.shell.set(name, url))
+        });
+        let twine = self.repositories();
+        let twine = twine.iter().filter_map(|index| corrected(world, index, |url| format!("repository = {url}")));
+        let uv = uv.uploads.iter();
+        let uv = uv.filter_map(|index| corrected(world, index, |url| format!("publish-url = \"{url}\"")));
+        variables.chain(twine).chain(uv).collect()
+    }
+
+    /// The repositories of twine.
+    fn repositories(&self) -> Vec<Index> {
+        let Some(path) = places::home(self.system).map(|home| home.join(".pypirc")) else { return Vec::new() };
+        let content = self.system.read_file(&path, CAP).unwrap_or_default();
+        let ini = Ini::parse(&String::from_utf8_lossy(&content));
+        let repositories = ini.sections().filter_map(|section| Some((section, ini.value(section, "repository")?)));
+        repositories
+            .map(|(section, url)| Index::new(url, None, &format!("{}, [{section}],", shown_path(&path))))
+            .collect()
+    }
+}
+
+/// The failure of uploads to an index, with the line to write for the right URL.
+fn corrected(world: &World<'_>, index: &Index, line: impl Fn(&str) -> String) -> Option<Finding> {
+    let service = index.service();
+    let candidate = world.memory.keyring.candidates(world.system, &service).next()?;
+    let url = candidate.source.upload_url(&service)?;
+    let url = index.username().map_or_else(|| url.clone(), |name| with_username(&url, &name));
+    let source = index.source.as_deref().unwrap_or_default();
+    let what = format!("{source} names the URL for installing, which takes no uploads");
+    Some(Finding::new(State::Bad, NAME, what).with_fix(line(url.as_str())))
+}
