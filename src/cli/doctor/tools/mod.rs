@@ -1,12 +1,18 @@
-//! Whether pip, uv, twine, Poetry and tox on this machine would ask ringbearer, and the setting to change if not.
+//! Whether pip, uv, pixi, twine, Poetry and tox on this machine would ask ringbearer, and the setting to change if not.
 //!
 //! - `on_path`: the `keyring` programs on PATH
-//! - `uv`, `pip`: the two that run `keyring`
-//! - `beside`: the tools that import keyring
+//! - `uv`, `pixi`, `pip`: the tools that run `keyring`
+//! - `shared_host`: the organisations on one host, for uv and pixi
+//! - `twine`, `poetry`: their passwords
+//! - `beside`: the environments of the tools that import keyring
 
 mod beside;
 mod on_path;
 mod pip;
+mod pixi;
+mod poetry;
+mod shared_host;
+mod twine;
 mod uv;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -24,6 +30,8 @@ use crate::{
             beside::{Beside, look},
             netrc,
             pip::Pip,
+            pixi::Pixi,
+            shim::{self, Target},
             uv::Uv,
         },
     },
@@ -40,6 +48,13 @@ const INSTALL: &str = "uv tool install ringbearer-cli";
 /// An examination of one tool.
 type Look<'all> = &'all dyn Fn() -> Result<Vec<Finding>>;
 
+/// The settings of the tools that name indexes.
+pub(super) struct Settings {
+    pub(super) pip: Pip,
+    pub(super) uv: Uv,
+    pub(super) pixi: Pixi,
+}
+
 /// What the tools share.
 struct Machine<'all> {
     system: &'all dyn System,
@@ -55,8 +70,7 @@ pub(super) fn examine(
     world: &World<'_>,
     report: &mut Report<'_>,
     indexes: &[Index],
-    pip: &Pip,
-    uv: &Uv,
+    settings: &Settings,
 ) -> Result<usize> {
     let served = indexes.iter().filter_map(|index| {
         let service = index.service();
@@ -67,14 +81,15 @@ pub(super) fn examine(
     let (shell, keyrings) = (ShellSyntax::of(system), Keyrings::new(system));
     let machine = Machine { system, shell, keyrings, served: served.collect() };
     // Each finding is shown at once, since running Python takes a moment.
-    let looks: [(&str, Look<'_>); 9] = [
+    let looks: [(&str, Look<'_>); 10] = [
         ("keyring's choice", &|| Ok(machine.choice(world).into_iter().collect())),
         ("keyring", &|| Ok(vec![machine.keyring()?])),
         ("netrc", &|| Ok(machine.netrc())),
-        ("uv", &|| machine.uv(uv)),
-        ("pip", &|| Ok(vec![machine.pip(pip)?])),
+        ("uv", &|| machine.uv(&settings.uv)),
+        ("pixi", &|| machine.pixi(&settings.pixi)),
+        ("pip", &|| Ok(vec![machine.pip(&settings.pip)?])),
         ("twine", &|| Ok(vec![machine.twine()?])),
-        ("Poetry", &|| Ok(vec![machine.poetry()?])),
+        ("Poetry", &|| machine.poetry()),
         ("tox", &|| Ok(vec![machine.beside("tox")?])),
         ("store", &|| Ok(store_finding(world.system).into_iter().collect())),
     ];
@@ -140,6 +155,7 @@ impl Machine<'_> {
     /// The first of these programs on PATH, and its environment.
     fn installed(&self, names: &[&str]) -> Result<Option<(PathBuf, Option<Beside>)>> {
         let Some(program) = names.iter().find_map(|name| self.system.find_program(name)) else { return Ok(None) };
+        let Target::Program(program) = shim::target(self.system, &program)? else { return Ok(Some((program, None))) };
         let beside = look(self.system, &program)?;
         Ok(Some((program, beside)))
     }

@@ -9,7 +9,11 @@ use std::{
 
 use super::{Finding, INSTALL, Machine, State};
 use crate::{
-    cli::{definitions::NATIVE_KEYRING, shown_path},
+    cli::{
+        definitions::NATIVE_KEYRING,
+        shown_path,
+        tools::shim::{self, Target},
+    },
     error::{Kind, Result},
     system::{System, process::Command},
 };
@@ -55,7 +59,9 @@ impl<'all> Keyrings<'all> {
     }
 
     fn ask(&self, program: &Path) -> Result<Knowledge> {
-        Ok(match self.system.run(&Command::new(program.to_owned(), &["--list-backends"], LIMIT)) {
+        // Children run in the root directory, from where a shim may lead elsewhere.
+        let Target::Program(program) = shim::target(self.system, program)? else { return Ok(Knowledge::Others) };
+        Ok(match self.system.run(&Command::new(program, &["--list-backends"], LIMIT)) {
             Ok(output) if String::from_utf8_lossy(&output.stdout).contains("ringbearer.backends.") => {
                 Knowledge::Ringbearer
             }
