@@ -104,11 +104,13 @@ def test_uv_has_a_password_of_its_own_login(
 
 
 def test_uv_ignores_variables_with_a_token(
-    shows: Callable[..., None], url: str, native: Client, uv_alone: str, home: Path
+    shows: Callable[..., None], doctor: Doctor, url: str, native: Client, uv_alone: str, home: Path
 ) -> None:
     write(home / "uv.toml", uv_index(url, "contoso-tools"))
     tokens = {"UV_INDEX_URL_TOKEN_PKGS_DEV_AZURE_COM_": "mellon", "UV_INDEX_CONTOSO_TOOLS_TOKEN": "mellon"}
     shows("uv-token-in-variable", path=(native.bin, uv_alone), **tokens)
+    found = doctor.examine(path=[uv_alone], **tokens)
+    assert [one.state for one in found.findings("uv")] == ["bad", "doubtful", "doubtful"]
 
 
 # -- the keyring on PATH

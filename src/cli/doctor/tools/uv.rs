@@ -20,6 +20,11 @@ impl Machine<'_> {
         if self.system.find_program("uv").is_none() {
             return Ok(vec![Finding::new(State::Off, "uv", "is not on PATH")]);
         }
+        Ok(self.uv_indexes(uv)?.into_iter().chain(self.uv_tokens(uv)).collect())
+    }
+
+    /// Whether uv asks for each index.
+    fn uv_indexes(&self, uv: &Uv) -> Result<Vec<Finding>> {
         if uv.provider.as_ref().is_none_or(|(provider, _)| provider != "subprocess") {
             let set = self.shell.set(uv::PROVIDER_VARIABLE, "subprocess");
             let (says, fix) = match &uv.provider {
@@ -43,9 +48,7 @@ impl Machine<'_> {
             let what = "asks the keyring on PATH for indexes with a user name";
             return Ok(vec![Finding::new(State::Good, "uv", what)]);
         }
-        let served = self.served.iter();
-        let findings = served.map(|(index, service, candidate)| self.uv_for(uv, index, service, candidate));
-        Ok(findings.chain(self.uv_tokens(uv)).collect())
+        Ok(self.served.iter().map(|(index, service, candidate)| self.uv_for(uv, index, service, candidate)).collect())
     }
 
     /// Why a tool gets no answer from the keyring that it runs.
