@@ -116,7 +116,8 @@ fn credential<'all>(world: &World<'all>, service: &Service) -> Result<(&'all Can
 
 /// The only index that pip or uv is configured with for this user. The project in the working directory does not count.
 fn only_one(world: &World<'_>) -> Result<Service> {
-    let found = served(world, &Pip::read(world.system), &Uv::read(world.system, false));
+    let (pip, uv) = (Pip::read(world.system), Uv::read(world.system, false));
+    let found = served(world, uv.indexes.iter().chain(&pip.indexes));
     match &found[..] {
         [only] => Ok(only.service()),
         [] => Err(Error::new(Kind::Usage, "which index? pip and uv are configured with none that ringbearer serves")

@@ -195,6 +195,12 @@ pub(crate) trait CredentialSource: Send + Sync {
     fn advice(&self, _service: &Service, _status: u16) -> Option<&'static str> {
         None
     }
+
+    /// The same index at a host that its organisation shares with no other: tools that keep one password per host need it.
+    /// `None` if there is no such host.
+    fn at_own_host(&self, _service: &Service) -> Option<Url> {
+        None
+    }
 }
 
 /// The variable that lets a registry serve a service on a host that it does not know.

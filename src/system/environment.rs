@@ -16,6 +16,9 @@ pub(crate) trait Env {
     /// An environment variable that need not be UTF-8.
     fn raw_variable(&self, name: &str) -> Option<OsString>;
 
+    /// The names of the environment variables that begin with a prefix, sorted.
+    fn variables_with_prefix(&self, prefix: &str) -> Vec<String>;
+
     /// The working directory, to report which files other programs read there. Nothing is configured by it.
     fn working_directory(&self) -> Option<PathBuf>;
 

@@ -28,6 +28,21 @@ pub(crate) fn default_data(system: &dyn System) -> Option<PathBuf> {
     Some(home(system)?.join(".local").join("share"))
 }
 
+/// The user's data directory: XDG_DATA_HOME, or `~/.local/share`.
+/// <https://specifications.freedesktop.org/basedir-spec/latest/>
+pub(crate) fn user_data(system: &dyn System) -> Option<PathBuf> {
+    variable(system, "XDG_DATA_HOME").or_else(|| default_data(system))
+}
+
+/// The data directory of uv: `%APPDATA%\uv\data`, elsewhere, also on macOS, `uv` in [`user_data`].
+/// <https://docs.astral.sh/uv/reference/storage/#persistent-data-directories>
+pub(crate) fn uv_data(system: &dyn System) -> Option<PathBuf> {
+    match system.platform() {
+        Platform::Windows => Some(roaming(system)?.join("uv").join("data")),
+        Platform::MacOs | Platform::Linux => Some(user_data(system)?.join("uv")),
+    }
+}
+
 /// The user's configuration directory by the rules of Python's platformdirs with `roaming`: `%APPDATA%`; on macOS
 /// XDG_CONFIG_HOME or `~/Library/Application Support`; elsewhere [`user_config`].
 /// <https://platformdirs.readthedocs.io/en/latest/platforms.html>
@@ -165,6 +180,8 @@ mod tests {
         let named = on(Platform::MacOs, &[("XDG_CONFIG_HOME", "/config"), ("XDG_DATA_HOME", "/shared")]);
         assert_eq!((native_config(&named), mac_data(&named)), (Some(at("/config")), Some(at("/shared"))));
         assert_eq!(uv_config(&named), Some(at("/config")));
+        assert_eq!(uv_data(&system), Some(at("/home/ada/.local/share/uv")));
+        assert_eq!(uv_data(&named), Some(at("/shared/uv")));
     }
 
     #[test]
@@ -173,6 +190,7 @@ mod tests {
         assert_eq!(home(&system), Some(at("/users/ada")));
         let roaming = Some(at("/users/ada/AppData/Roaming"));
         assert_eq!((native_config(&system), uv_config(&system)), (roaming.clone(), roaming));
+        assert_eq!(uv_data(&system), Some(at("/users/ada/AppData/Roaming/uv/data")));
         assert_eq!(keyring_config(&system), Some(at("/users/ada/AppData/Local/Python Keyring")));
         assert_eq!(user_cache(&system), Some(at("/users/ada/AppData/Local")));
         assert_eq!(program_data(&system), at("/data"));
@@ -207,6 +225,8 @@ mod tests {
                 native_config,
                 mac_data,
                 uv_config,
+                user_data,
+                uv_data,
                 user_cache,
                 runtime,
                 keyring_config,

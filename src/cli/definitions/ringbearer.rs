@@ -66,7 +66,7 @@ const DOCTOR: Definition = Definition {
     about: "Shows which backend answers for an index URL and why: each step as it happens, the account and expiry of the \
             token, and the registry's response to it. Then shows whether pip, uv, twine, Poetry and tox would ask, and \
             what to change if not. Tokens are not shown.\n\
-            Without a URL, examines the indexes in the settings of pip and uv, both the user's and this project's.",
+            Without a URL, examines the indexes in the settings of pip, uv and pixi, both the user's and this project's.",
     operands: &[optional(URL)],
     options: &[JSON],
     exit_codes: &[("0", "there is a credential"), ("1", "there is none")],

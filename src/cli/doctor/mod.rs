@@ -4,7 +4,7 @@
 //! - `look_up`: the steps of one lookup
 //! - `probe`: presenting the credential to the registry
 //! - `store`: what the store has for a URL
-//! - `tools`: how pip, uv, twine, Poetry and tox are set up
+//! - `tools`: how pip, uv, pixi, twine, Poetry and tox are set up
 //! - `report`: findings, printed or collected
 
 mod look_up;
@@ -18,11 +18,14 @@ use std::ffi::OsString;
 
 use serde_json::json;
 
-use self::report::{Finding, Report, State};
+use self::{
+    report::{Finding, Report, State},
+    tools::Settings,
+};
 use super::{
     DONE, FAILED, World,
     cache::in_words,
-    tools::{Index, is_same, pip::Pip, served, uv::Uv},
+    tools::{Index, is_same, pip::Pip, pixi::Pixi, served, uv::Uv},
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -30,21 +33,23 @@ use crate::{
     service::Service,
 };
 
-/// Examines one URL or, without one, those that pip and uv are configured with. Returns the exit code.
+/// Examines one URL or, without one, those that pip, uv and pixi are configured with. Returns the exit code.
 pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Result<u8> {
     let mut report = Report::new(world, json);
     let url =
         url.map(|url| url.to_str().ok_or_else(|| Error::new(Kind::Usage, "the URL is not Unicode"))).transpose()?;
-    let (pip, uv) = (Pip::read(world.system), Uv::read(world.system, true));
+    let (pip, uv, pixi) = (Pip::read(world.system), Uv::read(world.system, true), Pixi::read(world.system));
     let indexes = match url {
         Some(url) => vec![Index::from_argument(url)],
-        None => served(world, &pip, &uv),
+        None => served(world, uv.indexes.iter().chain(&pip.indexes).chain(&pixi.indexes)),
     };
     // A URL that only the project in the working directory names may be an attacker's: it is looked up, as uv would, but
     // no token is sent to it unless the user names it.
-    let trusted = match url {
-        Some(_) => indexes.clone(),
-        None => served(world, &pip, &Uv::read(world.system, false)),
+    let trusted = if url.is_some() {
+        indexes.clone()
+    } else {
+        let uv = Uv::read(world.system, false);
+        served(world, uv.indexes.iter().chain(&pip.indexes))
     };
     let is_trusted = |index: &Index| trusted.iter().any(|known| is_same(&known.service(), &index.service()));
     let mut good = 0;
@@ -58,7 +63,7 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
         }
     }
     report.section("tools on this machine")?;
-    let silent = tools::examine(world, &mut report, &indexes, &pip, &uv)?;
+    let silent = tools::examine(world, &mut report, &indexes, &Settings { pip, uv, pixi })?;
     let is_good = good > 0 && good == indexes.len();
     let but = match silent {
         0 => String::new(),
@@ -67,7 +72,7 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
     };
     let summary = match (indexes.len(), good) {
         (0, _) => {
-            "no URL given, and pip and uv are not configured with one that ringbearer serves: `ringbearer doctor URL`"
+            "no URL given, and pip, uv and pixi are not configured with one that ringbearer serves: `ringbearer doctor URL`"
                 .to_owned()
         }
         (1, 1) => format!("there is a credential{but}"),

@@ -1,18 +1,24 @@
 //! The settings of the tools on this machine: shown by `doctor`, and the default indexes of commands without a URL. They do
 //! not affect lookups.
 //!
-//! - `pip`, `uv`: the settings and indexes of those two
+//! - `pip`, `uv`, `poetry`, `pixi`: the settings and indexes of those tools
 //! - `beside`: the packages in the environment of a Python program
 //! - `launcher`: the interpreter that a launcher on Windows names
+//! - `shim`: the program that a shim of pyenv runs
 //! - `netrc`: the password file that tools read before they ask a keyring
+//! - `uv_credentials`: the passwords that `uv auth login` stores
 //! - `toml_file`: TOML files
 
 pub(super) mod beside;
 pub(super) mod launcher;
 pub(super) mod netrc;
 pub(super) mod pip;
+pub(super) mod pixi;
+pub(super) mod poetry;
+pub(super) mod shim;
 pub(super) mod toml_file;
 pub(super) mod uv;
+pub(super) mod uv_credentials;
 
 use url::Url;
 
@@ -31,17 +37,25 @@ pub(super) struct Index {
     url: String,
     /// The file or variable that names it; `None` for the command line.
     pub(super) source: Option<String>,
+    /// The key of the setting in a file; `None` for variables.
+    key: Option<&'static str>,
     /// uv's setting `authenticate`.
     pub(super) authenticate: Option<String>,
 }
 
 impl Index {
-    pub(super) fn new(url: &str, name: Option<&str>, source: &str) -> Self {
-        Self { name: name.map(str::to_owned), source: Some(source.to_owned()), ..Self::from_argument(url) }
+    /// An index in a variable.
+    pub(super) fn in_variable(url: &str, name: Option<&str>, variable: &str) -> Self {
+        Self { name: name.map(str::to_owned), source: Some(variable.to_owned()), ..Self::from_argument(url) }
+    }
+
+    /// An index under a key in a file.
+    pub(super) fn in_file(url: &str, name: Option<&str>, file: &str, key: &'static str) -> Self {
+        Self { key: Some(key), ..Self::in_variable(url, name, file) }
     }
 
     pub(super) fn from_argument(url: &str) -> Self {
-        Self { name: None, url: url.trim().to_owned(), source: None, authenticate: None }
+        Self { name: None, url: url.trim().to_owned(), source: None, key: None, authenticate: None }
     }
 
     /// The URL, without user information.
@@ -56,6 +70,26 @@ impl Index {
         let (authority, path) = rest.split_at(length);
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         format!("{scheme}://{host}{path}")
+    }
+
+    /// The index, for messages: by its name, if it has one.
+    pub(super) fn label(&self) -> String {
+        self.name.as_deref().map_or_else(|| "the index".to_owned(), |name| format!("index {name}"))
+    }
+
+    /// ` in ` and the file or variable that names it, for messages.
+    pub(super) fn place(&self) -> String {
+        self.source.as_ref().map_or_else(String::new, |source| format!(" in {source}"))
+    }
+
+    /// The setting with another URL, as TOML if it is in a file.
+    pub(super) fn with_url(&self, url: &str) -> String {
+        let line = match self.key {
+            Some(key) if key.starts_with("extra") => format!("{key} = [\"{url}\"]"),
+            None if self.source.is_some() => url.to_owned(),
+            key => format!("{} = \"{url}\"", key.unwrap_or("url")),
+        };
+        format!("{line}{}", self.place())
     }
 
     /// The user name in the URL.
@@ -73,10 +107,10 @@ impl Index {
 /// The maximum number of indexes taken from settings.
 const INDEX_LIMIT: usize = 10;
 
-/// The indexes of pip and uv that a backend claims, without duplicates.
-pub(super) fn served(world: &World<'_>, pip: &pip::Pip, uv: &uv::Uv) -> Vec<Index> {
+/// The indexes that a backend claims, without duplicates.
+pub(super) fn served<'all>(world: &World<'_>, indexes: impl IntoIterator<Item = &'all Index>) -> Vec<Index> {
     let mut found: Vec<Index> = Vec::new();
-    for index in uv.indexes.iter().chain(&pip.indexes) {
+    for index in indexes {
         let service = index.service();
         let is_served = world.memory.keyring.serves(world.system, &service);
         if is_served && found.len() < INDEX_LIMIT && !found.iter().any(|known| is_same(&known.service(), &service)) {
@@ -97,10 +131,16 @@ pub(super) fn is_same(one: &Service, other: &Service) -> bool {
     text(one) == text(other)
 }
 
-/// The same index in the settings of a tool, if it is there.
-pub(super) fn configured<'all>(indexes: &'all [Index], named: &'all Index) -> &'all Index {
+/// The same index in the settings of a tool or, if it is only in another tool's, what would count on the command line: the
+/// URL without that tool's password.
+pub(super) fn configured(indexes: &[Index], named: &Index) -> Index {
     let service = named.service();
-    indexes.iter().find(|index| is_same(&index.service(), &service)).unwrap_or(named)
+    let found = indexes.iter().find(|index| is_same(&index.service(), &service));
+    let other = || match (service.url(), named.username()) {
+        (Some(url), Some(username)) => Index::from_argument(with_username(url, &username).as_str()),
+        _ => Index::from_argument(&named.without_user()),
+    };
+    found.cloned().unwrap_or_else(|| if named.source.is_none() { named.clone() } else { other() })
 }
 
 /// The URL with a user name.

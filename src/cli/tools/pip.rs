@@ -12,11 +12,17 @@ use crate::{
 /// Selects how pip asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
 
+/// The ways to ask a keyring. pip ends with an error if any setting has another value, even one that is overridden.
+/// <https://pip.pypa.io/en/stable/topics/authentication/#keyring-support>
+const PROVIDERS: [&str; 4] = ["auto", "disabled", "import", "subprocess"];
+
 /// The settings of pip.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Pip {
     /// How it asks a keyring, and the file or variable that says so.
     pub(in crate::cli) provider: Option<(String, String)>,
+    /// The file or variable with a way to ask a keyring that pip does not know.
+    pub(in crate::cli) unknown_provider: Option<String>,
     /// Its indexes, by precedence.
     pub(in crate::cli) indexes: Vec<Index>,
     /// The file or variable that forbids prompts.
@@ -29,9 +35,13 @@ impl Pip {
         let mut pip = Self::default();
         let is_set = |value: &String| is_true(value);
         pip.provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
+        // pip does not trim variables.
+        pip.check(system.variable(PROVIDER_VARIABLE).filter(|value| !value.is_empty()), PROVIDER_VARIABLE);
         pip.no_input = system.setting("PIP_NO_INPUT").filter(is_set).map(|_| "PIP_NO_INPUT".to_owned());
         for variable in ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"] {
-            pip.add(&system.setting(variable).unwrap_or_default(), variable);
+            for url in system.setting(variable).unwrap_or_default().split_whitespace() {
+                pip.indexes.push(Index::in_variable(url, None, variable));
+            }
         }
         let files: Vec<_> = files(system)
             .into_iter()
@@ -48,18 +58,23 @@ impl Pip {
                     let found = entries.find(|(place, name, _)| *place == section && name.replace('_', "-") == key);
                     found.map(|(_, _, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
                 };
+                pip.check(value("keyring-provider"), source);
                 pip.provider = pip.provider.or_else(|| Some((value("keyring-provider")?, source.clone())));
                 pip.no_input = pip.no_input.or_else(|| value("no-input").filter(is_set).map(|_| source.clone()));
                 for key in ["index-url", "extra-index-url"] {
-                    pip.add(&value(key).unwrap_or_default(), source);
+                    for url in value(key).unwrap_or_default().split_whitespace() {
+                        pip.indexes.push(Index::in_file(url, None, source, key));
+                    }
                 }
             }
         }
         pip
     }
 
-    fn add(&mut self, urls: &str, source: &str) {
-        self.indexes.extend(urls.split_whitespace().map(|url| Index::new(url, None, source)));
+    fn check(&mut self, provider: Option<String>, source: &str) {
+        if self.unknown_provider.is_none() && provider.is_some_and(|provider| !PROVIDERS.contains(&provider.as_str())) {
+            self.unknown_provider = Some(source.to_owned());
+        }
     }
 }
 

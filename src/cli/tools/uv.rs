@@ -39,7 +39,7 @@ impl Uv {
                     Some((name, url)) if !name.contains(':') => (Some(name), url),
                     _ => (None, word),
                 };
-                uv.indexes.push(Index::new(url, name, variable));
+                uv.indexes.push(Index::in_variable(url, name, variable));
             }
         }
         if system.setting("UV_NO_CONFIG").is_some_and(|value| is_true(&value)) {
@@ -64,15 +64,18 @@ impl Uv {
             self.provider = text(table, "keyring-provider").map(|value| (value.to_owned(), source.to_owned()));
         }
         let uploads = tables(table, "index").into_iter().chain([table]);
-        self.uploads.extend(uploads.filter_map(|table| Some(Index::new(text(table, "publish-url")?, None, source))));
+        self.uploads.extend(
+            uploads.filter_map(|table| Some(Index::in_file(text(table, "publish-url")?, None, source, "publish-url"))),
+        );
         for index in tables(table, "index") {
             if let Some(url) = text(index, "url") {
                 let authenticate = text(index, "authenticate").map(str::to_owned);
-                self.indexes.push(Index { authenticate, ..Index::new(url, text(index, "name"), source) });
+                self.indexes.push(Index { authenticate, ..Index::in_file(url, text(index, "name"), source, "url") });
             }
         }
-        let urls = text(table, "index-url").into_iter().chain(texts(table, "extra-index-url"));
-        self.indexes.extend(urls.map(|url| Index::new(url, None, source)));
+        let urls = text(table, "index-url").map(|url| (url, "index-url")).into_iter();
+        let urls = urls.chain(texts(table, "extra-index-url").map(|url| (url, "extra-index-url")));
+        self.indexes.extend(urls.map(|(url, key)| Index::in_file(url, None, source, key)));
     }
 }
 

@@ -127,6 +127,21 @@ impl Feed {
         }
     }
 
+    /// The URL in the older form, with the organisation as a subdomain. `None` for a name that is no DNS label.
+    #[must_use]
+    pub(crate) fn at_own_host(&self) -> Option<Url> {
+        if self.parent.is_some() {
+            return Some(self.url.clone());
+        }
+        let hosts = HOSTS_WITH_ORGANISATION_IN_PATH.into_iter().zip(HOSTS_WITH_ORGANISATION_BEFORE);
+        let (_, parent) = hosts.into_iter().find(|(host, _)| self.url.host_str() == Some(host))?;
+        let rest = self.url.path().strip_prefix('/')?.strip_prefix(&self.organisation)?;
+        let mut url = self.url.clone();
+        url.set_host(Some(&format!("{}.{parent}", self.organisation))).ok()?;
+        url.set_path(rest);
+        (!self.organisation.contains(['.', '_'])).then_some(url)
+    }
+
     /// The web page of the organisation.
     #[must_use]
     pub(crate) fn portal(&self) -> String {
@@ -301,6 +316,25 @@ mod tests {
             "not-a-url",
         ] {
             assert!(!Feed::claims(&Service::parse(raw)), "{raw}");
+        }
+    }
+
+    #[test]
+    fn the_older_form_of_a_url_has_a_host_of_its_own() {
+        for (raw, expected) in [
+            (
+                "https://pkgs.dev.azure.com/Contoso/project/_packaging/feed/pypi/simple/",
+                Some("https://contoso.pkgs.visualstudio.com/project/_packaging/feed/pypi/simple/"),
+            ),
+            ("https://pkgs.codedev.ms/contoso/_packaging/f/", Some("https://contoso.pkgs.vsts.me/_packaging/f/")),
+            ("https://contoso.pkgs.vsts.me/_packaging/f/", Some("https://contoso.pkgs.vsts.me/_packaging/f/")),
+            ("https://pkgs.dev.azure.com/a.b/_packaging/f/", None),
+        ] {
+            let url = feed(raw).unwrap().at_own_host().map(|url| url.to_string());
+            assert_eq!(url.as_deref(), expected, "{raw}");
+            assert!(
+                url.is_none_or(|url| feed(&url).unwrap().organisation_key() == feed(raw).unwrap().organisation_key())
+            );
         }
     }
 

@@ -164,6 +164,10 @@ impl CredentialSource for AzureArtifacts {
         let advice = SERVER_ADVICE.iter().find(|(code, _)| *code == status && !Feed::claims(service));
         advice.map(|(_, advice)| *advice)
     }
+
+    fn at_own_host(&self, service: &Service) -> Option<Url> {
+        Feed::from_service(service)?.at_own_host()
+    }
 }
 
 /// What to do if Azure DevOps Server refuses the password of an endpoint, by HTTP status.

@@ -34,6 +34,10 @@ impl Env for FakeSystem {
         self.environment.get(name).map(OsString::from)
     }
 
+    fn variables_with_prefix(&self, prefix: &str) -> Vec<String> {
+        self.environment.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+    }
+
     fn working_directory(&self) -> Option<PathBuf> {
         None
     }

@@ -29,6 +29,12 @@ impl State {
 }
 
 impl FakeSystem {
+    /// Puts a program on PATH.
+    pub(crate) fn program(self, name: &str) -> Self {
+        lock(&self.processes).programs.push(name.to_owned());
+        self
+    }
+
     /// Puts a program on PATH and expects one run of it.
     pub(crate) fn run(self, name: &str, arguments: &[&str], status: i32, stdout: &str, stderr: &str) -> Self {
         let output = Output {

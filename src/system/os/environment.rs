@@ -86,6 +86,11 @@ impl Env for Environment {
         self.raw(name).cloned()
     }
 
+    fn variables_with_prefix(&self, prefix: &str) -> Vec<String> {
+        let names = self.all().filter_map(|(name, _)| name.to_str());
+        names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect()
+    }
+
     fn working_directory(&self) -> Option<PathBuf> {
         std::env::current_dir().ok()
     }
@@ -102,6 +107,10 @@ impl Env for OsSystem {
 
     fn raw_variable(&self, name: &str) -> Option<OsString> {
         self.environment.raw_variable(name)
+    }
+
+    fn variables_with_prefix(&self, prefix: &str) -> Vec<String> {
+        self.environment.variables_with_prefix(prefix)
     }
 
     fn working_directory(&self) -> Option<PathBuf> {
@@ -126,6 +135,10 @@ impl Env for LiveEnvironment {
 
     fn raw_variable(&self, name: &str) -> Option<OsString> {
         std::env::var_os(name)
+    }
+
+    fn variables_with_prefix(&self, prefix: &str) -> Vec<String> {
+        Environment::capture().variables_with_prefix(prefix)
     }
 
     fn working_directory(&self) -> Option<PathBuf> {

@@ -101,9 +101,18 @@ def test_the_user_name_that_uv_lacks(patient: Patient, home: Path, choice: int) 
     assert patient.uv().code != 0
     line = patient.fix("uv").split(", or ")[choice]
     if line.startswith("url = "):
-        write(home / "uv.toml", re.sub("^url = .*$", lambda _: line, uv_index(patient.url, "contoso"), flags=re.M))
+        line, _, file = line.partition(" in ")
+        write(Path(file), re.sub("^url = .*$", lambda _: line, uv_index(patient.url, "contoso"), flags=re.M))
     else:
         patient.take(line)
+    patient.uv().check()
+
+
+def test_the_provider_that_uv_does_not_know(patient: Patient, home: Path) -> None:
+    write(home / "uv.toml", 'keyring-provider = "import"\n' + uv_index(with_user_name(patient.url), "contoso"))
+    assert "unknown variant" in patient.uv().stderr
+    line, _, file = patient.fix("uv").partition(" in ")
+    write(Path(file), line + "\n" + uv_index(with_user_name(patient.url), "contoso"))
     patient.uv().check()
 
 
@@ -119,7 +128,7 @@ def test_the_password_that_uv_has_in_the_url(patient: Patient, home: Path) -> No
     write(home / "uv.toml", uv_index(with_user_name(patient.url, "frodo:withdrawn"), "contoso"))
     patient.variables.update(UV)
     assert patient.uv().code != 0
-    assert "remove the password" in patient.fix("uv")
+    assert patient.fix("uv") == f"remove the password from the URL in {home / 'uv.toml'}"
     write(home / "uv.toml", uv_index(with_user_name(patient.url, "frodo"), "contoso"))
     patient.uv().check()
 
@@ -129,6 +138,22 @@ def test_the_password_that_uv_has_in_a_variable(patient: Patient, home: Path) ->
     patient.variables.update(UV, UV_INDEX_CONTOSO_USERNAME="frodo", UV_INDEX_CONTOSO_PASSWORD="withdrawn")
     assert patient.uv().code != 0
     patient.take(patient.fix("uv"))
+    patient.uv().check()
+
+
+@pytest.mark.parametrize(
+    "service", ["pkgs.dev.azure.com", "https://pkgs.dev.azure.com/contoso/_packaging/tools/pypi/simple/"]
+)
+@pytest.mark.parametrize("name", ["VssSessionToken", "__token__"])
+def test_the_password_that_uv_has_stored(patient: Patient, home: Path, service: str, name: str) -> None:
+    write(home / "uv.toml", uv_index(with_user_name(patient.url, name), "contoso"))
+    patient.variables.update(UV)
+    words = ["uv", "auth", "login", service, "--username", name, "--password", "withdrawn"]
+    patient.tool.run(words, patient.environment).check()
+    assert patient.uv().code != 0
+    command = patient.fix("uv")
+    assert command.startswith("uv auth logout https://pkgs.dev.azure.com/")
+    patient.tool.run(shlex.split(command), patient.environment).check()
     patient.uv().check()
 
 
@@ -147,6 +172,7 @@ def test_the_user_name_that_a_lock_file_needs(
     found = patient.doctor.examine(path=patient.path, directory=project.directory, **patient.variables)
     line = found.fix("uv").split(", or ")[choice]
     if line.startswith("url = "):
+        assert line.endswith(f" in {project.directory / 'pyproject.toml'}")
         project.configure(shlex.split(line)[2], 'authenticate = "always"')
     else:
         patient.take(line)
@@ -212,6 +238,22 @@ def test_the_questions_that_pip_may_not_ask(patient: Patient) -> None:
     patient.variables["PIP_NO_INPUT"] = "1"
     assert patient.pip().code != 0
     patient.take(patient.fix("pip"))
+    patient.pip().check()
+
+
+@pytest.mark.parametrize("place", ["variable", "file"])
+def test_the_provider_that_pip_does_not_know(patient: Patient, home: Path, place: str) -> None:
+    file = home / ".config" / "pip" / "pip.conf"
+    if place == "file":
+        write(file, "[global]\nkeyring-provider = native\n")
+        patient.variables.update(PIP_CONFIG_FILE=None)
+    patient.variables.update(PIP_NO_INPUT=None, PIP_KEYRING_PROVIDER="native" if place == "variable" else None)
+    assert "invalid choice: 'native'" in patient.pip().output
+    line, _, where = patient.fix("pip").partition(" in ")
+    if place == "file":
+        write(Path(where), f"[global]\n{line}\n")
+    else:
+        patient.take(line)
     patient.pip().check()
 
 

@@ -62,6 +62,11 @@ CASES = [
             ".pip/pip.conf": "[install]\nkeyring-provider=auto\n",
         },
     ),
+    Case("an unknown provider", False, {**AUTO, "PIP_KEYRING_PROVIDER": "Import"}, path=("client",)),
+    Case("an unknown provider in the file", False, AUTO, files=from_file("[global]\nkeyring-provider = native\n")),
+    Case(
+        "an unknown provider behind a variable", False, SUBPROCESS, files=from_file("[global]\nkeyring-provider = x\n")
+    ),
     Case("a password in the URL", False, SUBPROCESS, user="frodo:withdrawn"),
     Case("no keyring", False, SUBPROCESS, path=("tool",)),
     Case("no keyring, by its own choice", False, AUTO, path=("tool",)),

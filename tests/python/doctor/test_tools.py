@@ -95,6 +95,24 @@ def test_uv_has_the_user_name_in_a_variable(
     shows("uv-user-name-in-variable", UV_INDEX_CONTOSO_TOOLS_USERNAME="VssSessionToken", path=(native.bin, uv_alone))
 
 
+def test_uv_has_a_password_of_its_own_login(
+    shows: Callable[..., None], named: str, native: Client, uv_alone: str, tool: Client, doctor: Doctor
+) -> None:
+    words = ["uv", "auth", "login", "pkgs.dev.azure.com", "--username", "VssSessionToken", "--password", "mellon"]
+    tool.run(words, doctor.environment()).check()
+    shows("uv-password-of-login", named, path=(native.bin, uv_alone))
+
+
+def test_uv_ignores_variables_with_a_token(
+    shows: Callable[..., None], doctor: Doctor, url: str, native: Client, uv_alone: str, home: Path
+) -> None:
+    write(home / "uv.toml", uv_index(url, "contoso-tools"))
+    tokens = {"UV_INDEX_URL_TOKEN_PKGS_DEV_AZURE_COM_": "mellon", "UV_INDEX_CONTOSO_TOOLS_TOKEN": "mellon"}
+    shows("uv-token-in-variable", path=(native.bin, uv_alone), **tokens)
+    found = doctor.examine(path=[uv_alone], **tokens)
+    assert [one.state for one in found.findings("uv")] == ["bad", "doubtful", "doubtful"]
+
+
 # -- the keyring on PATH
 
 
@@ -157,6 +175,31 @@ def test_pip_keyring_provider_is_disabled(shows: Callable[..., None], named: str
 def test_pip_keyring_provider_is_disabled_by_its_file(shows: Callable[..., None], named: str, home: Path) -> None:
     write(home / ".config" / "pip" / "pip.conf", "[global]\nkeyring-provider = disabled\n")
     shows("pip-disabled-by-file", named, PIP_KEYRING_PROVIDER=None, PIP_CONFIG_FILE=None)
+
+
+def test_pip_keyring_provider_is_unknown(shows: Callable[..., None], named: str, home: Path) -> None:
+    shows("pip-unknown-provider", named, PIP_KEYRING_PROVIDER="native")
+    write(home / ".config" / "pip" / "pip.conf", "[global]\nkeyring-provider = native\n")
+    shows("pip-unknown-provider-in-file", named, PIP_CONFIG_FILE=None)
+
+
+def test_pip_has_a_password_in_the_url_of_the_index(shows: Callable[..., None], url: str, home: Path) -> None:
+    index = url.replace("//", "//frodo:mellon@")
+    shows("pip-password-in-variable", PIP_INDEX_URL=index)
+    write(home / ".config" / "pip" / "pip.conf", f"[global]\nindex-url = {index}\n")
+    shows("pip-password-in-file", PIP_CONFIG_FILE=None)
+
+
+def test_each_tool_is_judged_by_its_own_settings(
+    doctor: Doctor, url: str, home: Path, native: Client, tool: Client
+) -> None:
+    # A password for pip is none for uv, and the reverse.
+    index = url.replace("//", "//frodo:mellon@")
+    found = doctor.examine(path=[native.bin, tool.bin], **SET_UP, PIP_INDEX_URL=index)
+    assert (found.finding("uv").state, found.finding("pip").state) == ("good", "bad")
+    write(home / "uv.toml", uv_index(index, "contoso"))
+    found = doctor.examine(path=[native.bin, tool.bin], **SET_UP)
+    assert (found.finding("uv").state, found.finding("pip").state) == ("bad", "good")
 
 
 def test_pip_without_input_does_not_ask(shows: Callable[..., None], named: str, native: Client, client: Client) -> None:

@@ -16,7 +16,14 @@ from support.tool_settings import uv_index, write
 NATIVE, ALONE = ("native", "tool"), ("tool",)
 SUBPROCESS = {"UV_KEYRING_PROVIDER": "subprocess"}
 BACKEND = "PYTHON_KEYRING_BACKEND"
+CREDENTIALS = ".local/share/uv/credentials/credentials.toml"
 NETRC = "machine pkgs.dev.azure.com\n  login {}\n  password withdrawn\n"
+
+
+def stored(service: str, username: str) -> dict[str, str]:
+    """A password for a service, as `uv auth login` stores it."""
+    lines = ["[[credential]]", f'service = "{service}"', f'username = "{username}"', 'password = "withdrawn"']
+    return {CREDENTIALS: "\n".join([*lines, 'scheme = "basic"', ""])}
 
 
 @dataclass
@@ -68,6 +75,7 @@ CASES = [
         variables={"UV_KEYRING_PROVIDER": "disabled"},
         settings='keyring-provider = "subprocess"\n',
     ),
+    Case("an unknown provider", False, variables={"UV_KEYRING_PROVIDER": "import"}),
     Case("no keyring", False, path=ALONE),
     Case("a keyring without ringbearer", False, path=("client_without", "tool")),
     Case("a keyring without ringbearer in front", False, path=("client_without", "native", "tool")),
@@ -87,6 +95,23 @@ CASES = [
     Case("netrc for every host", False, user="", files={".netrc": "default login frodo password withdrawn\n"}),
     Case(
         "netrc with a word that is a password", True, files={".netrc": "machine a.example login b password default\n"}
+    ),
+    Case("stored for the user", False, files=stored("https://pkgs.dev.azure.com/", "VssSessionToken")),
+    Case("stored for another user", True, files=stored("https://pkgs.dev.azure.com/", "frodo")),
+    Case("stored for the organisation", False, files=stored("https://pkgs.dev.azure.com/contoso", "VssSessionToken")),
+    Case("stored for another organisation", True, files=stored("https://pkgs.dev.azure.com/cont", "VssSessionToken")),
+    Case(
+        "stored for any user",
+        False,
+        user="",
+        more=('authenticate = "always"',),
+        files=stored("https://pkgs.dev.azure.com", "frodo"),
+    ),
+    Case(
+        "stored elsewhere",
+        True,
+        variables={**SUBPROCESS, "UV_CREDENTIALS_DIR": "/nowhere"},
+        files=stored("https://pkgs.dev.azure.com/", "VssSessionToken"),
     ),
     Case(
         "netrc that is elsewhere and not there",

@@ -1,16 +1,22 @@
-//! Whether pip, uv, twine, Poetry and tox on this machine would ask ringbearer, and the setting to change if not.
+//! Whether pip, uv, pixi, twine, Poetry and tox on this machine would ask ringbearer, and the setting to change if not.
 //!
 //! - `choice`: the backend that keyring's settings select; `priority`: the one that it may choose by priority
 //! - `uploads`: URLs for uploads
 //! - `on_path`: the `keyring` programs on PATH
-//! - `uv`, `pip`: the two that run `keyring`
-//! - `beside`: the tools that import keyring
+//! - `uv`, `pixi`, `pip`: the tools that run `keyring`
+//! - `shared_host`: the organisations on one host, for uv and pixi
+//! - `twine`, `poetry`: their passwords
+//! - `beside`: the environments of the tools that import keyring
 
 mod beside;
 mod choice;
 mod on_path;
 mod pip;
+mod pixi;
+mod poetry;
 mod priority;
+mod shared_host;
+mod twine;
 mod uploads;
 mod uv;
 
@@ -28,6 +34,8 @@ use crate::{
             beside::{Beside, look},
             netrc,
             pip::Pip,
+            pixi::Pixi,
+            shim::{self, Target},
             uv::Uv,
         },
     },
@@ -43,6 +51,13 @@ const INSTALL: &str = "uv tool install ringbearer-cli";
 
 /// An examination of one tool.
 type Look<'all> = &'all dyn Fn() -> Result<Vec<Finding>>;
+
+/// The settings of the tools that name indexes.
+pub(super) struct Settings {
+    pub(super) pip: Pip,
+    pub(super) uv: Uv,
+    pub(super) pixi: Pixi,
+}
 
 /// What the tools share.
 struct Machine<'all> {
@@ -60,8 +75,7 @@ pub(super) fn examine(
     world: &World<'_>,
     report: &mut Report<'_>,
     indexes: &[Index],
-    pip: &Pip,
-    uv: &Uv,
+    settings: &Settings,
 ) -> Result<usize> {
     let served = indexes.iter().filter_map(|index| {
         let service = index.service();
@@ -73,16 +87,17 @@ pub(super) fn examine(
     let choice = Choice::read(world, shell, indexes);
     let machine = Machine { system, shell, keyrings, choice, served: served.collect() };
     // Each finding is shown at once, since running Python takes a moment.
-    let looks: [(&str, Look<'_>); 10] = [
+    let looks: [(&str, Look<'_>); 11] = [
         (choice::NAME, &|| Ok(machine.choice.finding.iter().cloned().collect())),
         ("keyring", &|| Ok(vec![machine.keyring()?])),
         ("netrc", &|| Ok(machine.netrc())),
-        ("uv", &|| machine.uv(uv)),
-        ("pip", &|| Ok(vec![machine.pip(pip)?])),
+        ("uv", &|| machine.uv(&settings.uv)),
+        ("pixi", &|| machine.pixi(&settings.pixi)),
+        ("pip", &|| Ok(vec![machine.pip(&settings.pip)?])),
         ("twine", &|| Ok(vec![machine.twine()?])),
-        ("Poetry", &|| Ok(vec![machine.poetry()?])),
+        ("Poetry", &|| machine.poetry()),
         ("tox", &|| Ok(vec![machine.beside("tox")?])),
-        (uploads::NAME, &|| Ok(machine.uploads(world, uv))),
+        (uploads::NAME, &|| Ok(machine.uploads(world, &settings.uv))),
         ("store", &|| Ok(store_finding(world.system).into_iter().collect())),
     ];
     let mut mute = BTreeSet::new();
@@ -125,6 +140,7 @@ impl Machine<'_> {
     /// The first of these programs on PATH, and its environment.
     fn installed(&self, names: &[&str]) -> Result<Option<(PathBuf, Option<Beside>)>> {
         let Some(program) = names.iter().find_map(|name| self.system.find_program(name)) else { return Ok(None) };
+        let Target::Program(program) = shim::target(self.system, &program)? else { return Ok(Some((program, None))) };
         let beside = look(self.system, &program)?;
         Ok(Some((program, beside)))
     }

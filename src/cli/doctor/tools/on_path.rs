@@ -12,7 +12,12 @@ use super::{
     priority::{Rival, rival},
 };
 use crate::{
-    cli::{backend_choice::MODULE, definitions::NATIVE_KEYRING, shown_path},
+    cli::{
+        backend_choice::MODULE,
+        definitions::NATIVE_KEYRING,
+        shown_path,
+        tools::shim::{self, Target},
+    },
     error::{Kind, Result},
     system::{System, process::Command},
 };
@@ -72,7 +77,11 @@ impl<'all> Keyrings<'all> {
         if let Some(known) = self.known.borrow().get(program) {
             return Ok(known.clone());
         }
-        let listing = match self.system.run(&Command::new(program.to_owned(), arguments, LIMIT)) {
+        // Children run in the root directory, from where a shim may lead elsewhere.
+        let Target::Program(target) = shim::target(self.system, program)? else {
+            return Ok((Knowledge::Others, None));
+        };
+        let listing = match self.system.run(&Command::new(target, arguments, LIMIT)) {
             Ok(output) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             Err(error) if error.kind() == Kind::Cancelled => return Err(error),
             Err(error) => Err(error.kind()),

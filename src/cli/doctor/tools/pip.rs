@@ -7,6 +7,7 @@ use crate::{
     cli::{
         shown_path,
         tools::{
+            Index,
             beside::Beside,
             configured,
             pip::{self, Pip},
@@ -25,8 +26,7 @@ impl Machine<'_> {
             return Ok(Finding::new(State::Off, "pip", "is not on PATH"));
         };
         let Some(beside) = beside else {
-            let what = format!("{} names no Python interpreter", shown_path(&program));
-            return Ok(Finding::new(State::Doubtful, "pip", what));
+            return self.without_python("pip", &program);
         };
         if let Some(finding) = self.pip_is_disabled(pip, &beside) {
             return Ok(finding);
@@ -53,13 +53,19 @@ impl Machine<'_> {
         let bad = |what: String, fix: String| Some(Finding::new(State::Bad, "pip", what).with_fix(fix));
         let way = if beside.ringbearer { "import" } else { "subprocess" };
         let fix = self.shell.set(pip::PROVIDER_VARIABLE, way);
+        if let Some(source) = &pip.unknown_provider {
+            let is_variable = source == pip::PROVIDER_VARIABLE;
+            let line = if is_variable { fix } else { format!("keyring-provider = {way} in {source}") };
+            return bad(format!("ends with an error: {source} has an unknown keyring provider"), line);
+        }
         if let Some((_, source)) = pip.provider.as_ref().filter(|(provider, _)| provider == "disabled") {
             return bad(format!("asks no keyring: disabled by {source}"), fix);
         }
-        let with_password = self.served.iter().any(|(index, _, _)| configured(&pip.indexes, index).has_password());
-        if with_password {
-            let what = "the index has a password in its URL: no keyring is asked".to_owned();
-            return bad(what, "remove the password from the URL".to_owned());
+        let mut indexes = self.served.iter().map(|(index, _, _)| configured(&pip.indexes, index));
+        if let Some(index) = indexes.find(Index::has_password) {
+            let (place, what) = (index.place(), "the index has a password in its URL");
+            let fix = format!("remove the password from the URL{place}");
+            return bad(format!("{what}{place}: no keyring is asked"), fix);
         }
         let is_auto = pip.provider.as_ref().is_none_or(|(provider, _)| provider == "auto");
         match &pip.no_input {
@@ -88,11 +94,13 @@ impl Machine<'_> {
         }
         let nameless = self.served.iter().find(|(index, _, _)| configured(&pip.indexes, index).username().is_none());
         let is_old = beside.pip.is_some_and(|version| version < ASKS_WITHOUT_USERNAME);
-        if let (true, Some((_, service, candidate))) = (is_old, nameless) {
+        if let (true, Some((index, service, candidate))) = (is_old, nameless) {
             let url = service.url().map(|url| with_username(url, candidate.registry.username));
             let url = url.map_or_else(String::new, |url| url.to_string());
+            let place = configured(&pip.indexes, index).place();
+            let line = if place.is_empty() { format!("--index-url {url}") } else { url + &place };
             let what = "asks the keyring on PATH, but before 26.2 only if the URL has a user name";
-            return Ok(Finding::new(State::Bad, "pip", what).with_fix(format!("--index-url {url}, or a newer pip")));
+            return Ok(Finding::new(State::Bad, "pip", what).with_fix(format!("{line}, or a newer pip")));
         }
         self.if_run(Finding::new(State::Good, "pip", "asks the keyring on PATH"), program.parent())
     }

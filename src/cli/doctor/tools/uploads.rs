@@ -20,7 +20,7 @@ impl Machine<'_> {
     /// The URLs that take no uploads, and those that do.
     pub(super) fn uploads(&self, world: &World<'_>, uv: &Uv) -> Vec<Finding> {
         let variables = VARIABLES.iter().filter_map(|name| {
-            let index = Index::new(&self.system.setting(name)?, None, name);
+            let index = Index::in_variable(&self.system.setting(name)?, None, name);
             corrected(world, &index, |url| self.shell.set(name, url))
         });
         let twine = self.repositories();
@@ -37,7 +37,9 @@ impl Machine<'_> {
         let ini = Ini::parse(&String::from_utf8_lossy(&content));
         let repositories = ini.sections().filter_map(|section| Some((section, ini.value(section, "repository")?)));
         repositories
-            .map(|(section, url)| Index::new(url, None, &format!("{}, [{section}],", shown_path(&path))))
+            .map(|(section, url)| {
+                Index::in_file(url, None, &format!("{}, [{section}],", shown_path(&path)), "repository")
+            })
             .collect()
     }
 }

@@ -1,0 +1,48 @@
+//! Whether twine would ask.
+
+use std::path::PathBuf;
+
+use super::{Finding, Machine, State};
+use crate::{
+    cli::{shown_path, tools::CAP},
+    error::Result,
+    ini::Ini,
+    service::Service,
+    system::places,
+};
+
+impl Machine<'_> {
+    pub(super) fn twine(&self) -> Result<Finding> {
+        let variable = "TWINE_PASSWORD";
+        if self.system.find_program("twine").is_some() {
+            if self.system.setting(variable).is_some() {
+                let what = format!("{variable} is set: no keyring is asked");
+                return Ok(Finding::new(State::Bad, "twine", what).with_fix(self.shell.unset(variable)));
+            }
+            if let Some(path) = self.pypirc() {
+                let what = format!("{} has a password for it: no keyring is asked", shown_path(&path));
+                return Ok(Finding::new(State::Bad, "twine", what).with_fix("remove the line `password`"));
+            }
+        }
+        self.beside("twine")
+    }
+
+    /// The file with the repositories of twine, if one of them has a password for an examined organisation.
+    fn pypirc(&self) -> Option<PathBuf> {
+        let path = places::home(self.system)?.join(".pypirc");
+        let content = self.system.read_file(&path, CAP).ok()?;
+        let ini = Ini::parse(&String::from_utf8_lossy(&content));
+        let has_password = |section: &str| {
+            let Some(repository) = ini.value(section, "repository").map(Service::parse) else { return false };
+            let is_in_question = self.served.iter().any(|(_, service, candidate)| {
+                let place = |service: &Service| candidate.source.place(service).to_ascii_lowercase();
+                candidate.source.claims(self.system, &repository)
+                    && repository.host() == service.host()
+                    && place(&repository) == place(service)
+            });
+            is_in_question && ini.value(section, "password").is_some()
+        };
+        let listed = ini.value("distutils", "index-servers").unwrap_or_default();
+        listed.split_whitespace().any(has_password).then_some(path)
+    }
+}
