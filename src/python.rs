@@ -140,7 +140,7 @@ fn get_credential(
         Err(error) if error.kind() == Kind::Cancelled => Ok(None),
         Err(error) => {
             let level = if memory.keyring.first_occurrence(&error) { Level::Warn } else { Level::Debug };
-            log(Line { level, target: LOG_ROOT.to_owned(), message: error.to_string(), step: None }, &logger)?;
+            log(Line { level, target: LOG_ROOT.to_owned(), message: error.warning(), step: None }, &logger)?;
             Ok(None)
         }
     }

@@ -88,7 +88,7 @@ pub(super) fn from_index(world: &World<'_>, line: &KeyringArguments, only: Optio
         }
         // A cancelled command says nothing more.
         world.system.check().or_else(|over| if over.kind() == Kind::Cancelled { Err(over) } else { Ok(()) })?;
-        world.console.eprint(&format!("ringbearer: {error}\n"));
+        world.console.eprint(&format!("ringbearer: {}\n", error.warning()));
         Ok(())
     })?;
     Ok(found.map(|(_, found)| Answer {

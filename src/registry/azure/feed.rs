@@ -2,7 +2,10 @@
 
 use url::Url;
 
-use crate::service::{Service, host_is_within, subdomain_of};
+use crate::{
+    error::{LONGEST_NAME, without_middle},
+    service::{Service, host_is_within, subdomain_of},
+};
 
 /// Hosts with the organisation as the first path segment. The second is Microsoft's test system, which artifacts-keyring
 /// serves too.
@@ -108,10 +111,11 @@ impl Feed {
     #[must_use]
     pub(crate) fn shown(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
-        match self.parent {
+        let whole = match self.parent {
             Some(_) => host.to_owned(),
             None => format!("{host}/{}", self.organisation),
-        }
+        };
+        without_middle(&whole, LONGEST_NAME)
     }
 
     /// The web page of the organisation.

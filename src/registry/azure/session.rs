@@ -8,7 +8,7 @@ use url::Url;
 use super::{NO_SIGN_IN_PAGE, feed::Feed, retries::attempts};
 use crate::{
     auth::{access_token::AccessToken, refusal::Refusal, timestamp},
-    error::{Error, Kind, Result},
+    error::{Error, Kind, LONGEST_NAME, Result, without_middle},
     secret::Secret,
     system::{
         System,
@@ -63,16 +63,17 @@ fn refusal(response: &Response, feed: &Feed, bearer: &Secret, account: Option<&s
     let (host, status) = (&response.host, response.status);
     let refusal = Refusal::read(response, &[bearer.expose()]);
     let who = account.unwrap_or("this account");
+    let portal = without_middle(&feed.portal(), LONGEST_NAME);
     if refusal.mentions("TF401444") {
         return Error::new(Kind::Rejected, format!("Azure DevOps wants {who} to sign in once in a browser (TF401444)"))
-            .with_hint(format!("open {} and sign in as {who}, then try again", feed.portal()));
+            .with_hint(format!("open {portal} and sign in as {who}, then try again"));
     }
     let what = match status {
         401 => format!("{host} rejected the token of {who}"),
         203 | 300..=399 => format!("{host} sent a sign-in page instead of a token"),
         _ => format!("{host} gave no session token for {who} (HTTP {status})"),
     };
-    let hint = format!("is {who} a member of {}? If not, sign in with an account that is", feed.portal());
+    let hint = format!("is this account a member of {portal}? If not, sign in as one that is");
     refusal.into_error(what, Some(hint.into()))
 }
 
