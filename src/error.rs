@@ -22,7 +22,7 @@ pub(crate) enum Kind {
     Rejected,
     /// The response of a service or the output of a child process cannot be used.
     Protocol,
-    /// A child process could not be run, or failed.
+    /// A child process or a thread could not be started, or a child process failed.
     Process,
     /// Every source of a credential was asked and none served.
     Exhausted,
@@ -188,18 +188,17 @@ impl Error {
         self.note.as_deref()
     }
 
-    /// The text of a WARNING, in at most [`WARNING_LIMIT`] characters: message, hint, note. The end of the message is cut
-    /// first, since it quotes, then the note is dropped. The hint, which holds the command to run, stays whole unless it
-    /// alone exceeds the limit.
+    /// The text of a WARNING, in at most [`WARNING_LIMIT`] characters: message, hint, note. The note is dropped first, then
+    /// the message loses its middle, where it quotes. The hint, which holds the command to run, stays whole unless it is
+    /// nearly as long as the limit.
     #[must_use]
     pub(crate) fn warning(&self) -> String {
         let clause = |text: &Option<String>| text.as_deref().map(appended).unwrap_or_default();
         let length = |text: &str| text.chars().count();
         let (hint, note) = (clause(&self.hint), clause(&self.note));
-        let shortest = length(&self.message).min(SHORTEST_MESSAGE);
         let room = WARNING_LIMIT.saturating_sub(length(&hint));
-        let note = if length(&note) + shortest <= room { note } else { String::new() };
-        let message = shorten(&self.message, room.saturating_sub(length(&note)).max(shortest));
+        let note = if length(&self.message) + length(&note) <= room { note } else { String::new() };
+        let message = without_middle(&self.message, room.max(SHORTEST_MESSAGE));
         shorten(&format!("{message}{hint}{note}"), WARNING_LIMIT)
     }
 
@@ -269,7 +268,11 @@ impl From<Error> for Source {
 impl From<&io::Error> for Source {
     fn from(error: &io::Error) -> Self {
         let code = error.raw_os_error().map(io::Error::from_raw_os_error);
-        Self::Io(Arc::new(code.unwrap_or_else(|| error.kind().into())))
+        Self::Io(Arc::new(code.unwrap_or_else(|| {
+            let error = io::Error::from(error.kind());
+            // A kind without a stable name says nothing.
+            if error.to_string() == "uncategorized error" { io::ErrorKind::Other.into() } else { error }
+        })))
     }
 }
 
@@ -292,10 +295,10 @@ pub(crate) fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Er
 }
 
 /// The length limit of a WARNING, in characters. With what programs put before it (pip "WARNING: ", the native programs
-/// "ringbearer: ") the line stays below 320, four lines of a terminal.
-pub(crate) const WARNING_LIMIT: usize = 300;
+/// "ringbearer: ") the line has at most 320, four lines of a terminal.
+pub(crate) const WARNING_LIMIT: usize = 308;
 
-/// What a message keeps where hint and note are long, in characters: the host, and what failed.
+/// What a message keeps beside a long hint, in characters: the host, what failed, and why.
 const SHORTEST_MESSAGE: usize = 120;
 
 /// The longest name of a service or an account that a message shows whole, in characters.
@@ -339,16 +342,19 @@ pub(crate) fn truncate(text: &str, limit: usize) -> String {
     }
 }
 
-/// A text of at most `limit` characters, with an ellipsis in its middle if it was longer.
+/// The longest end that a text keeps without its middle, in characters: the reason after a path.
+const LONGEST_END: usize = 50;
+
+/// A text of at most `limit` characters; a longer one loses what is before its end.
 #[must_use]
 pub(crate) fn without_middle(text: &str, limit: usize) -> String {
     let length = text.chars().count();
     if length <= limit {
         return text.to_owned();
     }
-    let half = limit.saturating_sub(1) / 2;
-    let end: String = text.chars().skip(length - half).collect();
-    format!("{}{end}", truncate(text, half))
+    let end = (limit / 4).min(LONGEST_END);
+    let tail: String = text.chars().skip(length - end).collect();
+    format!("{}{tail}", truncate(text, limit.saturating_sub(end + 1)))
 }
 
 /// A text of at most `limit` characters, the last of which is an ellipsis if it was longer.
@@ -407,35 +413,28 @@ mod tests {
 
     #[test]
     fn a_warning_is_cut_where_it_quotes_and_not_where_it_advises() {
-        let hint = "run `log in`, or set A_VARIABLE";
-        let note = "9 others: `list URL`";
         for (unit, count) in [("x", 20), ("x", 300), ("é", 300), ("\u{1f511}", 4000)] {
-            let error = Error::new(Kind::Rejected, format!("host.example: {}", unit.repeat(count)));
-            let warning = error.with_hint(hint).with_note(note).warning();
-            let length = warning.chars().count();
-            assert!(length == WARNING_LIMIT || count == 20 && length < 100, "{warning}");
-            assert!(
-                warning.starts_with("host.example: ") && warning.ends_with(&format!("; {hint}; {note}")),
-                "{warning}"
-            );
+            let error = Error::new(Kind::Rejected, format!("host.example: {} (403)", unit.repeat(count)));
+            let warning = error.with_hint("run `log in`").with_note("9 others").warning();
+            assert!(warning.chars().count() <= WARNING_LIMIT && warning.starts_with("host.example: "), "{warning}");
+            let end = if count == 20 { " (403); run `log in`; 9 others" } else { " (403); run `log in`" };
+            assert!(warning.ends_with(end), "{warning}");
         }
     }
 
     #[test]
     fn a_long_hint_displaces_the_note_and_then_the_message() {
         let error = |hint: usize| {
-            let error = Error::new(Kind::Rejected, format!("host.example: {}", "x".repeat(400)));
+            let error = Error::new(Kind::Rejected, format!("host.example: {}, in short", "x".repeat(400)));
             error.with_hint(format!("run `{}`", "y".repeat(hint))).with_note("the note")
         };
-        for (hint, has_note, is_whole) in
-            [(100, true, true), (160, true, true), (165, false, true), (400, false, false)]
-        {
+        for (hint, is_whole) in [(50, true), (180, true), (181, false), (400, false)] {
             let warning = error(hint).warning();
             assert_eq!(warning.chars().count(), WARNING_LIMIT, "{warning}");
-            assert!(warning.starts_with("host.example: xxxxx"), "{warning}");
-            assert_eq!((warning.ends_with("; the note"), warning.contains("y`")), (has_note, is_whole), "{warning}");
+            assert!(warning.starts_with("host.example: xxxxx") && warning.contains("xxx, in short; run"), "{warning}");
+            assert!(warning.ends_with("y`") == is_whole && !warning.contains("the note"), "{warning}");
         }
-        assert_eq!(error(1).to_string(), format!("host.example: {}; run `y`; the note", "x".repeat(400)));
+        assert_eq!(error(1).to_string(), format!("host.example: {}, in short; run `y`; the note", "x".repeat(400)));
     }
 
     #[test]

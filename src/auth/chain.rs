@@ -6,7 +6,7 @@ use log::debug;
 
 use crate::{
     auth::{cache_policy::CachePolicy, warning},
-    error::{Error, Kind, Result, WARNING_LIMIT, truncate},
+    error::{Error, Kind, Result, WARNING_LIMIT, without_middle},
     system::System,
 };
 
@@ -147,7 +147,7 @@ enum Outcome {
 const LIST: &str = "`ringbearer doctor URL`";
 
 /// The room in a WARNING for its beginning, such as "no credential for index.example/contoso: ", in characters.
-const CONTEXT: usize = 60;
+const CONTEXT: usize = 50;
 
 /// The least and the most that a message quotes of one failure, in characters.
 const QUOTED: (usize, usize) = (40, 180);
@@ -187,8 +187,7 @@ impl Exhausted {
     fn warn(&self, served: &str, service: &str) {
         if let Some(first) = self.failures().next() {
             let hint = first.hint().unwrap_or_default();
-            let message =
-                format!("{service}: {}, and {served} served instead", self.failed(&[hint, served]).join("; "));
+            let message = format!("{service}: {}, and {served} served instead", self.failed(hint).join("; "));
             let warning = Error::new(first.kind(), message);
             let warning = if hint.is_empty() { warning } else { warning.with_hint(hint) };
             warning::once(&warning.warning());
@@ -216,7 +215,7 @@ impl Exhausted {
         });
         let hint = stopped_by.or_else(|| self.failures().find_map(Error::hint)).unwrap_or(hint);
         let note = self.note();
-        let mut error = Error::new(kind, self.message(&[hint, note.as_deref().unwrap_or_default()])).with_hint(hint);
+        let mut error = Error::new(kind, self.message(hint)).with_hint(hint);
         if let Some(note) = note {
             error = error.with_note(note);
         }
@@ -237,27 +236,34 @@ impl Exhausted {
         })
     }
 
-    /// Each failure as a clause, cut so that all of them fit into one WARNING with its other parts.
-    fn failed(&self, others: &[&str]) -> Vec<String> {
-        let failures = || {
-            self.attempts.iter().filter_map(|(name, outcome)| match outcome {
-                Outcome::NotAsked(error) => Some((format!("{name} was not asked"), error)),
-                Outcome::Failed(error) => Some((format!("{name} failed"), error)),
+    /// Each failure as a clause. Several are cut so that they fit into one WARNING with the hint, the longest first.
+    fn failed(&self, hint: &str) -> Vec<String> {
+        let failures: Vec<_> = self
+            .attempts
+            .iter()
+            .filter_map(|(name, outcome)| match outcome {
+                Outcome::NotAsked(error) => Some((format!("{name} was not asked"), error.message())),
+                Outcome::Failed(error) => Some((format!("{name} failed"), error.message())),
                 Outcome::Skipped(_) => None,
             })
-        };
-        let separators = " ()".len() + "; ".len();
-        let length = |text: &str| text.chars().count() + separators;
-        let taken: usize = others.iter().map(|text| length(text)).sum();
-        let names: usize = failures().map(|(what, _)| length(&what)).sum();
-        let room = WARNING_LIMIT.saturating_sub(CONTEXT + taken + names);
-        let limit = (room / failures().count().max(1)).clamp(QUOTED.0, QUOTED.1);
-        failures().map(|(what, error)| format!("{what} ({})", truncate(error.message(), limit))).collect()
+            .collect();
+        let length = |text: &str| text.chars().count();
+        let names: usize = failures.iter().map(|(what, _)| length(what) + " (); ".len()).sum();
+        let mut room = WARNING_LIMIT.saturating_sub(CONTEXT + length(hint) + names);
+        let mut lengths: Vec<_> = failures.iter().map(|(_, why)| length(why)).collect();
+        lengths.sort_unstable();
+        let mut limit = QUOTED.1;
+        // What a short message leaves is for the longer ones. One alone is cut with the whole WARNING.
+        for (number, shorter) in lengths.iter().enumerate().filter(|_| lengths.len() > 1) {
+            limit = (room / (lengths.len() - number)).clamp(QUOTED.0, QUOTED.1);
+            room = room.saturating_sub(*shorter.min(&limit));
+        }
+        failures.into_iter().map(|(what, why)| format!("{what} ({})", without_middle(why, limit))).collect()
     }
 
     /// What failed; if nothing did, what is not set up. The reader can do something about the former.
-    fn message(&self, others: &[&str]) -> String {
-        let failed = self.failed(others);
+    fn message(&self, hint: &str) -> String {
+        let failed = self.failed(hint);
         let mut skipped = self.skipped();
         match (failed.is_empty(), skipped.next(), skipped.count()) {
             (true, Some((name, why)), 0) => format!("not set up: {name} ({why})"),
@@ -366,7 +372,13 @@ mod tests {
         let warning = error.within("no credential for a.example").warning();
         assert!(warning.chars().count() <= WARNING_LIMIT, "{warning}");
         assert_eq!(warning.matches("long failed (xxxx").count(), 3, "{warning}");
-        assert!(warning.ends_with(&format!("…); repair it; 2 other sources are not set up: {LIST}")), "{warning}");
+        assert!(warning.ends_with("xxx); repair it"), "{warning}");
+        let error = ask(&[&SKIPS, &BREAKS, &LONG], |_, grant| Ok(grant)).unwrap_err();
+        let warning = error.within("no credential for a.example").warning();
+        assert!(
+            warning.contains("breaks failed (it broke); long failed (") && warning.contains(&"x".repeat(100)),
+            "{warning}"
+        );
     }
 
     #[test]

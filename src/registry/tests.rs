@@ -89,6 +89,9 @@ fn registries_list_logins_and_with_files_locations() {
 /// A miss: its registry, the URL, the machine, and what the warning must contain.
 type Miss = (&'static str, String, FakeSystem, Vec<String>);
 
+/// The misses of a registry, with names of this length.
+type MissesOf = fn(usize) -> Vec<Miss>;
+
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 
 /// Where a machine asks for its identity.
@@ -136,7 +139,7 @@ fn misses_of_azure(length: usize) -> Vec<Miss> {
                 403,
                 r#"{"message":"TF400813"}"#,
             ),
-            &["env_var failed (", "unset ARTIFACTS_KEYRING_NOFUSS_TOKEN"],
+            &["env_var", "TF400813", "unset ARTIFACTS_KEYRING_NOFUSS_TOKEN"],
         ),
         miss(
             FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", &nowhere),
@@ -148,7 +151,7 @@ fn misses_of_azure(length: usize) -> Vec<Miss> {
         ),
         miss(
             FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", &"p".repeat(length)),
-            &["ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "choose env_var, "],
+            &["ARTIFACTS_", "choose env_var, "],
         ),
         miss(FakeSystem::default().failure(Method::Get, &feed, false), &[]),
         miss(FakeSystem::default().answer(Method::Get, &feed, 302, ""), &["sign-in page"]),
@@ -174,7 +177,10 @@ fn misses_of_chainguard(length: usize) -> Vec<Miss> {
     vec![
         miss(FakeSystem::default(), &["chainctl is not on PATH", login]),
         miss(FakeSystem::default().run("chainctl", &arguments, 1, "", &"x".repeat(length)), &["status 1", login]),
-        miss(job().answer(Method::Post, exchange, 403, &refusal), &["oidc failed (", "may be assumed by this job"]),
+        miss(
+            job().answer(Method::Post, exchange, 403, &refusal),
+            &["oidc failed (", "RINGBEARER_CHAINGUARD_IDENTITY trust this job"],
+        ),
         miss(
             FakeSystem::default().variable("CHAINGUARD_PYTHON_TOKEN", "token"),
             &["set CHAINGUARD_PYTHON_IDENTITY_ID too", "unset CHAINGUARD_PYTHON_TOKEN"],
@@ -220,7 +226,7 @@ fn misses_of_menda(length: usize) -> Vec<Miss> {
 
 #[test]
 fn warnings_of_every_miss_are_short_and_keep_their_advice() {
-    let of: [(&str, fn(usize) -> Vec<Miss>); 3] =
+    let of: [(&str, MissesOf); 3] =
         [("azure", misses_of_azure), ("chainguard", misses_of_chainguard), ("menda", misses_of_menda)];
     assert_eq!(
         of.map(|(id, _)| id).into_iter().collect::<HashSet<_>>(),

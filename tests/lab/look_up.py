@@ -24,7 +24,7 @@ from .clients import Client, Completed
 from .cloud import PracticeCloud
 
 #: The limit of a warning, in characters; with what pip puts before it the line has at most 320.
-LONGEST_WARNING = 300
+LONGEST_WARNING = 308
 
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "look_up_program.py")
 

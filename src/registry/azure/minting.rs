@@ -15,7 +15,7 @@ use super::{
     discovery::{self, Discovery},
     entra,
     feed::Feed,
-    providers::{Choice, Grant, env_var, pat},
+    providers::{Choice, Grant, pat},
     session,
 };
 use crate::{
@@ -157,7 +157,7 @@ fn exhausted(exhausted: Exhausted, tenant: Option<&str>) -> Error {
         Some(tenant) => format!("run `az login --tenant {tenant}`"),
         None => "run `az login`".to_owned(),
     };
-    exhausted.into_error(&format!("{sign_in}, or in CI set {} or {}", env_var::TOKEN_VARIABLE, pat::PAT_VARIABLE))
+    exhausted.into_error(&format!("{sign_in}, or in CI set {}", pat::PAT_VARIABLE))
 }
 
 #[cfg(test)]

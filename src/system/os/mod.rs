@@ -13,6 +13,7 @@ mod network;
 mod process;
 mod proxy;
 mod shared_memory;
+mod shortage;
 #[cfg(feature = "executables")]
 pub(crate) mod signals;
 mod trust;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     environment::Environment,
     network::Network,
     process::exec,
+    shortage::no_thread,
 };
 use super::{CancellationToken, Random};
 use crate::error::{Error, Kind, Result};

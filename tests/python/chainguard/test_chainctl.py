@@ -35,7 +35,7 @@ def ask_twice(look_up: Lookups, **variables: str) -> tuple[Outcome, Outcome]:
     assert [one.credential for one in (first, *others)] == [None] * 3
     assert [one.warnings for one in others] == [[]] * 2
     assert strict.error is not None and strict.warnings == []
-    assert strict.error.message == first.warning
+    assert strict.error.message.startswith(first.warning.split("…")[0])
     assert set(strict.error.bases) >= BASES
     return first, strict
 

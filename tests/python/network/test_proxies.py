@@ -134,7 +134,7 @@ def test_socks5_proxy_serves_and_a_missing_one_is_one_warning(
 def test_connection_attempt_ends_after_five_seconds(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     (answer,) = azure_look_ups([{"HTTPS_PROXY": cloud.metadata.black_hole}], **{RETRIES: "1"})
     assert answer.credential is None
-    assert "connecting to pkgs.dev.azure.com took too long" in answer.warning
+    assert "connecting to the proxy for pkgs.dev.azure.com took too long" in answer.warning
     assert 4 < answer.seconds < 15
 
 

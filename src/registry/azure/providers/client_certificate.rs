@@ -74,7 +74,7 @@ impl Identity {
         let content = private_file::read(system, PATH_VARIABLE, path)?;
         let broken = |why: &str| {
             private_file::broken(PATH_VARIABLE, path, why)
-                .with_hint("it must be a PEM file with the certificate and its unencrypted RSA private key")
+                .with_hint("it must hold the certificate and its unencrypted RSA private key as PEM")
         };
         let (mut certificate, mut key) = (None, None);
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&content) {

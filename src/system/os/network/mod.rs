@@ -1,6 +1,8 @@
 //! HTTP over ureq and rustls.
 
+mod connector;
 mod explain;
+mod resolver;
 
 use std::{
     collections::HashMap,
@@ -16,7 +18,11 @@ use log::debug;
 use ureq::{Agent, AsSendBody, Body, Proxy, config::Config, http, tls::TlsConfig};
 use zeroize::Zeroizing;
 
-use self::explain::explain;
+use self::{
+    connector::{AtProxy, LabellingConnector},
+    explain::explain,
+    resolver::ThreadedResolver,
+};
 use super::{
     Environment, OsSystem,
     proxy::{self, ProxyChoice, SystemProxy},
@@ -157,7 +163,8 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
         .root_certs(trusted)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build();
-    Config::builder()
+    let connector = LabellingConnector::new(proxy.as_ref());
+    let config = Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -170,8 +177,8 @@ fn new_agent(proxy: Option<Proxy>, trusted: ureq::tls::RootCerts) -> Agent {
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
         .max_response_header_size(MAX_HEADER)
-        .build()
-        .new_agent()
+        .build();
+    Agent::with_parts(config, connector, ThreadedResolver)
 }
 
 /// Whether a certificate was rejected.
@@ -179,6 +186,9 @@ fn is_certificate_error(error: &ureq::Error) -> bool {
     let error = match error {
         ureq::Error::Rustls(error) => Some(error),
         ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+        ureq::Error::Other(error) => {
+            return error.downcast_ref::<AtProxy>().is_some_and(|AtProxy(error)| is_certificate_error(error));
+        }
         _ => None,
     };
     matches!(error, Some(rustls::Error::InvalidCertificate(_)))
