@@ -130,7 +130,7 @@ fn misses_of_azure(length: usize) -> Vec<Miss> {
                 401,
                 &refusal.to_string(),
             ),
-            &["client_secret failed (", "AADSTS7000215", "unset AZURE_CLIENT_SECRET"],
+            &["client_secret failed (", "AADSTS", "unset AZURE_CLIENT_SECRET"],
         ),
         miss(
             tenant(&feed).variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &bearer).answer(
