@@ -149,7 +149,7 @@ const LIST: &str = "`ringbearer doctor URL`";
 /// The room in a WARNING for its beginning, such as "no credential for index.example/contoso: ", in characters.
 const CONTEXT: usize = 50;
 
-/// The least and the most that a message quotes of one failure, in characters.
+/// The least and the most that a message quotes of one failure among several, in characters.
 const QUOTED: (usize, usize) = (40, 180);
 
 impl Exhausted {
@@ -252,7 +252,7 @@ impl Exhausted {
         let mut room = WARNING_LIMIT.saturating_sub(CONTEXT + length(hint) + names);
         let mut lengths: Vec<_> = failures.iter().map(|(_, why)| length(why)).collect();
         lengths.sort_unstable();
-        let mut limit = QUOTED.1;
+        let mut limit = usize::MAX;
         // What a short message leaves is for the longer ones. One alone is cut with the whole WARNING.
         for (number, shorter) in lengths.iter().enumerate().filter(|_| lengths.len() > 1) {
             limit = (room / (lengths.len() - number)).clamp(QUOTED.0, QUOTED.1);

@@ -130,7 +130,7 @@ fn misses_of_azure(length: usize) -> Vec<Miss> {
                 401,
                 &refusal.to_string(),
             ),
-            &["client_secret failed (", "AADSTS", "unset AZURE_CLIENT_SECRET"],
+            &["client_secret failed (", "unset AZURE_CLIENT_SECRET"],
         ),
         miss(
             tenant(&feed).variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &bearer).answer(
@@ -151,7 +151,7 @@ fn misses_of_azure(length: usize) -> Vec<Miss> {
         ),
         miss(
             FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", &"p".repeat(length)),
-            &["ARTIFACTS_", "choose env_var, "],
+            &["ARTIFACTS", "choose env_var, "],
         ),
         miss(FakeSystem::default().failure(Method::Get, &feed, false), &[]),
         miss(FakeSystem::default().answer(Method::Get, &feed, 302, ""), &["sign-in page"]),

@@ -25,6 +25,8 @@ use std::{
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+#[cfg(feature = "executables")]
+pub(crate) use self::process::{is_filter, run_filter};
 use self::proxy::SystemProxy;
 pub(crate) use self::{
     clock::{LOOKUP_LIMIT, lookup_limit, throttled},

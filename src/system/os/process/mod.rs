@@ -2,9 +2,10 @@
 //!
 //! - `search`: programs on PATH
 //! - `process_group`, `job`: a child with all that it starts, on Unix and on Windows
-//! - `exec`: `exec(2)`, and its substitute on Windows
+//! - `exec`: `exec(2)`, and its substitute on Windows; `filter`: what passes on the standard error of that program
 
 mod exec;
+mod filter;
 #[cfg(windows)]
 mod job;
 #[cfg(unix)]
@@ -24,6 +25,8 @@ use log::debug;
 use zeroize::Zeroizing;
 
 pub(crate) use self::exec::exec;
+#[cfg(feature = "executables")]
+pub(crate) use self::filter::{is_filter, run_filter};
 #[cfg(windows)]
 use self::job as tree;
 #[cfg(unix)]
