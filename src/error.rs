@@ -343,7 +343,7 @@ pub(crate) fn truncate(text: &str, limit: usize) -> String {
 }
 
 /// The longest end that a text keeps without its middle, in characters: the reason after a path.
-const LONGEST_END: usize = 50;
+const LONGEST_END: usize = 44;
 
 /// A text of at most `limit` characters; a longer one loses what is before its end.
 #[must_use]
