@@ -22,7 +22,7 @@ pub(crate) enum Kind {
     Rejected,
     /// The response of a service or the output of a child process cannot be used.
     Protocol,
-    /// A child process could not be run, or failed.
+    /// A child process or a thread could not be started, or a child process failed.
     Process,
     /// Every source of a credential was asked and none served.
     Exhausted,
@@ -78,6 +78,7 @@ pub(crate) struct Error {
     kind: Kind,
     message: String,
     hint: Option<String>,
+    note: Option<String>,
     concerns_one_url: bool,
     class: Option<ExceptionClass>,
     status: Option<u16>,
@@ -95,6 +96,7 @@ impl Error {
             kind,
             message: single_line(&message.into()),
             hint: None,
+            note: None,
             concerns_one_url: false,
             class: None,
             status: None,
@@ -109,11 +111,24 @@ impl Error {
         self
     }
 
+    /// Adds what else is worth knowing, a full clause that follows the hint and is dropped first where room is short.
+    #[must_use]
+    pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(single_line(&note.into()));
+        self
+    }
+
     /// Puts what was being done before the message: `context: message`.
     #[must_use]
     pub(crate) fn within(mut self, context: impl fmt::Display) -> Self {
         self.message = single_line(&format!("{context}: {}", self.message));
         self
+    }
+
+    /// Puts the service before the message: `no credential for HOST: message`. A long name loses its middle.
+    #[must_use]
+    pub(crate) fn no_credential_for(self, service: &str) -> Self {
+        self.within(format_args!("no credential for {}", without_middle(service, LONGEST_NAME)))
     }
 
     /// Sets the exception class, where it is more exact than the kind.
@@ -167,6 +182,26 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// What else is worth knowing.
+    #[must_use]
+    pub(crate) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// The text of a WARNING, in at most [`WARNING_LIMIT`] characters: message, hint, note. The note is dropped first, then
+    /// the message loses its middle, where it quotes. The hint, which holds the command to run, stays whole unless it is
+    /// nearly as long as the limit.
+    #[must_use]
+    pub(crate) fn warning(&self) -> String {
+        let clause = |text: &Option<String>| text.as_deref().map(appended).unwrap_or_default();
+        let length = |text: &str| text.chars().count();
+        let (hint, note) = (clause(&self.hint), clause(&self.note));
+        let room = WARNING_LIMIT.saturating_sub(length(&hint));
+        let note = if length(&self.message) + length(&note) <= room { note } else { String::new() };
+        let message = without_middle(&self.message, room.max(SHORTEST_MESSAGE));
+        shorten(&format!("{message}{hint}{note}"), WARNING_LIMIT)
+    }
+
     /// Marks the failure as the answer of one URL.
     #[must_use]
     pub(crate) fn of_one_url(mut self) -> Self {
@@ -190,11 +225,20 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)?;
-        if let Some(hint) = &self.hint {
-            write!(formatter, "; {hint}")?;
+        for clause in [&self.hint, &self.note].into_iter().flatten() {
+            formatter.write_str(&appended(clause))?;
         }
         Ok(())
     }
+}
+
+/// A clause with what separates it from the one before: a sentence, as in the messages of replaced packages, follows a full
+/// stop.
+fn appended(clause: &str) -> String {
+    let mut characters = clause.chars();
+    let is_sentence =
+        characters.next().is_some_and(char::is_uppercase) && characters.next().is_some_and(char::is_lowercase);
+    format!("{} {clause}", if is_sentence { '.' } else { ';' })
 }
 
 impl std::error::Error for Error {
@@ -224,7 +268,11 @@ impl From<Error> for Source {
 impl From<&io::Error> for Source {
     fn from(error: &io::Error) -> Self {
         let code = error.raw_os_error().map(io::Error::from_raw_os_error);
-        Self::Io(Arc::new(code.unwrap_or_else(|| error.kind().into())))
+        Self::Io(Arc::new(code.unwrap_or_else(|| {
+            let error = io::Error::from(error.kind());
+            // A kind without a stable name says nothing.
+            if error.to_string() == "uncategorized error" { io::ErrorKind::Other.into() } else { error }
+        })))
     }
 }
 
@@ -245,6 +293,16 @@ impl Eq for Source {}
 pub(crate) fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(std::error::Error::source(error), |cause| cause.source())
 }
+
+/// The length limit of a WARNING, in characters. With what programs put before it (pip "WARNING: ", the native programs
+/// "ringbearer: ") the line has at most 320, four lines of a terminal.
+pub(crate) const WARNING_LIMIT: usize = 308;
+
+/// What a message keeps beside a long hint, in characters: the host, what failed, and why.
+const SHORTEST_MESSAGE: usize = 120;
+
+/// The longest name of a service or an account that a message shows whole, in characters.
+pub(crate) const LONGEST_NAME: usize = 70;
 
 /// The length limit of a quoted message, in characters.
 const QUOTATION_LIMIT: usize = 300;
@@ -282,6 +340,27 @@ pub(crate) fn truncate(text: &str, limit: usize) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// The longest end that a text keeps without its middle, in characters: the reason after a path.
+const LONGEST_END: usize = 44;
+
+/// A text of at most `limit` characters; a longer one loses what is before its end.
+#[must_use]
+pub(crate) fn without_middle(text: &str, limit: usize) -> String {
+    let length = text.chars().count();
+    if length <= limit {
+        return text.to_owned();
+    }
+    let end = (limit / 4).min(LONGEST_END);
+    let tail: String = text.chars().skip(length - end).collect();
+    format!("{}{tail}", truncate(text, limit.saturating_sub(end + 1)))
+}
+
+/// A text of at most `limit` characters, the last of which is an ellipsis if it was longer.
+#[must_use]
+pub(crate) fn shorten(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit { text.to_owned() } else { truncate(text, limit.saturating_sub(1)) }
 }
 
 /// Whether part of a secret is in a line. Every way to escape or cut a secret leaves some part unchanged.
@@ -329,6 +408,33 @@ mod tests {
     fn an_error_reads_as_one_line_with_what_to_do_next() {
         let error = Error::new(Kind::Network, "no answer\nfrom host").with_hint("check the proxy");
         assert_eq!(error.to_string(), "no answer from host; check the proxy");
+        assert_eq!(error.with_hint("Run `it`").to_string(), "no answer from host. Run `it`");
+    }
+
+    #[test]
+    fn a_warning_is_cut_where_it_quotes_and_not_where_it_advises() {
+        for (unit, count) in [("x", 20), ("x", 300), ("é", 300), ("\u{1f511}", 4000)] {
+            let error = Error::new(Kind::Rejected, format!("host.example: {} (403)", unit.repeat(count)));
+            let warning = error.with_hint("run `log in`").with_note("9 others").warning();
+            assert!(warning.chars().count() <= WARNING_LIMIT && warning.starts_with("host.example: "), "{warning}");
+            let end = if count == 20 { " (403); run `log in`; 9 others" } else { " (403); run `log in`" };
+            assert!(warning.ends_with(end), "{warning}");
+        }
+    }
+
+    #[test]
+    fn a_long_hint_displaces_the_note_and_then_the_message() {
+        let error = |hint: usize| {
+            let error = Error::new(Kind::Rejected, format!("host.example: {}, in short", "x".repeat(400)));
+            error.with_hint(format!("run `{}`", "y".repeat(hint))).with_note("the note")
+        };
+        for (hint, is_whole) in [(50, true), (180, true), (181, false), (400, false)] {
+            let warning = error(hint).warning();
+            assert_eq!(warning.chars().count(), WARNING_LIMIT, "{warning}");
+            assert!(warning.starts_with("host.example: xxxxx") && warning.contains("xxx, in short; run"), "{warning}");
+            assert!(warning.ends_with("y`") == is_whole && !warning.contains("the note"), "{warning}");
+        }
+        assert_eq!(error(1).to_string(), format!("host.example: {}, in short; run `y`; the note", "x".repeat(400)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
         lookup::{LogToLookup, Lookup},
         memory::{Memory, World},
     },
-    system::os::{Environment, OsSystem, StdConsole, signals::Signals},
+    system::os::{Environment, OsSystem, StdConsole, is_filter, run_filter, signals::Signals},
 };
 
 /// The programs.
@@ -31,6 +31,11 @@ pub enum Program {
 #[expect(clippy::disallowed_methods, reason = "the edge reads the arguments of the process and ends it")]
 pub fn main(program: Program) -> ExitCode {
     let signals = Signals::watch();
+    if is_filter() {
+        let mut filter = cli::keyring::TracebackFilter::default();
+        run_filter(|piece| filter.pass(piece));
+        return ExitCode::SUCCESS;
+    }
     LogToLookup::install();
     let environment = Environment::capture();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();

@@ -144,7 +144,7 @@ fn get_credential(
         Err(error) if error.kind() == Kind::Cancelled => Ok(None),
         Err(error) => {
             let level = if memory.keyring.first_occurrence(&error) { Level::Warn } else { Level::Debug };
-            log(Line { level, target: LOG_ROOT.to_owned(), message: error.to_string(), step: None }, &logger)?;
+            log(Line { level, target: LOG_ROOT.to_owned(), message: error.warning(), step: None }, &logger)?;
             Ok(None)
         }
     }
@@ -431,7 +431,11 @@ fn log(line: Line, logger: &Bound<'_, PyAny>) -> PyResult<()> {
     let logger = if name.is_empty() { logger.clone() } else { logger.call_method1("getChild", (name,))? };
     let level = match line.level {
         Level::Error => 40,
-        Level::Warn => 30,
+        // A handler may reject it, and the user would not know why there is no password.
+        Level::Warn => {
+            let warning = logger.py().import("ringbearer.warning")?;
+            return warning.call_method1("log", (logger, line.message)).map(drop);
+        }
         Level::Info => 20,
         Level::Debug | Level::Trace => 10,
     };

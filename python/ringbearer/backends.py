@@ -14,6 +14,7 @@ from keyring.backends.chainer import ChainerBackend
 from keyring.credentials import SimpleCredential
 
 from ringbearer import _core, debugging, errors
+from ringbearer import warning as warning  # loaded now: the native core uses it
 
 #: The registries of the native core: id and priority, by the name of the class.
 _REGISTRIES = {name: (registry, priority) for name, registry, priority in _core.registries()}

@@ -1,12 +1,12 @@
 //! Providers of tokens, and the chain that asks them in turn.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use log::debug;
 
 use crate::{
     auth::{cache_policy::CachePolicy, warning},
-    error::{Error, Kind, Result, truncate},
+    error::{Error, Kind, Result, WARNING_LIMIT, without_middle},
     system::System,
 };
 
@@ -159,11 +159,14 @@ enum Outcome {
     NotAsked(Error),
 }
 
-/// Where the sources that are not set up are listed.
-const LIST: &str = "`ringbearer doctor URL` lists them";
+/// Lists the sources that are not set up.
+const LIST: &str = "`ringbearer doctor URL`";
 
-/// The maximum number of characters that a message quotes of all failures together.
-const QUOTED: usize = 180;
+/// The room in a WARNING for its beginning, such as "no credential for index.example/contoso: ", in characters.
+const CONTEXT: usize = 50;
+
+/// The least and the most that a message quotes of one failure among several, in characters.
+const QUOTED: (usize, usize) = (40, 180);
 
 impl Exhausted {
     /// Whether no other provider may be asked.
@@ -191,9 +194,12 @@ impl Exhausted {
 
     /// Warns of the failures before the provider that served.
     fn warn(&self, served: &str, service: &str) {
-        if let Some(error) = self.failures().next() {
-            let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-            warning::once(&format!("{service}: {}, and {served} served instead{hint}", self.failed().join("; ")));
+        if let Some(first) = self.failures().next() {
+            let hint = first.hint().unwrap_or_default();
+            let message = format!("{service}: {}, and {served} served instead", self.failed(hint).join("; "));
+            let warning = Error::new(first.kind(), message);
+            let warning = if hint.is_empty() { warning } else { warning.with_hint(hint) };
+            warning::once(&warning.warning());
         }
     }
 
@@ -217,7 +223,11 @@ impl Exhausted {
             _ => None,
         });
         let hint = stopped_by.or_else(|| self.failures().find_map(Error::hint)).unwrap_or(hint);
-        let mut error = Error::new(kind, self.to_string()).with_hint(hint);
+        let note = self.note();
+        let mut error = Error::new(kind, self.message(hint)).with_hint(hint);
+        if let Some(note) = note {
+            error = error.with_note(note);
+        }
         // The first failure is that of the provider with the highest precedence.
         if let Some(first) = self.failures().next() {
             error = error.with_source(first.clone());
@@ -235,35 +245,52 @@ impl Exhausted {
         })
     }
 
-    /// Each failure as a clause, cut so that all of them fit into one message.
-    fn failed(&self) -> Vec<String> {
-        let limit = QUOTED / self.failures().count().max(1);
-        let clause = |(name, outcome): &(&'static str, Outcome)| match outcome {
-            Outcome::NotAsked(error) => Some(format!("{name} was not asked ({})", truncate(error.message(), limit))),
-            Outcome::Failed(error) => Some(format!("{name} failed ({})", truncate(error.message(), limit))),
-            Outcome::Skipped(_) => None,
-        };
-        self.attempts.iter().filter_map(clause).collect()
+    /// Each failure as a clause. Several are cut so that they fit into one WARNING with the hint, the longest first.
+    fn failed(&self, hint: &str) -> Vec<String> {
+        let failures: Vec<_> = self
+            .attempts
+            .iter()
+            .filter_map(|(name, outcome)| match outcome {
+                Outcome::NotAsked(error) => Some((format!("{name} was not asked"), error.message())),
+                Outcome::Failed(error) => Some((format!("{name} failed"), error.message())),
+                Outcome::Skipped(_) => None,
+            })
+            .collect();
+        let length = |text: &str| text.chars().count();
+        let names: usize = failures.iter().map(|(what, _)| length(what) + " (); ".len()).sum();
+        let mut room = WARNING_LIMIT.saturating_sub(CONTEXT + length(hint) + names);
+        let mut lengths: Vec<_> = failures.iter().map(|(_, why)| length(why)).collect();
+        lengths.sort_unstable();
+        let mut limit = usize::MAX;
+        // What a short message leaves is for the longer ones. One alone is cut with the whole WARNING.
+        for (number, shorter) in lengths.iter().enumerate().filter(|_| lengths.len() > 1) {
+            limit = (room / (lengths.len() - number)).clamp(QUOTED.0, QUOTED.1);
+            room = room.saturating_sub(*shorter.min(&limit));
+        }
+        failures.into_iter().map(|(what, why)| format!("{what} ({})", without_middle(why, limit))).collect()
     }
-}
 
-/// Names the providers that failed, and counts those that are not set up: the reader can do something about the former.
-impl fmt::Display for Exhausted {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failed = self.failed();
+    /// What failed; if nothing did, what is not set up. The reader can do something about the former.
+    fn message(&self, hint: &str) -> String {
+        let failed = self.failed(hint);
         let mut skipped = self.skipped();
-        let first = skipped.next();
-        let count = skipped.count() + usize::from(first.is_some());
-        match (failed.is_empty(), first) {
-            (true, Some((name, why))) if count == 1 => write!(formatter, "not set up: {name} ({why})"),
-            (true, _) => write!(formatter, "none of the {count} sources is set up ({LIST})"),
-            (false, Some(_)) if !self.stopped && count == 1 => {
-                write!(formatter, "{}; 1 other source is not set up", failed.join("; "))
-            }
-            (false, Some(_)) if !self.stopped => {
-                write!(formatter, "{}; {count} other sources are not set up ({LIST})", failed.join("; "))
-            }
-            (false, _) => formatter.write_str(&failed.join("; ")),
+        match (failed.is_empty(), skipped.next(), skipped.count()) {
+            (true, Some((name, why)), 0) => format!("not set up: {name} ({why})"),
+            (true, first, others) => format!("none of the {} sources is set up", others + usize::from(first.is_some())),
+            (false, ..) => failed.join("; "),
+        }
+    }
+
+    /// How many sources are not set up besides those that failed, and what lists them.
+    fn note(&self) -> Option<String> {
+        let has_failed = self.failures().next().is_some();
+        match self.skipped().count() {
+            0 => None,
+            _ if has_failed && self.stopped => None,
+            1 if has_failed => Some(format!("1 other source is not set up: {LIST}")),
+            1 => None,
+            count if has_failed => Some(format!("{count} other sources are not set up: {LIST}")),
+            _ => Some(format!("{LIST} lists them")),
         }
     }
 }
@@ -336,10 +363,10 @@ mod tests {
         let error = ask(&[&SKIPS, &SKIPS, &BREAKS], |_, grant| Ok(grant)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("breaks failed (it broke); 2 other sources are not set up ({LIST}); repair it")
+            format!("breaks failed (it broke); repair it; 2 other sources are not set up: {LIST}")
         );
         let error = ask(&[&SKIPS, &SKIPS], |_, grant| Ok(grant)).unwrap_err();
-        assert_eq!(error.to_string(), format!("none of the 2 sources is set up ({LIST}); do this"));
+        assert_eq!(error.to_string(), format!("none of the 2 sources is set up; do this; {LIST} lists them"));
         assert_eq!(
             ask(&[&SKIPS], |_, grant| Ok(grant)).unwrap_err().to_string(),
             "not set up: skips (no NAME); do this"
@@ -351,7 +378,16 @@ mod tests {
         const LONG: Scripted =
             Scripted("long", Origin::Found, || Err(Error::new(Kind::Process, "x".repeat(400)).with_hint("repair it")));
         let error = ask(&[&LONG, &SKIPS, &LONG, &LONG, &SKIPS], |_, grant| Ok(grant)).unwrap_err();
-        assert!(error.to_string().chars().count() < 330, "{error}");
+        let warning = error.within("no credential for a.example").warning();
+        assert!(warning.chars().count() <= WARNING_LIMIT, "{warning}");
+        assert_eq!(warning.matches("long failed (xxxx").count(), 3, "{warning}");
+        assert!(warning.ends_with("xxx); repair it"), "{warning}");
+        let error = ask(&[&SKIPS, &BREAKS, &LONG], |_, grant| Ok(grant)).unwrap_err();
+        let warning = error.within("no credential for a.example").warning();
+        assert!(
+            warning.contains("breaks failed (it broke); long failed (") && warning.contains(&"x".repeat(100)),
+            "{warning}"
+        );
     }
 
     #[test]

@@ -7,10 +7,12 @@ use std::{
 
 use log::warn;
 
+use crate::error::{WARNING_LIMIT, shorten};
+
 /// The warnings that this process has given.
 static GIVEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Logs a warning the first time in this process. It holds no secret.
+/// Logs a warning the first time in this process, cut to [`WARNING_LIMIT`]. It holds no secret.
 pub(crate) fn once(message: &str) {
     let is_first = match GIVEN.try_lock() {
         Ok(mut given) => given.insert(message.to_owned()),
@@ -20,6 +22,6 @@ pub(crate) fn once(message: &str) {
     };
     if is_first {
         // The logger of failures that end a lookup: one place to silence both.
-        warn!(target: env!("CARGO_PKG_NAME"), "{message}");
+        warn!(target: env!("CARGO_PKG_NAME"), "{}", shorten(message, WARNING_LIMIT));
     }
 }

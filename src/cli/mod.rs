@@ -48,6 +48,7 @@ use crate::{
     store::Entry,
     system::{
         console::Console,
+        io_message,
         os::{self, Environment, LOOKUP_LIMIT},
         process::Exec,
     },
@@ -162,7 +163,9 @@ fn print(console: &dyn Console, text: &str) -> Result<u8> {
         Ok(()) => Ok(DONE),
         // The reader has closed the pipe, as in `ringbearer store list | head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(DONE),
-        Err(error) => Err(Error::new(Kind::Storage, format!("standard output cannot be written: {}", error.kind()))),
+        Err(error) => {
+            Err(Error::new(Kind::Storage, format!("standard output cannot be written: {}", io_message(&error))))
+        }
     }
 }
 

@@ -27,6 +27,14 @@ pub(super) struct Answer {
     password: SecretText,
 }
 
+/// What the index backends say.
+pub(super) struct FromIndex {
+    /// Their answer.
+    pub(super) answer: Option<Answer>,
+    /// Whether a failure was printed.
+    pub(super) has_failed: bool,
+}
+
 /// Runs a command of `ringbearer`, which asks only the backends of ringbearer.
 pub(super) fn run(world: &World<'_>, line: &KeyringArguments) -> Result<u8> {
     match line.backend.as_ref().map(|_| BackendChoice::read(world.system, line)) {
@@ -38,7 +46,7 @@ pub(super) fn run(world: &World<'_>, line: &KeyringArguments) -> Result<u8> {
         Some(choice) => return with_backend(world, line, &choice),
     }
     match line.operation {
-        Operation::Get => match from_index(world, line, None)? {
+        Operation::Get => match from_index(world, line, None)?.answer {
             Some(found) => answer(world, line, &found),
             None if has_store(world.system) => in_store(world, line),
             None => Ok(miss(world, line)),
@@ -51,7 +59,7 @@ pub(super) fn run(world: &World<'_>, line: &KeyringArguments) -> Result<u8> {
 pub(super) fn with_backend(world: &World<'_>, line: &KeyringArguments, choice: &BackendChoice) -> Result<u8> {
     match (choice, line.operation) {
         (BackendChoice::Store, _) => in_store(world, line),
-        (BackendChoice::Index(class), Operation::Get) => match from_index(world, line, Some(class))? {
+        (BackendChoice::Index(class), Operation::Get) => match from_index(world, line, Some(class))?.answer {
             Some(found) => answer(world, line, &found),
             None => Ok(miss(world, line)),
         },
@@ -78,8 +86,9 @@ pub(super) fn index(world: &World<'_>, line: &KeyringArguments) -> Option<Servic
 
 /// The answer of the index backends, or of one of them. A failure is printed and counts as no answer, unless
 /// RINGBEARER_STRICT is set.
-pub(super) fn from_index(world: &World<'_>, line: &KeyringArguments, only: Option<&str>) -> Result<Option<Answer>> {
-    let Some(service) = index(world, line) else { return Ok(None) };
+pub(super) fn from_index(world: &World<'_>, line: &KeyringArguments, only: Option<&str>) -> Result<FromIndex> {
+    let mut has_failed = false;
+    let Some(service) = index(world, line) else { return Ok(FromIndex { answer: None, has_failed }) };
     let username = line.username.as_ref().and_then(|name| name.to_str());
     let is_strict = Keyring::is_strict(|name| world.system.variable(name));
     let found = world.memory.keyring.get(world.system, &service, username, only, |error| {
@@ -88,13 +97,15 @@ pub(super) fn from_index(world: &World<'_>, line: &KeyringArguments, only: Optio
         }
         // A cancelled command says nothing more.
         world.system.check().or_else(|over| if over.kind() == Kind::Cancelled { Err(over) } else { Ok(()) })?;
-        world.console.eprint(&format!("ringbearer: {error}\n"));
+        world.console.eprint(&format!("ringbearer: {}\n", error.warning()));
+        has_failed = true;
         Ok(())
     })?;
-    Ok(found.map(|(_, found)| Answer {
+    let answer = found.map(|(_, found)| Answer {
         username: found.username,
         password: SecretText::new(Zeroizing::new(found.password.expose().as_bytes().to_vec())),
-    }))
+    });
+    Ok(FromIndex { answer, has_failed })
 }
 
 /// Runs the operation in the store; the first `set` creates it.

@@ -79,7 +79,13 @@ pub(super) fn exec(
         None => ExecVariables::of(candidate.registry, &service, &credential),
     };
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Ok(Ending::Exec(Exec { program, arguments: arguments.to_vec(), variables, failure_code: CANNOT_RUN }))
+    Ok(Ending::Exec(Exec {
+        program,
+        arguments: arguments.to_vec(),
+        variables,
+        failure_code: CANNOT_RUN,
+        filters_stderr: false,
+    }))
 }
 
 /// The credential for a URL. Without one it is an error: that of the first registry that failed, if one did.

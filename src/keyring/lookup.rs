@@ -7,7 +7,7 @@
 
 use std::{
     cell::RefCell,
-    fmt, io,
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::{Arc, mpsc},
@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Kind, Result, causes},
     system::{
         CancellationToken,
-        os::{Environment, Network, OsSystem, lookup_limit, throttled},
+        os::{Environment, Network, OsSystem, lookup_limit, no_thread, throttled},
     },
 };
 
@@ -231,10 +231,6 @@ fn send(line: Line) {
             send(line);
         }
     });
-}
-
-fn no_thread(error: &io::Error) -> Error {
-    Error::new(Kind::Internal, format!("no thread can be started: {}", error.kind())).with_source(error)
 }
 
 /// Dropping a lookup cancels it: after Ctrl-C, or a failure of the log.

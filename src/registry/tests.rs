@@ -2,12 +2,18 @@
 
 use std::{collections::HashSet, fs, path::PathBuf};
 
+use serde_json::json;
+
 use super::{ALL, Credential, ExecVariables};
 use crate::{
-    auth::{cache_policy::CachePolicy, job_token},
+    auth::{cache_policy::CachePolicy, job_token, jwt::token_of},
+    error::WARNING_LIMIT,
     secret::Secret,
     service::Service,
-    system::fake::FakeSystem,
+    system::{
+        fake::{FakeSystem, absolute},
+        http::Method,
+    },
     variable::{COMMON, LOCATIONS, Role},
 };
 
@@ -97,6 +103,169 @@ fn registries_list_logins_and_with_files_locations() {
         let lists = |role| registry.variables().any(|variable| variable.role == role);
         let reads_files = !(registry.source)().files(&system).is_empty();
         assert!(lists(Role::Login) && (lists(Role::Location) || !reads_files), "{}", registry.id);
+    }
+}
+
+/// A miss: its registry, the URL, the machine, and what the warning must contain.
+type Miss = (&'static str, String, FakeSystem, Vec<String>);
+
+/// The misses of a registry, with names of this length.
+type MissesOf = fn(usize) -> Vec<Miss>;
+
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+
+/// Where a machine asks for its identity.
+const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+
+/// A machine where the feed names its tenant.
+fn tenant(feed: &str) -> FakeSystem {
+    let challenge = format!("Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}");
+    let authority = format!("https://vssps.dev.azure.com/{}/", feed.split('/').nth(3).unwrap());
+    let headers = [("WWW-Authenticate", challenge.as_str()), ("X-VSS-AuthorizationEndpoint", &authority)];
+    FakeSystem::default().home("/home/ada").answer_with_headers(Method::Get, feed, 401, &headers, "")
+}
+
+/// Misses of Azure Artifacts, with names of this length.
+fn misses_of_azure(length: usize) -> Vec<Miss> {
+    let feed = format!("https://pkgs.dev.azure.com/{}/_packaging/feed/pypi/simple/", "o".repeat(length));
+    let miss = |fake: FakeSystem, parts: &[&str]| {
+        ("azure", feed.clone(), fake, parts.iter().map(|part| (*part).to_owned()).collect())
+    };
+    let login = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token");
+    let refusal =
+        json!({"error": "x", "error_description": format!("AADSTS7000215: {}", "ungültig \u{1f511} ".repeat(length))});
+    let exchange = format!("https://vssps.dev.azure.com/{}/_apis/Token/SessionTokens", "o".repeat(length));
+    let bearer = token_of(&json!({"upn": format!("{}@contoso.example", "a".repeat(length)), "scp": "x"}));
+    let nowhere = absolute(&format!("/{}", "n".repeat(length)));
+    let application = || tenant(&feed).variable("AZURE_CLIENT_ID", "robot");
+    vec![
+        miss(
+            tenant(&feed).failure(Method::Get, MACHINE, false),
+            &[TENANT, "run `az login --tenant ", "`ringbearer doctor URL`"],
+        ),
+        miss(
+            application().variable("AZURE_CLIENT_SECRET", "wrong").answer(
+                Method::Post,
+                &login,
+                401,
+                &refusal.to_string(),
+            ),
+            &["client_secret failed (", "unset AZURE_CLIENT_SECRET"],
+        ),
+        miss(
+            tenant(&feed).variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", &bearer).answer(
+                Method::Post,
+                &exchange,
+                403,
+                r#"{"message":"TF400813"}"#,
+            ),
+            &["env_var", "TF400813", "unset ARTIFACTS_KEYRING_NOFUSS_TOKEN"],
+        ),
+        miss(
+            FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", &nowhere),
+            &["unset ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE"],
+        ),
+        miss(
+            FakeSystem::default().variable("VSS_NUGET_EXTERNAL_FEED_ENDPOINTS", &"é".repeat(length)),
+            &["unset VSS_NUGET_EXTERNAL_FEED_ENDPOINTS"],
+        ),
+        miss(
+            FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", &"p".repeat(length)),
+            &["ARTIFACTS", "choose env_var, "],
+        ),
+        miss(FakeSystem::default().failure(Method::Get, &feed, false), &[]),
+        miss(FakeSystem::default().answer(Method::Get, &feed, 302, ""), &["sign-in page"]),
+    ]
+}
+
+/// Misses of Chainguard Libraries, with names of this length.
+fn misses_of_chainguard(length: usize) -> Vec<Miss> {
+    let labels = vec!["h".repeat(length.min(60)); length.min(3)].join(".");
+    let index = format!("https://{labels}.cgr.dev/python/simple/");
+    let login = "run `chainctl auth login --audience=libraries.cgr.dev`";
+    let arguments = ["auth", "token", "--audience=libraries.cgr.dev"];
+    let job = || {
+        FakeSystem::default()
+            .variable("RINGBEARER_CHAINGUARD_IDENTITY", "0a/1b")
+            .variable("RINGBEARER_CHAINGUARD_OIDC_TOKEN", "proof")
+    };
+    let refusal = json!({"message": "é".repeat(length)}).to_string();
+    let exchange = "https://issuer.enforce.dev/sts/exchange";
+    let miss = |fake: FakeSystem, parts: &[&str]| {
+        ("chainguard", index.clone(), fake, parts.iter().map(|part| (*part).to_owned()).collect())
+    };
+    vec![
+        miss(FakeSystem::default(), &["chainctl is not on PATH", login]),
+        miss(FakeSystem::default().run("chainctl", &arguments, 1, "", &"x".repeat(length)), &["status 1", login]),
+        miss(
+            job().answer(Method::Post, exchange, 403, &refusal),
+            &["oidc failed (", "RINGBEARER_CHAINGUARD_IDENTITY trust this job"],
+        ),
+        miss(
+            FakeSystem::default().variable("CHAINGUARD_PYTHON_TOKEN", "token"),
+            &["set CHAINGUARD_PYTHON_IDENTITY_ID too", "unset CHAINGUARD_PYTHON_TOKEN"],
+        ),
+        miss(FakeSystem::default().variable("CHAINCTL_AUTH_TOKEN", "word"), &["or unset it"]),
+    ]
+}
+
+/// Misses of Menda, with names of this length.
+fn misses_of_menda(length: usize) -> Vec<Miss> {
+    let domain = "d".repeat(length.min(50));
+    let index = format!("https://{domain}-012345678901.d.codeartifact.ap-southeast-1.amazonaws.com/pypi/r/simple/");
+    let client = || {
+        FakeSystem::default()
+            .variable("MENDA_CLIENT_ID", &"c".repeat(length))
+            .variable("MENDA_CLIENT_SECRET", "secret")
+            .variable("MENDA_HOST", "https://api.menda.example/")
+    };
+    let profile = |text: &str| {
+        FakeSystem::default()
+            .home("/home/ada")
+            .variable("MENDA_PROFILE_ID", &"p".repeat(length))
+            .file("/home/ada/.menda/mendacfg", &format!("[{}]\n{text}", "p".repeat(length)))
+    };
+    let refusal = json!({"message": "é".repeat(length)}).to_string();
+    let sign_in = "https://api.menda.example/api/v1/auth/oauth2/token";
+    let miss = |fake: FakeSystem, parts: &[&str]| {
+        ("menda", index.clone(), fake, parts.iter().map(|part| (*part).to_owned()).collect())
+    };
+    vec![
+        miss(client().answer(Method::Post, sign_in, 401, &refusal), &["HTTP 401", "check MENDA_HOST, MENDA_CLIENT_ID"]),
+        miss(client().variable("MENDA_HOST", &"x".repeat(length)), &["it should read https://HOST"]),
+        miss(FakeSystem::default().variable("MENDA_CLIENT_ID", "robot"), &["set all of MENDA_CLIENT_ID"]),
+        miss(profile("host = https://api.menda.example/\n"), &["Run `menda auth login`"]),
+        miss(profile(""), &["set host = https://... in "]),
+        miss(profile("").variable("MENDA_PROFILE_ID", &"q".repeat(length)), &["Set MENDA_PROFILE_ID or add a ["]),
+        miss(
+            FakeSystem::default().home("/home/ada").variable("MENDA_PROFILE_ID", "x"),
+            &["Run 'menda auth configure'"],
+        ),
+    ]
+}
+
+#[test]
+fn warnings_of_every_miss_are_short_and_keep_their_advice() {
+    let of: [(&str, MissesOf); 3] =
+        [("azure", misses_of_azure), ("chainguard", misses_of_chainguard), ("menda", misses_of_menda)];
+    assert_eq!(
+        of.map(|(id, _)| id).into_iter().collect::<HashSet<_>>(),
+        ALL.iter().map(|registry| registry.id).collect()
+    );
+    for (id, misses) in of {
+        for (id, url, fake, parts) in
+            [1, 20, 50, 400].into_iter().flat_map(misses).inspect(|miss| assert_eq!(miss.0, id))
+        {
+            let registry = ALL.iter().find(|registry| registry.id == id).unwrap();
+            let error = (registry.source)().get(&fake, &Service::parse(&url), None).unwrap_err();
+            let warning = error.warning();
+            assert!(warning.chars().count() <= WARNING_LIMIT, "{} characters: {warning}", warning.chars().count());
+            let host = url.split('/').nth(2).unwrap();
+            assert!(warning.starts_with(&format!("no credential for {}", &host[..host.len().min(30)])), "{warning}");
+            for part in parts {
+                assert!(warning.contains(&part), "{part} is missing in: {warning}\n(whole: {error})");
+            }
+        }
     }
 }
 

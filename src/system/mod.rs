@@ -48,10 +48,15 @@ impl<All> System for All where
 }
 
 /// The message of an I/O error, in lower case, without the error number and the full stop that Windows ends it with.
+///
+/// The words for an [`io::ErrorKind`] are read here and nowhere else: those without a stable name have none.
 #[must_use]
 pub(crate) fn io_message(error: &io::Error) -> String {
     let message = error.to_string();
     let message = message.split(" (os error ").next().unwrap_or_default().trim_end_matches('.');
+    if message == "uncategorized error" {
+        return "an error that the operating system does not explain".to_owned();
+    }
     let mut characters = message.chars();
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
@@ -69,5 +74,9 @@ mod tests {
         ] {
             assert_eq!(io_message(&io::Error::other(error)), clause);
         }
+        // The kind of an error that has no stable name.
+        let uncategorized = io::Error::from_raw_os_error(i32::MAX).kind();
+        assert_eq!(uncategorized.to_string(), "uncategorized error");
+        assert_eq!(io_message(&uncategorized.into()), "an error that the operating system does not explain");
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Exec {
     pub(crate) variables: Vec<(String, Secret)>,
     /// The exit code if the program cannot be run.
     pub(crate) failure_code: u8,
+    /// Whether a copy of this program filters what it prints on standard error.
+    pub(crate) filters_stderr: bool,
 }
 
 /// The result of a child process.

@@ -23,6 +23,9 @@ from dataclasses import dataclass, field
 from .clients import Client, Completed
 from .cloud import PracticeCloud
 
+#: The limit of a warning, in characters; with what pip puts before it the line has at most 320.
+LONGEST_WARNING = 308
+
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "look_up_program.py")
 
 
@@ -88,8 +91,10 @@ class Answer:
 
     @property
     def warnings(self) -> list[str]:
-        """The messages at WARNING and above."""
-        return self.messages("WARNING", "ERROR", "CRITICAL")
+        """The messages at WARNING and above; fails the test if one is too long for a terminal."""
+        messages = self.messages("WARNING", "ERROR", "CRITICAL")
+        assert all(len(message) <= LONGEST_WARNING for message in messages), messages
+        return messages
 
     @property
     def warning(self) -> str:

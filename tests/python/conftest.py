@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def cloud(authority: CertificateAuthority) -> Iterator[PracticeCloud]:
 def browser(cloud: PracticeCloud) -> Browser:
     """A plain client of the cloud."""
     return Browser(cloud)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """An empty directory with a short path, which a warning does not cut."""
+    with tempfile.TemporaryDirectory(dir=None if os.name == "nt" else "/tmp") as made:
+        yield Path(made)
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@
 //! Answers for the index backends. Other requests go to the next `keyring` on PATH, which asks every store of the machine
 //! (ringbearer's included); if there is none, to ringbearer's store. Standard output is the answer and nothing else.
 //!
-//! - `next`: the next `keyring` on PATH
+//! - `next`: the next `keyring` on PATH; `traceback`: what is removed from its messages
 
 mod next;
+mod traceback;
 
 use std::{ffi::OsString, time::Duration};
 
 use self::next::Next;
+#[cfg(feature = "executables")]
+pub(crate) use self::traceback::TracebackFilter;
 use super::{
     DONE, Ending, FAILED, Memory, STORE_LIMIT, World,
     backend_choice::{BackendChoice, MODULE, NO_STORE_CLASS, STORE_CLASS},
@@ -60,13 +63,13 @@ pub(crate) fn run(world: &World<'_>, call: &Call) -> Result<Ending> {
     let line = match &call.line {
         Ok(line) => line,
         // The next keyring may be newer and have more options.
-        Err(error) => return pass_on(world, call, Vec::new()).ok_or_else(|| error.clone()),
+        Err(error) => return pass_on(world, call, Vec::new(), false).ok_or_else(|| error.clone()),
     };
     match line.operation {
         Operation::Help => return print(world.console, &help::text(&KEYRING)).map(Ending::Code),
         Operation::ListBackends => return list(world).map(Ending::Code),
         Operation::PythonOnly => {
-            return pass_on(world, call, Vec::new()).ok_or_else(|| {
+            return pass_on(world, call, Vec::new(), false).ok_or_else(|| {
                 let what = "only the Python keyring does this, and there is none on PATH";
                 Error::new(Kind::Configuration, what).with_hint("`uv tool install keyring` installs it")
             });
@@ -74,7 +77,7 @@ pub(crate) fn run(world: &World<'_>, call: &Call) -> Result<Ending> {
         Operation::Get | Operation::Set | Operation::Del => {}
     }
     match BackendChoice::read(world.system, line) {
-        BackendChoice::Foreign { class, source } => pass_on(world, call, Vec::new()).ok_or_else(|| {
+        BackendChoice::Foreign { class, source } => pass_on(world, call, Vec::new(), false).ok_or_else(|| {
             // The exit codes of keyring for a backend that cannot be loaded.
             let kind = if line.backend.is_some() { Kind::Usage } else { Kind::Configuration };
             let class = super::shown(&class);
@@ -93,11 +96,16 @@ fn ask_all(world: &World<'_>, call: &Call, line: &KeyringArguments) -> Result<En
     let is_ours = line.operation == Operation::Get
         && world.system.setting(ASKED_VARIABLE) != asked
         && secret::index(world, line).is_some();
-    if is_ours && let Some(found) = secret::from_index(world, line, None)? {
-        return secret::answer(world, line, &found).map(Ending::Code);
+    let mut has_failed = false;
+    if is_ours {
+        let found = secret::from_index(world, line, None)?;
+        if let Some(answer) = found.answer {
+            return secret::answer(world, line, &answer).map(Ending::Code);
+        }
+        has_failed = found.has_failed;
     }
     let asked = asked.filter(|_| is_ours).map(|asked| (ASKED_VARIABLE.to_owned(), Secret::new(asked)));
-    if let Some(ending) = pass_on(world, call, asked.into_iter().collect()) {
+    if let Some(ending) = pass_on(world, call, asked.into_iter().collect(), has_failed) {
         return Ok(ending);
     }
     if secret::has_store(world.system) {
@@ -109,10 +117,11 @@ fn ask_all(world: &World<'_>, call: &Call, line: &KeyringArguments) -> Result<En
     Err(secret::no_store(world.system))
 }
 
-/// Replaces this process by the next keyring, with the same arguments; `None` if there is none.
-fn pass_on(world: &World<'_>, call: &Call, variables: Vec<(String, Secret)>) -> Option<Ending> {
+/// Replaces this process by the next keyring, with the same arguments; `None` if there is none. `has_failed`: a message
+/// says why there is no credential, and a traceback would bury it.
+fn pass_on(world: &World<'_>, call: &Call, variables: Vec<(String, Secret)>, has_failed: bool) -> Option<Ending> {
     let next = Next::find(world.system, &call.words)?;
-    Some(Ending::Exec(next.exec(&call.words, variables)))
+    Some(Ending::Exec(next.exec(&call.words, variables, has_failed)))
 }
 
 /// Lists the backends of ringbearer, then the others of the next keyring.

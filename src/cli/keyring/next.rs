@@ -62,11 +62,17 @@ impl Next {
         Some(Self { program, passed: format!("{}.{request}.{}", count + 1, passed.join(".")) })
     }
 
-    /// Replaces this process by it, with the same arguments. `variables` are added to the environment.
-    pub(in crate::cli) fn exec(self, words: &[OsString], mut variables: Vec<(String, Secret)>) -> Exec {
+    /// Replaces this process by it, with the same arguments. `variables` are added to the environment. `filters_stderr`
+    /// hides its tracebacks.
+    pub(in crate::cli) fn exec(
+        self,
+        words: &[OsString],
+        mut variables: Vec<(String, Secret)>,
+        filters_stderr: bool,
+    ) -> Exec {
         debug!("running {}", self.program.display());
         variables.push((PASSED_VARIABLE.to_owned(), Secret::new(self.passed)));
-        Exec { program: self.program, arguments: words.to_vec(), variables, failure_code: FAILED }
+        Exec { program: self.program, arguments: words.to_vec(), variables, failure_code: FAILED, filters_stderr }
     }
 
     /// The backends that the next keyring lists; none if there is no other keyring.

@@ -32,6 +32,7 @@ struct Record<'all> {
     host: Cow<'all, str>,
     message: Cow<'all, str>,
     hint: Option<Cow<'all, str>>,
+    note: Option<Cow<'all, str>>,
 }
 
 /// One name per realm, which bounds the number of records.
@@ -55,6 +56,7 @@ pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, service: 
         host: service.host().unwrap_or_default().into(),
         message: error.message().into(),
         hint: error.hint().map(Cow::from),
+        note: error.note().map(Cow::from),
     };
     if let Err(reason) = share(system, &name(registry, key), &record, LIFETIME, 0) {
         debug!("the failure is not shared: {reason}");
@@ -75,11 +77,14 @@ pub(super) fn get(
     if !is_same || record.failed < since_1970(since)? {
         return None;
     }
-    let error = Error::new(Kind::Exhausted, record.message);
-    Some(match record.hint {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    })
+    let mut error = Error::new(Kind::Exhausted, record.message);
+    if let Some(hint) = record.hint {
+        error = error.with_hint(hint);
+    }
+    if let Some(note) = record.note {
+        error = error.with_note(note);
+    }
+    Some(error)
 }
 
 /// The name of the last miss of a whole URL on a host; the realm of a failure is a single field.

@@ -33,7 +33,7 @@ pub(crate) fn get(
 ) -> Result<Option<Credential>> {
     let sign_in = || candidate.source.get(system, service, username);
     let mode = CacheMode::read(system, default).unwrap_or_else(|error| {
-        warning::once(&error.to_string());
+        warning::once(&error.warning());
         CacheMode::Off
     });
     if mode != CacheMode::Session {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     auth::{access_token::AccessToken, clock_skew::ClockSkew, jwt::Claims, oauth},
-    error::{Error, Kind, Result, quote},
+    error::{Error, Kind, LONGEST_NAME, Result, quote, without_middle},
     system::{System, http::Response},
 };
 
@@ -246,7 +246,10 @@ pub(crate) fn is_service_principal(claims: &Claims) -> bool {
 /// The account that a bearer belongs to, for messages.
 #[must_use]
 pub(crate) fn account(claims: &Claims) -> Option<String> {
-    ["upn", "unique_name", "oid"].into_iter().find_map(|name| claims.text(name)).map(|name| quote(name, &[]))
+    ["upn", "unique_name", "oid"]
+        .into_iter()
+        .find_map(|name| claims.text(name))
+        .map(|name| without_middle(&quote(name, &[]), LONGEST_NAME))
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::is_guid;
-use crate::service::{Service, host_is_within, subdomain_of};
+use crate::{
+    error::{LONGEST_NAME, without_middle},
+    service::{Service, host_is_within, subdomain_of},
+};
 
 /// Hosts with the organisation as the first path segment. The second is Microsoft's test system, which artifacts-keyring
 /// serves too.
@@ -121,10 +124,11 @@ impl Feed {
     #[must_use]
     pub(crate) fn shown(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
-        match self.parent {
+        let whole = match self.parent {
             Some(_) => host.to_owned(),
             None => format!("{host}/{}", self.organisation),
-        }
+        };
+        without_middle(&whole, LONGEST_NAME)
     }
 
     /// The URL in the older form, with the organisation as a subdomain. `None` for a name that is no DNS label.

@@ -14,7 +14,7 @@ use super::{
     entra::{self, Tenant},
     feed::Feed,
     known_organisations::KnownOrganisations,
-    providers::{Choice, Grant, NextHost, env_var, pat},
+    providers::{Choice, Grant, NextHost, pat},
     session::{self, Refused},
 };
 use crate::{
@@ -293,8 +293,7 @@ impl<'lookup> Minting<'lookup> {
 
 fn exhausted(exhausted: Exhausted, tenant: Option<&Tenant>) -> Error {
     let login = tenant.map_or_else(|| entra::AZ_LOGIN.to_owned(), Tenant::az_login);
-    let (token, pat) = (env_var::TOKEN_VARIABLE, pat::PAT_VARIABLE);
-    exhausted.into_error(&format!("run `{login}`, or in CI set {token} or {pat}"))
+    exhausted.into_error(&format!("run `{login}`, or in CI set {}", pat::PAT_VARIABLE))
 }
 
 #[cfg(test)]

@@ -205,7 +205,7 @@ impl AzureArtifacts {
                 debug!(step = "feed", outcome = "skipped"; "{}: {}", feed.shown(), error.message());
                 Ok(None)
             }
-            Err(error) => Err(error.within(format_args!("no credential for {}", feed.shown()))),
+            Err(error) => Err(error.no_credential_for(&feed.shown())),
         }
     }
 

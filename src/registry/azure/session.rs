@@ -9,7 +9,7 @@ use url::Url;
 use super::{NO_SIGN_IN_PAGE, credprovider, feed::Feed, retries::attempts};
 use crate::{
     auth::{access_token::AccessToken, clock_skew::ClockSkew, refusal::Refusal, timestamp},
-    error::{Error, Kind},
+    error::{Error, Kind, LONGEST_NAME, without_middle},
     secret::Secret,
     system::{
         System,
@@ -135,7 +135,8 @@ const POLICY: &str = "VS403463";
 fn refused(system: &dyn System, response: &Response, feed: &Feed, bearer: &Secret, account: Option<&str>) -> Refused {
     let (host, status) = (&response.host, response.status);
     let refusal = Refusal::read(response, &[bearer.expose()]);
-    let (who, portal) = (account.unwrap_or("this account"), feed.portal());
+    let who = account.unwrap_or("this account");
+    let portal = without_middle(&feed.portal(), LONGEST_NAME);
     if let Some((what, hint)) = known(&refusal, status).filter(|_| (400..500).contains(&status)) {
         let fill = |text: &str| {
             let text = text.replace("{status}", &status.to_string()).replace("{portal}", &portal);
@@ -149,7 +150,7 @@ fn refused(system: &dyn System, response: &Response, feed: &Feed, bearer: &Secre
         203 | 300..=399 => format!("{host} sent a sign-in page instead of a token"),
         _ => format!("{host} gave no session token for {who} (HTTP {status})"),
     };
-    let hint = format!("is {who} a member of {portal}? If not, sign in with an account that is");
+    let hint = format!("is this account a member of {portal}? If not, sign in as one that is");
     let error = refusal.into_error(what, Some(hint.into()));
     let error = match ClockSkew::of(system, response).filter(|_| error.kind() == Kind::Rejected) {
         Some(skew) => skew.explain(error),

@@ -3,7 +3,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use super::{AUDIENCE, Known, cache_file, credential, is_for_libraries};
+use super::{AUDIENCE, HINT, Known, cache_file, credential, is_for_libraries};
 use crate::{
     auth::{
         access_token::{AccessToken, Malformed},
@@ -99,13 +99,9 @@ impl TokenProvider<Known, Credential> for NewPullToken {
 
 fn program(system: &dyn System) -> Result<TokenProgram<'static>> {
     let path = system.find_program("chainctl").ok_or_else(|| {
-        Error::new(Kind::Process, "chainctl is not on PATH").with_class(ExceptionClass::ChainctlNotFound).with_hint(
-            format!(
-                "install chainctl and {}, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID and CHAINGUARD_PYTHON_TOKEN, or \
-             RINGBEARER_CHAINGUARD_IDENTITY",
-                *LOGIN
-            ),
-        )
+        Error::new(Kind::Process, "chainctl is not on PATH")
+            .with_class(ExceptionClass::ChainctlNotFound)
+            .with_hint(format!("install chainctl and {HINT}"))
     })?;
     Ok(TokenProgram { name: "chainctl", path, limit: LIMIT, variables: &[], hint: &LOGIN })
 }

@@ -103,10 +103,8 @@ struct Answer {
 }
 
 fn refusal(response: &Response, proof: &Secret) -> Error {
-    let what = format!("{} exchanged no token for {IDENTITY_VARIABLE} (HTTP {})", response.host, response.status);
-    let hint = format!(
-        "check that the identity in {IDENTITY_VARIABLE} may be assumed by this job: issuer, subject, and the audience {ISSUER}"
-    );
+    let what = format!("{} exchanged no token (HTTP {})", response.host, response.status);
+    let hint = format!("let {IDENTITY_VARIABLE} trust this job: issuer, subject, audience {ISSUER}");
     Refusal::read(response, &[proof.expose()]).into_error(what, Some(hint.into()))
 }
 

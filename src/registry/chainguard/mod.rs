@@ -39,8 +39,8 @@ const DOMAIN: &str = "cgr.dev";
 const TOKEN_USERNAME: &str = "_token";
 
 /// Hint unless a source has a better one.
-const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or in CI set CHAINGUARD_PYTHON_IDENTITY_ID \
-                    and CHAINGUARD_PYTHON_TOKEN, or RINGBEARER_CHAINGUARD_IDENTITY";
+const HINT: &str = "run `chainctl auth login --audience=libraries.cgr.dev`, or in CI set RINGBEARER_CHAINGUARD_IDENTITY \
+                    or CHAINGUARD_PYTHON_TOKEN";
 
 static VARIABLES: &[Variable] = &[
     Variable::login("CHAINCTL_AUTH_TOKEN", "token that chainctl uses instead of its login"),
@@ -158,7 +158,7 @@ impl CredentialSource for ChainguardLibraries {
         let credential = self
             .credentials
             .get_or_make(system, &key, AUDIENCE, make)
-            .map_err(|error| error.within(format_args!("no credential for {shown}")))?;
+            .map_err(|error| error.no_credential_for(shown))?;
         Ok(Some(credential))
     }
 }
@@ -274,7 +274,8 @@ mod tests {
         let shown = error.to_string();
         for part in [
             "no credential for libraries.cgr.dev: ",
-            "chainctl failed (chainctl is not on PATH); 5 other sources are not set up",
+            "chainctl failed (chainctl is not on PATH); install chainctl and run `chainctl auth login",
+            "; 5 other sources are not set up: ",
         ] {
             assert!(shown.contains(part), "{shown}");
         }

@@ -54,10 +54,11 @@ impl CachedLogin {
             let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
             let (Some(cached_at), Some(expires_in)) = (number(cached_at), number(expires_in)) else {
                 let message = format!(
-                    "Token cache key '{section}' in ~/.menda/tokens/cache/.token has invalid cached_at/expires_in; \
-                     delete the file or run 'menda auth login' again"
+                    "Token cache key '{section}' in ~/.menda/tokens/cache/.token has invalid cached_at/expires_in"
                 );
-                return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::InvalidCachedToken));
+                return Err(Error::new(Kind::Configuration, message)
+                    .with_hint("delete the file or run 'menda auth login' again")
+                    .with_class(ExceptionClass::InvalidCachedToken));
             };
             let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
             if now - cached_at >= expires_in - MARGIN {
@@ -109,7 +110,7 @@ mod tests {
             let error = cached(&format!("[ci]\nid_token=x-secret\nexpires_in={text}\ncached_at=1\n")).unwrap_err();
             assert_eq!(error.class(), Some(ExceptionClass::InvalidCachedToken));
             assert!(
-                error.message().contains("'menda auth login'") && !error.to_string().contains("x-secret"),
+                error.to_string().contains("'menda auth login'") && !error.to_string().contains("x-secret"),
                 "{error}"
             );
         }

@@ -140,7 +140,7 @@ impl CredentialSource for MendaCodeArtifact {
                 );
                 Ok(None)
             }
-            Err(error) => Err(with_class(error).within(format_args!("no credential for {host}"))),
+            Err(error) => Err(with_class(error).no_credential_for(host)),
         }
     }
 }
@@ -182,10 +182,10 @@ fn mint(system: &dyn System, profile: &Profile, login: &CachedLogin) -> Result<A
     match &profile.way {
         Way::User { id, note } => {
             let Some(access) = login.access_token(system.now(), id)? else {
-                let message = format!(
-                    "No valid cached token for profile '{id}'{note}. Run `menda auth login` or use M2M (env vars or auth_type=m2m)"
-                );
-                return Err(Error::new(Kind::Rejected, message).with_class(ExceptionClass::NoCachedLogin));
+                let message = format!("No valid cached token for profile '{id}'{note}");
+                return Err(Error::new(Kind::Rejected, message)
+                    .with_hint("Run `menda auth login` or use M2M (env vars or auth_type=m2m)")
+                    .with_class(ExceptionClass::NoCachedLogin));
             };
             let hint = "run `menda auth login`, and check whether this login may read the registry";
             debug!(step = "login", outcome = "done"; "by the Menda CLI's token");

@@ -83,8 +83,8 @@ impl Profile {
             return Self::from_file(system, &path, &Ini::parse(&String::from_utf8_lossy(&content))).map(Some);
         }
         if system.setting(PROFILE_VARIABLE).is_some() {
-            let message = "Menda config file not found at ~/.menda/mendacfg. Run 'menda auth configure' first";
-            return Err(Error::new(Kind::Configuration, message));
+            return Err(Error::new(Kind::Configuration, "Menda config file not found at ~/.menda/mendacfg")
+                .with_hint("Run 'menda auth configure' first"));
         }
         Ok(None)
     }
@@ -92,9 +92,9 @@ impl Profile {
     fn from_file(system: &dyn System, path: &Path, ini: &Ini) -> Result<Self> {
         let id = system.setting(PROFILE_VARIABLE).unwrap_or_else(|| "default".to_owned());
         if !ini.has_section(&id) {
-            let message =
-                format!("No profile '{id}' in {}. Set {PROFILE_VARIABLE} or add a [{id}] section", path.display());
-            return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::ProfileNotFound));
+            return Err(Error::new(Kind::Configuration, format!("No profile '{id}' in {}", path.display()))
+                .with_hint(format!("Set {PROFILE_VARIABLE} or add a [{id}] section"))
+                .with_class(ExceptionClass::ProfileNotFound));
         }
         let raw = |key: &str| ini.value(&id, key).or_else(|| ini.value(DEFAULTS, key));
         let value = |key| {
@@ -102,8 +102,9 @@ impl Profile {
             Some(interpolate(raw_value, &raw, DEEPEST).unwrap_or_else(|| raw_value.to_owned().into()))
         };
         let Some(host) = value("host") else {
-            let message = format!("Profile '{id}' has no host; set host = https://... in {}", path.display());
-            return Err(Error::new(Kind::Configuration, message).with_class(ExceptionClass::ProfileWithoutHost));
+            return Err(Error::new(Kind::Configuration, format!("Profile '{id}' has no host"))
+                .with_hint(format!("set host = https://... in {}", path.display()))
+                .with_class(ExceptionClass::ProfileWithoutHost));
         };
         let host = read_host(&host, &format!("the host of profile '{id}' in {}", path.display()))?;
         let auth_type = value("auth_type").map_or_else(|| "u2m".to_owned(), |text| text.to_ascii_lowercase());
@@ -325,7 +326,7 @@ mod tests {
         ] {
             let error = read(content).unwrap_err();
             assert_eq!(error.class(), name, "{content}");
-            assert!(error.message().contains(words) && !error.to_string().contains("x-secret"), "{error}");
+            assert!(error.to_string().contains(words) && !error.to_string().contains("x-secret"), "{error}");
         }
     }
 

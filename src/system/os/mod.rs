@@ -13,6 +13,7 @@ mod network;
 mod process;
 mod proxy;
 mod shared_memory;
+mod shortage;
 #[cfg(feature = "executables")]
 pub(crate) mod signals;
 mod trust;
@@ -26,12 +27,15 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 #[cfg(feature = "python")]
 pub(crate) use self::environment::LiveEnvironment;
+#[cfg(feature = "executables")]
+pub(crate) use self::process::{is_filter, run_filter};
 pub(crate) use self::{
     clock::{LOOKUP_LIMIT, lookup_limit, throttled},
     console::StdConsole,
     environment::Environment,
     network::Network,
     process::exec,
+    shortage::no_thread,
 };
 use self::{network::Opening, proxy::SystemProxy};
 use super::{CancellationToken, Random};

@@ -233,7 +233,7 @@ def test_unregistered_certificate_differs_from_wrong_secret(
 
 
 def test_unusable_certificate_file_is_named_with_the_cause(
-    cloud: PracticeCloud, look_up: Lookups, application: Application, tmp_path: Path
+    cloud: PracticeCloud, look_up: Lookups, application: Application, short_path: Path
 ) -> None:
     certificate = application.certificate()
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -250,10 +250,10 @@ def test_unusable_certificate_file_is_named_with_the_cause(
     }
     paths = []
     for number, content in enumerate(contents.values()):
-        paths.append(tmp_path / f"{number}.pem")
+        paths.append(short_path / f"{number}.pem")
         paths[-1].write_text(content)
-    (tmp_path / "folder").mkdir()
-    for what, path in (("cannot be read", tmp_path / "missing.pem"), ("cannot be", tmp_path / "folder")):
+    (short_path / "folder").mkdir()
+    for what, path in (("cannot be read", short_path / "missing.pem"), ("cannot be", short_path / "folder")):
         contents[what] = ""
         paths.append(path)
     cases = [{"AZURE_CLIENT_CERTIFICATE_PATH": str(path)} for path in paths]

@@ -81,7 +81,7 @@ def test_github_job_without_permission_learns_which_to_add(
     # Without `id-token: write` the runner sets neither variable.
     answer = look_up(INDEX, GITHUB_ACTIONS="true", **{IDENTITY: cloud.chainguard.identity})
     assert "oidc failed (this job may not ask GitHub for its identity token)" in reported(answer)
-    assert answer.warning.endswith("; give the job `permissions: id-token: write`")
+    assert "; give the job `permissions: id-token: write`; 4 other sources" in answer.warning
     elsewhere, half = ask_each(look_up, {}, {URL: job.url}, **{IDENTITY: cloud.chainguard.identity})
     assert elsewhere.skipped["oidc"] == f"no {TOKEN_FILE}, no {URL}"
     assert half.skipped["oidc"] == f"no {TOKEN_FILE}, no {REQUEST_TOKEN}"
@@ -93,8 +93,8 @@ def test_identity_denied_to_the_job_is_reported_with_advice(
 ) -> None:
     cloud.chainguard.trust(GITHUB_ISSUER, "repo:contoso/another:ref:refs/heads/main")
     answer = look_up(INDEX, **variables)
-    assert f"oidc failed ({ISSUER} exchanged no token for {IDENTITY} (HTTP 403)" in reported(answer)
-    assert "issuer, subject, and the audience https://issuer.enforce.dev" in answer.warning
+    assert f"oidc failed ({ISSUER} exchanged no token (HTTP 403)" in reported(answer)
+    assert f"let {IDENTITY} trust this job: issuer, subject, audience https://issuer.enforce.dev" in answer.warning
 
 
 def test_github_failure_is_reported_and_nothing_exchanged(
@@ -139,7 +139,7 @@ def test_the_request_token_is_never_sent_in_the_clear_or_shown(
     url = variables[URL]
     addresses = [url.replace("https:", "http:"), "planted", "planted://planted", "https://", "file:///planted"]
     answers = ask_each(look_up, *({**variables, URL: address} for address in addresses))
-    assert f"requests to {GITHUB} must use https" in reported(answers[0])
+    assert "use https" in reported(answers[0])
     assert all("oidc failed (" in reported(one) for one in answers)
     assert all(variables[REQUEST_TOKEN] not in one.text for one in answers)
     assert cloud.log.connections() == cloud.log.refused() == []

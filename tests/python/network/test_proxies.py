@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socketserver
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -60,11 +62,52 @@ def test_unreachable_or_invalid_proxy_is_named(cloud: PracticeCloud, azure_look_
     settings = [{"HTTPS_PROXY": cloud.metadata.nowhere}] + [{"all_proxy": value} for value in broken]
     answers = azure_look_ups(settings, **{RETRIES: "1", "HTTPS_PROXY": None, "RINGBEARER_TIMEOUT": "5"})
     assert served(answers) == [False] * len(settings)
-    assert "pkgs.dev.azure.com" in answers[0].warning and "HTTPS_PROXY" in answers[0].warning
+    assert "(the proxy for pkgs.dev.azure.com refused the connection); check HTTPS_PROXY" in answers[0].warning
     unnamed = {value: answer.warning for value, answer in zip(broken, answers[1:]) if "all_proxy" not in answer.warning}
     assert unnamed == {}
     assert [value for value, answer in zip(broken, answers[1:]) if "word" in answer.text] == []
     assert cloud.log.requests(method="CONNECT") == []
+
+
+class Plain(socketserver.BaseRequestHandler):
+    """Answers anything as an HTTP server answers a TLS handshake."""
+
+    def handle(self) -> None:
+        """Read, and refuse."""
+        self.request.recv(1024)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+
+def test_proxy_that_speaks_no_tls_differs_from_the_host(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Plain) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"https://127.0.0.1:{server.server_address[1]}"
+        (answer,) = azure_look_ups([{"HTTPS_PROXY": address}], **{RETRIES: "1"})
+        server.shutdown()
+    assert "(TLS with the proxy for pkgs.dev.azure.com failed: " in answer.warning
+    assert "write its address as http://HOST:PORT" in answer.warning
+    assert cloud.log.requests() == []
+
+
+@pytest.mark.skipif(not namespace.AVAILABLE, reason="needs its own host names, which are resolved locally")
+def test_names_and_refusals_of_host_and_proxy_are_told_apart(cloud: PracticeCloud, look_up: Lookups) -> None:
+    url, other = cloud.azure.feed.url(), cloud.azure.organisation("other", cloud.azure.tenant).feed("tools").url()
+    direct: dict[str, str | None] = dict.fromkeys(PROXIES)
+    through = {**direct, "HTTPS_PROXY": "http://proxy.example:3128"}
+    variables = {TOKEN: cloud.azure.directory.user_token(cloud.azure.user), RETRIES: "1"}
+    unknown, proxy = look_up.all(
+        [LookUp(url, environment=direct), LookUp(other, environment=through)],
+        before=namespace.with_hosts({"localhost": "127.0.0.1"}),
+        **variables,
+    )
+    assert "(the name pkgs.dev.azure.com cannot be resolved (" in unknown.warning
+    assert "(the name of the proxy proxy.example cannot be resolved (" in proxy.warning
+    # Nothing listens at this address of loopback.
+    (refused,) = look_up.all(
+        [LookUp(url, environment=direct)], before=namespace.with_hosts({"pkgs.dev.azure.com": "127.0.0.9"}), **variables
+    )
+    assert "(pkgs.dev.azure.com refused the connection); " in refused.warning
+    assert "uncategorized" not in unknown.text + proxy.text + refused.text
 
 
 def test_loopback_is_never_proxied(cloud: PracticeCloud, look_up: Lookups) -> None:
@@ -137,7 +180,7 @@ def test_socks5_proxy_serves_and_a_missing_one_is_one_warning(
 def test_connection_attempt_ends_after_five_seconds(cloud: PracticeCloud, azure_look_ups: AzureLookUps) -> None:
     (answer,) = azure_look_ups([{"HTTPS_PROXY": cloud.metadata.black_hole}], **{RETRIES: "1"})
     assert answer.credential is None
-    assert "connecting to pkgs.dev.azure.com took too long" in answer.warning
+    assert "connecting to the proxy for pkgs.dev.azure.com took too long" in answer.warning
     assert 4 < answer.seconds < 15
 
 

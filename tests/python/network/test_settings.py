@@ -80,7 +80,7 @@ def test_ssl_cert_dir_may_be_a_list_of_directories(
 
 
 def test_a_broken_bundle_is_named_with_its_variable(
-    cloud: PracticeCloud, azure_look_ups: AzureLookUps, tmp_path: Path
+    cloud: PracticeCloud, azure_look_ups: AzureLookUps, short_path: Path
 ) -> None:
     broken = {
         "missing": None,
@@ -95,10 +95,10 @@ def test_a_broken_bundle_is_named_with_its_variable(
     settings = []
     for number, (name, content) in enumerate(broken.items()):
         if content is not None:
-            (tmp_path / name).write_bytes(content)
-        settings.append({BUNDLES[number % 4]: str(tmp_path / name)})
-    (tmp_path / "hollow").mkdir()
-    settings += [{"SSL_CERT_DIR": str(tmp_path / "hollow")}, {"SSL_CERT_DIR": str(tmp_path / "no such directory")}]
+            (short_path / name).write_bytes(content)
+        settings.append({BUNDLES[number % 4]: str(short_path / name)})
+    (short_path / "hollow").mkdir()
+    settings += [{"SSL_CERT_DIR": str(short_path / "hollow")}, {"SSL_CERT_DIR": str(short_path / "no such directory")}]
     answers = azure_look_ups(settings, **dict.fromkeys(BUNDLES))
     assert served(answers) == [False] * len(settings)
     assert {

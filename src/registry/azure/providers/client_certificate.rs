@@ -90,7 +90,7 @@ impl Identity {
         let content = private_file::read(system, variable, path)?;
         let broken = |why: &str| {
             private_file::broken(variable, path, why)
-                .with_hint("it must be a PEM file with the certificate and its unencrypted RSA private key")
+                .with_hint("it must hold the certificate and its unencrypted RSA private key as PEM")
         };
         let (mut certificate, mut key) = (None, None);
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&content) {

@@ -20,7 +20,7 @@ use std::{io::ErrorKind, path::PathBuf};
 use super::{SESSION_USERNAME, entra::Tenant, feed::Feed};
 use crate::{
     auth::{access_token::AccessToken, chain::TokenProvider, jwt::Claims},
-    error::{Error, Kind, Result},
+    error::{Error, Kind, LONGEST_NAME, Result, truncate},
     ini::Ini,
     system::{System, io_message, places},
 };
@@ -148,8 +148,9 @@ impl Choice {
         };
         if name != AZURE_IDENTITY && !names().any(|known| known == name) {
             let valid: Vec<_> = names().chain([AZURE_IDENTITY]).collect();
+            let name = truncate(&name, LONGEST_NAME);
             return Err(Error::new(Kind::Configuration, format!("{source} names an unknown provider, {name:?}"))
-                .with_hint(format!("choose one of {}", valid.join(", "))));
+                .with_hint(format!("choose {}", valid.join(", "))));
         }
         Ok(Self { forced: Some(name) })
     }

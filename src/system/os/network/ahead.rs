@@ -15,10 +15,12 @@ use ureq::{
     config::Config,
     http::Uri,
     unversioned::{
-        resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver},
-        transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport},
+        resolver::{ResolvedSocketAddrs, Resolver},
+        transport::{ConnectionDetails, Connector, NextTimeout, Transport},
     },
 };
+
+use super::{connector::LabellingConnector, resolver::ThreadedResolver};
 
 /// How long an idle connection is used again: the age at which ureq drops one, by default.
 pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(15);
@@ -27,15 +29,15 @@ pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone)]
 pub(super) struct AheadAgent {
     pub(super) agent: Agent,
-    connector: Arc<DefaultConnector>,
+    connector: Arc<LabellingConnector>,
     ahead: Arc<Ahead>,
 }
 
 impl AheadAgent {
     pub(super) fn new(config: Config) -> Self {
-        let (connector, ahead) = (Arc::new(DefaultConnector::new()), Arc::new(Ahead::default()));
+        let (connector, ahead) = (Arc::new(LabellingConnector::new(config.proxy())), Arc::new(Ahead::default()));
         let parts = Reusing { connector: Arc::clone(&connector), ahead: Arc::clone(&ahead) };
-        let resolver = Remembering { ahead: Arc::clone(&ahead), resolver: DefaultResolver::default() };
+        let resolver = Remembering { ahead: Arc::clone(&ahead), resolver: ThreadedResolver };
         Self { agent: Agent::with_parts(config, parts, resolver), connector, ahead }
     }
 
@@ -72,7 +74,7 @@ impl AheadAgent {
             connection: Arc::clone(&connection),
         };
         // The connector keeps the connection to itself, so that the request fails before a byte of it is sent.
-        let agent = Agent::with_parts(self.agent.config().clone(), connector, DefaultResolver::default());
+        let agent = Agent::with_parts(self.agent.config().clone(), connector, ThreadedResolver);
         let failure = agent.get(uri).call().err().unwrap_or(ureq::Error::ConnectionFailed);
         lock(&connection).take().ok_or(failure)
     }
@@ -202,7 +204,7 @@ impl Ahead {
 /// Makes the connections of an agent, unless one was opened ahead.
 #[derive(Debug)]
 struct Reusing {
-    connector: Arc<DefaultConnector>,
+    connector: Arc<LabellingConnector>,
     ahead: Arc<Ahead>,
 }
 
@@ -221,7 +223,7 @@ impl Connector for Reusing {
 /// Keeps the connection to one host to itself.
 #[derive(Debug)]
 struct Keeping {
-    connector: Arc<DefaultConnector>,
+    connector: Arc<LabellingConnector>,
     authority: String,
     connection: Arc<Mutex<Option<Connection>>>,
 }
@@ -245,7 +247,7 @@ impl Connector for Keeping {
 #[derive(Debug)]
 struct Remembering {
     ahead: Arc<Ahead>,
-    resolver: DefaultResolver,
+    resolver: ThreadedResolver,
 }
 
 impl Resolver for Remembering {

@@ -1,7 +1,9 @@
 //! HTTP over ureq and rustls.
 
 mod ahead;
+mod connector;
 mod explain;
+mod resolver;
 
 use std::{
     collections::HashMap,
@@ -22,6 +24,7 @@ use zeroize::Zeroizing;
 pub(super) use self::ahead::Opening;
 use self::{
     ahead::{AheadAgent, IDLE_LIMIT},
+    connector::AtProxy,
     explain::explain,
 };
 use super::{
@@ -216,6 +219,9 @@ fn is_certificate_error(error: &ureq::Error) -> bool {
     let error = match error {
         ureq::Error::Rustls(error) => Some(error),
         ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+        ureq::Error::Other(error) => {
+            return error.downcast_ref::<AtProxy>().is_some_and(|AtProxy(error)| is_certificate_error(error));
+        }
         _ => None,
     };
     matches!(error, Some(rustls::Error::InvalidCertificate(_)))

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::failed;
+use super::{failed, filter};
 use crate::{
     error::Result,
     system::{os::Environment, process::Exec},
@@ -13,15 +13,24 @@ use crate::{
 /// On Windows a process cannot be replaced: runs the program as a child on the same console, waits, and returns its exit
 /// code. Ctrl-C reaches the program by itself. If this process is killed, so is the program.
 pub(crate) fn exec(environment: &Environment, exec: &Exec) -> Result<i32> {
-    let Exec { program, arguments, variables, .. } = exec;
+    let Exec { program, arguments, variables, filters_stderr, .. } = exec;
     let mut builder = Command::new(program);
     builder.args(arguments).env_clear().envs(environment.all());
     builder.envs(variables.iter().map(|(name, value)| (name, value.expose())));
+    // Without the filter, the program writes to standard error itself.
+    let filter = filters_stderr.then(|| filter::start(&mut builder).ok()).flatten();
+    #[cfg(unix)]
+    drop(filter);
     #[cfg(unix)]
     return Err(failed(program, &std::os::unix::process::CommandExt::exec(&mut builder)));
     #[cfg(windows)]
-    super::job::Tree::spawn(&mut builder)
-        .and_then(super::job::Tree::wait)
-        .map(|status| status.code().unwrap_or_default())
-        .map_err(|error| failed(program, &error))
+    {
+        let status = super::job::Tree::spawn(&mut builder).and_then(super::job::Tree::wait);
+        // Closes the pipe to the filter.
+        drop(builder);
+        if let Some(mut filter) = filter {
+            let _ = filter.wait();
+        }
+        status.map(|status| status.code().unwrap_or_default()).map_err(|error| failed(program, &error))
+    }
 }

@@ -2,9 +2,10 @@
 //!
 //! - `search`: programs on PATH
 //! - `process_group`, `job`: a child with all that it starts, on Unix and on Windows
-//! - `exec`: `exec(2)`, and its substitute on Windows
+//! - `exec`: `exec(2)`, and its substitute on Windows; `filter`: what passes on the standard error of that program
 
 mod exec;
+mod filter;
 #[cfg(windows)]
 mod job;
 #[cfg(unix)]
@@ -24,12 +25,14 @@ use log::debug;
 use zeroize::Zeroizing;
 
 pub(crate) use self::exec::exec;
+#[cfg(feature = "executables")]
+pub(crate) use self::filter::{is_filter, run_filter};
 #[cfg(windows)]
 use self::job as tree;
 #[cfg(unix)]
 use self::process_group as tree;
 use self::search::{is_executable, on_path};
-use super::{Environment, OsSystem, clock::POLL_INTERVAL};
+use super::{Environment, OsSystem, clock::POLL_INTERVAL, shortage};
 use crate::{
     error::{Error, Kind, Result},
     system::{CancellationToken, Clock, Processes, io_message, process as child},
@@ -74,6 +77,9 @@ fn wait_for_end(child: &mut Child) {
 
 /// The failure to start a program.
 fn failed(program: &Path, error: &io::Error) -> Error {
+    if let Some(shortage) = shortage::of_start(&format!("{} cannot be run", program.display()), error) {
+        return shortage;
+    }
     let reason = match error.kind() {
         // cmd.exe would end its command there. The standard library escapes the rest.
         io::ErrorKind::InvalidInput if cfg!(windows) => {
@@ -189,10 +195,9 @@ impl Running {
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
             if self.exited.is_none() {
-                let status = self
-                    .tree
-                    .try_wait()
-                    .map_err(|error| Error::new(Kind::Process, format!("{name} cannot be waited for: {error}")))?;
+                let status = self.tree.try_wait().map_err(|error| {
+                    Error::new(Kind::Process, format!("{name} cannot be waited for: {}", io_message(&error)))
+                })?;
                 self.exited = status.map(|status| (status, Instant::now()));
             }
             if let Some((status, since)) = self.exited

@@ -222,6 +222,7 @@ fn exec_returns_all_32_bits_of_the_exit_code() {
             arguments: Vec::new(),
             variables: Vec::new(),
             failure_code: 99,
+            filters_stderr: false,
         };
         assert_eq!(exec(&script.environment(), &command).unwrap(), code);
     }

@@ -1,0 +1,34 @@
+"""Warnings that no logging handler takes go to standard error."""
+
+import logging
+from typing import Optional
+
+__all__ = ["log"]
+
+
+def log(logger: logging.Logger, message: str) -> None:
+    """Logs a WARNING, and prints it to stderr if every handler rejects it.
+
+    Python does so itself only if there are no handlers. Poetry has one, whose filter rejects all packages but its own.
+    A logger that is disabled, or whose level is higher, stays silent: the program asked for that.
+    """
+    if not logger.isEnabledFor(logging.WARNING):
+        return
+    # The frame that asked, above this one.
+    path, line, function, _ = logger.findCaller(False, 2)
+    record = logger.makeRecord(logger.name, logging.WARNING, path, line, "%s", (message,), None, function)
+    passed = logger.filter(record)
+    if not passed:
+        return
+    if isinstance(passed, logging.LogRecord):
+        record = passed
+    is_taken = False
+    source: Optional[logging.Logger] = logger
+    while source is not None:
+        for handler in source.handlers:
+            if record.levelno >= handler.level:
+                # `handle` returns whether the filters of the handler pass the record, and None in a NullHandler.
+                is_taken |= handler.handle(record) is not False
+        source = source.parent if source.propagate else None
+    if not is_taken and logging.lastResort is not None:
+        logging.lastResort.handle(record)

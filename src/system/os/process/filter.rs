@@ -1,0 +1,48 @@
+//! A copy of this program that passes on the standard error of the one that takes its place.
+
+use std::{
+    io::{self, Read, Write},
+    process::{Child, Command, Stdio},
+};
+
+/// Makes a program filter its standard input to standard error, instead of what it does otherwise.
+const FILTER_VARIABLE: &str = "RINGBEARER_FILTERS_STDERR";
+
+/// Starts a copy that filters, and makes the pipe to it the standard error of `builder`'s program.
+pub(super) fn start(builder: &mut Command) -> io::Result<Child> {
+    let mut filter = Command::new(std::env::current_exe()?)
+        .env(FILTER_VARIABLE, "1")
+        .stdin(Stdio::piped())
+        // Whoever reads the answer waits until nobody can write it.
+        .stdout(Stdio::null())
+        .spawn()?;
+    if let Some(pipe) = filter.stdin.take() {
+        builder.stderr(pipe);
+    }
+    Ok(filter)
+}
+
+/// Whether this process is such a copy.
+#[cfg(feature = "executables")]
+pub(crate) fn is_filter() -> bool {
+    std::env::var_os(FILTER_VARIABLE).is_some()
+}
+
+/// Writes to standard error what `pass` makes of standard input, as it comes; at the end of the input it gets `None`.
+#[cfg(feature = "executables")]
+pub(crate) fn run_filter(mut pass: impl FnMut(Option<&[u8]>) -> Vec<u8>) {
+    let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());
+    let mut buffer = [0_u8; 4096];
+    loop {
+        let piece = match input.read(&mut buffer) {
+            // The signal is for the other program.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Ok(length @ 1..) => Some(&buffer[..length]),
+            Ok(_) | Err(_) => None,
+        };
+        let is_written = output.write_all(&pass(piece)).is_ok();
+        if piece.is_none() || !is_written {
+            return;
+        }
+    }
+}
