@@ -81,7 +81,7 @@ def test_a_miss_is_an_empty_stdout_and_exit_code_1(
 
 @pytest.mark.parametrize(
     "service",
-    ["https://registry.example/simple/", "pkgs.dev.azure.com", "https://pkgs.dev.azure.com.evil.example/contoso/"],
+    ["https://registry.example/simple/", "a b", "https://pkgs.dev.azure.com.evil.example/contoso/"],
 )
 def test_foreign_service_is_a_silent_miss_without_a_request(
     cloud: PracticeCloud, client: Client, azure_user: AzureUser, service: str
