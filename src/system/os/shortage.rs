@@ -7,11 +7,13 @@ use crate::{
     system::io_message,
 };
 
-/// The errors of a process, and of a machine, with too many open files. Windows has none for a machine.
+/// The errors of a process, and of a machine, with too many open files.
 #[cfg(unix)]
 const TOO_MANY_FILES: [i32; 2] = [rustix::io::Errno::MFILE.raw_os_error(), rustix::io::Errno::NFILE.raw_os_error()];
-#[cfg(windows)]
+
 /// ERROR_TOO_MANY_OPEN_FILES and WSAEMFILE.
+/// <https://learn.microsoft.com/windows/win32/winsock/windows-sockets-error-codes-2>
+#[cfg(windows)]
 const TOO_MANY_FILES: [i32; 2] = [4, 10024];
 
 /// Whether too many files are open.

@@ -1,7 +1,9 @@
 //! A copy of this program that passes on the standard error of the one that takes its place.
 
+#[cfg(feature = "executables")]
+use std::io::{Read, Write};
 use std::{
-    io::{self, Read, Write},
+    io,
     process::{Child, Command, Stdio},
 };
 
