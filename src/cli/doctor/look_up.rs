@@ -150,8 +150,11 @@ fn unclaimed(world: &World<'_>, service: &Service, host: &str) -> Finding {
     let what = "no registry of ringbearer has this host; the stores are asked";
     match world.memory.keyring.adoption(service) {
         Some(Adoption { what, variable, value }) => {
-            Finding::new(State::Doubtful, "backend", format!("{host} {what}; the stores are asked"))
-                .with_fix(ShellSyntax::of(world.system).set(variable, &value))
+            let fix = match world.system.setting(variable) {
+                None => ShellSyntax::of(world.system).set(variable, &value),
+                Some(_) => format!("add to {variable}: {value}"),
+            };
+            Finding::new(State::Doubtful, "backend", format!("{host} {what}; the stores are asked")).with_fix(fix)
         }
         None => Finding::new(State::Note, "backend", what),
     }

@@ -77,13 +77,19 @@ def test_every_setting_for_uploads_is_examined(cloud: PracticeCloud, doctor: Doc
 
 
 def test_feed_on_an_unknown_host_shows_how_it_is_configured(doctor: Doctor, cloud: PracticeCloud) -> None:
-    server = "https://tfs.contoso.example:8443/tfs/Main%20Collection/_packaging/tools/"
-    found = doctor.examine(server + "pypi/simple/").finding("backend")
+    collection = cloud.azure.server.collection
+    feed = collection.feed("tools", project="shop")
+    found = doctor.examine(feed.url()).finding("backend")
     assert found.state == "doubtful" and "Azure DevOps Server" in found.detail
     command, assignment = shlex.split(found.fix or "")
     name, _, value = assignment.partition("=")
     assert (command, name) == ("export", "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS")
-    endpoint = {"endpoint": server, "username": "", "password": "PERSONAL_ACCESS_TOKEN"}
-    assert json.loads(value) == {"endpointCredentials": [endpoint]}
+    [endpoint] = json.loads(value)["endpointCredentials"]
+    assert feed.url() == endpoint["endpoint"] + "pypi/simple/" and endpoint["password"] == "PERSONAL_ACCESS_TOKEN"
+    # With a token in place of these words, the line suffices.
+    token = collection.personal_access_token()
+    variables = {name: value.replace("PERSONAL_ACCESS_TOKEN", token)}
+    assert doctor.examine(feed.url(), **variables).code == 0
+    other = doctor.examine("https://tfs.fabrikam.example/Main/_packaging/feed/pypi/simple/", **variables)
+    assert (other.finding("backend").fix or "").startswith(f"add to {name}: ")
     assert doctor.examine("https://tfs.contoso.example/simple/").finding("backend").fix is None
-    assert cloud.log.requests() == []
