@@ -493,6 +493,17 @@ mod tests {
 
     proptest! {
         #[test]
+        fn prefixes_and_endpoints_serve_what_they_name(
+            urls in "((https?://)?(pkgs\\.dev\\.azure\\.com|(contoso|fabrikam)\\.pkgs\\.visualstudio\\.com)/?(contoso|fabrikam|fabrikam-evil)?[/a-z_;%]{0,12};?){1,3}",
+        ) {
+            endpoints(urls.as_bytes());
+            for url in urls.split(';') {
+                let entry = json!({"endpoint": url, "clientId": "system"});
+                endpoints(json!({ "endpointCredentials": [entry] }).to_string().as_bytes());
+            }
+        }
+
+        #[test]
         fn only_hosts_of_the_organisation_are_trusted(
             host in "(https?://)?([a-z0-9@.-]{0,9})(contoso\\.|app\\.|x\\.app\\.)?vssps(ext)?\\.(dev\\.azure\\.com|visualstudio\\.com|vsts\\.me)(:[0-9]{1,3})?",
             path in "/?(contoso|fabrikam|\\.\\.|%2e)?/?[?#]?",

@@ -150,7 +150,7 @@ impl Choice {
             let valid: Vec<_> = names().chain([AZURE_IDENTITY]).collect();
             let name = truncate(&name, LONGEST_NAME);
             return Err(Error::new(Kind::Configuration, format!("{source} names an unknown provider, {name:?}"))
-                .with_hint(format!("choose {}", valid.join(", "))));
+                .with_hint(format!("valid: {}", valid.join(" "))));
         }
         Ok(Self { forced: Some(name) })
     }
