@@ -17,9 +17,11 @@ from lab.cloud import PracticeCloud
 from lab.look_up import Lookups
 
 #: Milliseconds of a round trip.
-FAR = 100
+FAR = 200
 #: Round trips that a busy machine may add.
 NOISE = 0.6
+#: The most runs, far and near.
+RUNS = 12
 #: Azure: the feed, and meanwhile the connection to the next host; then its request.
 UNKNOWN = 4.0
 #: Azure, where the session knows the organisation: one host, if the kernel has a key service.
@@ -28,13 +30,18 @@ KNOWN = 3.0 if kernel_keys.can_share() else UNKNOWN
 MENDA = 4.0
 
 
-def round_trips(cloud: PracticeCloud, seconds: Callable[[], float], runs: int) -> float:
-    """The round trips that a look-up waits for: the difference between far and near, of the fastest runs."""
-    found = []
-    for milliseconds in (0, FAR):
-        cloud.round_trip_ms = milliseconds
-        found.append(min(seconds() for _ in range(runs)))
-    return (found[1] - found[0]) * 1000 / FAR
+def assert_round_trips(cloud: PracticeCloud, seconds: Callable[[], float], expected: float) -> None:
+    """The difference between far and near, of the fastest runs, is the expected number of round trips."""
+    near, far = [], []
+    # Whatever else the machine does only adds to a time.
+    while len(near) < RUNS:
+        for milliseconds, times in ((0, near), (FAR, far)):
+            cloud.round_trip_ms = milliseconds
+            times.append(seconds() * 1000 / FAR)
+        if min(far) - min(near) < expected + NOISE:
+            break
+    assert min(far) > expected - 0.1, "the relay takes as long as it says"
+    assert min(far) - min(near) < expected + NOISE
 
 
 def logins(cloud: PracticeCloud) -> dict[str, dict[str, str]]:
@@ -74,7 +81,7 @@ def test_native_keyring_waits_for_few_round_trips(
         return time.monotonic() - start
 
     seconds()
-    assert expected - 0.5 < round_trips(cloud, seconds, 3) < expected + NOISE
+    assert_round_trips(cloud, seconds, expected)
 
 
 @pytest.mark.parametrize(("cache", "expected"), [("off", UNKNOWN), (None, KNOWN)])
@@ -90,4 +97,4 @@ def test_wheel_waits_for_few_round_trips(
         return answer.seconds
 
     seconds()
-    assert expected - 0.5 < round_trips(cloud, seconds, 2) < expected + NOISE
+    assert_round_trips(cloud, seconds, expected)
