@@ -99,7 +99,7 @@ const CACHE: Definition = Definition {
         Definition {
             path: "ringbearer cache clear",
             summary: "remove the cached tokens",
-            about: "Removes the cached tokens. The next command signs in again.",
+            about: "Removes the cached tokens, and what is known of organisations. The next command signs in again.",
             exit_codes: &[("0", "done"), ("1", "the command failed")],
             examples: &["ringbearer cache clear"],
             ..COMMAND
