@@ -43,7 +43,8 @@ impl AheadAgent {
 
     /// Starts to open a connection to the host of a URL, unless one is probably idle.
     pub(super) fn open(&self, url: &str) -> Option<Opening> {
-        let uri: Uri = url.parse().ok()?;
+        // Without TLS, the connector would not keep the connection to itself.
+        let uri: Uri = url.parse().ok().filter(|uri: &Uri| uri.scheme_str() == Some("https"))?;
         let authority = uri.authority()?.to_string();
         let number = self.ahead.begin(&authority)?;
         let opening = Opening { ahead: Arc::clone(&self.ahead), number };
@@ -319,6 +320,12 @@ mod tests {
         ahead.settle(number, Some(failure()));
         assert!(ahead.take(HOST).is_none());
         assert!(ahead.lock().slots.is_empty());
+    }
+
+    #[test]
+    fn a_connection_without_tls_is_not_opened() {
+        let agent = AheadAgent::new(Config::default());
+        assert!(agent.open("http://127.0.0.1:1/").is_none() && agent.open("/").is_none());
     }
 
     #[test]
