@@ -150,7 +150,8 @@ impl Choice {
             let valid: Vec<_> = names().chain([AZURE_IDENTITY]).collect();
             let name = truncate(&name, LONGEST_NAME);
             return Err(Error::new(Kind::Configuration, format!("{source} names an unknown provider, {name:?}"))
-                .with_hint(format!("valid: {}", valid.join(" "))));
+                .with_hint("`ringbearer doctor URL` lists the valid names")
+                .with_note(format!("valid: {}", valid.join(" "))));
         }
         Ok(Self { forced: Some(name) })
     }
