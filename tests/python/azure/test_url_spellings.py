@@ -87,7 +87,7 @@ def test_blanks_in_hosts_and_foreign_services_are_not_ours(cloud: PracticeCloud,
     assert cloud.log.requests() == []
 
 
-def test_a_file_url_with_several_possible_passwords_is_one_warning(
+def test_file_url_with_several_possible_passwords_warns_once(
     cloud: PracticeCloud, look_up: Lookups, feed: Feed
 ) -> None:
     package = feed.packages["hello-private"][0]
