@@ -36,18 +36,26 @@ pub(crate) fn get(
         warning::once(&error.warning());
         CacheMode::Off
     });
-    if mode != CacheMode::Session {
-        return sign_in();
-    }
-    if let Err(reason) = system.sharing() {
-        debug!("{reason}: tokens are kept in the memory of this process alone");
-        return sign_in();
-    }
     let registry = candidate.registry.id;
-    let outcome = in_session(system, candidate, service, sign_in);
+    // A process that keeps its tokens to itself shares its misses, which are no secret, unless the variable is set.
+    if !matches!(CacheMode::read(system, CacheMode::Session), Ok(CacheMode::Session)) {
+        return sign_in();
+    }
+    let is_session = mode == CacheMode::Session;
+    if let Err(reason) = system.sharing() {
+        if is_session {
+            debug!("{reason}: tokens are kept in the memory of this process alone");
+        }
+        return sign_in();
+    }
+    let outcome = if is_session { in_session(system, candidate, service, sign_in) } else { sign_in() };
     match &outcome {
         // Tools ask for the host in a new process after a miss of the whole URL, which was reported.
-        Err(error) if !error.ends_the_lookup() && failure::has_just_missed(system, registry, service) => {
+        Err(error)
+            if !error.ends_the_lookup()
+                && (is_session || error.concerns_one_url())
+                && failure::has_just_missed(system, registry, service) =>
+        {
             debug!("{error}");
             Ok(None)
         }

@@ -24,11 +24,12 @@ struct Maker {
     made: AtomicU32,
     cache_policy: CachePolicy,
     fails: bool,
+    of_one_url: bool,
 }
 
 impl Default for Maker {
     fn default() -> Self {
-        Self { made: AtomicU32::new(0), cache_policy: CachePolicy::Session, fails: false }
+        Self { made: AtomicU32::new(0), cache_policy: CachePolicy::Session, fails: false, of_one_url: false }
     }
 }
 
@@ -55,7 +56,8 @@ impl CredentialSource for Arc<Maker> {
     fn get(&self, system: &dyn System, _service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         let number = self.made.fetch_add(1, SeqCst) + 1;
         if self.fails {
-            return Err(Error::new(Kind::Rejected, "no").with_hint("do"));
+            let error = Error::new(Kind::Rejected, "no").with_hint("do");
+            return Err(if self.of_one_url { error.of_one_url() } else { error });
         }
         Ok(Some(Credential {
             username: "user\"".into(),
@@ -253,6 +255,21 @@ fn clearing_removes_every_token() {
 }
 
 #[test]
+fn a_process_with_its_own_tokens_shares_a_miss_for_the_host_alone() {
+    let fake = session().variable("RINGBEARER_CACHE", "");
+    let ask = |maker: Maker, url: &str| {
+        get(&fake, &candidate(&Arc::new(maker)), &Service::parse(url), None, CacheMode::Memory)
+    };
+    let fails = || Maker { fails: true, ..Maker::default() };
+    let of_one_url = || Maker { of_one_url: true, ..fails() };
+    assert!(ask(of_one_url(), "feed.example").is_err());
+    assert!(ask(fails(), URL).is_err());
+    assert_eq!(ask(of_one_url(), "feed.example").unwrap(), None);
+    assert!(ask(fails(), "feed.example").is_err(), "the failure is reported again, as by each process");
+    assert!(token::all(&fake).unwrap().is_empty());
+}
+
+#[test]
 fn a_host_alone_is_silent_for_ten_seconds_after_a_miss() {
     let (fake, maker) = (session(), Arc::new(Maker { fails: true, ..Maker::default() }));
     let ask = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), None, CacheMode::Session);
@@ -263,8 +280,9 @@ fn a_host_alone_is_silent_for_ten_seconds_after_a_miss() {
     assert!(ask("https://feed.example/b/").is_err(), "only the host alone follows a miss");
     fake.advance(Duration::from_secs(10));
     assert!(ask("feed.example").is_err());
-    let memory = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), None, CacheMode::Memory);
-    assert!(memory(URL).is_err() && memory("feed.example").is_err(), "without the session cache");
+    let fake = with(fake, "RINGBEARER_CACHE", "memory");
+    let memory = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), None, CacheMode::Session);
+    assert!(memory(URL).is_err() && memory("feed.example").is_err(), "nothing is shared");
 }
 
 #[test]

@@ -59,7 +59,8 @@ impl KnownHosts {
 /// The error for a URL without an organisation.
 pub(super) fn without_organisation(service: &Service) -> Error {
     let what = format!("no credential for {}: it names no organisation", service.host().unwrap_or_default());
-    Error::new(Kind::Configuration, what).with_hint(format!(
+    let error = Error::new(Kind::Configuration, what).of_one_url();
+    error.with_hint(format!(
         "add `--index-url {}`, or write direct URLs, --find-links and lock files with https://ORG.pkgs.visualstudio.com/",
         REGISTRY.example
     ))

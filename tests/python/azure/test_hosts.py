@@ -23,6 +23,8 @@ BARE = [
 
 
 def test_hosts_without_an_organisation_are_one_warning_each(cloud: PracticeCloud, look_up: Lookups) -> None:
+    (strict,) = look_up.all([LookUp(BARE[0])], RINGBEARER_STRICT="1", **{TOKEN: "token"})
+    assert strict.error is not None and strict.error.type == "ConfigurationError"
     answers = look_up.all([LookUp(service) for service in BARE], **{TOKEN: "token"})
     assert [answer.credential for answer in answers] == [None] * len(BARE)
     assert max(answer.seconds for answer in answers) < 1
@@ -31,8 +33,6 @@ def test_hosts_without_an_organisation_are_one_warning_each(cloud: PracticeCloud
     for warning in (of_one, of_other):
         assert "--index-url https://pkgs.dev.azure.com/ORG/" in warning and "ORG.pkgs.visualstudio.com" in warning
         assert len(warning) <= 320
-    (strict,) = look_up.all([LookUp(BARE[0])], RINGBEARER_STRICT="1", **{TOKEN: "token"})
-    assert strict.error is not None and strict.error.type == "ConfigurationError"
     assert cloud.log.requests() == []
 
 
