@@ -52,6 +52,8 @@ def test_pixi_asks_as_its_files_say(url: str, home: Path, found: Callable[..., l
     write(home / name, SUBPROCESS)
     [after] = found(**variables)
     assert (after.state, after.detail) == ("good", f"asks the keyring on PATH for the index in {home}/shop/pixi.toml")
+    [chosen] = found(**variables, PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring")
+    assert (chosen.state, chosen.detail) == ("bad", f"{after.detail}, but see keyring's choice above")
     write(home / "shop" / ".pixi" / "config.toml", SUBPROCESS.replace("subprocess", "disabled"))
     [disabled] = found(**variables)
     assert disabled.state == "bad" and disabled.detail.endswith(f"disabled by {home}/shop/.pixi/config.toml")

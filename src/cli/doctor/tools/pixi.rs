@@ -52,6 +52,8 @@ impl Machine<'_> {
             let what = "asks the keyring on PATH for indexes with a user name";
             findings.push(Finding::new(State::Good, "pixi", what));
         }
-        Ok(findings)
+        let asks =
+            |finding: Finding| if finding.state == State::Good { self.if_run(finding, None) } else { Ok(finding) };
+        findings.into_iter().map(asks).collect()
     }
 }
