@@ -40,10 +40,7 @@ def measure_round_trips(environments: Environments, runs: int) -> tuple[list[Com
                 by_distance[distance] = found
             times += by_distance.values()
             near, far = by_distance[DISTANCES[0]], by_distance[DISTANCES[-1]]
-            counted = {
-                side: [(slow - fast) / DISTANCES[-1] for fast, slow in zip(near.figures[side], far.figures[side])]
-                for side in sides
-            }
+            counted = {side: [(far.median(side) - near.median(side)) / DISTANCES[-1]] for side in sides}
             counts.append(Comparison(name, rival, counted, "round trips"))
     return times, counts
 
