@@ -198,7 +198,7 @@ mod tests {
         assert!(!knows(&fake.variable("SSL_CERT_FILE", "/ca.pem"), FEED));
         let fake = FakeSystem::default();
         keep(&fake);
-        assert!(!knows(&fake.home("/home/other"), FEED));
+        assert!(!knows(&fake.home("/home/eve"), FEED));
     }
 
     #[test]

@@ -141,7 +141,7 @@ def test_authority_that_has_moved_is_asked_for_again(
 
 
 @pytest.mark.parametrize("is_application", [False, True], ids=["user", "application"])
-def test_organisation_that_has_moved_gets_a_token_of_its_new_tenant(
+def test_moved_organisation_gets_a_token_of_its_new_tenant(
     cloud: PracticeCloud, keyring: Callable[..., Completed], fake_programs: FakePrograms, is_application: bool
 ) -> None:
     directory, organisation = cloud.azure.directory, cloud.azure.contoso
