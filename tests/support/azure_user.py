@@ -30,9 +30,9 @@ class AzureUser:
     def assert_look_ups(self, *scopes: str) -> None:
         """Exactly one look-up per scope was made, each in its own process.
 
-        Each took one run of `az` and one exchange, and one GET of the feed unless the session knew the organisation, each
-        on a connection of its own. The user's bearer went to the token authority only, the session tokens to the feeds
-        only.
+        Each took one run of `az` and one exchange, and one GET of the feed unless the session knew the organisation,
+        each on a connection of its own. The user's bearer went to the token authority only, the session tokens to the
+        feeds only.
         """
         log, count = self.cloud.log, len(scopes)
         assert [request.json()["scope"] for request in log.requests(AUTHORITY)] == list(scopes), log
