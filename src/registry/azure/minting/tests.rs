@@ -380,7 +380,7 @@ fn known_to_az() -> FakeSystem {
 }
 
 #[test]
-fn the_authority_of_a_known_organisation_is_connected_to_while_az_runs() {
+fn a_known_authority_is_connected_to_while_az_runs() {
     let fake = exchange(az(known_to_az(), TENANT, 0, &json!({"upn": "ada"})), AUTHORITY, 200);
     assert!(ask(&fake, FEEDS[0]).is_ok());
     assert_eq!(fake.opened_ahead(), ["https://vssps.dev.azure.com/", AUTHORITY]);
