@@ -171,7 +171,7 @@ fn misses_of_azure(length: usize) -> Vec<Miss> {
         ),
         miss(
             FakeSystem::default().variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", &"p".repeat(length)),
-            &["ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "lists the valid names"],
+            &["ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "shows all names"],
         ),
         miss(FakeSystem::default().failure(Method::Get, &feed, false), &[]),
         miss(FakeSystem::default().answer(Method::Get, &feed, 302, ""), &["sign-in page"]),

@@ -31,7 +31,7 @@ pub(super) fn adoption(service: &Service) -> Option<Adoption> {
     let (before, after) = path.split_once("/_packaging/")?;
     let feed = after.split('/').next().filter(|feed| !feed.is_empty())?;
     url.set_path(&format!("{before}/_packaging/{feed}/"));
-    let endpoint = json!({"endpoint": url.as_str(), "username": "", "password": "PERSONAL_ACCESS_TOKEN"});
+    let endpoint = json!({"endpoint": url.as_str(), "username": "", "password": "TOKEN"});
     Some(Adoption {
         what: "looks like Azure DevOps Server, which needs a personal access token in a variable",
         variable: "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",

@@ -227,8 +227,8 @@ fn explain(system: &dyn System, tenant: &Tenant, response: &Response, error: Err
     };
     match ClockSkew::of(system, response).filter(|_| code == remedy::NOT_IN_ITS_TIME) {
         Some(skew) => skew.explain(error),
-        None if remedy.next.is_empty() => error.with_hint(remedy.meaning),
-        None => error.with_hint(format!("{}: {}", remedy.meaning, tenant.advice(remedy))),
+        None if remedy.next.is_empty() => error.with_hint(format!("{} (AADSTS{code})", remedy.meaning)),
+        None => error.with_hint(format!("{} (AADSTS{code}): {}", remedy.meaning, tenant.advice(remedy))),
     }
 }
 
@@ -339,7 +339,7 @@ mod tests {
                 let error = refused(&body, &[]);
                 let hint = error.hint().unwrap_or_default();
                 assert!(hint.starts_with(remedy.meaning) && !hint.contains('{'), "{body}: {error}");
-                assert!(hint.chars().count() <= 160, "{hint}");
+                assert!(hint.contains(&format!("(AADSTS{code})")) && hint.chars().count() <= 174, "{hint}");
             }
         }
         assert_eq!(refused(&json!({"error": "x", "error_codes": [50_076_000]}), &[]).hint(), None);
@@ -350,14 +350,18 @@ mod tests {
         let body = json!({"error": "invalid_client", "error_description": "AADSTS700024: Not in its time range."});
         let ahead = [("Date", "Sat, 21 Nov 2026 21:00:00 GMT")];
         assert_eq!(refused(&body, &ahead).hint(), Some("this machine's clock is 3 h ahead: correct it"));
-        let hint = "the assertion has expired or is not valid yet: renew it, or correct this machine's clock";
+        let hint =
+            "the assertion has expired or is not valid yet (AADSTS700024): renew it, or correct this machine's clock";
         assert_eq!(refused(&body, &[]).hint(), Some(hint));
         let other = json!({"error": "invalid_client", "error_description": "AADSTS7000222: Expired."});
-        assert_eq!(refused(&other, &ahead).hint(), Some("the application's secret has expired: create a new one"));
+        assert_eq!(
+            refused(&other, &ahead).hint(),
+            Some("the application's secret has expired (AADSTS7000222): create a new one")
+        );
     }
 
     #[test]
-    fn the_command_to_sign_in_allows_an_account_without_subscription() {
+    fn the_sign_in_allows_an_account_without_subscription() {
         let login = |id: &str| Tenant::new(id).unwrap().az_login();
         assert_eq!(login("contoso.example"), "az login --tenant contoso.example --allow-no-subscriptions");
         assert_eq!(login(ANY_ORGANISATION), AZ_LOGIN);

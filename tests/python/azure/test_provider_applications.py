@@ -88,8 +88,8 @@ def test_entra_refusal_is_quoted_with_advice(
         application.refuse = code
     (answer,) = look_up.each(variables, **{PROVIDER: "client_secret"})
     assert answer.credential is None
-    failed, _, remedy = answer.warning.partition(";")
-    assert f"AADSTS{code}" in failed
+    _, _, remedy = answer.warning.partition(";")
+    assert f"(AADSTS{code})" in remedy
     assert told in remedy
     assert "planted" not in answer.text
     assert len(cloud.log.requests(LOGIN)) == 1

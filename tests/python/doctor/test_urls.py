@@ -85,10 +85,10 @@ def test_feed_on_an_unknown_host_shows_how_it_is_configured(doctor: Doctor, clou
     name, _, value = assignment.partition("=")
     assert (command, name) == ("export", "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS")
     [endpoint] = json.loads(value)["endpointCredentials"]
-    assert feed.url() == endpoint["endpoint"] + "pypi/simple/" and endpoint["password"] == "PERSONAL_ACCESS_TOKEN"
+    assert feed.url() == endpoint["endpoint"] + "pypi/simple/" and endpoint["password"] == "TOKEN"
     # With a token in place of these words, the line suffices.
     token = collection.personal_access_token()
-    variables = {name: value.replace("PERSONAL_ACCESS_TOKEN", token)}
+    variables = {name: value.replace("TOKEN", token)}
     assert doctor.examine(feed.url(), **variables).code == 0
     other = doctor.examine("https://tfs.fabrikam.example/Main/_packaging/feed/pypi/simple/", **variables)
     assert (other.finding("backend").fix or "").startswith(f"add to {name}: ")

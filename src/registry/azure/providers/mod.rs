@@ -149,9 +149,10 @@ impl Choice {
         if name != AZURE_IDENTITY && !names().any(|known| known == name) {
             let valid: Vec<_> = names().chain([AZURE_IDENTITY]).collect();
             let name = truncate(&name, LONGEST_NAME);
-            return Err(Error::new(Kind::Configuration, format!("{source} names an unknown provider, {name:?}"))
-                .with_hint("`ringbearer doctor URL` lists the valid names")
-                .with_note(format!("valid: {}", valid.join(" "))));
+            let valid = valid.join(" ");
+            let what = format!("{source} names an unknown provider, {name:?} (valid: {valid})");
+            return Err(Error::new(Kind::Configuration, what)
+                .with_hint("correct or remove it; `ringbearer doctor URL` shows all names"));
         }
         Ok(Self { forced: Some(name) })
     }
