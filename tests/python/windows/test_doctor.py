@@ -128,7 +128,7 @@ def test_the_choice_of_keyring_is_in_the_local_folder(examine: Examine, user: Wi
     path = write(user.local_app_data / "Python Keyring" / "keyringrc.cfg", text)
     found = examine(URL).finding("keyring's choice")
     assert found.state == "bad"
-    assert found.detail.startswith(f"{user.wine.path(path)} makes keyring ask only keyring.backends.Windows")
+    assert found.detail.startswith(f"{user.wine.path(path)}, line 2, makes keyring ask only keyring.backends.Windows")
 
 
 # -- programs
