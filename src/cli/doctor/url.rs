@@ -16,7 +16,7 @@ pub(super) fn examine(world: &World<'_>, index: &Index) -> Vec<Finding> {
     let blank = service.url().and_then(without_blanks).map(|(segment, url)| {
         bad(format!("`{segment}` in its path has a blank at the end or beginning, as copy and paste leaves it"), &url)
     });
-    // On the command line, it may be examined for uploads.
+    // A URL on the command line may be meant for uploads.
     let source = index.source.as_ref();
     let upload = source.and_then(|source| {
         let candidate = world.memory.keyring.candidates(world.system, &service).next()?;

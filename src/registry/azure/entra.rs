@@ -115,8 +115,8 @@ impl Tenant {
             .map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))
     }
 
-    /// The command of az that signs in to this tenant. az refuses an account that has no subscription in it, unless it is
-    /// told to allow that. <https://learn.microsoft.com/cli/azure/reference-index#az-login>
+    /// The command of az that signs in to this tenant. Without the option, az refuses an account that has no subscription
+    /// there. <https://learn.microsoft.com/cli/azure/reference-index#az-login>
     #[must_use]
     pub(crate) fn az_login(&self) -> String {
         if self.id == ANY_ORGANISATION {

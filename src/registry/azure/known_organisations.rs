@@ -1,8 +1,8 @@
-//! What discovery said of organisations: kept for later lookups, which skip the request.
+//! The results of discovery by organisation, kept so that later lookups skip the request.
 //!
-//! It is no secret. By default the processes of a login session share it, like tokens; with RINGBEARER_CACHE=memory, or without
-//! shared memory, it stays in this process; with `off` it is not kept. A record is checked like the answer of a feed each
-//! time it is read. A lookup that fails with it asks the feed again.
+//! They are not secret. By default the processes of a login session share them, like tokens; with RINGBEARER_CACHE=memory,
+//! or without shared memory, they stay in this process; with `off` they are not kept. A record is checked like the answer of
+//! a feed each time it is read. A lookup that fails with one asks the feed again.
 
 use std::{
     borrow::Cow,
@@ -33,7 +33,7 @@ const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct KnownOrganisations {
     /// The last answer for each organisation, for public feeds whose answers lack it at times.
     last: Mutex<HashMap<String, Discovery>>,
-    /// Answers that spare a request, and until when.
+    /// Answers that replace a request, and when they expire.
     kept: Mutex<HashMap<String, (Discovery, SystemTime)>>,
 }
 
@@ -283,7 +283,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_what_was_kept(id in "[a-z0-9][a-z0-9.-]{0,40}", host in "(app\\.)?vssps\\.dev\\.azure\\.com", path in "(contoso/)?") {
+        fn a_kept_answer_is_read_back_unchanged(id in "[a-z0-9][a-z0-9.-]{0,40}", host in "(app\\.)?vssps\\.dev\\.azure\\.com", path in "(contoso/)?") {
             let uri = format!("https://login.microsoftonline.us/{id}");
             let found = Discovery::check(&uri, &format!("https://{host}/{path}"), &feed(FEED)).unwrap();
             let fake = FakeSystem::default();

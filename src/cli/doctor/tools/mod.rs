@@ -114,7 +114,7 @@ pub(super) fn examine(
             }
         }
     }
-    // It is no tool, and those that it hinders are there too.
+    // It is not a tool, and the tools that it affects are counted themselves.
     if mute.len() > 1 {
         mute.remove(choice::NAME);
     }

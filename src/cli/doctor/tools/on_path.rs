@@ -68,7 +68,7 @@ impl<'all> Keyrings<'all> {
         self.known.borrow().get(program).and_then(|(_, rival)| rival.clone())
     }
 
-    /// The same in the keyring that a Python interpreter imports.
+    /// The backend of another package that may be chosen in the keyring that a Python interpreter imports.
     pub(super) fn rival_beside(&self, python: &Path) -> Result<Option<Rival>> {
         self.known(python, &["-m", "keyring", "--list-backends"]).map(|(_, rival)| rival)
     }
@@ -77,7 +77,7 @@ impl<'all> Keyrings<'all> {
         if let Some(known) = self.known.borrow().get(program) {
             return Ok(known.clone());
         }
-        // Children run in the root directory, from where a shim may lead elsewhere.
+        // Child processes run in the root directory, where a shim may select another version.
         let Target::Program(target) = shim::target(self.system, program)? else {
             return Ok((Knowledge::Others, None));
         };

@@ -18,6 +18,7 @@ use crate::{
 const ENABLED_VARIABLE: &str = "POETRY_KEYRING_ENABLED";
 
 impl Machine<'_> {
+    /// Whether Poetry would ask, or has passwords of its own.
     pub(super) fn poetry(&self) -> Result<Vec<Finding>> {
         if self.system.find_program("poetry").is_some() {
             let poetry = Poetry::read(self.system);

@@ -12,8 +12,8 @@ use crate::{
     error::Result,
 };
 
-/// The priority of keyring's chainer. keyring takes the backend with the highest priority, and one of equal priority by
-/// chance. <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/backends/chainer.py>
+/// The priority of keyring's chainer. keyring takes the backend with the highest priority; of several, any one.
+/// <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/backends/chainer.py>
 const CHAINER_PRIORITY: f64 = 10.0;
 
 /// A backend with the priority of the chainer or a higher one.

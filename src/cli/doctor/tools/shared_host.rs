@@ -1,6 +1,6 @@
-//! Organisations on one host. uv, and pixi with its library, keep one password per host and user name for the URLs that are
-//! not below an index, as files are: the files of the second organisation are requested with the password of the first, or
-//! with none. Other user names do not help, hosts of their own do (uv 0.13.9).
+//! Organisations that share a host. uv, and pixi through uv's library, keep one password per host and user name for URLs
+//! outside an index, such as those of files: files of the second organisation are requested with the password of the first,
+//! or without one. Different user names do not help; different hosts do (uv 0.13.9).
 
 use super::{Finding, Machine, State};
 use crate::{

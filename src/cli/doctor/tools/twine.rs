@@ -12,6 +12,7 @@ use crate::{
 };
 
 impl Machine<'_> {
+    /// Whether twine would ask, or has a password of its own.
     pub(super) fn twine(&self) -> Result<Finding> {
         let variable = "TWINE_PASSWORD";
         if self.system.find_program("twine").is_some() {

@@ -1,4 +1,4 @@
-//! URLs for uploads, in the settings of twine and uv, that are those for installing.
+//! Upload URLs in the settings of twine and uv that are index URLs.
 
 use super::{Finding, Machine, State};
 use crate::{
@@ -17,7 +17,7 @@ pub(super) const NAME: &str = "uploads";
 const VARIABLES: [&str; 2] = ["TWINE_REPOSITORY_URL", "UV_PUBLISH_URL"];
 
 impl Machine<'_> {
-    /// The URLs that take no uploads, and those that do.
+    /// A failure for each URL that takes no uploads, with the one that does.
     pub(super) fn uploads(&self, world: &World<'_>, uv: &Uv) -> Vec<Finding> {
         let variables = VARIABLES.iter().filter_map(|name| {
             let index = Index::in_variable(&self.system.setting(name)?, None, name);

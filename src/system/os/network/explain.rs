@@ -285,7 +285,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_the_system_says_of_a_socks_proxy_is_about_the_proxy() {
+    fn system_errors_with_a_socks_proxy_are_about_the_proxy() {
         let refused = || ureq::Error::Io(rustix::io::Errno::CONNREFUSED.into());
         assert!(message(refused(), Some("socks5h://proxy.example")).starts_with("the proxy for host.example refused"));
         assert!(message(refused(), Some("http://proxy.example")).starts_with("host.example refused"));
