@@ -303,6 +303,9 @@ const SHORTEST_MESSAGE: usize = 120;
 /// The longest name of a service or an account that a message shows whole, in characters.
 pub(crate) const LONGEST_NAME: usize = 70;
 
+/// The replacement for a secret in a quotation.
+pub(crate) const HIDDEN: &str = "(hidden)";
+
 /// The length limit of a quoted message, in characters.
 const QUOTATION_LIMIT: usize = 300;
 
@@ -322,11 +325,11 @@ pub(crate) fn quote(words: &str, hidden: &[&str]) -> String {
     let mut line: String = words.chars().take(CONSIDERED).collect();
     for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        line = line.replace(secret, "(hidden)").replace(&encoded, "(hidden)");
+        line = line.replace(secret, HIDDEN).replace(&encoded, HIDDEN);
         // Folding lines may join the parts of a secret.
         let folded = single_line(&line);
         if repeats(&line, secret) || repeats(&folded, secret) || repeats(&folded, &single_line(secret)) {
-            return "(hidden)".to_owned();
+            return HIDDEN.to_owned();
         }
     }
     truncate(&single_line(&line), QUOTATION_LIMIT)

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     auth::access_token::{AccessToken, Malformed},
-    error::{Error, Kind, Result, quote, single_line},
+    error::{Error, HIDDEN, Kind, Result, quote, single_line},
     system::{
         System,
         process::{Command, Output},
@@ -113,9 +113,6 @@ fn looks_like_token(part: &str) -> bool {
     let shortest = if has_digit { SHORTEST_TOKEN } else { SHORTEST_TOKEN_WITHOUT_DIGIT };
     !is_guid && (part.starts_with("eyJ") || part.len() >= shortest)
 }
-
-/// The replacement for a secret.
-const HIDDEN: &str = "(hidden)";
 
 #[cfg(test)]
 mod tests {

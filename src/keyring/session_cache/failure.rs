@@ -36,9 +36,12 @@ struct Record<'all> {
     note: Option<Cow<'all, str>>,
 }
 
+/// The prefix of the names of failures and misses.
+const PREFIX: &str = "ringbearer:failed:";
+
 /// One name per realm, which bounds the number of records.
 fn name(registry: &str, key: &CacheKey) -> String {
-    format!("ringbearer:failed:{}", opaque_name(registry, &[&key.realm]))
+    format!("{PREFIX}{}", opaque_name(registry, &[&key.realm]))
 }
 
 fn identity(registry: &str, key: &CacheKey) -> String {
@@ -90,7 +93,7 @@ pub(super) fn get(
 
 /// The name of the last miss of a whole URL on a host. Names of failures have a single field, so that none coincides.
 fn name_of_miss(registry: &str, service: &Service) -> String {
-    format!("ringbearer:failed:{}", opaque_name(registry, &["miss", service.host().unwrap_or_default()]))
+    format!("{PREFIX}{}", opaque_name(registry, &["miss", service.host().unwrap_or_default()]))
 }
 
 /// Shares that a whole URL of a host has no credential. Best effort.

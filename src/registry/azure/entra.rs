@@ -225,7 +225,7 @@ fn explain(system: &dyn System, tenant: &Tenant, response: &Response, error: Err
     else {
         return error;
     };
-    match ClockSkew::of(system, response).filter(|_| code == remedy::NOT_IN_ITS_TIME) {
+    match ClockSkew::of(system, response).filter(|_| code == remedy::OUTSIDE_TIME_RANGE) {
         Some(skew) => skew.explain(error),
         None if remedy.next.is_empty() => error.with_hint(remedy.meaning),
         None => error.with_hint(format!("{}: {}", remedy.meaning, tenant.advice(remedy))),
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_to_sign_in_allows_an_account_without_subscription() {
+    fn the_sign_in_command_allows_an_account_without_subscription() {
         let login = |id: &str| Tenant::new(id).unwrap().az_login();
         assert_eq!(login("contoso.example"), "az login --tenant contoso.example --allow-no-subscriptions");
         assert_eq!(login(ANY_ORGANISATION), AZ_LOGIN);

@@ -25,7 +25,7 @@ const CHAINER_LINE: &str = "default-keyring = keyring.backends.chainer.ChainerBa
 
 /// What keyring's settings select.
 #[derive(Default)]
-pub(super) struct Choice {
+pub(super) struct KeyringChoice {
     /// The finding; `None` if they select nothing, or the chainer.
     pub(super) finding: Option<Finding>,
     /// Whether they select a backend by name. Then priorities do not count.
@@ -46,7 +46,7 @@ enum Setting {
     Nothing,
 }
 
-impl Choice {
+impl KeyringChoice {
     /// Reads variable and file as keyring 25.7 does.
     /// <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/core.py>
     pub(super) fn read(world: &World<'_>, shell: ShellSyntax, indexes: &[Index]) -> Self {

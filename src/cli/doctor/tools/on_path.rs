@@ -137,7 +137,7 @@ impl Machine<'_> {
                 let is_native = self.keyrings.is_native(&program)?;
                 let kind = if is_native { "native" } else { "a script with ringbearer" };
                 let found = Finding::new(State::Good, "keyring", format!("{} ({kind})", shown_path(&program)));
-                self.unless_rivalled(found, self.rival_in(&program)?)
+                self.with_rival(found, self.rival_in(&program)?)
             }
         })
     }

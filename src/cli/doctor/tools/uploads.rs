@@ -1,13 +1,9 @@
 //! Upload URLs in the settings of twine and uv that are index URLs.
 
-use super::{Finding, Machine, State};
-use crate::{
-    cli::{
-        World, shown_path,
-        tools::{CAP, Index, uv::Uv, with_username},
-    },
-    ini::Ini,
-    system::places,
+use super::{Finding, Machine, State, twine::pypirc};
+use crate::cli::{
+    World, shown_path,
+    tools::{Index, uv::Uv, with_username},
 };
 
 /// The name of the findings.
@@ -32,9 +28,7 @@ impl Machine<'_> {
 
     /// The repositories of twine.
     fn repositories(&self) -> Vec<Index> {
-        let Some(path) = places::home(self.system).map(|home| home.join(".pypirc")) else { return Vec::new() };
-        let content = self.system.read_file(&path, CAP).unwrap_or_default();
-        let ini = Ini::parse(&String::from_utf8_lossy(&content));
+        let Some((path, ini)) = pypirc(self.system) else { return Vec::new() };
         let repositories = ini.sections().filter_map(|section| Some((section, ini.value(section, "repository")?)));
         repositories
             .map(|(section, url)| {

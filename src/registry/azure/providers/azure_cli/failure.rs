@@ -38,7 +38,7 @@ pub(super) fn refuses_tenant(output: &Output) -> bool {
 }
 
 /// Whether another `az` held the lock.
-pub(super) fn is_of_lock(output: &Output) -> bool {
+pub(super) fn met_lock(output: &Output) -> bool {
     let said = output.stderr_text();
     contains_any(&said, &LOCK) && !said.contains("AADSTS")
 }
@@ -58,7 +58,7 @@ pub(super) fn explain(az: &TokenProgram<'_>, output: &Output, tenant: &Tenant) -
     if said.contains("AADSTS") {
         return failed(what, &login);
     }
-    if is_of_lock(output) {
+    if met_lock(output) {
         return failed(what, "try again; if it fails again, check who owns the files of az");
     }
     if contains_any(&said, &NETWORK) {
