@@ -184,7 +184,7 @@ def test_backend_that_displaces_the_chainer_is_a_failure(
     assert {found.finding(name).state for name in ("keyring", "pip", "twine")} == {"good"}
 
 
-def test_backend_below_the_chainer_or_behind_the_native_keyring_is_harmless(
+def test_backend_below_the_chainer_or_behind_native_is_harmless(
     examine: Callable[..., Examination], native: Client, client: Client, tmp_path: Path
 ) -> None:
     found = examine(PYTHONPATH=package(tmp_path / "below", 9.99))

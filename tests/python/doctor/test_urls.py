@@ -1,4 +1,4 @@
-"""Mistakes in URLs: blanks at the ends of names, uploads and installations mixed up, Azure DevOps Server."""
+"""Mistakes in URLs: spaces at the ends of names, index and upload URLs mixed up, Azure DevOps Server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_index_that_is_the_url_for_uploads_is_corrected(
     found = doctor.examine(directory=doctor.home, **variables).finding("URL")
     assert (found.state, found.fix) == ("bad", f"write the URL as {url}")
     assert source in found.detail and "from which nothing is installed" in found.detail
-    # Somebody who names it on the command line examines uploads.
+    # A URL on the command line may be meant for uploads.
     assert doctor.examine(upload).findings("URL") == []
 
 
