@@ -54,6 +54,7 @@ impl Index {
         Self { key: Some(key), ..Self::in_variable(url, name, file) }
     }
 
+    /// An index named on the command line.
     pub(super) fn from_argument(url: &str) -> Self {
         Self { name: None, url: url.trim().to_owned(), source: None, key: None, authenticate: None }
     }

@@ -158,7 +158,7 @@ impl<'lookup> Minting<'lookup> {
             return Ok(());
         }
         self.has_moved.set(true);
-        let message = format!("{} names another tenant or authority than before", self.feed.shown());
+        let message = format!("{} now names another tenant or authority", self.feed.shown());
         Err(Error::new(Kind::Protocol, message))
     }
 

@@ -52,7 +52,7 @@ static REMEDIES: [Remedy; 16] = [
     remedy(
         &["500011", "500014"],
         "Azure DevOps is unknown or disabled in this tenant",
-        "is it the tenant of the feed?",
+        "check that it is the tenant of the feed",
     ),
     remedy(&["90002", "50059"], "there is no such tenant", "check AZURE_TENANT_ID"),
     // The policy may be for this resource alone, which a sign-in without the scope does not meet.

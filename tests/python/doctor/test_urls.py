@@ -20,10 +20,10 @@ def url(cloud: PracticeCloud, azure_user: AzureUser) -> str:
     return cloud.azure.feed.url()
 
 
-def test_blank_at_the_end_of_a_name_is_pointed_at(doctor: Doctor, url: str) -> None:
+def test_space_at_the_end_of_a_name_is_pointed_at(doctor: Doctor, url: str) -> None:
     found = doctor.examine(url.replace("/tools/", "/tools%20/")).finding("URL")
     assert (found.state, found.fix) == ("bad", f"write the URL as {url}")
-    assert found.detail.startswith("`tools%20` in its path has a blank")
+    assert found.detail.startswith("`tools%20` in its path begins or ends with a space")
     assert doctor.examine(url).findings("URL") == []
 
 

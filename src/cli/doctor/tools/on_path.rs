@@ -47,6 +47,7 @@ pub(super) enum Knowledge {
 }
 
 impl<'all> Keyrings<'all> {
+    /// Finds the programs; none is run yet.
     pub(super) fn new(system: &'all dyn System) -> Self {
         Self {
             system,

@@ -16,6 +16,7 @@ use crate::{
 };
 
 impl Machine<'_> {
+    /// Whether uv would ask, and the variables that it ignores.
     pub(super) fn uv(&self, uv: &Uv) -> Result<Vec<Finding>> {
         if self.system.find_program("uv").is_none() {
             return Ok(vec![Finding::new(State::Off, "uv", "is not on PATH")]);

@@ -46,7 +46,7 @@ impl<Entry: DeserializeOwned> Document<Entry> {
     /// Warns of single quotes.
     pub(super) fn check_quotes(&self, variable: &str) {
         if self.has_single_quotes {
-            warning::once(&format!("{variable} is written with single quotes: JSON wants double ones"));
+            warning::once(&format!("{variable} is written with single quotes: JSON requires double quotes"));
         }
     }
 

@@ -34,6 +34,7 @@ pub(super) struct AheadAgent {
 }
 
 impl AheadAgent {
+    /// An agent with this configuration, which names its proxy.
     pub(super) fn new(config: Config) -> Self {
         let (connector, ahead) = (Arc::new(LabellingConnector::new(config.proxy())), Arc::new(Ahead::default()));
         let reusing = ReusingConnector { connector: Arc::clone(&connector), ahead: Arc::clone(&ahead) };

@@ -149,7 +149,7 @@ impl<'all> Explainer<'all> {
             }
             io::ErrorKind::ConnectionRefused => (Kind::Network, format!("{peer} refused the connection")),
             io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
-                (Kind::Network, format!("there is no network to reach {peer}"))
+                (Kind::Network, format!("the network is unreachable: no connection to {peer}"))
             }
             io::ErrorKind::HostUnreachable => (Kind::Network, format!("there is no route to {peer}")),
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
@@ -262,7 +262,7 @@ mod tests {
                 PROXY,
                 "the proxy for host.example refused the connection",
             ),
-            (io(io::ErrorKind::NetworkUnreachable), None, "there is no network to reach host.example"),
+            (io(io::ErrorKind::NetworkUnreachable), None, "the network is unreachable: no connection to host.example"),
             (at_proxy(io(io::ErrorKind::HostUnreachable)), PROXY, "there is no route to the proxy for host.example"),
             (untrusted(), PROXY, "the certificate of host.example is not trusted: "),
             (at_proxy(untrusted()), PROXY, "the certificate of the proxy for host.example is not trusted: "),
