@@ -111,7 +111,7 @@ impl Error {
         self
     }
 
-    /// Adds what else is worth knowing, a full clause that follows the hint and is dropped first where room is short.
+    /// Adds a note, a full clause that follows the hint and is the first to be dropped if the text is too long.
     #[must_use]
     pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(single_line(&note.into()));
@@ -182,7 +182,7 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// What else is worth knowing.
+    /// The note, if there is one.
     #[must_use]
     pub(crate) fn note(&self) -> Option<&str> {
         self.note.as_deref()
@@ -232,8 +232,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// A clause with what separates it from the one before: a sentence, as in the messages of replaced packages, follows a full
-/// stop.
+/// A clause after its separator: a full stop before a sentence, as in the messages of replaced packages, else a semicolon.
 fn appended(clause: &str) -> String {
     let mut characters = clause.chars();
     let is_sentence =
@@ -270,7 +269,7 @@ impl From<&io::Error> for Source {
         let code = error.raw_os_error().map(io::Error::from_raw_os_error);
         Self::Io(Arc::new(code.unwrap_or_else(|| {
             let error = io::Error::from(error.kind());
-            // A kind without a stable name says nothing.
+            // A kind without a stable name is of no use to readers.
             if error.to_string() == "uncategorized error" { io::ErrorKind::Other.into() } else { error }
         })))
     }
@@ -294,15 +293,18 @@ pub(crate) fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Er
     std::iter::successors(std::error::Error::source(error), |cause| cause.source())
 }
 
-/// The length limit of a WARNING, in characters. With what programs put before it (pip "WARNING: ", the native programs
-/// "ringbearer: ") the line has at most 320, four lines of a terminal.
+/// The length limit of a WARNING, in characters. With the prefix of a program ("WARNING: " of pip, "ringbearer: " of the
+/// native programs) the line has at most 320, four lines of a terminal.
 pub(crate) const WARNING_LIMIT: usize = 308;
 
-/// What a message keeps beside a long hint, in characters: the host, what failed, and why.
+/// The length that a message keeps beside a long hint, in characters: enough for the host, what failed, and why.
 const SHORTEST_MESSAGE: usize = 120;
 
 /// The longest name of a service or an account that a message shows whole, in characters.
 pub(crate) const LONGEST_NAME: usize = 70;
+
+/// The replacement for a secret in a quotation.
+pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// The length limit of a quoted message, in characters.
 const QUOTATION_LIMIT: usize = 300;
@@ -323,11 +325,11 @@ pub(crate) fn quote(words: &str, hidden: &[&str]) -> String {
     let mut line: String = words.chars().take(CONSIDERED).collect();
     for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        line = line.replace(secret, "(hidden)").replace(&encoded, "(hidden)");
+        line = line.replace(secret, HIDDEN).replace(&encoded, HIDDEN);
         // Folding lines may join the parts of a secret.
         let folded = single_line(&line);
         if repeats(&line, secret) || repeats(&folded, secret) || repeats(&folded, &single_line(secret)) {
-            return "(hidden)".to_owned();
+            return HIDDEN.to_owned();
         }
     }
     truncate(&single_line(&line), QUOTATION_LIMIT)
@@ -342,10 +344,10 @@ pub(crate) fn truncate(text: &str, limit: usize) -> String {
     }
 }
 
-/// The longest end that a text keeps without its middle, in characters: the reason after a path.
+/// The maximum length of the end that [`without_middle`] keeps, in characters: enough for the reason after a path.
 const LONGEST_END: usize = 44;
 
-/// A text of at most `limit` characters; a longer one loses what is before its end.
+/// A text of at most `limit` characters; a longer one has an ellipsis before its end.
 #[must_use]
 pub(crate) fn without_middle(text: &str, limit: usize) -> String {
     let length = text.chars().count();

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_configparser_rejects_is_named_by_line() {
+    fn lines_that_configparser_rejects_are_numbered() {
         for (text, line, what) in [
             ("a = 1\n", 1, "is in no section"),
             ("\n[backend\n", 2, "is in no section"),

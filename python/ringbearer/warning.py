@@ -1,4 +1,4 @@
-"""Warnings that no logging handler takes go to standard error."""
+"""Prints warnings that no logging handler accepts to standard error."""
 
 import logging
 from typing import Optional
@@ -14,7 +14,7 @@ def log(logger: logging.Logger, message: str) -> None:
     """
     if not logger.isEnabledFor(logging.WARNING):
         return
-    # The frame that asked, above this one.
+    # The caller's frame.
     path, line, function, _ = logger.findCaller(False, 2)
     record = logger.makeRecord(logger.name, logging.WARNING, path, line, "%s", (message,), None, function)
     passed = logger.filter(record)

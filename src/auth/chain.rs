@@ -53,7 +53,7 @@ pub(crate) trait TokenProvider<Wanted, Grant>: Send + Sync {
     /// Asks for a token. An error means that the provider is configured and failed.
     fn token(&self, system: &dyn System, wanted: &Wanted) -> Result<Attempt<Grant>>;
 
-    /// Asks for a token in place of one that came from a cache and was refused. It may be the same one.
+    /// Asks for a replacement for a cached token that was refused. May return the same token again.
     fn newer_token(&self, _system: &dyn System, _wanted: &Wanted) -> Result<Attempt<Grant>> {
         Ok(Attempt::not_configured("it caches no token"))
     }
@@ -76,7 +76,7 @@ pub(crate) fn ask_in_turn<Wanted, Grant, Accepted>(
     ask_further(Exhausted::default(), system, providers, wanted, service, accept)
 }
 
-/// Continues a chain with [further providers](ask_in_turn), which may want something else.
+/// Continues an exhausted chain with further providers, by the rules of [`ask_in_turn`]. What they need to know may differ.
 pub(crate) fn ask_further<Wanted, Grant, Accepted>(
     mut exhausted: Exhausted,
     system: &dyn System,
@@ -159,13 +159,13 @@ enum Outcome {
     NotAsked(Error),
 }
 
-/// Lists the sources that are not set up.
+/// The command that lists the sources that are not set up.
 const LIST: &str = "`ringbearer doctor URL`";
 
-/// The room in a WARNING for its beginning, such as "no credential for index.example/contoso: ", in characters.
+/// The characters reserved for the start of a WARNING, such as "no credential for index.example/contoso: ".
 const CONTEXT: usize = 50;
 
-/// The least and the most that a message quotes of one failure among several, in characters.
+/// The minimum and maximum length of the quotation of one failure among several, in characters.
 const QUOTED: (usize, usize) = (40, 180);
 
 impl Exhausted {
@@ -245,7 +245,7 @@ impl Exhausted {
         })
     }
 
-    /// Each failure as a clause. Several are cut so that they fit into one WARNING with the hint, the longest first.
+    /// Each failure as a clause. Several are shortened, the longest first, to fit into one WARNING with the hint.
     fn failed(&self, hint: &str) -> Vec<String> {
         let failures: Vec<_> = self
             .attempts
@@ -262,7 +262,7 @@ impl Exhausted {
         let mut lengths: Vec<_> = failures.iter().map(|(_, why)| length(why)).collect();
         lengths.sort_unstable();
         let mut limit = usize::MAX;
-        // What a short message leaves is for the longer ones. One alone is cut with the whole WARNING.
+        // Space that a short message leaves goes to the longer ones. A single message is shortened with the whole WARNING.
         for (number, shorter) in lengths.iter().enumerate().filter(|_| lengths.len() > 1) {
             limit = (room / (lengths.len() - number)).clamp(QUOTED.0, QUOTED.1);
             room = room.saturating_sub(*shorter.min(&limit));
@@ -270,7 +270,7 @@ impl Exhausted {
         failures.into_iter().map(|(what, why)| format!("{what} ({})", without_middle(why, limit))).collect()
     }
 
-    /// What failed; if nothing did, what is not set up. The reader can do something about the former.
+    /// What failed, since the reader can act on that; if nothing did, what is not set up.
     fn message(&self, hint: &str) -> String {
         let failed = self.failed(hint);
         let mut skipped = self.skipped();
@@ -281,7 +281,7 @@ impl Exhausted {
         }
     }
 
-    /// How many sources are not set up besides those that failed, and what lists them.
+    /// The number of sources that are not set up, besides those that failed, and the command that lists them.
     fn note(&self) -> Option<String> {
         let has_failed = self.failures().next().is_some();
         match self.skipped().count() {

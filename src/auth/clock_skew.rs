@@ -1,5 +1,7 @@
-//! The difference between the clock of this machine and that of a service, which the `Date` header of an answer shows (RFC
-//! 9110, section 6.6.1). It explains a refusal, and accepts a new token whose time seems over; it prolongs no other token.
+//! Clock skew between this machine and a service, from the `Date` header of a response (RFC 9110, section 6.6.1).
+//!
+//! It explains refusals, and lets a new token be used that has expired by this machine's clock alone. It extends the
+//! lifetime of no other token.
 
 use std::{
     fmt,
@@ -24,7 +26,7 @@ pub(crate) struct ClockSkew {
 }
 
 impl ClockSkew {
-    /// The difference that a response shows; `None` if the clocks agree, or it states no date. The host was checked.
+    /// The skew that a response shows; `None` if the clocks agree or it has no date. The response is of a checked host.
     #[must_use]
     pub(crate) fn of(system: &dyn System, response: &Response) -> Option<Self> {
         let theirs = timestamp::http_date(response.header_values("Date").next()?)?;
@@ -36,14 +38,14 @@ impl ClockSkew {
         (length > TOLERANCE).then_some(Self { length, is_ahead })
     }
 
-    /// The time of the service at a time of this machine.
+    /// Converts a time by this machine's clock to the service's.
     #[must_use]
     pub(crate) fn service_time(&self, ours: SystemTime) -> SystemTime {
         if self.is_ahead { ours.checked_sub(self.length) } else { ours.checked_add(self.length) }.unwrap_or(ours)
     }
 
-    /// The expiry of a new token by this machine's clock, from that by the service's clock. Never later than stated, unless
-    /// the token would have expired before it came.
+    /// Converts the expiry of a new token from the service's clock to this machine's. Never later than `stated`, unless the
+    /// token would have expired on arrival.
     #[must_use]
     pub(crate) fn expiry(&self, now: SystemTime, stated: SystemTime) -> SystemTime {
         let ours = if self.is_ahead { stated.checked_add(self.length) } else { stated.checked_sub(self.length) }
@@ -51,7 +53,7 @@ impl ClockSkew {
         if stated > now { ours.min(stated) } else { ours }
     }
 
-    /// The error, with the clock as what to correct.
+    /// The error, with the advice to correct the clock.
     #[must_use]
     pub(crate) fn explain(&self, error: Error) -> Error {
         error.with_hint(format!("{self}: correct it"))
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_token_that_would_come_expired_lives_longer() {
+    fn only_a_token_that_would_arrive_expired_lives_longer() {
         let now = FakeSystem::default().now();
         let hours = |count: u64| Duration::from_secs(count * 3600);
         let ahead = skew(Some("Sat, 21 Nov 2026 21:00:00 GMT")).unwrap();

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     auth::access_token::{AccessToken, Malformed},
-    error::{Error, Kind, Result, quote, single_line},
+    error::{Error, HIDDEN, Kind, Result, quote, single_line},
     system::{
         System,
         process::{Command, Output},
@@ -61,13 +61,13 @@ impl TokenProgram<'_> {
     }
 }
 
-/// How long a word with a digit is that may be a token. User names, versions and most file names are shorter.
+/// The minimum length of a token that contains a digit. User names, versions and most file names are shorter.
 const SHORTEST_TOKEN: usize = 20;
 
-/// A word this long is no name, even without a digit.
-const LONGEST_NAME: usize = 40;
+/// The minimum length of a token without a digit. Names are shorter.
+const SHORTEST_TOKEN_WITHOUT_DIGIT: usize = 40;
 
-/// Whether what follows such a name is a secret.
+/// The ends of names whose value, in `name=value`, is a secret.
 const SECRET_NAMES: [&str; 7] = ["secret", "password", "passwd", "token", "assertion", "code", "key"];
 
 /// A line of a program's standard error without anything that looks like a token, or like a URL that may hold one.
@@ -106,15 +106,13 @@ fn without_secret(word: &str) -> String {
 }
 
 /// Whether a word may be a token: the first part of a JSON Web Token, or random characters. The GUID of a tenant or an
-/// application is none.
+/// application is not one.
 fn looks_like_token(part: &str) -> bool {
     let is_guid = part.len() == 36 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let has_digit = part.bytes().any(|byte| byte.is_ascii_digit());
-    !is_guid && (part.starts_with("eyJ") || part.len() >= LONGEST_NAME || (part.len() >= SHORTEST_TOKEN && has_digit))
+    let shortest = if has_digit { SHORTEST_TOKEN } else { SHORTEST_TOKEN_WITHOUT_DIGIT };
+    !is_guid && (part.starts_with("eyJ") || part.len() >= shortest)
 }
-
-/// What stands for a secret.
-const HIDDEN: &str = "(hidden)";
 
 #[cfg(test)]
 mod tests {
@@ -149,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_token_is_hidden() {
+    fn words_that_look_like_tokens_are_hidden() {
         for (line, shown) in [
             ("bad eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2lnbmF0dXJl!", "bad (hidden).c2lnbmF0dXJl!"),
             ("1.AXoAabcdefghijklmnopqrstuv0123456789-x_y", "1.(hidden)"),

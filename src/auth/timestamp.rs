@@ -8,7 +8,7 @@ pub(crate) fn rfc3339(text: &str) -> Option<SystemTime> {
     unix(u64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_second()).ok()?)
 }
 
-/// A timestamp in the form of RFC 3339, to the second, in UTC; `None` if it has none.
+/// A timestamp in the form of RFC 3339, to the second, in UTC; `None` before 1970 and after the year 9999.
 #[must_use]
 pub(crate) fn to_rfc3339(time: SystemTime) -> Option<String> {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();

@@ -40,7 +40,7 @@ use std::{
 };
 
 use crate::{
-    error::{Error, Kind, Result, quote},
+    error::{Error, HIDDEN, Kind, Result, quote},
     keyring::{
         lookup::SHUTDOWN_GRACE,
         memory::{Memory, STORE_LIMIT, World},
@@ -195,7 +195,7 @@ fn complaint(text: &str) -> String {
         let end = after.find(|character: char| character.is_whitespace() || character == '"').unwrap_or(after.len());
         rest = match after[..end].rfind('@') {
             Some(at) => {
-                safe.push_str("(hidden)");
+                safe.push_str(HIDDEN);
                 &after[at..]
             }
             None => after,

@@ -27,7 +27,7 @@ pub(super) struct Answer {
     password: SecretText,
 }
 
-/// What the index backends say.
+/// The outcome of asking the index backends.
 pub(super) struct FromIndex {
     /// Their answer.
     pub(super) answer: Option<Answer>,

@@ -65,7 +65,7 @@ pub(crate) struct Registry {
     pub(crate) username: &'static str,
     /// An index URL.
     pub(crate) example: &'static str,
-    /// The domains at or below which all hosts lie that it claims, unless a variable names others.
+    /// The domains of all hosts that it claims, subdomains included, unless a variable names other hosts.
     pub(crate) domains: &'static [&'static str],
     /// Every environment variable that its sources read.
     pub(crate) variables: &'static [&'static [Variable]],
@@ -163,7 +163,7 @@ pub(crate) trait CredentialSource: Send + Sync {
         None
     }
 
-    /// Drops what is kept of a claimed service besides credentials, so that the next lookup asks for it again.
+    /// Drops cached data of a claimed service, other than credentials, so that the next lookup requests it again.
     fn forget(&self, _system: &dyn System, _service: &Service) {}
 
     /// The files that the sources may read, present or not.
@@ -171,12 +171,12 @@ pub(crate) trait CredentialSource: Send + Sync {
         Vec::new()
     }
 
-    /// The URL for uploads, if that of a claimed service is for installing.
+    /// The upload URL, if a claimed service is an index URL.
     fn upload_url(&self, _service: &Service) -> Option<Url> {
         None
     }
 
-    /// The URL for installing, if that of a claimed service is for uploads.
+    /// The index URL, if a claimed service is an upload URL.
     fn index_url(&self, _service: &Service) -> Option<Url> {
         None
     }
@@ -196,7 +196,7 @@ pub(crate) trait CredentialSource: Send + Sync {
         None
     }
 
-    /// The same index at a host that its organisation shares with no other: tools that keep one password per host need it.
+    /// The same index at a host that its organisation shares with no other, for tools that keep one password per host.
     /// `None` if there is no such host.
     fn at_own_host(&self, _service: &Service) -> Option<Url> {
         None
@@ -213,7 +213,7 @@ pub(crate) struct Adoption {
     pub(crate) value: String,
 }
 
-/// The URL with another ending, if its path ends with `from`, with or without a slash behind it.
+/// The URL with `to` in place of `from` at the end of its path; `None` if it ends otherwise. A trailing slash is ignored.
 pub(crate) fn with_ending(service: &Service, from: &str, to: &str) -> Option<Url> {
     let mut url = service.url()?.clone();
     let path = format!("{}{to}", url.path().trim_end_matches('/').strip_suffix(from)?);

@@ -87,9 +87,9 @@ pub(crate) trait Files {
     /// The target of a symbolic link, else the path itself, which need not exist. A dangling link is an error.
     fn destination(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// The file that a write to a path of the user's choice changes: as [`destination`](Self::destination), but a symbolic
-    /// link in a directory that others may write is an error, also on the way. Links on Windows, which only administrators
-    /// and developers make, are not checked.
+    /// The file that a write to a path named by the user changes: as [`destination`](Self::destination), but a symbolic link
+    /// in a directory that others may write is an error, wherever it is in the path. Links on Windows, which only
+    /// administrators and developers can create, are not checked.
     fn write_destination(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// Locks a file, created with mode 0600 if missing; `None` if another process or thread holds the lock. On Windows, a

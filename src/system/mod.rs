@@ -49,7 +49,7 @@ impl<All> System for All where
 
 /// The message of an I/O error, in lower case, without the error number and the full stop that Windows ends it with.
 ///
-/// The words for an [`io::ErrorKind`] are read here and nowhere else: those without a stable name have none.
+/// Nothing else formats an [`io::ErrorKind`]: those without a stable name need other words.
 #[must_use]
 pub(crate) fn io_message(error: &io::Error) -> String {
     let message = error.to_string();

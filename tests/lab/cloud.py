@@ -60,7 +60,7 @@ class PracticeCloud:
     def round_trip_ms(self) -> float | None:
         """Milliseconds of a round trip between clients and hosts (see `relay`); None: clients reach the proxy directly.
 
-        Environments that were made before the first value lead past the relay.
+        Environments that were created before the first value bypass the relay.
         """
         return self._relay.round_trip_ms if self._relay else None
 

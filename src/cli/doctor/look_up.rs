@@ -66,7 +66,7 @@ fn examine_candidate(
     add_settings(world, report, candidate)?;
     let finding = cache_finding(world, candidate, service);
     report.add(&finding)?;
-    // So that every step is seen.
+    // The lookup then performs, and the report shows, every step.
     candidate.source.forget(world.system, service);
     let mut asked = 0;
     let mut unwritten = None;

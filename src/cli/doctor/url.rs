@@ -5,29 +5,29 @@ use url::Url;
 use super::report::{Finding, State};
 use crate::cli::{World, tools::Index};
 
-/// A blank and a no-break space, which copy and paste leave at the ends of a name.
-const BLANKS: [&str; 2] = ["%20", "%C2%A0"];
+/// A space and a no-break space, which copy and paste leave at the ends of a name.
+const SPACES: [&str; 2] = ["%20", "%C2%A0"];
 
 /// What is wrong with the URL of an index.
 pub(super) fn examine(world: &World<'_>, index: &Index) -> Vec<Finding> {
     let service = index.service();
     let bad =
         |what: String, url: &Url| Finding::new(State::Bad, "URL", what).with_fix(format!("write the URL as {url}"));
-    let blank = service.url().and_then(without_blanks).map(|(segment, url)| {
-        bad(format!("`{segment}` in its path has a blank at the end or beginning, as copy and paste leaves it"), &url)
+    let space = service.url().and_then(without_spaces).map(|(segment, url)| {
+        bad(format!("`{segment}` in its path begins or ends with a space, as left by copy and paste"), &url)
     });
-    // On the command line, it may be examined for uploads.
+    // A URL on the command line may be meant for uploads.
     let source = index.source.as_ref();
     let upload = source.and_then(|source| {
         let candidate = world.memory.keyring.candidates(world.system, &service).next()?;
         let url = candidate.source.index_url(&service)?;
         Some(bad(format!("{source} names the URL for uploads, from which nothing is installed"), &url))
     });
-    blank.into_iter().chain(upload).collect()
+    space.into_iter().chain(upload).collect()
 }
 
-/// The first segment that begins or ends with a blank, and the URL without such blanks.
-fn without_blanks(url: &Url) -> Option<(&str, Url)> {
+/// The first segment that begins or ends with a space, and the URL without such spaces.
+fn without_spaces(url: &Url) -> Option<(&str, Url)> {
     let segments: Vec<_> = url.path_segments()?.collect();
     let wrong = segments.iter().find(|segment| trimmed(segment).len() < segment.len())?;
     let mut right = url.clone();
@@ -35,14 +35,14 @@ fn without_blanks(url: &Url) -> Option<(&str, Url)> {
     Some((wrong, right))
 }
 
-/// A segment without the blanks at its ends.
+/// A segment without the spaces at its ends.
 fn trimmed(segment: &str) -> &str {
     let mut rest = segment;
     let cut = |text: &str, at_start: bool| {
-        BLANKS.iter().find_map(|blank| {
+        SPACES.iter().find_map(|space| {
             let (start, end) =
-                if at_start { (0, blank.len()) } else { (text.len().checked_sub(blank.len())?, text.len()) };
-            text.get(start..end).filter(|part| part.eq_ignore_ascii_case(blank)).map(|_| (start, end))
+                if at_start { (0, space.len()) } else { (text.len().checked_sub(space.len())?, text.len()) };
+            text.get(start..end).filter(|part| part.eq_ignore_ascii_case(space)).map(|_| (start, end))
         })
     };
     while let Some((_, end)) = cut(rest, true) {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blanks_at_the_ends_of_segments_are_removed() {
+    fn spaces_at_the_ends_of_segments_are_removed() {
         for (path, expected) in [
             ("contoso/_packaging/feed%20/pypi/simple/", Some(("feed%20", "contoso/_packaging/feed/pypi/simple/"))),
             ("%20contoso%c2%a0%20/My%20Project/", Some(("%20contoso%c2%a0%20", "contoso/My%20Project/"))),
@@ -68,7 +68,7 @@ mod tests {
             ("", None),
         ] {
             let url = Url::parse(&format!("https://a.example/{path}")).unwrap();
-            let found = without_blanks(&url).map(|(segment, url)| (segment.to_owned(), url.to_string()));
+            let found = without_spaces(&url).map(|(segment, url)| (segment.to_owned(), url.to_string()));
             let expected = expected.map(|(segment, path)| (segment.to_owned(), format!("https://a.example/{path}")));
             assert_eq!(found, expected, "{path}");
         }

@@ -1,7 +1,7 @@
 //! Removes the tracebacks of the next keyring from its standard error.
 //!
-//! It runs after this program has said why there is no credential. A keyring without a usable backend prints a traceback
-//! then; only its last line says something, and nothing if there is just no backend.
+//! The next keyring runs after this program has printed why there is no credential. Without a usable backend it prints a
+//! traceback, of which only the last line is informative; not even that one is if no backend is installed.
 
 /// The first line of a traceback.
 const FIRST_LINE: &[u8] = b"Traceback (most recent call last):";
@@ -12,10 +12,10 @@ const LINKS: [&[u8]; 2] = [
     b"The above exception was the direct cause of the following exception:",
 ];
 
-/// The beginning of the last line if no backend is installed: the answer is the one that this program has given.
+/// The start of the last line if no backend is installed. This program's own message says enough.
 const NO_BACKEND: &[u8] = b"keyring.errors.NoKeyringError:";
 
-/// How much of a line of a traceback is kept, in bytes.
+/// The maximum length of a buffered line of a traceback, in bytes.
 const LONGEST_LINE: usize = 8 * 1024;
 
 /// Passes a stream on as it comes, prompts included, without tracebacks.

@@ -54,6 +54,7 @@ impl Index {
         Self { key: Some(key), ..Self::in_variable(url, name, file) }
     }
 
+    /// An index named on the command line.
     pub(super) fn from_argument(url: &str) -> Self {
         Self { name: None, url: url.trim().to_owned(), source: None, key: None, authenticate: None }
     }
@@ -131,8 +132,8 @@ pub(super) fn is_same(one: &Service, other: &Service) -> bool {
     text(one) == text(other)
 }
 
-/// The same index in the settings of a tool or, if it is only in another tool's, what would count on the command line: the
-/// URL without that tool's password.
+/// The same index in the settings of a tool. If only another tool names it: the URL as on the command line, without that
+/// tool's password.
 pub(super) fn configured(indexes: &[Index], named: &Index) -> Index {
     let service = named.service();
     let found = indexes.iter().find(|index| is_same(&index.service(), &service));

@@ -12,7 +12,7 @@ use crate::{
 /// Selects how pip asks a keyring.
 pub(in crate::cli) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
 
-/// The ways to ask a keyring. pip ends with an error if any setting has another value, even one that is overridden.
+/// The keyring providers. pip fails if any setting has another value, even one that is overridden.
 /// <https://pip.pypa.io/en/stable/topics/authentication/#keyring-support>
 const PROVIDERS: [&str; 4] = ["auto", "disabled", "import", "subprocess"];
 
@@ -21,7 +21,7 @@ const PROVIDERS: [&str; 4] = ["auto", "disabled", "import", "subprocess"];
 pub(in crate::cli) struct Pip {
     /// How it asks a keyring, and the file or variable that says so.
     pub(in crate::cli) provider: Option<(String, String)>,
-    /// The file or variable with a way to ask a keyring that pip does not know.
+    /// The file or variable with a keyring provider that pip does not know.
     pub(in crate::cli) unknown_provider: Option<String>,
     /// Its indexes, by precedence.
     pub(in crate::cli) indexes: Vec<Index>,

@@ -1,5 +1,5 @@
-//! The settings of Poetry. <https://python-poetry.org/docs/configuration/>, and, for what wins,
-//! <https://github.com/python-poetry/poetry/blob/2.5.1/src/poetry/utils/authenticator.py>
+//! The settings of Poetry (<https://python-poetry.org/docs/configuration/>) and their precedence
+//! (<https://github.com/python-poetry/poetry/blob/2.5.1/src/poetry/utils/authenticator.py>).
 
 use std::{
     cmp::Reverse,
@@ -89,14 +89,14 @@ impl Poetry {
         }
     }
 
-    /// Where a boolean setting is that counts, and its value in a file.
+    /// The value of `keyring.enabled`, and the file that sets it.
     pub(in crate::cli) fn keyring_enabled(&self) -> Option<(bool, &Path)> {
         self.files
             .iter()
             .find_map(|(path, document)| Some((document.get("keyring")?.get("enabled")?.as_bool()?, path.as_path())))
     }
 
-    /// Where the password of a source is. An empty one counts as none, and hides those of less important places.
+    /// Where the password of a source is. An empty password counts as none, and hides those of lower precedence.
     pub(in crate::cli) fn password(&self, system: &dyn System, name: &str) -> Option<Place> {
         let variable = format!("POETRY_HTTP_BASIC_{}_PASSWORD", name.to_ascii_uppercase().replace('-', "_"));
         if let Some(value) = system.raw_variable(&variable) {
@@ -113,7 +113,7 @@ impl Poetry {
     /// first one in `group`, for files under other paths.
     pub(in crate::cli) fn sources_for(&self, index: &Service, group: impl Fn(&Service) -> bool) -> Vec<&Index> {
         let Some(url) = index.url() else { return Vec::new() };
-        // The host of a URL with a user name is another one to Poetry.
+        // Poetry compares hosts together with the user name in the URL.
         let plain = self.sources.iter().filter(|source| source.username().is_none() && !source.has_password());
         let sources = plain.filter_map(|source| Some((source, source.service().url()?.clone())));
         let on_host: Vec<_> = sources.filter(|(_, other)| other.origin() == url.origin()).collect();
@@ -133,7 +133,7 @@ fn put(sources: &mut Vec<Index>, source: Index) {
     }
 }
 
-/// How many path segments two URLs share, and whether those are all of the first.
+/// The number of path segments that two URLs share, and whether the first has no others.
 fn nearness(source: &Url, url: &Url) -> (usize, bool) {
     let segments = |url: &Url| {
         let segments = url.path().split('/').filter(|segment| !segment.is_empty());
@@ -144,7 +144,7 @@ fn nearness(source: &Url, url: &Url) -> (usize, bool) {
     (shared, shared == own.len())
 }
 
-/// <https://python-poetry.org/docs/configuration/#config-directory>
+/// The directory of the user's files. <https://python-poetry.org/docs/configuration/#config-directory>
 fn folder(system: &dyn System) -> Option<PathBuf> {
     let named = system.setting("POETRY_CONFIG_DIR").map(PathBuf::from);
     named.or_else(|| Some(places::native_config(system)?.join("pypoetry")))

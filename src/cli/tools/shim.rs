@@ -35,7 +35,7 @@ pub(in crate::cli) fn target(system: &dyn System, program: &Path) -> Result<Targ
     if let Some(root) = root {
         command = command.variable("PYENV_ROOT", root);
     }
-    // Children run in the root directory, and `.python-version` counts from here.
+    // Child processes run in the root directory, but pyenv reads `.python-version` of this one.
     if let Some(directory) = system.working_directory() {
         command = command.variable("PYENV_DIR", directory.to_string_lossy());
     }

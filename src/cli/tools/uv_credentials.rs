@@ -11,7 +11,7 @@ use crate::{
     system::{System, places},
 };
 
-/// The kinds of entries. uv ignores the whole file if an entry is of another kind.
+/// The known schemes. uv ignores the whole file if an entry has another one.
 const SCHEMES: [&str; 2] = ["basic", "bearer"];
 
 /// An entry for a URL and all below it.

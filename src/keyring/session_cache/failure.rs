@@ -1,4 +1,5 @@
-//! Shares a failed sign-in with the processes that waited for its lock, and a miss with the one that asks for its host.
+//! Shares a failed sign-in with the processes that waited for its lock, and a miss of a whole URL with the process that
+//! asks for the bare host next.
 
 use std::{
     borrow::Cow,
@@ -35,9 +36,12 @@ struct Record<'all> {
     note: Option<Cow<'all, str>>,
 }
 
+/// The prefix of the names of failures and misses.
+const PREFIX: &str = "ringbearer:failed:";
+
 /// One name per realm, which bounds the number of records.
 fn name(registry: &str, key: &CacheKey) -> String {
-    format!("ringbearer:failed:{}", opaque_name(registry, &[&key.realm]))
+    format!("{PREFIX}{}", opaque_name(registry, &[&key.realm]))
 }
 
 fn identity(registry: &str, key: &CacheKey) -> String {
@@ -87,9 +91,9 @@ pub(super) fn get(
     Some(error)
 }
 
-/// The name of the last miss of a whole URL on a host; the realm of a failure is a single field.
+/// The name of the last miss of a whole URL on a host. Names of failures have a single field, so that none coincides.
 fn name_of_miss(registry: &str, service: &Service) -> String {
-    format!("ringbearer:failed:{}", opaque_name(registry, &["miss", service.host().unwrap_or_default()]))
+    format!("{PREFIX}{}", opaque_name(registry, &["miss", service.host().unwrap_or_default()]))
 }
 
 /// Shares that a whole URL of a host has no credential. Best effort.
@@ -100,7 +104,7 @@ pub(super) fn put_miss(system: &dyn System, registry: &str, service: &Service) {
     }
 }
 
-/// Whether a service is a host alone of which a whole URL has just had no credential.
+/// Whether a service is a bare host, and a whole URL on it has just had no credential.
 pub(super) fn has_just_missed(system: &dyn System, registry: &str, service: &Service) -> bool {
     let read = || serde_json::from_slice::<Duration>(&system.shared(&name_of_miss(registry, service))?).ok();
     let age = |missed: Duration| since_1970(system.now())?.checked_sub(missed);

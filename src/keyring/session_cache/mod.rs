@@ -6,7 +6,7 @@
 //! ones find it until shortly before it expires. Without shared memory each process signs in for itself.
 //!
 //! - [`token`]: cached tokens and their names
-//! - `failure`: a failed sign-in, shared with the processes that waited for it
+//! - `failure`: a failed sign-in, shared with the processes that waited for it, and misses
 
 mod failure;
 pub(crate) mod token;
@@ -37,7 +37,7 @@ pub(crate) fn get(
         CacheMode::Off
     });
     let registry = candidate.registry.id;
-    // A process that keeps its tokens to itself shares its misses, which are no secret, unless the variable is set.
+    // Misses are not secret: a process whose default is to keep its tokens to itself shares them too.
     if !matches!(CacheMode::read(system, CacheMode::Session), Ok(CacheMode::Session)) {
         return sign_in();
     }

@@ -255,7 +255,7 @@ fn clearing_removes_every_token() {
 }
 
 #[test]
-fn a_miss_is_shared_by_processes_with_tokens_of_their_own() {
+fn a_process_with_its_own_tokens_shares_a_miss_for_its_host() {
     let fake = session().variable("RINGBEARER_CACHE", "");
     let ask = |maker: Maker, url: &str| {
         get(&fake, &candidate(&Arc::new(maker)), &Service::parse(url), None, CacheMode::Memory)

@@ -1,4 +1,4 @@
-//! URLs of a feed that people mix up, and those of Azure DevOps Server.
+//! The index URL and the upload URL of a feed, and URLs of Azure DevOps Server.
 
 use serde_json::json;
 use url::Url;
@@ -13,18 +13,18 @@ use crate::{
 const INDEX: &str = "/pypi/simple";
 const UPLOAD: &str = "/pypi/upload";
 
-/// The URL of a feed for uploads, if it is given that for installing.
+/// The upload URL of a feed, given its index URL.
 pub(super) fn upload_url(service: &Service) -> Option<Url> {
     with_ending(service, INDEX, "/pypi/upload/")
 }
 
-/// The URL of a feed for installing, if it is given that for uploads.
+/// The index URL of a feed, given its upload URL.
 pub(super) fn index_url(service: &Service) -> Option<Url> {
     with_ending(service, UPLOAD, "/pypi/simple/")
 }
 
-/// How a feed of Azure DevOps Server, on a host of its owner, is served: by a personal access token as the password of the
-/// feed. NTLM, which the server offers too, works with neither pip nor uv.
+/// How a feed of Azure DevOps Server, on its owner's host, can be served: with a personal access token as its password.
+/// NTLM, which the server offers too, works with neither pip nor uv.
 pub(super) fn adoption(service: &Service) -> Option<Adoption> {
     let mut url = service.url().filter(|url| url.scheme() == "https")?.clone();
     let path = url.path().to_owned();

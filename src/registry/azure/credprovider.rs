@@ -90,7 +90,7 @@ pub(super) fn note_token_type(system: &dyn System) {
     }
 }
 
-/// Warns that hosts in the environment get no credentials: whoever sets a variable could collect tokens.
+/// Warns that hosts named by a variable get no credentials: else anyone who can set one could collect tokens.
 pub(super) fn warn_of_hosts(system: &dyn System) {
     if let Some((name, _)) = first_set(system, &HOSTS) {
         warning::once(&format!("{name} is ignored: tokens go to the hosts of Azure Artifacts only; unset it"));

@@ -115,8 +115,8 @@ impl Tenant {
             .map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))
     }
 
-    /// The command of az that signs in to this tenant. az refuses an account that has no subscription in it, unless it is
-    /// told to allow that. <https://learn.microsoft.com/cli/azure/reference-index#az-login>
+    /// The command of az that signs in to this tenant. Without the option, az refuses an account that has no subscription
+    /// there. <https://learn.microsoft.com/cli/azure/reference-index#az-login>
     #[must_use]
     pub(crate) fn az_login(&self) -> String {
         if self.id == ANY_ORGANISATION {
@@ -225,7 +225,7 @@ fn explain(system: &dyn System, tenant: &Tenant, response: &Response, error: Err
     else {
         return error;
     };
-    match ClockSkew::of(system, response).filter(|_| code == remedy::NOT_IN_ITS_TIME) {
+    match ClockSkew::of(system, response).filter(|_| code == remedy::OUTSIDE_TIME_RANGE) {
         Some(skew) => skew.explain(error),
         None if remedy.next.is_empty() => error.with_hint(format!("{} (AADSTS{code})", remedy.meaning)),
         None => error.with_hint(format!("{} (AADSTS{code}): {}", remedy.meaning, tenant.advice(remedy))),
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sign_in_allows_an_account_without_subscription() {
+    fn the_sign_in_command_allows_an_account_without_subscription() {
         let login = |id: &str| Tenant::new(id).unwrap().az_login();
         assert_eq!(login("contoso.example"), "az login --tenant contoso.example --allow-no-subscriptions");
         assert_eq!(login(ANY_ORGANISATION), AZ_LOGIN);

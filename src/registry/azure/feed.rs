@@ -178,7 +178,7 @@ struct FeedName {
 impl Address {
     /// The address below a server that is not one of Azure DevOps Services, on any port; `None` unless the URL is https.
     ///
-    /// So Azure DevOps Server has its feeds: `https://server/tfs/COLLECTION/[PROJECT/]_packaging/FEED/pypi/simple/`.
+    /// The form on Azure DevOps Server: `https://server/tfs/COLLECTION/[PROJECT/]_packaging/FEED/pypi/simple/`.
     #[must_use]
     pub(crate) fn of_server(service: &Service) -> Option<Self> {
         let url = service.url().filter(|url| url.scheme() == "https" && !has_feed_host(service))?;
@@ -236,7 +236,7 @@ impl Address {
             && self.feed.as_ref().is_none_or(may_be)
     }
 
-    /// How much it names: the larger of two that contain an address is the more specific one.
+    /// How specific it is: of two that contain an address, the one with the larger depth is more specific.
     #[must_use]
     pub(crate) fn depth(&self) -> (usize, bool, bool) {
         let feed = self.feed.as_ref();

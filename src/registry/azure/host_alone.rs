@@ -1,5 +1,5 @@
-//! The host without an organisation, which tools ask for after a miss of the whole URL. pip asks for nothing else where no
-//! index is set, as for direct URLs, `--find-links` and lock files.
+//! The bare host, which names no organisation. Tools ask for it after a miss of the whole URL; pip asks for nothing else if
+//! no index is set, as with direct URLs, `--find-links` and lock files.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use crate::{
     service::Service,
 };
 
-/// What the whole URLs that this process was asked for say about each host.
+/// The outcomes of this process's lookups of whole URLs, by host.
 #[derive(Default)]
 pub(super) struct KnownHosts(Mutex<HashMap<String, KnownHost>>);
 

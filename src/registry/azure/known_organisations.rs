@@ -1,8 +1,8 @@
-//! What discovery said of organisations: kept for later lookups, which skip the request.
+//! The results of discovery by organisation, kept so that later lookups skip the request.
 //!
-//! It is no secret. By default the processes of a login session share it, like tokens; with RINGBEARER_CACHE=memory, or without
-//! shared memory, it stays in this process; with `off` it is not kept. A record is checked like the answer of a feed each
-//! time it is read. A lookup that fails with it asks the feed again.
+//! They are not secret. By default the processes of a login session share them, like tokens; with RINGBEARER_CACHE=memory,
+//! or without shared memory, they stay in this process; with `off` they are not kept. A record is checked like the answer of
+//! a feed each time it is read. A lookup that fails with one asks the feed again.
 
 use std::{
     borrow::Cow,
@@ -33,7 +33,7 @@ const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct KnownOrganisations {
     /// The last answer for each organisation, for public feeds whose answers lack it at times.
     last: Mutex<HashMap<String, Discovery>>,
-    /// Answers that spare a request, and until when.
+    /// Answers that replace a request, and when they expire.
     kept: Mutex<HashMap<String, (Discovery, SystemTime)>>,
 }
 
@@ -46,9 +46,10 @@ impl KnownOrganisations {
     /// The answer that is kept for this feed.
     pub(super) fn kept(&self, system: &dyn System, feed: &Feed) -> Option<Discovery> {
         let name = name(system, feed);
-        match Place::of(system)? {
-            Place::Session => read(&system.shared(&name)?, feed, system.now()),
-            Place::Memory => {
+        match mode(system) {
+            CacheMode::Off => None,
+            CacheMode::Session => read(&system.shared(&name)?, feed, system.now()),
+            CacheMode::Memory => {
                 let kept = lock(&self.kept);
                 kept.get(&name).filter(|(_, until)| system.now() < *until).map(|(discovery, _)| discovery.clone())
             }
@@ -59,12 +60,12 @@ impl KnownOrganisations {
     pub(super) fn keep(&self, system: &dyn System, feed: &Feed, discovery: &Discovery) {
         lock(&self.last).insert(feed.organisation_key(), discovery.clone());
         let (now, name) = (system.now(), name(system, feed));
-        match Place::of(system) {
-            None => {}
-            Some(Place::Memory) => {
+        match mode(system) {
+            CacheMode::Off => {}
+            CacheMode::Memory => {
                 lock(&self.kept).insert(name, (discovery.clone(), now + LIFETIME));
             }
-            Some(Place::Session) => {
+            CacheMode::Session => {
                 let Some(written) = since_1970(now) else { return };
                 if let Err(reason) = share(system, &name, &Record::of(discovery, written), LIFETIME, 0) {
                     debug!("the tenant of {} is not kept: {reason}", feed.shown());
@@ -77,26 +78,18 @@ impl KnownOrganisations {
     pub(super) fn forget(&self, system: &dyn System, feed: &Feed) {
         let name = name(system, feed);
         lock(&self.kept).remove(&name);
-        if matches!(Place::of(system), Some(Place::Session)) {
+        if mode(system) == CacheMode::Session {
             system.unshare(&name);
         }
     }
 }
 
-/// Where answers are kept.
-enum Place {
-    Session,
-    Memory,
-}
-
-impl Place {
-    /// `None` if nothing is to be kept.
-    fn of(system: &dyn System) -> Option<Self> {
-        match CacheMode::read(system, CacheMode::Session) {
-            Ok(CacheMode::Session) if system.sharing().is_ok() => Some(Self::Session),
-            Ok(CacheMode::Session | CacheMode::Memory) => Some(Self::Memory),
-            Ok(CacheMode::Off) | Err(_) => None,
-        }
+/// Where answers are kept: in the session by default, if there is shared memory.
+fn mode(system: &dyn System) -> CacheMode {
+    match CacheMode::read(system, CacheMode::Session) {
+        Ok(CacheMode::Session) if system.sharing().is_err() => CacheMode::Memory,
+        Ok(mode) => mode,
+        Err(_) => CacheMode::Off,
     }
 }
 
@@ -283,7 +276,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_what_was_kept(id in "[a-z0-9][a-z0-9.-]{0,40}", host in "(app\\.)?vssps\\.dev\\.azure\\.com", path in "(contoso/)?") {
+        fn a_kept_answer_is_read_back_unchanged(id in "[a-z0-9][a-z0-9.-]{0,40}", host in "(app\\.)?vssps\\.dev\\.azure\\.com", path in "(contoso/)?") {
             let uri = format!("https://login.microsoftonline.us/{id}");
             let found = Discovery::check(&uri, &format!("https://{host}/{path}"), &feed(FEED)).unwrap();
             let fake = FakeSystem::default();

@@ -37,7 +37,7 @@ pub(super) struct Minting<'lookup> {
     discovery: RefCell<Option<Result<Discovery>>>,
     /// Whether the discovery is one that was kept, rather than an answer to this lookup.
     is_kept: Cell<bool>,
-    /// Whether the feed no longer says what was kept.
+    /// Whether the feed's answer differs from the kept one.
     has_moved: Cell<bool>,
     /// The difference between the clocks, once the feed has answered.
     skew: Cell<Option<ClockSkew>>,
@@ -77,7 +77,7 @@ impl<'lookup> Minting<'lookup> {
         let next = choice.next_host(self.system);
         let discovery = self.discovery(next)?;
         if self.is_kept.get() && next == Some(NextHost::Authority) {
-            // While a program gets the token.
+            // The connection opens while a program gets the token.
             self.system.open_ahead(&discovery.authority);
         }
         let tenant = discovery.tenant.at_configured_login_host(self.system)?;
@@ -158,7 +158,7 @@ impl<'lookup> Minting<'lookup> {
             return Ok(());
         }
         self.has_moved.set(true);
-        let message = format!("{} names another tenant or authority than before", self.feed.shown());
+        let message = format!("{} now names another tenant or authority", self.feed.shown());
         Err(Error::new(Kind::Protocol, message))
     }
 

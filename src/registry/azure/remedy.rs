@@ -25,8 +25,8 @@ const fn remedy(codes: &'static [&'static str], meaning: &'static str, next: &'s
     Remedy { codes, meaning, next }
 }
 
-/// The codes of an assertion that has expired, or is not valid yet.
-pub(super) const NOT_IN_ITS_TIME: &str = "700024";
+/// The code of an assertion that has expired or is not valid yet.
+pub(super) const OUTSIDE_TIME_RANGE: &str = "700024";
 
 /// A code whose longer forms mean the same.
 const NO_FEDERATED_CREDENTIAL: &str = "70021";
@@ -37,7 +37,7 @@ static REMEDIES: [Remedy; 16] = [
     remedy(&["7000222"], "the application's secret has expired", "create a new one"),
     remedy(&["700027"], "the certificate in AZURE_CLIENT_CERTIFICATE_PATH is not registered for the application", ""),
     remedy(
-        &[NOT_IN_ITS_TIME],
+        &[OUTSIDE_TIME_RANGE],
         "the assertion has expired or is not valid yet",
         "renew it, or correct this machine's clock",
     ),
@@ -52,7 +52,7 @@ static REMEDIES: [Remedy; 16] = [
     remedy(
         &["500011", "500014"],
         "Azure DevOps is unknown or disabled in this tenant",
-        "is it the tenant of the feed?",
+        "check that it is the tenant of the feed",
     ),
     remedy(&["90002", "50059"], "there is no such tenant", "check AZURE_TENANT_ID"),
     // The policy may be for this resource alone, which a sign-in without the scope does not meet.

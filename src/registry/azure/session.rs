@@ -118,7 +118,7 @@ fn known(refusal: &Refusal, status: u16) -> Option<(&'static str, &'static str)>
             "the owner of {portal} must set its access level to Basic",
         ));
     }
-    // The same code says of a bearer that is not valid that "anonymous access" is not allowed.
+    // For an invalid bearer, the message of the same code is about "anonymous access".
     if mentions(&["TF400813"]) && !mentions(&["anonymous"]) {
         return Some((
             "{who} is not authorised in the organisation (TF400813)",
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_one_of_this_machines_clock() {
+    fn the_expiry_is_by_this_machines_clock() {
         // The service's time is 21:00, and its token lives for an hour or for four.
         let date = [("Date", "Sat, 21 Nov 2026 21:00:00 GMT")];
         for (valid_to, left) in [("2026-11-21T22:00:00Z", 3600), ("2026-11-22T01:00:00Z", 3600)] {

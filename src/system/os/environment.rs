@@ -118,8 +118,8 @@ impl Env for OsSystem {
     }
 }
 
-/// The environment of the process itself, for a single variable: a copy of all of them takes longer than most questions about
-/// foreign services. To be read while Python's interpreter lock is held, as [`Environment::capture`].
+/// The environment of the process itself, read without a copy: copying every variable takes longer than most lookups of
+/// services that no registry claims. Requires Python's interpreter lock, like [`Environment::capture`].
 #[cfg(feature = "python")]
 pub(crate) struct LiveEnvironment;
 

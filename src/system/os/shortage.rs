@@ -35,7 +35,7 @@ const CLOSE_PROCESSES: &str = if cfg!(windows) {
     "close other programs, or raise the limit on processes (`ulimit -u`, or that of the container)"
 };
 
-/// The failure to start a child process or a thread, of which `what` says what for, if a limit is the reason.
+/// The failure to start a child process or a thread, if a limit is the reason. `what` is the start of the message.
 pub(super) fn of_start(what: &str, error: &io::Error) -> Option<Error> {
     let (why, hint) = match error.kind() {
         _ if is_of_files(error) => ("too many files are open".to_owned(), CLOSE_FILES),

@@ -1,4 +1,4 @@
-"""Azure DevOps Server, which an endpoint in a variable names: by a personal access token and without a request."""
+"""Azure DevOps Server, named by an endpoint in a variable: a personal access token, and no request of ringbearer."""
 
 from __future__ import annotations
 

@@ -73,4 +73,4 @@ def test_identities_of_other_feeds_are_not_a_failure(cloud: PracticeCloud, look_
     value = endpoints(*((url, {"clientId": "system"}) for url in others))
     feed, bad = look_up.each(value, endpoints(("", {"clientId": "system"})), AZURE_DEVOPS_EXT_PAT="personal")
     assert feed.credential == bad.credential == ("VssSessionToken", "personal")
-    assert feed.skipped["feed_identity"] == "no endpoint is this feed" and feed.warnings == bad.warnings == []
+    assert feed.skipped["feed_identity"] == "no endpoint matches this feed" and feed.warnings == bad.warnings == []

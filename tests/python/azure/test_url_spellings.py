@@ -1,4 +1,4 @@
-"""Every spelling of a feed's URL is the same feed: a project with a blank in its name, views, letters beyond ASCII."""
+"""Every spelling of a feed's URL is the same feed: spaces in a project's name, views, letters beyond ASCII."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENDPOINTS = "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS"
 
 @pytest.fixture
 def feed(cloud: PracticeCloud) -> Feed:
-    """A feed of the project `My Project`; its URLs have a raw blank."""
+    """A feed of the project `My Project`; its URLs have an unencoded space."""
     made = cloud.azure.contoso.feed("bread", project="My Project")
     made.add(make_wheel("hello-private", "1.0"))
     return made
@@ -31,7 +31,7 @@ def of_view(url: str) -> str:
 
 
 @pytest.mark.parametrize("provider", ["import", "subprocess"])
-def test_pip_installs_from_a_url_with_a_raw_blank(
+def test_pip_installs_from_a_url_with_an_unencoded_space(
     client: Client, native: Client, tool: Client, azure_user: AzureUser, home: Path, feed: Feed, provider: str
 ) -> None:
     # pip passes the URL as it is written, and asks again for the host alone if that has no answer.
@@ -43,7 +43,7 @@ def test_pip_installs_from_a_url_with_a_raw_blank(
     azure_user.assert_look_ups(READ)
 
 
-def test_uv_installs_from_a_url_with_a_raw_blank(
+def test_uv_installs_from_a_url_with_an_unencoded_space(
     native: Client, tool: Client, azure_user: AzureUser, home: Path, feed: Feed
 ) -> None:
     index = with_user_name(of_view(feed.url("visualstudio.com")))

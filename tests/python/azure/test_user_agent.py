@@ -12,7 +12,7 @@ SYSTEMS = {"Darwin": "macOS"}
 MACHINES = {"AMD64": "x86_64", "arm64": "aarch64", "ARM64": "aarch64"}
 
 
-def test_every_host_sees_the_system_and_the_processor(
+def test_every_host_of_a_sign_in_sees_system_and_processor(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms
 ) -> None:
     azure = cloud.azure

@@ -9,23 +9,8 @@ from lab.clients import Client
 from lab.packages import wheel as make_wheel
 from lab.registry import Registry
 from support.keyring_calls import PDM_PROJECT
+from support.poetry_project import poetry_project
 from support.private_packages import assert_kept
-
-POETRY = """\
-[project]
-name = "shop"
-version = "0.1"
-requires-python = ">=3.9"
-dependencies = ["greetings"]
-
-[tool.poetry]
-package-mode = false
-
-[[tool.poetry.source]]
-name = "corp"
-url = "{}"
-priority = "primary"
-"""
 
 TOX = """\
 [tox]
@@ -103,7 +88,7 @@ def test_twine_uploads_and_pip_installs_what_it_uploaded(registry: Registry, cli
 
 
 def test_poetry_locks_and_installs(registry: Registry, poetry: Client, shop: Path) -> None:
-    (shop / "pyproject.toml").write_text(POETRY.format(registry.index_url))
+    (shop / "pyproject.toml").write_text(poetry_project(registry.index_url))
     environment = registry.environment(POETRY_VIRTUALENVS_IN_PROJECT="true", POETRY_NO_INTERACTION="1")
     locked = poetry.run(["poetry", "lock"], environment, directory=shop).check()
     installed = poetry.run(["poetry", "install", "--no-root"], environment, directory=shop).check()

@@ -9,6 +9,7 @@ import pytest
 from lab.clients import Client
 from lab.packages import wheel as make_wheel
 from lab.registry import Registry
+from support.poetry_project import poetry_project
 
 #: What each registry's warning of a login that does not work tells the user to run or to check.
 ADVICE = {
@@ -17,23 +18,7 @@ ADVICE = {
     "menda": "check MENDA_HOST, MENDA_CLIENT_ID and MENDA_CLIENT_SECRET",
 }
 
-POETRY = """\
-[project]
-name = "shop"
-version = "0.1"
-requires-python = ">=3.9"
-dependencies = ["greetings"]
-
-[tool.poetry]
-package-mode = false
-
-[[tool.poetry.source]]
-name = "corp"
-url = "{}"
-priority = "primary"
-"""
-
-#: A program with a handler of its own: one that takes every record, one of other packages alone, none, or a silent one.
+#: A program with each kind of logging handler, with none, or with logging disabled.
 PROGRAM = """\
 import logging, sys
 import keyring
@@ -86,7 +71,7 @@ def test_poetry_shows_the_warning_once(registry: Registry, poetry: Client, home:
     registry.break_login()
     shop = home / "shop"
     shop.mkdir()
-    (shop / "pyproject.toml").write_text(POETRY.format(registry.index_url))
+    (shop / "pyproject.toml").write_text(poetry_project(registry.index_url))
     environment = registry.environment(POETRY_NO_INTERACTION="1", COLUMNS="1000")
     for options in ([], ["-vv"]):
         ended = poetry.run(["poetry", "lock", *options], environment, directory=shop)

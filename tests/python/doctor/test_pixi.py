@@ -1,4 +1,4 @@
-"""The settings of pixi that keep it from asking keyring. pixi is no Python package: a fake one is on PATH."""
+"""The settings of pixi that keep it from asking keyring. pixi is not a Python package: a fake one is on PATH."""
 
 from __future__ import annotations
 

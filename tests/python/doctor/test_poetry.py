@@ -12,23 +12,8 @@ from lab.clients import Client, Completed
 from lab.cloud import PracticeCloud
 from support.azure_user import AzureUser, with_user_name
 from support.doctor import SET_UP, TOOLS, Doctor
+from support.poetry_project import poetry_project
 from support.tool_settings import write
-
-PROJECT = """\
-[project]
-name = "shop"
-version = "0.1"
-requires-python = ">=3.9"
-dependencies = ["greetings"]
-
-[tool.poetry]
-package-mode = false
-
-[[tool.poetry.source]]
-name = "contoso"
-url = "{}"
-priority = "primary"
-"""
 
 AUTH, CONFIG, LOCAL = ".config/pypoetry/auth.toml", ".config/pypoetry/config.toml", "shop/poetry.toml"
 VARIABLE = "POETRY_HTTP_BASIC_CONTOSO_PASSWORD"
@@ -110,7 +95,7 @@ def test_poetry_locks_if_the_doctor_says_so_and_only_then(
     doctor: Doctor, native: Client, poetry: Client, url: str, lock: Callable[..., Completed], case: Case
 ) -> None:
     source = with_user_name(url, case.user) if case.user else url
-    write(doctor.home / "shop" / "pyproject.toml", PROJECT.format(source))
+    write(doctor.home / "shop" / "pyproject.toml", poetry_project(source, "contoso"))
     for name, text in case.files.items():
         write(doctor.home / name, text.replace("{}", url))
     variables = {name: value.replace("{}", url) for name, value in case.variables.items()}
@@ -128,7 +113,7 @@ def test_the_password_that_poetry_has_is_removed_by_the_fix(
     doctor: Doctor, native: Client, poetry: Client, url: str, lock: Callable[..., Completed], place: str
 ) -> None:
     project = doctor.home / "shop" / "pyproject.toml"
-    write(project, PROJECT.format(with_user_name(url) if place == "pyproject.toml" else url))
+    write(project, poetry_project(with_user_name(url) if place == "pyproject.toml" else url, "contoso"))
     variables = {VARIABLE: "withdrawn"} if place == VARIABLE else {}
     if place.endswith(".toml") and place != "pyproject.toml":
         write(doctor.home / place, basic("contoso"))
@@ -152,8 +137,8 @@ def test_the_password_that_poetry_has_is_removed_by_the_fix(
 def test_the_places_of_poetry_passwords_are_shown(doctor: Doctor, native: Client, poetry: Client, url: str) -> None:
     path, directory = (native.bin, poetry.bin), doctor.home / "shop"
     more = {"path": path, "directory": directory, "section": TOOLS, **SET_UP}
-    write(directory / "pyproject.toml", PROJECT.format(url))
+    write(directory / "pyproject.toml", poetry_project(url, "contoso"))
     write(doctor.home / AUTH, basic("contoso"))
     doctor.assert_shows("poetry-password-in-file", url, **more)
-    write(directory / "pyproject.toml", PROJECT.format(with_user_name(url)))
+    write(directory / "pyproject.toml", poetry_project(with_user_name(url), "contoso"))
     doctor.assert_shows("poetry-user-name-in-url", url, **more)

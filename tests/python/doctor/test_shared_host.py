@@ -111,7 +111,7 @@ def test_the_second_organisation_on_a_host_fails_until_it_moves(
 
 
 @pytest.mark.parametrize("form", ["visualstudio.com", "dev.azure.com"])
-def test_own_hosts_and_feeds_of_one_organisation_are_fine(
+def test_separate_hosts_and_feeds_of_one_organisation_are_well(
     doctor: Doctor,
     native: Client,
     tool: Client,

@@ -1,4 +1,4 @@
-"""Mistakes in URLs: blanks at the ends of names, uploads and installations mixed up, Azure DevOps Server."""
+"""Mistakes in URLs: spaces at the ends of names, index and upload URLs mixed up, Azure DevOps Server."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def url(cloud: PracticeCloud, azure_user: AzureUser) -> str:
     return cloud.azure.feed.url()
 
 
-def test_blank_at_the_end_of_a_name_is_pointed_at(doctor: Doctor, url: str) -> None:
+def test_space_at_the_end_of_a_name_is_pointed_at(doctor: Doctor, url: str) -> None:
     found = doctor.examine(url.replace("/tools/", "/tools%20/")).finding("URL")
     assert (found.state, found.fix) == ("bad", f"write the URL as {url}")
-    assert found.detail.startswith("`tools%20` in its path has a blank")
+    assert found.detail.startswith("`tools%20` in its path begins or ends with a space")
     assert doctor.examine(url).findings("URL") == []
 
 
@@ -38,7 +38,7 @@ def test_index_that_is_the_url_for_uploads_is_corrected(
     found = doctor.examine(directory=doctor.home, **variables).finding("URL")
     assert (found.state, found.fix) == ("bad", f"write the URL as {url}")
     assert source in found.detail and "from which nothing is installed" in found.detail
-    # Somebody who names it on the command line examines uploads.
+    # A URL on the command line may be meant for uploads.
     assert doctor.examine(upload).findings("URL") == []
 
 

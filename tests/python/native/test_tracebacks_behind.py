@@ -78,7 +78,7 @@ def test_broken_backend_behind_adds_at_most_its_last_line(
 
 
 @pytest.mark.parametrize("registry", ["azure"], indirect=True)
-def test_broken_configuration_behind_causes_no_traceback(
+def test_broken_configuration_behind_is_named_with_no_traceback(
     registry: Registry, native: Client, client: Client, words: list[str]
 ) -> None:
     file = registry.home / ".config" / "python_keyring" / "keyringrc.cfg"

@@ -33,7 +33,7 @@ MENDA = 4.0
 def assert_round_trips(cloud: PracticeCloud, seconds: Callable[[], float], expected: float) -> None:
     """The difference between far and near, of the fastest runs, is the expected number of round trips."""
     near, far = [], []
-    # Whatever else the machine does only adds to a time.
+    # Other load on the machine only increases a time.
     while len(near) < RUNS:
         for milliseconds, times in ((0, near), (FAR, far)):
             cloud.round_trip_ms = milliseconds

@@ -1,4 +1,4 @@
-"""Where no thread, process or file can be had: one line that says so, exit code 1, and no stack trace."""
+"""If no thread, process or file can be opened: a one-line error, exit code 1, and no stack trace."""
 
 from __future__ import annotations
 

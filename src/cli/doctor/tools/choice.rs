@@ -25,7 +25,7 @@ const CHAINER_LINE: &str = "default-keyring = keyring.backends.chainer.ChainerBa
 
 /// What keyring's settings select.
 #[derive(Default)]
-pub(super) struct Choice {
+pub(super) struct KeyringChoice {
     /// The finding; `None` if they select nothing, or the chainer.
     pub(super) finding: Option<Finding>,
     /// Whether they select a backend by name. Then priorities do not count.
@@ -46,7 +46,7 @@ enum Setting {
     Nothing,
 }
 
-impl Choice {
+impl KeyringChoice {
     /// Reads variable and file as keyring 25.7 does.
     /// <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/core.py>
     pub(super) fn read(world: &World<'_>, shell: ShellSyntax, indexes: &[Index]) -> Self {
@@ -167,7 +167,7 @@ fn read_file(system: &dyn System) -> Setting {
         Some((section, key.2))
     });
     let Some((section, line)) = place else {
-        let what = format!("{shown} has `[backend]` without `default-keyring`, of which keyring warns");
+        let what = format!("{shown} has `[backend]` without `default-keyring`, which keyring warns about");
         return Setting::Ignored { what, fix: format!("add the line `{CHAINER_LINE}`") };
     };
     let fix = format!("in line {line}, write `{CHAINER_LINE}`");
@@ -245,7 +245,7 @@ mod tests {
             ("[backend]\ndefault-keyring =\n", "broken", ", line 2, names no class"),
             ("[backend]\njunk\n", "broken", ", line 2, is neither a section nor a key with a value"),
             ("\u{feff}[backend]\n", "broken", ", line 1, begins with a byte order mark"),
-            ("[backend]\nkeyring-path = /x\n", "ignored", " without `default-keyring`, of which keyring warns"),
+            ("[backend]\nkeyring-path = /x\n", "ignored", " without `default-keyring`, which keyring warns about"),
         ] {
             let (kind, what, _) = found(&user().file(FILE, text));
             assert!(kind == expected && what.ends_with(line), "{text:?}: {kind} {what}");

@@ -22,7 +22,7 @@ mod uv;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use self::{choice::Choice, on_path::Keyrings};
+use self::{choice::KeyringChoice, on_path::Keyrings};
 use super::report::{Finding, Report, State};
 use crate::{
     cli::{
@@ -65,7 +65,7 @@ struct Machine<'all> {
     /// The shell in which fixes are typed.
     shell: ShellSyntax,
     keyrings: Keyrings<'all>,
-    choice: Choice,
+    choice: KeyringChoice,
     /// The examined indexes, with the registry that is asked first.
     served: Vec<(Index, Service, &'all Candidate)>,
 }
@@ -84,7 +84,7 @@ pub(super) fn examine(
     });
     let system = world.system;
     let (shell, keyrings) = (ShellSyntax::of(system), Keyrings::new(system));
-    let choice = Choice::read(world, shell, indexes);
+    let choice = KeyringChoice::read(world, shell, indexes);
     let machine = Machine { system, shell, keyrings, choice, served: served.collect() };
     // Each finding is shown at once, since running Python takes a moment.
     let looks: [(&str, Look<'_>); 11] = [
@@ -114,7 +114,7 @@ pub(super) fn examine(
             }
         }
     }
-    // It is no tool, and those that it hinders are there too.
+    // It is not a tool, and the tools that it affects are counted themselves.
     if mute.len() > 1 {
         mute.remove(choice::NAME);
     }
@@ -144,6 +144,11 @@ impl Machine<'_> {
         let beside = look(self.system, &program)?;
         Ok(Some((program, beside)))
     }
+}
+
+/// The organisation of a service that a registry claims, for comparison.
+fn organisation(candidate: &Candidate, service: &Service) -> String {
+    candidate.source.place(service).to_ascii_lowercase()
 }
 
 /// The state of the store, which stays locked.

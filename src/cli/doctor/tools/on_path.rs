@@ -47,6 +47,7 @@ pub(super) enum Knowledge {
 }
 
 impl<'all> Keyrings<'all> {
+    /// Finds the programs; none is run yet.
     pub(super) fn new(system: &'all dyn System) -> Self {
         Self {
             system,
@@ -68,7 +69,7 @@ impl<'all> Keyrings<'all> {
         self.known.borrow().get(program).and_then(|(_, rival)| rival.clone())
     }
 
-    /// The same in the keyring that a Python interpreter imports.
+    /// The backend of another package that may be chosen in the keyring that a Python interpreter imports.
     pub(super) fn rival_beside(&self, python: &Path) -> Result<Option<Rival>> {
         self.known(python, &["-m", "keyring", "--list-backends"]).map(|(_, rival)| rival)
     }
@@ -77,7 +78,7 @@ impl<'all> Keyrings<'all> {
         if let Some(known) = self.known.borrow().get(program) {
             return Ok(known.clone());
         }
-        // Children run in the root directory, from where a shim may lead elsewhere.
+        // Child processes run in the root directory, where a shim may select another version.
         let Target::Program(target) = shim::target(self.system, program)? else {
             return Ok((Knowledge::Others, None));
         };
@@ -137,7 +138,7 @@ impl Machine<'_> {
                 let is_native = self.keyrings.is_native(&program)?;
                 let kind = if is_native { "native" } else { "a script with ringbearer" };
                 let found = Finding::new(State::Good, "keyring", format!("{} ({kind})", shown_path(&program)));
-                self.unless_rivalled(found, self.rival_in(&program)?)
+                self.with_rival(found, self.rival_in(&program)?)
             }
         })
     }

@@ -21,6 +21,7 @@ use crate::{
 const ASKS_WITHOUT_USERNAME: (u32, u32) = (26, 2);
 
 impl Machine<'_> {
+    /// Whether pip would ask.
     pub(super) fn pip(&self, pip: &Pip) -> Result<Finding> {
         let Some((program, beside)) = self.installed(&["pip", "pip3"])? else {
             return Ok(Finding::new(State::Off, "pip", "is not on PATH"));

@@ -2,14 +2,15 @@
 
 use super::{Finding, Machine, State};
 use crate::{
-    cli::tools::{is_same, pixi::Pixi, with_username},
+    cli::tools::{Index, is_same, pixi::Pixi, with_username},
     error::Result,
+    keyring::Candidate,
+    service::Service,
 };
 
 impl Machine<'_> {
-    /// Nothing if pixi is not on PATH.
+    /// Whether pixi would ask; nothing if it is not on PATH.
     pub(super) fn pixi(&self, pixi: &Pixi) -> Result<Vec<Finding>> {
-        let bad = |what: String, fix: String| Finding::new(State::Bad, "pixi", what).with_fix(fix);
         if self.system.find_program("pixi").is_none() {
             return Ok(Vec::new());
         }
@@ -30,23 +31,9 @@ impl Machine<'_> {
         }
         let mut findings = Vec::new();
         for (named, service, candidate) in &self.served {
-            let Some(index) = pixi.indexes.iter().find(|index| is_same(&index.service(), &named.service())) else {
-                continue;
-            };
-            let place = index.place();
-            findings.push(if index.has_password() {
-                let what = format!("the index has a password in its URL{place}: no keyring is asked");
-                bad(what, format!("remove the password from the URL{place}"))
-            } else if index.username().is_none() {
-                let url = service.url().map(|url| with_username(url, candidate.registry.username));
-                let line = url.map_or_else(String::new, |url| index.with_url(url.as_str()));
-                bad(format!("does not ask for the index: its URL{place} has no user name"), line)
-            } else {
-                let shared = self.shared_host("pixi", &pixi.indexes, index, service, candidate);
-                let good =
-                    || Finding::new(State::Good, "pixi", format!("asks the keyring on PATH for the index{place}"));
-                shared.unwrap_or_else(good)
-            });
+            if let Some(index) = pixi.indexes.iter().find(|index| is_same(&index.service(), &named.service())) {
+                findings.push(self.pixi_for(pixi, index, service, candidate));
+            }
         }
         if findings.is_empty() {
             let what = "asks the keyring on PATH for indexes with a user name";
@@ -56,4 +43,24 @@ impl Machine<'_> {
             |finding: Finding| if finding.state == State::Good { self.if_run(finding, None) } else { Ok(finding) };
         findings.into_iter().map(asks).collect()
     }
+
+    /// Whether pixi asks for one index.
+    fn pixi_for(&self, pixi: &Pixi, index: &Index, service: &Service, candidate: &Candidate) -> Finding {
+        let place = index.place();
+        if index.has_password() {
+            let what = format!("the index has a password in its URL{place}: no keyring is asked");
+            return bad(what, format!("remove the password from the URL{place}"));
+        }
+        if index.username().is_none() {
+            let url = service.url().map(|url| with_username(url, candidate.registry.username));
+            let line = url.map_or_else(String::new, |url| index.with_url(url.as_str()));
+            return bad(format!("does not ask for the index: its URL{place} has no user name"), line);
+        }
+        let good = || Finding::new(State::Good, "pixi", format!("asks the keyring on PATH for the index{place}"));
+        self.shared_host("pixi", &pixi.indexes, index, service, candidate).unwrap_or_else(good)
+    }
+}
+
+fn bad(what: String, fix: String) -> Finding {
+    Finding::new(State::Bad, "pixi", what).with_fix(fix)
 }

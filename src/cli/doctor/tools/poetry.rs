@@ -1,6 +1,6 @@
 //! Whether Poetry would ask.
 
-use super::{Finding, Machine, State};
+use super::{Finding, Machine, State, organisation};
 use crate::{
     cli::{
         shown_path,
@@ -18,6 +18,7 @@ use crate::{
 const ENABLED_VARIABLE: &str = "POETRY_KEYRING_ENABLED";
 
 impl Machine<'_> {
+    /// Whether Poetry would ask, or has passwords of its own.
     pub(super) fn poetry(&self) -> Result<Vec<Finding>> {
         if self.system.find_program("poetry").is_some() {
             let poetry = Poetry::read(self.system);
@@ -59,9 +60,9 @@ impl Machine<'_> {
             let what = format!("source {name} has a {part} in its URL{place}: no keyring is asked");
             return vec![bad(what, source.with_url(&source.without_user()))];
         }
-        let organisation = |service: &Service| candidate.source.place(service).to_ascii_lowercase();
         let shares = |other: &Service| {
-            candidate.source.claims(self.system, other) && organisation(other) == organisation(service)
+            candidate.source.claims(self.system, other)
+                && organisation(candidate, other) == organisation(candidate, service)
         };
         let names = poetry.sources_for(service, shares).into_iter().filter_map(|source| source.name.as_deref());
         let found = names.filter_map(|name| Some((name, poetry.password(self.system, name)?)));

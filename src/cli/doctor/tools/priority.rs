@@ -12,8 +12,8 @@ use crate::{
     error::Result,
 };
 
-/// The priority of keyring's chainer. keyring takes the backend with the highest priority, and one of equal priority by
-/// chance. <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/backends/chainer.py>
+/// The priority of keyring's chainer. keyring takes the backend with the highest priority; of several, any one.
+/// <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/backends/chainer.py>
 const CHAINER_PRIORITY: f64 = 10.0;
 
 /// A backend with the priority of the chainer or a higher one.
@@ -38,7 +38,7 @@ impl Machine<'_> {
     /// The finding of a tool that imports the keyring of its environment, or its failure if that asks something else.
     pub(super) fn if_imported(&self, tool: Finding, beside: &Beside) -> Result<Finding> {
         let rival = if self.choice.is_by_name { None } else { self.keyrings.rival_beside(&beside.python)? };
-        Ok(self.choice.applied_to(self.unless_rivalled(tool, rival), false))
+        Ok(self.choice.applied_to(self.with_rival(tool, rival), false))
     }
 
     /// The finding of a tool that runs the first `keyring` on PATH outside a folder, or its failure if that asks something
@@ -46,7 +46,7 @@ impl Machine<'_> {
     pub(super) fn if_run(&self, tool: Finding, skipped: Option<&Path>) -> Result<Finding> {
         let Some((program, _)) = self.keyrings.first(skipped)? else { return Ok(tool) };
         let is_native = self.keyrings.is_native(&program)?;
-        Ok(self.choice.applied_to(self.unless_rivalled(tool, self.rival_in(&program)?), is_native))
+        Ok(self.choice.applied_to(self.with_rival(tool, self.rival_in(&program)?), is_native))
     }
 
     /// The backend that may be chosen in a `keyring` on PATH.
@@ -55,8 +55,8 @@ impl Machine<'_> {
         Ok(if is_settled { None } else { self.keyrings.rival(program) })
     }
 
-    /// The finding, or a failure that names the backend.
-    pub(super) fn unless_rivalled(&self, tool: Finding, rival: Option<Rival>) -> Finding {
+    /// The finding or, if there is a rival, a failure that names it.
+    pub(super) fn with_rival(&self, tool: Finding, rival: Option<Rival>) -> Finding {
         let Some(Rival { class, priority }) = rival else { return tool };
         let is = if priority > CHAINER_PRIORITY { "is" } else { "may be" };
         let class = shown(&class);

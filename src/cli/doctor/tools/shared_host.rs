@@ -1,8 +1,8 @@
-//! Organisations on one host. uv, and pixi with its library, keep one password per host and user name for the URLs that are
-//! not below an index, as files are: the files of the second organisation are requested with the password of the first, or
-//! with none. Other user names do not help, hosts of their own do (uv 0.13.9).
+//! Organisations that share a host. uv, and pixi through uv's library, keep one password per host and user name for URLs
+//! outside an index, such as those of files: files of the second organisation are requested with the password of the first,
+//! or without one. Different user names do not help; different hosts do (uv 0.13.9).
 
-use super::{Finding, Machine, State};
+use super::{Finding, Machine, State, organisation};
 use crate::{
     cli::tools::{Index, is_same, with_username},
     keyring::Candidate,
@@ -20,12 +20,12 @@ impl Machine<'_> {
         service: &Service,
         candidate: &Candidate,
     ) -> Option<Finding> {
-        let place = |service: &Service| candidate.source.place(service).to_ascii_lowercase();
+        let organisation = |service: &Service| organisation(candidate, service);
         let is_rival = |other: &&Index| {
             let other = other.service();
             candidate.source.claims(self.system, &other)
                 && other.host() == service.host()
-                && ![String::new(), place(service)].contains(&place(&other))
+                && ![String::new(), organisation(service)].contains(&organisation(&other))
         };
         let is_examined = |other: &Index| self.served.iter().any(|(_, known, _)| is_same(known, &other.service()));
         let position = indexes.iter().position(|other| is_same(&other.service(), service))?;

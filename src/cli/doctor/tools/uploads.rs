@@ -1,13 +1,9 @@
-//! URLs for uploads, in the settings of twine and uv, that are those for installing.
+//! Upload URLs in the settings of twine and uv that are index URLs.
 
-use super::{Finding, Machine, State};
-use crate::{
-    cli::{
-        World, shown_path,
-        tools::{CAP, Index, uv::Uv, with_username},
-    },
-    ini::Ini,
-    system::places,
+use super::{Finding, Machine, State, twine::pypirc};
+use crate::cli::{
+    World, shown_path,
+    tools::{Index, uv::Uv, with_username},
 };
 
 /// The name of the findings.
@@ -17,7 +13,7 @@ pub(super) const NAME: &str = "uploads";
 const VARIABLES: [&str; 2] = ["TWINE_REPOSITORY_URL", "UV_PUBLISH_URL"];
 
 impl Machine<'_> {
-    /// The URLs that take no uploads, and those that do.
+    /// A failure for each URL that takes no uploads, with the one that does.
     pub(super) fn uploads(&self, world: &World<'_>, uv: &Uv) -> Vec<Finding> {
         let variables = VARIABLES.iter().filter_map(|name| {
             let index = Index::in_variable(&self.system.setting(name)?, None, name);
@@ -32,9 +28,7 @@ impl Machine<'_> {
 
     /// The repositories of twine.
     fn repositories(&self) -> Vec<Index> {
-        let Some(path) = places::home(self.system).map(|home| home.join(".pypirc")) else { return Vec::new() };
-        let content = self.system.read_file(&path, CAP).unwrap_or_default();
-        let ini = Ini::parse(&String::from_utf8_lossy(&content));
+        let Some((path, ini)) = pypirc(self.system) else { return Vec::new() };
         let repositories = ini.sections().filter_map(|section| Some((section, ini.value(section, "repository")?)));
         repositories
             .map(|(section, url)| {

@@ -16,6 +16,7 @@ use crate::{
 };
 
 impl Machine<'_> {
+    /// Whether uv would ask, and the variables that it ignores.
     pub(super) fn uv(&self, uv: &Uv) -> Result<Vec<Finding>> {
         if self.system.find_program("uv").is_none() {
             return Ok(vec![Finding::new(State::Off, "uv", "is not on PATH")]);
@@ -55,7 +56,7 @@ impl Machine<'_> {
         found.collect()
     }
 
-    /// Why a tool gets no answer from the keyring that it runs.
+    /// Why a tool gets no answer from the `keyring` on PATH; `None` if it does.
     pub(super) fn without_keyring(&self, tool: &str) -> Result<Option<Finding>> {
         Ok(match self.keyrings.first(None)? {
             Some((_, Knowledge::Ringbearer)) => None,
@@ -69,7 +70,7 @@ impl Machine<'_> {
         })
     }
 
-    /// The variables that look like settings of uv and are none; Dependabot sets `UV_INDEX_URL_TOKEN_`.
+    /// Variables that look like settings of uv but are not: Dependabot sets `UV_INDEX_URL_TOKEN_`, for instance.
     fn uv_tokens<'all>(&'all self, uv: &'all Uv) -> impl Iterator<Item = Finding> + 'all {
         let names = self.system.variables_with_prefix("UV_INDEX_").into_iter();
         let names = names.filter(|name| name.ends_with("_TOKEN") || name.starts_with("UV_INDEX_URL_TOKEN_"));

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_an_error_that_does_not_quote_it() {
+    fn text_that_is_not_a_token_is_an_error_and_not_quoted() {
         let error = ask(&kept(&entry("https://dev.azure.com/contoso", "x-secret two")), FEED).unwrap_err();
         assert!(error.message().contains("more than a token") && !error.to_string().contains("x-secret"), "{error}");
         assert!(error.hint().unwrap().contains("az devops login --organization https://dev.azure.com/"), "{error}");

@@ -1,4 +1,4 @@
-//! What is configured for some feeds alone: the JSON of named endpoints, and which of them serves a feed.
+//! Credentials of named feeds: the JSON with their endpoints, and the endpoint that serves a feed.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
@@ -21,8 +21,8 @@ pub(super) struct Document<Entry> {
 }
 
 impl<Entry: DeserializeOwned> Document<Entry> {
-    /// The content of a variable: JSON, also with single quotes, which YAML files suggest and artifacts-credprovider accepts.
-    /// An error suggests to write fields such as `example`.
+    /// Reads a variable: JSON, also with single quotes, which YAML files suggest and artifacts-credprovider accepts. The hint
+    /// of an error has `example` as the fields of an endpoint.
     pub(super) fn read(environment: &dyn Env, variable: &str, example: &str) -> Result<Self> {
         let Some(text) = environment.secret_setting(variable) else {
             return Ok(Self { endpoints: Vec::new(), has_single_quotes: false });
@@ -46,7 +46,7 @@ impl<Entry: DeserializeOwned> Document<Entry> {
     /// Warns of single quotes.
     pub(super) fn check_quotes(&self, variable: &str) {
         if self.has_single_quotes {
-            warning::once(&format!("{variable} is written with single quotes: JSON wants double ones"));
+            warning::once(&format!("{variable} is written with single quotes: JSON requires double quotes"));
         }
     }
 
@@ -58,14 +58,16 @@ impl<Entry: DeserializeOwned> Document<Entry> {
 
 /// The endpoint of an address.
 pub(super) enum Chosen<Endpoint> {
+    /// The endpoint that serves it.
     One(Endpoint),
-    /// Endpoints that differ, of which this is the first.
+    /// Endpoints that may serve it and differ; this is the first.
     Several(Endpoint),
+    /// No endpoint serves it.
     None,
 }
 
-/// The most specific endpoint that contains an address; of two, the first. If a GUID stands in the way of a comparison, an
-/// endpoint that may contain it, unless another such endpoint is not the `same`.
+/// The most specific endpoint that contains an address; of two, the first. Without one, an endpoint that may contain it,
+/// since GUIDs cannot be compared with names, unless another such endpoint is not the `same`.
 pub(super) fn choose<Endpoint>(
     endpoints: impl IntoIterator<Item = Endpoint>,
     service: impl Fn(&Endpoint) -> &Service,

@@ -59,9 +59,9 @@ impl TokenProvider<Feed, Grant> for FeedEndpoints {
             Chosen::One(endpoint) => endpoint.credential()?,
             Chosen::Several(Endpoint { variable, .. }) => {
                 warning::once(&several(variable).within(feed.shown()).to_string());
-                return Ok(Attempt::not_configured("several endpoints may be this feed"));
+                return Ok(Attempt::not_configured("several endpoints may match this feed"));
             }
-            Chosen::None => return Ok(Attempt::not_configured("no endpoint is this feed")),
+            Chosen::None => return Ok(Attempt::not_configured("no endpoint matches this feed")),
         };
         Ok(Attempt::Token(Grant::Password { username, token }))
     }

@@ -56,7 +56,7 @@ impl TokenProvider<Feed, Grant> for FeedIdentity {
                 return Err(invalid("has several identities that may be for a feed whose URL has GUIDs")
                     .with_hint(format!("add an endpoint with these GUIDs, or unset {VARIABLE}")));
             }
-            Chosen::None => return Ok(Attempt::not_configured("no endpoint is this feed")),
+            Chosen::None => return Ok(Attempt::not_configured("no endpoint matches this feed")),
         };
         debug!(step = "feed_identity", outcome = "found"; "the identity in {VARIABLE} for {:?}", endpoint.service);
         endpoint.identity().map(|identity| Attempt::Token(Grant::Identity(identity)))

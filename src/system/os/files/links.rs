@@ -1,7 +1,7 @@
-//! Symbolic links on the way to a file that is written, on Unix.
+//! Symbolic links in the path of a file that is written, on Unix.
 //!
-//! Whoever may write a directory can put a link there, in a sticky directory such as `/tmp` too, and so lead a write to any
-//! file of the user's. The kernel's own protection (`fs.protected_symlinks`) covers sticky directories on Linux only, and
+//! Anyone who may write to a directory, even a sticky one such as `/tmp`, can put a link there and so redirect a write to
+//! any of the user's files. The kernel's own protection (`fs.protected_symlinks`) covers sticky directories on Linux only, and
 //! not a program that resolves links itself. <https://docs.kernel.org/admin-guide/sysctl/fs.html#protected-symlinks>
 
 use std::{
@@ -11,10 +11,10 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// The largest number of links on one way, as in the kernel (MAXSYMLINKS).
+/// The maximum number of links in one path, as in the kernel (MAXSYMLINKS).
 const LINK_LIMIT: usize = 40;
 
-/// Largest size of the list of groups that is read.
+/// The maximum size of `/etc/group`, in bytes.
 const GROUPS_CAP: usize = 4 * 1024 * 1024;
 
 /// The path with every symbolic link resolved, or as it is if it has none. What does not exist stays as it is, unless a
@@ -80,8 +80,8 @@ fn is_open(mode: u32, owner: u32, group: u32, user: u32, is_private: impl Fn(u32
     is_of_other || mode & 0o002 != 0 || mode & 0o020 != 0 && group != 0 && !is_private(group)
 }
 
-/// Whether the list of groups names nobody else in a group, as with the private group that most Linux distributions make
-/// for each user, with the user's number and name: directories there have mode 775.
+/// Whether `/etc/group` lists no other members of a group, as for the private group, with the user's number and name, that
+/// most Linux distributions create for each user: directories there have mode 775.
 /// <https://wiki.debian.org/UserPrivateGroups>
 fn has_no_other_members(group: u32) -> bool {
     let content = super::read(Path::new("/etc/group"), GROUPS_CAP).unwrap_or_default();

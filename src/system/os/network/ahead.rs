@@ -22,7 +22,7 @@ use ureq::{
 
 use super::{connector::LabellingConnector, resolver::ThreadedResolver};
 
-/// How long an idle connection is used again: the age at which ureq drops one, by default.
+/// The maximum age of an idle connection that is reused: ureq's default.
 pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(15);
 
 /// An agent whose requests use the connections that were opened ahead.
@@ -34,16 +34,17 @@ pub(super) struct AheadAgent {
 }
 
 impl AheadAgent {
+    /// An agent with this configuration, which names its proxy.
     pub(super) fn new(config: Config) -> Self {
         let (connector, ahead) = (Arc::new(LabellingConnector::new(config.proxy())), Arc::new(Ahead::default()));
-        let parts = Reusing { connector: Arc::clone(&connector), ahead: Arc::clone(&ahead) };
-        let resolver = Remembering { ahead: Arc::clone(&ahead), resolver: ThreadedResolver };
-        Self { agent: Agent::with_parts(config, parts, resolver), connector, ahead }
+        let reusing = ReusingConnector { connector: Arc::clone(&connector), ahead: Arc::clone(&ahead) };
+        let resolver = CachingResolver { ahead: Arc::clone(&ahead), resolver: ThreadedResolver };
+        Self { agent: Agent::with_parts(config, reusing, resolver), connector, ahead }
     }
 
     /// Starts to open a connection to the host of a URL, unless one is probably idle.
     pub(super) fn open(&self, url: &str) -> Option<Opening> {
-        // Without TLS, the connector would not keep the connection to itself.
+        // `CapturingConnector` captures connections with TLS only.
         let uri: Uri = url.parse().ok().filter(|uri: &Uri| uri.scheme_str() == Some("https"))?;
         let authority = uri.authority()?.to_string();
         let number = self.ahead.begin(&authority)?;
@@ -57,7 +58,7 @@ impl AheadAgent {
         started.is_ok().then_some(opening)
     }
 
-    /// Waits for a connection to a host that is being opened. Returns the time that was lost, if it took too long.
+    /// Waits for a connection to a host that is being opened. Returns the time that passed in vain: zero if one is usable.
     pub(super) fn wait(&self, authority: &str, limit: Duration) -> Duration {
         self.ahead.wait(authority, limit)
     }
@@ -69,12 +70,12 @@ impl AheadAgent {
 
     fn connect(&self, uri: Uri, authority: &str) -> Outcome {
         let connection = Arc::default();
-        let connector = Keeping {
+        let connector = CapturingConnector {
             connector: Arc::clone(&self.connector),
             authority: authority.to_owned(),
             connection: Arc::clone(&connection),
         };
-        // The connector keeps the connection to itself, so that the request fails before a byte of it is sent.
+        // The connector captures the connection, so that the request fails before a byte of it is sent.
         let agent = Agent::with_parts(self.agent.config().clone(), connector, ThreadedResolver);
         let failure = agent.get(uri).call().err().unwrap_or(ureq::Error::ConnectionFailed);
         lock(&connection).take().ok_or(failure)
@@ -204,12 +205,12 @@ impl Ahead {
 
 /// Makes the connections of an agent, unless one was opened ahead.
 #[derive(Debug)]
-struct Reusing {
+struct ReusingConnector {
     connector: Arc<LabellingConnector>,
     ahead: Arc<Ahead>,
 }
 
-impl Connector for Reusing {
+impl Connector for ReusingConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
@@ -221,15 +222,15 @@ impl Connector for Reusing {
     }
 }
 
-/// Keeps the connection to one host to itself.
+/// Captures the connection to one host, so that no request uses it.
 #[derive(Debug)]
-struct Keeping {
+struct CapturingConnector {
     connector: Arc<LabellingConnector>,
     authority: String,
     connection: Arc<Mutex<Option<Connection>>>,
 }
 
-impl Connector for Keeping {
+impl Connector for CapturingConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
@@ -246,12 +247,12 @@ impl Connector for Keeping {
 
 /// Resolves names, except those of hosts with a connection that was opened ahead.
 #[derive(Debug)]
-struct Remembering {
+struct CachingResolver {
     ahead: Arc<Ahead>,
     resolver: ThreadedResolver,
 }
 
-impl Resolver for Remembering {
+impl Resolver for CachingResolver {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let known = uri.authority().and_then(|authority| self.ahead.addresses(authority.as_str()));
         known.unwrap_or_else(|| self.resolver.resolve(uri, config, timeout))

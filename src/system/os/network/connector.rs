@@ -15,6 +15,7 @@ pub(super) struct LabellingConnector {
 }
 
 impl LabellingConnector {
+    /// The connector of an agent with this proxy.
     pub(super) fn new(proxy: Option<&ureq::Proxy>) -> Self {
         Self { connector: DefaultConnector::default(), proxy: proxy.map(|proxy| proxy.uri().clone()) }
     }

@@ -149,7 +149,7 @@ impl<'all> Explainer<'all> {
             }
             io::ErrorKind::ConnectionRefused => (Kind::Network, format!("{peer} refused the connection")),
             io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
-                (Kind::Network, format!("there is no network to reach {peer}"))
+                (Kind::Network, format!("the network is unreachable: no connection to {peer}"))
             }
             io::ErrorKind::HostUnreachable => (Kind::Network, format!("there is no route to {peer}")),
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
@@ -262,7 +262,7 @@ mod tests {
                 PROXY,
                 "the proxy for host.example refused the connection",
             ),
-            (io(io::ErrorKind::NetworkUnreachable), None, "there is no network to reach host.example"),
+            (io(io::ErrorKind::NetworkUnreachable), None, "the network is unreachable: no connection to host.example"),
             (at_proxy(io(io::ErrorKind::HostUnreachable)), PROXY, "there is no route to the proxy for host.example"),
             (untrusted(), PROXY, "the certificate of host.example is not trusted: "),
             (at_proxy(untrusted()), PROXY, "the certificate of the proxy for host.example is not trusted: "),
@@ -285,7 +285,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_the_system_says_of_a_socks_proxy_is_about_the_proxy() {
+    fn system_errors_with_a_socks_proxy_are_about_the_proxy() {
         let refused = || ureq::Error::Io(rustix::io::Errno::CONNREFUSED.into());
         assert!(message(refused(), Some("socks5h://proxy.example")).starts_with("the proxy for host.example refused"));
         assert!(message(refused(), Some("http://proxy.example")).starts_with("host.example refused"));

@@ -20,14 +20,14 @@ use ureq::{
 /// The capacity of ureq's list.
 const MAX_ADDRESSES: usize = 16;
 
-/// Resolves names, and takes addresses as they are.
+/// Resolves names, and returns addresses unchanged.
 #[derive(Debug)]
 pub(super) struct ThreadedResolver;
 
 /// Why a name has no address.
 #[derive(Debug)]
 pub(super) enum Unresolved {
-    /// The system's resolver says so.
+    /// The system's resolver failed.
     Unknown { name: String, reason: io::Error },
     /// The thread cannot be started.
     NoThread(io::Error),

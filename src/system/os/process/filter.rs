@@ -1,4 +1,4 @@
-//! A copy of this program that passes on the standard error of the one that takes its place.
+//! A copy of this program that filters the standard error of the program that replaces it.
 
 #[cfg(feature = "executables")]
 use std::io::{Read, Write};
@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// Makes a program filter its standard input to standard error, instead of what it does otherwise.
+/// Makes this program filter its standard input to standard error, and do nothing else.
 const FILTER_VARIABLE: &str = "RINGBEARER_FILTERS_STDERR";
 
 /// Starts a copy that filters, and makes the pipe to it the standard error of `builder`'s program.
@@ -15,7 +15,7 @@ pub(super) fn start(builder: &mut Command) -> io::Result<Child> {
     let mut filter = Command::new(std::env::current_exe()?)
         .env(FILTER_VARIABLE, "1")
         .stdin(Stdio::piped())
-        // Whoever reads the answer waits until nobody can write it.
+        // The reader of standard output waits until every process has closed it.
         .stdout(Stdio::null())
         .spawn()?;
     if let Some(pipe) = filter.stdin.take() {
@@ -30,7 +30,7 @@ pub(crate) fn is_filter() -> bool {
     std::env::var_os(FILTER_VARIABLE).is_some()
 }
 
-/// Writes to standard error what `pass` makes of standard input, as it comes; at the end of the input it gets `None`.
+/// Passes standard input through `pass` to standard error, as it arrives; `None` marks the end of the input.
 #[cfg(feature = "executables")]
 pub(crate) fn run_filter(mut pass: impl FnMut(Option<&[u8]>) -> Vec<u8>) {
     let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());

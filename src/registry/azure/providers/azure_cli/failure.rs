@@ -10,8 +10,8 @@ use crate::{
 /// The longest quotation of az, in characters.
 const QUOTED: usize = 100;
 
-/// Signs of a run that met the lock of another on the file with the tokens: `portalocker`, which az uses, fails with the
-/// error of the system. <https://github.com/Azure/azure-cli/issues/20273>, <https://github.com/Azure/azure-cli/issues/25485>
+/// Texts that show that another az held the lock of the token file: `portalocker`, which az uses, fails with the system's
+/// error. <https://github.com/Azure/azure-cli/issues/20273>, <https://github.com/Azure/azure-cli/issues/25485>
 const LOCK: [&str; 8] = [
     "lockfile",
     "Errno 11]",
@@ -23,11 +23,11 @@ const LOCK: [&str; 8] = [
     "WinError 33]",
 ];
 
-/// Signs of a network that did not carry the requests of az: `requests` and `urllib3` report them.
+/// Texts with which `requests` and `urllib3`, which az uses, report a network failure.
 const NETWORK: [&str; 6] =
     ["network connection", "Max retries exceeded", "ConnectionError", "Connection aborted", "ProxyError", "SSLError"];
 
-/// The line before a traceback, which says nothing itself.
+/// The line before a traceback, which gives no reason.
 const CRASH: &str = "The command failed with an unexpected error.";
 
 /// Logins by managed identity and in the Cloud Shell belong to one tenant. Older versions of `az` reject the option;
@@ -38,7 +38,7 @@ pub(super) fn refuses_tenant(output: &Output) -> bool {
 }
 
 /// Whether another `az` held the lock.
-pub(super) fn is_of_lock(output: &Output) -> bool {
+pub(super) fn met_lock(output: &Output) -> bool {
     let said = output.stderr_text();
     contains_any(&said, &LOCK) && !said.contains("AADSTS")
 }
@@ -48,7 +48,7 @@ pub(super) fn explain(az: &TokenProgram<'_>, output: &Output, tenant: &Tenant) -
     let said = output.stderr_text();
     let failed = |what: String, hint: &str| Error::new(Kind::Process, what).with_hint(hint);
     let login = format!("run `{}`", tenant.az_login());
-    // az has read no variable of an application: its login has the secret.
+    // az reads no variables of an application: its login holds the secret.
     let known = remedy::codes(&said).find_map(|code| remedy::of_code(code).map(|remedy| (code, remedy)));
     if let Some((code, remedy)) = known.filter(|(_, remedy)| !remedy.names_variables()) {
         return failed(format!("{} (AADSTS{code})", remedy.meaning), &tenant.advice(remedy));
@@ -58,7 +58,7 @@ pub(super) fn explain(az: &TokenProgram<'_>, output: &Output, tenant: &Tenant) -
     if said.contains("AADSTS") {
         return failed(what, &login);
     }
-    if is_of_lock(output) {
+    if met_lock(output) {
         return failed(what, "try again; if it fails again, check who owns the files of az");
     }
     if contains_any(&said, &NETWORK) {

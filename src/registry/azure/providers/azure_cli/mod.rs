@@ -110,7 +110,7 @@ fn print_token(system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
 /// Runs az, once more if another one holds its lock.
 fn run(az: &TokenProgram<'_>, system: &dyn System, arguments: &[&str]) -> Result<Output> {
     let output = az.run(system, arguments)?;
-    if output.is_success() || !failure::is_of_lock(&output) {
+    if output.is_success() || !failure::met_lock(&output) {
         return Ok(output);
     }
     debug!("azure_cli: another az holds its lock, running it again");
