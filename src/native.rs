@@ -31,14 +31,14 @@ pub enum Program {
 #[expect(clippy::disallowed_methods, reason = "the edge reads the arguments of the process and ends it")]
 pub fn main(program: Program) -> ExitCode {
     let signals = Signals::watch();
-    if is_filter() {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if is_filter(&words) {
         let mut filter = cli::keyring::TracebackFilter::default();
         run_filter(|piece| filter.pass(piece));
         return ExitCode::SUCCESS;
     }
     LogToLookup::install();
     let environment = Environment::capture();
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let work = match program {
         Program::Keyring => Ok(Work::Keyring(cli::keyring::read(words))),
         Program::Ringbearer => cli::parse(words).map(Work::Ringbearer),

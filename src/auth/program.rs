@@ -68,13 +68,23 @@ const SHORTEST_TOKEN: usize = 20;
 const SHORTEST_TOKEN_WITHOUT_DIGIT: usize = 40;
 
 /// The ends of names whose value, in `name=value`, is a secret.
-const SECRET_NAMES: [&str; 7] = ["secret", "password", "passwd", "token", "assertion", "code", "key"];
+const SECRET_NAMES: [&str; 9] = ["secret", "password", "passwd", "pwd", "token", "assertion", "code", "key", "sig"];
 
 /// A line of a program's standard error without anything that looks like a token, or like a URL that may hold one.
 #[must_use]
 pub(crate) fn without_secrets(line: &str) -> String {
     // Hidden before the quotation is cut, so that no part of a token is left.
-    let words: Vec<_> = single_line(line).split(' ').map(without_secret).collect();
+    let line = single_line(line);
+    let mut is_value = false;
+    let words: Vec<_> = line
+        .split(' ')
+        .map(|word| {
+            let shown = if is_value { HIDDEN.to_owned() } else { without_secret(word) };
+            let lower = word.to_ascii_lowercase();
+            is_value = lower.starts_with("--") && SECRET_NAMES.iter().any(|name| lower.ends_with(name));
+            shown
+        })
+        .collect();
     quote(&words.join(" "), &[])
 }
 
@@ -82,12 +92,10 @@ fn without_secret(word: &str) -> String {
     if word.contains("://") && word.contains(['@', '?']) {
         return HIDDEN.to_owned();
     }
-    if let Some((name, _)) = word.split_once('=')
-        && SECRET_NAMES.iter().any(|secret| name.to_ascii_lowercase().ends_with(secret))
-    {
-        return format!("{name}={HIDDEN}");
+    if let Some(end) = end_of_secret_name(word) {
+        return format!("{}{HIDDEN}", &word[..end]);
     }
-    let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '~');
     let mut shown = String::new();
     let mut rest = word;
     while !rest.is_empty() {
@@ -103,6 +111,17 @@ fn without_secret(word: &str) -> String {
         rest = others;
     }
     shown
+}
+
+/// Where the value of a secret begins: in `name=value`, `name:value` or `"name":"value"`, anywhere in the word.
+fn end_of_secret_name(word: &str) -> Option<usize> {
+    let lower = word.to_ascii_lowercase();
+    let ends = SECRET_NAMES.iter().flat_map(|name| lower.match_indices(name).map(|(start, name)| start + name.len()));
+    ends.filter_map(|end| {
+        let value = word[end..].trim_start_matches(['"', '\'']).strip_prefix(['=', ':'])?;
+        (!value.is_empty()).then(|| word.len() - value.len())
+    })
+    .min()
 }
 
 /// Whether a word may be a token: the first part of a JSON Web Token, or random characters. The GUID of a tenant or an
@@ -153,6 +172,11 @@ mod tests {
             ("1.AXoAabcdefghijklmnopqrstuv0123456789-x_y", "1.(hidden)"),
             ("pat abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst", "pat (hidden)"),
             ("client_secret=hunter2 Password=x", "client_secret=(hidden) Password=(hidden)"),
+            ("a=b&client_secret=hunter2&c=d", "a=b&client_secret=(hidden)"),
+            (r#"{"client_secret":"hunter2"}"#, r#"{"client_secret":(hidden)"#),
+            ("az --password Hunter2 --tenant t", "az --password (hidden) --tenant t"),
+            ("of abc8Q~Zk4xQ_w3Lm9aPq7Rt", "of (hidden)"),
+            ("Error code: 400", "Error code: 400"),
             ("via http://ada:hunter2@proxy:8080 to https://a.example/?sig=x", "via (hidden) to (hidden)"),
             (
                 "tenant 72f988bf-86f1-41af-91ab-2d7cd011db47 of https://a.example/x",

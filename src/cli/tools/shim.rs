@@ -3,7 +3,7 @@
 //! <https://github.com/pyenv/pyenv#understanding-shims>
 
 use std::{
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     time::Duration,
 };
 
@@ -45,7 +45,10 @@ pub(in crate::cli) fn target(system: &dyn System, program: &Path) -> Result<Targ
         Err(_) => return Ok(Target::Missing),
     };
     let printed = String::from_utf8_lossy(&output.stdout);
-    let found = printed.lines().next().and_then(|line| system.program_at(Path::new(line.trim())));
+    let found = printed.lines().next().map(|line| Path::new(line.trim()));
+    // Versions of pyenv before 2.3.3 follow a `.python-version` that leads out of their directory (CVE-2022-35861).
+    let found = found.filter(|path| !path.components().any(|part| part == Component::ParentDir));
+    let found = found.and_then(|path| system.program_at(path));
     Ok(found.filter(|_| output.is_success()).map_or(Target::Missing, Target::Program))
 }
 

@@ -18,9 +18,7 @@ pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> Ca
         .chain(azd::login(system))
         .chain(env_var::files(system))
         .chain(az_devops::file(system));
-    let endpoint = feed_endpoints::matching_endpoint(system, feed).unwrap_or_default();
-    let prefix = env_var::matching_prefix(system, feed).unwrap_or_default();
-    let application = feed_identity::matching_endpoint(system, feed).unwrap_or_default();
+    let [endpoint, prefix, application] = own_sources(system, feed);
     let realm = feed.realm();
     let identity = Digest::new()
         .field("realm", realm.as_bytes())
@@ -34,4 +32,15 @@ pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> Ca
         .programs(system, &["az", "azd"])
         .finish();
     CacheKey { realm, identity, login: Digest::new().files(system, state::tokens(system)).finish() }
+}
+
+/// The endpoint of a password, the prefix of a token and the endpoint of an identity that are configured for this feed among
+/// others; empty for none.
+pub(super) fn own_sources(system: &dyn System, feed: &Feed) -> [String; 3] {
+    [
+        feed_endpoints::matching_endpoint(system, feed),
+        env_var::matching_prefix(system, feed),
+        feed_identity::matching_endpoint(system, feed),
+    ]
+    .map(Option::unwrap_or_default)
 }

@@ -86,6 +86,12 @@ impl Feed {
         format!("{}{}", self.organisation_key(), if self.is_upload { " (uploads)" } else { "" })
     }
 
+    /// Whether packages are uploaded to the URL.
+    #[must_use]
+    pub(crate) fn is_upload(&self) -> bool {
+        self.is_upload
+    }
+
     fn is_test(&self) -> bool {
         self.url.host_str().is_some_and(is_test_host)
     }
@@ -182,7 +188,12 @@ impl Address {
     #[must_use]
     pub(crate) fn of_server(service: &Service) -> Option<Self> {
         let url = service.url().filter(|url| url.scheme() == "https" && !has_feed_host(service))?;
-        Some(Self::new(url.origin().ascii_serialization(), segments(url)))
+        let segments = segments(url);
+        // A server that decodes them looks elsewhere.
+        let leads_elsewhere =
+            |segment: &String| segment.contains(['/', '\\']) || matches!(segment.as_str(), "." | "..");
+        let is_plain = !segments.iter().any(leads_elsewhere);
+        is_plain.then(|| Self::new(url.origin().ascii_serialization(), segments))
     }
 
     /// The address of a feed or server; `None` for other services.
@@ -224,7 +235,6 @@ impl Address {
     #[must_use]
     pub(crate) fn may_contain(&self, other: &Self) -> bool {
         let Some(wanted) = &other.feed else { return false };
-        let may_equal = |one: &str, other: &str| one == other || is_guid(one) != is_guid(other);
         let may_be = |feed: &FeedName| {
             may_equal(&feed.name, &wanted.name)
                 && (feed.view.is_none() || feed.view == wanted.view || is_guid(&wanted.name))
@@ -232,8 +242,27 @@ impl Address {
         let names = self.names().chain(other.names());
         self.owner == other.owner
             && names.into_iter().any(is_guid)
-            && self.scope.iter().zip(&other.scope).all(|(one, other)| may_equal(one, other))
+            && self.may_be_scope_of(other)
             && self.feed.as_ref().is_none_or(may_be)
+    }
+
+    /// Whether the scopes may be one if the last segment, a project, is named in one of them and a GUID in the other. On a server
+    /// the segments before it stay names: others may own what is below another collection or path.
+    fn may_be_scope_of(&self, other: &Self) -> bool {
+        let (own, others) = (&self.scope[..], &other.scope[..]);
+        if !self.is_server() {
+            return own.iter().zip(others).all(|(one, other)| may_equal(one, other));
+        }
+        let is_project_below = matches!(others.strip_prefix(own), Some([project]) if is_guid(project));
+        let is_same_project = own.split_last().is_some_and(|(last, parents)| {
+            let rest = others.strip_prefix(parents).filter(|_| !parents.is_empty());
+            matches!(rest, Some([project]) if may_equal(last, project))
+        });
+        own == others || is_project_below || is_same_project
+    }
+
+    fn is_server(&self) -> bool {
+        self.owner.starts_with("https://")
     }
 
     /// How specific it is: of two that contain an address, the one with the larger depth is more specific.
@@ -250,6 +279,11 @@ impl Address {
     fn names(&self) -> impl Iterator<Item = &str> {
         self.scope.iter().map(String::as_str).chain(self.feed.as_ref().map(|feed| feed.name.as_str()))
     }
+}
+
+/// Whether two names are equal, or one is a name and the other a GUID.
+fn may_equal(one: &str, other: &str) -> bool {
+    one == other || is_guid(one) != is_guid(other)
 }
 
 /// The segments of a path in canonical form. Empty ones are left out.

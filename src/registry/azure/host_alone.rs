@@ -8,10 +8,11 @@ use std::{
 
 use log::debug;
 
-use super::{REGISTRY, feed::Feed};
+use super::{REGISTRY, cache_key::own_sources, feed::Feed};
 use crate::{
     error::{Error, Kind, Result},
     service::Service,
+    system::System,
 };
 
 /// The outcomes of this process's lookups of whole URLs, by host.
@@ -20,25 +21,25 @@ pub(super) struct KnownHosts(Mutex<HashMap<String, KnownHost>>);
 
 #[derive(Default)]
 struct KnownHost {
-    /// The last feed with a credential of each organisation, by its key.
-    served: HashMap<String, Feed>,
+    /// The last feed with a credential for reading, by its organisation and the sources that are its own.
+    served: HashMap<(String, [String; 3]), Feed>,
     /// Whether a whole URL had no credential since the host alone was last asked for.
     has_missed: bool,
 }
 
 impl KnownHosts {
     /// Remembers whether the whole URL of a feed had a credential.
-    pub(super) fn remember(&self, feed: &Feed, is_served: bool) {
+    pub(super) fn remember(&self, system: &dyn System, feed: &Feed, is_served: bool) {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let host = hosts.entry(feed.url().host_str().unwrap_or_default().to_owned()).or_default();
         host.has_missed = !is_served;
-        if is_served {
-            host.served.insert(feed.organisation_key(), feed.clone());
+        if is_served && !feed.is_upload() {
+            host.served.insert((feed.organisation_key(), own_sources(system, feed)), feed.clone());
         }
     }
 
-    /// The feed whose credential answers for the host alone: of the only organisation of the host that was served. `None`
-    /// right after a miss of the whole URL, which was reported; otherwise an error that says what to change.
+    /// The feed whose credential answers for the host alone: of the only organisation of the host that was served, and by one
+    /// source for all its feeds. `None` right after a miss of the whole URL, which was reported; otherwise an error that says what to change.
     pub(super) fn feed(&self, service: &Service) -> Result<Option<Feed>> {
         let name = service.host().unwrap_or_default();
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,6 +80,7 @@ mod tests {
         // Endpoints answer without a request.
         let value = r#"{"endpointCredentials":[
             {"endpoint":"https://pkgs.dev.azure.com/contoso/","password":"contoso's"},
+            {"endpoint":"https://pkgs.dev.azure.com/contoso/_packaging/own/","password":"own's"},
             {"endpoint":"https://pkgs.dev.azure.com/fabrikam/","password":"fabrikam's"}]}"#;
         let system = FakeSystem::default()
             .variable("ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", value)
@@ -114,6 +116,16 @@ mod tests {
         assert!(ask(&source, "https://pkgs.dev.azure.com/_packaging/x").is_err(), "it is not the host alone");
         assert_eq!(ask(&source, &index("fabrikam")).unwrap().as_deref(), Some("fabrikam's"));
         assert!(ask(&source, HOST).is_err(), "it is unclear which");
+    }
+
+    #[test]
+    fn two_passwords_of_an_organisation_make_it_unclear_too() {
+        let source = AzureArtifacts::default();
+        assert!(ask(&source, &index("contoso").replace("simple", "upload")).is_ok());
+        assert!(ask(&source, HOST).is_err(), "a token that writes does not answer");
+        assert!(ask(&source, &index("contoso")).is_ok() && ask(&source, HOST).is_ok());
+        assert!(ask(&source, &index("contoso").replace("feed", "own")).is_ok());
+        assert!(ask(&source, HOST).is_err());
     }
 
     #[test]

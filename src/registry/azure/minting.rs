@@ -149,11 +149,17 @@ impl<'lookup> Minting<'lookup> {
     /// one, and the error says so.
     fn confirm(&self) -> Result<()> {
         if !self.is_kept.replace(false) {
-            return Ok(());
+            // A feed that could not confirm it does so for no later provider either.
+            return self
+                .discovery
+                .borrow()
+                .as_ref()
+                .map_or(Ok(()), |known| known.as_ref().map(drop).map_err(Clone::clone));
         }
         self.organisations.forget(self.system, self.feed);
-        let new = self.discover()?;
-        let kept = self.discovery.replace(Some(Ok(new.clone())));
+        let new = self.discover();
+        let kept = self.discovery.replace(Some(new.clone()));
+        let new = new?;
         if kept == Some(Ok(new)) {
             return Ok(());
         }

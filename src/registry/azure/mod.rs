@@ -109,7 +109,7 @@ impl CredentialSource for AzureArtifacts {
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         if let Some(feed) = Feed::from_service(service) {
             let outcome = self.of_feed(system, &feed);
-            self.hosts.remember(&feed, matches!(outcome, Ok(Some(_))));
+            self.hosts.remember(system, &feed, matches!(outcome, Ok(Some(_))));
             return outcome;
         }
         if let Some(server) = Address::of_server(service) {

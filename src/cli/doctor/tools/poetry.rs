@@ -58,7 +58,7 @@ impl Machine<'_> {
             let part = if source.has_password() { "password" } else { "user name" };
             let (name, place) = (source.name.as_deref().unwrap_or_default(), source.place());
             let what = format!("source {name} has a {part} in its URL{place}: no keyring is asked");
-            return vec![bad(what, source.with_url(&source.without_user()))];
+            return vec![bad(what, source.with_url(&super::super::shown(&source.service())))];
         }
         let shares = |other: &Service| {
             candidate.source.claims(self.system, other)

@@ -371,6 +371,12 @@ mod tests {
                 &feed.replace("/tfs", ""),
                 "https://devops.example:8443/tfs/Other/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/\
                  2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/pypi/download/a/1/a.whl",
+                "https://devops.example:8443/_packaging/2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/",
+                "https://devops.example:8443/163c4536-859e-4e7a-9407-154e3f2313d5/_packaging/2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/",
+                "https://devops.example:8443/tfs/163c4536-859e-4e7a-9407-154e3f2313d5/163c4536-859e-4e7a-9407-154e3f2313d5/\
+                 _packaging/2dc6adee-8c7f-478b-8b17-d3ac8102c6bb/",
+                &format!("{feed}..%2f..%2f..%2fevil/"),
+                &feed.replace("Shop", "..%5Cevil"),
                 "https://devops.example:8443/",
                 "devops.example:8443",
                 "devops.example",

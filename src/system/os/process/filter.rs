@@ -1,7 +1,10 @@
 //! A copy of this program that filters the standard error of the program that replaces it.
 
 #[cfg(feature = "executables")]
-use std::io::{Read, Write};
+use std::{
+    ffi::OsString,
+    io::{Read, Write},
+};
 use std::{
     io,
     process::{Child, Command, Stdio},
@@ -10,10 +13,13 @@ use std::{
 /// Makes this program filter its standard input to standard error, and do nothing else.
 const FILTER_VARIABLE: &str = "RINGBEARER_FILTERS_STDERR";
 
+/// The value of [`FILTER_VARIABLE`].
+const FILTERS: &str = "1";
+
 /// Starts a copy that filters, and makes the pipe to it the standard error of `builder`'s program.
 pub(super) fn start(builder: &mut Command) -> io::Result<Child> {
     let mut filter = Command::new(std::env::current_exe()?)
-        .env(FILTER_VARIABLE, "1")
+        .env(FILTER_VARIABLE, FILTERS)
         .stdin(Stdio::piped())
         // The reader of standard output waits until every process has closed it.
         .stdout(Stdio::null())
@@ -24,10 +30,10 @@ pub(super) fn start(builder: &mut Command) -> io::Result<Child> {
     Ok(filter)
 }
 
-/// Whether this process is such a copy.
+/// Whether this process is such a copy. It has no arguments: with some, it has other work.
 #[cfg(feature = "executables")]
-pub(crate) fn is_filter() -> bool {
-    std::env::var_os(FILTER_VARIABLE).is_some()
+pub(crate) fn is_filter(arguments: &[OsString]) -> bool {
+    arguments.is_empty() && std::env::var_os(FILTER_VARIABLE).is_some_and(|value| value == FILTERS)
 }
 
 /// Passes standard input through `pass` to standard error, as it arrives; `None` marks the end of the input.

@@ -48,10 +48,7 @@ pub(super) fn token(system: &dyn System, endpoint: &Url, client: Option<&Client>
         return Err(Error::new(Kind::Configuration, "IDENTITY_ENDPOINT of Azure Arc must lie on this machine"));
     }
     if let Some(client) = client {
-        let variable = client.variable;
-        return Ok(Attempt::not_configured(format!(
-            "Azure Arc knows no user-assigned identities, and {variable} is set"
-        )));
+        return Ok(client.unknown_to("Azure Arc"));
     }
     let request = || Request::get(with_query(endpoint, "2020-06-01", None)).header("Metadata", "true").over_metadata();
     // A key is valid once: if the answer to it gets lost, another challenge is needed.

@@ -57,6 +57,13 @@ pub(super) struct Client {
     pub(super) variable: &'static str,
 }
 
+impl Client {
+    /// Not configured on a platform that has one identity only: another one must not answer in its place.
+    fn unknown_to(&self, platform: &str) -> Attempt<AccessToken> {
+        Attempt::not_configured(format!("{platform} knows no user-assigned identities, and {} is set", self.variable))
+    }
+}
+
 /// Signs in by the service that its platform's variables select, in the order of Azure's own SDKs.
 pub(super) fn sign_in(system: &dyn System, client: Option<&Client>) -> Result<Attempt<AccessToken>> {
     let identity_endpoint = system.setting("IDENTITY_ENDPOINT");
@@ -68,7 +75,7 @@ pub(super) fn sign_in(system: &dyn System, client: Option<&Client>) -> Result<At
     } else if let Some((endpoint, secret)) = msi_endpoint.as_deref().zip(system.secret_setting("MSI_SECRET")) {
         service_endpoint::machine_learning(system, &metadata::address("MSI_ENDPOINT", endpoint)?, &secret, client)
     } else if let Some(endpoint) = msi_endpoint.as_deref() {
-        service_endpoint::cloud_shell(system, &metadata::address("MSI_ENDPOINT", endpoint)?)
+        service_endpoint::cloud_shell(system, &metadata::address("MSI_ENDPOINT", endpoint)?, client)
     } else {
         imds::token(system, client)
     }

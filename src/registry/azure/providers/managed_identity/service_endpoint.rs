@@ -38,7 +38,14 @@ pub(super) fn machine_learning(
 }
 
 /// The Cloud Shell, whose identity is the user's own.
-pub(super) fn cloud_shell(system: &dyn System, endpoint: &Url) -> Result<Attempt<AccessToken>> {
+pub(super) fn cloud_shell(
+    system: &dyn System,
+    endpoint: &Url,
+    client: Option<&Client>,
+) -> Result<Attempt<AccessToken>> {
+    if let Some(client) = client {
+        return Ok(client.unknown_to("the Cloud Shell"));
+    }
     let fields = [("resource", AZURE_DEVOPS)];
     ask(system, Request::post_form(endpoint.clone(), &fields).header("Metadata", "true"), &[])
 }
