@@ -14,8 +14,15 @@ def log(logger: logging.Logger, message: str) -> None:
     """
     if not logger.isEnabledFor(logging.WARNING):
         return
-    # The caller's frame.
-    path, line, function, _ = logger.findCaller(False, 2)
+    if any(getattr(type(logger), name).__module__ != "logging" for name in ("handle", "callHandlers")):
+        # A program that replaces the delivery of records, as Sentry's SDK does, takes them.
+        logger.warning("%s", message)
+        return
+    try:
+        # The caller's frame.
+        path, line, function, _ = logger.findCaller(False, 2)
+    except ValueError:
+        path, line, function = "", 0, ""
     record = logger.makeRecord(logger.name, logging.WARNING, path, line, "%s", (message,), None, function)
     passed = logger.filter(record)
     if not passed:

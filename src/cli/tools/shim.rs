@@ -25,6 +25,8 @@ pub(in crate::cli) enum Target {
     Program(PathBuf),
     /// Nothing: that version does not have it.
     Missing,
+    /// Unknown: pyenv did not answer in time.
+    Unknown,
 }
 
 /// Follows a shim. Fails only if the lookup is cancelled.
@@ -42,6 +44,7 @@ pub(in crate::cli) fn target(system: &dyn System, program: &Path) -> Result<Targ
     let output = match system.run(&command) {
         Ok(output) => output,
         Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+        Err(error) if error.kind() == Kind::Timeout => return Ok(Target::Unknown),
         Err(_) => return Ok(Target::Missing),
     };
     let printed = String::from_utf8_lossy(&output.stdout);

@@ -30,6 +30,8 @@ if case != "none":
     if case == "level":
         handler.setLevel(logging.ERROR)
     logging.basicConfig(handlers=[handler], format="logged: %(message)s")
+if case == "replaced":
+    logging.Logger.callHandlers = lambda logger, record: print("taken:", record.getMessage())
 if case == "disabled":
     logging.disable(logging.WARNING)
 assert keyring.get_credential(service, None) is None
@@ -97,7 +99,15 @@ def test_twine_shows_the_warning_once(registry: Registry, client: Client, home: 
 @pytest.mark.parametrize("registry", ["azure"], indirect=True)
 @pytest.mark.parametrize(
     "case, start",
-    [("all", "logged: "), ("filter", ""), ("level", ""), ("none", ""), ("silent", None), ("disabled", None)],
+    [
+        ("all", "logged: "),
+        ("filter", ""),
+        ("level", ""),
+        ("none", ""),
+        ("replaced", "taken: "),
+        ("silent", None),
+        ("disabled", None),
+    ],
 )
 def test_warning_goes_to_stderr_if_no_handler_takes_it(
     registry: Registry, client: Client, case: str, start: str | None

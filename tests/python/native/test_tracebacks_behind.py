@@ -107,3 +107,9 @@ def test_other_requests_are_passed_on_with_their_traceback(registry: Registry, n
     environment = with_backend(registry, native, client, "raise OSError('the vault is broken')")
     ended = native.run(["keyring", "get", "registry.example", "ada"], environment)
     assert ended.code == 1 and ended.stderr.startswith("Traceback ") and "the vault is broken" in ended.stderr
+
+
+def test_the_variable_of_the_filter_changes_no_other_run(native: Client, registry: Registry) -> None:
+    environment = registry.environment(RINGBEARER_FILTERS_STDERR="1")
+    ended = native.run(["keyring", "set", "registry.example", "ada"], environment, stdin="planted\n")
+    assert ended.code != 0 and "planted" not in ended.output

@@ -44,6 +44,9 @@ impl Machine<'_> {
                 let what = format!("{shown} is a shim of pyenv, and the selected Python version does not have {file}");
                 Finding::new(State::Doubtful, name, what).with_fix(self.shell.command("pyenv", &["which", &file]))
             }
+            Target::Unknown => {
+                Finding::new(State::Doubtful, name, format!("{shown} is a shim of pyenv, which timed out"))
+            }
             Target::Program(_) => Finding::new(State::Doubtful, name, format!("{shown} names no Python interpreter")),
         })
     }

@@ -79,13 +79,14 @@ impl<'all> Keyrings<'all> {
             return Ok(known.clone());
         }
         // Child processes run in the root directory, where a shim may select another version.
-        let Target::Program(target) = shim::target(self.system, program)? else {
-            return Ok((Knowledge::Others, None));
-        };
-        let listing = match self.system.run(&Command::new(target, arguments, LIMIT)) {
-            Ok(output) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            Err(error) if error.kind() == Kind::Cancelled => return Err(error),
-            Err(error) => Err(error.kind()),
+        let listing = match shim::target(self.system, program)? {
+            Target::Missing => Ok(String::new()),
+            Target::Unknown => Err(Kind::Timeout),
+            Target::Program(target) => match self.system.run(&Command::new(target, arguments, LIMIT)) {
+                Ok(output) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+                Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+                Err(error) => Err(error.kind()),
+            },
         };
         let found = match listing {
             Ok(listing) if listing.contains(MODULE) => (Knowledge::Ringbearer, rival(&listing)),

@@ -244,9 +244,12 @@ mod tests {
         let tenant = Tenant::new("contoso.example").unwrap();
         let fake = || FakeSystem::default().variable("IDENTITY_ENDPOINT", "http://127.0.0.1:1/");
         let arc = fake().variable("IMDS_ENDPOINT", "http://127.0.0.1:1/");
-        let error = managed(Some("robot")).sign_in(&arc, &tenant).unwrap_err();
-        assert_eq!(error.kind(), Kind::Configuration);
-        assert!(error.message().starts_with(&format!("{VARIABLE} names a managed identity, but ")), "{error}");
+        let cloud_shell = FakeSystem::default().variable("MSI_ENDPOINT", "http://127.0.0.1:1/");
+        for fake in [arc, cloud_shell] {
+            let error = managed(Some("robot")).sign_in(&fake, &tenant).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert!(error.message().starts_with(&format!("{VARIABLE} names a managed identity, but ")), "{error}");
+        }
         let certificate = absolute("/nowhere.pem");
         let application = Identity::Application { client_id: "robot".to_owned(), certificate };
         let error = application.sign_in(&fake(), &tenant).unwrap_err();
