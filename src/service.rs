@@ -38,7 +38,7 @@ impl Service {
 
     /// Whether the URL has no path, as tools ask after a miss of the whole URL.
     #[must_use]
-    pub(crate) fn is_host_alone(&self) -> bool {
+    pub(crate) fn is_bare_host(&self) -> bool {
         self.url.as_ref().is_some_and(|url| url.path() == "/")
     }
 

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     auth::cache_mode::CacheMode,
     error::{Error, Kind, Result},
-    registry::{ALL, Adoption, Credential, CredentialSource, Registry},
+    registry::{ALL, Credential, CredentialSource, Registry, SetupVariable},
     service::Service,
     system::{Env, System},
 };
@@ -68,8 +68,8 @@ impl Keyring {
 
     /// How a service that no registry claims could be served.
     #[must_use]
-    pub(crate) fn adoption(&self, service: &Service) -> Option<Adoption> {
-        self.candidates.iter().find_map(|candidate| candidate.source.adoption(service))
+    pub(crate) fn setup_variable(&self, service: &Service) -> Option<SetupVariable> {
+        self.candidates.iter().find_map(|candidate| candidate.source.setup_variable(service))
     }
 
     /// Whether any registry claims a service. No I/O.

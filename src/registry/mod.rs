@@ -182,7 +182,7 @@ pub(crate) trait CredentialSource: Send + Sync {
     }
 
     /// The variable that would let this registry serve an https service that no registry claims.
-    fn adoption(&self, _service: &Service) -> Option<Adoption> {
+    fn setup_variable(&self, _service: &Service) -> Option<SetupVariable> {
         None
     }
 
@@ -204,7 +204,7 @@ pub(crate) trait CredentialSource: Send + Sync {
 }
 
 /// The variable that lets a registry serve a service on a host that it does not know.
-pub(crate) struct Adoption {
+pub(crate) struct SetupVariable {
     /// What the service looks like, in a clause.
     pub(crate) what: &'static str,
     /// The name of the variable.

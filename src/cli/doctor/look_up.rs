@@ -19,7 +19,7 @@ use crate::{
         lookup::{Step, tee},
         session_cache::token::{self, CachedToken},
     },
-    registry::{Adoption, Registry},
+    registry::{Registry, SetupVariable},
     service::Service,
     variable::{self, Role},
 };
@@ -148,8 +148,8 @@ fn unclaimed(world: &World<'_>, service: &Service, host: &str) -> Finding {
             .with_fix(format!("write the URL as https://{host}/..."));
     }
     let what = "no registry of ringbearer has this host; the stores are asked";
-    match world.memory.keyring.adoption(service) {
-        Some(Adoption { what, variable, value }) => {
+    match world.memory.keyring.setup_variable(service) {
+        Some(SetupVariable { what, variable, value }) => {
             let fix = match world.system.setting(variable) {
                 None => ShellSyntax::of(world.system).set(variable, &value),
                 Some(_) => format!("add to {variable}: {value}"),

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use self::{
     report::{Finding, Report, State},
-    tools::Settings,
+    tools::ToolSettings,
 };
 use super::{
     DONE, FAILED, World,
@@ -63,7 +63,7 @@ pub(super) fn run(world: &World<'_>, url: Option<&OsString>, json: bool) -> Resu
         }
     }
     report.section("tools on this machine")?;
-    let silent = tools::examine(world, &mut report, &indexes, &Settings { pip, uv, pixi })?;
+    let silent = tools::examine(world, &mut report, &indexes, &ToolSettings { pip, uv, pixi })?;
     let is_good = good > 0 && good == indexes.len();
     let but = match silent {
         0 => String::new(),

@@ -29,7 +29,7 @@ pub(in crate::cli) struct Poetry {
 
 /// Where a setting is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum Place {
+pub(in crate::cli) enum PasswordLocation {
     /// A variable.
     Variable(String),
     /// A file.
@@ -97,16 +97,16 @@ impl Poetry {
     }
 
     /// Where the password of a source is. An empty password counts as none, and hides those of lower precedence.
-    pub(in crate::cli) fn password(&self, system: &dyn System, name: &str) -> Option<Place> {
+    pub(in crate::cli) fn password(&self, system: &dyn System, name: &str) -> Option<PasswordLocation> {
         let variable = format!("POETRY_HTTP_BASIC_{}_PASSWORD", name.to_ascii_uppercase().replace('-', "_"));
         if let Some(value) = system.raw_variable(&variable) {
-            return Some(Place::Variable(variable)).filter(|_| !value.is_empty());
+            return Some(PasswordLocation::Variable(variable)).filter(|_| !value.is_empty());
         }
         let (path, password) = self
             .files
             .iter()
             .find_map(|(path, document)| Some((path, document.get("http-basic")?.get(name)?.get("password")?)))?;
-        (password.as_str() != Some("")).then(|| Place::File(path.clone()))
+        (password.as_str() != Some("")).then(|| PasswordLocation::File(path.clone()))
     }
 
     /// The sources whose passwords Poetry uses for an index: the one that shares most of the path, for its pages, and the
@@ -164,8 +164,8 @@ mod tests {
 
     fn place(system: &FakeSystem) -> Option<String> {
         Poetry::read(system).password(system, "my-repo").map(|place| match place {
-            Place::Variable(name) => name,
-            Place::File(path) => path.file_name().unwrap().to_string_lossy().into_owned(),
+            PasswordLocation::Variable(name) => name,
+            PasswordLocation::File(path) => path.file_name().unwrap().to_string_lossy().into_owned(),
         })
     }
 

@@ -98,7 +98,7 @@ fn name_of_miss(registry: &str, service: &Service) -> String {
 
 /// Shares that a whole URL of a host has no credential. Best effort.
 pub(super) fn put_miss(system: &dyn System, registry: &str, service: &Service) {
-    let Some(missed) = since_1970(system.now()).filter(|_| !service.is_host_alone()) else { return };
+    let Some(missed) = since_1970(system.now()).filter(|_| !service.is_bare_host()) else { return };
     if let Err(reason) = share(system, &name_of_miss(registry, service), &missed, LIFETIME, 0) {
         debug!("the miss is not shared: {reason}");
     }
@@ -108,5 +108,5 @@ pub(super) fn put_miss(system: &dyn System, registry: &str, service: &Service) {
 pub(super) fn has_just_missed(system: &dyn System, registry: &str, service: &Service) -> bool {
     let read = || serde_json::from_slice::<Duration>(&system.shared(&name_of_miss(registry, service))?).ok();
     let age = |missed: Duration| since_1970(system.now())?.checked_sub(missed);
-    service.is_host_alone() && read().and_then(age).is_some_and(|age| age < LIFETIME)
+    service.is_bare_host() && read().and_then(age).is_some_and(|age| age < LIFETIME)
 }

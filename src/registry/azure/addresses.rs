@@ -4,7 +4,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::{
-    registry::{Adoption, with_ending},
+    registry::{SetupVariable, with_ending},
     service::Service,
 };
 
@@ -25,14 +25,14 @@ pub(super) fn index_url(service: &Service) -> Option<Url> {
 
 /// How a feed of Azure DevOps Server, on its owner's host, can be served: with a personal access token as its password.
 /// NTLM, which the server offers too, works with neither pip nor uv.
-pub(super) fn adoption(service: &Service) -> Option<Adoption> {
+pub(super) fn setup_variable(service: &Service) -> Option<SetupVariable> {
     let mut url = service.url().filter(|url| url.scheme() == "https")?.clone();
     let path = url.path().to_owned();
     let (before, after) = path.split_once("/_packaging/")?;
     let feed = after.split('/').next().filter(|feed| !feed.is_empty())?;
     url.set_path(&format!("{before}/_packaging/{feed}/"));
     let endpoint = json!({"endpoint": url.as_str(), "username": "", "password": "TOKEN"});
-    Some(Adoption {
+    Some(SetupVariable {
         what: "looks like Azure DevOps Server, which needs a personal access token in a variable",
         variable: "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",
         value: json!({"endpointCredentials": [endpoint]}).to_string(),
@@ -63,13 +63,13 @@ mod tests {
     #[test]
     fn a_feed_on_another_host_is_adopted_by_its_url() {
         let raw = "https://ada@tfs.contoso.example:8443/tfs/Main%20Collection/shop/_packaging/tools/pypi/simple/";
-        let adoption = adoption(&parsed(raw)).unwrap();
-        let value: serde_json::Value = serde_json::from_str(&adoption.value).unwrap();
+        let setup_variable = setup_variable(&parsed(raw)).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&setup_variable.value).unwrap();
         let endpoint = value["endpointCredentials"][0]["endpoint"].as_str().unwrap();
         assert_eq!(endpoint, "https://tfs.contoso.example:8443/tfs/Main%20Collection/shop/_packaging/tools/");
         for other in ["http://tfs.example/_packaging/tools/pypi/simple/", "https://a.example/_packaging/", "a.example"]
         {
-            assert!(super::adoption(&parsed(other)).is_none(), "{other}");
+            assert!(super::setup_variable(&parsed(other)).is_none(), "{other}");
         }
     }
 }

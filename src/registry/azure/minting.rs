@@ -15,7 +15,7 @@ use super::{
     feed::Feed,
     known_organisations::KnownOrganisations,
     providers::{Choice, Grant, NextHost, pat},
-    session::{self, Refused},
+    session::{self, ExchangeFailure},
 };
 use crate::{
     auth::{
@@ -135,7 +135,7 @@ impl<'lookup> Minting<'lookup> {
     }
 
     /// The failure; or, if it is due to a kept discovery, an error that stops the chain: the feed comes before other logins.
-    fn explained(&self, failure: Refused) -> Refused {
+    fn explained(&self, failure: ExchangeFailure) -> ExchangeFailure {
         if failure.error.ends_the_lookup() {
             return failure;
         }
@@ -182,8 +182,8 @@ impl<'lookup> Minting<'lookup> {
         let cached = if let Grant::CachedBearer(token) = &grant { Some(token.clone()) } else { None };
         let (error, cached) = match (accept(grant), cached) {
             (Ok(credential), _) => return Ok(credential),
-            (Err(Refused { error, newer_may_serve: true }), Some(cached)) => (error, cached),
-            (Err(Refused { error, .. }), _) => return Err(error),
+            (Err(ExchangeFailure { error, newer_may_serve: true }), Some(cached)) => (error, cached),
+            (Err(ExchangeFailure { error, .. }), _) => return Err(error),
         };
         debug!(step = name, outcome = "noted"; "its cached token was refused, {error}; asking for a newer one");
         match provider.newer_token(self.system, tenant) {
@@ -207,7 +207,7 @@ impl<'lookup> Minting<'lookup> {
         grant: Grant,
         cache_policy: CachePolicy,
         signs_in: bool,
-    ) -> std::result::Result<Credential, Refused> {
+    ) -> std::result::Result<Credential, ExchangeFailure> {
         let (token, signs_in) = match grant {
             Grant::Password { username, token } => {
                 debug!(step = step, outcome = "gives"; "a password, which is used as it is");

@@ -6,6 +6,7 @@
 //! token is cached by `cache_key`, and the answer of discovery by `known_organisations`.
 
 mod addresses;
+mod bare_host;
 mod cache_key;
 mod credprovider;
 pub(crate) mod discovery;
@@ -13,7 +14,6 @@ pub(crate) mod entra;
 pub(crate) mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-mod host_alone;
 mod known_organisations;
 pub(crate) mod minting;
 pub(crate) mod providers;
@@ -28,8 +28,8 @@ use log::debug;
 use url::Url;
 
 use self::{
+    bare_host::KnownHosts,
     feed::{Address, Feed},
-    host_alone::KnownHosts,
     known_organisations::KnownOrganisations,
     minting::Minting,
     providers::{Choice, az_devops, azd, azure_cli::state, feed_endpoints},
@@ -37,7 +37,7 @@ use self::{
 use crate::{
     auth::{cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, job_token},
     error::{Kind, Result},
-    registry::{Adoption, Credential, CredentialSource, ExecVariables, Probe, Registry},
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, SetupVariable},
     service::Service,
     system::{Env, System, places},
     variable,
@@ -151,8 +151,8 @@ impl CredentialSource for AzureArtifacts {
         addresses::index_url(service)
     }
 
-    fn adoption(&self, service: &Service) -> Option<Adoption> {
-        addresses::adoption(service)
+    fn setup_variable(&self, service: &Service) -> Option<SetupVariable> {
+        addresses::setup_variable(service)
     }
 
     fn place(&self, service: &Service) -> String {

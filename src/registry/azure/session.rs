@@ -23,14 +23,14 @@ const DISPLAY_NAME: &str = "ringbearer";
 
 /// Why the exchange gave no token.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ExchangeFailure {
     /// The failure.
     pub(super) error: Error,
     /// Whether a newer bearer of the same account may serve.
     pub(super) newer_may_serve: bool,
 }
 
-impl From<Error> for Refused {
+impl From<Error> for ExchangeFailure {
     fn from(error: Error) -> Self {
         Self { error, newer_may_serve: false }
     }
@@ -46,7 +46,7 @@ pub(crate) fn exchange(
     feed: &Feed,
     bearer: &Secret,
     account: Option<&str>,
-) -> Result<AccessToken, Refused> {
+) -> Result<AccessToken, ExchangeFailure> {
     let mut url = authority
         .join("_apis/Token/SessionTokens")
         .map_err(|_| Error::new(Kind::Internal, "the token authority cannot be joined with a path"))?;
@@ -132,7 +132,13 @@ fn known(refusal: &Refusal, status: u16) -> Option<(&'static str, &'static str)>
 /// <https://learn.microsoft.com/azure/devops/organizations/accounts/change-application-access-policies>
 const POLICY: &str = "VS403463";
 
-fn refused(system: &dyn System, response: &Response, feed: &Feed, bearer: &Secret, account: Option<&str>) -> Refused {
+fn refused(
+    system: &dyn System,
+    response: &Response,
+    feed: &Feed,
+    bearer: &Secret,
+    account: Option<&str>,
+) -> ExchangeFailure {
     let (host, status) = (&response.host, response.status);
     let refusal = Refusal::read(response, &[bearer.expose()]);
     let who = account.unwrap_or("this account");
@@ -143,7 +149,7 @@ fn refused(system: &dyn System, response: &Response, feed: &Feed, bearer: &Secre
             text.replace("{who}", who)
         };
         let error = Error::new(Kind::Rejected, fill(what)).with_hint(fill(hint));
-        return Refused { error, newer_may_serve: refusal.mentions(POLICY) };
+        return ExchangeFailure { error, newer_may_serve: refusal.mentions(POLICY) };
     }
     let what = match status {
         401 => format!("{host} rejected the token of {who}"),
@@ -156,7 +162,7 @@ fn refused(system: &dyn System, response: &Response, feed: &Feed, bearer: &Secre
         Some(skew) => skew.explain(error),
         None => error,
     };
-    Refused { error, newer_may_serve: matches!(status, 401 | 403) }
+    ExchangeFailure { error, newer_may_serve: matches!(status, 401 | 403) }
 }
 
 #[cfg(test)]
@@ -180,7 +186,7 @@ mod tests {
         try_to_ask(fake, service).map_err(|refused| refused.error)
     }
 
-    fn try_to_ask(fake: &FakeSystem, service: &str) -> Result<AccessToken, Refused> {
+    fn try_to_ask(fake: &FakeSystem, service: &str) -> Result<AccessToken, ExchangeFailure> {
         let feed = Feed::from_service(&Service::parse(service)).unwrap();
         let authority = Url::parse("https://vssps.dev.azure.com/contoso/").unwrap();
         exchange(fake, &authority, &feed, &Secret::new("bearer-secret".into()), Some("ada@contoso.example"))

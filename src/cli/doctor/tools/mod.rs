@@ -53,7 +53,7 @@ const INSTALL: &str = "uv tool install ringbearer-cli";
 type Look<'all> = &'all dyn Fn() -> Result<Vec<Finding>>;
 
 /// The settings of the tools that name indexes.
-pub(super) struct Settings {
+pub(super) struct ToolSettings {
     pub(super) pip: Pip,
     pub(super) uv: Uv,
     pub(super) pixi: Pixi,
@@ -75,7 +75,7 @@ pub(super) fn examine(
     world: &World<'_>,
     report: &mut Report<'_>,
     indexes: &[Index],
-    settings: &Settings,
+    settings: &ToolSettings,
 ) -> Result<usize> {
     let served = indexes.iter().filter_map(|index| {
         let service = index.service();

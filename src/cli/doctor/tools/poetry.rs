@@ -6,7 +6,7 @@ use crate::{
         shown_path,
         tools::{
             Index, is_same, is_true,
-            poetry::{Place, Poetry},
+            poetry::{PasswordLocation, Poetry},
         },
     },
     error::Result,
@@ -68,11 +68,11 @@ impl Machine<'_> {
         let found = names.filter_map(|name| Some((name, poetry.password(self.system, name)?)));
         found
             .map(|(name, place)| match place {
-                Place::Variable(variable) => {
+                PasswordLocation::Variable(variable) => {
                     let what = format!("{variable} has a password for source {name}: no keyring is asked");
                     bad(what, self.shell.unset(&variable))
                 }
-                Place::File(path) => {
+                PasswordLocation::File(path) => {
                     let what = format!("{} has a password for source {name}: no keyring is asked", shown_path(&path));
                     bad(what, format!("remove the line `password` below [http-basic.{name}] in {}", shown_path(&path)))
                 }

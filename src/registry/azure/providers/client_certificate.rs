@@ -74,18 +74,18 @@ pub(super) fn sign_in(
     path: &str,
     variable: &str,
 ) -> Result<AccessToken> {
-    let identity = Identity::read(system, variable, path)?;
+    let identity = KeyPair::read(system, variable, path)?;
     let assertion = identity.sign(system, tenant.token_endpoint()?.as_str(), client_id)?;
     request_token_by_assertion(system, tenant, client_id, assertion.expose())
 }
 
-struct Identity {
+struct KeyPair {
     key: RsaKeyPair,
     /// SHA-256 of the certificate's DER, in base64url.
     thumbprint: String,
 }
 
-impl Identity {
+impl KeyPair {
     fn read(system: &dyn System, variable: &str, path: &str) -> Result<Self> {
         let content = private_file::read(system, variable, path)?;
         let broken = |why: &str| {

@@ -13,14 +13,14 @@ use crate::{
 
 /// The JSON of a variable that describes endpoints.
 #[derive(Deserialize)]
-pub(super) struct Document<Entry> {
+pub(super) struct EndpointDocument<Entry> {
     #[serde(rename = "endpointCredentials")]
     endpoints: Vec<Entry>,
     #[serde(skip)]
     has_single_quotes: bool,
 }
 
-impl<Entry: DeserializeOwned> Document<Entry> {
+impl<Entry: DeserializeOwned> EndpointDocument<Entry> {
     /// Reads a variable: JSON, also with single quotes, which YAML files suggest and artifacts-credprovider accepts. The hint
     /// of an error has `example` as the fields of an endpoint.
     pub(super) fn read(environment: &dyn Env, variable: &str, example: &str) -> Result<Self> {

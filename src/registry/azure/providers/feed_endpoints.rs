@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     Feed, Grant, SESSION_USERNAME,
-    endpoints::{self, Chosen, Document},
+    endpoints::{self, Chosen, EndpointDocument},
 };
 use crate::{
     auth::{
@@ -152,11 +152,11 @@ struct DocumentEntry {
     password: Option<Secret>,
 }
 
-fn read_one(environment: &dyn Env, variable: &'static str) -> Result<Document<DocumentEntry>> {
-    Document::read(environment, variable, r#""password":"TOKEN""#)
+fn read_one(environment: &dyn Env, variable: &'static str) -> Result<EndpointDocument<DocumentEntry>> {
+    EndpointDocument::read(environment, variable, r#""password":"TOKEN""#)
 }
 
-fn endpoints(document: Document<DocumentEntry>, variable: &'static str) -> impl Iterator<Item = Endpoint> {
+fn endpoints(document: EndpointDocument<DocumentEntry>, variable: &'static str) -> impl Iterator<Item = Endpoint> {
     document.endpoints().into_iter().filter_map(move |entry| {
         Some(Endpoint {
             variable,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Feed, Grant, Tenant, client_certificate,
-    endpoints::{self, Chosen, Document},
+    endpoints::{self, Chosen, EndpointDocument},
     managed_identity::{self, Client},
 };
 use crate::{
@@ -148,11 +148,11 @@ fn invalid(why: &str) -> Error {
         .with_hint(format!("correct the endpoint, or unset {VARIABLE}"))
 }
 
-fn read(environment: &dyn Env) -> Result<Document<Entry>> {
-    Document::read(environment, VARIABLE, r#""clientId":"ID""#)
+fn read(environment: &dyn Env) -> Result<EndpointDocument<Entry>> {
+    EndpointDocument::read(environment, VARIABLE, r#""clientId":"ID""#)
 }
 
-fn choose(document: Document<Entry>, feed: &Feed) -> Chosen<Endpoint> {
+fn choose(document: EndpointDocument<Entry>, feed: &Feed) -> Chosen<Endpoint> {
     let all = document
         .endpoints()
         .into_iter()

@@ -43,7 +43,7 @@ impl KnownHosts {
     pub(super) fn feed(&self, service: &Service) -> Result<Option<Feed>> {
         let name = service.host().unwrap_or_default();
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = hosts.get_mut(name).filter(|_| service.is_host_alone()) {
+        if let Some(host) = hosts.get_mut(name).filter(|_| service.is_bare_host()) {
             if std::mem::take(&mut host.has_missed) {
                 debug!(step = "feed", outcome = "skipped"; "{name} is asked for after a miss of the whole URL");
                 return Ok(None);
