@@ -107,6 +107,8 @@ class Flow:
     name: str
     prepare: Callable[[Situation], None]
     steps: list[Step] = field(default_factory=list)
+    #: Whether an earlier look-up of the session has left what discovery said.
+    is_known: bool = False
 
     def step(self, name: str, host: str, *blamed: str, **more: object) -> Flow:
         """The same with one more request."""
@@ -198,6 +200,12 @@ def _person(made: Situation) -> None:
     made.fake_programs.az(*az_token(azure.directory.user_token(azure.user)))
 
 
+def _person_in_session(made: Situation) -> None:
+    _person(made)
+    # The token of an az without its files is not cached: the next look-up signs in again.
+    made.variables["RINGBEARER_CACHE"] = "session"
+
+
 def _person_with_refused_token(made: Situation) -> None:
     files = AzureCliFiles(made.cloud, made.home)
     azure = made.cloud.azure
@@ -259,6 +267,7 @@ FLOWS = [
     .step("token", "cloud-shell", *_ON_LOOPBACK, address="MSI_ENDPOINT")
     .step("exchange", AUTHORITY),
     Flow("az", _person).step("discovery", FEEDS).step("exchange", AUTHORITY),
+    Flow("az of a known organisation", _person_in_session, is_known=True).step("exchange", AUTHORITY),
     Flow("az after a refusal", _person_with_refused_token).step("exchange", AUTHORITY, follows="*", after=1),
     Flow("Chainguard", _chainguard).step("job token", GITHUB, *_OF_GITHUB).step("exchange", chainguard_user.ISSUER),
     Flow("Menda's machine", _menda_machine)

@@ -130,6 +130,7 @@ OTHERWISE: dict[tuple[str, str], str] = {
     ("workload_identity on GitHub: token", "clock hours behind"): SERVED,
     ("azure_pipelines: token", "clock hours behind"): SERVED,
     ("az: exchange", "clock hours behind"): SERVED,
+    ("az of a known organisation: exchange", "clock hours behind"): SERVED,
     ("az after a refusal: exchange", "clock hours behind"): SERVED,
     ("Cloud Shell: exchange", "clock hours behind"): SERVED,
     ("sign-in", "clock hours behind"): SERVED,

@@ -39,7 +39,8 @@ impl KnownHosts {
     }
 
     /// The feed whose credential answers for the host alone: of the only organisation of the host that was served, and by one
-    /// source for all its feeds. `None` right after a miss of the whole URL, which was reported; otherwise an error that says what to change.
+    /// source for all its feeds. `None` right after a miss of the whole URL, which was reported; otherwise an error that says
+    /// what to change.
     pub(super) fn feed(&self, service: &Service) -> Result<Option<Feed>> {
         let name = service.host().unwrap_or_default();
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

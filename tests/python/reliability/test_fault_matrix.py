@@ -23,6 +23,8 @@ def cell(
     made = Situation(authority, directory)
     try:
         flow.prepare(made)
+        if flow.is_known:
+            native.run(["keyring", "--mode", "creds", "get", made.service], made.environment()).check()
         kind.apply(made, step)
         return run(cell_of(step, kind, kind.name), made, native, kind.limit, debug)
     finally:

@@ -58,7 +58,8 @@ impl Machine<'_> {
             let part = if source.has_password() { "password" } else { "user name" };
             let (name, place) = (source.name.as_deref().unwrap_or_default(), source.place());
             let what = format!("source {name} has a {part} in its URL{place}: no keyring is asked");
-            return vec![bad(what, source.with_url(&super::super::shown(&source.service())))];
+            let url = source.service().url().map_or_else(String::new, ToString::to_string);
+            return vec![bad(what, source.with_url(&url))];
         }
         let shares = |other: &Service| {
             candidate.source.claims(self.system, other)
