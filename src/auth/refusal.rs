@@ -55,7 +55,10 @@ impl Refusal {
     pub(crate) fn read(response: &Response, secrets: &[&str]) -> Self {
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let code = body.get("error").and_then(Value::as_str);
-        Self { meaning: meaning(response.status, code), message: message(&body).map(|text| shorten(text, secrets)) }
+        Self {
+            meaning: meaning(response.status, code),
+            message: message(&body).map(|text| without_trace(text, secrets)),
+        }
     }
 
     /// Whether the service's message contains a code.
@@ -94,7 +97,7 @@ fn message(body: &Value) -> Option<&str> {
 }
 
 /// The message without what changes with each request: Entra ID appends "Trace ID:" and the like.
-fn shorten(message: &str, secrets: &[&str]) -> String {
+fn without_trace(message: &str, secrets: &[&str]) -> String {
     truncate(&quote(message.split("Trace ID:").next().unwrap_or_default(), secrets), QUOTED)
 }
 

@@ -209,11 +209,11 @@ pub(crate) struct SetupVariable {
     pub(crate) what: &'static str,
     /// The name of the variable.
     pub(crate) variable: &'static str,
-    /// Its value, with words in capitals in place of secrets.
+    /// Its value; words in capitals stand for secrets.
     pub(crate) value: String,
 }
 
-/// The URL with `to` in place of `from` at the end of its path; `None` if it ends otherwise. A trailing slash is ignored.
+/// Replaces `from` at the end of the path with `to`, ignoring a trailing slash; `None` for a path with another end.
 pub(crate) fn with_ending(service: &Service, from: &str, to: &str) -> Option<Url> {
     let mut url = service.url()?.clone();
     let path = format!("{}{to}", url.path().trim_end_matches('/').strip_suffix(from)?);

@@ -56,7 +56,7 @@ impl Discovery {
     }
 }
 
-/// The authority that the feed will probably name: `vssps` in place of `pkgs`, with or without the organisation in front.
+/// The authority that the feed is expected to name: its own host, with `vssps` for `pkgs`.
 pub(super) fn expected_authority(feed: &Feed) -> Option<Url> {
     let (organisation, domain) = feed.url().host_str()?.rsplit_once("pkgs.")?;
     read_authority(&format!("https://{organisation}vssps.{domain}/"), feed).ok()

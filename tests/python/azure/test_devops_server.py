@@ -76,16 +76,14 @@ def test_uv_installs_and_publishes_to_the_server(
     assert_only_the_server_saw(cloud, password)
 
 
-@pytest.mark.parametrize("program", ["native", "client"])
 def test_keyring_get_answers_for_what_the_variable_names(
-    cloud: PracticeCloud, home: Path, feed: Feed, program: str, request: pytest.FixtureRequest
+    cloud: PracticeCloud, home: Path, feed: Feed, either: Client
 ) -> None:
-    keyring = request.getfixturevalue(program)
     environment = cloud.environment(home, **endpoints(feed.url(), "planted", "ada"))
-    ended = keyring.run(["keyring", "--mode", "creds", "get", feed.url() + "greetings/"], environment).check()
+    ended = either.run(["keyring", "--mode", "creds", "get", feed.url() + "greetings/"], environment).check()
     assert (ended.stdout, ended.stderr) == ("ada\nplanted\n", "")
     for other in (feed.url().replace("tools", "toolset"), f"{HOST}:8443"):
-        ended = keyring.run(["keyring", "--mode", "creds", "get", other], environment)
+        ended = either.run(["keyring", "--mode", "creds", "get", other], environment)
         assert (ended.code, ended.output) == (1, "")
     assert cloud.log.requests() == []
 

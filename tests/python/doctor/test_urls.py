@@ -86,7 +86,7 @@ def test_feed_on_an_unknown_host_shows_how_it_is_configured(doctor: Doctor, clou
     assert (command, name) == ("export", "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS")
     [endpoint] = json.loads(value)["endpointCredentials"]
     assert feed.url() == endpoint["endpoint"] + "pypi/simple/" and endpoint["password"] == "TOKEN"
-    # With a token in place of these words, the line suffices.
+    # The line works once it holds a token.
     token = collection.personal_access_token()
     variables = {name: value.replace("TOKEN", token)}
     assert doctor.examine(feed.url(), **variables).code == 0

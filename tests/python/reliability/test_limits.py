@@ -21,19 +21,16 @@ def assert_one_line(ended: Completed, *parts: str) -> None:
         assert part in line, ended
 
 
-@pytest.mark.parametrize("program", ["native", "client"])
 @pytest.mark.parametrize("command", ["ringbearer", "keyring"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_thread_that_cannot_start_is_one_line(
     azure_user: AzureUser,
     cloud: PracticeCloud,
-    program: str,
+    either: Client,
     command: str,
     count: int,
-    request: pytest.FixtureRequest,
 ) -> None:
     """With one thread the look-up cannot start; with two, the resolution of a name."""
-    caller: Client = request.getfixturevalue(program)
     words = ["token", cloud.azure.feed.url()]
     if command == "keyring":
         words = ["get", cloud.azure.feed.url(), "VssSessionToken"]
@@ -42,28 +39,22 @@ def test_thread_that_cannot_start_is_one_line(
         ARTIFACTS_KEYRING_NOFUSS_RETRIES="1",
         PYTHONDONTWRITEBYTECODE="1",
     )
-    ended = caller.run([*limits.few_processes(count), caller.program(command), *words], environment)
+    ended = either.run([*limits.few_processes(count), either.program(command), *words], environment)
     assert_one_line(ended, NO_THREAD, "`ulimit -u`")
 
 
-@pytest.mark.parametrize("program", ["native", "client"])
-def test_program_that_cannot_start_is_one_line(
-    azure_user: AzureUser, cloud: PracticeCloud, program: str, request: pytest.FixtureRequest
-) -> None:
-    caller: Client = request.getfixturevalue(program)
-    words = [caller.program("ringbearer"), "token", cloud.azure.feed.url()]
-    processes = caller.run([*limits.few_processes(2), *words], azure_user.environment())
+def test_program_that_cannot_start_is_one_line(azure_user: AzureUser, cloud: PracticeCloud, either: Client) -> None:
+    words = [either.program("ringbearer"), "token", cloud.azure.feed.url()]
+    processes = either.run([*limits.few_processes(2), *words], azure_user.environment())
     assert_one_line(processes, "/az cannot be run: the limit on processes and threads is reached", "`ulimit -u`")
-    files = caller.run([*limits.few_files(7), *words], azure_user.environment())
+    files = either.run([*limits.few_files(7), *words], azure_user.environment())
     assert_one_line(files, "/az cannot be run: too many files are open", "`ulimit -n`")
 
 
-@pytest.mark.parametrize("program", ["native", "client"])
 def test_connection_without_a_file_descriptor_is_one_line(
-    cloud: PracticeCloud, azure_user: AzureUser, program: str, request: pytest.FixtureRequest
+    cloud: PracticeCloud, azure_user: AzureUser, either: Client
 ) -> None:
-    caller: Client = request.getfixturevalue(program)
-    words = [caller.program("ringbearer"), "token", cloud.azure.feed.url()]
+    words = [either.program("ringbearer"), "token", cloud.azure.feed.url()]
     environment = azure_user.environment(
         AZURE_CLIENT_ID="builder",
         AZURE_CLIENT_SECRET="mellon",
@@ -71,5 +62,5 @@ def test_connection_without_a_file_descriptor_is_one_line(
         ARTIFACTS_KEYRING_NOFUSS_RETRIES="1",
     )
     # One connection, to the feed, can be opened, and none to the login host.
-    ended = caller.run([*limits.few_files(5), *words], environment)
+    ended = either.run([*limits.few_files(5), *words], environment)
     assert_one_line(ended, "too many files are open: no connection to ", "`ulimit -n`")
