@@ -5,8 +5,8 @@
 //! - values: [`error`], [`ini`], [`secret`], [`service`], [`variable`].
 //! - [`system`]: the operating system behind small traits, real and fake.
 //! - [`auth`]: what every sign-in needs, whatever the registry: chains of providers, tokens, OAuth, caches.
-//! - [`registry`]: one folder per registry, and the list of them.
 //! - [`store`]: the secrets that the ssh-agent unlocks.
+//! - [`registry`]: one folder per registry, and the list of them.
 //! - [`keyring`]: which registry answers, what becomes of failures, the caches, one lookup.
 //! - [`cli`]: the command line.
 //! - the edges: `python` (feature `python`), `native` (feature `executables`) and `fuzz` (feature `fuzzing`).

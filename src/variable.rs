@@ -94,6 +94,11 @@ pub(crate) static COMMON: &[Variable] = &[
     Variable::network("SSL_CERT_FILE", "CA bundle instead of the platform's trust store"),
     Variable::setting("RINGBEARER_CACHE", "where tokens are cached: off, memory or session"),
     Variable::debug("RINGBEARER_DEBUG", "1 prints every step on standard error"),
+    Variable::setting("RINGBEARER_LOGIN", "prompt lets a lookup at a terminal sign in with a browser or a device code"),
+    Variable::setting(
+        "RINGBEARER_LOGIN_STORE",
+        "where `ringbearer login` keeps a login: store, keyring, session or off (the first that works)",
+    ),
     Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed lookup instead of answering None"),
     Variable::setting("RINGBEARER_TIMEOUT", "limit of a lookup in seconds (120; the store 600)"),
 ];

@@ -3,6 +3,7 @@
 pub(crate) mod azure;
 pub(crate) mod chainguard;
 pub(crate) mod menda;
+pub(crate) mod sign_in;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use std::{path::PathBuf, time::SystemTime};
 
 use url::Url;
 
+use self::sign_in::SignIn;
 use crate::{
     auth::{cache_key::CacheKey, cache_policy::CachePolicy},
     error::Result,
@@ -193,6 +195,11 @@ pub(crate) trait CredentialSource: Send + Sync {
 
     /// What to do if a service answers a credential with this HTTP status; `None` if [`Probe::advice`] says it.
     fn advice(&self, _service: &Service, _status: u16) -> Option<&'static str> {
+        None
+    }
+
+    /// How people sign in without another program; `None` if they do not.
+    fn sign_in(&self) -> Option<&dyn SignIn> {
         None
     }
 

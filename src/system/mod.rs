@@ -1,5 +1,5 @@
 //! The operating system behind small traits: environment, clock, files, HTTP, child processes, the ssh-agent's socket,
-//! shared memory and random numbers. Only [`os`] calls the operating system itself (`clippy.toml` forbids it elsewhere).
+//! shared memory, the desktop's keyring, the loopback interface, the terminal and random numbers. Only [`os`] calls the operating system itself (`clippy.toml` forbids it elsewhere).
 //!
 //! A [`System`] lives for one lookup. It knows the lookup's deadline and cancellation token and applies them to every
 //! wait, so that no caller has to.
@@ -7,6 +7,7 @@
 pub(crate) mod agent;
 pub(crate) mod clock;
 pub(crate) mod console;
+pub(crate) mod desktop_keyring;
 pub(crate) mod environment;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fake;
@@ -14,6 +15,7 @@ pub(crate) mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 pub(crate) mod http;
+pub(crate) mod loopback;
 pub(crate) mod os;
 pub(crate) mod places;
 pub(crate) mod platform;
@@ -21,29 +23,57 @@ pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod retry;
 pub(crate) mod shared_memory;
+pub(crate) mod terminal;
 
 use std::io;
 
 pub(crate) use self::{
     agent::AgentSocket,
     clock::{CancellationToken, Clock},
+    desktop_keyring::DesktopKeyring,
     environment::Env,
     files::Files,
     http::Http,
+    loopback::Loopback,
     platform::Platform,
     process::Processes,
     random::Random,
     shared_memory::SharedMemory,
+    terminal::Terminal,
 };
 
 /// Everything that a lookup may read and do.
 pub(crate) trait System:
-    Env + Clock + Files + Http + Processes + AgentSocket + SharedMemory + Random + Send + Sync
+    Env
+    + Clock
+    + Files
+    + Http
+    + Processes
+    + AgentSocket
+    + SharedMemory
+    + DesktopKeyring
+    + Loopback
+    + Terminal
+    + Random
+    + Send
+    + Sync
 {
 }
 
 impl<All> System for All where
-    All: Env + Clock + Files + Http + Processes + AgentSocket + SharedMemory + Random + Send + Sync
+    All: Env
+        + Clock
+        + Files
+        + Http
+        + Processes
+        + AgentSocket
+        + SharedMemory
+        + DesktopKeyring
+        + Loopback
+        + Terminal
+        + Random
+        + Send
+        + Sync
 {
 }
 

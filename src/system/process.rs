@@ -14,8 +14,8 @@ use crate::{error::Result, secret::Secret};
 /// The largest output accepted on either stream, in bytes.
 pub(crate) const OUTPUT_CAP: usize = 1024 * 1024;
 
-/// A program to run: an argument list, never a shell. Standard input is null, and the working directory is the root of
-/// the file system, on Windows %SystemRoot%, so that the program reads no configuration from the user's.
+/// A program to run: an argument list, never a shell. Standard input is null or `input`, and the working directory is the root
+/// of the file system, on Windows %SystemRoot%, so that the program reads no configuration from the user's.
 #[derive(Clone)]
 pub(crate) struct Command {
     /// The program, by its absolute path.
@@ -24,6 +24,8 @@ pub(crate) struct Command {
     pub(crate) arguments: Vec<String>,
     /// Variables added to the environment.
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// What it reads on standard input, which may be secret; `None` for null.
+    pub(crate) input: Option<Secret>,
     /// The time limit.
     pub(crate) limit: Duration,
 }
@@ -36,6 +38,7 @@ impl Command {
             program,
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             variables: Vec::new(),
+            input: None,
             limit,
         }
     }
@@ -44,6 +47,13 @@ impl Command {
     #[must_use]
     pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
+        self
+    }
+
+    /// Sets what the program reads on standard input.
+    #[must_use]
+    pub(crate) fn with_input(mut self, input: Secret) -> Self {
+        self.input = Some(input);
         self
     }
 
@@ -115,4 +125,7 @@ pub(crate) trait Processes {
 
     /// Runs a child process to its end, within its limit and the lookup's deadline.
     fn run(&self, command: &Command) -> Result<Output>;
+
+    /// Starts a program with null streams that outlives this one, and does not wait for it. `limit` and `input` do not apply.
+    fn start(&self, command: &Command) -> Result<()>;
 }

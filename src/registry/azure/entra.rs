@@ -191,7 +191,7 @@ pub(crate) fn request_application_token(
     let mut fields = vec![("grant_type", "client_credentials"), ("client_id", client_id), ("scope", &scope)];
     fields.extend_from_slice(proof);
     oauth::request_token(system, &tenant.token_endpoint()?, &fields, attempts(system), |response, error| {
-        explain(system, tenant, response, error)
+        explain(system, tenant, response, error, LoginCommand::of(system))
     })
 }
 
@@ -210,8 +210,30 @@ pub(crate) fn request_token_by_assertion(
     request_application_token(system, tenant, client_id, &proof)
 }
 
+/// The command that signs a person in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoginCommand {
+    /// `az login`.
+    Az,
+    /// `ringbearer login`.
+    Ringbearer,
+}
+
+impl LoginCommand {
+    /// That of az where it is installed.
+    pub(super) fn of(system: &dyn System) -> Self {
+        if system.find_program("az").is_some() { Self::Az } else { Self::Ringbearer }
+    }
+}
+
 /// Adds to an error what the codes of the answer mean, and what to do.
-fn explain(system: &dyn System, tenant: &Tenant, response: &Response, error: Error) -> Error {
+pub(super) fn explain(
+    system: &dyn System,
+    tenant: &Tenant,
+    response: &Response,
+    error: Error,
+    _command: LoginCommand,
+) -> Error {
     #[derive(Deserialize)]
     struct Answer {
         error_codes: Vec<u64>,

@@ -15,6 +15,7 @@ pub(crate) mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod known_organisations;
+mod login;
 pub(crate) mod minting;
 pub(crate) mod providers;
 mod remedy;

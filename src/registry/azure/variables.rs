@@ -4,12 +4,26 @@ use crate::variable::Variable;
 
 pub(super) static VARIABLES: &[Variable] = &[
     Variable::login("ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN", "a token, by the name of artifacts-credprovider"),
+    Variable::setting("ARTIFACTS_CREDENTIALPROVIDER_DEVICEFLOWTIMEOUTSECONDS", "limit of a sign-in in seconds (900)"),
     Variable::login("ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", "passwords of named feeds, as JSON"),
     Variable::login(
         "ARTIFACTS_CREDENTIALPROVIDER_FEED_ENDPOINTS",
         "applications and managed identities of named feeds, as JSON",
     ),
+    Variable::setting(
+        "ARTIFACTS_CREDENTIALPROVIDER_FORCE_CANSHOWDIALOG_TO",
+        "true signs in with a browser, false with a device code",
+    ),
     Variable::setting("ARTIFACTS_CREDENTIALPROVIDER_HOSTS", "ignored, with a warning"),
+    Variable::login(
+        "ARTIFACTS_CREDENTIALPROVIDER_MSAL_AUTHORITY",
+        "login host and tenant of `ringbearer login`, as an address",
+    ),
+    Variable::setting(
+        "ARTIFACTS_CREDENTIALPROVIDER_MSAL_FILECACHE_ENABLED",
+        "false keeps no login, as RINGBEARER_LOGIN_STORE=off",
+    ),
+    Variable::login("ARTIFACTS_CREDENTIALPROVIDER_MSAL_LOGIN_HINT", "the account of `ringbearer login` to use"),
     Variable::login(
         "ARTIFACTS_CREDENTIALPROVIDER_RETURN_ENTRA_TOKENS",
         "true answers with the Entra token itself, without an exchange",
@@ -47,6 +61,10 @@ pub(super) static VARIABLES: &[Variable] = &[
         "a token: Entra ID bearer, session token or personal access token",
     ),
     Variable::login("ARTIFACTS_KEYRING_NOFUSS_TOKEN_FILE", "a file with such a token"),
+    Variable::setting(
+        "ARTIFACTS_KEYRING_NONINTERACTIVE_MODE",
+        "true lets no lookup sign in, whatever RINGBEARER_LOGIN says",
+    ),
     Variable::verbosity("ARTIFACTS_KEYRING_VERBOSITY", "Debug or Verbose prints every step on standard error"),
     Variable::login("AZD_AUTH_CERT", "certificate of the editor's sign-in service, for azd"),
     Variable::login("AZD_AUTH_ENDPOINT", "address of the editor's sign-in service, for azd"),
@@ -77,8 +95,25 @@ pub(super) static VARIABLES: &[Variable] = &[
     Variable::login("IMDS_ENDPOINT", "marks Azure Arc (set by its agent)"),
     Variable::login("MSI_ENDPOINT", "address of the managed identity (set by Machine Learning and the Cloud Shell)"),
     Variable::login("MSI_SECRET", "secret for that address (set by Machine Learning)"),
+    Variable::setting(
+        "NUGET_CREDENTIALPROVIDER_FORCE_CANSHOWDIALOG_TO",
+        "true signs in with a browser, false with a device code, by the older name",
+    ),
     Variable::setting("NUGET_CREDENTIALPROVIDER_HOSTS", "ignored, with a warning"),
+    Variable::login(
+        "NUGET_CREDENTIALPROVIDER_MSAL_AUTHORITY",
+        "login host and tenant of `ringbearer login`, by the older name",
+    ),
+    Variable::setting("NUGET_CREDENTIALPROVIDER_MSAL_FILECACHE_ENABLED", "false keeps no login, by the older name"),
+    Variable::login(
+        "NUGET_CREDENTIALPROVIDER_MSAL_LOGIN_HINT",
+        "the account of `ringbearer login` to use, by the older name",
+    ),
     Variable::setting("NUGET_CREDENTIALPROVIDER_SESSIONTOKENCACHE_ENABLED", "false caches no token, by the older name"),
+    Variable::setting(
+        "NUGET_CREDENTIALPROVIDER_VSTS_DEVICEFLOWTIMEOUTSECONDS",
+        "limit of a sign-in in seconds, by the older name",
+    ),
     Variable::login(
         "NUGET_CREDENTIALPROVIDER_VSTS_SESSIONTIMEMINUTES",
         "lifetime of session tokens in minutes, by the older name",
@@ -88,6 +123,10 @@ pub(super) static VARIABLES: &[Variable] = &[
         "ignored: session tokens are never of the type Compact",
     ),
     Variable::setting("RINGBEARER_AZURE_CLI_CACHE", "off runs az each time instead of reading its tokens"),
+    Variable::login(
+        "RINGBEARER_AZURE_LOGIN_CLIENT_ID",
+        "the public client of `ringbearer login`, instead of Azure Artifacts",
+    ),
     Variable::login("RINGBEARER_AZURE_OIDC_TOKEN", "identity token of the job, such as one of GitLab's id_tokens"),
     Variable::login("SYSTEM_ACCESSTOKEN", "token of the job (Azure Pipelines)"),
     Variable::login("SYSTEM_OIDCREQUESTURI", "address of the job's identity token (set by Azure Pipelines)"),

@@ -3,13 +3,16 @@
 
 mod agent;
 mod clock;
+mod desktop_keyring;
 mod environment;
 mod files;
 mod http;
+pub(crate) mod loopback;
 mod paths;
 mod processes;
 mod random;
 mod shared_memory;
+mod terminal;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,11 +26,14 @@ pub(crate) struct FakeSystem {
     environment: environment::Environment,
     agent: Option<agent::Responder>,
     clock: Mutex<clock::State>,
+    desktop_keyring: Mutex<desktop_keyring::State>,
     files: Mutex<files::State>,
     http: Mutex<http::State>,
+    loopback: Mutex<loopback::State>,
     processes: Mutex<processes::State>,
     random: Mutex<random::State>,
     shared_memory: shared_memory::State,
+    terminal: Mutex<terminal::State>,
 }
 
 impl FakeSystem {

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{FakeSystem, lock};
 use crate::{
     error::Result,
+    secret::Secret,
     system::process::{Command, Output, Processes},
 };
 
@@ -20,6 +21,10 @@ pub(super) struct State {
     /// The expected arguments, and the output.
     expected: VecDeque<(Vec<String>, Output)>,
     limits: Vec<Duration>,
+    /// The programs that were started, with their arguments.
+    started: Vec<Vec<String>>,
+    /// The input of each process that was run.
+    inputs: Vec<Option<Secret>>,
 }
 
 impl State {
@@ -48,6 +53,16 @@ impl FakeSystem {
         state.expected.push_back((arguments, output));
         drop(state);
         self
+    }
+
+    /// The programs that were started and not waited for: name and arguments.
+    pub(crate) fn started(&self) -> Vec<Vec<String>> {
+        lock(&self.processes).started.clone()
+    }
+
+    /// The input of each process that was run.
+    pub(crate) fn inputs(&self) -> Vec<Option<Secret>> {
+        lock(&self.processes).inputs.clone()
     }
 
     /// The limit of each process that was run.
@@ -79,6 +94,13 @@ impl Processes for FakeSystem {
         let (arguments, output) = expected.unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
         assert_eq!(command.arguments, arguments);
         state.limits.push(command.limit);
+        state.inputs.push(command.input.clone());
         Ok(output)
+    }
+
+    fn start(&self, command: &Command) -> Result<()> {
+        let words = [command.name()].into_iter().chain(command.arguments.iter().cloned());
+        lock(&self.processes).started.push(words.collect());
+        Ok(())
     }
 }

@@ -7,8 +7,10 @@
 mod agent;
 mod clock;
 mod console;
+mod desktop_keyring;
 mod environment;
 mod files;
+mod loopback;
 mod network;
 mod process;
 mod proxy;
@@ -16,6 +18,7 @@ mod shared_memory;
 mod shortage;
 #[cfg(feature = "executables")]
 pub(crate) mod signals;
+mod terminal;
 mod trust;
 
 use std::{

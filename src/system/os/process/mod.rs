@@ -65,6 +65,10 @@ impl Processes for OsSystem {
         self.check()?;
         run(&self.environment, command, self.deadline_within(command.limit), &self.cancellation)
     }
+
+    fn start(&self, _command: &child::Command) -> Result<()> {
+        Err(Error::new(Kind::Internal, "to do"))
+    }
 }
 
 /// Waits for a killed child. One that hangs in the kernel, as on a dead network drive, is left behind.
