@@ -146,8 +146,9 @@ impl Attempt {
         if !form.state.is_some_and(|state| is_equal(state.expose().as_bytes(), self.state.expose().as_bytes())) {
             return Reply::Foreign("it belongs to another sign-in");
         }
-        let is_code =
-            |code: &Secret| code.expose().len() <= LONGEST_CODE && code.expose().bytes().all(|byte| byte.is_ascii_graphic());
+        let is_code = |code: &Secret| {
+            code.expose().len() <= LONGEST_CODE && code.expose().bytes().all(|byte| byte.is_ascii_graphic())
+        };
         match (form.error, form.code.filter(is_code)) {
             (Some(error), _) => Reply::Error { error, description: form.description.unwrap_or_default() },
             (None, Some(code)) => Reply::Code(code),
@@ -223,7 +224,8 @@ fn refused(flow: &Flow<'_>, error: &str, description: &str) -> Error {
     let body = json!({ "error": error, "error_description": description }).to_string();
     let body = Zeroizing::new(body.into_bytes());
     let host = flow.tenant.login_host.to_owned();
-    let refusal = token::refusal(flow.system, flow.tenant, &Response { status: 400, headers: Vec::new(), body, host }, &[]);
+    let refusal =
+        token::refusal(flow.system, flow.tenant, &Response { status: 400, headers: Vec::new(), body, host }, &[]);
     match refusal.code {
         token::Code::Declined if !refusal.is_explained => Error::new(Kind::Rejected, "the sign-in was declined"),
         _ => refusal.error,

@@ -108,7 +108,8 @@ fn read_code(response: &Response, limit: Duration) -> Result<DeviceCode> {
         .map_err(|_| refuse("something that is not a device code"))?
         .into_secret();
     let page = page(&answer.verification_uri).ok_or_else(|| {
-        refuse("a page that is not Microsoft's").with_hint("do not type the code anywhere; something rewrites the answer")
+        refuse("a page that is not Microsoft's")
+            .with_hint("do not type the code anywhere; something rewrites the answer")
     })?;
     let seconds = |value: Option<Seconds>, default| value.and_then(|value| value.number()).unwrap_or(default);
     let interval = seconds(answer.interval, INTERVAL).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL);

@@ -30,7 +30,11 @@ pub(super) fn waiting() -> Page {
 
 /// The page for a request that is not the answer of the sign-in page.
 pub(super) fn refused(why: &str) -> Page {
-    document(400, "Not accepted", &format!("<p>This is not the answer that ringbearer waits for: {}.</p>", escaped(why)))
+    document(
+        400,
+        "Not accepted",
+        &format!("<p>This is not the answer that ringbearer waits for: {}.</p>", escaped(why)),
+    )
 }
 
 /// The page for a second answer.
@@ -89,7 +93,8 @@ mod tests {
     fn the_page_names_organisation_and_account() {
         let page = signed_in("pkgs.dev.azure.com/contoso", "ada@contoso.example");
         assert_eq!(page.status, 200);
-        for part in ["<strong>pkgs.dev.azure.com/contoso</strong>", "<strong>ada@contoso.example</strong>", "close this"]
+        for part in
+            ["<strong>pkgs.dev.azure.com/contoso</strong>", "<strong>ada@contoso.example</strong>", "close this"]
         {
             assert!(page.html.contains(part), "{part}");
         }

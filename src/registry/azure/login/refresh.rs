@@ -102,7 +102,8 @@ fn failure(account: &Account, refusal: Refusal) -> Failure {
         Some(hint) => error.with_hint(hint),
         None => error,
     };
-    let error = if error.ends_the_lookup() { error } else { error.within(format_args!("the login of {}", shown(account))) };
+    let error =
+        if error.ends_the_lookup() { error } else { error.within(format_args!("the login of {}", shown(account))) };
     Failure { meaning, error }
 }
 
