@@ -43,7 +43,7 @@ pub(in crate::registry::azure) fn sign_in(flow: &Flow<'_>, show: Show<'_>) -> Re
     let mut listener = flow.system.listen()?;
     let attempt = Attempt::new(flow.system, listener.port())?;
     let url = attempt.url(flow)?;
-    let is_opened = method::open(flow.system, &url);
+    let is_opened = method::open(flow.system, &url)?;
     debug!(step = STEP, outcome = "noted"; "waits at {} (a browser is open: {is_opened})", attempt.redirect);
     show(&Step::Browser { url: url.as_str(), port: listener.port(), is_opened });
     let countdown = Countdown::new(flow.system, flow.limit);
@@ -147,7 +147,8 @@ impl Attempt {
             return Reply::Foreign("it belongs to another sign-in");
         }
         let is_code = |code: &Secret| {
-            code.expose().len() <= LONGEST_CODE && code.expose().bytes().all(|byte| byte.is_ascii_graphic())
+            (1..=LONGEST_CODE).contains(&code.expose().len())
+                && code.expose().bytes().all(|byte| byte.is_ascii_graphic())
         };
         match (form.error, form.code.filter(is_code)) {
             (Some(error), _) => Reply::Error { error, description: form.description.unwrap_or_default() },

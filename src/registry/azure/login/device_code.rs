@@ -181,3 +181,6 @@ fn ended(refusal: Refusal, limit: Duration) -> Error {
 pub(in crate::registry::azure) fn shown(response: &Response) -> Result<(String, Url)> {
     read_code(response, super::flow::LIMIT).map(|code| (code.user_code, code.page))
 }
+
+#[cfg(test)]
+mod tests;

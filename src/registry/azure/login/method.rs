@@ -4,6 +4,8 @@ use log::debug;
 use url::Url;
 
 use crate::{
+    auth::browser,
+    error::Result,
     registry::{azure::credprovider, sign_in::Method},
     system::System,
 };
@@ -15,7 +17,7 @@ pub(in crate::registry::azure) fn choose(system: &dyn System, wanted: Option<Met
         let can_show = credprovider::can_show_dialog(system)?;
         Some(if can_show { Method::Browser } else { Method::DeviceCode })
     };
-    wanted.or_else(forced).unwrap_or_else(|| match find_browser(system) {
+    wanted.or_else(forced).unwrap_or_else(|| match browser::find(system) {
         Ok(_) => Method::Browser,
         Err(why) => {
             debug!(step = "sign_in", outcome = "noted"; "by a device code, since {why}");
@@ -24,28 +26,18 @@ pub(in crate::registry::azure) fn choose(system: &dyn System, wanted: Option<Met
     })
 }
 
-/// Opens a page in the browser of this machine. False if there is none, or it cannot be started.
-pub(super) fn open(system: &dyn System, page: &Url) -> bool {
-    match find_browser(system) {
+/// Opens the sign-in page in a browser, even where the person may not see it: the method is chosen. False if none starts.
+pub(super) fn open(system: &dyn System, page: &Url) -> Result<bool> {
+    let opened = match browser::find_forced(system) {
         Ok(browser) => browser.open(system, page),
         Err(why) => {
             debug!(step = "browser", outcome = "noted"; "none is opened, since {why}");
-            false
+            return Ok(false);
         }
-    }
-}
-
-/// The browser of this machine, or a clause that says why there is none.
-fn find_browser(_system: &dyn System) -> Result<Browser, &'static str> {
-    Err("none is known")
-}
-
-struct Browser;
-
-impl Browser {
-    #[expect(clippy::unused_self, reason = "connected to `auth::browser` by the merge")]
-    fn open(&self, _system: &dyn System, _page: &Url) -> bool {
-        false
+    };
+    match opened {
+        Err(error) if error.ends_the_lookup() => Err(error),
+        outcome => Ok(outcome.is_ok()),
     }
 }
 
