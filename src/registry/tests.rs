@@ -117,6 +117,20 @@ const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 /// Where a machine asks for its identity.
 const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 
+/// How az is asked for a token.
+const AZ_ARGUMENTS: [&str; 10] = [
+    "account",
+    "get-access-token",
+    "--resource",
+    "499b84ac-1321-427f-aa17-267ca6975798",
+    "--tenant",
+    TENANT,
+    "--query",
+    "accessToken",
+    "--output",
+    "json",
+];
+
 /// A machine where the feed names its tenant.
 fn tenant(feed: &str) -> FakeSystem {
     let challenge = format!("Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}");
@@ -141,7 +155,15 @@ fn misses_of_azure(length: usize) -> Vec<Miss> {
     vec![
         miss(
             tenant(&feed).failure(Method::Get, MACHINE, false),
-            &[TENANT, "run `az login --tenant ", "`ringbearer doctor URL`"],
+            &["run `ringbearer login URL`, or in CI set ", "`ringbearer doctor URL`"],
+        ),
+        miss(
+            tenant(&feed).run("az", &AZ_ARGUMENTS, 1, "", "ERROR: Please run 'az login'").failure(
+                Method::Get,
+                MACHINE,
+                false,
+            ),
+            &["az is not logged in", "run `az login --tenant ", TENANT],
         ),
         miss(
             application().variable("AZURE_CLIENT_SECRET", "wrong").answer(

@@ -14,6 +14,7 @@ use super::{
     entra::{self, Tenant},
     feed::Feed,
     known_organisations::KnownOrganisations,
+    login_command::LoginCommand,
     providers::{Choice, Grant, NextHost, login, pat},
     session::{self, ExchangeFailure},
 };
@@ -84,7 +85,7 @@ impl<'lookup> Minting<'lookup> {
         };
         let entra_providers = choice.entra_providers();
         if refused.has_stopped() || entra_providers.is_empty() {
-            return Err(exhausted(refused, None));
+            return Err(exhausted(self.system, refused, None));
         }
         let next = choice.next_host(self.system);
         let discovery = self.discovery(next)?;
@@ -96,7 +97,7 @@ impl<'lookup> Minting<'lookup> {
         ask_further(refused, self.system, &entra_providers, &tenant, &shown, |provider, grant, policy| {
             self.accept_login(provider, &tenant, grant, policy)
         })
-        .map_err(|refused| exhausted(refused, Some(&tenant)))
+        .map_err(|refused| exhausted(self.system, refused, Some(&tenant)))
     }
 
     /// The discovery of the feed: a kept one, or the answer to one request. Meanwhile a connection to the next host is
@@ -314,8 +315,9 @@ impl<'lookup> Minting<'lookup> {
     }
 }
 
-fn exhausted(exhausted: Exhausted, tenant: Option<&Tenant>) -> Error {
-    let login = tenant.map_or_else(|| entra::AZ_LOGIN.to_owned(), Tenant::az_login);
+fn exhausted(system: &dyn System, exhausted: Exhausted, tenant: Option<&Tenant>) -> Error {
+    let command = LoginCommand::of(system);
+    let login = tenant.map_or_else(|| command.text(None), |tenant| tenant.login(command));
     exhausted.into_error(&format!("run `{login}`, or in CI set {}", pat::PAT_VARIABLE))
 }
 

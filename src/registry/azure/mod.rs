@@ -17,6 +17,7 @@ pub(crate) mod feed;
 pub(crate) mod fuzz;
 mod known_organisations;
 mod login;
+mod login_command;
 pub(crate) mod minting;
 pub(crate) mod providers;
 mod remedy;

@@ -9,7 +9,8 @@ use crate::{
     auth::{self, access_token::AccessToken, jwt::Claims, oauth},
     error::{Error, Kind, Result, single_line},
     registry::azure::{
-        entra::{self, LoginCommand, Tenant},
+        entra::{self, Tenant},
+        login_command::LoginCommand,
         remedy,
     },
     secret::Secret,
@@ -207,12 +208,12 @@ pub(super) fn refusal(system: &dyn System, tenant: &Tenant, response: &Response,
     numbers.extend(remedy::codes(&answer.error_description).map(str::to_owned));
     let what = format!("{} answered with HTTP {}", response.host, response.status);
     let error = auth::refusal::Refusal::read(response, &oauth::secrets(fields)).into_error(what, None);
-    let is_explained = numbers.iter().any(|number| remedy::of_code(number).is_some());
+    let explained = entra::explain(system, tenant, response, error.clone(), LoginCommand::Ringbearer);
     Refusal {
         code: Code::read(&answer.error),
         suberror: answer.suberror,
         numbers,
-        error: entra::explain(system, tenant, response, error, LoginCommand::Ringbearer),
-        is_explained,
+        is_explained: explained != error,
+        error: explained,
     }
 }
