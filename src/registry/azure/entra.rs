@@ -111,8 +111,13 @@ impl Tenant {
 
     /// The token endpoint.
     pub(crate) fn token_endpoint(&self) -> Result<Url> {
-        Url::parse(&format!("https://{}/{}/oauth2/v2.0/token", self.login_host, self.id))
-            .map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))
+        self.endpoint("token")
+    }
+
+    /// An endpoint of the tenant: `authorize`, `devicecode` or `token`.
+    pub(super) fn endpoint(&self, name: &str) -> Result<Url> {
+        Url::parse(&format!("https://{}/{}/oauth2/v2.0/{name}", self.login_host, self.id))
+            .map_err(|_| Error::new(Kind::Internal, "the endpoint of the tenant is not a URL"))
     }
 
     /// The command of az that signs in to this tenant. Without the option, az refuses an account that has no subscription
@@ -146,6 +151,12 @@ pub(crate) fn expected_login_host(system: &dyn System) -> Option<Url> {
 
 fn known_login_hosts() -> impl Iterator<Item = &'static str> {
     PUBLIC_LOGIN_HOSTS.into_iter().chain(OTHER_LOGIN_HOSTS)
+}
+
+/// Whether a URL is of a login host, without query and the like.
+#[must_use]
+pub(super) fn is_of_login_host(url: &Url) -> bool {
+    login_host(url).is_some()
 }
 
 /// The known login host of a URL without path, query and the like. All names of the public cloud's map to one, so that

@@ -14,7 +14,7 @@ use super::{
     entra::{self, Tenant},
     feed::Feed,
     known_organisations::KnownOrganisations,
-    providers::{Choice, Grant, NextHost, pat},
+    providers::{Choice, Grant, NextHost, login, pat},
     session::{self, ExchangeFailure},
 };
 use crate::{
@@ -59,6 +59,18 @@ impl<'lookup> Minting<'lookup> {
         if outcome.is_err() && self.has_moved.get() { self.ask(choice) } else { outcome }
     }
 
+    /// The tenant of the feed, as the feed says now.
+    pub(super) fn tenant(&self) -> Result<Tenant> {
+        let found = self.discover();
+        self.discovery.replace(Some(found.clone()));
+        found?.tenant.at_configured_login_host(self.system)
+    }
+
+    /// Makes a credential from the token that a person has just signed in for.
+    pub(super) fn of_sign_in(&self, token: AccessToken) -> Result<Credential> {
+        self.accept(login::NAME, Grant::Bearer(token), CachePolicy::Session, true).map_err(|refused| refused.error)
+    }
+
     /// Asks the chosen providers: the local ones first, then, after discovery, those that sign in to the tenant.
     fn ask(&self, choice: &Choice) -> Result<Credential> {
         let shown = self.feed.shown();
@@ -76,8 +88,8 @@ impl<'lookup> Minting<'lookup> {
         }
         let next = choice.next_host(self.system);
         let discovery = self.discovery(next)?;
-        if self.is_kept.get() && next == Some(NextHost::Authority) {
-            // The connection opens while a program gets the token.
+        if self.is_kept.get() && matches!(next, Some(NextHost::Authority | NextHost::Refresh)) {
+            // The connection opens while a program or a refresh gets the token.
             self.system.open_ahead(&discovery.authority);
         }
         let tenant = discovery.tenant.at_configured_login_host(self.system)?;
@@ -102,7 +114,7 @@ impl<'lookup> Minting<'lookup> {
             Ok(kept)
         } else {
             let expected = match next {
-                Some(NextHost::Login) => entra::expected_login_host(self.system),
+                Some(NextHost::Login | NextHost::Refresh) => entra::expected_login_host(self.system),
                 Some(NextHost::Authority) => discovery::expected_authority(self.feed),
                 None => None,
             };
@@ -183,6 +195,11 @@ impl<'lookup> Minting<'lookup> {
         let (error, cached) = match (accept(grant), cached) {
             (Ok(credential), _) => return Ok(credential),
             (Err(ExchangeFailure { error, newer_may_serve: true }), Some(cached)) => (error, cached),
+            (Err(ExchangeFailure { error, newer_may_serve: true }), None) if name == login::NAME => {
+                let advice = error.hint().map(str::to_owned);
+                let error = error.with_hint(login::SIGN_IN_AGAIN);
+                return Err(advice.into_iter().fold(error, Error::with_note));
+            }
             (Err(ExchangeFailure { error, .. }), _) => return Err(error),
         };
         debug!(step = name, outcome = "noted"; "its cached token was refused, {error}; asking for a newer one");

@@ -6,6 +6,12 @@ use std::time::SystemTime;
 use super::logins::{Account, Place};
 use crate::{error::Result, secret::Secret, system::System};
 
+/// Where logins are kept.
+pub(in crate::registry::azure) const VARIABLE: &str = "RINGBEARER_LOGIN_STORE";
+
+/// Keeps none, and uses none.
+pub(in crate::registry::azure) const OFF: &str = "off";
+
 /// A refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::registry::azure) struct Kept {

@@ -26,6 +26,10 @@ pub(in crate::registry::azure) struct Account {
     pub(in crate::registry::azure) organisations: Vec<String>,
     /// Where the refresh token lies.
     pub(in crate::registry::azure) place: Place,
+    /// Whether Entra ID has ended it, so that its refresh token is gone. It stays listed until the next login or logout, so
+    /// that lookups say so.
+    #[serde(default)]
+    pub(in crate::registry::azure) ended: bool,
 }
 
 /// Where a refresh token lies.
