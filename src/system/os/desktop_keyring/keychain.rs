@@ -61,13 +61,11 @@ pub(super) fn get(system: &dyn System, name: &str) -> Result<Option<Zeroizing<Ve
 
 /// Keeps a secret: in a command on standard input, since every user can read the arguments of a process.
 pub(super) fn put(system: &dyn System, name: &str, label: &str, secret: &[u8]) -> Result<()> {
+    let words =
+        format!("add-generic-password -U -s {SERVICE} -a \"{}\" -l \"{}\" -w ", harmless(name), harmless(label));
     // The whole capacity at once: a buffer that grows leaves copies behind.
-    let mut line = Zeroizing::new(String::with_capacity(LONGEST_LINE * 2));
-    line.push_str(&format!(
-        "add-generic-password -U -s {SERVICE} -a \"{}\" -l \"{}\" -w ",
-        harmless(name),
-        harmless(label)
-    ));
+    let mut line = Zeroizing::new(String::with_capacity(words.len() + LONGEST_LINE));
+    line.push_str(&words);
     let room = LONGEST_LINE.saturating_sub(line.len() + 1);
     if base64::encoded_len(secret.len(), true).is_none_or(|length| length > room) {
         return Err(Error::new(Kind::Storage, "the secret is too long for the Keychain"));

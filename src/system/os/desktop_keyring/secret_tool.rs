@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    system::{System, process::Command},
+    system::System,
 };
 
 /// It cuts a longer secret, with a message and the exit code of success.
