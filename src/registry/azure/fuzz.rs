@@ -13,6 +13,7 @@ use super::{
     entra::{self, Tenant},
     feed::Feed,
     known_organisations,
+    login::{keep::Kept, logins::Logins},
     providers::{
         Grant,
         az_devops::{self, AzDevops},
@@ -31,7 +32,7 @@ use crate::{
     registry::{Credential, CredentialSource},
     service::{MAX_SERVICE, Service},
     system::{
-        Clock,
+        Clock, Platform,
         fake::{FakeSystem, absolute},
         fuzz::{check_error, leaks, responses, split_at_marker},
         http::{Method, Request, Route},
@@ -332,6 +333,46 @@ pub fn azure_cli(files: &[u8]) {
     assert!(state::token(&fake, &tenant).is_err(), "nobody is logged in");
 }
 
+/// The file of logins and, after a line `--`, the record of a refresh token. A file that cannot be read is left alone, and the
+/// logins of another survive a change.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn logins(files: &[u8]) {
+    let (file, record) = split_at_marker(files, b"\n--\n");
+    if let Some(kept) = record.and_then(Kept::parse) {
+        let token = kept.refresh_token.expose();
+        assert!(!token.is_empty() && !token.contains(|character: char| !character.is_ascii_graphic()));
+    }
+    let fake = FakeSystem::default().on(Platform::Linux).variable("HOME", &absolute("/home/ada"));
+    let Some(path) = Logins::file(&fake) else { panic!("there is a home directory") };
+    let path = path.to_string_lossy();
+    fake.write(&path, file);
+    let read = Logins::read(&fake);
+    let doubled = Logins::change(&fake, |accounts| accounts.extend(accounts.clone()));
+    match &read {
+        Ok(logins) => {
+            let accounts = logins.accounts();
+            assert!(accounts.is_sorted_by(|one, other| one.signed_in >= other.signed_in));
+            for account in accounts {
+                let shown = format!("{}{}{}", account.home_id, account.login_host, account.username);
+                assert!(!shown.contains(char::is_control), "{shown:?}");
+                assert!(logins.choose(&account.client_id, "", None).is_some());
+            }
+            // Twice as many may be too many.
+            if doubled.is_ok() {
+                let Ok(again) = Logins::read(&fake) else { panic!("it was written here") };
+                assert_eq!(again.accounts().len(), 2 * accounts.len());
+            }
+        }
+        Err(error) => {
+            check_error(error, &[]);
+            assert!(doubled.is_err() && fake.content(&path).as_deref() == Some(file));
+        }
+    }
+}
+
 /// The file of `az devops login`: a token belongs to the feed's organisation, and no message quotes it.
 ///
 /// # Panics
@@ -437,6 +478,8 @@ fn check_outcome(fake: &FakeSystem, outcome: Result<Option<Credential>>, secrets
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -451,6 +494,7 @@ mod tests {
             ("machine", machine),
             ("azure_cli", azure_cli),
             ("az_devops", az_devops),
+            ("logins", logins),
             ("endpoints", endpoints),
         ] {
             for seed in seeds(name) {
@@ -476,6 +520,12 @@ mod tests {
             assert_eq!(kept(&seed("azure_cli", name)), ["application", "own-end", "person"].contains(&name), "{name}");
         }
         let feed = Feed::from_service(&Service::parse(FEEDS[0])).unwrap();
+        for (name, expected) in [("two-accounts", Some(2)), ("newer-version", None), ("not-a-name", None)] {
+            let seed = seed("logins", name);
+            let (file, _) = split_at_marker(&seed, b"\n--\n");
+            let read = Logins::parse(file, Path::new("logins.json")).ok();
+            assert_eq!(read.map(|logins| logins.accounts().len()), expected, "{name}");
+        }
         for name in ["both-hosts", "default", "other-organisation"] {
             let is_found = az_devops::find(&seed("az_devops", name), &feed).is_some();
             assert_eq!(is_found, name == "both-hosts", "{name}");
