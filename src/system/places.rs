@@ -59,6 +59,15 @@ pub(crate) fn mac_data(system: &dyn System) -> Option<PathBuf> {
     variable(system, "XDG_DATA_HOME").or_else(|| application_support(system))
 }
 
+/// The user's data directory on this machine: `%LOCALAPPDATA%`; on macOS [`mac_data`]; elsewhere [`user_data`].
+pub(crate) fn native_data(system: &dyn System) -> Option<PathBuf> {
+    match system.platform() {
+        Platform::Windows => variable(system, "LOCALAPPDATA"),
+        Platform::MacOs => mac_data(system),
+        Platform::Linux => user_data(system),
+    }
+}
+
 /// The user's configuration directory by the rules of uv: `%APPDATA%`, elsewhere, also on macOS, [`user_config`].
 /// <https://docs.astral.sh/uv/reference/storage/#configuration-directories>
 pub(crate) fn uv_config(system: &dyn System) -> Option<PathBuf> {
@@ -183,13 +192,15 @@ mod tests {
         assert_eq!(keyring_config(&system), Some(at("/config/python_keyring")));
         assert_eq!(default_config(&system), Some(at("/home/ada/.config")));
         assert_eq!(default_data(&system), Some(at("/home/ada/.local/share")));
+        assert_eq!(native_data(&system), Some(at("/home/ada/.local/share")));
     }
 
     #[test]
     fn macos_has_a_library_and_the_places_of_unix() {
         let system = on(Platform::MacOs, &[]);
         let support = Some(at("/home/ada/Library/Application Support"));
-        assert_eq!((native_config(&system), mac_data(&system)), (support.clone(), support));
+        assert_eq!((native_config(&system), mac_data(&system)), (support.clone(), support.clone()));
+        assert_eq!(native_data(&system), support);
         assert_eq!(uv_config(&system), Some(at("/home/ada/.config")));
         assert_eq!(keyring_config(&system), Some(at("/home/ada/.config/python_keyring")));
         assert_eq!(user_cache(&system), Some(at("/home/ada/Library/Caches")));
@@ -209,6 +220,7 @@ mod tests {
         assert_eq!(uv_data(&system), Some(at("/users/ada/AppData/Roaming/uv/data")));
         assert_eq!(keyring_config(&system), Some(at("/users/ada/AppData/Local/Python Keyring")));
         assert_eq!(user_cache(&system), Some(at("/users/ada/AppData/Local")));
+        assert_eq!(native_data(&system), Some(at("/users/ada/AppData/Local")));
         assert_eq!(program_data(&system), at("/data"));
         assert!(site_config(&system).is_empty());
     }
@@ -240,6 +252,7 @@ mod tests {
                 default_data,
                 native_config,
                 mac_data,
+                native_data,
                 uv_config,
                 user_data,
                 uv_data,

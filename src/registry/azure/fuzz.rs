@@ -14,7 +14,7 @@ use super::{
     feed::Feed,
     known_organisations,
     login::{
-        keep,
+        keep::{self, Kept},
         logins::{Account, Logins, Place},
     },
     providers::{
@@ -34,15 +34,15 @@ use crate::{
     error::{Result, single_line},
     registry::{
         Credential, CredentialSource,
-        sign_in::{Method as SignInMethod, SignIn, Step, Wanted},
+        sign_in::{Method as SignInMethod, SignIn, SignedIn, Step, Wanted},
     },
     secret::Secret,
     service::{MAX_SERVICE, Service},
     system::{
-        Clock,
+        Clock, Platform,
         fake::{FakeSystem, absolute},
         fuzz::{check_error, leaks, responses, split_at_marker},
-        http::{Method, Request, Route},
+        http::{Method, Request, Response, Route},
     },
 };
 
@@ -276,6 +276,25 @@ pub fn sign_in(said: &[u8]) {
 ///
 /// If that does not hold.
 pub fn login(said: &[u8]) {
+    let (_, form) = split_at_marker(said, b"\n==\n");
+    let (fake, outcome) = signed_in(said);
+    let has_state = form.is_some_and(|form| form_urlencoded::parse(form).any(|(_, value)| value == STATE));
+    for request in fake.requests() {
+        let host = request.url.host_str().unwrap_or_default();
+        let is_own = LOGIN_HOSTS.contains(&host) && request.url.path().contains("/oauth2/v2.0/");
+        let is_discovery = request.method == Method::Get && request.url.as_str().starts_with(FEEDS[0]);
+        assert!(check_exchange(&request) || is_own || is_discovery, "{request:?}");
+        assert!(has_state || form.is_none() || !is_own, "the code of another sign-in is redeemed");
+        assert!((is_own && form.is_some()) || lacks(&request, VERIFIER, said), "{request:?}");
+    }
+    for page in fake.pages() {
+        assert!(!page.html.contains(VERIFIER) && !page.html.contains("<script"), "{}", page.html);
+    }
+    check_outcome(&fake, outcome.map(|signed_in| Some(signed_in.credential)), &[VERIFIER]);
+}
+
+/// A sign-in with these answers and this form.
+fn signed_in(said: &[u8]) -> (FakeSystem, Result<SignedIn>) {
     let (answers, form) = split_at_marker(said, b"\n==\n");
     let fake = FakeSystem::default()
         .home("/home/user")
@@ -290,19 +309,7 @@ pub fn login(said: &[u8]) {
     let wanted =
         Wanted { service: &service, method: Some(method), tenant: None, account: None, is_fresh: false, is_kept: true };
     let outcome = SignIn::sign_in(&AzureArtifacts::default(), &fake, &wanted, &mut check_step);
-    let has_state = form.is_some_and(|form| form_urlencoded::parse(form).any(|(_, value)| value == STATE));
-    for request in fake.requests() {
-        let host = request.url.host_str().unwrap_or_default();
-        let is_own = LOGIN_HOSTS.contains(&host) && request.url.path().contains("/oauth2/v2.0/");
-        let is_discovery = request.method == Method::Get && request.url.as_str().starts_with(FEEDS[0]);
-        assert!(check_exchange(&request) || is_own || is_discovery, "{request:?}");
-        assert!(has_state || form.is_none() || !is_own, "the code of another sign-in is redeemed");
-        assert!((is_own && form.is_some()) || lacks(&request, VERIFIER, said), "{request:?}");
-    }
-    for page in fake.pages() {
-        assert!(!page.html.contains(VERIFIER) && !page.html.contains("<script"), "{}", page.html);
-    }
-    check_outcome(&fake, outcome.map(|signed_in| Some(signed_in.credential)), &[VERIFIER]);
+    (fake, outcome)
 }
 
 /// State and verifier of the sign-in in [`login`].
@@ -327,11 +334,34 @@ fn check_step(step: &Step<'_>) {
 ///
 /// If that does not hold.
 pub fn refresh(said: &[u8]) {
+    let fake = with_login(responses(said));
+    let outcome = get(&fake);
+    for request in fake.requests() {
+        let is_exchange = check_exchange(&request);
+        let host = request.url.host_str().unwrap_or_default();
+        let is_refresh = LOGIN_HOSTS.contains(&host) && request.url.path().ends_with("/oauth2/v2.0/token");
+        assert!((is_refresh && !is_exchange) || lacks(&request, REFRESH_TOKEN, said), "{request:?}");
+    }
+    check_outcome(&fake, outcome, &[REFRESH_TOKEN]);
+    let kept = keep::read(&fake, &account());
+    let is_word = |token: &Secret| token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    assert!(kept.is_ok_and(|kept| kept.is_none_or(|kept| is_word(&kept.refresh_token))));
+}
+
+/// A system with a kept login and these answers.
+fn with_login(answers: Vec<Response>) -> FakeSystem {
     let fake = FakeSystem::default()
         .home("/home/user")
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "login")
-        .answers(responses(said));
-    let account = Account {
+        .answers(answers);
+    let written = keep::write(&fake, &account(), &Secret::new(REFRESH_TOKEN.to_owned()));
+    let listed = Logins::change(&fake, |accounts| accounts.push(account()));
+    assert!(written.is_ok() && listed.is_ok());
+    fake
+}
+
+fn account() -> Account {
+    Account {
         client_id: "d5a56ea4-7369-46b8-a538-c370805301bf".to_owned(),
         home_id: "ada.home".to_owned(),
         username: "ada@contoso.example".to_owned(),
@@ -341,21 +371,7 @@ pub fn refresh(said: &[u8]) {
         organisations: Vec::new(),
         place: Place::Session,
         ended: false,
-    };
-    let written = keep::write(&fake, &account, &Secret::new(REFRESH_TOKEN.to_owned()));
-    let listed = Logins::change(&fake, |accounts| accounts.push(account.clone()));
-    assert!(written.is_ok() && listed.is_ok());
-    let outcome = get(&fake);
-    for request in fake.requests() {
-        let is_exchange = check_exchange(&request);
-        let host = request.url.host_str().unwrap_or_default();
-        let is_refresh = LOGIN_HOSTS.contains(&host) && request.url.path().ends_with("/oauth2/v2.0/token");
-        assert!((is_refresh && !is_exchange) || lacks(&request, REFRESH_TOKEN, said), "{request:?}");
     }
-    check_outcome(&fake, outcome, &[REFRESH_TOKEN]);
-    let kept = keep::read(&fake, &account);
-    let is_word = |token: &Secret| token.expose().bytes().all(|byte| byte.is_ascii_graphic());
-    assert!(kept.is_ok_and(|kept| kept.is_none_or(|kept| is_word(&kept.refresh_token))));
 }
 
 /// Long enough that no other text contains a part of it by chance.
@@ -430,6 +446,46 @@ pub fn azure_cli(files: &[u8]) {
     assert!(is_named || state::token(&fake, &other).is_err());
     fake.write("/azure/azureProfile.json", b"{\"subscriptions\":[]}");
     assert!(state::token(&fake, &tenant).is_err(), "nobody is logged in");
+}
+
+/// The file of logins and, after a line `--`, the record of a refresh token. A file that cannot be read is left alone, and the
+/// logins of another survive a change.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn logins(files: &[u8]) {
+    let (file, record) = split_at_marker(files, b"\n--\n");
+    if let Some(kept) = record.and_then(Kept::parse) {
+        let token = kept.refresh_token.expose();
+        assert!(!token.is_empty() && !token.contains(|character: char| !character.is_ascii_graphic()));
+    }
+    let fake = FakeSystem::default().on(Platform::Linux).variable("HOME", &absolute("/home/ada"));
+    let Some(path) = Logins::file(&fake) else { panic!("there is a home directory") };
+    let path = path.to_string_lossy();
+    fake.write(&path, file);
+    let read = Logins::read(&fake);
+    let doubled = Logins::change(&fake, |accounts| accounts.extend(accounts.clone()));
+    match &read {
+        Ok(logins) => {
+            let accounts = logins.accounts();
+            assert!(accounts.is_sorted_by(|one, other| one.signed_in >= other.signed_in));
+            for account in accounts {
+                let shown = format!("{}{}{}", account.home_id, account.login_host, account.username);
+                assert!(!shown.contains(char::is_control), "{shown:?}");
+                assert!(logins.choose(&account.client_id, "", None).is_some());
+            }
+            // Twice as many may be too many.
+            if doubled.is_ok() {
+                let Ok(again) = Logins::read(&fake) else { panic!("it was written here") };
+                assert_eq!(again.accounts().len(), 2 * accounts.len());
+            }
+        }
+        Err(error) => {
+            check_error(error, &[]);
+            assert!(doubled.is_err() && fake.content(&path).as_deref() == Some(file));
+        }
+    }
 }
 
 /// The file of `az devops login`: a token belongs to the feed's organisation, and no message quotes it.
@@ -537,6 +593,8 @@ fn check_outcome(fake: &FakeSystem, outcome: Result<Option<Credential>>, secrets
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -551,6 +609,7 @@ mod tests {
             ("machine", machine),
             ("azure_cli", azure_cli),
             ("az_devops", az_devops),
+            ("logins", logins),
             ("endpoints", endpoints),
             ("login", login),
             ("refresh", refresh),
@@ -567,6 +626,17 @@ mod tests {
             matches!(get(&fake), Ok(Some(_)))
         };
         assert!(seeds("session").iter().any(|seed| found(seed)));
+        let refreshed = |seed: &[u8]| {
+            let fake = with_login(responses(seed));
+            matches!(get(&fake), Ok(Some(_)))
+        };
+        for name in ["usual", "ended", "second-factor", "refused", "no-word"] {
+            assert_eq!(refreshed(&seed("refresh", name)), name == "usual", "{name}");
+        }
+        for name in ["device-code", "browser", "declined", "policy", "other-page", "other-state", "other-nonce"] {
+            let signed_in = signed_in(&seed("login", name)).1;
+            assert_eq!(signed_in.is_ok(), ["device-code", "browser"].contains(&name), "{name}: {signed_in:?}");
+        }
         let kept = |seed: &[u8]| {
             let (profile, tokens) = split_at_marker(seed, b"\n--\n");
             let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", &absolute("/azure"));
@@ -578,6 +648,12 @@ mod tests {
             assert_eq!(kept(&seed("azure_cli", name)), ["application", "own-end", "person"].contains(&name), "{name}");
         }
         let feed = Feed::from_service(&Service::parse(FEEDS[0])).unwrap();
+        for (name, expected) in [("two-accounts", Some(2)), ("newer-version", None), ("not-a-name", None)] {
+            let seed = seed("logins", name);
+            let (file, _) = split_at_marker(&seed, b"\n--\n");
+            let read = Logins::parse(file, Path::new("logins.json")).ok();
+            assert_eq!(read.map(|logins| logins.accounts().len()), expected, "{name}");
+        }
         for name in ["both-hosts", "default", "other-organisation"] {
             let is_found = az_devops::find(&seed("az_devops", name), &feed).is_some();
             assert_eq!(is_found, name == "both-hosts", "{name}");

@@ -108,7 +108,7 @@ impl SignIn for AzureArtifacts {
     }
 
     fn sign_out(&self, system: &dyn System, account: Option<&str>) -> Result<Vec<Login>> {
-        let is_meant = |of: &Account| account.is_none_or(|name| of.username.eq_ignore_ascii_case(name));
+        let is_meant = |of: &Account| account.is_none_or(|name| of.is_named(name));
         let logins = Logins::read(system)?;
         let meant: Vec<_> = logins.accounts().iter().filter(|account| is_meant(account)).collect();
         for account in &meant {
@@ -195,27 +195,24 @@ fn add_missing(all: &mut Vec<String>, more: &[String]) {
     }
 }
 
+/// A login as it is listed. An unused refresh token lives for 90 days.
+/// <https://learn.microsoft.com/entra/identity-platform/refresh-tokens>
 fn of_account(account: &Account) -> Login {
-    let (kept_in, life) = match account.place {
-        _ if account.ended => (None, "it has ended"),
-        Place::Store => (Some("ringbearer's store"), LIFE),
-        Place::Keyring => (Some("the desktop's keyring"), LIFE),
-        Place::Session => (Some("the memory of the login session"), "until this session ends, at most 90 days"),
+    let life = match account.place {
+        _ if account.ended => "it has ended",
+        Place::Store | Place::Keyring => "90 days after its last use",
+        Place::Session => "until this session ends, at most 90 days",
     };
     Login {
         account: account.username.clone(),
         places: account.organisations.clone(),
-        kept_in: kept_in.map(str::to_owned),
+        kept_in: (!account.ended).then(|| account.place.to_string()),
         signed_in: SystemTime::UNIX_EPOCH
             .checked_add(Duration::from_secs(account.signed_in))
             .unwrap_or(SystemTime::UNIX_EPOCH),
         life: life.to_owned(),
     }
 }
-
-/// The life of a refresh token.
-/// <https://learn.microsoft.com/entra/identity-platform/refresh-tokens>
-const LIFE: &str = "90 days after its last use";
 
 fn not_kept(system: &dyn System, owner: Owner, feed: &Feed) -> Login {
     Login {

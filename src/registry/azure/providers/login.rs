@@ -59,7 +59,7 @@ impl TokenProvider<Tenant, Grant> for Login {
         let Some(account) = logins.choose(&client_id, &tenant.id, hint.as_deref()) else {
             return Ok(Attempt::not_configured("nobody has signed in to this client with `ringbearer login`"));
         };
-        if let Some(hint) = hint.filter(|hint| !hint.eq_ignore_ascii_case(&account.username)) {
+        if let Some(hint) = hint.filter(|hint| !account.is_named(hint)) {
             let error = Error::new(Kind::Rejected, format!("{hint} has not signed in with `ringbearer login`"));
             return Err(error.with_hint(format!("run `ringbearer login URL --account {hint}`")));
         }
