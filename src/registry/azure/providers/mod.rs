@@ -244,6 +244,7 @@ mod tests {
     use super::*;
     use crate::{
         auth::jwt::token_of,
+        registry::azure::login::logins::Logins,
         system::fake::{FakeSystem, absolute},
     };
 
@@ -324,6 +325,10 @@ mod tests {
             variables.iter().fold(user(), |fake, (name, value)| fake.variable(name, value))
         };
         let az = |fake: FakeSystem| fake.run("az", &[], 0, "", "");
+        let with_login = |fake: FakeSystem| {
+            fake.write(&Logins::file(&fake).unwrap().display().to_string(), b"{}");
+            fake
+        };
         for (fake, next) in [
             (user(), None),
             (az(user()), Some(NextHost::Authority)),
@@ -335,6 +340,9 @@ mod tests {
             (az(with(&job[..1])), Some(NextHost::Authority)),
             (az(with(&pipelines)), Some(NextHost::Login)),
             (az(with(&secret)).variable(CHOICE_VARIABLE, "azure_cli"), Some(NextHost::Authority)),
+            (az(with_login(user())), Some(NextHost::Refresh)),
+            (with_login(user()).variable("RINGBEARER_LOGIN_STORE", "off"), None),
+            (with_login(with(&secret)), Some(NextHost::Login)),
             (az(user()).variable(CHOICE_VARIABLE, "managed_identity"), None),
         ] {
             assert_eq!(Choice::read(&fake).unwrap().next_host(&fake), next);
