@@ -23,6 +23,7 @@ PROVIDERS = [
     "client_certificate",
     "workload_identity",
     "azure_pipelines",
+    "login",
     "azure_cli",
     "ado_auth_helper",
     "azd",

@@ -93,13 +93,13 @@ fn home_id(client_info: &str) -> Option<String> {
     joined(&info.uid, &info.utid)
 }
 
-fn joined(uid: &str, utid: &str) -> Option<String> {
+fn joined(uid: &str, tenant: &str) -> Option<String> {
     let is_id = |text: &str| {
         !text.is_empty()
             && text.len() <= LONGEST_ID
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    (is_id(uid) && is_id(utid)).then(|| format!("{uid}.{utid}"))
+    (is_id(uid) && is_id(tenant)).then(|| format!("{uid}.{tenant}"))
 }
 
 /// Why the token endpoint gave no tokens.
