@@ -1,11 +1,13 @@
 //! What sign-ins of all registries have in common.
 
 pub(crate) mod access_token;
+pub(crate) mod browser;
 pub(crate) mod cache;
 pub(crate) mod cache_key;
 pub(crate) mod cache_mode;
 pub(crate) mod cache_policy;
 pub(crate) mod chain;
+pub(crate) mod ci;
 pub(crate) mod clock_skew;
 pub(crate) mod job_token;
 pub(crate) mod jwt;

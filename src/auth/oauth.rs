@@ -16,8 +16,15 @@ use crate::{
     },
 };
 
-/// The fields of a token request that hold secrets (RFC 6749, section 2.3.1; RFC 7523, section 2.2).
-const SECRET_FIELDS: [&str; 2] = ["client_secret", "client_assertion"];
+/// The fields of a token request that hold secrets (RFC 6749, sections 2.3.1, 4.1.3 and 6; RFC 7523, section 2.2; RFC 7636,
+/// section 4.5; RFC 8628, section 3.4).
+const SECRET_FIELDS: [&str; 6] =
+    ["client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
+
+/// The values of a form that errors hide.
+pub(crate) fn secrets<'fields>(fields: &[(&str, &'fields str)]) -> Vec<&'fields str> {
+    fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| *value).collect()
+}
 
 /// Asks a token endpoint for a token. `fields` may hold secrets; they travel in the body.
 ///
@@ -32,10 +39,8 @@ pub(crate) fn request_token(
 ) -> Result<AccessToken> {
     let request =
         Request::post_form(endpoint.clone(), fields).header("Accept", "application/json").with_attempts(attempts);
-    let secrets: Vec<_> =
-        fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| *value).collect();
     let response = retry::send(system, &request)?;
-    read_token(system, &response, &secrets).map_err(|error| explain(&response, error))
+    read_token(system, &response, &secrets(fields)).map_err(|error| explain(&response, error))
 }
 
 /// Reads the answer of a token endpoint, or of a metadata service that answers in the same form. `secrets` were part
@@ -66,14 +71,18 @@ struct Answer {
 /// A number, which some services send as a string.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Seconds {
+pub(crate) enum Seconds {
+    /// A number.
     Number(u64),
+    /// A number in a string, or another text.
     Text(String),
+    /// Neither.
     Other(serde::de::IgnoredAny),
 }
 
 impl Seconds {
-    fn number(&self) -> Option<u64> {
+    /// The number, if it is one.
+    pub(crate) fn number(&self) -> Option<u64> {
         match self {
             Self::Number(seconds) => Some(*seconds),
             Self::Text(text) => text.trim().parse().ok(),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -42,6 +42,21 @@ pub(crate) fn share(
         return Err(Unavailable::HalfOfQuota(quota));
     }
     system.share(name, &text, life)
+}
+
+/// The name of the oldest record; one that does not say its age comes first.
+#[must_use]
+pub(crate) fn oldest(system: &dyn System) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Age {
+        #[serde(alias = "written")]
+        created: Duration,
+    }
+    let created = |name: &String| {
+        let record: Option<Age> = serde_json::from_slice(&system.shared(name)?).ok();
+        record.map(|record| record.created)
+    };
+    system.shared_names(PREFIX)?.into_iter().min_by_key(created)
 }
 
 /// The bytes that a key counts against the quota: its description with a final zero, and its payload.

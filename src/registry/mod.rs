@@ -30,7 +30,7 @@ pub(crate) mod fuzz {
     use crate::{auth::jwt::Claims, service::Service};
 
     pub use crate::registry::{
-        azure::fuzz::{az_devops, azure_cli, discovery, endpoints, machine, session, sign_in},
+        azure::fuzz::{az_devops, azure_cli, discovery, endpoints, login, logins, machine, refresh, session, sign_in},
         chainguard::fuzz::{exchange as chainguard_exchange, printed as chainctl},
         menda::fuzz::{api as menda_api, files as menda_files},
     };

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{Platform, System};
+use super::{Env, Platform, System};
 
 /// The home directory: HOME, on Windows USERPROFILE.
 pub(crate) fn home(system: &dyn System) -> Option<PathBuf> {
@@ -59,6 +59,15 @@ pub(crate) fn mac_data(system: &dyn System) -> Option<PathBuf> {
     variable(system, "XDG_DATA_HOME").or_else(|| application_support(system))
 }
 
+/// The user's data directory on this machine: `%LOCALAPPDATA%`; on macOS [`mac_data`]; elsewhere [`user_data`].
+pub(crate) fn native_data(system: &dyn System) -> Option<PathBuf> {
+    match system.platform() {
+        Platform::Windows => variable(system, "LOCALAPPDATA"),
+        Platform::MacOs => mac_data(system),
+        Platform::Linux => user_data(system),
+    }
+}
+
 /// The user's configuration directory by the rules of uv: `%APPDATA%`, elsewhere, also on macOS, [`user_config`].
 /// <https://docs.astral.sh/uv/reference/storage/#configuration-directories>
 pub(crate) fn uv_config(system: &dyn System) -> Option<PathBuf> {
@@ -101,6 +110,12 @@ pub(crate) fn program_data(system: &dyn System) -> PathBuf {
     variable(system, "PROGRAMDATA").unwrap_or_else(|| PathBuf::from(r"C:\ProgramData"))
 }
 
+/// A program of Windows by its full path: another one of this name may come first on PATH.
+pub(crate) fn windows_program<System: Env + ?Sized>(system: &System, name: &str) -> PathBuf {
+    let root = system.setting("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute());
+    root.unwrap_or_else(|| PathBuf::from(r"C:\Windows")).join("System32").join(format!("{name}.exe"))
+}
+
 /// The directory of keyring's own configuration file. It does not fall back from a relative XDG_CONFIG_HOME.
 /// <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/util/platform_.py>
 pub(crate) fn keyring_config(system: &dyn System) -> Option<PathBuf> {
@@ -139,6 +154,16 @@ mod tests {
         PathBuf::from(absolute(path))
     }
 
+    #[test]
+    fn programs_of_windows_are_named_by_their_full_path() {
+        let named =
+            FakeSystem::default().variable("SystemRoot", &absolute("/win")).variable("PATH", &absolute("/evil"));
+        assert_eq!(windows_program(&named, "icacls"), at("/win").join("System32").join("icacls.exe"));
+        for fake in [FakeSystem::default(), FakeSystem::default().variable("SystemRoot", "win")] {
+            assert!(windows_program(&fake, "icacls").starts_with(r"C:\Windows"));
+        }
+    }
+
     /// A user's system with these variables; values that begin with a slash are paths.
     fn on(platform: Platform, pairs: &[(&str, &str)]) -> FakeSystem {
         let usual: &[(&str, &str)] = match platform {
@@ -167,13 +192,15 @@ mod tests {
         assert_eq!(keyring_config(&system), Some(at("/config/python_keyring")));
         assert_eq!(default_config(&system), Some(at("/home/ada/.config")));
         assert_eq!(default_data(&system), Some(at("/home/ada/.local/share")));
+        assert_eq!(native_data(&system), Some(at("/home/ada/.local/share")));
     }
 
     #[test]
     fn macos_has_a_library_and_the_places_of_unix() {
         let system = on(Platform::MacOs, &[]);
         let support = Some(at("/home/ada/Library/Application Support"));
-        assert_eq!((native_config(&system), mac_data(&system)), (support.clone(), support));
+        assert_eq!((native_config(&system), mac_data(&system)), (support.clone(), support.clone()));
+        assert_eq!(native_data(&system), support);
         assert_eq!(uv_config(&system), Some(at("/home/ada/.config")));
         assert_eq!(keyring_config(&system), Some(at("/home/ada/.config/python_keyring")));
         assert_eq!(user_cache(&system), Some(at("/home/ada/Library/Caches")));
@@ -193,6 +220,7 @@ mod tests {
         assert_eq!(uv_data(&system), Some(at("/users/ada/AppData/Roaming/uv/data")));
         assert_eq!(keyring_config(&system), Some(at("/users/ada/AppData/Local/Python Keyring")));
         assert_eq!(user_cache(&system), Some(at("/users/ada/AppData/Local")));
+        assert_eq!(native_data(&system), Some(at("/users/ada/AppData/Local")));
         assert_eq!(program_data(&system), at("/data"));
         assert!(site_config(&system).is_empty());
     }
@@ -224,6 +252,7 @@ mod tests {
                 default_data,
                 native_config,
                 mac_data,
+                native_data,
                 uv_config,
                 user_data,
                 uv_data,

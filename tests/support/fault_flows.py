@@ -257,7 +257,7 @@ FLOWS = [
     .step("job token", PIPELINES, PIPELINES, "Azure Pipelines")
     .step("token", LOGIN, path="*/token"),
     Flow("virtual machine", _managed("imds")).step(
-        "token", "imds", *_ON_LOOPBACK, "none of the 13 sources is set up", address="AZURE_POD_IDENTITY_AUTHORITY_HOST"
+        "token", "imds", *_ON_LOOPBACK, "none of the 14 sources is set up", address="AZURE_POD_IDENTITY_AUTHORITY_HOST"
     ),
     Flow("App Service", _managed("app_service")).step(
         "token", "app-service", *_ON_LOOPBACK, address="IDENTITY_ENDPOINT"

@@ -53,7 +53,7 @@ def _pull_token(made: Situation) -> str:
 
 
 #: A missing program is a source that is not set up, and not named.
-NOTHING_SET_UP = "none of the 13 sources is set up"
+NOTHING_SET_UP = "none of the 14 sources is set up"
 
 PROGRAMS = [
     Program(

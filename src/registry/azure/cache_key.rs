@@ -3,7 +3,7 @@
 use super::{
     REGISTRY,
     feed::Feed,
-    providers::{Choice, az_devops, azd, azure_cli::state, env_var, feed_endpoints, feed_identity},
+    providers::{Choice, az_devops, azd, azure_cli::state, env_var, feed_endpoints, feed_identity, login},
 };
 use crate::{
     auth::cache_key::{CacheKey, Digest},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The key of a feed: organisation, access and account. Logins of az and azd, and tokens in files, count by the metadata of
-/// their files. What is configured for some feeds alone counts by the endpoint or prefix that serves this one.
+/// their files, and those of ringbearer by who has signed in. What is configured for some feeds alone counts by the endpoint or prefix that serves this one.
 pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> CacheKey {
     let files = state::profile(system)
         .into_iter()
@@ -26,6 +26,7 @@ pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> Ca
         .field("endpoint", endpoint.as_bytes())
         .field("prefix", prefix.as_bytes())
         .field("identity", application.as_bytes())
+        .field("login", login::fingerprint(system).as_bytes())
         .variables(system, REGISTRY.login_variables())
         .files(system, files)
         .paths(places::home(system))

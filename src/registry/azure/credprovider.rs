@@ -36,6 +36,28 @@ const CACHE_ENABLED: [&str; 2] =
 const HOSTS: [&str; 3] =
     ["ARTIFACTS_CREDENTIALPROVIDER_VSTS_HOSTS", "ARTIFACTS_CREDENTIALPROVIDER_HOSTS", "NUGET_CREDENTIALPROVIDER_HOSTS"];
 
+/// Whether a person signs in with a browser.
+const CAN_SHOW_DIALOG: [&str; 2] =
+    ["ARTIFACTS_CREDENTIALPROVIDER_FORCE_CANSHOWDIALOG_TO", "NUGET_CREDENTIALPROVIDER_FORCE_CANSHOWDIALOG_TO"];
+
+/// The limit of a sign-in in seconds.
+const SIGN_IN_SECONDS: [&str; 2] =
+    ["ARTIFACTS_CREDENTIALPROVIDER_DEVICEFLOWTIMEOUTSECONDS", "NUGET_CREDENTIALPROVIDER_VSTS_DEVICEFLOWTIMEOUTSECONDS"];
+
+/// The account to sign in with.
+const LOGIN_HINT: [&str; 2] =
+    ["ARTIFACTS_CREDENTIALPROVIDER_MSAL_LOGIN_HINT", "NUGET_CREDENTIALPROVIDER_MSAL_LOGIN_HINT"];
+
+/// Login host and tenant, as a URL.
+const AUTHORITY: [&str; 2] = ["ARTIFACTS_CREDENTIALPROVIDER_MSAL_AUTHORITY", "NUGET_CREDENTIALPROVIDER_MSAL_AUTHORITY"];
+
+/// `false` keeps no login.
+const KEEPS_LOGINS: [&str; 2] =
+    ["ARTIFACTS_CREDENTIALPROVIDER_MSAL_FILECACHE_ENABLED", "NUGET_CREDENTIALPROVIDER_MSAL_FILECACHE_ENABLED"];
+
+/// `true` never asks a person.
+pub(super) const NON_INTERACTIVE: &str = "ARTIFACTS_KEYRING_NONINTERACTIVE_MODE";
+
 /// The longest lifetime that artifacts-credprovider requests for a session token.
 const LONGEST_SESSION: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -80,6 +102,47 @@ pub(super) fn session_end(system: &dyn System) -> Option<SystemTime> {
     };
     let life = Duration::from_secs(minutes.saturating_mul(60)).min(LONGEST_SESSION);
     system.now().checked_add(life)
+}
+
+/// Whether a person is to sign in with a browser, rather than with a device code; `None` leaves it open.
+#[must_use]
+pub(super) fn can_show_dialog(system: &dyn System) -> Option<bool> {
+    switch(system, &CAN_SHOW_DIALOG)
+}
+
+/// The limit of a sign-in. A value that is not a positive number is ignored with a warning.
+#[must_use]
+pub(super) fn sign_in_limit(system: &dyn System) -> Option<Duration> {
+    let (name, value) = first_set(system, &SIGN_IN_SECONDS)?;
+    let seconds = value.parse().ok().filter(|seconds| *seconds > 0);
+    if seconds.is_none() {
+        warning::once(&format!("{name} is not a number of seconds, and is ignored"));
+    }
+    seconds.map(Duration::from_secs)
+}
+
+/// The account to sign in with, and to answer with.
+#[must_use]
+pub(super) fn login_hint(system: &dyn System) -> Option<String> {
+    first_set(system, &LOGIN_HINT).map(|(_, value)| value)
+}
+
+/// The variable that names a login host and a tenant, and its value.
+#[must_use]
+pub(super) fn login_authority(system: &dyn System) -> Option<(&'static str, String)> {
+    first_set(system, &AUTHORITY)
+}
+
+/// Whether logins may be kept.
+#[must_use]
+pub(super) fn may_keep_logins(system: &dyn System) -> bool {
+    switch(system, &KEEPS_LOGINS) != Some(false)
+}
+
+/// Whether a lookup must not ask a person.
+#[must_use]
+pub(super) fn is_non_interactive(system: &dyn System) -> bool {
+    switch(system, &[NON_INTERACTIVE]) == Some(true)
 }
 
 /// Logs that a compact token, which is a personal access token, is never requested. Not a warning: nothing fails, and

@@ -5,7 +5,8 @@ use url::Url;
 
 use super::{
     is_guid,
-    remedy::{self, Remedy},
+    login_command::LoginCommand,
+    remedy::{self, Identity, Remedy},
     retries::attempts,
 };
 use crate::{
@@ -20,9 +21,6 @@ pub(crate) const AZURE_DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
 
 /// The tenant for feeds in organisations of personal Microsoft accounts.
 pub(crate) const ANY_ORGANISATION: &str = "organizations";
-
-/// The command of az that signs in to no particular tenant.
-pub(crate) const AZ_LOGIN: &str = "az login --allow-no-subscriptions";
 
 /// Overrides the login host, as in Azure's own SDKs.
 const AUTHORITY_VARIABLE: &str = "AZURE_AUTHORITY_HOST";
@@ -111,25 +109,25 @@ impl Tenant {
 
     /// The token endpoint.
     pub(crate) fn token_endpoint(&self) -> Result<Url> {
-        Url::parse(&format!("https://{}/{}/oauth2/v2.0/token", self.login_host, self.id))
-            .map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))
+        self.endpoint("token")
     }
 
-    /// The command of az that signs in to this tenant. Without the option, az refuses an account that has no subscription
-    /// there. <https://learn.microsoft.com/cli/azure/reference-index#az-login>
-    #[must_use]
-    pub(crate) fn az_login(&self) -> String {
-        if self.id == ANY_ORGANISATION {
-            AZ_LOGIN.to_owned()
-        } else {
-            format!("az login --tenant {} --allow-no-subscriptions", self.id)
-        }
+    /// An endpoint of the tenant: `authorize`, `devicecode` or `token`.
+    pub(super) fn endpoint(&self, name: &str) -> Result<Url> {
+        Url::parse(&format!("https://{}/{}/oauth2/v2.0/{name}", self.login_host, self.id))
+            .map_err(|_| Error::new(Kind::Internal, "the endpoint of the tenant is not a URL"))
     }
 
-    /// What to do about an error code.
+    /// The command line that signs a person in to this tenant.
     #[must_use]
-    pub(super) fn advice(&self, remedy: &Remedy) -> String {
-        remedy.next.replace("{login}", &self.az_login()).replace("{resource}", AZURE_DEVOPS)
+    pub(super) fn login(&self, command: LoginCommand) -> String {
+        command.text(Some(self.id.as_str()).filter(|id| *id != ANY_ORGANISATION))
+    }
+
+    /// What a person does about an error code.
+    #[must_use]
+    pub(super) fn advice(&self, remedy: &Remedy, command: LoginCommand) -> String {
+        remedy.next.replace("{login}", &self.login(command)).replace("{resource}", AZURE_DEVOPS)
     }
 
     /// Whether a token certainly belongs to another tenant. False unless both are known by GUID.
@@ -146,6 +144,12 @@ pub(crate) fn expected_login_host(system: &dyn System) -> Option<Url> {
 
 fn known_login_hosts() -> impl Iterator<Item = &'static str> {
     PUBLIC_LOGIN_HOSTS.into_iter().chain(OTHER_LOGIN_HOSTS)
+}
+
+/// Whether a URL is of a login host, without query and the like.
+#[must_use]
+pub(super) fn is_of_login_host(url: &Url) -> bool {
+    login_host(url).is_some()
 }
 
 /// The known login host of a URL without path, query and the like. All names of the public cloud's map to one, so that
@@ -191,7 +195,7 @@ pub(crate) fn request_application_token(
     let mut fields = vec![("grant_type", "client_credentials"), ("client_id", client_id), ("scope", &scope)];
     fields.extend_from_slice(proof);
     oauth::request_token(system, &tenant.token_endpoint()?, &fields, attempts(system), |response, error| {
-        explain(system, tenant, response, error, LoginCommand::of(system))
+        explain_to(Identity::Application, system, response, error, |remedy| remedy.next.to_owned())
     })
 }
 
@@ -210,29 +214,24 @@ pub(crate) fn request_token_by_assertion(
     request_application_token(system, tenant, client_id, &proof)
 }
 
-/// The command that signs a person in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LoginCommand {
-    /// `az login`.
-    Az,
-    /// `ringbearer login`.
-    Ringbearer,
-}
-
-impl LoginCommand {
-    /// That of az where it is installed.
-    pub(super) fn of(system: &dyn System) -> Self {
-        if system.find_program("az").is_some() { Self::Az } else { Self::Ringbearer }
-    }
-}
-
-/// Adds to an error what the codes of the answer mean, and what to do.
+/// Adds to the error of a person's sign-in what the codes of the answer mean, and what to do.
 pub(super) fn explain(
     system: &dyn System,
     tenant: &Tenant,
     response: &Response,
     error: Error,
-    _command: LoginCommand,
+    command: LoginCommand,
+) -> Error {
+    explain_to(Identity::Person(command), system, response, error, |remedy| tenant.advice(remedy, command))
+}
+
+/// Adds to an error what the codes of the answer mean, and what to do by `advice`.
+fn explain_to(
+    identity: Identity,
+    system: &dyn System,
+    response: &Response,
+    error: Error,
+    advice: impl FnOnce(&Remedy) -> String,
 ) -> Error {
     #[derive(Deserialize)]
     struct Answer {
@@ -243,14 +242,14 @@ pub(super) fn explain(
     // The description may be in another language, and names the same code in front.
     let codes = remedy::codes(error.message()).map(str::to_owned);
     let codes = codes.chain(numbers.iter().map(u64::to_string));
-    let Some((code, remedy)) = codes.into_iter().find_map(|code| remedy::of_code(&code).map(|remedy| (code, remedy)))
-    else {
+    let found = codes.into_iter().find_map(|code| remedy::of_code(&code, identity).map(|remedy| (code, remedy)));
+    let Some((code, remedy)) = found else {
         return error;
     };
     match ClockSkew::of(system, response).filter(|_| code == remedy::OUTSIDE_TIME_RANGE) {
         Some(skew) => skew.explain(error),
         None if remedy.next.is_empty() => error.with_hint(format!("{} (AADSTS{code})", remedy.meaning)),
-        None => error.with_hint(format!("{} (AADSTS{code}): {}", remedy.meaning, tenant.advice(remedy))),
+        None => error.with_hint(format!("{} (AADSTS{code}): {}", remedy.meaning, advice(remedy))),
     }
 }
 
@@ -349,22 +348,49 @@ mod tests {
         request_token_by_assertion(&fake, &tenant, "builder", "assertion").unwrap_err()
     }
 
+    /// The error of a person's sign-in that is refused with this answer.
+    fn refused_person(body: &serde_json::Value, command: LoginCommand) -> Error {
+        let tenant = Tenant::new("contoso.example").unwrap();
+        let fake = FakeSystem::default().answer(Method::Post, "https://login.example/", 400, &body.to_string());
+        let fields = [("grant_type", "refresh_token")];
+        oauth::request_token(&fake, &Url::parse("https://login.example/").unwrap(), &fields, 1, |response, error| {
+            explain(&fake, &tenant, response, error, command)
+        })
+        .unwrap_err()
+    }
+
     #[test]
     fn every_code_is_explained_by_text_and_by_number() {
-        for code in remedy::all_codes() {
-            let remedy = remedy::of_code(code).unwrap();
-            let number: u64 = code.parse().unwrap();
-            for body in [
-                json!({"error": "invalid_grant", "error_description": format!("AADSTS{code}: Text. Trace ID: 1")}),
-                json!({"error": "invalid_grant", "error_description": "Un texte.", "error_codes": [1, number]}),
-            ] {
-                let error = refused(&body, &[]);
-                let hint = error.hint().unwrap_or_default();
-                assert!(hint.starts_with(remedy.meaning) && !hint.contains('{'), "{body}: {error}");
-                assert!(hint.contains(&format!("(AADSTS{code})")) && hint.chars().count() <= 174, "{hint}");
+        let person = |command| (Identity::Person(command), Some(command));
+        for (identity, command) in
+            [(Identity::Application, None), person(LoginCommand::Az), person(LoginCommand::Ringbearer)]
+        {
+            for code in remedy::all_codes(identity) {
+                let remedy = remedy::of_code(code, identity).unwrap();
+                let number: u64 = code.parse().unwrap();
+                for body in [
+                    json!({"error": "invalid_grant", "error_description": format!("AADSTS{code}: Text. Trace ID: 1")}),
+                    json!({"error": "invalid_grant", "error_description": "Un texte.", "error_codes": [1, number]}),
+                ] {
+                    let error = command.map_or_else(|| refused(&body, &[]), |command| refused_person(&body, command));
+                    let hint = error.hint().unwrap_or_default();
+                    assert!(hint.starts_with(remedy.meaning) && !hint.contains('{'), "{body}: {error}");
+                    assert!(hint.contains(&format!("(AADSTS{code})")) && hint.chars().count() <= 174, "{hint}");
+                }
             }
         }
         assert_eq!(refused(&json!({"error": "x", "error_codes": [50_076_000]}), &[]).hint(), None);
+    }
+
+    #[test]
+    fn a_person_is_told_the_command_that_signs_in() {
+        let body = json!({"error": "invalid_grant", "error_codes": [50_076]});
+        let hint = |command| refused_person(&body, command).hint().unwrap_or_default().to_owned();
+        let required = "multi-factor authentication is required (AADSTS50076): run ";
+        assert_eq!(hint(LoginCommand::Ringbearer), format!("{required}`ringbearer login URL`"));
+        let az = "`az login --tenant contoso.example --allow-no-subscriptions --scope ";
+        assert_eq!(hint(LoginCommand::Az), format!("{required}{az}{AZURE_DEVOPS}/.default`"));
+        assert_eq!(refused(&body, &[]).hint(), None);
     }
 
     #[test]
@@ -383,10 +409,10 @@ mod tests {
     }
 
     #[test]
-    fn the_sign_in_command_allows_an_account_without_subscription() {
-        let login = |id: &str| Tenant::new(id).unwrap().az_login();
+    fn a_sign_in_command_names_the_tenant_if_there_is_one() {
+        let login = |id: &str| Tenant::new(id).unwrap().login(LoginCommand::Az);
         assert_eq!(login("contoso.example"), "az login --tenant contoso.example --allow-no-subscriptions");
-        assert_eq!(login(ANY_ORGANISATION), AZ_LOGIN);
+        assert_eq!(login(ANY_ORGANISATION), "az login --allow-no-subscriptions");
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use percent_encoding::{percent_decode_str, percent_encode_byte};
 use serde_json::{Value, json};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::{
     AzureArtifacts, BEARER_USERNAME, SESSION_USERNAME,
@@ -13,6 +13,10 @@ use super::{
     entra::{self, Tenant},
     feed::Feed,
     known_organisations,
+    login::{
+        keep::{self, Kept},
+        logins::{Account, Logins, Place},
+    },
     providers::{
         Grant,
         az_devops::{self, AzDevops},
@@ -28,13 +32,17 @@ use crate::{
         jwt::{Claims, token_of},
     },
     error::{Result, single_line},
-    registry::{Credential, CredentialSource},
+    registry::{
+        Credential, CredentialSource,
+        sign_in::{Method as SignInMethod, SignIn, SignedIn, Step, Wanted},
+    },
+    secret::Secret,
     service::{MAX_SERVICE, Service},
     system::{
-        Clock,
+        Clock, Platform,
         fake::{FakeSystem, absolute},
         fuzz::{check_error, leaks, responses, split_at_marker},
-        http::{Method, Request, Route},
+        http::{Method, Request, Response, Route},
     },
 };
 
@@ -261,6 +269,114 @@ pub fn sign_in(said: &[u8]) {
     }
 }
 
+/// A person's sign-in: the answers of the services and, after a line `==`, the form that a browser sends. Without one, it is by
+/// device code. The code is redeemed only for a form with the state of this sign-in, and what is shown is Microsoft's.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn login(said: &[u8]) {
+    let (_, form) = split_at_marker(said, b"\n==\n");
+    let (fake, outcome) = signed_in(said);
+    let has_state = form.is_some_and(|form| form_urlencoded::parse(form).any(|(_, value)| value == STATE));
+    for request in fake.requests() {
+        let host = request.url.host_str().unwrap_or_default();
+        let is_own = LOGIN_HOSTS.contains(&host) && request.url.path().contains("/oauth2/v2.0/");
+        let is_discovery = request.method == Method::Get && request.url.as_str().starts_with(FEEDS[0]);
+        assert!(check_exchange(&request) || is_own || is_discovery, "{request:?}");
+        assert!(has_state || form.is_none() || !is_own, "the code of another sign-in is redeemed");
+        assert!((is_own && form.is_some()) || lacks(&request, VERIFIER, said), "{request:?}");
+    }
+    for page in fake.pages() {
+        assert!(!page.html.contains(VERIFIER) && !page.html.contains("<script"), "{}", page.html);
+    }
+    check_outcome(&fake, outcome.map(|signed_in| Some(signed_in.credential)), &[VERIFIER]);
+}
+
+/// A sign-in with these answers and this form.
+fn signed_in(said: &[u8]) -> (FakeSystem, Result<SignedIn>) {
+    let (answers, form) = split_at_marker(said, b"\n==\n");
+    let fake = FakeSystem::default()
+        .home("/home/user")
+        .variable("RINGBEARER_LOGIN_STORE", "session")
+        .random_bytes([b's', b'n', b'v'].map(|byte| vec![byte; 32]))
+        .answers(responses(answers));
+    let (fake, method) = match form.map(String::from_utf8_lossy) {
+        Some(form) => (fake.browser_request("POST / localhost:40001", &form), SignInMethod::Browser),
+        None => (fake, SignInMethod::DeviceCode),
+    };
+    let service = Service::parse(FEEDS[0]);
+    let wanted =
+        Wanted { service: &service, method: Some(method), tenant: None, account: None, is_fresh: false, is_kept: true };
+    let outcome = SignIn::sign_in(&AzureArtifacts::default(), &fake, &wanted, &mut check_step);
+    (fake, outcome)
+}
+
+/// State and verifier of the sign-in in [`login`].
+const STATE: &str = "c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3M";
+const VERIFIER: &str = "dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnY";
+
+/// What a person sees is a page of Microsoft and one line.
+fn check_step(step: &Step<'_>) {
+    if let Step::Code { url, code } = step {
+        let url = Url::parse(url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        let is_page = ["microsoft.com", "www.microsoft.com"].contains(&host) || host.starts_with("login.");
+        assert!(is_page && url.is_some_and(|url| url.scheme() == "https"), "{step:?}");
+        assert!(!code.is_empty() && *code == single_line(code), "{step:?}");
+    }
+}
+
+/// The answers to the refresh of a kept login: the refresh token is sent to the token endpoint of a login host only, and what
+/// replaces it is one word.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn refresh(said: &[u8]) {
+    let fake = with_login(responses(said));
+    let outcome = get(&fake);
+    for request in fake.requests() {
+        let is_exchange = check_exchange(&request);
+        let host = request.url.host_str().unwrap_or_default();
+        let is_refresh = LOGIN_HOSTS.contains(&host) && request.url.path().ends_with("/oauth2/v2.0/token");
+        assert!((is_refresh && !is_exchange) || lacks(&request, REFRESH_TOKEN, said), "{request:?}");
+    }
+    check_outcome(&fake, outcome, &[REFRESH_TOKEN]);
+    let kept = keep::read(&fake, &account());
+    let is_word = |token: &Secret| token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    assert!(kept.is_ok_and(|kept| kept.is_none_or(|kept| is_word(&kept.refresh_token))));
+}
+
+/// A system with a kept login and these answers.
+fn with_login(answers: Vec<Response>) -> FakeSystem {
+    let fake = FakeSystem::default()
+        .home("/home/user")
+        .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "login")
+        .answers(answers);
+    let written = keep::write(&fake, &account(), &Secret::new(REFRESH_TOKEN.to_owned()));
+    let listed = Logins::change(&fake, |accounts| accounts.push(account()));
+    assert!(written.is_ok() && listed.is_ok());
+    fake
+}
+
+fn account() -> Account {
+    Account {
+        client_id: "d5a56ea4-7369-46b8-a538-c370805301bf".to_owned(),
+        home_id: "ada.home".to_owned(),
+        username: "ada@contoso.example".to_owned(),
+        login_host: LOGIN_HOSTS[0].to_owned(),
+        signed_in: 1,
+        tenants: Vec::new(),
+        organisations: Vec::new(),
+        place: Place::Session,
+        ended: false,
+    }
+}
+
+/// Long enough that no other text contains a part of it by chance.
+const REFRESH_TOKEN: &str = "Rq7.made-up_refresh~token.Rq9";
+
 /// A machine's sign-in: the first line selects the platform, the rest are answers. Secrets of the machine are sent to
 /// its own service only, and of files only a key of Azure Arc.
 ///
@@ -330,6 +446,46 @@ pub fn azure_cli(files: &[u8]) {
     assert!(is_named || state::token(&fake, &other).is_err());
     fake.write("/azure/azureProfile.json", b"{\"subscriptions\":[]}");
     assert!(state::token(&fake, &tenant).is_err(), "nobody is logged in");
+}
+
+/// The file of logins and, after a line `--`, the record of a refresh token. A file that cannot be read is left alone, and the
+/// logins of another survive a change.
+///
+/// # Panics
+///
+/// If that does not hold.
+pub fn logins(files: &[u8]) {
+    let (file, record) = split_at_marker(files, b"\n--\n");
+    if let Some(kept) = record.and_then(Kept::parse) {
+        let token = kept.refresh_token.expose();
+        assert!(!token.is_empty() && !token.contains(|character: char| !character.is_ascii_graphic()));
+    }
+    let fake = FakeSystem::default().on(Platform::Linux).variable("HOME", &absolute("/home/ada"));
+    let Some(path) = Logins::file(&fake) else { panic!("there is a home directory") };
+    let path = path.to_string_lossy();
+    fake.write(&path, file);
+    let read = Logins::read(&fake);
+    let doubled = Logins::change(&fake, |accounts| accounts.extend(accounts.clone()));
+    match &read {
+        Ok(logins) => {
+            let accounts = logins.accounts();
+            assert!(accounts.is_sorted_by(|one, other| one.signed_in >= other.signed_in));
+            for account in accounts {
+                let shown = format!("{}{}{}", account.home_id, account.login_host, account.username);
+                assert!(!shown.contains(char::is_control), "{shown:?}");
+                assert!(logins.choose(&account.client_id, "", None).is_some());
+            }
+            // Twice as many may be too many.
+            if doubled.is_ok() {
+                let Ok(again) = Logins::read(&fake) else { panic!("it was written here") };
+                assert_eq!(again.accounts().len(), 2 * accounts.len());
+            }
+        }
+        Err(error) => {
+            check_error(error, &[]);
+            assert!(doubled.is_err() && fake.content(&path).as_deref() == Some(file));
+        }
+    }
 }
 
 /// The file of `az devops login`: a token belongs to the feed's organisation, and no message quotes it.
@@ -437,6 +593,8 @@ fn check_outcome(fake: &FakeSystem, outcome: Result<Option<Credential>>, secrets
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -451,7 +609,10 @@ mod tests {
             ("machine", machine),
             ("azure_cli", azure_cli),
             ("az_devops", az_devops),
+            ("logins", logins),
             ("endpoints", endpoints),
+            ("login", login),
+            ("refresh", refresh),
         ] {
             for seed in seeds(name) {
                 target(&seed);
@@ -465,6 +626,17 @@ mod tests {
             matches!(get(&fake), Ok(Some(_)))
         };
         assert!(seeds("session").iter().any(|seed| found(seed)));
+        let refreshed = |seed: &[u8]| {
+            let fake = with_login(responses(seed));
+            matches!(get(&fake), Ok(Some(_)))
+        };
+        for name in ["usual", "ended", "second-factor", "refused", "no-word"] {
+            assert_eq!(refreshed(&seed("refresh", name)), name == "usual", "{name}");
+        }
+        for name in ["device-code", "browser", "declined", "policy", "other-page", "other-state", "other-nonce"] {
+            let signed_in = signed_in(&seed("login", name)).1;
+            assert_eq!(signed_in.is_ok(), ["device-code", "browser"].contains(&name), "{name}: {signed_in:?}");
+        }
         let kept = |seed: &[u8]| {
             let (profile, tokens) = split_at_marker(seed, b"\n--\n");
             let fake = FakeSystem::default().variable("AZURE_CONFIG_DIR", &absolute("/azure"));
@@ -476,6 +648,12 @@ mod tests {
             assert_eq!(kept(&seed("azure_cli", name)), ["application", "own-end", "person"].contains(&name), "{name}");
         }
         let feed = Feed::from_service(&Service::parse(FEEDS[0])).unwrap();
+        for (name, expected) in [("two-accounts", Some(2)), ("newer-version", None), ("not-a-name", None)] {
+            let seed = seed("logins", name);
+            let (file, _) = split_at_marker(&seed, b"\n--\n");
+            let read = Logins::parse(file, Path::new("logins.json")).ok();
+            assert_eq!(read.map(|logins| logins.accounts().len()), expected, "{name}");
+        }
         for name in ["both-hosts", "default", "other-organisation"] {
             let is_found = az_devops::find(&seed("az_devops", name), &feed).is_some();
             assert_eq!(is_found, name == "both-hosts", "{name}");

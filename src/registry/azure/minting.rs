@@ -14,7 +14,8 @@ use super::{
     entra::{self, Tenant},
     feed::Feed,
     known_organisations::KnownOrganisations,
-    providers::{Choice, Grant, NextHost, pat},
+    login_command::LoginCommand,
+    providers::{Choice, Grant, NextHost, login, pat},
     session::{self, ExchangeFailure},
 };
 use crate::{
@@ -59,6 +60,18 @@ impl<'lookup> Minting<'lookup> {
         if outcome.is_err() && self.has_moved.get() { self.ask(choice) } else { outcome }
     }
 
+    /// The tenant of the feed, as the feed says now.
+    pub(super) fn tenant(&self) -> Result<Tenant> {
+        let found = self.discover();
+        self.discovery.replace(Some(found.clone()));
+        found?.tenant.at_configured_login_host(self.system)
+    }
+
+    /// Makes a credential from the token that a person has just signed in for.
+    pub(super) fn of_sign_in(&self, token: AccessToken) -> Result<Credential> {
+        self.accept(login::NAME, Grant::Bearer(token), CachePolicy::Session, true).map_err(|refused| refused.error)
+    }
+
     /// Asks the chosen providers: the local ones first, then, after discovery, those that sign in to the tenant.
     fn ask(&self, choice: &Choice) -> Result<Credential> {
         let shown = self.feed.shown();
@@ -72,19 +85,19 @@ impl<'lookup> Minting<'lookup> {
         };
         let entra_providers = choice.entra_providers();
         if refused.has_stopped() || entra_providers.is_empty() {
-            return Err(exhausted(refused, None));
+            return Err(exhausted(self.system, refused, None));
         }
         let next = choice.next_host(self.system);
         let discovery = self.discovery(next)?;
-        if self.is_kept.get() && next == Some(NextHost::Authority) {
-            // The connection opens while a program gets the token.
+        if self.is_kept.get() && matches!(next, Some(NextHost::Authority | NextHost::Refresh)) {
+            // The connection opens while a program or a refresh gets the token.
             self.system.open_ahead(&discovery.authority);
         }
         let tenant = discovery.tenant.at_configured_login_host(self.system)?;
         ask_further(refused, self.system, &entra_providers, &tenant, &shown, |provider, grant, policy| {
             self.accept_login(provider, &tenant, grant, policy)
         })
-        .map_err(|refused| exhausted(refused, Some(&tenant)))
+        .map_err(|refused| exhausted(self.system, refused, Some(&tenant)))
     }
 
     /// The discovery of the feed: a kept one, or the answer to one request. Meanwhile a connection to the next host is
@@ -102,7 +115,7 @@ impl<'lookup> Minting<'lookup> {
             Ok(kept)
         } else {
             let expected = match next {
-                Some(NextHost::Login) => entra::expected_login_host(self.system),
+                Some(NextHost::Login | NextHost::Refresh) => entra::expected_login_host(self.system),
                 Some(NextHost::Authority) => discovery::expected_authority(self.feed),
                 None => None,
             };
@@ -183,6 +196,11 @@ impl<'lookup> Minting<'lookup> {
         let (error, cached) = match (accept(grant), cached) {
             (Ok(credential), _) => return Ok(credential),
             (Err(ExchangeFailure { error, newer_may_serve: true }), Some(cached)) => (error, cached),
+            (Err(ExchangeFailure { error, newer_may_serve: true }), None) if name == login::NAME => {
+                let advice = error.hint().map(str::to_owned);
+                let error = error.with_hint(login::SIGN_IN_AGAIN);
+                return Err(advice.into_iter().fold(error, Error::with_note));
+            }
             (Err(ExchangeFailure { error, .. }), _) => return Err(error),
         };
         debug!(step = name, outcome = "noted"; "its cached token was refused, {error}; asking for a newer one");
@@ -297,8 +315,9 @@ impl<'lookup> Minting<'lookup> {
     }
 }
 
-fn exhausted(exhausted: Exhausted, tenant: Option<&Tenant>) -> Error {
-    let login = tenant.map_or_else(|| entra::AZ_LOGIN.to_owned(), Tenant::az_login);
+fn exhausted(system: &dyn System, exhausted: Exhausted, tenant: Option<&Tenant>) -> Error {
+    let command = LoginCommand::of(system);
+    let login = tenant.map_or_else(|| command.text(None), |tenant| tenant.login(command));
     exhausted.into_error(&format!("run `{login}`, or in CI set {}", pat::PAT_VARIABLE))
 }
 

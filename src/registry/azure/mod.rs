@@ -3,7 +3,8 @@
 //! A lookup parses the feed from the service ([`feed`]), asks the feed anonymously for its Entra tenant and token
 //! authority ([`discovery`]), obtains a bearer token of that tenant from one of the [`providers`] ([`entra`]), and
 //! exchanges a user's bearer for a token that only reads packages ([`session`]). [`minting`] combines these steps; each
-//! token is cached by `cache_key`, and the answer of discovery by `known_organisations`.
+//! token is cached by `cache_key`, and the answer of discovery by `known_organisations`. [`sign_in`] signs a person in, by the
+//! flows of [`login`].
 
 mod addresses;
 mod bare_host;
@@ -16,11 +17,13 @@ pub(crate) mod feed;
 pub(crate) mod fuzz;
 mod known_organisations;
 mod login;
+mod login_command;
 pub(crate) mod minting;
 pub(crate) mod providers;
 mod remedy;
 mod retries;
 pub(crate) mod session;
+mod sign_in;
 mod variables;
 
 use std::path::PathBuf;
@@ -32,13 +35,14 @@ use self::{
     bare_host::KnownHosts,
     feed::{Address, Feed},
     known_organisations::KnownOrganisations,
+    login::logins::Logins,
     minting::Minting,
     providers::{Choice, az_devops, azd, azure_cli::state, feed_endpoints},
 };
 use crate::{
-    auth::{cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, job_token},
+    auth::{browser, cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, ci, job_token},
     error::{Kind, Result},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, SetupVariable},
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, SetupVariable, sign_in::SignIn},
     service::Service,
     system::{Env, System, places},
     variable,
@@ -65,7 +69,7 @@ pub(super) static REGISTRY: Registry = Registry {
     username: SESSION_USERNAME,
     example: "https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
     domains: &["pkgs.dev.azure.com", "pkgs.codedev.ms", "pkgs.visualstudio.com", "pkgs.vsts.me"],
-    variables: &[variables::VARIABLES, job_token::VARIABLES, variable::LOCATIONS],
+    variables: &[variables::VARIABLES, job_token::VARIABLES, browser::VARIABLES, ci::VARIABLES, variable::LOCATIONS],
     exec_variables: &[ExecVariables {
         if_username: None,
         username: None,
@@ -139,6 +143,7 @@ impl CredentialSource for AzureArtifacts {
         files.extend(state::profile(system));
         files.extend(state::tokens(system));
         files.extend(places::home(system).map(|home| home.join("ado-auth-helper")));
+        files.extend(Logins::file(system));
         files.extend(azd::login(system));
         files.extend(az_devops::file(system));
         files
@@ -164,6 +169,10 @@ impl CredentialSource for AzureArtifacts {
     fn advice(&self, service: &Service, status: u16) -> Option<&'static str> {
         let advice = SERVER_ADVICE.iter().find(|(code, _)| *code == status && !Feed::claims(service));
         advice.map(|(_, advice)| *advice)
+    }
+
+    fn sign_in(&self) -> Option<&dyn SignIn> {
+        Some(self)
     }
 
     fn at_own_host(&self, service: &Service) -> Option<Url> {

@@ -13,6 +13,9 @@ use crate::system::{
 #[derive(Default)]
 pub(super) struct State {
     quota: Option<KeyQuota>,
+    is_missing: bool,
+    /// How many secrets have room.
+    room: Option<usize>,
 }
 
 impl FakeSystem {
@@ -21,14 +24,30 @@ impl FakeSystem {
         self.shared_memory.quota = Some(quota);
         self
     }
+
+    /// Takes the shared memory away.
+    pub(crate) fn without_shared_memory(mut self) -> Self {
+        self.shared_memory.is_missing = true;
+        self
+    }
+
+    /// Leaves room for this many secrets.
+    pub(crate) fn with_shared_room(mut self, secrets: usize) -> Self {
+        self.shared_memory.room = Some(secrets);
+        self
+    }
 }
 
 impl SharedMemory for FakeSystem {
     fn sharing(&self) -> Result<(), Unavailable> {
-        Ok(())
+        if self.shared_memory.is_missing { Err(Unavailable::Unsupported) } else { Ok(()) }
     }
 
     fn share(&self, name: &str, secret: &[u8], _life: Duration) -> Result<(), Unavailable> {
+        let others = self.paths("ringbearer").into_iter().filter(|other| other != name);
+        if self.shared_memory.room.is_some_and(|room| others.count() >= room) {
+            return Err(Unavailable::QuotaExceeded);
+        }
         self.write(name, secret);
         Ok(())
     }

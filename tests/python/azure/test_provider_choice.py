@@ -23,6 +23,7 @@ PROVIDERS = [
     "client_certificate",
     "workload_identity",
     "azure_pipelines",
+    "login",
     "azure_cli",
     "ado_auth_helper",
     "azd",
@@ -162,7 +163,7 @@ def test_unconfigured_warning_names_providers_and_what_to_run(cloud: PracticeClo
     first, second = look_up.all([LookUp(url), LookUp(url, "somebody")])
     assert first.credential is second.credential is None
     assert "pkgs.dev.azure.com/contoso" in first.warning
-    assert "none of the 13 sources is set up" in first.warning and "`ringbearer doctor URL`" in first.warning
+    assert "none of the 14 sources is set up" in first.warning and "`ringbearer doctor URL`" in first.warning
     assert list(first.skipped) == PROVIDERS and len(first.warning) < 300
     assert f"`az login --tenant {cloud.azure.tenant} --allow-no-subscriptions`" in first.warning
     assert second.warnings == []

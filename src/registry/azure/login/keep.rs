@@ -1,10 +1,59 @@
 //! Where the refresh token of a login lies: ringbearer's store, the desktop's keyring, or the memory of the login session.
 //! Never in a file that is not encrypted.
 
-use std::time::SystemTime;
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
-use super::logins::{Account, Place};
-use crate::{error::Result, secret::Secret, system::System};
+use log::debug;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::logins::{self, Account, Place};
+use crate::{
+    auth::shared_record::{self, since_1970},
+    error::{Error, Kind, Result, single_line, truncate},
+    registry::azure::credprovider,
+    secret::{Secret, SecretText},
+    store::{self, Store},
+    system::{
+        System,
+        shared_memory::{LONGEST_SHARED, Unavailable},
+    },
+};
+
+/// Where logins are kept.
+pub(in crate::registry::azure) const VARIABLE: &str = "RINGBEARER_LOGIN_STORE";
+
+/// Keeps none, and uses none.
+pub(in crate::registry::azure) const OFF: &str = "off";
+
+/// The other values of the variable, in the order in which they are tried.
+const PLACES: [(&str, Place); 3] = [("store", Place::Store), ("keyring", Place::Keyring), ("session", Place::Session)];
+
+/// The service of the records in ringbearer's store.
+const SERVICE: &str = "ringbearer:azure-login";
+
+/// The prefix of the names in a desktop's keyring.
+const DESKTOP_PREFIX: &str = "azure-login:";
+
+/// The prefix of the names in shared memory. It is not that of cached records, which `ringbearer cache clear` removes.
+const SESSION_PREFIX: &str = "ringbearer-login:azure:";
+
+/// How long a refresh token in shared memory lives: 90 days, the life of one that is not used.
+/// <https://learn.microsoft.com/entra/identity-platform/refresh-tokens>
+const SESSION_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// The kernel frees removed keys in the background: how often a write is tried after a removal, and the pause in between.
+const ATTEMPTS_PER_REMOVAL: u32 = 5;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
+
+/// The most cached records that are removed to make room.
+const MOST_REMOVALS: usize = 200;
+
+/// The longest reason of a place in a list of them, in characters.
+const LONGEST_REASON: usize = 55;
 
 /// A refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,38 +64,225 @@ pub(in crate::registry::azure) struct Kept {
     pub(in crate::registry::azure) saved: SystemTime,
 }
 
+/// A refresh token as it is written.
+#[derive(Serialize)]
+struct Written<'all> {
+    refresh_token: &'all str,
+    /// Seconds since 1970.
+    saved_at: u64,
+}
+
+impl Kept {
+    /// Reads a record. It is foreign data: other programs may change it.
+    pub(in crate::registry::azure) fn parse(text: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Record {
+            refresh_token: Secret,
+            saved_at: u64,
+        }
+        let record: Record = serde_json::from_slice(text).ok()?;
+        let is_word = |byte: u8| byte.is_ascii_graphic();
+        let token = record.refresh_token.expose();
+        let is_sound = !token.is_empty() && token.bytes().all(is_word);
+        let saved = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(record.saved_at))?;
+        is_sound.then_some(Self { refresh_token: record.refresh_token, saved })
+    }
+}
+
 /// The place for a new login: RINGBEARER_LOGIN_STORE, or the first that works; `None` if none is to be kept. Fails if the
 /// chosen place, or every place, does not work.
-pub(in crate::registry::azure) fn place(_system: &dyn System) -> Result<Option<Place>> {
-    Ok(None)
+///
+/// A locked store or keyring may ask its user for the password.
+pub(in crate::registry::azure) fn place(system: &dyn System) -> Result<Option<Place>> {
+    let Some(value) = system.setting(VARIABLE) else {
+        return if credprovider::may_keep_logins(system) { first_that_works(system).map(Some) } else { Ok(None) };
+    };
+    if value.eq_ignore_ascii_case(OFF) {
+        return Ok(None);
+    }
+    let Some((name, place)) = PLACES.iter().find(|(name, _)| value.eq_ignore_ascii_case(name)) else {
+        return Err(Error::new(Kind::Configuration, format!("unknown {VARIABLE} {value:?}"))
+            .with_hint("choose one of store, keyring, session, off, or unset it"));
+    };
+    match try_place(system, *place)? {
+        Ok(()) => Ok(Some(*place)),
+        Err(reason) => {
+            Err(Error::new(Kind::Configuration, format!("{VARIABLE} is {name}, which does not work: {reason}"))
+                .with_hint(if *place == Place::Store {
+                    "`ringbearer store status` says more"
+                } else {
+                    "create a store with `ringbearer store init`, or choose another place"
+                }))
+        }
+    }
+}
+
+fn first_that_works(system: &dyn System) -> Result<Place> {
+    let mut reasons = Vec::new();
+    for (name, place) in PLACES {
+        match try_place(system, place)? {
+            Ok(()) => return Ok(place),
+            Err(reason) => {
+                debug!("no login can be kept in {place}: {reason}");
+                reasons.push(format!("{name}: {}", truncate(&reason, LONGEST_REASON)));
+            }
+        }
+    }
+    Err(Error::new(Kind::Configuration, format!("there is no place to keep a login ({})", reasons.join("; ")))
+        .with_hint("create a store with `ringbearer store init`, or sign in each time: RINGBEARER_LOGIN=prompt"))
+}
+
+/// Whether a place works; otherwise why not. Fails at the end of the lookup.
+fn try_place(system: &dyn System, place: Place) -> Result<std::result::Result<(), String>> {
+    let tried = match place {
+        Place::Store => try_store(system),
+        Place::Keyring => try_keyring(system),
+        Place::Session => system.sharing().map_err(|reason| reason.to_string()),
+    };
+    system.check()?;
+    Ok(tried)
+}
+
+fn try_store(system: &dyn System) -> std::result::Result<(), String> {
+    let reason = |error: Error| error.message().to_owned();
+    if !store::is_in_use(system) || !store::status(system).map_err(reason)?.exists {
+        return Err("there is no store".to_owned());
+    }
+    // Unlocks it.
+    Store::default().get(system, SERVICE, "probe").map(drop).map_err(reason)
+}
+
+/// Writes to the keyring: one that is locked accepts reads.
+fn try_keyring(system: &dyn System) -> std::result::Result<(), String> {
+    system.desktop_keyring()?;
+    let probe = format!("{DESKTOP_PREFIX}probe");
+    let tried = system.keep_desktop_secret(&probe, "ringbearer", b"probe");
+    let tried = tried.and_then(|()| system.remove_desktop_secret(&probe));
+    tried.map(drop).map_err(|error| error.message().to_owned())
 }
 
 /// The refresh token of a login; `None` if it is gone.
-pub(in crate::registry::azure) fn read(_system: &dyn System, _account: &Account) -> Result<Option<Kept>> {
-    Ok(None)
+pub(in crate::registry::azure) fn read(system: &dyn System, account: &Account) -> Result<Option<Kept>> {
+    let place = account.place;
+    let name = Name(account);
+    let text = match place {
+        Place::Store => {
+            let found = Store::default().get(system, SERVICE, &name.to_string());
+            found.map(|found| found.map(|text| Zeroizing::new(text.expose().to_vec())))
+        }
+        Place::Keyring => system.desktop_secret(&format!("{DESKTOP_PREFIX}{name}")),
+        Place::Session => Ok(system.shared(&format!("{SESSION_PREFIX}{name}"))),
+    };
+    let Some(text) = text.map_err(|error| within(error, &place))? else { return Ok(None) };
+    Kept::parse(&text).map(Some).ok_or_else(|| {
+        let what = format!("another program has changed the record in {place}");
+        Error::new(Kind::Corrupted, what).with_hint("run `ringbearer logout`, then `ringbearer login URL`")
+    })
 }
 
-/// Keeps the refresh token of a login, replacing an older one.
-pub(in crate::registry::azure) fn write(
-    _system: &dyn System,
-    _account: &Account,
-    _refresh_token: &Secret,
-) -> Result<()> {
-    Ok(())
+/// Keeps the refresh token of a login, replacing an older one. Takes the lock of the logins.
+pub(in crate::registry::azure) fn write(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<()> {
+    let _lock = logins::lock(system)?;
+    put(system, account, refresh_token).map_err(|error| within(error, &Login(account)))
 }
 
 /// Replaces the refresh token `used` by a newer one, under the lock of the logins and after reading it again: if another
 /// process has replaced it, nothing changes.
 pub(in crate::registry::azure) fn replace(
-    _system: &dyn System,
-    _account: &Account,
-    _used: &Secret,
-    _newer: &Secret,
+    system: &dyn System,
+    account: &Account,
+    used: &Secret,
+    newer: &Secret,
 ) -> Result<()> {
-    Ok(())
+    let _lock = logins::lock(system)?;
+    if read(system, account)?.is_none_or(|kept| kept.refresh_token != *used) {
+        return Ok(());
+    }
+    put(system, account, newer).map_err(|error| within(error, &Login(account)))
 }
 
-/// Forgets the refresh token of a login. One that is gone is no error.
-pub(in crate::registry::azure) fn remove(_system: &dyn System, _account: &Account) -> Result<()> {
-    Ok(())
+/// Forgets the refresh token of a login. One that is gone is no error. Takes the lock of the logins.
+pub(in crate::registry::azure) fn remove(system: &dyn System, account: &Account) -> Result<()> {
+    let _lock = logins::lock(system)?;
+    let name = Name(account);
+    let removed = match account.place {
+        Place::Store => match Store::default().delete(system, SERVICE, &name.to_string()) {
+            Err(error) if error.kind() != Kind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        },
+        Place::Keyring => system.remove_desktop_secret(&format!("{DESKTOP_PREFIX}{name}")).map(drop),
+        Place::Session => {
+            system.unshare(&format!("{SESSION_PREFIX}{name}"));
+            Ok(())
+        }
+    };
+    removed.map_err(|error| within(error, &Login(account)))
 }
+
+fn put(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<()> {
+    let name = Name(account);
+    let saved_at = since_1970(system.now()).unwrap_or_default().as_secs();
+    // The whole capacity at once: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_SHARED));
+    let record = Written { refresh_token: refresh_token.expose(), saved_at };
+    if serde_json::to_writer(&mut *text, &record).is_err() || text.len() > LONGEST_SHARED {
+        return Err(Error::new(Kind::Protocol, format!("the refresh token is longer than {LONGEST_SHARED} bytes")));
+    }
+    match account.place {
+        Place::Store => Store::default().set(system, SERVICE, &name.to_string(), &SecretText::new(text)),
+        Place::Keyring => {
+            let label = format!("ringbearer login of {}", single_line(&account.username));
+            system.keep_desktop_secret(&format!("{DESKTOP_PREFIX}{name}"), &label, &text)
+        }
+        Place::Session => share(system, &format!("{SESSION_PREFIX}{name}"), &text),
+    }
+}
+
+/// Shares a record. A login matters more than cached tokens, which any lookup obtains again: where the quota is used up, the
+/// oldest make room.
+fn share(system: &dyn System, name: &str, text: &[u8]) -> Result<()> {
+    let mut outcome = system.share(name, text, SESSION_LIFE);
+    for _ in 0..MOST_REMOVALS {
+        if outcome != Err(Unavailable::QuotaExceeded) {
+            break;
+        }
+        let Some(oldest) = shared_record::oldest(system) else { break };
+        system.unshare(&oldest);
+        for _ in 0..ATTEMPTS_PER_REMOVAL {
+            outcome = system.share(name, text, SESSION_LIFE);
+            if outcome != Err(Unavailable::QuotaExceeded) {
+                break;
+            }
+            system.pause(REMOVAL_PAUSE)?;
+        }
+    }
+    outcome.map_err(|reason| {
+        Error::new(Kind::Storage, reason.to_string())
+            .with_hint("create a store with `ringbearer store init`, and sign in again")
+    })
+}
+
+/// The name of a record: the account and the client, which stay the same when the user name changes.
+struct Name<'all>(&'all Account);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.0.home_id, self.0.client_id)
+    }
+}
+
+/// A login, for messages.
+struct Login<'all>(&'all Account);
+
+impl fmt::Display for Login<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the login of {} in {}", single_line(&self.0.username), self.0.place)
+    }
+}
+
+fn within(error: Error, context: &dyn fmt::Display) -> Error {
+    if error.ends_the_lookup() { error } else { error.within(context) }
+}
+
+#[cfg(test)]
+mod tests;

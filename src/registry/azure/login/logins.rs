@@ -1,11 +1,42 @@
 //! The file of logins: who has signed in and where the refresh token lies. It holds no secret, so that a lookup knows without
 //! asking a keyring whether there is a login.
+//!
+//! It decides which account answers, and to which host its refresh token goes: a file that others may write is refused.
 
-use std::path::PathBuf;
+use std::{
+    cmp::Reverse,
+    fmt, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use log::debug;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Result, system::System};
+use crate::{
+    error::{Error, Kind, Result},
+    system::{
+        Platform, System,
+        files::{Details, Lock, Snapshot},
+        io_message, places,
+    },
+};
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// The largest file that is read or written, in bytes.
+const LARGEST: usize = 64 * 1024;
+
+/// The longest user name, in characters: more than Entra ID allows.
+const LONGEST_NAME: usize = 256;
+
+/// How long to wait for the lock, and the longest pause between two attempts.
+const LOCK_LIMIT: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(32);
+
+/// The permission bits that let others write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// A login of an account with a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +57,29 @@ pub(in crate::registry::azure) struct Account {
     pub(in crate::registry::azure) organisations: Vec<String>,
     /// Where the refresh token lies.
     pub(in crate::registry::azure) place: Place,
+    /// Whether Entra ID has ended it, so that its refresh token is gone. It stays listed until the next login or logout, so
+    /// that lookups say so.
+    #[serde(default)]
+    pub(in crate::registry::azure) ended: bool,
+}
+
+impl Account {
+    /// Whether every field can be a part of a name or of a line of text.
+    fn is_sound(&self) -> bool {
+        let is_word = |text: &String| {
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+            !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(is_part)
+        };
+        let is_line = |text: &String| text.chars().count() <= LONGEST_NAME && !text.contains(char::is_control);
+        [&self.client_id, &self.home_id, &self.login_host].into_iter().chain(&self.tenants).all(is_word)
+            && [&self.username].into_iter().chain(&self.organisations).all(is_line)
+    }
+
+    /// Whether a person means this account: by its user name, or by `uid` of its home tenant.
+    pub(in crate::registry::azure) fn is_named(&self, hint: &str) -> bool {
+        let uid = self.home_id.split('.').next().unwrap_or_default();
+        self.username.eq_ignore_ascii_case(hint) || uid.eq_ignore_ascii_case(hint)
+    }
 }
 
 /// Where a refresh token lies.
@@ -40,21 +94,67 @@ pub(in crate::registry::azure) enum Place {
     Session,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Store => "ringbearer's store",
+            Self::Keyring if cfg!(target_os = "macos") => "Keychain",
+            Self::Keyring if cfg!(windows) => "Credential Manager",
+            Self::Keyring => "the desktop's keyring",
+            Self::Session => "the memory of the login session",
+        })
+    }
+}
+
 /// Every login, newest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::registry::azure) struct Logins {
     accounts: Vec<Account>,
 }
 
+/// The file as it is written.
+#[derive(Serialize)]
+struct Written<'all> {
+    version: u32,
+    logins: &'all [Account],
+}
+
 impl Logins {
     /// The file, which need not exist.
-    pub(in crate::registry::azure) fn file(_system: &dyn System) -> Option<PathBuf> {
-        None
+    pub(in crate::registry::azure) fn file(system: &dyn System) -> Option<PathBuf> {
+        Some(places::native_data(system)?.join("ringbearer").join("logins.json"))
     }
 
     /// Reads the file; empty if there is none.
-    pub(in crate::registry::azure) fn read(_system: &dyn System) -> Result<Self> {
-        Ok(Self::default())
+    pub(in crate::registry::azure) fn read(system: &dyn System) -> Result<Self> {
+        let Some(path) = Self::file(system) else { return Ok(Self::default()) };
+        let snapshot = snapshot(system, &path)?;
+        snapshot.map_or_else(|| Ok(Self::default()), |snapshot| Self::parse(&snapshot.content, &path))
+    }
+
+    /// Reads the content of the file. It is foreign data: people and other programs may change it.
+    pub(in crate::registry::azure) fn parse(content: &[u8], path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Header {
+            version: u32,
+        }
+        #[derive(Deserialize)]
+        struct Document {
+            logins: Vec<Account>,
+        }
+        let broken = || unusable(path, "is damaged", "remove it, and run `ringbearer login URL`");
+        let header: Header = serde_json::from_slice(content).map_err(|_| broken())?;
+        if header.version != VERSION {
+            let what = format!("has version {}, which this ringbearer does not know", header.version);
+            return Err(unusable(path, &what, "update ringbearer, or remove the file"));
+        }
+        let document: Document = serde_json::from_slice(content).map_err(|_| broken())?;
+        let mut accounts = document.logins;
+        if !accounts.iter().all(Account::is_sound) {
+            return Err(broken());
+        }
+        accounts.sort_by_key(|account| Reverse(account.signed_in));
+        Ok(Self { accounts })
     }
 
     /// The logins, newest first.
@@ -62,21 +162,143 @@ impl Logins {
         &self.accounts
     }
 
-    /// The login for a tenant: that of the account `hint` names, else one that the tenant has accepted, else the newest.
+    /// The login for a tenant: that of the account `hint` names, else one that the tenant has accepted, else the newest. One
+    /// that has ended comes after others of its rank.
     pub(in crate::registry::azure) fn choose(
         &self,
-        _client_id: &str,
-        _tenant: &str,
-        _hint: Option<&str>,
+        client_id: &str,
+        tenant: &str,
+        hint: Option<&str>,
     ) -> Option<&Account> {
-        None
+        let rank = |account: &&Account| {
+            let is_named = hint.is_some_and(|hint| account.is_named(hint));
+            let is_accepted = account.tenants.iter().any(|accepted| accepted.eq_ignore_ascii_case(tenant));
+            (!is_named, !is_accepted, account.ended)
+        };
+        self.accounts.iter().filter(|account| account.client_id == client_id).min_by_key(rank)
     }
 
-    /// Changes the file under its lock, after reading it again.
+    /// Changes the file under its lock, after reading it again. Without logins, removes it.
     pub(in crate::registry::azure) fn change(
-        _system: &dyn System,
-        _change: impl FnOnce(&mut Vec<Account>),
+        system: &dyn System,
+        change: impl FnOnce(&mut Vec<Account>),
     ) -> Result<()> {
-        Ok(())
+        let (path, _lock) = lock(system)?;
+        let snapshot = snapshot(system, &path)?;
+        let before = snapshot.as_ref().map(|snapshot| Self::parse(&snapshot.content, &path)).transpose()?;
+        let before = before.unwrap_or_default();
+        let mut accounts = before.accounts.clone();
+        change(&mut accounts);
+        accounts.sort_by_key(|account| Reverse(account.signed_in));
+        if accounts == before.accounts {
+            return Ok(());
+        }
+        if !accounts.iter().all(Account::is_sound) {
+            return Err(Error::new(Kind::Protocol, "the answer of the login host names no valid account"));
+        }
+        sweep(system, &path);
+        let stamp = snapshot.as_ref().map(|snapshot| &snapshot.stamp);
+        let is_written = if accounts.is_empty() {
+            system.remove(&path).map(|()| true)
+        } else {
+            let text = serde_json::to_vec_pretty(&Written { version: VERSION, logins: &accounts })
+                .map_err(|_| Error::new(Kind::Internal, "the logins cannot be written as JSON"))?;
+            if text.len() >= LARGEST {
+                return Err(unusable(&path, "is full", "`ringbearer logout --account ACCOUNT` makes room"));
+            }
+            system.replace(&path, &|to| to.write_all(&text).and_then(|()| to.write_all(b"\n")), stamp)
+        };
+        match is_written {
+            Ok(true) => Ok(()),
+            // Every ringbearer takes the lock.
+            Ok(false) => Err(unusable(&path, "was changed by another program", "try again")),
+            Err(error) => {
+                system.check()?;
+                let what = format!("cannot be written: {}", io_message(&error));
+                Err(unusable(&path, &what, "its directory must be writable for you"))
+            }
+        }
     }
 }
+
+/// Locks the file, which need not exist, and waits for other processes. Returns its path.
+pub(super) fn lock(system: &dyn System) -> Result<(PathBuf, Lock)> {
+    let path = Logins::file(system).ok_or_else(|| {
+        let variable = if system.platform() == Platform::Windows { "LOCALAPPDATA" } else { "HOME" };
+        Error::new(Kind::Configuration, "the directory of the user's data is not known")
+            .with_hint(format!("set {variable} to its absolute path"))
+    })?;
+    let folder = path.parent().unwrap_or(&path);
+    system.create_directory(folder, true).map_err(|error| {
+        let what = format!("cannot be created: {}", io_message(&error));
+        unusable(folder, &what, "the directory above it must be writable for you")
+    })?;
+    refuse_writable(system, folder, "chmod 700")?;
+    let lock_path = path.with_file_name("logins.json.lock");
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
+    loop {
+        match system.try_lock(&lock_path) {
+            Ok(Some(lock)) => return Ok((path, lock)),
+            Ok(None) if waited >= LOCK_LIMIT => {
+                let what = format!("was locked by another process for {} s", waited.as_secs());
+                return Err(unusable(&path, &what, "end the other `ringbearer`"));
+            }
+            Ok(None) => {
+                system.pause(pause)?;
+                waited += pause;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => {
+                let what = format!("cannot be locked: {}", io_message(&error));
+                return Err(unusable(&lock_path, &what, "its directory must be writable for you"));
+            }
+        }
+    }
+}
+
+/// The file, if there is one.
+fn snapshot(system: &dyn System, path: &Path) -> Result<Option<Snapshot>> {
+    if let Some(folder) = path.parent() {
+        refuse_writable(system, folder, "chmod 700")?;
+    }
+    refuse_writable(system, path, "chmod 600")?;
+    match system.snapshot(path, LARGEST) {
+        Ok(snapshot) => Ok(Some(snapshot)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let what = format!("cannot be read: {}", io_message(&error));
+            Err(unusable(path, &what, "it must be a file that you may read"))
+        }
+    }
+}
+
+/// Fails if others may change what is at a path, which need not exist. `remedy` is the command that prevents it.
+fn refuse_writable(system: &dyn System, path: &Path, remedy: &str) -> Result<()> {
+    let follow = |path: &Path| system.destination(path).and_then(|target| system.details(&target));
+    match follow(path) {
+        Ok(Details { is_owned_by_other: true, .. }) => {
+            Err(unusable(path, "belongs to another user", "remove it, or set HOME to your own directory"))
+        }
+        Ok(Details { mode: Some(mode), .. }) if mode & WRITABLE_BY_OTHERS != 0 => {
+            Err(unusable(path, "can be written by others", &format!("run `{remedy} {}`", path.display())))
+        }
+        // Reading it says what is wrong.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Removes the temporary files of killed processes. The lock is held, so no other process is using them.
+fn sweep(system: &dyn System, path: &Path) {
+    for stale in system.temporary_files(path).unwrap_or_default() {
+        if let Err(error) = system.remove(&stale) {
+            debug!("{} cannot be removed: {}", stale.display(), io_message(&error));
+        }
+    }
+}
+
+fn unusable(path: &Path, what: &str, hint: &str) -> Error {
+    Error::new(Kind::Configuration, format!("the file of logins {} {what}", path.display())).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,22 @@
 //! `ringbearer login`: a person signs in to Azure Artifacts with a browser or a device code, and later lookups refresh that
 //! login in silence ([`providers::login`](super::providers)).
 //!
+//! - [`client`]: the application that people sign in to, its tenant and scope
+//! - [`flow`]: what is common to both ways to sign in, and which one is taken ([`method`])
+//! - [`browser`]: the authorization code flow with PKCE, and the pages that the browser shows ([`page`])
+//! - [`device_code`]: the device authorization flow
+//! - [`token`]: the answers of the token endpoint
+//! - [`refresh`]: an access token by the refresh token of a login, and what a refusal means for the login
 //! - [`logins`]: who has signed in, without secrets
 //! - [`keep`]: where the refresh token of a login lies
 
+pub(super) mod browser;
+pub(super) mod client;
+pub(super) mod device_code;
+pub(super) mod flow;
 pub(super) mod keep;
 pub(super) mod logins;
+pub(super) mod method;
+mod page;
+pub(super) mod refresh;
+pub(super) mod token;

@@ -5,6 +5,11 @@ use serde_json::json;
 use super::*;
 use crate::{
     auth::jwt::token_of,
+    registry::azure::login::{
+        keep,
+        logins::{Account, Logins, Place},
+    },
+    secret::Secret,
     service::Service,
     system::{
         Clock,
@@ -436,4 +441,69 @@ fn nothing_is_connected_to_for_a_password_or_without_a_login() {
     let fake = says(fake, TENANT, AUTHORITY);
     assert!(ask(&fake, FEEDS[0]).is_err());
     assert_eq!(fake.opened_ahead(), [""; 0]);
+}
+
+/// Keeps a login of Ada.
+fn with_login(fake: FakeSystem) -> FakeSystem {
+    let fake = fake.home("/home/user");
+    let account = Account {
+        client_id: "d5a56ea4-7369-46b8-a538-c370805301bf".to_owned(),
+        home_id: "ada.home".to_owned(),
+        username: "ada@contoso.example".to_owned(),
+        login_host: "login.microsoftonline.com".to_owned(),
+        signed_in: 1,
+        tenants: vec![TENANT.to_owned()],
+        organisations: vec!["contoso".to_owned()],
+        place: Place::Session,
+        ended: false,
+    };
+    keep::write(&fake, &account, &Secret::new("refresh-secret".to_owned())).unwrap();
+    Logins::change(&fake, |accounts| accounts.push(account)).unwrap();
+    fake
+}
+
+/// A refresh that gives a token.
+fn refreshes(fake: FakeSystem) -> FakeSystem {
+    let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token");
+    let bearer = json!({"access_token": token_for(3600)}).to_string();
+    fake.answer(Method::Post, &endpoint, 200, &bearer)
+}
+
+#[test]
+fn a_login_is_refreshed_and_exchanged_before_az_is_asked() {
+    let fake = with_login(machine(FEEDS[0])).run("az", &[], 0, "", "");
+    let fake = exchange(refreshes(fake), AUTHORITY, 200);
+    let found = ask(&fake, FEEDS[0]).unwrap();
+    assert_eq!((found.password.expose(), found.cache_policy), ("session", CachePolicy::Session));
+    assert_eq!(found.owner.as_deref(), Some("ada@contoso.example"));
+    assert_eq!(fake.opened_ahead(), ["https://login.microsoftonline.com/organizations/oauth2/v2.0/token"]);
+    // Of the known organisation, the authority is the host that is not yet connected.
+    let fake = exchange(refreshes(fake), AUTHORITY, 200);
+    assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session");
+    assert_eq!(fake.opened_ahead()[1..], [AUTHORITY]);
+}
+
+#[test]
+fn a_refused_token_of_a_refresh_asks_for_a_fresh_login() {
+    for (status, body, hint) in [
+        (401, "", "run `ringbearer login URL --fresh`"),
+        (403, r#"{"message":"VS403463: Blocked"}"#, "run `ringbearer login URL --fresh`"),
+        (401, r#"{"message":"TF401444: sign in"}"#, "open https://dev.azure.com/contoso and sign in as"),
+    ] {
+        let fake = with_login(machine(FEEDS[0])).variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "login");
+        let fake = refreshes(fake).answer(Method::Post, EXCHANGE, status, body);
+        let error = ask(&fake, FEEDS[0]).unwrap_err();
+        assert!(error.hint().is_some_and(|said| said.starts_with(hint)), "{error}");
+        fake.assert_done();
+    }
+}
+
+#[test]
+fn a_login_that_fails_is_followed_by_az() {
+    let fake = with_login(machine(FEEDS[0])).variable("AZURE_CONFIG_DIR", &absolute("/azure"));
+    let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token");
+    let body = r#"{"error":"invalid_grant","error_codes":[700082]}"#;
+    let fake = fake.answer(Method::Post, &endpoint, 400, body).run("az", &AZ, 0, &printed(&token_for(3600)), "");
+    let found = ask(&exchange(fake, AUTHORITY, 200), FEEDS[0]).unwrap();
+    assert_eq!((found.password.expose(), found.cache_policy), ("session", CachePolicy::Waiters));
 }

@@ -11,6 +11,7 @@ mod endpoints;
 pub(crate) mod env_var;
 pub(crate) mod feed_endpoints;
 pub(crate) mod feed_identity;
+pub(crate) mod login;
 pub(crate) mod managed_identity;
 pub(crate) mod pat;
 pub(crate) mod workload_identity;
@@ -80,12 +81,13 @@ const LOCAL: [Local; 5] =
     [&env_var::EnvVar, &feed_endpoints::FeedEndpoints, &feed_identity::FeedIdentity, &pat::Pat, &az_devops::AzDevops];
 
 /// The providers of Entra ID, in order of precedence after the local ones: configured applications, then the user's
-/// login, then the machine's identity.
-const ENTRA: [Entra; 8] = [
+/// logins, that of ringbearer first, then the machine's identity.
+const ENTRA: [Entra; 9] = [
     &client_secret::ClientSecret,
     &client_certificate::ClientCertificate,
     &workload_identity::WorkloadIdentity,
     &azure_pipelines::AzurePipelines,
+    &login::Login,
     &azure_cli::AzureCli,
     &ado_auth_helper::AdoAuthHelper,
     &azd::Azd,
@@ -97,6 +99,8 @@ const ENTRA: [Entra; 8] = [
 pub(crate) enum NextHost {
     /// The login host: an application signs in.
     Login,
+    /// The login host, and then the token authority: a user's login is refreshed.
+    Refresh,
     /// The token authority: a user's token is exchanged.
     Authority,
 }
@@ -105,11 +109,12 @@ type IsConfigured = fn(&dyn System) -> bool;
 
 /// Which providers are configured, as far as that is known without asking them, and the host that each leads to. A managed
 /// identity leads to neither.
-const NEXT_HOSTS: [(&str, IsConfigured, NextHost); 7] = [
+const NEXT_HOSTS: [(&str, IsConfigured, NextHost); 8] = [
     ("client_secret", client_secret::is_configured, NextHost::Login),
     ("client_certificate", client_certificate::is_configured, NextHost::Login),
     ("workload_identity", workload_identity::is_configured, NextHost::Login),
     ("azure_pipelines", azure_pipelines::is_configured, NextHost::Login),
+    (login::NAME, login::is_configured, NextHost::Refresh),
     ("azure_cli", azure_cli::is_configured, NextHost::Authority),
     ("ado_auth_helper", |system| ado_auth_helper::program(system).is_some(), NextHost::Authority),
     ("azd", |system| system.find_program("azd").is_some(), NextHost::Authority),
@@ -239,6 +244,7 @@ mod tests {
     use super::*;
     use crate::{
         auth::jwt::token_of,
+        registry::azure::login::logins::Logins,
         system::fake::{FakeSystem, absolute},
     };
 
@@ -262,6 +268,7 @@ mod tests {
                 "client_certificate",
                 "workload_identity",
                 "azure_pipelines",
+                "login",
                 "azure_cli",
                 "ado_auth_helper",
                 "azd",
@@ -318,6 +325,10 @@ mod tests {
             variables.iter().fold(user(), |fake, (name, value)| fake.variable(name, value))
         };
         let az = |fake: FakeSystem| fake.run("az", &[], 0, "", "");
+        let with_login = |fake: FakeSystem| {
+            fake.write(&Logins::file(&fake).unwrap().display().to_string(), b"{}");
+            fake
+        };
         for (fake, next) in [
             (user(), None),
             (az(user()), Some(NextHost::Authority)),
@@ -329,6 +340,9 @@ mod tests {
             (az(with(&job[..1])), Some(NextHost::Authority)),
             (az(with(&pipelines)), Some(NextHost::Login)),
             (az(with(&secret)).variable(CHOICE_VARIABLE, "azure_cli"), Some(NextHost::Authority)),
+            (az(with_login(user())), Some(NextHost::Refresh)),
+            (with_login(user()).variable("RINGBEARER_LOGIN_STORE", "off"), None),
+            (with_login(with(&secret)), Some(NextHost::Login)),
             (az(user()).variable(CHOICE_VARIABLE, "managed_identity"), None),
         ] {
             assert_eq!(Choice::read(&fake).unwrap().next_host(&fake), next);

@@ -3,7 +3,11 @@
 use crate::{
     auth::program::{TokenProgram, without_secrets},
     error::{Error, Kind, truncate},
-    registry::azure::{entra::Tenant, remedy},
+    registry::azure::{
+        entra::Tenant,
+        login_command::LoginCommand,
+        remedy::{self, Identity},
+    },
     system::process::Output,
 };
 
@@ -47,11 +51,11 @@ pub(super) fn met_lock(output: &Output) -> bool {
 pub(super) fn explain(az: &TokenProgram<'_>, output: &Output, tenant: &Tenant) -> Error {
     let said = output.stderr_text();
     let failed = |what: String, hint: &str| Error::new(Kind::Process, what).with_hint(hint);
-    let login = format!("run `{}`", tenant.az_login());
+    let login = format!("run `{}`", tenant.login(LoginCommand::Az));
     // az reads no variables of an application: its login holds the secret.
-    let known = remedy::codes(&said).find_map(|code| remedy::of_code(code).map(|remedy| (code, remedy)));
-    if let Some((code, remedy)) = known.filter(|(_, remedy)| !remedy.names_variables()) {
-        return failed(format!("{} (AADSTS{code})", remedy.meaning), &tenant.advice(remedy));
+    let of_code = |code| remedy::of_code(code, Identity::Person(LoginCommand::Az));
+    if let Some((code, remedy)) = remedy::codes(&said).find_map(|code| of_code(code).map(|remedy| (code, remedy))) {
+        return failed(format!("{} (AADSTS{code})", remedy.meaning), &tenant.advice(remedy, LoginCommand::Az));
     }
     let quoted = error_line(&said).map(|line| format!("az failed: {line}"));
     let what = quoted.unwrap_or_else(|| az.failure(output).message().to_owned());
@@ -169,12 +173,9 @@ mod tests {
 
     #[test]
     fn every_code_is_explained() {
-        for code in remedy::all_codes() {
+        for code in remedy::all_codes(Identity::Person(LoginCommand::Az)) {
             let error = failure(&format!("ERROR: AADSTS{code}: Text. Trace ID: 1\naz login --tenant t"), TENANT);
-            let is_about_az = !remedy::of_code(code).unwrap().names_variables();
-            let expected =
-                if is_about_az { format!(" (AADSTS{code})") } else { format!("az failed: AADSTS{code}: Text.") };
-            assert!(error.message().ends_with(&expected), "{error}");
+            assert!(error.message().ends_with(&format!(" (AADSTS{code})")), "{error}");
             assert!(error.message().chars().count() <= 100, "{error}");
             assert!(error.hint().is_some_and(|hint| hint.chars().count() <= 140), "{error}");
         }

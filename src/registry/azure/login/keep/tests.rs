@@ -1,0 +1,180 @@
+use proptest::prelude::*;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+use super::*;
+use crate::{
+    auth::shared_record::PREFIX,
+    system::{
+        Clock, Platform, SharedMemory,
+        fake::{FakeSystem, absolute},
+    },
+};
+
+const FILE_CACHE: &str = "ARTIFACTS_CREDENTIALPROVIDER_MSAL_FILECACHE_ENABLED";
+
+fn linux() -> FakeSystem {
+    let system = FakeSystem::default().on(Platform::Linux);
+    system.variable("HOME", &absolute("/home/ada"))
+}
+
+fn account(place: Place) -> Account {
+    Account {
+        client_id: "d5a56ea4".to_owned(),
+        home_id: "uid.utid".to_owned(),
+        username: "ada@contoso.example".to_owned(),
+        login_host: "login.microsoftonline.com".to_owned(),
+        signed_in: 1,
+        tenants: Vec::new(),
+        organisations: Vec::new(),
+        place,
+        ended: false,
+    }
+}
+
+fn token(text: &str) -> Secret {
+    Secret::new(text.to_owned())
+}
+
+fn kept(system: &FakeSystem, account: &Account) -> Option<String> {
+    read(system, account).unwrap().map(|kept| kept.refresh_token.expose().to_owned())
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+/// Adds an ssh-agent with one key.
+fn with_agent(system: FakeSystem) -> FakeSystem {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let key = [string(b"ssh-ed25519"), string(pair.public_key().as_ref())].concat();
+    system.agent(move |message| {
+        if message == [11] {
+            return [&[12, 0, 0, 0, 1][..], &string(&key), &string(b"")].concat();
+        }
+        // The data to sign follow the key, each after its length.
+        let data = &message[1 + 4 + key.len() + 4..message.len() - 4];
+        let signature = [string(b"ssh-ed25519"), string(pair.sign(data).as_ref())].concat();
+        [&[14][..], &string(&signature)].concat()
+    })
+}
+
+fn with_store(system: FakeSystem) -> FakeSystem {
+    let system = with_agent(system);
+    Store::default().set(&system, "svc", "ada", &SecretText::default()).unwrap();
+    system
+}
+
+#[test]
+fn a_refresh_token_is_kept_replaced_and_removed_in_every_place() {
+    for place in [Place::Store, Place::Keyring, Place::Session] {
+        let (system, account) = (with_store(linux().with_desktop_keyring()), account(place));
+        assert_eq!(kept(&system, &account), None, "{place}");
+        write(&system, &account, &token("first")).unwrap();
+        let found = read(&system, &account).unwrap().unwrap();
+        assert_eq!((found.refresh_token, found.saved), (token("first"), system.now()));
+        replace(&system, &account, &token("another"), &token("late")).unwrap();
+        assert_eq!(kept(&system, &account).as_deref(), Some("first"), "another process has replaced it");
+        replace(&system, &account, &token("first"), &token("second")).unwrap();
+        assert_eq!(kept(&system, &account).as_deref(), Some("second"));
+        remove(&system, &account).unwrap();
+        remove(&system, &account).unwrap();
+        replace(&system, &account, &token("second"), &token("third")).unwrap();
+        assert_eq!(kept(&system, &account), None, "{place}: a login that is gone stays gone");
+    }
+}
+
+#[test]
+fn the_first_place_that_works_is_chosen() {
+    let chosen = |system: &FakeSystem| place(system).unwrap();
+    assert_eq!(chosen(&with_store(linux().with_desktop_keyring())), Some(Place::Store));
+    assert_eq!(chosen(&with_agent(linux().with_desktop_keyring())), Some(Place::Keyring), "without a store");
+    assert_eq!(chosen(&linux()), Some(Place::Session));
+    let system = with_store(linux().with_desktop_keyring());
+    for (value, expected) in [
+        ("store", Some(Place::Store)),
+        ("Keyring", Some(Place::Keyring)),
+        (" session ", Some(Place::Session)),
+        ("off", None),
+        ("", Some(Place::Store)),
+    ] {
+        assert_eq!(chosen(&with_store(linux().with_desktop_keyring()).variable(VARIABLE, value)), expected, "{value}");
+    }
+    assert_eq!(chosen(&system.variable(FILE_CACHE, "false")), None);
+}
+
+#[test]
+fn a_chosen_place_that_does_not_work_is_an_error() {
+    let error = place(&linux().variable(VARIABLE, "file")).unwrap_err();
+    assert!(error.to_string().contains("unknown RINGBEARER_LOGIN_STORE \"file\"; choose one of store, "), "{error}");
+    for (value, reason) in [("store", "there is no store"), ("keyring", "there is none"), ("session", "not")] {
+        let error = place(&linux().without_shared_memory().variable(VARIABLE, value)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Configuration);
+        let begin = format!("RINGBEARER_LOGIN_STORE is {value}, which does not work: ");
+        assert!(error.message().starts_with(&begin) && error.message().contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn without_any_place_the_error_says_why_and_what_to_do() {
+    let error = place(&linux().without_shared_memory()).unwrap_err();
+    let text = error.warning();
+    for part in ["store: there is no store", "keyring: there is none", "session: ", "`ringbearer store init`"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(text, error.to_string(), "it is not cut");
+}
+
+#[test]
+fn a_locked_store_is_not_chosen() {
+    let system = with_store(linux());
+    let store = system.content("/home/ada/.local/share/ssh-agent-keyring/store.json").unwrap();
+    let locked =
+        linux().file("/home/ada/.local/share/ssh-agent-keyring/store.json", &String::from_utf8(store).unwrap());
+    assert_eq!(place(&locked).unwrap(), Some(Place::Session));
+    let error = read(&locked, &account(Place::Store)).unwrap_err();
+    assert!(error.message().starts_with("ringbearer's store: "), "{error}");
+}
+
+#[test]
+fn a_login_takes_the_room_of_the_oldest_tokens() {
+    let (system, account) = (linux().with_shared_room(3), account(Place::Session));
+    for (name, created) in [("new", 30), ("old", 10), ("middle", 20)] {
+        let record = format!("{{\"created\": {{\"secs\": {created}, \"nanos\": 0}}}}");
+        system.share(&format!("{PREFIX}token:{name}"), record.as_bytes(), SESSION_LIFE).unwrap();
+    }
+    write(&system, &account, &token("first")).unwrap();
+    assert_eq!(kept(&system, &account).as_deref(), Some("first"));
+    assert_eq!(system.shared_names(PREFIX).unwrap(), ["ringbearer:token:middle", "ringbearer:token:new"]);
+    let full = linux().with_shared_room(0);
+    let error = write(&full, &account, &token("first")).unwrap_err();
+    assert!(error.message().starts_with("the login of ada@contoso.example in the memory of the login session: "));
+}
+
+#[test]
+fn clearing_the_cache_keeps_the_login() {
+    let (system, account) = (linux(), account(Place::Session));
+    write(&system, &account, &token("first")).unwrap();
+    assert_eq!(system.shared_names(PREFIX).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_record_that_another_program_changed_is_an_error() {
+    let (system, account) = (linux(), account(Place::Session));
+    let name = format!("{SESSION_PREFIX}uid.utid/d5a56ea4");
+    for text in
+        ["", "{}", "[]", "{\"refresh_token\":\"a b\",\"saved_at\":1}", "{\"refresh_token\":\"\",\"saved_at\":1}"]
+    {
+        system.share(&name, text.as_bytes(), SESSION_LIFE).unwrap();
+        let error = read(&system, &account).unwrap_err();
+        assert!(error.message().contains("another program has changed"), "{text}: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_record_is_read_as_it_was_written(text in "[!-~]{1,3000}") {
+        let (system, account) = (linux(), account(Place::Session));
+        write(&system, &account, &token(&text)).unwrap();
+        prop_assert_eq!(kept(&system, &account), Some(text));
+    }
+}
