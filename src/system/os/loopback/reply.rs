@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use zeroize::Zeroizing;
+
 use crate::system::{CancellationToken, loopback::Page, os::clock::POLL_INTERVAL};
 
 /// The limit for sending the page.
@@ -77,7 +79,7 @@ impl Reply {
     }
 
     fn discard(&mut self) -> io::Result<()> {
-        let mut chunk = zeroize::Zeroizing::new([0; 8 * 1024]);
+        let mut chunk = Zeroizing::new([0; 8 * 1024]);
         while self.discarded < MAX_DISCARDED {
             match self.stream.read(&mut *chunk) {
                 Ok(0) => break,
