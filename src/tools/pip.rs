@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{CAP, Index, is_true};
 use crate::{
-    cli::shown_path,
     ini::Ini,
+    shown::shown_path,
     system::{Platform, System, places},
 };
 
 /// Selects how pip asks a keyring.
-pub(in crate::cli) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
+pub(crate) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
 
 /// The keyring providers. pip fails if any setting has another value, even one that is overridden.
 /// <https://pip.pypa.io/en/stable/topics/authentication/#keyring-support>
@@ -18,20 +18,20 @@ const PROVIDERS: [&str; 4] = ["auto", "disabled", "import", "subprocess"];
 
 /// The settings of pip.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct Pip {
+pub(crate) struct Pip {
     /// How it asks a keyring, and the file or variable that says so.
-    pub(in crate::cli) provider: Option<(String, String)>,
+    pub(crate) provider: Option<(String, String)>,
     /// The file or variable with a keyring provider that pip does not know.
-    pub(in crate::cli) unknown_provider: Option<String>,
+    pub(crate) unknown_provider: Option<String>,
     /// Its indexes, by precedence.
-    pub(in crate::cli) indexes: Vec<Index>,
+    pub(crate) indexes: Vec<Index>,
     /// The file or variable that forbids prompts.
-    pub(in crate::cli) no_input: Option<String>,
+    pub(crate) no_input: Option<String>,
 }
 
 impl Pip {
     /// Reads variables and files.
-    pub(in crate::cli) fn read(system: &dyn System) -> Self {
+    pub(crate) fn read(system: &dyn System) -> Self {
         let mut pip = Self::default();
         let is_set = |value: &String| is_true(value);
         pip.provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
@@ -79,12 +79,12 @@ impl Pip {
 }
 
 /// The name of pip's configuration files.
-pub(in crate::cli) fn file_name(system: &dyn System) -> &'static str {
+pub(crate) fn file_name(system: &dyn System) -> &'static str {
     if system.platform() == Platform::Windows { "pip.ini" } else { "pip.conf" }
 }
 
 /// The file that `pip config --user` writes, unless PIP_CONFIG_FILE names another one.
-pub(in crate::cli) fn user_file(system: &dyn System) -> Option<PathBuf> {
+pub(crate) fn user_file(system: &dyn System) -> Option<PathBuf> {
     named_file(system).filter(|path| is_file(system, path)).or_else(|| own_file(system))
 }
 

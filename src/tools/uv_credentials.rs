@@ -16,17 +16,17 @@ const SCHEMES: [&str; 2] = ["basic", "bearer"];
 
 /// An entry for a URL and all below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Entry {
+pub(crate) struct Entry {
     /// The file.
-    pub(in crate::cli) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The URL, without user information.
-    pub(in crate::cli) service: Url,
+    pub(crate) service: Url,
     /// The user name; `None` for a token alone.
-    pub(in crate::cli) username: Option<String>,
+    pub(crate) username: Option<String>,
 }
 
 /// The first entry that uv would use for an index with this user name; without one, every user name fits.
-pub(in crate::cli) fn entry(system: &dyn System, index: &Service, username: Option<&str>) -> Option<Entry> {
+pub(crate) fn entry(system: &dyn System, index: &Service, username: Option<&str>) -> Option<Entry> {
     let url = index.url()?;
     let fits =
         |entry: &Entry| is_below(url, &entry.service) && (username.is_none() || username == entry.username.as_deref());
