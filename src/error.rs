@@ -80,6 +80,7 @@ pub(crate) struct Error {
     hint: Option<String>,
     note: Option<String>,
     concerns_one_url: bool,
+    lacks_login: bool,
     class: Option<ExceptionClass>,
     status: Option<u16>,
     source: Option<Source>,
@@ -98,6 +99,7 @@ impl Error {
             hint: None,
             note: None,
             concerns_one_url: false,
+            lacks_login: false,
             class: None,
             status: None,
             source: None,
@@ -213,6 +215,20 @@ impl Error {
     #[must_use]
     pub(crate) fn concerns_one_url(&self) -> bool {
         self.concerns_one_url
+    }
+
+    /// Marks the failure as the lack of a login: no source served, none that was configured on purpose failed, and the
+    /// network was up.
+    #[must_use]
+    pub(crate) fn of_missing_login(mut self) -> Self {
+        self.lacks_login = true;
+        self
+    }
+
+    /// Whether a sign-in may help.
+    #[must_use]
+    pub(crate) fn lacks_login(&self) -> bool {
+        self.lacks_login
     }
 
     /// Whether the lookup is over, and no other source may be asked.

@@ -7,11 +7,13 @@ use crate::error::quote;
 /// Foreign text, escaped for a terminal and cut to a readable length.
 #[must_use]
 pub(crate) fn shown(name: &str) -> String {
-    if name.is_empty() {
-        "(empty)".to_owned()
-    } else {
-        quote(&name.escape_debug().to_string(), &[]).replace("\\'", "'")
-    }
+    if name.is_empty() { "(empty)".to_owned() } else { quote(&escaped(name), &[]) }
+}
+
+/// Foreign text, escaped for a terminal and whole, such as a URL to open.
+#[must_use]
+pub(crate) fn escaped(text: &str) -> String {
+    text.escape_debug().to_string().replace("\\'", "'")
 }
 
 /// A path, escaped for a terminal, with the separators of the platform.

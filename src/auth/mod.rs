@@ -6,6 +6,7 @@ pub(crate) mod cache_key;
 pub(crate) mod cache_mode;
 pub(crate) mod cache_policy;
 pub(crate) mod chain;
+pub(crate) mod ci;
 pub(crate) mod clock_skew;
 pub(crate) mod job_token;
 pub(crate) mod jwt;

@@ -1,5 +1,5 @@
-//! The settings of the tools on this machine: shown by `doctor`, and the default indexes of commands without a URL. They do
-//! not affect lookups.
+//! The settings of the tools on this machine: shown by `doctor`, and the default indexes of commands without a URL. A
+//! lookup reads them only to learn whether it may start a sign-in.
 //!
 //! - `pip`, `uv`, `poetry`, `pixi`: the settings and indexes of those tools
 //! - `netrc`: the password file that tools read before they ask a keyring
@@ -16,7 +16,8 @@ pub(crate) mod uv_credentials;
 
 use url::Url;
 
-use crate::service::Service;
+use self::{pip::Pip, poetry::Poetry, uv::Uv};
+use crate::{service::Service, system::System};
 
 /// The maximum size of a settings file, in bytes.
 pub(crate) const CAP: usize = 1024 * 1024;
@@ -98,6 +99,13 @@ impl Index {
     }
 }
 
+/// The indexes that the user's own settings of pip, uv and Poetry name: in variables and in the files of the user and the
+/// machine. Files that depend on the working directory or a virtual environment do not count: a repository may hold them.
+pub(crate) fn indexes_of_user(system: &dyn System) -> Vec<Index> {
+    let (pip, uv, poetry) = (Pip::read_of_user(system), Uv::read(system, false), Poetry::read_of_user(system));
+    [pip.indexes, uv.indexes, poetry.sources].concat()
+}
+
 /// Whether a boolean setting is on: every value that does not mean off.
 pub(crate) fn is_true(value: &str) -> bool {
     !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "f" | "false" | "n" | "no" | "off")
@@ -107,6 +115,12 @@ pub(crate) fn is_true(value: &str) -> bool {
 pub(crate) fn is_same(one: &Service, other: &Service) -> bool {
     let text = |service: &Service| service.url().map(|url| url.as_str().trim_end_matches('/').to_owned());
     text(one) == text(other)
+}
+
+/// Whether a URL is at or below another one, by whole path segments.
+pub(crate) fn is_below(url: &Url, other: &Url) -> bool {
+    let rest = url.path().strip_prefix(other.path().trim_end_matches('/'));
+    url.origin() == other.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The same index in the settings of a tool. If only another tool names it: the URL as on the command line, without that

@@ -37,13 +37,22 @@ pub(crate) enum PasswordLocation {
 }
 
 impl Poetry {
-    /// Reads the files of the user and of the project in the working directory.
+    /// Reads variables, and the files of the user and of the project in the working directory.
     pub(crate) fn read(system: &dyn System) -> Self {
         // Poetry takes the nearest `pyproject.toml`, whatever is in it.
         let is_file = |path: &PathBuf| system.details(path).is_ok_and(|found| found.is_file || found.is_link);
         let directory = system.working_directory();
         let project = directory
             .and_then(|directory| directory.ancestors().map(|folder| folder.join("pyproject.toml")).find(is_file));
+        Self::with_project(system, project)
+    }
+
+    /// Reads variables and the files of the user.
+    pub(crate) fn read_of_user(system: &dyn System) -> Self {
+        Self::with_project(system, None)
+    }
+
+    fn with_project(system: &dyn System, project: Option<PathBuf>) -> Self {
         let local = project.as_ref().map(|path| path.with_file_name("poetry.toml"));
         let own =
             folder(system).into_iter().flat_map(|folder| ["auth.toml", "config.toml"].map(|name| folder.join(name)));
@@ -144,9 +153,9 @@ fn nearness(source: &Url, url: &Url) -> (usize, bool) {
     (shared, shared == own.len())
 }
 
-/// The directory of the user's files. <https://python-poetry.org/docs/configuration/#config-directory>
+/// The directory of the user's files. A relative path counts as unset. <https://python-poetry.org/docs/configuration/#config-directory>
 fn folder(system: &dyn System) -> Option<PathBuf> {
-    let named = system.setting("POETRY_CONFIG_DIR").map(PathBuf::from);
+    let named = system.setting("POETRY_CONFIG_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
     named.or_else(|| Some(places::native_config(system)?.join("pypoetry")))
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Uv {
 }
 
 impl Uv {
-    /// Reads variables and files, those of the project in the working directory only if `with_project`.
+    /// Reads variables and files, those that depend on the working directory only if `with_project`.
     pub(crate) fn read(system: &dyn System, with_project: bool) -> Self {
         let provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
         let mut uv = Self { provider, indexes: Vec::new(), uploads: Vec::new() };
@@ -45,8 +45,8 @@ impl Uv {
         if system.setting("UV_NO_CONFIG").is_some_and(|value| is_true(&value)) {
             return uv;
         }
-        let files = match system.setting("UV_CONFIG_FILE") {
-            Some(path) => vec![PathBuf::from(path)],
+        let files = match system.setting("UV_CONFIG_FILE").map(PathBuf::from) {
+            Some(path) => [path].into_iter().filter(|path| with_project || path.is_absolute()).collect(),
             None => files(system, with_project),
         };
         for path in files {

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::toml_file::{read, tables, text};
+use super::{
+    is_below,
+    toml_file::{read, tables, text},
+};
 use crate::{
     service::Service,
     system::{System, places},
@@ -45,12 +48,6 @@ fn entries(system: &dyn System) -> Option<Vec<Entry>> {
         Some(Entry { path: path.clone(), service, username: text(table, "username").map(str::to_owned) })
     });
     entries.collect()
-}
-
-/// Whether a URL is at or below another one, by whole path segments.
-fn is_below(url: &Url, other: &Url) -> bool {
-    let rest = url.path().strip_prefix(other.path().trim_end_matches('/'));
-    url.origin() == other.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -14,7 +14,10 @@ mod random;
 mod shared_memory;
 mod terminal;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 pub(crate) use self::paths::absolute;
 use super::Platform;
@@ -24,6 +27,7 @@ use super::Platform;
 pub(crate) struct FakeSystem {
     platform: Platform,
     environment: environment::Environment,
+    working_directory: Option<PathBuf>,
     agent: Option<agent::Responder>,
     clock: Mutex<clock::State>,
     desktop_keyring: Mutex<desktop_keyring::State>,
