@@ -20,6 +20,8 @@ pub(crate) enum Role {
     Setting,
     /// Where a platform keeps files. It reaches the cache key through the paths of the files that are read.
     Location,
+    /// Where the person sits: at a desktop, in a remote session, nowhere as in a CI job.
+    Session,
     /// How requests travel.
     Network,
     /// Whether every step is printed on standard error: any value but 0 says so.
@@ -41,6 +43,10 @@ impl Variable {
         Self { name, role: Role::Location, meaning }
     }
 
+    pub(crate) const fn session(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, role: Role::Session, meaning }
+    }
+
     pub(crate) const fn debug(name: &'static str, meaning: &'static str) -> Self {
         Self { name, role: Role::Debug, meaning }
     }
@@ -60,7 +66,7 @@ impl Variable {
         match self.role {
             Role::Debug => !matches!(value, "" | "0"),
             Role::Verbosity => ["debug", "verbose"].iter().any(|level| value.eq_ignore_ascii_case(level)),
-            Role::Login | Role::Setting | Role::Location | Role::Network => false,
+            Role::Login | Role::Setting | Role::Location | Role::Session | Role::Network => false,
         }
     }
 }

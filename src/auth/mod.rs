@@ -1,6 +1,7 @@
 //! What sign-ins of all registries have in common.
 
 pub(crate) mod access_token;
+pub(crate) mod browser;
 pub(crate) mod cache;
 pub(crate) mod cache_key;
 pub(crate) mod cache_mode;

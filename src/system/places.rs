@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{Platform, System};
+use super::{Env, Platform, System};
 
 /// The home directory: HOME, on Windows USERPROFILE.
 pub(crate) fn home(system: &dyn System) -> Option<PathBuf> {
@@ -101,6 +101,12 @@ pub(crate) fn program_data(system: &dyn System) -> PathBuf {
     variable(system, "PROGRAMDATA").unwrap_or_else(|| PathBuf::from(r"C:\ProgramData"))
 }
 
+/// A program of Windows by its full path: another one of this name may come first on PATH.
+pub(crate) fn windows_program<System: Env + ?Sized>(system: &System, name: &str) -> PathBuf {
+    let root = system.setting("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute());
+    root.unwrap_or_else(|| PathBuf::from(r"C:\Windows")).join("System32").join(format!("{name}.exe"))
+}
+
 /// The directory of keyring's own configuration file. It does not fall back from a relative XDG_CONFIG_HOME.
 /// <https://github.com/jaraco/keyring/blob/v25.7.0/keyring/util/platform_.py>
 pub(crate) fn keyring_config(system: &dyn System) -> Option<PathBuf> {
@@ -137,6 +143,16 @@ mod tests {
 
     fn at(path: &str) -> PathBuf {
         PathBuf::from(absolute(path))
+    }
+
+    #[test]
+    fn programs_of_windows_are_named_by_their_full_path() {
+        let named =
+            FakeSystem::default().variable("SystemRoot", &absolute("/win")).variable("PATH", &absolute("/evil"));
+        assert_eq!(windows_program(&named, "icacls"), at("/win").join("System32").join("icacls.exe"));
+        for fake in [FakeSystem::default(), FakeSystem::default().variable("SystemRoot", "win")] {
+            assert!(windows_program(&fake, "icacls").starts_with(r"C:\Windows"));
+        }
     }
 
     /// A user's system with these variables; values that begin with a slash are paths.

@@ -161,12 +161,13 @@ fn unclaimed(world: &World<'_>, service: &Service, host: &str) -> Finding {
     }
 }
 
-/// The variables that are set and the files that exist, by name and never by value. Directories of the platform are left
-/// out.
+/// The variables that are set and the files that exist, by name and never by value. Directories of the platform and marks
+/// of the session are left out.
 fn add_settings(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidate) -> Result<()> {
     let is_set = |name: &String| world.system.raw_variable(name).is_some_and(|value| !value.is_empty());
     let read = candidate.registry.variables().chain(variable::COMMON);
-    let read = read.filter(|variable| variable.role != Role::Location).map(|variable| variable.name.to_owned());
+    let read = read.filter(|variable| !matches!(variable.role, Role::Location | Role::Session));
+    let read = read.map(|variable| variable.name.to_owned());
     let variables: Vec<_> = read.filter(is_set).collect::<BTreeSet<_>>().into_iter().collect();
     let files: Vec<_> = candidate
         .source

@@ -36,7 +36,7 @@ use self::{
     providers::{Choice, az_devops, azd, azure_cli::state, feed_endpoints},
 };
 use crate::{
-    auth::{cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, job_token},
+    auth::{browser, cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, ci, job_token},
     error::{Kind, Result},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, SetupVariable},
     service::Service,
@@ -65,7 +65,7 @@ pub(super) static REGISTRY: Registry = Registry {
     username: SESSION_USERNAME,
     example: "https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
     domains: &["pkgs.dev.azure.com", "pkgs.codedev.ms", "pkgs.visualstudio.com", "pkgs.vsts.me"],
-    variables: &[variables::VARIABLES, job_token::VARIABLES, variable::LOCATIONS],
+    variables: &[variables::VARIABLES, job_token::VARIABLES, browser::VARIABLES, ci::VARIABLES, variable::LOCATIONS],
     exec_variables: &[ExecVariables {
         if_username: None,
         username: None,

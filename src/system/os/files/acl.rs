@@ -5,13 +5,9 @@
 //! security identifier (SID), one more per process of ours. The list names the user by that SID: OWNER RIGHTS would mean
 //! the group of administrators if the process is elevated, and USERNAME need not be true.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
-use crate::system::{Env, Processes, process::Command};
+use crate::system::{Env, Processes, places, process::Command};
 
 /// The limit of each program.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -68,18 +64,13 @@ fn parse_account(output: &str) -> Option<String> {
 
 /// Runs a program of Windows by its full path, never from PATH.
 fn run(system: &(impl Env + Processes), name: &str, arguments: &[&str]) -> io::Result<String> {
-    let command = Command::new(program(system, name), arguments, LIMIT);
+    let command = Command::new(places::windows_program(system, name), arguments, LIMIT);
     let output = system.run(&command).map_err(|error| failed(error.message()))?;
     if !output.is_success() {
         let status = output.status.map_or_else(String::new, |status| format!(" with exit code {status}"));
         return Err(failed(&format!("{name} failed{status}")));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn program(system: &impl Env, name: &str) -> PathBuf {
-    let root = system.setting("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute());
-    root.unwrap_or_else(|| PathBuf::from(r"C:\Windows")).join("System32").join(format!("{name}.exe"))
 }
 
 fn failed(why: &str) -> io::Error {
@@ -118,16 +109,6 @@ mod tests {
         assert_eq!(account(&fake).unwrap(), "*S-1-5-21-1-2-3-1001");
         for wrong in ["", "ada", "CORP\\ada\r\n", "\"corp\\ada\",\"\"", "ERROR: x\\y", "\"a\",\"S-1-5-x\""] {
             assert_eq!(parse_account(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn programs_of_windows_are_named_by_their_full_path() {
-        let root = absolute("/win");
-        let named = FakeSystem::default().variable("SystemRoot", &root).variable("PATH", &absolute("/evil"));
-        assert_eq!(program(&named, "icacls"), Path::new(&root).join("System32").join("icacls.exe"));
-        for fake in [FakeSystem::default(), FakeSystem::default().variable("SystemRoot", "win")] {
-            assert!(program(&fake, "icacls").starts_with(r"C:\Windows"));
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     io,
     os::windows::{io::AsRawHandle, process::CommandExt},
-    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus},
 };
 
 use log::debug;
@@ -34,6 +34,11 @@ impl Tree {
         let child = builder.spawn()?;
         let job = job_of(&child).inspect_err(|error| debug!("no job for process {}: {error}", child.id())).ok();
         Ok(Self { child, job })
+    }
+
+    /// The pipe of standard input, if there is one.
+    pub(super) fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// The pipes of standard output and standard error.

@@ -1,9 +1,11 @@
 //! Child processes with deadlines.
 //!
 //! - `search`: programs on PATH
+//! - `detached`: programs that outlive this one
 //! - `process_group`, `job`: a child with all that it starts, on Unix and on Windows
 //! - `exec`: `exec(2)`, and its substitute on Windows; `filter`: what passes on the standard error of that program
 
+mod detached;
 mod exec;
 mod filter;
 #[cfg(windows)]
@@ -13,9 +15,9 @@ mod process_group;
 mod search;
 
 use std::{
-    io::{self, Read},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
@@ -35,6 +37,7 @@ use self::search::{is_executable, on_path};
 use super::{Environment, OsSystem, clock::POLL_INTERVAL, shortage};
 use crate::{
     error::{Error, Kind, Result},
+    secret::Secret,
     system::{CancellationToken, Clock, Processes, io_message, process as child},
 };
 
@@ -66,8 +69,9 @@ impl Processes for OsSystem {
         run(&self.environment, command, self.deadline_within(command.limit), &self.cancellation)
     }
 
-    fn start(&self, _command: &child::Command) -> Result<()> {
-        Err(Error::new(Kind::Internal, "to do"))
+    fn start(&self, command: &child::Command) -> Result<()> {
+        self.check()?;
+        detached::start(&self.environment, command)
     }
 }
 
@@ -145,6 +149,16 @@ impl Capture {
     }
 }
 
+/// Writes the input of a child in a thread, which wipes it and closes the pipe at the end. Nobody waits for the thread: a
+/// child may read nothing, and the pipe breaks when it ends.
+fn write(mut stdin: ChildStdin, input: Secret) -> io::Result<()> {
+    thread::Builder::new().name("ringbearer-input".to_owned()).spawn(move || {
+        // A child that does not read all of it decides by its exit code.
+        let _ = stdin.write_all(input.expose().as_bytes());
+    })?;
+    Ok(())
+}
+
 struct Running {
     tree: tree::Tree,
     captures: [Capture; 2],
@@ -154,14 +168,9 @@ struct Running {
 
 impl Running {
     fn start(environment: &Environment, command: &child::Command) -> Result<Self> {
-        let mut builder = Command::new(&command.program);
+        let mut builder = builder(environment, command);
         builder
-            .args(&command.arguments)
-            .env_clear()
-            .envs(environment.all())
-            .envs(command.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(neutral_directory(environment))
-            .stdin(Stdio::null())
+            .stdin(if command.input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         tree::isolate(&mut builder);
@@ -169,13 +178,14 @@ impl Running {
         let mut tree = tree::Tree::spawn(&mut builder).map_err(failed)?;
         let (sender, ended) = mpsc::channel();
         let captures = [Capture::default(), Capture::default()];
-        let streams = tree.streams();
+        let (stdin, streams) = (tree.stdin(), tree.streams());
         let mut running = Self { tree, captures, ended, exited: None };
         if let (Some(stdout), Some(stderr)) = streams {
-            let reading = running.captures[0]
+            let piping = running.captures[0]
                 .read(stdout, sender.clone())
-                .and_then(|()| running.captures[1].read(stderr, sender));
-            if let Err(error) = reading {
+                .and_then(|()| running.captures[1].read(stderr, sender))
+                .and_then(|()| stdin.zip(command.input.clone()).map_or(Ok(()), |(stdin, input)| write(stdin, input)));
+            if let Err(error) = piping {
                 running.tree.kill();
                 return Err(failed(error));
             }
@@ -217,6 +227,18 @@ impl Running {
             }
         }
     }
+}
+
+/// A program with its arguments, environment and working directory.
+fn builder(environment: &Environment, command: &child::Command) -> Command {
+    let mut builder = Command::new(&command.program);
+    builder
+        .args(&command.arguments)
+        .env_clear()
+        .envs(environment.all())
+        .envs(command.variables.iter().map(|(name, value)| (name, value)))
+        .current_dir(neutral_directory(environment));
+    builder
 }
 
 /// A working directory without configuration files that a program could read.

@@ -3,7 +3,7 @@
 use std::{
     io,
     os::unix::process::CommandExt,
-    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus},
     thread,
 };
 
@@ -41,6 +41,11 @@ impl Tree {
                 outcome => return outcome.map(|child| Self { child, is_reaped: false }),
             }
         }
+    }
+
+    /// The pipe of standard input, if there is one.
+    pub(super) fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// The pipes of standard output and standard error.

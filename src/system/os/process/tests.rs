@@ -45,10 +45,19 @@ impl Script {
         variables.into_iter().collect()
     }
 
-    fn run(&self, limit: Duration, cancellation: &CancellationToken) -> Result<child::Output> {
+    fn command(&self, limit: Duration) -> child::Command {
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
-        let command = child::Command::new(self.program.clone(), &arguments, limit).variable("ADDED", "added");
-        run(&self.environment(), &command, Instant::now() + limit, cancellation)
+        child::Command::new(self.program.clone(), &arguments, limit).variable("ADDED", "added")
+    }
+
+    fn run(&self, limit: Duration, cancellation: &CancellationToken) -> Result<child::Output> {
+        run(&self.environment(), &self.command(limit), Instant::now() + limit, cancellation)
+    }
+
+    /// Runs the script with this standard input.
+    fn run_with_input(&self, input: &str, limit: Duration) -> Result<child::Output> {
+        let command = self.command(limit).with_input(Secret::new(input.to_owned()));
+        run(&self.environment(), &command, Instant::now() + limit, &CancellationToken::default())
     }
 
     fn output(&self) -> String {
@@ -106,6 +115,70 @@ fn a_child_has_its_environment_a_neutral_directory_and_no_stdin() {
     assert_eq!((*given, rest), (&b"given added []"[..], &[&b""[..]][..]));
     assert!(found.eq_ignore_ascii_case(directory.as_bytes()), "{found:?}");
     assert_eq!((output.status, output.stderr_text().trim_end()), (Some(3), "oops"));
+}
+
+/// More than a pipe holds.
+const LONG_INPUT: usize = 256 * 1024;
+
+#[test]
+fn a_child_reads_its_input_to_the_end() {
+    let script = Script::new(if cfg!(windows) { "findstr x" } else { "cat" });
+    assert_eq!(script.run_with_input("x secret", LONG).unwrap().stdout.trim_ascii_end(), b"x secret");
+    let input = "x\n".repeat(LONG_INPUT / 2);
+    let output = script.run_with_input(&input, LONG).unwrap();
+    assert_eq!(output.stdout.iter().filter(|&&byte| byte == b'x').count(), LONG_INPUT / 2);
+}
+
+#[test]
+fn a_child_that_does_not_read_its_input_is_not_waited_for() {
+    let input = "x".repeat(LONG_INPUT);
+    let output = Script::new("exit 3").run_with_input(&input, LONG).unwrap();
+    assert_eq!(output.status, Some(3));
+    let start = Instant::now();
+    let error = Script::new("BEAT").run_with_input(&input, Duration::from_secs(1)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Timeout);
+    assert!(start.elapsed() < LONG);
+}
+
+#[test]
+fn a_started_program_is_not_waited_for() {
+    let script = Script::new("BEAT");
+    let start = Instant::now();
+    detached::start(&script.environment(), &script.command(Duration::ZERO)).unwrap();
+    assert!(start.elapsed() < LONG);
+    script.wait_for_a_beat();
+    std::fs::remove_file(script.folder.path().join("beats")).unwrap();
+}
+
+#[test]
+fn a_program_that_cannot_be_started_is_an_error() {
+    let mut script = Script::new("");
+    script.program = script.folder.path().join("missing");
+    let error = detached::start(&script.environment(), &script.command(LONG)).unwrap_err();
+    assert!(error.message().contains("missing cannot be run: "), "{error}");
+}
+
+/// The fields of a process's line in /proc after its name: state, parent, process group, session.
+#[cfg(target_os = "linux")]
+fn process_state(id: &str) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    Some(text.rsplit(") ").next()?.split(' ').map(str::to_owned).collect())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_started_program_has_its_own_group_and_leaves_no_zombie() {
+    let script = Script::new("echo $$ $(pwd) > \"$RINGBEARER_TEST_FILE\"; read line; sleep 1; exec true");
+    detached::start(&script.environment(), &script.command(Duration::ZERO)).unwrap();
+    script.wait_for_a_beat();
+    let text = std::fs::read_to_string(script.folder.path().join("beats")).unwrap();
+    let (id, directory) = text.trim_end().split_once(' ').unwrap();
+    assert_eq!((process_state(id).unwrap()[2].as_str(), directory), (id, "/"));
+    let start = Instant::now();
+    while let Some(state) = process_state(id) {
+        assert!(start.elapsed() < LONG, "{state:?}");
+        thread::sleep(POLL_INTERVAL);
+    }
 }
 
 #[test]
