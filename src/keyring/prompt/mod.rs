@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Result},
     registry::{
         Credential,
-        sign_in::{SignIn, Wanted},
+        sign_in::{SignIn, Step, Wanted},
     },
     service::Service,
     system::System,
@@ -80,14 +80,20 @@ pub(super) fn sign_in(
             "the last sign-in of a lookup was refused, less than ten minutes ago: run `ringbearer login URL`",
         );
     }
-    // A process that is killed during the sign-in leaves a refusal.
-    if !refusal::record(system) {
-        return skipped("the time of the sign-in cannot be recorded");
-    }
     let mut screen = Screen::new(terminal);
     let is_kept = system.setting(STORE_VARIABLE).as_deref() != Some("off");
     let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, is_kept };
-    match sign_in.sign_in(system, &wanted, &mut |step| screen.show(step)) {
+    // The organisation, once the person is asked.
+    let mut asked_for = None;
+    let mut show = |step: &Step<'_>| {
+        if let Step::Begins { place, .. } = step {
+            asked_for = Some((*place).to_owned());
+            // A process that is killed during the sign-in leaves a refusal.
+            refusal::record(system);
+        }
+        screen.show(step);
+    };
+    match sign_in.sign_in(system, &wanted, &mut show) {
         Ok(signed_in) => {
             refusal::forget(system);
             screen.succeeded(&signed_in.login.account);
@@ -96,13 +102,16 @@ pub(super) fn sign_in(
             Ok(Some(signed_in.credential))
         }
         Err(error) => {
-            refusal::record(system);
             debug!(step = "login", outcome = "failed"; "{error}");
+            if asked_for.is_some() {
+                refusal::record(system);
+            }
             if error.ends_the_lookup() {
                 return Err(error);
             }
+            let error = error.no_credential_for(asked_for.as_deref().or(service.host()).unwrap_or_default());
             screen.failed(&error);
-            Err(error.no_credential_for(service.host().unwrap_or_default()))
+            Err(error)
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use log::debug;
+
 use crate::{auth::shared_record::since_1970, keyring::single_flight::directory, system::System};
 
 /// How long no lookup asks again.
@@ -25,14 +27,13 @@ pub(super) fn is_recent(system: &dyn System) -> bool {
     read().is_some_and(|age| age < LIFETIME)
 }
 
-/// Records a refusal now. Returns whether it is written.
-pub(super) fn record(system: &dyn System) -> bool {
-    let write = || {
-        let (file, now) = (file(system)?, since_1970(system.now())?.as_secs());
-        let stamp = system.stamp(&file).ok()?;
-        system.replace(&file, &|to| writeln!(to, "{now}"), stamp.as_ref()).ok()
-    };
-    write().unwrap_or_default()
+/// Records a refusal now, under the lock of the sign-in. Best effort.
+pub(super) fn record(system: &dyn System) {
+    let (Some(file), Some(now)) = (file(system), since_1970(system.now())) else { return };
+    let stamp = system.stamp(&file).unwrap_or_default();
+    if !system.replace(&file, &|to| writeln!(to, "{}", now.as_secs()), stamp.as_ref()).unwrap_or_default() {
+        debug!("the time of the sign-in cannot be recorded");
+    }
 }
 
 /// Forgets the refusal. Best effort.

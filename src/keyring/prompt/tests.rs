@@ -35,6 +35,8 @@ struct Feed {
     has_approved: bool,
     never: Option<&'static str>,
     failure: Error,
+    /// What happens before the person is asked.
+    before: Mutex<Result<()>>,
     outcome: Mutex<Result<CachePolicy>>,
     wanted: Mutex<Vec<bool>>,
 }
@@ -48,6 +50,7 @@ impl Default for Feed {
             has_approved: false,
             never: None,
             failure: failure().of_missing_login(),
+            before: Mutex::new(Ok(())),
             outcome: Mutex::new(Ok(CachePolicy::Session)),
             wanted: Mutex::default(),
         }
@@ -92,10 +95,11 @@ impl CredentialSource for Arc<Feed> {
 
 impl SignIn for Arc<Feed> {
     fn sign_in(&self, system: &dyn System, wanted: &Wanted<'_>, show: &mut dyn FnMut(&Step<'_>)) -> Result<SignedIn> {
-        assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
         self.signed_in.fetch_add(1, SeqCst);
         self.wanted.lock().unwrap().push(wanted.is_kept);
+        self.before.lock().unwrap().clone()?;
         show(&Step::Begins { place: "contoso\u{1b}[2J", tenant: "t-1" });
+        assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
         show(&Step::Code { url: "https://login.example/device", code: "ABCD\u{7}" });
         for seconds in [119, 115, 61, 60, 5] {
             show(&Step::Waits { remaining: Duration::from_secs(seconds) });
@@ -274,7 +278,7 @@ fn a_wait_for_another_process_ends_with_the_lookup() {
 #[test]
 fn a_refusal_of_another_process_is_final_for_those_that_waited() {
     let (system, feed) = (system().locked(2), Arc::new(Feed::default()));
-    assert!(refusal::record(&system));
+    refusal::record(&system);
     assert!(!prompts(&system, &feed));
     assert_eq!(feed.asked.load(SeqCst), 1, "the lookup was repeated");
 }
@@ -287,7 +291,7 @@ fn a_refusal_prevents_the_prompt_for_ten_minutes() {
         let early = system();
         let error = ask(&early, &feed).unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert_eq!(error.message().contains("no credential for feed.example"), kind != Kind::Cancelled);
+        assert_eq!(error.message().starts_with("no credential for contoso"), kind != Kind::Cancelled);
         assert!(!prompts(&early, &feed), "{kind:?}");
         let late = early.later(Duration::from_secs(599));
         assert!(!prompts(&late, &feed), "{kind:?}");
@@ -296,6 +300,16 @@ fn a_refusal_prevents_the_prompt_for_ten_minutes() {
         assert!(prompts(&later, &feed), "{kind:?}");
         assert!(prompts(&later, &feed), "success leaves no refusal");
     }
+}
+
+#[test]
+fn a_failure_before_the_person_is_asked_is_no_refusal() {
+    let (system, feed) = (system(), Arc::new(Feed::default()));
+    *feed.before.lock().unwrap() = Err(Error::new(Kind::Configuration, "no store works"));
+    let error = ask(&system, &feed).unwrap_err();
+    assert_eq!(error.message(), "no credential for feed.example: no store works");
+    *feed.before.lock().unwrap() = Ok(());
+    assert!(prompts(&system, &feed));
 }
 
 #[test]
