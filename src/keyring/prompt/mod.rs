@@ -91,7 +91,7 @@ pub(super) fn sign_in(
             // A process that is killed during the sign-in leaves a refusal.
             refusal::record(system);
         }
-        screen.show(step);
+        screen.show(step, system.remaining());
     };
     match sign_in.sign_in(system, &wanted, &mut show) {
         Ok(signed_in) => {

@@ -1,6 +1,8 @@
 //! The steps of a sign-in, on the terminal. Standard output and standard error belong to the tool that asks, which may
 //! capture them.
 
+use std::time::Duration;
+
 use crate::{
     error::Error,
     registry::sign_in::Step,
@@ -20,8 +22,8 @@ impl Screen {
         Self { terminal, minutes: None }
     }
 
-    /// Shows a step: what to open, what to type, and each minute the time left.
-    pub(super) fn show(&mut self, step: &Step<'_>) {
+    /// Shows a step: what to open, what to type, and each minute the time left, at most that of the lookup.
+    pub(super) fn show(&mut self, step: &Step<'_>, limit: Duration) {
         match step {
             Step::Begins { place, tenant } => {
                 // The cursor may be at the end of the tool's progress bar.
@@ -32,11 +34,11 @@ impl Screen {
                 self.line(&format!("sign in with the browser that opens, or open {}", escaped(url)));
             }
             Step::Browser { url, is_opened: false, .. } => self.line(&format!("open {} to sign in", escaped(url))),
-            Step::Code { url, code } => {
+            Step::Code { url, code, .. } => {
                 self.line(&format!("open {} and enter the code {}", escaped(url), shown(code)));
             }
             Step::Waits { remaining } => {
-                let minutes = remaining.as_secs().div_ceil(60);
+                let minutes = limit.min(*remaining).as_secs().div_ceil(60);
                 if self.minutes != Some(minutes) {
                     self.minutes = Some(minutes);
                     self.line(&format!("waiting, {minutes} minute{} left", if minutes == 1 { "" } else { "s" }));

@@ -101,7 +101,7 @@ impl SignIn for Arc<Feed> {
         show(&Step::Begins { place: "contoso\u{1b}[2J", tenant: "t-1" });
         assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
         show(&Step::Code { url: "https://login.example/device", code: "ABCD\u{7}" });
-        for seconds in [119, 115, 61, 60, 5] {
+        for seconds in [900, 115, 61, 60, 5] {
             show(&Step::Waits { remaining: Duration::from_secs(seconds) });
         }
         let cache_policy = self.outcome.lock().unwrap().clone()?;
