@@ -80,6 +80,7 @@ pub(crate) struct Error {
     hint: Option<String>,
     note: Option<String>,
     concerns_one_url: bool,
+    lacks_login: bool,
     class: Option<ExceptionClass>,
     status: Option<u16>,
     source: Option<Source>,
@@ -98,6 +99,7 @@ impl Error {
             hint: None,
             note: None,
             concerns_one_url: false,
+            lacks_login: false,
             class: None,
             status: None,
             source: None,
@@ -125,10 +127,14 @@ impl Error {
         self
     }
 
-    /// Puts the service before the message: `no credential for HOST: message`. A long name loses its middle.
+    /// Puts the service before the message, unless it names one already: `no credential for HOST: message`. A long name
+    /// loses its middle.
     #[must_use]
     pub(crate) fn no_credential_for(self, service: &str) -> Self {
-        self.within(format_args!("no credential for {}", without_middle(service, LONGEST_NAME)))
+        if self.message.starts_with(NO_CREDENTIAL) {
+            return self;
+        }
+        self.within(format_args!("{NO_CREDENTIAL}{}", without_middle(service, LONGEST_NAME)))
     }
 
     /// Sets the exception class, where it is more exact than the kind.
@@ -215,6 +221,20 @@ impl Error {
         self.concerns_one_url
     }
 
+    /// Marks the failure as the lack of a login: no source served, none that was configured on purpose failed, and the
+    /// network was up.
+    #[must_use]
+    pub(crate) fn of_missing_login(mut self) -> Self {
+        self.lacks_login = true;
+        self
+    }
+
+    /// Whether a sign-in may help.
+    #[must_use]
+    pub(crate) fn lacks_login(&self) -> bool {
+        self.lacks_login
+    }
+
     /// Whether the lookup is over, and no other source may be asked.
     #[must_use]
     pub(crate) fn ends_the_lookup(&self) -> bool {
@@ -292,6 +312,9 @@ impl Eq for Source {}
 pub(crate) fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(std::error::Error::source(error), |cause| cause.source())
 }
+
+/// The start of a message that names the service.
+const NO_CREDENTIAL: &str = "no credential for ";
 
 /// The length limit of a WARNING, in characters. With the prefix of a program ("WARNING: " of pip, "ringbearer: " of the
 /// native programs) the line has at most 320, four lines of a terminal.

@@ -2,11 +2,12 @@
 //!
 //! One crate in layers; imports go downward only, and `tests/layout.rs` holds every `use crate::` against this list:
 //!
-//! - values: [`error`], [`ini`], [`secret`], [`service`], [`variable`].
+//! - values: [`error`], [`ini`], [`secret`], [`service`], [`shown`], [`variable`].
 //! - [`system`]: the operating system behind small traits, real and fake.
 //! - [`auth`]: what every sign-in needs, whatever the registry: chains of providers, tokens, OAuth, caches.
 //! - [`store`]: the secrets that the ssh-agent unlocks.
 //! - [`registry`]: one folder per registry, and the list of them.
+//! - [`tools`]: the settings of packaging tools.
 //! - [`keyring`]: which registry answers, what becomes of failures, the caches, one lookup.
 //! - [`cli`]: the command line.
 //! - the edges: `python` (feature `python`), `native` (feature `executables`) and `fuzz` (feature `fuzzing`).
@@ -33,6 +34,8 @@ mod reference;
 mod registry;
 mod secret;
 mod service;
+mod shown;
 mod store;
 mod system;
+mod tools;
 mod variable;

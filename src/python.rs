@@ -30,7 +30,6 @@ use crate::{
         ASKED_VARIABLE, Keyring,
         lookup::{LOG_ROOT, Line, LogToLookup, Lookup, SHUTDOWN_GRACE, run_on_this_thread},
         memory::{Memory, STORE_LIMIT, World},
-        session_cache,
     },
     registry::{self, ALL, Credential},
     secret::SecretText,
@@ -132,8 +131,7 @@ fn get_credential(
     let (registry, username) = (registry.to_owned(), username.and_then(text));
     let logger = logger(python)?;
     let outcome = look_up(python, &memory, environment, LOOKUP_LIMIT, &logger, move |memory, system| {
-        let candidate = memory.keyring.registry(&registry)?;
-        session_cache::get(system, candidate, &service, username.as_deref(), CacheMode::Memory)
+        memory.keyring.registry(&registry)?.get(system, &service, username.as_deref(), CacheMode::Memory)
     })?;
     match outcome {
         Ok(credential) => {

@@ -10,13 +10,14 @@ use std::{
 };
 
 /// The layers, lowest first, as `src/lib.rs` documents them. Modules of one layer do not import each other.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["error"],
-    &["ini", "secret", "service", "variable"],
+    &["ini", "secret", "service", "shown", "variable"],
     &["system"],
     &["auth"],
     &["store"],
     &["registry"],
+    &["tools"],
     &["keyring"],
     &["cli"],
     &["fuzz", "native", "python", "reference"],

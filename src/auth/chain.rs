@@ -235,7 +235,11 @@ impl Exhausted {
                 error = error.with_class(class);
             }
         }
-        if end.is_some_and(Error::concerns_one_url) { error.of_one_url() } else { error }
+        if end.is_some_and(Error::concerns_one_url) {
+            error = error.of_one_url();
+        }
+        let is_unreachable = self.failures().any(|error| matches!(error.kind(), Kind::Network | Kind::Timeout));
+        if self.stopped || is_unreachable { error } else { error.of_missing_login() }
     }
 
     fn skipped(&self) -> impl Iterator<Item = (&'static str, &str)> {
@@ -355,6 +359,25 @@ mod tests {
             let error = ask(&[&SKIPS, &CONFIGURED, &GIVES], refuse).unwrap_err();
             assert_eq!((error.kind(), error.hint()), (kind, Some(hint)));
             assert!(error.message().starts_with("configured failed ("), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_login_is_missing_after_an_explicit_or_network_failure() {
+        let late = Scripted("late", Origin::Found, || Err(Error::new(Kind::Timeout, "no answer")));
+        let down = Scripted("down", Origin::Found, || Err(Error::new(Kind::Network, "no connection")));
+        let reject = |_: &'static str, _: u32| Err(Error::new(Kind::Rejected, "401"));
+        for (providers, lacks) in [
+            (&[&SKIPS as &dyn TokenProvider<(), u32>, &SKIPS][..], true),
+            (&[&SKIPS, &BREAKS], true),
+            (&[&GIVES], true),
+            (&[&BREAKS, &CONFIGURED], false),
+            (&[&BREAKS, &late], false),
+            (&[&down, &SKIPS], false),
+            (&[&ENDS], false),
+        ] {
+            let names: Vec<_> = providers.iter().map(|provider| provider.name()).collect();
+            assert_eq!(ask(providers, reject).unwrap_err().lacks_login(), lacks, "{names:?}");
         }
     }
 

@@ -11,9 +11,9 @@ use super::{
     definitions::KEYRING,
     help,
     keyring_arguments::{KeyringArguments, OPERATIONS, Operation, read},
+    programs,
     setup::Tool,
     store::command::{Action, Foreign, Source, StoreCommand},
-    tools,
 };
 use crate::{
     error::{Error, Kind},
@@ -42,7 +42,7 @@ pub fn arguments(lines: &[u8]) {
 ///
 /// If that does not hold.
 pub fn launcher(program: &[u8]) {
-    let Some(named) = tools::launcher::interpreter(program) else { return };
+    let Some(named) = programs::launcher::interpreter(program) else { return };
     assert!(program.starts_with(b"MZ") && memmem::find(program, named.as_bytes()).is_some(), "{named:?}");
     assert!(named == named.trim() && !named.is_empty() && !named.contains(char::is_control), "{named:?}");
 }

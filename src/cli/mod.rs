@@ -6,7 +6,7 @@
 //! - [`keyring`]: the native program `keyring`; `backend_choice`: the backend that its settings select
 //! - `secret`: `get`, `set` and `del`
 //! - `store`, `doctor`, [`cache`], `token`, `setup`: the other commands
-//! - `tools`: the settings of the tools on this machine
+//! - `indexes`: the indexes in the settings of tools; `programs`: the programs of the tools on this machine
 //! - `shell`: commands in the syntax of the user's shell
 //! - `version`, `log`, `progress`: shared by the commands
 
@@ -20,9 +20,11 @@ mod doctor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod help;
+mod indexes;
 pub(crate) mod keyring;
 mod keyring_arguments;
 mod log;
+mod programs;
 mod progress;
 #[cfg(test)]
 pub(crate) mod reference;
@@ -31,13 +33,9 @@ mod setup;
 mod shell;
 mod store;
 mod token;
-mod tools;
 mod version;
 
-use std::{
-    path::{MAIN_SEPARATOR_STR, Path},
-    time::Duration,
-};
+use std::time::Duration;
 
 use crate::{
     error::{Error, HIDDEN, Kind, Result, quote},
@@ -45,6 +43,7 @@ use crate::{
         lookup::SHUTDOWN_GRACE,
         memory::{Memory, STORE_LIMIT, World},
     },
+    shown::{shown, shown_path},
     store::Entry,
     system::{
         console::Console,
@@ -169,22 +168,6 @@ fn print(console: &dyn Console, text: &str) -> Result<u8> {
     }
 }
 
-/// Foreign text, escaped for a terminal.
-fn shown(name: &str) -> String {
-    if name.is_empty() {
-        "(empty)".to_owned()
-    } else {
-        quote(&name.escape_debug().to_string(), &[]).replace("\\'", "'")
-    }
-}
-
-/// A path, escaped for a terminal, with the separators of the platform.
-fn shown_path(path: impl AsRef<Path>) -> String {
-    // Windows also accepts `/`, which people do not write there.
-    let path = path.as_ref().display().to_string().replace('/', MAIN_SEPARATOR_STR);
-    shown(&path).replace("\\\\", "\\")
-}
-
 /// An error message about arguments, without the user information of URLs, which may contain a token.
 fn complaint(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -216,20 +199,4 @@ fn in_ascii(json: &str) -> String {
         }
     }
     ascii
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_shown_as_people_write_them() {
-        assert!(shown_path("a\u{1b}[31m").contains("\\u{1b}"));
-        assert_eq!(shown_path(r"\\.\pipe\openssh-ssh-agent"), r"\\.\pipe\openssh-ssh-agent");
-        let mixed = shown_path("C:\\users\\ada/.config/uv.toml");
-        assert_eq!(
-            mixed,
-            if cfg!(windows) { r"C:\users\ada\.config\uv.toml" } else { r"C:\users\ada/.config/uv.toml" }
-        );
-    }
 }

@@ -7,16 +7,14 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{
-    DONE, Ending, World, print, shown_path,
-    tools::{pip::Pip, served, uv::Uv},
-};
+use super::{DONE, Ending, World, indexes::served, print, shown_path};
 use crate::{
     error::{Error, Kind, Result},
     keyring::{Candidate, Keyring},
     registry::{Credential, ExecVariables},
     service::Service,
     system::{io_message, process::Exec},
+    tools::{pip::Pip, uv::Uv},
 };
 
 /// The exit codes of shells for a command that is missing or cannot be run (POSIX, section 2.8.2).

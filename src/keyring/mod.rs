@@ -2,6 +2,7 @@
 
 pub(crate) mod lookup;
 pub(crate) mod memory;
+mod prompt;
 pub(crate) mod session_cache;
 pub(crate) mod single_flight;
 
@@ -31,6 +32,26 @@ pub(crate) struct Candidate {
     pub(crate) registry: &'static Registry,
     /// Where its credentials come from.
     pub(crate) source: Box<dyn CredentialSource>,
+}
+
+impl Candidate {
+    /// The cached credential for a service that it claims, or what its source returns. If no login serves, what a sign-in
+    /// returns, where RINGBEARER_LOGIN lets a lookup start one. `default` is the cache mode if RINGBEARER_CACHE is unset.
+    pub(crate) fn get(
+        &self,
+        system: &dyn System,
+        service: &Service,
+        username: Option<&str>,
+        default: CacheMode,
+    ) -> Result<Option<Credential>> {
+        let look_up = || session_cache::get(system, self, service, username, default);
+        let outcome = look_up();
+        let Err(failure) = outcome else { return outcome };
+        match prompt::wanted(system, self, &failure) {
+            Some(sign_in) => prompt::sign_in(system, (self, sign_in), service, default, failure, look_up),
+            None => Err(failure),
+        }
+    }
 }
 
 /// Every registry, with what its source remembers.
@@ -98,7 +119,7 @@ impl Keyring {
     ) -> Result<Option<(&Candidate, Credential)>> {
         let is_meant = |candidate: &&Candidate| class.is_none_or(|class| class == candidate.registry.python_class);
         for candidate in self.candidates(system, service).filter(is_meant) {
-            match session_cache::get(system, candidate, service, username, CacheMode::Session) {
+            match candidate.get(system, service, username, CacheMode::Session) {
                 Ok(Some(credential)) => return Ok(Some((candidate, credential))),
                 Ok(None) => {}
                 Err(error) if error.ends_the_lookup() => return Err(error),

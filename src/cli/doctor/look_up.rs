@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     auth::cache_mode::CacheMode,
-    cli::{World, backend_choice::MODULE, cache::in_words, shell::ShellSyntax, shown_path, tools::Index},
+    cli::{World, backend_choice::MODULE, cache::in_words, shell::ShellSyntax, shown_path},
     error::{Kind, Result},
     keyring::{
         Candidate,
@@ -21,6 +21,7 @@ use crate::{
     },
     registry::{Registry, SetupVariable},
     service::Service,
+    tools::Index,
     variable::{self, Role},
 };
 

@@ -22,15 +22,12 @@ use self::{
     report::{Finding, Report, State},
     tools::ToolSettings,
 };
-use super::{
-    DONE, FAILED, World,
-    cache::in_words,
-    tools::{Index, is_same, pip::Pip, pixi::Pixi, served, uv::Uv},
-};
+use super::{DONE, FAILED, World, cache::in_words, indexes::served};
 use crate::{
     error::{Error, Kind, Result},
     registry::Credential,
     service::Service,
+    tools::{Index, is_same, pip::Pip, pixi::Pixi, uv::Uv},
 };
 
 /// Examines one URL or, without one, those that pip, uv and pixi are configured with. Returns the exit code.

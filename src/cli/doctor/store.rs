@@ -2,9 +2,10 @@
 
 use super::report::{Finding, Report, State};
 use crate::{
-    cli::{World, shown, tools::Index},
+    cli::{World, shown},
     error::{Kind, Result},
     store::is_in_use,
+    tools::Index,
 };
 
 /// Whether the store has a record for a URL that no registry claims, by the names that tools ask with.

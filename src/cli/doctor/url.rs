@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::report::{Finding, State};
-use crate::cli::{World, tools::Index};
+use crate::{cli::World, tools::Index};
 
 /// A space and a no-break space, which copy and paste leave at the ends of a name.
 const SPACES: [&str; 2] = ["%20", "%C2%A0"];

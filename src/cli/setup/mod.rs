@@ -15,11 +15,12 @@ use std::{
 };
 
 use self::recipes::Recipe;
-use super::{DONE, World, print, shown_path, tools::with_username};
+use super::{DONE, World, print, shown_path};
 use crate::{
     error::{Error, Kind, Result},
     service::Service,
     system::io_message,
+    tools::with_username,
 };
 
 /// Why a file is not changed, in a clause.

@@ -6,11 +6,11 @@ use url::Url;
 
 use super::{Refusal, Tool, ini, toml::TomlEdit};
 use crate::{
-    cli::tools::pip,
     error::{Error, Kind, Result},
     ini::Ini,
     registry::Registry,
     system::System,
+    tools::{pip, uv},
 };
 
 /// How to install the `keyring` that uv and pip run.
@@ -136,7 +136,7 @@ impl<'all> Recipe<'all> {
 
     /// A workflow that installs the lock file of the project.
     fn for_github_actions(&self, before: &str) -> std::result::Result<String, Refusal> {
-        let variable = crate::cli::tools::uv::variable(self.name, "USERNAME");
+        let variable = uv::variable(self.name, "USERNAME");
         let settings = self.registry.job_settings;
         let has_identity = settings.iter().any(|(_, value)| value.contains("vars."));
         let permission = if has_identity { "\n  id-token: write # the job may ask for its identity token" } else { "" };

@@ -3,7 +3,7 @@
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{Refusal, UNSUITABLE};
-use crate::cli::tools::toml_file::{tables, text};
+use crate::tools::toml_file::{tables, text};
 
 /// An edit of one table below `[tool]`.
 pub(super) struct TomlEdit<'all> {

@@ -34,6 +34,7 @@ struct Record<'all> {
     message: Cow<'all, str>,
     hint: Option<Cow<'all, str>>,
     note: Option<Cow<'all, str>>,
+    lacks_login: bool,
 }
 
 /// The prefix of the names of failures and misses.
@@ -61,6 +62,7 @@ pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, service: 
         message: error.message().into(),
         hint: error.hint().map(Cow::from),
         note: error.note().map(Cow::from),
+        lacks_login: error.lacks_login(),
     };
     if let Err(reason) = share(system, &name(registry, key), &record, LIFETIME, 0) {
         debug!("the failure is not shared: {reason}");
@@ -88,7 +90,7 @@ pub(super) fn get(
     if let Some(note) = record.note {
         error = error.with_note(note);
     }
-    Some(error)
+    Some(if record.lacks_login { error.of_missing_login() } else { error })
 }
 
 /// The name of the last miss of a whole URL on a host. Names of failures have a single field, so that none coincides.

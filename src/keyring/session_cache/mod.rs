@@ -67,6 +67,21 @@ pub(crate) fn get(
     }
 }
 
+/// Caches the credential of a sign-in as that of a lookup with this default.
+pub(super) fn put(
+    system: &dyn System,
+    candidate: &Candidate,
+    service: &Service,
+    credential: &Credential,
+    default: CacheMode,
+) {
+    if matches!(CacheMode::read(system, default), Ok(CacheMode::Session))
+        && let Some(key) = candidate.source.cache_key(system, service)
+    {
+        token::put(system, candidate.registry.id, &key, credential);
+    }
+}
+
 /// The cached credential of this session, or what `sign_in` returns, which is then cached.
 fn in_session(
     system: &dyn System,

@@ -208,10 +208,13 @@ fn a_failure_is_shared_with_the_same_identity_host_and_moment() {
     let error = Error::new(Kind::Rejected, "no").with_hint("do");
     failure::put(&fake, "maker", &key, &here, &error);
     let get = |key: &CacheKey, service: &Service, since| failure::get(&fake, "maker", key, service, since);
-    assert_eq!(get(&key, &here, start).unwrap().to_string(), error.to_string());
+    let found = get(&key, &here, start).unwrap();
+    assert_eq!((found.to_string(), found.lacks_login()), (error.to_string(), false));
     assert!(get(&CacheKey { identity: "eve".into(), ..key.clone() }, &here, start).is_none());
     assert!(get(&key, &Service::parse("https://other.example/"), start).is_none());
     assert!(get(&key, &here, start + Duration::from_secs(1)).is_none());
+    failure::put(&fake, "maker", &key, &here, &error.of_missing_login());
+    assert!(get(&key, &here, start).unwrap().lacks_login());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
-use super::FakeSystem;
+use super::{FakeSystem, absolute};
 use crate::system::{Env, Platform};
 
 pub(super) type Environment = BTreeMap<String, String>;
@@ -17,6 +17,12 @@ impl FakeSystem {
     /// Sets an environment variable. A value with U+FFFD stands for one that is not UTF-8.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets the working directory.
+    pub(crate) fn in_directory(mut self, path: &str) -> Self {
+        self.working_directory = Some(absolute(path).into());
         self
     }
 }
@@ -39,6 +45,6 @@ impl Env for FakeSystem {
     }
 
     fn working_directory(&self) -> Option<PathBuf> {
-        None
+        self.working_directory.clone()
     }
 }

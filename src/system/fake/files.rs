@@ -17,6 +17,8 @@ pub(super) struct State {
     unreadable: BTreeSet<PathBuf>,
     /// Permission bits, where they are not 0600.
     modes: BTreeMap<PathBuf, u32>,
+    /// How often a lock is held by another process.
+    busy: u32,
 }
 
 /// The key of a path. As on Windows, where drive C: is the current one, `/x` and `C:\x` are the same file.
@@ -40,6 +42,12 @@ impl FakeSystem {
     /// Sets the permission bits of a file.
     pub(crate) fn mode(self, path: &str, mode: u32) -> Self {
         lock(&self.files).modes.insert(key(Path::new(path)), mode);
+        self
+    }
+
+    /// Lets another process hold a lock for this number of attempts.
+    pub(crate) fn locked(self, attempts: u32) -> Self {
+        lock(&self.files).busy = attempts;
         self
     }
 
@@ -102,7 +110,10 @@ impl Files for FakeSystem {
     }
 
     fn try_lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
-        Ok(Some(Lock { file: None }))
+        let mut state = lock(&self.files);
+        let is_busy = state.busy > 0;
+        state.busy = state.busy.saturating_sub(1);
+        Ok((!is_busy).then_some(Lock { file: None }))
     }
 
     fn restrict(&self, _path: &Path) -> io::Result<()> {

@@ -14,7 +14,10 @@ mod random;
 mod shared_memory;
 mod terminal;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 pub(crate) use self::paths::absolute;
 use super::Platform;
@@ -24,6 +27,7 @@ use super::Platform;
 pub(crate) struct FakeSystem {
     platform: Platform,
     environment: environment::Environment,
+    working_directory: Option<PathBuf>,
     agent: Option<agent::Responder>,
     clock: Arc<Mutex<clock::State>>,
     desktop_keyring: Mutex<desktop_keyring::State>,

@@ -5,8 +5,8 @@ use std::{ffi::OsStr, path::Path};
 use super::{Finding, Machine, State};
 use crate::{
     cli::{
+        programs::shim::{self, Target},
         shown_path,
-        tools::shim::{self, Target},
     },
     error::Result,
 };

@@ -11,10 +11,10 @@ use crate::{
         },
         shell::ShellSyntax,
         shown, shown_path,
-        tools::Index,
     },
     ini::{DEFAULT_SECTION, Ini, key_lines},
     system::{System, io_message},
+    tools::Index,
 };
 
 /// The name of the finding.

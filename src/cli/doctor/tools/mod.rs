@@ -27,23 +27,19 @@ use super::report::{Finding, Report, State};
 use crate::{
     cli::{
         World,
+        programs::{
+            beside::{Beside, look},
+            shim::{self, Target},
+        },
         shell::ShellSyntax,
         shown_path,
-        tools::{
-            Index,
-            beside::{Beside, look},
-            netrc,
-            pip::Pip,
-            pixi::Pixi,
-            shim::{self, Target},
-            uv::Uv,
-        },
     },
     error::{Kind, Result},
     keyring::Candidate,
     service::Service,
     store::{self, Status, is_in_use},
     system::{Platform, System, agent::START_SERVICE},
+    tools::{Index, netrc, pip::Pip, pixi::Pixi, uv::Uv},
 };
 
 /// Installs a `keyring` with ringbearer on PATH.

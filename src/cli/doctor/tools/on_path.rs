@@ -15,8 +15,8 @@ use crate::{
     cli::{
         backend_choice::MODULE,
         definitions::NATIVE_KEYRING,
+        programs::shim::{self, Target},
         shown_path,
-        tools::shim::{self, Target},
     },
     error::{Kind, Result},
     system::{System, process::Command},

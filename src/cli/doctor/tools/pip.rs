@@ -4,17 +4,13 @@ use std::path::Path;
 
 use super::{Finding, INSTALL, Machine, State, on_path::Knowledge};
 use crate::{
-    cli::{
-        shown_path,
-        tools::{
-            Index,
-            beside::Beside,
-            configured,
-            pip::{self, Pip},
-            with_username,
-        },
-    },
+    cli::{programs::beside::Beside, shown_path},
     error::Result,
+    tools::{
+        Index, configured,
+        pip::{self, Pip},
+        with_username,
+    },
 };
 
 /// The first version of pip that runs `keyring` for a URL without a user name.

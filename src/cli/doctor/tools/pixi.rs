@@ -2,10 +2,10 @@
 
 use super::{Finding, Machine, State};
 use crate::{
-    cli::tools::{Index, is_same, pixi::Pixi, with_username},
     error::Result,
     keyring::Candidate,
     service::Service,
+    tools::{Index, is_same, pixi::Pixi, with_username},
 };
 
 impl Machine<'_> {

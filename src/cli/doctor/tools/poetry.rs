@@ -2,16 +2,14 @@
 
 use super::{Finding, Machine, State, organisation};
 use crate::{
-    cli::{
-        shown_path,
-        tools::{
-            Index, is_same, is_true,
-            poetry::{PasswordLocation, Poetry},
-        },
-    },
+    cli::shown_path,
     error::Result,
     keyring::Candidate,
     service::Service,
+    tools::{
+        Index, is_same, is_true,
+        poetry::{PasswordLocation, Poetry},
+    },
 };
 
 /// Switches Poetry's use of keyring on and off.

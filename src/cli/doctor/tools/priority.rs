@@ -6,8 +6,8 @@ use super::{Finding, Machine, State};
 use crate::{
     cli::{
         backend_choice::{CHAINER, VARIABLE},
+        programs::beside::Beside,
         shown,
-        tools::beside::Beside,
     },
     error::Result,
 };

@@ -4,9 +4,9 @@
 
 use super::{Finding, Machine, State, organisation};
 use crate::{
-    cli::tools::{Index, is_same, with_username},
     keyring::Candidate,
     service::Service,
+    tools::{Index, is_same, with_username},
 };
 
 impl Machine<'_> {

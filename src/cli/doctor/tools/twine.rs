@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use super::{Finding, Machine, State, organisation};
 use crate::{
-    cli::{shown_path, tools::CAP},
+    cli::shown_path,
     error::Result,
     ini::Ini,
     service::Service,
     system::{System, places},
+    tools::CAP,
 };
 
 impl Machine<'_> {

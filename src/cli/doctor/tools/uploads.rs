@@ -1,8 +1,8 @@
 //! Upload URLs in the settings of twine and uv that are index URLs.
 
 use super::{Finding, Machine, State, twine::pypirc};
-use crate::cli::{
-    World, shown_path,
+use crate::{
+    cli::{World, shown_path},
     tools::{Index, uv::Uv, with_username},
 };
 

@@ -2,17 +2,15 @@
 
 use super::{Finding, INSTALL, Machine, State, on_path::Knowledge};
 use crate::{
-    cli::{
-        shown_path,
-        tools::{
-            Index, configured, netrc,
-            uv::{self, Uv},
-            uv_credentials, with_username,
-        },
-    },
+    cli::shown_path,
     error::Result,
     keyring::Candidate,
     service::Service,
+    tools::{
+        Index, configured, netrc,
+        uv::{self, Uv},
+        uv_credentials, with_username,
+    },
 };
 
 impl Machine<'_> {

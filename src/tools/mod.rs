@@ -1,71 +1,65 @@
-//! The settings of the tools on this machine: shown by `doctor`, and the default indexes of commands without a URL. They do
-//! not affect lookups.
+//! The settings of the tools on this machine: shown by `doctor`, and the default indexes of commands without a URL. A
+//! lookup reads them only to learn whether it may start a sign-in.
 //!
 //! - `pip`, `uv`, `poetry`, `pixi`: the settings and indexes of those tools
-//! - `beside`: the packages in the environment of a Python program
-//! - `launcher`: the interpreter that a launcher on Windows names
-//! - `shim`: the program that a shim of pyenv runs
 //! - `netrc`: the password file that tools read before they ask a keyring
 //! - `uv_credentials`: the passwords that `uv auth login` stores
 //! - `toml_file`: TOML files
 
-pub(super) mod beside;
-pub(super) mod launcher;
-pub(super) mod netrc;
-pub(super) mod pip;
-pub(super) mod pixi;
-pub(super) mod poetry;
-pub(super) mod shim;
-pub(super) mod toml_file;
-pub(super) mod uv;
-pub(super) mod uv_credentials;
+pub(crate) mod netrc;
+pub(crate) mod pip;
+pub(crate) mod pixi;
+pub(crate) mod poetry;
+pub(crate) mod toml_file;
+pub(crate) mod uv;
+pub(crate) mod uv_credentials;
 
 use url::Url;
 
-use super::World;
-use crate::service::Service;
+use self::{pip::Pip, poetry::Poetry, uv::Uv};
+use crate::{service::Service, system::System};
 
 /// The maximum size of a settings file, in bytes.
-pub(super) const CAP: usize = 1024 * 1024;
+pub(crate) const CAP: usize = 1024 * 1024;
 
 /// An index in the settings of a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// Its name, if the tool names indexes.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Its URL, which may contain a password and is never shown.
     url: String,
     /// The file or variable that names it; `None` for the command line.
-    pub(super) source: Option<String>,
+    pub(crate) source: Option<String>,
     /// The key of the setting in a file; `None` for variables.
     key: Option<&'static str>,
     /// uv's setting `authenticate`.
-    pub(super) authenticate: Option<String>,
+    pub(crate) authenticate: Option<String>,
 }
 
 impl Index {
     /// An index in a variable.
-    pub(super) fn in_variable(url: &str, name: Option<&str>, variable: &str) -> Self {
+    pub(crate) fn in_variable(url: &str, name: Option<&str>, variable: &str) -> Self {
         Self { name: name.map(str::to_owned), source: Some(variable.to_owned()), ..Self::from_argument(url) }
     }
 
     /// An index under a key in a file.
-    pub(super) fn in_file(url: &str, name: Option<&str>, file: &str, key: &'static str) -> Self {
+    pub(crate) fn in_file(url: &str, name: Option<&str>, file: &str, key: &'static str) -> Self {
         Self { key: Some(key), ..Self::in_variable(url, name, file) }
     }
 
     /// An index named on the command line.
-    pub(super) fn from_argument(url: &str) -> Self {
+    pub(crate) fn from_argument(url: &str) -> Self {
         Self { name: None, url: url.trim().to_owned(), source: None, key: None, authenticate: None }
     }
 
     /// The URL, without user information.
-    pub(super) fn service(&self) -> Service {
+    pub(crate) fn service(&self) -> Service {
         Service::parse(&self.url)
     }
 
     /// The text with which tools ask a keyring: without user information.
-    pub(super) fn without_user(&self) -> String {
+    pub(crate) fn without_user(&self) -> String {
         let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
         let length = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(length);
@@ -74,17 +68,17 @@ impl Index {
     }
 
     /// The index, for messages: by its name, if it has one.
-    pub(super) fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         self.name.as_deref().map_or_else(|| "the index".to_owned(), |name| format!("index {name}"))
     }
 
     /// ` in ` and the file or variable that names it, for messages.
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         self.source.as_ref().map_or_else(String::new, |source| format!(" in {source}"))
     }
 
     /// The setting with another URL, as TOML if it is in a file.
-    pub(super) fn with_url(&self, url: &str) -> String {
+    pub(crate) fn with_url(&self, url: &str) -> String {
         let line = match self.key {
             Some(key) if key.starts_with("extra") => format!("{key} = [\"{url}\"]"),
             None if self.source.is_some() => url.to_owned(),
@@ -94,47 +88,44 @@ impl Index {
     }
 
     /// The user name in the URL.
-    pub(super) fn username(&self) -> Option<String> {
+    pub(crate) fn username(&self) -> Option<String> {
         let url = Url::parse(&self.url).ok()?;
         Some(url.username().to_owned()).filter(|name| !name.is_empty())
     }
 
     /// Whether the URL contains a password.
-    pub(super) fn has_password(&self) -> bool {
+    pub(crate) fn has_password(&self) -> bool {
         Url::parse(&self.url).is_ok_and(|url| url.password().is_some())
     }
 }
 
-/// The maximum number of indexes taken from settings.
-const INDEX_LIMIT: usize = 10;
-
-/// The indexes that a backend claims, without duplicates.
-pub(super) fn served<'all>(world: &World<'_>, indexes: impl IntoIterator<Item = &'all Index>) -> Vec<Index> {
-    let mut found: Vec<Index> = Vec::new();
-    for index in indexes {
-        let service = index.service();
-        let is_served = world.memory.keyring.serves(world.system, &service);
-        if is_served && found.len() < INDEX_LIMIT && !found.iter().any(|known| is_same(&known.service(), &service)) {
-            found.push(index.clone());
-        }
-    }
-    found
+/// The indexes that the user's own settings of pip, uv and Poetry name: in variables and in the files of the user and the
+/// machine. Files that depend on the working directory or a virtual environment do not count: a repository may hold them.
+pub(crate) fn indexes_of_user(system: &dyn System) -> Vec<Index> {
+    let (pip, uv, poetry) = (Pip::read_of_user(system), Uv::read(system, false), Poetry::read_of_user(system));
+    [pip.indexes, uv.indexes, poetry.sources].concat()
 }
 
 /// Whether a boolean setting is on: every value that does not mean off.
-pub(super) fn is_true(value: &str) -> bool {
+pub(crate) fn is_true(value: &str) -> bool {
     !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "f" | "false" | "n" | "no" | "off")
 }
 
 /// Whether two URLs are the same index, ignoring a trailing slash.
-pub(super) fn is_same(one: &Service, other: &Service) -> bool {
+pub(crate) fn is_same(one: &Service, other: &Service) -> bool {
     let text = |service: &Service| service.url().map(|url| url.as_str().trim_end_matches('/').to_owned());
     text(one) == text(other)
 }
 
+/// Whether a URL is at or below another one, by whole path segments.
+pub(crate) fn is_below(url: &Url, other: &Url) -> bool {
+    let rest = url.path().strip_prefix(other.path().trim_end_matches('/'));
+    url.origin() == other.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The same index in the settings of a tool. If only another tool names it: the URL as on the command line, without that
 /// tool's password.
-pub(super) fn configured(indexes: &[Index], named: &Index) -> Index {
+pub(crate) fn configured(indexes: &[Index], named: &Index) -> Index {
     let service = named.service();
     let found = indexes.iter().find(|index| is_same(&index.service(), &service));
     let other = || match (service.url(), named.username()) {
@@ -145,7 +136,7 @@ pub(super) fn configured(indexes: &[Index], named: &Index) -> Index {
 }
 
 /// The URL with a user name.
-pub(super) fn with_username(url: &Url, username: &str) -> Url {
+pub(crate) fn with_username(url: &Url, username: &str) -> Url {
     let mut url = url.clone();
     // Fails only for URLs that cannot have user information.
     let _ = url.set_username(username);

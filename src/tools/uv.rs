@@ -10,27 +10,27 @@ use super::{
     toml_file::{read, tables, text, texts},
 };
 use crate::{
-    cli::shown_path,
+    shown::shown_path,
     system::{Platform, System, places},
 };
 
 /// Selects how uv asks a keyring.
-pub(in crate::cli) const PROVIDER_VARIABLE: &str = "UV_KEYRING_PROVIDER";
+pub(crate) const PROVIDER_VARIABLE: &str = "UV_KEYRING_PROVIDER";
 
 /// The settings of uv.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct Uv {
+pub(crate) struct Uv {
     /// How it asks a keyring, and the file or variable that says so.
-    pub(in crate::cli) provider: Option<(String, String)>,
+    pub(crate) provider: Option<(String, String)>,
     /// Its indexes, by precedence.
-    pub(in crate::cli) indexes: Vec<Index>,
+    pub(crate) indexes: Vec<Index>,
     /// Its URLs for uploads, in files.
-    pub(in crate::cli) uploads: Vec<Index>,
+    pub(crate) uploads: Vec<Index>,
 }
 
 impl Uv {
-    /// Reads variables and files, those of the project in the working directory only if `with_project`.
-    pub(in crate::cli) fn read(system: &dyn System, with_project: bool) -> Self {
+    /// Reads variables and files, those that depend on the working directory only if `with_project`.
+    pub(crate) fn read(system: &dyn System, with_project: bool) -> Self {
         let provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
         let mut uv = Self { provider, indexes: Vec::new(), uploads: Vec::new() };
         for variable in ["UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"] {
@@ -45,8 +45,8 @@ impl Uv {
         if system.setting("UV_NO_CONFIG").is_some_and(|value| is_true(&value)) {
             return uv;
         }
-        let files = match system.setting("UV_CONFIG_FILE") {
-            Some(path) => vec![PathBuf::from(path)],
+        let files = match system.setting("UV_CONFIG_FILE").map(PathBuf::from) {
+            Some(path) => [path].into_iter().filter(|path| with_project || path.is_absolute()).collect(),
             None => files(system, with_project),
         };
         for path in files {
@@ -81,7 +81,7 @@ impl Uv {
 
 /// The variable for the user name or password of an index: `UV_INDEX_` and the name in capitals, with underscores for all but
 /// letters and digits.
-pub(in crate::cli) fn variable(name: &str, what: &str) -> String {
+pub(crate) fn variable(name: &str, what: &str) -> String {
     let name = name.replace(|character: char| !character.is_ascii_alphanumeric(), "_").to_ascii_uppercase();
     format!("UV_INDEX_{name}_{what}")
 }

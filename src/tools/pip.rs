@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{CAP, Index, is_true};
 use crate::{
-    cli::shown_path,
     ini::Ini,
+    shown::shown_path,
     system::{Platform, System, places},
 };
 
 /// Selects how pip asks a keyring.
-pub(in crate::cli) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
+pub(crate) const PROVIDER_VARIABLE: &str = "PIP_KEYRING_PROVIDER";
 
 /// The keyring providers. pip fails if any setting has another value, even one that is overridden.
 /// <https://pip.pypa.io/en/stable/topics/authentication/#keyring-support>
@@ -18,20 +18,29 @@ const PROVIDERS: [&str; 4] = ["auto", "disabled", "import", "subprocess"];
 
 /// The settings of pip.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct Pip {
+pub(crate) struct Pip {
     /// How it asks a keyring, and the file or variable that says so.
-    pub(in crate::cli) provider: Option<(String, String)>,
+    pub(crate) provider: Option<(String, String)>,
     /// The file or variable with a keyring provider that pip does not know.
-    pub(in crate::cli) unknown_provider: Option<String>,
+    pub(crate) unknown_provider: Option<String>,
     /// Its indexes, by precedence.
-    pub(in crate::cli) indexes: Vec<Index>,
+    pub(crate) indexes: Vec<Index>,
     /// The file or variable that forbids prompts.
-    pub(in crate::cli) no_input: Option<String>,
+    pub(crate) no_input: Option<String>,
 }
 
 impl Pip {
     /// Reads variables and files.
-    pub(in crate::cli) fn read(system: &dyn System) -> Self {
+    pub(crate) fn read(system: &dyn System) -> Self {
+        Self::read_files(system, files(system, true))
+    }
+
+    /// Reads the variables and the files of the user and the machine.
+    pub(crate) fn read_of_user(system: &dyn System) -> Self {
+        Self::read_files(system, files(system, false).into_iter().filter(|path| path.is_absolute()).collect())
+    }
+
+    fn read_files(system: &dyn System, files: Vec<PathBuf>) -> Self {
         let mut pip = Self::default();
         let is_set = |value: &String| is_true(value);
         pip.provider = system.setting(PROVIDER_VARIABLE).map(|value| (value, PROVIDER_VARIABLE.to_owned()));
@@ -43,7 +52,7 @@ impl Pip {
                 pip.indexes.push(Index::in_variable(url, None, variable));
             }
         }
-        let files: Vec<_> = files(system)
+        let files: Vec<_> = files
             .into_iter()
             .filter_map(|path| {
                 let content = system.read_file(&path, CAP).ok()?;
@@ -79,12 +88,12 @@ impl Pip {
 }
 
 /// The name of pip's configuration files.
-pub(in crate::cli) fn file_name(system: &dyn System) -> &'static str {
+pub(crate) fn file_name(system: &dyn System) -> &'static str {
     if system.platform() == Platform::Windows { "pip.ini" } else { "pip.conf" }
 }
 
 /// The file that `pip config --user` writes, unless PIP_CONFIG_FILE names another one.
-pub(in crate::cli) fn user_file(system: &dyn System) -> Option<PathBuf> {
+pub(crate) fn user_file(system: &dyn System) -> Option<PathBuf> {
     named_file(system).filter(|path| is_file(system, path)).or_else(|| own_file(system))
 }
 
@@ -115,8 +124,8 @@ fn named_file(system: &dyn System) -> Option<PathBuf> {
     system.setting("PIP_CONFIG_FILE").map(PathBuf::from)
 }
 
-/// The files that pip reads, by precedence.
-fn files(system: &dyn System) -> Vec<PathBuf> {
+/// The files that pip reads, by precedence, that of the virtual environment only if `with_environment`.
+fn files(system: &dyn System, with_environment: bool) -> Vec<PathBuf> {
     let name = file_name(system);
     let named = named_file(system);
     // os.devnull of Python in this variable disables all files.
@@ -126,7 +135,8 @@ fn files(system: &dyn System) -> Vec<PathBuf> {
     // A file that the variable names replaces the user's.
     let has_named = named.as_deref().is_some_and(|path| is_file(system, path));
     let mut files: Vec<_> = named.into_iter().collect();
-    files.extend(system.setting("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join(name)));
+    let environment = system.setting("VIRTUAL_ENV").filter(|_| with_environment);
+    files.extend(environment.map(|folder| PathBuf::from(folder).join(name)));
     if !has_named {
         files.extend(own_file(system));
         files.extend(old_file(system));
@@ -168,7 +178,7 @@ mod tests {
     fn pip_reads_ini_files_on_windows() {
         let system = on(Platform::Windows);
         let expected = ["/users/ada/AppData/Roaming/pip/pip.ini", "/users/ada/pip/pip.ini", "/data/pip/pip.ini"];
-        assert_eq!(files(&system), expected.map(at));
+        assert_eq!(files(&system, true), expected.map(at));
         assert_eq!(user_file(&system), Some(at("/users/ada/AppData/Roaming/pip/pip.ini")));
     }
 
@@ -176,24 +186,24 @@ mod tests {
     fn pip_prefers_a_folder_of_macos_that_exists() {
         let system = on(Platform::MacOs);
         assert_eq!(user_file(&system), Some(at("/home/ada/.config/pip/pip.conf")));
-        assert_eq!(files(&system)[..2], ["/home/ada/.config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
-        assert_eq!(files(&system)[2], Path::new("/Library/Application Support/pip/pip.conf"));
+        assert_eq!(files(&system, true)[..2], ["/home/ada/.config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
+        assert_eq!(files(&system, true)[2], Path::new("/Library/Application Support/pip/pip.conf"));
         let preferred = "/home/ada/Library/Application Support/pip";
         let system = system.file(&format!("{preferred}/other"), "");
         assert_eq!(user_file(&system), Some(at(preferred).join("pip.conf")));
-        assert!(!files(&system).contains(&at("/home/ada/.config/pip/pip.conf")));
+        assert!(!files(&system, true).contains(&at("/home/ada/.config/pip/pip.conf")));
     }
 
     #[test]
     fn a_file_named_by_the_variable_replaces_the_users() {
         let system = on(Platform::Linux);
-        assert_eq!(files(&system)[..2], ["/config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
+        assert_eq!(files(&system, true)[..2], ["/config/pip/pip.conf", "/home/ada/.pip/pip.conf"].map(at));
         let system = system.variable("PIP_CONFIG_FILE", &absolute("/work/pip.conf"));
         assert_eq!(user_file(&system), Some(at("/config/pip/pip.conf")));
         let system = system.file("/work/pip.conf", "");
         assert_eq!(user_file(&system), Some(at("/work/pip.conf")));
-        assert_eq!(files(&system)[0], at("/work/pip.conf"));
-        assert!(!files(&system).contains(&at("/config/pip/pip.conf")));
-        assert!(files(&system.variable("PIP_CONFIG_FILE", "/dev/null")).is_empty());
+        assert_eq!(files(&system, true)[0], at("/work/pip.conf"));
+        assert!(!files(&system, true).contains(&at("/config/pip/pip.conf")));
+        assert!(files(&system.variable("PIP_CONFIG_FILE", "/dev/null"), true).is_empty());
     }
 }

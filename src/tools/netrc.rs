@@ -9,15 +9,15 @@ use super::CAP;
 use crate::system::{System, places};
 
 /// An entry for a host.
-pub(in crate::cli) struct Entry {
+pub(crate) struct Entry {
     /// The file.
-    pub(in crate::cli) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The user name in it.
-    pub(in crate::cli) login: Option<String>,
+    pub(crate) login: Option<String>,
 }
 
 /// The entry for a host, or the default entry.
-pub(in crate::cli) fn entry(system: &dyn System, host: &str) -> Option<Entry> {
+pub(crate) fn entry(system: &dyn System, host: &str) -> Option<Entry> {
     let named = system.setting("NETRC").map(PathBuf::from);
     let at_home = |name: &str| Some(places::home(system)?.join(name));
     let files = named.into_iter().chain([".netrc", "_netrc"].into_iter().filter_map(at_home));

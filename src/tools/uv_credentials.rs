@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::toml_file::{read, tables, text};
+use super::{
+    is_below,
+    toml_file::{read, tables, text},
+};
 use crate::{
     service::Service,
     system::{System, places},
@@ -16,17 +19,17 @@ const SCHEMES: [&str; 2] = ["basic", "bearer"];
 
 /// An entry for a URL and all below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Entry {
+pub(crate) struct Entry {
     /// The file.
-    pub(in crate::cli) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The URL, without user information.
-    pub(in crate::cli) service: Url,
+    pub(crate) service: Url,
     /// The user name; `None` for a token alone.
-    pub(in crate::cli) username: Option<String>,
+    pub(crate) username: Option<String>,
 }
 
 /// The first entry that uv would use for an index with this user name; without one, every user name fits.
-pub(in crate::cli) fn entry(system: &dyn System, index: &Service, username: Option<&str>) -> Option<Entry> {
+pub(crate) fn entry(system: &dyn System, index: &Service, username: Option<&str>) -> Option<Entry> {
     let url = index.url()?;
     let fits =
         |entry: &Entry| is_below(url, &entry.service) && (username.is_none() || username == entry.username.as_deref());
@@ -45,12 +48,6 @@ fn entries(system: &dyn System) -> Option<Vec<Entry>> {
         Some(Entry { path: path.clone(), service, username: text(table, "username").map(str::to_owned) })
     });
     entries.collect()
-}
-
-/// Whether a URL is at or below another one, by whole path segments.
-fn is_below(url: &Url, other: &Url) -> bool {
-    let rest = url.path().strip_prefix(other.path().trim_end_matches('/'));
-    url.origin() == other.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

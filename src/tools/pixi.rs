@@ -10,22 +10,22 @@ use super::{
     toml_file::{read, text, texts},
 };
 use crate::{
-    cli::shown_path,
+    shown::shown_path,
     system::{Platform, System, places},
 };
 
 /// The settings of pixi.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct Pixi {
+pub(crate) struct Pixi {
     /// How it asks a keyring, and the file that says so.
-    pub(in crate::cli) provider: Option<(String, String)>,
+    pub(crate) provider: Option<(String, String)>,
     /// The indexes of the project in the working directory: there are no others.
-    pub(in crate::cli) indexes: Vec<Index>,
+    pub(crate) indexes: Vec<Index>,
 }
 
 impl Pixi {
     /// Reads the files of the machine, the user and the project in the working directory.
-    pub(in crate::cli) fn read(system: &dyn System) -> Self {
+    pub(crate) fn read(system: &dyn System) -> Self {
         let project = system.working_directory().and_then(|directory| {
             let found = directory.ancestors().find_map(|folder| Some((folder.to_owned(), manifest(system, folder)?)));
             found.map(|(folder, (path, settings))| (folder, path, settings))

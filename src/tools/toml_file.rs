@@ -8,18 +8,18 @@ use super::CAP;
 use crate::system::System;
 
 /// The top-level table of a file; `None` if the file cannot be read or is not TOML.
-pub(in crate::cli) fn read(system: &dyn System, path: &Path) -> Option<Item> {
+pub(crate) fn read(system: &dyn System, path: &Path) -> Option<Item> {
     let content = system.read_file(path, CAP).ok()?;
     Some(std::str::from_utf8(&content).ok()?.parse::<DocumentMut>().ok()?.into_item())
 }
 
 /// A string in a table.
-pub(in crate::cli) fn text<'all>(table: &'all dyn TableLike, key: &str) -> Option<&'all str> {
+pub(crate) fn text<'all>(table: &'all dyn TableLike, key: &str) -> Option<&'all str> {
     table.get(key)?.as_str()
 }
 
 /// The tables of an array, whether inline or under headers of their own.
-pub(in crate::cli) fn tables<'all>(table: &'all dyn TableLike, key: &str) -> Vec<&'all dyn TableLike> {
+pub(crate) fn tables<'all>(table: &'all dyn TableLike, key: &str) -> Vec<&'all dyn TableLike> {
     match table.get(key) {
         Some(Item::ArrayOfTables(tables)) => tables.iter().map(|table| table as &dyn TableLike).collect(),
         array => array
@@ -32,6 +32,6 @@ pub(in crate::cli) fn tables<'all>(table: &'all dyn TableLike, key: &str) -> Vec
 }
 
 /// The strings of an array.
-pub(in crate::cli) fn texts<'all>(table: &'all dyn TableLike, key: &str) -> impl Iterator<Item = &'all str> {
+pub(crate) fn texts<'all>(table: &'all dyn TableLike, key: &str) -> impl Iterator<Item = &'all str> {
     table.get(key).and_then(Item::as_array).into_iter().flatten().filter_map(Value::as_str)
 }

@@ -14,22 +14,22 @@ use super::{
     toml_file::{read, tables, text},
 };
 use crate::{
-    cli::shown_path,
     service::Service,
+    shown::shown_path,
     system::{System, places},
 };
 
 /// The settings of Poetry.
-pub(in crate::cli) struct Poetry {
+pub(crate) struct Poetry {
     /// The files by precedence: that of the project in the working directory, and those of the user.
     files: Vec<(PathBuf, Item)>,
     /// The repositories and the sources of the project, in Poetry's order.
-    pub(in crate::cli) sources: Vec<Index>,
+    pub(crate) sources: Vec<Index>,
 }
 
 /// Where a setting is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum PasswordLocation {
+pub(crate) enum PasswordLocation {
     /// A variable.
     Variable(String),
     /// A file.
@@ -37,13 +37,22 @@ pub(in crate::cli) enum PasswordLocation {
 }
 
 impl Poetry {
-    /// Reads the files of the user and of the project in the working directory.
-    pub(in crate::cli) fn read(system: &dyn System) -> Self {
+    /// Reads variables, and the files of the user and of the project in the working directory.
+    pub(crate) fn read(system: &dyn System) -> Self {
         // Poetry takes the nearest `pyproject.toml`, whatever is in it.
         let is_file = |path: &PathBuf| system.details(path).is_ok_and(|found| found.is_file || found.is_link);
         let directory = system.working_directory();
         let project = directory
             .and_then(|directory| directory.ancestors().map(|folder| folder.join("pyproject.toml")).find(is_file));
+        Self::with_project(system, project)
+    }
+
+    /// Reads variables and the files of the user.
+    pub(crate) fn read_of_user(system: &dyn System) -> Self {
+        Self::with_project(system, None)
+    }
+
+    fn with_project(system: &dyn System, project: Option<PathBuf>) -> Self {
         let local = project.as_ref().map(|path| path.with_file_name("poetry.toml"));
         let own =
             folder(system).into_iter().flat_map(|folder| ["auth.toml", "config.toml"].map(|name| folder.join(name)));
@@ -90,14 +99,14 @@ impl Poetry {
     }
 
     /// The value of `keyring.enabled`, and the file that sets it.
-    pub(in crate::cli) fn keyring_enabled(&self) -> Option<(bool, &Path)> {
+    pub(crate) fn keyring_enabled(&self) -> Option<(bool, &Path)> {
         self.files
             .iter()
             .find_map(|(path, document)| Some((document.get("keyring")?.get("enabled")?.as_bool()?, path.as_path())))
     }
 
     /// Where the password of a source is. An empty password counts as none, and hides those of lower precedence.
-    pub(in crate::cli) fn password(&self, system: &dyn System, name: &str) -> Option<PasswordLocation> {
+    pub(crate) fn password(&self, system: &dyn System, name: &str) -> Option<PasswordLocation> {
         let variable = format!("POETRY_HTTP_BASIC_{}_PASSWORD", name.to_ascii_uppercase().replace('-', "_"));
         if let Some(value) = system.raw_variable(&variable) {
             return Some(PasswordLocation::Variable(variable)).filter(|_| !value.is_empty());
@@ -111,7 +120,7 @@ impl Poetry {
 
     /// The sources whose passwords Poetry uses for an index: the one that shares most of the path, for its pages, and the
     /// first one in `group`, for files under other paths.
-    pub(in crate::cli) fn sources_for(&self, index: &Service, group: impl Fn(&Service) -> bool) -> Vec<&Index> {
+    pub(crate) fn sources_for(&self, index: &Service, group: impl Fn(&Service) -> bool) -> Vec<&Index> {
         let Some(url) = index.url() else { return Vec::new() };
         // Poetry compares hosts together with the user name in the URL.
         let plain = self.sources.iter().filter(|source| source.username().is_none() && !source.has_password());
@@ -144,9 +153,9 @@ fn nearness(source: &Url, url: &Url) -> (usize, bool) {
     (shared, shared == own.len())
 }
 
-/// The directory of the user's files. <https://python-poetry.org/docs/configuration/#config-directory>
+/// The directory of the user's files. A relative path counts as unset. <https://python-poetry.org/docs/configuration/#config-directory>
 fn folder(system: &dyn System) -> Option<PathBuf> {
-    let named = system.setting("POETRY_CONFIG_DIR").map(PathBuf::from);
+    let named = system.setting("POETRY_CONFIG_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
     named.or_else(|| Some(places::native_config(system)?.join("pypoetry")))
 }
 
