@@ -102,7 +102,7 @@ pub(crate) static COMMON: &[Variable] = &[
     Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed lookup instead of answering None"),
     Variable::setting(
         "RINGBEARER_TIMEOUT",
-        "limit of a lookup in seconds (120; the store 600, `ringbearer login` 900)",
+        "limit of a lookup in seconds (120; the store 600, `ringbearer login` 960)",
     ),
 ];
 

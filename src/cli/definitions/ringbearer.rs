@@ -67,7 +67,7 @@ const LOGIN: Definition = Definition {
             anywhere. The login is kept for later lookups: in ringbearer's store, the desktop's keyring or the memory of \
             this login session (RINGBEARER_LOGIN_STORE), never in a file that is not encrypted.\n\
             Without a URL, signs in for the first such index in the settings of uv, pip, pixi and Poetry, both the user's \
-            and this project's, and says which one. RINGBEARER_TIMEOUT limits the time (default: 900 seconds).\n\
+            and this project's, and says which one. RINGBEARER_TIMEOUT limits the time (default: 960 seconds).\n\
             With --json, each step is an object on a line of its own, by its \"event\": \"browser\" has url, port and \
             opened; \"code\" has url, code and expires_in (seconds); \"signed-in\" has account, organisations, kept_in and \
             life. With --list, it is an array of accounts.",

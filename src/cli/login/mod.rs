@@ -27,9 +27,9 @@ use crate::{
     registry::sign_in::{Login, SignedIn, Wanted},
 };
 
-/// The time limit of a sign-in, unless RINGBEARER_TIMEOUT is set: a device code serves for 15 minutes.
-/// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>
-pub(super) const LOGIN_LIMIT: Duration = Duration::from_secs(900);
+/// The time limit of a sign-in, unless RINGBEARER_TIMEOUT is set: 15 minutes for the person, as long as a device code usually
+/// serves, and one for the requests before and after.
+pub(super) const LOGIN_LIMIT: Duration = Duration::from_secs(960);
 
 /// Runs the command.
 pub(super) fn run(world: &World<'_>, command: &LoginCommand) -> Result<u8> {
@@ -71,24 +71,27 @@ fn sign_in(world: &World<'_>, options: &SignInOptions) -> Result<u8> {
 
 /// Forgets logins, and the cached tokens of their registry, which would serve for hours.
 fn sign_out(world: &World<'_>, account: Option<&str>) -> Result<u8> {
-    let mut lines = Vec::new();
+    let mut was_signed_in = false;
     for (candidate, sign_in) in world.memory.keyring.sign_ins() {
         let forgotten = sign_in.sign_out(world.system, account)?;
         if forgotten.is_empty() {
             continue;
         }
+        was_signed_in = true;
         let line =
             |login: &Login| format!("forgot the login of {}, {}\n", shown(&login.account), list::where_kept(login));
-        lines.extend(forgotten.iter().map(line));
+        print(world.console, &forgotten.iter().map(line).collect::<String>())?;
         let title = candidate.registry.title;
-        lines.push(match token::clear_registry(world.system, candidate.registry.id)? {
-            0 => String::new(),
-            1 => format!("removed 1 cached token of {title}\n"),
-            many => format!("removed {many} cached tokens of {title}\n"),
-        });
+        match token::clear_registry(world.system, candidate.registry.id)? {
+            0 => {}
+            removed => {
+                let tokens = if removed == 1 { "token" } else { "tokens" };
+                print(world.console, &format!("removed {removed} cached {tokens} of {title}\n"))?;
+            }
+        }
     }
     match account {
-        _ if !lines.is_empty() => print(world.console, &lines.concat()),
+        _ if was_signed_in => Ok(DONE),
         Some(account) => Err(Error::new(Kind::NotFound, format!("there is no login of {}", shown(account)))
             .with_hint("`ringbearer login --list` shows the logins")),
         None => {

@@ -373,8 +373,8 @@ fn a_sign_in_has_longer_than_a_lookup() {
     let (environment, memory) = (std::iter::empty().collect(), Memory::default());
     let limit =
         |line: &str| parse(line.split_whitespace().map(Into::into).collect()).unwrap().limit(&environment, &memory);
-    assert_eq!(limit("login"), Duration::from_secs(900));
-    assert!(limit("login --list") < Duration::from_secs(900));
+    assert_eq!(limit("login"), Duration::from_secs(960));
+    assert!(limit("login --list") < Duration::from_secs(960));
     let command =
         Command::Login(LoginCommand::SignIn(SignInOptions { method: Some(Method::Browser), ..Default::default() }));
     assert_eq!(parse(vec!["login".into(), "--browser".into()]), Ok(command));
