@@ -84,7 +84,8 @@ def deliver(post: FormPost, host: str = "127.0.0.1", timeout: float = 20, **head
     sent = {
         "Host": f"localhost:{port}",
         "Content-Type": "application/x-www-form-urlencoded",
-        "Origin": "https://login.microsoftonline.com",
+        # From https to http, a browser names no origin.
+        "Origin": "null",
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
