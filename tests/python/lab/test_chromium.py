@@ -110,7 +110,7 @@ def test_chromium_signs_in_and_posts_the_code(
 
 def test_chromium_reaches_nothing_but_the_cloud(cloud: PracticeCloud, chromium: Chromium) -> None:
     chromium.open(f"https://{LOGIN}/")
-    for url in ("https://elsewhere.example/", "http://192.0.2.1/", "https://accounts.google.com/"):
+    for url in ("https://elsewhere.example/", "https://192.0.2.1/", "https://accounts.google.com/"):
         with pytest.raises(AssertionError, match="net::ERR_"):
             chromium.open(url)
     assert set(cloud.log.refused()) == {"elsewhere.example", "192.0.2.1"}
