@@ -18,6 +18,8 @@ Layers (imports go downward only)::
 
     demo, __main__              entry points
     look_up, namespace          keyring in a child process; files that only it sees
+    chromium, sign_in_page      a person signs in: with a real browser, or by plain HTTP
+    browser_program             the program of $BROWSER, which hands the address to the test
     cloud                       ties the cloud together
     azure/, hostile             the sites, one subject a module
     proxy, socks, relay         where clients come in; round trips that take time

@@ -6,7 +6,9 @@ new host costs about a millisecond.
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import ipaddress
 import os
 import ssl
@@ -36,6 +38,12 @@ class CertificateAuthority:
         self.ca_file = os.path.join(self._directory.name, "authority.pem")
         with open(self.ca_file, "wb") as stream:
             stream.write(_pem(self._issuers[TRUSTED].certificate))
+
+    @property
+    def leaf_key_hash(self) -> str:
+        """Base64 of the SHA-256 of the public key that all leaves have, as browsers name it (RFC 7469, section 2.4)."""
+        form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return base64.b64encode(hashlib.sha256(self._leaf_key.public_key().public_bytes(*form)).digest()).decode()
 
     def context(self, host: str, kind: str = TRUSTED) -> ssl.SSLContext:
         """The server side's TLS settings for a host."""

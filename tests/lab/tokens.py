@@ -39,13 +39,18 @@ def decode_segment(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def encode_json(value: dict) -> str:
+    """base64url of compact JSON."""
+    return encode_segment(json.dumps(value, separators=(",", ":")).encode())
+
+
 def mint(claims: dict, lifetime: float = 3600) -> str:
     """A token signed by the practice cloud. ``iat``, ``nbf`` and ``exp`` are added unless the claims have them."""
     now = int(time.time())
     complete = {"iat": now, "nbf": now, "exp": int(now + lifetime)}
     complete.update(claims)
     header = {"typ": "JWT", "alg": "RS256", "kid": KEY_NAME, "x5t": KEY_NAME}
-    signed = _dump(header) + "." + _dump(complete)
+    signed = encode_json(header) + "." + encode_json(complete)
     signature = _key().sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     return signed + "." + encode_segment(signature)
 
@@ -84,7 +89,3 @@ def web_key() -> dict:
         "n": encode_segment(numbers.n.to_bytes(256, "big")),
         "e": encode_segment(numbers.e.to_bytes(3, "big")),
     }
-
-
-def _dump(value: dict) -> str:
-    return encode_segment(json.dumps(value, separators=(",", ":")).encode())

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from lab import kernel_keys
 from lab.authority import CertificateAuthority
+from lab.chromium import CannotStart, Chromium
 from lab.clients import Client, ClientEnvironments
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
@@ -65,6 +66,17 @@ def cloud(authority: CertificateAuthority) -> Iterator[PracticeCloud]:
 def browser(cloud: PracticeCloud) -> Browser:
     """A plain client of the cloud."""
     return Browser(cloud)
+
+
+@pytest.fixture
+def chromium(cloud: PracticeCloud) -> Iterator[Chromium]:
+    """A real browser at the cloud; skips where there is none."""
+    try:
+        made = Chromium(cloud)
+    except CannotStart as reason:
+        pytest.skip(str(reason))
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The directory of Entra: tenants, users, applications, managed identities, and their tokens."""
+"""The directory of Entra: tenants, users, applications, managed identities, public clients, and their tokens."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from .certificates import ClientCertificate
 AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
 #: The client id of the Azure CLI, as its tokens carry it.
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+#: The client id of artifacts-credprovider.
+AZURE_ARTIFACTS = "d5a56ea4-7369-46b8-a538-c370805301bf"
+#: The client id of Git Credential Manager.
+VISUAL_STUDIO = "872cd9fa-d31f-45e0-9eab-6e460a02d1f1"
+#: The home tenant of personal Microsoft accounts.
+PERSONAL_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
+#: The tenant that issues their tokens for Azure DevOps.
+PERSONAL_TRANSFER = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 TOKEN_EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
 _NAMESPACE = uuid.UUID("5f4b2a0e-7f5c-4d09-9f0e-1c2d3e4f5a6b")
 
@@ -24,10 +32,16 @@ def identifier(name: str) -> str:
 
 @dataclass(eq=False)
 class Tenant:
-    """One Entra tenant."""
+    """One Entra tenant, with its policies for people who sign in."""
 
     domain: str
     id: str
+    #: A second factor at every sign-in; a login without one is asked for it.
+    requires_mfa: bool = False
+    #: Seconds after which a person signs in again (AADSTS70043).
+    sign_in_frequency: float | None = None
+    #: People consent to an application before its first token.
+    requires_consent: bool = False
 
     def __str__(self) -> str:
         return self.id
@@ -35,17 +49,50 @@ class Tenant:
 
 @dataclass(eq=False)
 class User:
-    """A user. ``refuse`` is the AADSTS code of every token request, such as ``"50076"``."""
+    """A user. ``refuse`` is the AADSTS code of every refresh, such as ``"50076"``."""
 
     name: str
     tenants: list[Tenant]
     object_id: str
     refuse: str | None = None
+    password: str = "speak-friend-and-enter"
+    #: The second factor.
+    one_time_code: str = "271828"
+    is_disabled: bool = False
+    #: The applications with consent, by tenant: (client id, tenant id).
+    consents: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def home(self) -> Tenant:
         """The home tenant; in the others, the user is a guest."""
         return self.tenants[0]
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is a personal Microsoft account."""
+        return self.home.id == PERSONAL_ACCOUNTS
+
+    @property
+    def issuing_tenant(self) -> Tenant:
+        """The tenant of its tokens where the client names none (``organizations``)."""
+        return self.tenants[1] if self.is_personal else self.home
+
+    def object_id_in(self, tenant: Tenant) -> str:
+        """The object id in a tenant: a guest has another one than at home."""
+        return self.object_id if tenant is self.home else identifier(f"guest {self.name} of {tenant.id}")
+
+
+@dataclass(eq=False)
+class PublicClient:
+    """An application without credentials that people sign in to: one for every tenant."""
+
+    client_id: str
+    #: "Allow public client flows"; without it, device codes need a secret (AADSTS7000218).
+    allows_public_flows: bool = True
+    #: Whether it has the redirect ``http://localhost``, with any port.
+    has_localhost: bool = True
+    #: Whether its refresh tokens serve every application of Microsoft's family.
+    is_family: bool = False
 
 
 @dataclass
@@ -90,6 +137,8 @@ class Directory:
         self.tenants: list[Tenant] = []
         self.users: list[User] = []
         self.applications: list[Application] = []
+        family = PublicClient(AZURE_CLI, is_family=True)
+        self.public_clients = [family, PublicClient(AZURE_ARTIFACTS), PublicClient(VISUAL_STUDIO)]
         self._secret_numbers = itertools.count(1)
 
     def tenant(self, domain: str) -> Tenant:
@@ -110,6 +159,38 @@ class Directory:
         user = User(name, list(tenants), identifier("user " + name))
         self.users.append(user)
         return user
+
+    def personal_account(self, name: str, *tenants: Tenant) -> User:
+        """Add a personal Microsoft account, with guest accounts in ``tenants``."""
+        found = [self._tenant("live.example", PERSONAL_ACCOUNTS), self._tenant("transfer.example", PERSONAL_TRANSFER)]
+        return self.user(name, *found, *tenants)
+
+    def _tenant(self, domain: str, tenant_id: str) -> Tenant:
+        found = self.find_tenant(tenant_id)
+        if found is None:
+            found = Tenant(domain, tenant_id)
+            self.tenants.append(found)
+        return found
+
+    def find_user(self, name: str) -> User | None:
+        """By user name, in any case."""
+        return next((user for user in self.users if user.name.lower() == name.lower()), None)
+
+    def user_of(self, claims: dict) -> User | None:
+        """The user of a token's claims."""
+        return next(
+            (
+                user
+                for user in self.users
+                for tenant in user.tenants
+                if (claims.get("oid"), claims.get("tid")) == (user.object_id_in(tenant), tenant.id)
+            ),
+            None,
+        )
+
+    def public_client(self, client_id: str) -> PublicClient | None:
+        """By client id."""
+        return next((one for one in self.public_clients if one.client_id == client_id), None)
 
     def application(self, name: str, tenant: Tenant, secret: str | None = None) -> Application:
         """Add an app registration, with a secret if one is given."""
@@ -134,16 +215,17 @@ class Directory:
         **claims: object,
     ) -> str:
         """A token of a user. None removes a claim."""
+        issuer = tenant or user.issuing_tenant
         common = {
             "idtyp": "user",
             "scp": "user_impersonation",
             "upn": user.name,
             "unique_name": user.name,
-            "oid": user.object_id,
+            "oid": user.object_id_in(issuer),
             "sub": identifier("sub " + user.name),
             "appid": AZURE_CLI,
         }
-        return _mint(common, tenant or user.home, audience, lifetime, claims)
+        return _mint(common, issuer, audience, lifetime, claims)
 
     def application_token(
         self, application: Application, audience: str = AZURE_DEVOPS, lifetime: float = 3600, **claims: object

@@ -30,9 +30,9 @@ class Management:
         return not_found()
 
     def _tenants(self, claims: dict) -> list:
-        for user in self.directory.users:
-            if user.object_id == claims.get("oid"):
-                return user.tenants
+        user = self.directory.user_of(claims)
+        if user:
+            return user.tenants
         return [tenant for tenant in self.directory.tenants if tenant.id == claims.get("tid")]
 
     def _describe_tenant(self, tenant) -> dict:

@@ -84,7 +84,7 @@ class SessionTokens:
             return None
         if organisation and organisation.tenant and claims.get("tid") != organisation.tenant.id:
             return None
-        return next((user for user in self._directory.users if user.object_id == claims.get("oid")), None)
+        return self._directory.user_of(claims)
 
     def _organisation_of(self, user: User) -> Organisation | None:
         return next((one for one in self._organisations if one.tenant is None or one.tenant in user.tenants), None)
