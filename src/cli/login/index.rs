@@ -1,14 +1,12 @@
 //! The index of a sign-in.
 
 use crate::{
-    cli::{
-        World,
-        tools::{pip::Pip, pixi::Pixi, poetry::Poetry, uv::Uv},
-    },
+    cli::World,
     error::{Error, Kind, Result},
     keyring::Candidate,
     registry::sign_in::SignIn,
     service::Service,
+    tools::{pip::Pip, pixi::Pixi, poetry::Poetry, uv::Uv},
 };
 
 /// The index of a URL or, without one, the first in the settings of the user's tools and the project that a person can sign

@@ -100,7 +100,11 @@ impl SignIn for Arc<Feed> {
         self.before.lock().unwrap().clone()?;
         show(&Step::Begins { place: "contoso\u{1b}[2J", tenant: "t-1" });
         assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
-        show(&Step::Code { url: "https://login.example/device", code: "ABCD\u{7}" });
+        show(&Step::Code {
+            url: "https://login.example/device",
+            code: "ABCD\u{7}",
+            expires_in: Duration::from_secs(900),
+        });
         for seconds in [900, 115, 61, 60, 5] {
             show(&Step::Waits { remaining: Duration::from_secs(seconds) });
         }
