@@ -26,7 +26,7 @@ pub(super) struct Client {
 impl Client {
     /// `secret-tool`, else Python's `keyring`.
     pub(super) fn find(system: &dyn System) -> Result<Self> {
-        let none = |why: &str, hint: &str| Error::new(Kind::NotConfigured, why).with_hint(hint);
+        let none = |why: &str, hint: &str| Error::new(Kind::Storage, why).with_hint(hint);
         let bus = bus(system)
             .ok_or_else(|| none("there is no D-Bus session", "sign in at the desktop, or choose another place"))?;
         if let Some(program) = system.find_program("secret-tool") {
