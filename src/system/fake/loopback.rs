@@ -27,8 +27,8 @@ pub(super) struct State {
 }
 
 impl FakeSystem {
-    /// Adds a request, which the next listener receives. `head` is `METHOD TARGET HOST`, or `METHOD TARGET` for a request
-    /// without a host; a body is of a form.
+    /// Adds a request, which the next listener receives. `head` is `METHOD TARGET HOST`, or `METHOD TARGET` without a
+    /// host; a body is of a form.
     pub(crate) fn browser_request(self, head: &str, body: &str) -> Self {
         let mut words = head.split(' ').map(str::to_owned);
         let method = words.next().unwrap_or_default();

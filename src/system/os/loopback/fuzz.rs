@@ -1,9 +1,9 @@
-//! Properties of the reader of requests. The target in `fuzz/` searches for a counterexample; the tests here vary requests.
+//! Properties of the reader of requests. The target in `fuzz/` searches for a counterexample; the tests here vary
+//! requests.
 
 use super::request::{MAX_REQUEST, parse};
 
-/// The bytes that a client sends: the outcome is the same however they are split, and a request holds nothing that was not
-/// sent.
+/// The bytes that a client sends: the outcome is the same however they are split, and a request holds nothing else.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! A connection that a page is sent to. It is closed in such a way that the browser receives the page: a close with unread
-//! data resets the connection, and the browser shows an error instead (RFC 9112, section 9.6).
+//! A connection that a page is sent to. What the client sends after its request is read before the close: unread data
+//! would reset the connection, and the browser would show an error instead of the page (RFC 9112, section 9.6).
 
 use std::{
     io::{self, Read, Write},

@@ -33,8 +33,8 @@ impl Writer {
     }
 }
 
-/// Whether this process is in the terminal's foreground process group. A terminal may stop one in the background that writes
-/// (`stty tostop`).
+/// Whether this process is in the terminal's foreground process group. A terminal may stop a process in the background
+/// that writes to it (`stty tostop`).
 fn is_foreground(terminal: &File) -> bool {
     tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp())
 }
