@@ -49,7 +49,8 @@ impl SignIn for AzureArtifacts {
         let place = if wanted.is_kept { keep::place(system)? } else { None };
         let minting = Minting::new(system, &feed, &self.organisations);
         let shown = feed.shown();
-        let tenant = tenant(system, wanted, minting.tenant().map_err(|error| error.within(&shown))?)?;
+        let of_feed = minting.tenant().map_err(|error| error.no_credential_for(&shown))?;
+        let tenant = tenant(system, wanted, &of_feed)?;
         show(&Step::Begins { place: &shown, tenant: &tenant.id });
         let hint = wanted.account.map(str::to_owned).or_else(|| credprovider::login_hint(system));
         let flow = Flow {
@@ -138,8 +139,8 @@ fn feed(service: &Service) -> Result<Feed> {
 }
 
 /// The tenant to sign in to: `--tenant`, else that of a variable or of the feed.
-fn tenant(system: &dyn System, wanted: &Wanted<'_>, of_feed: Tenant) -> Result<Tenant> {
-    let tenant = client::tenant(system, &of_feed)?;
+fn tenant(system: &dyn System, wanted: &Wanted<'_>, of_feed: &Tenant) -> Result<Tenant> {
+    let tenant = client::tenant(system, of_feed)?;
     let Some(id) = wanted.tenant else { return Ok(tenant) };
     tenant.named(id).map_err(|error| Error::new(Kind::Usage, format!("--tenant: {}", error.message())))
 }

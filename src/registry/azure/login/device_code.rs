@@ -65,9 +65,9 @@ pub(in crate::registry::azure) fn sign_in(flow: &Flow<'_>, show: Show<'_>) -> Re
     Ok((tokens, owner))
 }
 
-/// What the device authorization endpoint gave.
+/// What the device authorization endpoint gave: the device's code, which is secret, and the person's.
 struct DeviceCode {
-    device_code: Secret,
+    secret: Secret,
     user_code: String,
     page: Url,
     limit: Duration,
@@ -104,7 +104,7 @@ fn read_code(response: &Response, limit: Duration) -> Result<DeviceCode> {
         return Err(refuse("something that is not a code"));
     }
     // The same alphabet and cap as a token's.
-    let device_code = AccessToken::parse(answer.device_code.expose())
+    let secret = AccessToken::parse(answer.device_code.expose())
         .map_err(|_| refuse("something that is not a device code"))?
         .into_secret();
     let page = page(&answer.verification_uri).ok_or_else(|| {
@@ -114,7 +114,7 @@ fn read_code(response: &Response, limit: Duration) -> Result<DeviceCode> {
     let seconds = |value: Option<Seconds>, default| value.and_then(|value| value.number()).unwrap_or(default);
     let interval = seconds(answer.interval, INTERVAL).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL);
     let limit = limit.min(Duration::from_secs(seconds(answer.expires_in, LIFETIME)));
-    Ok(DeviceCode { device_code, user_code, page, limit, interval: Duration::from_secs(interval) })
+    Ok(DeviceCode { secret, user_code, page, limit, interval: Duration::from_secs(interval) })
 }
 
 /// The page for the code, if it is https and Microsoft's.
@@ -125,7 +125,7 @@ fn page(uri: &str) -> Option<Url> {
 
 /// Asks for tokens until the person has finished or the time is over.
 fn poll(flow: &Flow<'_>, code: &DeviceCode, show: Show<'_>) -> Result<Tokens> {
-    let grant = [("grant_type", GRANT), ("device_code", code.device_code.expose())];
+    let grant = [("grant_type", GRANT), ("device_code", code.secret.expose())];
     let request = token::request(flow.tenant, flow.client_id, &grant)?;
     let countdown = Countdown::new(flow.system, code.limit);
     let mut interval = code.interval;
@@ -159,7 +159,7 @@ fn poll(flow: &Flow<'_>, code: &DeviceCode, show: Show<'_>) -> Result<Tokens> {
         match refusal.code {
             Code::AuthorizationPending => {}
             Code::SlowDown => interval += SLOWER,
-            _ => return Err(ended(refusal, code.limit)),
+            _ => return Err(ended(*refusal, code.limit)),
         }
         pause = interval;
     }
@@ -171,7 +171,7 @@ fn ended(refusal: Refusal, limit: Duration) -> Error {
         // A policy declines in the same words as a person.
         Code::Declined if !refusal.is_explained => Error::new(Kind::Rejected, "the sign-in was declined"),
         Code::ExpiredToken => timeout(limit),
-        Code::BadVerificationCode => refusal.error.within("the device code was not recognized"),
+        Code::UnknownDevice => refusal.error.within("the device code was not recognized"),
         _ => refusal.error,
     }
 }

@@ -77,7 +77,9 @@ fn code(text: &str) -> String {
     let mut shown = parts.next().unwrap_or_default().to_owned();
     while let Some(command) = parts.next() {
         let rest = parts.next().unwrap_or_default();
-        shown.push_str(&format!("<code>{command}</code>{rest}"));
+        for part in ["<code>", command, "</code>", rest] {
+            shown.push_str(part);
+        }
     }
     shown
 }

@@ -58,7 +58,7 @@ pub(in crate::registry::azure) fn refresh(
     account: &Account,
     refresh_token: &Secret,
 ) -> Result<Tokens, Failure> {
-    let failed = |refusal: Refusal| failure(account, refusal);
+    let failed = |refusal: Box<Refusal>| failure(account, *refusal);
     let tenant = tenant_of(account, tenant).map_err(|error| failed(error.into()))?;
     let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
     let request = token::request(&tenant, &account.client_id, &grant).map_err(|error| failed(error.into()))?;

@@ -129,7 +129,7 @@ pub(super) enum Code {
     /// The device code has expired.
     ExpiredToken,
     /// The device code is not one.
-    BadVerificationCode,
+    UnknownDevice,
     /// The code or the refresh token does not serve here, or no longer.
     InvalidGrant,
     /// The person must sign in.
@@ -145,7 +145,7 @@ impl Code {
             "slow_down" => Self::SlowDown,
             "authorization_declined" | "access_denied" => Self::Declined,
             "expired_token" | "code_expired" => Self::ExpiredToken,
-            "bad_verification_code" => Self::BadVerificationCode,
+            "bad_verification_code" => Self::UnknownDevice,
             "invalid_grant" => Self::InvalidGrant,
             "interaction_required" | "login_required" | "consent_required" => Self::InteractionRequired,
             _ => Self::Other,
@@ -153,9 +153,10 @@ impl Code {
     }
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for Box<Refusal> {
     fn from(error: Error) -> Self {
-        Self { code: Code::Other, suberror: String::new(), numbers: Vec::new(), error, is_explained: false }
+        let (suberror, numbers) = (String::new(), Vec::new());
+        Self::new(Refusal { code: Code::Other, suberror, numbers, error, is_explained: false })
     }
 }
 
@@ -173,9 +174,9 @@ pub(super) fn read(
     tenant: &Tenant,
     response: &Response,
     grant: &[(&str, &str)],
-) -> std::result::Result<Tokens, Refusal> {
+) -> std::result::Result<Tokens, Box<Refusal>> {
     if !response.is_success() {
-        return Err(refusal(system, tenant, response, grant));
+        return Err(Box::new(refusal(system, tenant, response, grant)));
     }
     let access_token = oauth::read_token(system, response, &[])?;
     let answer: Answer = response.json()?;

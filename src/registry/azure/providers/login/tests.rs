@@ -134,7 +134,7 @@ fn a_sign_in_meanwhile_is_not_marked_as_ended() {
     Logins::change(&fake, Vec::clear).unwrap();
     let after = sign_in(&fake, "ada", 2, TENANT);
     end(&fake, &before);
-    assert_eq!(Logins::read(&fake).unwrap().accounts(), [after.clone()]);
+    assert_eq!(Logins::read(&fake).unwrap().accounts(), std::slice::from_ref(&after));
     assert!(kept(&fake, &after).is_some());
 }
 
