@@ -171,6 +171,8 @@ test: ## run everything; stop at the first failure
 	part venv; part workflows; part deny; part lint; part rust-test; part fuzz FUZZ_SECONDS=2; part wheel; part cli-wheel; \
 	wheel=$$(ls target/wheels/ringbearer-*.whl); cli=$$(ls target/cli-wheels/ringbearer_cli-*.whl); \
 	part stubs WHEEL="$$wheel"; part python-test WHEEL="$$wheel" CLI_WHEEL="$$cli"; \
+	missing=$$($(BIN)/python .ci/test_programs.py); \
+	[ -z "$$missing" ] || echo "== skipped: tests of browser and desktop keyring need these Debian packages: $$missing"; \
 	missing=$$($(BIN)/python .ci/cross.py missing); \
 	if [ -z "$$missing" ]; then part windows-test; part check-platforms; \
 	else echo "== skipped: windows-test and check-platforms need these Debian packages: $$missing"; fi; \

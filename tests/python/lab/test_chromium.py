@@ -21,14 +21,14 @@ LOGIN = "login.microsoftonline.com"
 
 
 class Listener:
-    """A client's port on loopback, IPv4 and IPv6."""
+    """A client's port on loopback, IPv4 and IPv6. Chromium opens connections ahead, hence the threads."""
 
     def __init__(self) -> None:
         self.posts: list[tuple[dict[str, str], dict[str, list[str]]]] = []
-        self._servers = [http.server.HTTPServer(("127.0.0.1", 0), self._handler())]
+        self._servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())]
         self.port = self._servers[0].server_port
         if socket.has_ipv6:
-            six = type("Six", (http.server.HTTPServer,), {"address_family": socket.AF_INET6})
+            six = type("Six", (http.server.ThreadingHTTPServer,), {"address_family": socket.AF_INET6})
             self._servers.append(six(("::1", self.port), self._handler()))
         for server in self._servers:
             threading.Thread(target=server.serve_forever, daemon=True).start()
