@@ -117,6 +117,12 @@ mod tests {
     const DELETE: [&str; 5] = ["delete-generic-password", "-s", "ringbearer", "-a", "name"];
 
     #[test]
+    fn without_the_program_of_macos_there_is_no_keychain() {
+        assert_eq!(find(&FakeSystem::default().program("security")), Ok("Keychain"));
+        assert_eq!(find(&FakeSystem::default()), Err("/usr/bin/security is missing".to_owned()));
+    }
+
+    #[test]
     fn a_secret_is_one_word_of_a_command_on_standard_input() {
         let fake = FakeSystem::default().run("security", &["-i"], 0, "", "").run("security", &FIND, 0, "eyJ9\n", "");
         put(&fake, "name", "a \"label\"\n$(x)", b"{\"}").unwrap();
