@@ -1,7 +1,7 @@
 //! The file of logins: who has signed in and where the refresh token lies. It holds no secret, so that a lookup knows without
 //! asking a keyring whether there is a login.
 //!
-//! It decides which account answers, and to which host its refresh token goes: a file that others may write is refused.
+//! It decides which account answers: a file that others may write is refused.
 
 use std::{
     cmp::Reverse,

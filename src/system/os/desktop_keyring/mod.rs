@@ -1,19 +1,21 @@
 //! The keyring of the desktop, through programs that every release of ringbearer and every Python shares: a keyring gives an
 //! item to the program that created it, and may ask the user about others.
 //!
-//! - `secret_service`: Linux, through `secret_tool` or `python_keyring`
+//! - `secret_service`: Linux, through a `client`, which is `secret_tool` or `python_keyring`
 //! - `keychain`: macOS, through `security`
 //! - `credential_manager`: Windows, natively, over `pieces`
 //!
 //! `program` runs the programs. All of it but `credential_manager` is tested on every platform.
 
+#[cfg(any(target_os = "linux", test))]
+mod client;
 #[cfg(windows)]
 mod credential_manager;
 #[cfg(any(target_os = "macos", test))]
 mod keychain;
 #[cfg(any(windows, test))]
 mod pieces;
-#[cfg(not(windows))]
+#[cfg(any(unix, test))]
 mod program;
 #[cfg(any(target_os = "linux", test))]
 mod python_keyring;

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// The time limit for reading. A locked keyring may open a dialog and wait for its user.
+/// The time limit for reading. Some programs open a dialog for a locked keyring, and wait for its user.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// The time limit for writing, within which the user can type the password of the keyring.
@@ -43,12 +43,6 @@ pub(super) fn failed(command: &Command, output: &Output, secret: Option<&Secret>
     let name = command.name();
     let reason = last.strip_prefix(&format!("{name}: ")).unwrap_or(last);
     Error::new(Kind::Process, format!("{name} failed: {}", quote(reason, &[hidden])))
-}
-
-/// A secret as a program reads it on standard input.
-pub(super) fn as_text(secret: &[u8]) -> Result<Secret> {
-    let text = std::str::from_utf8(secret).map_err(|_| Error::new(Kind::Internal, "the secret is not text"))?;
-    Ok(Secret::new(text.to_owned()))
 }
 
 /// A secret as a program printed it: without the line break after it.

@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use super::{
     SERVICE,
-    program::{READ_LIMIT, WRITE_LIMIT, as_text, failed, printed, run},
-    secret_service::Client,
+    client::{Client, as_text},
+    program::{READ_LIMIT, WRITE_LIMIT, failed, printed, run},
 };
 use crate::{
     error::{Error, Kind, Result},

@@ -1,68 +1,10 @@
 //! The keyring of a Linux desktop: GNOME Keyring, KWallet or another Secret Service.
 //! <https://specifications.freedesktop.org/secret-service/latest/>
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
-
 use zeroize::Zeroizing;
 
-use super::{python_keyring, secret_tool};
-use crate::{
-    error::{Error, Kind, Result},
-    system::{System, process::Command},
-};
-
-/// The address of the session's message bus.
-const BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
-
-/// A program that reaches the keyring.
-pub(super) struct Client {
-    program: PathBuf,
-    is_secret_tool: bool,
-    /// The address of the bus, where the variable for it is unset.
-    bus: Option<String>,
-}
-
-impl Client {
-    /// `secret-tool`, else Python's `keyring`.
-    fn find(system: &dyn System) -> Result<Self> {
-        let none = |why: &str, hint: &str| Error::new(Kind::NotConfigured, why).with_hint(hint);
-        let bus = bus(system)
-            .ok_or_else(|| none("there is no D-Bus session", "sign in at the desktop, or choose another place"))?;
-        if let Some(program) = system.find_program("secret-tool") {
-            return Ok(Self { program, is_secret_tool: true, bus });
-        }
-        let own = system.own_program();
-        let is_other = |program: &PathBuf| own.is_none() || system.real_path(program).ok() != own;
-        let program = system.programs_on_path("keyring").into_iter().find(is_other);
-        program.map(|program| Self { program, is_secret_tool: false, bus }).ok_or_else(|| {
-            none("neither `secret-tool` nor Python's `keyring` is on PATH", "install secret-tool (libsecret-tools)")
-        })
-    }
-
-    /// A run of the program.
-    pub(super) fn command(&self, arguments: &[&str], limit: Duration) -> Command {
-        let command = Command::new(self.program.clone(), arguments, limit);
-        match &self.bus {
-            Some(address) => command.variable(BUS_VARIABLE, address.clone()),
-            None => command,
-        }
-    }
-}
-
-/// The address of the bus, as far as it must be passed on; `None` if there is no bus. Without it, clients would start one of
-/// their own.
-#[expect(clippy::option_option, reason = "the bus may be there without a need to pass its address on")]
-fn bus(system: &dyn System) -> Option<Option<String>> {
-    if system.setting(BUS_VARIABLE).is_some() {
-        return Some(None);
-    }
-    let socket = Path::new(&system.setting("XDG_RUNTIME_DIR")?).join("bus");
-    let is_own = socket.is_absolute() && system.details(&socket).is_ok_and(|found| !found.is_owned_by_other);
-    is_own.then(|| Some(format!("unix:path={}", socket.display())))
-}
+use super::{client::Client, python_keyring, secret_tool};
+use crate::{error::Result, system::System};
 
 /// What the keyring is called; otherwise why there is none.
 pub(super) fn find(system: &dyn System) -> std::result::Result<&'static str, String> {
@@ -108,10 +50,9 @@ pub(super) fn remove(system: &dyn System, name: &str) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::system::fake::FakeSystem;
+    use super::{super::client::BUS_VARIABLE, *};
+    use crate::{error::Kind, system::fake::FakeSystem};
 
-    const LOOKUP: [&str; 5] = ["lookup", "service", "ringbearer", "account", "name"];
     const SEARCH: [&str; 5] = ["search", "service", "ringbearer", "account", "name"];
     const CLEAR: [&str; 5] = ["clear", "service", "ringbearer", "account", "name"];
     const STORE: [&str; 6] = ["store", "--label=a label", "service", "ringbearer", "account", "name"];
@@ -120,6 +61,7 @@ mod tests {
         FakeSystem::default().variable(BUS_VARIABLE, "unix:path=/run/bus")
     }
 
+    /// The arguments of Python's `keyring`.
     fn python(backend: &str, operation: &str) -> [String; 5] {
         ["--keyring-backend", backend, operation, "ringbearer", "name"].map(str::to_owned)
     }
@@ -138,7 +80,7 @@ mod tests {
     fn the_bus_of_the_runtime_directory_is_passed_on() {
         let fake = FakeSystem::default().variable("XDG_RUNTIME_DIR", "/run/user/1").file("/run/user/1/bus", "");
         let client = Client::find(&fake.program("secret-tool")).unwrap();
-        let command = client.command(&[], Duration::ZERO);
+        let command = client.command(&[], std::time::Duration::ZERO);
         assert_eq!(command.variables, [(BUS_VARIABLE, "unix:path=/run/user/1/bus".to_owned())]);
     }
 
@@ -147,7 +89,8 @@ mod tests {
         let fake = desktop().run("secret-tool", &STORE, 0, "", "");
         put(&fake, "name", "a label", b"{\"a\":1}").unwrap();
         assert_eq!(fake.inputs()[0].as_ref().unwrap().expose(), "{\"a\":1}");
-        let fake = desktop().run("secret-tool", &LOOKUP, 0, "{\"a\":1}", "");
+        let shown = "[/1]\nlabel = a label\nsecret = {\"a\":1}\ncreated = 2026\n";
+        let fake = desktop().run("secret-tool", &SEARCH, 0, shown, "attribute.account = name\n");
         assert_eq!(get(&fake, "name").unwrap().unwrap().as_slice(), b"{\"a\":1}");
         let fake = desktop().run("secret-tool", &CLEAR, 0, "", "");
         assert!(remove(&fake, "name").unwrap());
@@ -159,9 +102,9 @@ mod tests {
     fn a_locked_item_is_not_a_missing_one() {
         let there = "[/1]\nlabel = a label\n";
         let locked = "secret-tool: Cannot get secret of a locked object";
-        let fake = desktop().run("secret-tool", &LOOKUP, 1, "", "").run("secret-tool", &SEARCH, 0, there, locked);
+        let fake = desktop().run("secret-tool", &SEARCH, 0, there, locked);
         assert_eq!(get(&fake, "name").unwrap_err().kind(), Kind::Locked);
-        let fake = desktop().run("secret-tool", &LOOKUP, 1, "", "").run("secret-tool", &SEARCH, 0, "", "");
+        let fake = desktop().run("secret-tool", &SEARCH, 0, "", "");
         assert_eq!(get(&fake, "name").unwrap(), None);
         let fake = desktop().run("secret-tool", &CLEAR, 1, "", "").run("secret-tool", &SEARCH, 0, there, locked);
         assert_eq!(remove(&fake, "name").unwrap_err().kind(), Kind::Locked);
@@ -174,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_secret_tool_says_is_quoted_without_the_secret() {
-        let fake = desktop().run("secret-tool", &LOOKUP, 1, "", "secret-tool: Could not connect: no such file\n");
+        let fake = desktop().run("secret-tool", &SEARCH, 1, "", "secret-tool: Could not connect: no such file\n");
         assert_eq!(get(&fake, "name").unwrap_err().to_string(), "secret-tool failed: Could not connect: no such file");
         let fake = desktop().run("secret-tool", &STORE, 1, "", "secret-tool: bad hunter2-hunter2");
         let error = put(&fake, "name", "a label", b"hunter2-hunter2").unwrap_err();
@@ -185,25 +128,22 @@ mod tests {
     fn python_is_asked_for_an_encrypted_backend() {
         let backend = "keyring.backends.SecretService.Keyring";
         let wallet = "keyring.backends.kwallet.DBusKeyring";
-        let words = |backend, operation| python(backend, operation);
-        let as_words = |words: &[String; 5]| words.clone();
         let run = |fake: FakeSystem, words: [String; 5], status, stdout: &str, stderr: &str| {
-            let words = as_words(&words);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             fake.run("keyring", &words, status, stdout, stderr)
         };
-        let fake = run(desktop(), words(backend, "get"), 0, "secret\n", "");
+        let fake = run(desktop(), python(backend, "get"), 0, "secret\n", "");
         assert_eq!(get(&fake, "name").unwrap().unwrap().as_slice(), b"secret");
-        let fake = run(desktop(), words(backend, "get"), 1, "", "");
+        let fake = run(desktop(), python(backend, "get"), 1, "", "");
         assert_eq!(get(&fake, "name").unwrap(), None);
-        let fake = run(desktop(), words(backend, "get"), 1, "", "Traceback\nkeyring.errors.KeyringLocked: no\n");
+        let fake = run(desktop(), python(backend, "get"), 1, "", "Traceback\nkeyring.errors.KeyringLocked: no\n");
         assert_eq!(get(&fake, "name").unwrap_err().kind(), Kind::Locked);
-        let fake = run(desktop(), words(backend, "set"), 2, "", "keyring: error: Unable to load");
-        let fake = run(fake, words(wallet, "set"), 0, "", "");
+        let fake = run(desktop(), python(backend, "set"), 2, "", "keyring: error: Unable to load");
+        let fake = run(fake, python(wallet, "set"), 0, "", "");
         put(&fake, "name", "a label", b"secret").unwrap();
         assert!(fake.inputs().iter().all(|input| input.as_ref().is_some_and(|input| input.expose() == "secret")));
         let fake =
-            run(desktop(), words(backend, "del"), 1, "", "keyring.errors.PasswordDeleteError: No such password!");
+            run(desktop(), python(backend, "del"), 1, "", "keyring.errors.PasswordDeleteError: No such password!");
         assert!(!remove(&fake, "name").unwrap());
     }
 }

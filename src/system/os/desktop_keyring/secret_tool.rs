@@ -5,29 +5,29 @@ use zeroize::Zeroizing;
 
 use super::{
     SERVICE,
-    program::{READ_LIMIT, WRITE_LIMIT, as_text, failed, locked, printed, run},
-    secret_service::Client,
+    client::{Client, as_text},
+    program::{READ_LIMIT, WRITE_LIMIT, failed, locked, run},
 };
 use crate::{
     error::{Error, Kind, Result},
-    system::System,
+    system::{System, process::Output},
 };
 
 /// It cuts a longer secret, with a message and the exit code of success.
 const LONGEST: usize = 8191;
 
+/// The line of `search` with the secret begins so. It is the only line of a secret here.
+const SECRET: &[u8] = b"secret = ";
+
 /// The secret of a name.
 pub(super) fn get(client: &Client, system: &dyn System, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let command = client.command(&["lookup", "service", SERVICE, "account", name], READ_LIMIT);
-    let output = run(system, &command)?;
-    if output.is_success() && !output.stdout.is_empty() {
-        return Ok(Some(printed(&output)));
+    let output = search(client, system, name)?;
+    let secret = output.stdout.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(SECRET));
+    match secret {
+        Some(secret) => Ok(Some(Zeroizing::new(secret.to_vec()))),
+        None if output.stdout.is_empty() => Ok(None),
+        None => Err(locked()),
     }
-    if !output.stderr.trim_ascii().is_empty() {
-        return Err(failed(&command, &output, None));
-    }
-    // It does not tell a locked item from none.
-    if exists(client, system, name)? { Err(locked()) } else { Ok(None) }
 }
 
 /// Keeps a secret.
@@ -53,12 +53,12 @@ pub(super) fn remove(client: &Client, system: &dyn System, name: &str) -> Result
     if !output.stderr.trim_ascii().is_empty() {
         return Err(failed(&command, &output, None));
     }
-    if exists(client, system, name)? { Err(locked()) } else { Ok(false) }
+    if search(client, system, name)?.stdout.is_empty() { Ok(false) } else { Err(locked()) }
 }
 
-/// Whether there is an item, locked or not.
-fn exists(client: &Client, system: &dyn System, name: &str) -> Result<bool> {
+/// Shows an item, a locked one without its secret. Unlike `lookup`, it never opens a dialog to unlock it.
+fn search(client: &Client, system: &dyn System, name: &str) -> Result<Output> {
     let command = client.command(&["search", "service", SERVICE, "account", name], READ_LIMIT);
     let output = run(system, &command)?;
-    if output.is_success() { Ok(!output.stdout.is_empty()) } else { Err(failed(&command, &output, None)) }
+    if output.is_success() { Ok(output) } else { Err(failed(&command, &output, None)) }
 }
