@@ -26,6 +26,7 @@ pub use crate::{
     cli::fuzz::{arguments, launcher},
     registry::fuzz::*,
     store::fuzz::{agent_answer, exported, store_file},
+    system::os::loopback::fuzz::browser_request,
 };
 
 /// A marker for user information, queries and fragments.

@@ -22,6 +22,23 @@ pub(super) struct State {
     cancellation: CancellationToken,
 }
 
+impl State {
+    pub(super) fn advance(&mut self, length: Duration) {
+        self.elapsed += length;
+    }
+
+    fn remaining(&self) -> Duration {
+        LIMIT.saturating_sub(self.elapsed)
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if self.cancellation.is_cancelled() {
+            return Err(Error::new(Kind::Cancelled, "the lookup was cancelled"));
+        }
+        if self.remaining().is_zero() { Err(Error::new(Kind::Timeout, "the lookup took too long")) } else { Ok(()) }
+    }
+}
+
 impl FakeSystem {
     /// Starts the lookup later.
     pub(crate) fn later(self, length: Duration) -> Self {
@@ -31,7 +48,7 @@ impl FakeSystem {
 
     /// Advances the clock.
     pub(crate) fn advance(&self, length: Duration) {
-        lock(&self.clock).elapsed += length;
+        lock(&self.clock).advance(length);
     }
 
     /// The pauses so far.
@@ -47,14 +64,11 @@ impl Clock for FakeSystem {
     }
 
     fn remaining(&self) -> Duration {
-        LIMIT.saturating_sub(lock(&self.clock).elapsed)
+        lock(&self.clock).remaining()
     }
 
     fn check(&self) -> Result<()> {
-        if self.cancellation().is_cancelled() {
-            return Err(Error::new(Kind::Cancelled, "the lookup was cancelled"));
-        }
-        if self.remaining().is_zero() { Err(Error::new(Kind::Timeout, "the lookup took too long")) } else { Ok(()) }
+        lock(&self.clock).check()
     }
 
     fn cancellation(&self) -> CancellationToken {

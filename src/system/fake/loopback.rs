@@ -1,18 +1,21 @@
 //! A listener whose requests a test writes.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use zeroize::Zeroizing;
 
-use super::{FakeSystem, lock};
+use super::{FakeSystem, clock, lock};
 use crate::{
-    error::{Error, Kind, Result},
+    error::Result,
     system::{
         Clock,
         loopback::{BrowserRequest, Incoming, Loopback, LoopbackListener, Page},
     },
 };
-use std::sync::Mutex;
 
 /// The port of every listener.
 pub(crate) const PORT: u16 = 40_001;
@@ -24,14 +27,20 @@ pub(super) struct State {
 }
 
 impl FakeSystem {
-    /// Adds a request, which a listener receives. `head` is `METHOD TARGET HOST`; a body is of a form.
+    /// Adds a request, which the next listener receives. `head` is `METHOD TARGET HOST`, or `METHOD TARGET` without a
+    /// host; a body is of a form.
     pub(crate) fn browser_request(self, head: &str, body: &str) -> Self {
         let mut words = head.split(' ').map(str::to_owned);
-        let mut word = || words.next().unwrap_or_default();
-        let (method, target, host) = (word(), word(), Some(word()));
+        let method = words.next().unwrap_or_default();
+        let target = words.next().unwrap_or_default();
         let content_type = if body.is_empty() { "" } else { "application/x-www-form-urlencoded" };
-        let (content_type, body) = (content_type.to_owned(), Zeroizing::new(body.as_bytes().to_vec()));
-        lock(&self.loopback).requests.push_back(BrowserRequest { method, target, host, content_type, body });
+        lock(&self.loopback).requests.push_back(BrowserRequest {
+            method,
+            target,
+            host: words.next(),
+            content_type: content_type.to_owned(),
+            body: Zeroizing::new(body.as_bytes().to_vec()),
+        });
         self
     }
 
@@ -44,16 +53,17 @@ impl FakeSystem {
 
 impl Loopback for FakeSystem {
     fn listen(&self) -> Result<Box<dyn LoopbackListener>> {
+        self.check()?;
         let mut state = lock(&self.loopback);
         let requests = std::mem::take(&mut state.requests);
-        Ok(Box::new(Listener { requests, answers: Arc::clone(&state.answers), remaining: self.remaining() }))
+        Ok(Box::new(Listener { requests, answers: Arc::clone(&state.answers), clock: Arc::clone(&self.clock) }))
     }
 }
 
 struct Listener {
     requests: VecDeque<BrowserRequest>,
     answers: Arc<Mutex<Vec<Page>>>,
-    remaining: Duration,
+    clock: Arc<Mutex<clock::State>>,
 }
 
 impl LoopbackListener for Listener {
@@ -61,14 +71,37 @@ impl LoopbackListener for Listener {
         PORT
     }
 
-    /// The time passes only while there is no request.
+    /// The clock advances only while there is no request.
     fn next_request(&mut self, wait: Duration) -> Result<Option<Incoming>> {
+        let mut clock = lock(&self.clock);
+        clock.check()?;
         let Some(request) = self.requests.pop_front() else {
-            self.remaining = self.remaining.saturating_sub(wait);
-            let is_over = self.remaining.is_zero();
-            return if is_over { Err(Error::new(Kind::Timeout, "the lookup did not end in time")) } else { Ok(None) };
+            clock.advance(wait);
+            return clock.check().map(|()| None);
         };
         let answers = Arc::clone(&self.answers);
         Ok(Some(Incoming::new(request, move |page| lock(&answers).push(page.clone()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn requests_come_in_order_and_then_time_passes() {
+        let system = FakeSystem::default().browser_request("GET /a", "").browser_request("POST / localhost", "x=y");
+        let mut listener = system.listen().unwrap();
+        let mut next = || listener.next_request(Duration::from_secs(50));
+        let first = next().unwrap().unwrap();
+        assert!(first.request.target == "/a" && first.request.host.is_none());
+        let page = Page { status: 400, html: String::new() };
+        first.answer(&page);
+        assert_eq!(next().unwrap().unwrap().request.host.as_deref(), Some("localhost"));
+        assert_eq!((system.pages(), system.remaining()), (vec![page], Duration::from_secs(120)));
+        assert!(next().unwrap().is_none() && next().unwrap().is_none());
+        assert_eq!(system.remaining(), Duration::from_secs(20));
+        assert_eq!(next().err().unwrap().kind(), Kind::Timeout);
     }
 }

@@ -14,7 +14,7 @@ mod random;
 mod shared_memory;
 mod terminal;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::paths::absolute;
 use super::Platform;
@@ -25,7 +25,7 @@ pub(crate) struct FakeSystem {
     platform: Platform,
     environment: environment::Environment,
     agent: Option<agent::Responder>,
-    clock: Mutex<clock::State>,
+    clock: Arc<Mutex<clock::State>>,
     desktop_keyring: Mutex<desktop_keyring::State>,
     files: Mutex<files::State>,
     http: Mutex<http::State>,

@@ -55,6 +55,17 @@ fn deadline_passed() -> Error {
         .with_hint(format!("{LOOKUP_LIMIT_VARIABLE}=SECONDS gives it more time"))
 }
 
+/// Fails if the lookup is cancelled or its deadline has passed.
+pub(super) fn check(cancellation: &CancellationToken, deadline: Instant) -> Result<()> {
+    if cancellation.is_cancelled() {
+        return Err(Error::new(Kind::Cancelled, "the lookup was cancelled"));
+    }
+    if Instant::now() >= deadline {
+        return Err(deadline_passed());
+    }
+    Ok(())
+}
+
 impl OsSystem {
     /// The lookup's deadline, or the end of `limit` if that comes first.
     pub(super) fn deadline_within(&self, limit: Duration) -> Instant {
@@ -72,13 +83,7 @@ impl Clock for OsSystem {
     }
 
     fn check(&self) -> Result<()> {
-        if self.cancellation.is_cancelled() {
-            return Err(Error::new(Kind::Cancelled, "the lookup was cancelled"));
-        }
-        if self.remaining().is_zero() {
-            return Err(deadline_passed());
-        }
-        Ok(())
+        check(&self.cancellation, self.deadline)
     }
 
     fn cancellation(&self) -> CancellationToken {

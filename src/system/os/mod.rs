@@ -10,7 +10,7 @@ mod console;
 mod desktop_keyring;
 mod environment;
 mod files;
-mod loopback;
+pub(crate) mod loopback;
 mod network;
 mod process;
 mod proxy;
