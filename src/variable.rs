@@ -106,7 +106,10 @@ pub(crate) static COMMON: &[Variable] = &[
         "where `ringbearer login` keeps a login: store, keyring, session or off (the first that works)",
     ),
     Variable::setting("RINGBEARER_STRICT", "1 raises the error of a failed lookup instead of answering None"),
-    Variable::setting("RINGBEARER_TIMEOUT", "limit of a lookup in seconds (120; the store 600)"),
+    Variable::setting(
+        "RINGBEARER_TIMEOUT",
+        "limit of a lookup in seconds (120; the store 600, `ringbearer login` 960)",
+    ),
 ];
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::{
     completions::Shell,
     definitions::{Definition, RINGBEARER},
     keyring_arguments::{self, KeyringArguments, Operation},
+    login::command::LoginCommand,
     setup::Tool,
     store::command::{Action, Foreign, Source, StoreCommand},
 };
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Version,
     /// `get`, `set` or `del`, as of `keyring`.
     Keyring(KeyringArguments),
+    /// Sign in, list the logins, or forget them.
+    Login(LoginCommand),
     /// Show what answers for a URL, and how tools would ask.
     Doctor {
         /// The URL.
@@ -108,6 +111,8 @@ fn read(arguments: &Arguments) -> Result<Command> {
     let unknown = |name: &str| arguments.usage_error(&format!("unknown {name}"));
     let command = arguments.command;
     Ok(match command.path {
+        "ringbearer login" => Command::Login(LoginCommand::read_login(arguments)?),
+        "ringbearer logout" => Command::Login(LoginCommand::read_logout(arguments)?),
         "ringbearer doctor" => Command::Doctor { url: arguments.operand("URL"), json: arguments.has("json") },
         "ringbearer cache list" => Command::Cache(cache::Action::List { json: arguments.has("json") }),
         "ringbearer cache clear" => Command::Cache(cache::Action::Clear),
@@ -179,6 +184,14 @@ mod tests {
             ("store import a --name s u", "--name requires --from-keyring"),
             ("store import --name s", "missing argument"),
             ("exec -- ", "missing command"),
+            ("login --browser --device-code", "--browser cannot be used with --device-code"),
+            ("login --list URL", "--list cannot be used with URL"),
+            ("login --list --fresh", "--list cannot be used with --fresh"),
+            ("login --account", "missing argument"),
+            ("logout ada@contoso.example", "unexpected argument"),
+            ("signin URL", "did you mean `login`"),
+            ("sign-in URL", "did you mean `login`"),
+            ("signout", "did you mean `logout`"),
             ("completions csh", "SHELL \"csh\" is not one of bash, zsh, fish, powershell"),
             ("token --jsno URL", "--jsno"),
         ] {

@@ -11,12 +11,14 @@ use super::{
     definitions::KEYRING,
     help,
     keyring_arguments::{KeyringArguments, OPERATIONS, Operation, read},
+    login::command::{LoginCommand, SignInOptions},
     setup::Tool,
     store::command::{Action, Foreign, Source, StoreCommand},
     tools,
 };
 use crate::{
     error::{Error, Kind},
+    registry::sign_in::Method,
     system::fuzz::check_error,
 };
 
@@ -135,6 +137,7 @@ fn words_of(command: &Command) -> Vec<OsString> {
             words.extend(json.then(|| "--json".into()));
         }
         Command::Cache(cache::Action::Clear) => words = text(&["cache", "clear"]),
+        Command::Login(command) => words_of_login(command, &mut words),
         Command::Doctor { url, json } => {
             words = text(&["doctor"]);
             words.extend(json.then(|| "--json".into()));
@@ -164,6 +167,32 @@ fn words_of(command: &Command) -> Vec<OsString> {
         Command::Store(command) => words_of_store(command, &mut words),
     }
     words
+}
+
+fn words_of_login(command: &LoginCommand, words: &mut Vec<OsString>) {
+    match command {
+        LoginCommand::SignIn(SignInOptions { url, method, tenant, account, is_fresh, json }) => {
+            words.push("login".into());
+            words.extend(method.map(|method| match method {
+                Method::Browser => "--browser".into(),
+                Method::DeviceCode => "--device-code".into(),
+            }));
+            option(words, "--tenant", tenant.as_deref().map(OsStr::new));
+            option(words, "--account", account.as_deref().map(OsStr::new));
+            words.extend(is_fresh.then(|| "--fresh".into()));
+            words.extend(json.then(|| "--json".into()));
+            words.push("--".into());
+            words.extend(url.as_ref().map(OsString::from));
+        }
+        LoginCommand::List { json } => {
+            words.extend(["login".into(), "--list".into()]);
+            words.extend(json.then(|| "--json".into()));
+        }
+        LoginCommand::SignOut { account } => {
+            words.push("logout".into());
+            option(words, "--account", account.as_deref().map(OsStr::new));
+        }
+    }
 }
 
 fn words_of_store(command: &StoreCommand, words: &mut Vec<OsString>) {
@@ -225,7 +254,7 @@ mod tests {
         fn accepted_arguments_read_the_same_in_full(words in proptest::collection::vec(prop::sample::select(vec![
             "get", "set", "del", "-b", "--mode", "creds", "--mode=creds", "--output=json", "--", "-x", "--json", "-h", "store",
             "init", "rekey", "rotate", "import", "export", "--key", "k", "--key=k", "--name", "--from-keyring", "a.B", "token",
-            "--output-file", "exec", "--variable", "setup", "pip", "--write", "doctor", "completions", "zsh", "URL", "", "-",
+            "--output-file", "login", "logout", "--browser", "--device-code", "--account", "--list", "exec", "--variable", "setup", "pip", "--write", "doctor", "completions", "zsh", "URL", "", "-",
         ]), 0..9)) {
             arguments(words.join("\n").as_bytes());
         }

@@ -5,6 +5,7 @@
 //! - `command`: from arguments to a [`Command`]; `keyring_arguments`: the same for the grammar of keyring
 //! - [`keyring`]: the native program `keyring`; `backend_choice`: the backend that its settings select
 //! - `secret`: `get`, `set` and `del`
+//! - `login`: `login` and `logout`
 //! - `store`, `doctor`, [`cache`], `token`, `setup`: the other commands
 //! - `tools`: the settings of the tools on this machine
 //! - `shell`: commands in the syntax of the user's shell
@@ -23,6 +24,7 @@ mod help;
 pub(crate) mod keyring;
 mod keyring_arguments;
 mod log;
+mod login;
 mod progress;
 #[cfg(test)]
 pub(crate) mod reference;
@@ -54,6 +56,7 @@ use crate::{
     },
 };
 
+use self::login::{LOGIN_LIMIT, command::LoginCommand};
 pub(crate) use self::{
     command::{Command, parse},
     log::Log,
@@ -81,7 +84,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// file.
 #[must_use]
 pub(crate) fn shutdown_grace(limit: Duration) -> Duration {
-    if limit == STORE_LIMIT { Duration::from_secs(1) } else { SHUTDOWN_GRACE }
+    if [STORE_LIMIT, LOGIN_LIMIT].contains(&limit) { Duration::from_secs(1) } else { SHUTDOWN_GRACE }
 }
 
 impl Command {
@@ -90,7 +93,9 @@ impl Command {
     pub(crate) fn limit(&self, environment: &Environment, memory: &Memory) -> Duration {
         match self {
             Self::Keyring(line) => keyring::limit(environment, line, memory),
-            Self::Store(_) => STORE_LIMIT,
+            Self::Login(LoginCommand::SignIn(_)) => LOGIN_LIMIT,
+            // The login may be in the store.
+            Self::Store(_) | Self::Login(LoginCommand::SignOut { .. }) => STORE_LIMIT,
             _ => LOOKUP_LIMIT,
         }
     }
@@ -127,6 +132,7 @@ pub(crate) fn run(world: &World<'_>, command: &Command, foreign: Option<Vec<Entr
     let code = match command {
         Command::Help(command) => print(world.console, &help::text(command)),
         Command::Version => print(world.console, version::TEXT),
+        Command::Login(command) => login::run(world, command),
         Command::Store(command) => store::run(world, command, foreign),
         Command::Keyring(line) => secret::run(world, line),
         Command::Token { url, output_file } => token::token(world, url, output_file.as_deref()),

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     auth::cache_mode::CacheMode,
     error::{Error, Kind, Result},
-    registry::{ALL, Credential, CredentialSource, Registry, SetupVariable},
+    registry::{ALL, Credential, CredentialSource, Registry, SetupVariable, sign_in::SignIn},
     service::Service,
     system::{Env, System},
 };
@@ -64,6 +64,17 @@ impl Keyring {
     /// The registries that claim a service, by descending priority. No I/O.
     pub(crate) fn candidates(&self, environment: &dyn Env, service: &Service) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|candidate| candidate.source.claims(environment, service))
+    }
+
+    /// The registries that people sign in to without another program, by descending priority.
+    pub(crate) fn sign_ins(&self) -> impl Iterator<Item = (&Candidate, &dyn SignIn)> {
+        self.candidates.iter().filter_map(|candidate| Some((candidate, candidate.source.sign_in()?)))
+    }
+
+    /// The first registry that claims a service and that people sign in to without another program. No I/O.
+    #[must_use]
+    pub(crate) fn sign_in_for(&self, environment: &dyn Env, service: &Service) -> Option<(&Candidate, &dyn SignIn)> {
+        self.sign_ins().find(|(candidate, _)| candidate.source.claims(environment, service))
     }
 
     /// How a service that no registry claims could be served.

@@ -74,6 +74,8 @@ pub(crate) enum Step<'all> {
         url: &'all str,
         /// The code.
         code: &'all str,
+        /// How long it serves.
+        expires_in: Duration,
     },
     /// It still waits for the person.
     Waits {

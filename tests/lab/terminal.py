@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,6 +40,15 @@ class Watching:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=end, env=environment)
         os.close(end)
+        self._read = b""
+
+    def until(self, text: str, timeout: float = 20) -> None:
+        """Wait until the terminal has got a text."""
+        deadline = time.monotonic() + timeout
+        while text.encode() not in self._read:
+            ready, _, _ = select.select([self._terminal], [], [], max(0, deadline - time.monotonic()))
+            assert ready, (text, self._read)
+            self._read += os.read(self._terminal, 65536)
 
     def ended(self, timeout: float = 60) -> Watched:
         """Wait for its exit. Its output must fit into the buffers of the pipe and the terminal."""
@@ -50,7 +61,7 @@ class Watching:
             os.close(self._terminal)
 
     def _shown(self) -> bytes:
-        shown = b""
+        shown = self._read
         while True:
             try:
                 part = os.read(self._terminal, 65536)

@@ -8,7 +8,7 @@ use super::{
 pub(in crate::cli) static RINGBEARER: Definition = Definition {
     path: "ringbearer",
     about: "Credentials for private package indexes, and a store for other secrets.",
-    commands: &[GET, SET, DEL, DOCTOR, CACHE, TOKEN, EXEC, SETUP, STORE, COMPLETIONS],
+    commands: &[GET, SET, DEL, LOGIN, LOGOUT, DOCTOR, CACHE, TOKEN, EXEC, SETUP, STORE, COMPLETIONS],
     options: &[OptionDefinition {
         long: "version",
         short: Some('V'),
@@ -59,6 +59,77 @@ const DEL: Definition = Definition {
     synonyms: &["delete", "remove", "rm"],
     ..COMMAND
 };
+
+const LOGIN: Definition = Definition {
+    path: "ringbearer login",
+    summary: "sign in for an index with a browser or a device code, or list the logins",
+    about: "Signs in to the registry of an index URL with a browser or, where there is none, a code to enter in a browser \
+            anywhere. The login is kept for later lookups: in ringbearer's store, the desktop's keyring or the memory of \
+            this login session (RINGBEARER_LOGIN_STORE), never in a file that is not encrypted.\n\
+            Without a URL, signs in for the first such index in the settings of uv, pip, pixi and Poetry, both the user's \
+            and this project's, and says which one. RINGBEARER_TIMEOUT limits the time (default: 960 seconds).\n\
+            With --json, each step is an object on a line of its own, by its \"event\": \"browser\" has url, port and \
+            opened; \"code\" has url, code and expires_in (seconds); \"signed-in\" has account, organisations, kept_in and \
+            life. With --list, it is an array of accounts.",
+    operands: &[optional(URL)],
+    options: &[
+        OptionDefinition { long: "browser", help: "sign in with a browser on this machine", ..OPTION },
+        OptionDefinition { long: "device-code", help: "show a code to enter in a browser anywhere", ..OPTION },
+        OptionDefinition {
+            long: "tenant",
+            values: &[free("TENANT")],
+            help: "sign in to TENANT instead of that of the index",
+            ..OPTION
+        },
+        OptionDefinition {
+            long: "account",
+            values: &[free("NAME")],
+            help: "sign in as NAME, such as ada@contoso.example",
+            ..OPTION
+        },
+        OptionDefinition {
+            long: "fresh",
+            help: "ask for the password again, also where the browser is signed in",
+            ..OPTION
+        },
+        OptionDefinition { long: "list", help: "list the logins instead: whose, where they lie, how long", ..OPTION },
+        JSON,
+    ],
+    exit_codes: &[("0", "signed in, or listed"), ("1", "the sign-in failed"), LOCKED, ("130", "cancelled by Ctrl-C")],
+    examples: &[
+        "ringbearer login https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
+        "ringbearer login --device-code --account ada@contoso.example",
+        "ringbearer login --list",
+    ],
+    synonyms: &["signin", "sign-in"],
+    ..COMMAND
+};
+
+const LOGOUT: Definition = Definition {
+    path: "ringbearer logout",
+    summary: "forget the logins of `ringbearer login`",
+    about: "Forgets the logins of `ringbearer login`, or that of one account, and removes the cached tokens of their registry \
+            from this login session. Tokens that were handed out before, and logins of other programs, are not affected.",
+    options: &[OptionDefinition {
+        long: "account",
+        values: &[free("NAME")],
+        help: "forget the login of NAME only",
+        ..OPTION
+    }],
+    exit_codes: &[
+        ("0", "done, or nobody was signed in"),
+        ("1", "the command failed"),
+        LOCKED,
+        ("5", "there is no login of NAME"),
+    ],
+    examples: &["ringbearer logout", "ringbearer logout --account ada@contoso.example"],
+    synonyms: &["signout", "sign-out"],
+    ..COMMAND
+};
+
+/// The exit code of a login that the store is to keep, or keeps.
+const LOCKED: (&str, &str) =
+    ("3", "the store is locked: no ssh-agent, its key not in the agent, or the signature refused");
 
 const DOCTOR: Definition = Definition {
     path: "ringbearer doctor",

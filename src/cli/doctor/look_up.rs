@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     auth::cache_mode::CacheMode,
-    cli::{World, backend_choice::MODULE, cache::in_words, shell::ShellSyntax, shown_path, tools::Index},
+    cli::{World, backend_choice::MODULE, cache::in_words, login::list, shell::ShellSyntax, shown_path, tools::Index},
     error::{Kind, Result},
     keyring::{
         Candidate,
@@ -64,6 +64,7 @@ fn examine_candidate(
     report.fact("backend", json!(python_class));
     report.add(&Finding::new(State::Good, "backend", format!("{title} ({MODULE}{python_class})")))?;
     add_settings(world, report, candidate)?;
+    add_logins(world, report, candidate)?;
     let finding = cache_finding(world, candidate, service);
     report.add(&finding)?;
     // The lookup then performs, and the report shows, every step.
@@ -179,6 +180,24 @@ fn add_settings(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidat
         let text = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
         report.fact(name, json!(found));
         report.add(&Finding::new(State::Note, name, text))?;
+    }
+    Ok(())
+}
+
+/// The logins of `ringbearer login`, if there are any. Reads no secret.
+fn add_logins(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidate) -> Result<()> {
+    let Some(sign_in) = candidate.source.sign_in() else { return Ok(()) };
+    let logins = match sign_in.logins(world.system) {
+        Ok(logins) => logins,
+        Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+        Err(error) => return report.add(&Finding { state: State::Doubtful, ..Finding::of_error("logins", &error) }),
+    };
+    if !logins.is_empty() {
+        report.fact("logins", logins.iter().map(list::as_json).collect());
+    }
+    for login in &logins {
+        let text = format!("{}, {}; {}", login.account, list::where_kept(login), login.life);
+        report.add(&Finding::new(State::Note, "signed in", text))?;
     }
     Ok(())
 }

@@ -159,6 +159,13 @@ pub(crate) fn clear(system: &dyn System) -> Result<usize> {
     Ok(names.iter().filter(|name| system.unshare(name) && name.starts_with(PREFIX)).count())
 }
 
+/// Removes the tokens of a registry from the session. Returns their number.
+pub(crate) fn clear_registry(system: &dyn System, registry: &str) -> Result<usize> {
+    let is_of_registry = |name: &&String| read(system, name).is_some_and(|stored| stored.token.registry == registry);
+    let names = [names(system, PREFIX)?, names(system, WAITERS_PREFIX)?].concat();
+    Ok(names.iter().filter(is_of_registry).filter(|name| system.unshare(name) && name.starts_with(PREFIX)).count())
+}
+
 /// Whether a token of the usual size would be kept now; otherwise why not.
 pub(crate) fn room(system: &dyn System) -> std::result::Result<(), Unavailable> {
     system.sharing()?;

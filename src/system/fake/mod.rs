@@ -3,6 +3,7 @@
 
 mod agent;
 mod clock;
+pub(crate) mod console;
 mod desktop_keyring;
 mod environment;
 mod files;

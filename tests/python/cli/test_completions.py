@@ -22,6 +22,7 @@ VALUES = {("get", "--mode"): {"password", "creds"}, ("get", "--output"): {"plain
 FREE = [
     ("token", "--output-file"),
     ("exec", "--variable"),
+    *(("login", "--tenant"), ("login", "--account"), ("logout", "--account")),
     ("setup", "--name"),
     ("setup", "--file"),
     ("store init", "--key"),
