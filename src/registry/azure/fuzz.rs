@@ -318,7 +318,8 @@ const VERIFIER: &str = "dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnY";
 
 /// What a person sees is a page of Microsoft and one line.
 fn check_step(step: &Step<'_>) {
-    if let Step::Code { url, code } = step {
+    if let Step::Code { url, code, expires_in } = step {
+        assert!(*expires_in <= Duration::from_secs(15 * 60));
         let url = Url::parse(url).ok();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
         let is_page = ["microsoft.com", "www.microsoft.com"].contains(&host) || host.starts_with("login.");

@@ -58,7 +58,7 @@ const PAGES: [&str; 2] = ["microsoft.com", "www.microsoft.com"];
 /// Signs in: shows a page and a code, and asks until the person has finished.
 pub(in crate::registry::azure) fn sign_in(flow: &Flow<'_>, show: Show<'_>) -> Result<(Tokens, Owner)> {
     let code = request_code(flow)?;
-    show(&Step::Code { url: code.page.as_str(), code: &code.user_code });
+    show(&Step::Code { url: code.page.as_str(), code: &code.user_code, expires_in: code.limit });
     debug!(step = STEP, outcome = "noted"; "waits for the person, and asks every {} s", code.interval.as_secs());
     let tokens = poll(flow, &code, show)?;
     let owner = flow.accept(&tokens)?;
