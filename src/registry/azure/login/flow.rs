@@ -62,14 +62,17 @@ pub(super) struct Countdown<'all> {
 }
 
 impl<'all> Countdown<'all> {
-    /// Starts. It ends before the lookup does, at the latest.
+    /// Starts. The lookup may end earlier.
     pub(super) fn new(system: &'all dyn System, limit: Duration) -> Self {
         let start = system.remaining();
-        Self { system, limit: limit.min(start.saturating_sub(TICK)), start }
+        Self { system, limit: limit.min(start), start }
     }
 
     /// The error after the end.
     pub(super) fn over(&self) -> Error {
+        if let Err(error) = self.system.check() {
+            return error;
+        }
         let what = match self.limit.as_secs() {
             seconds @ ..120 => format!("nobody signed in within {seconds} s"),
             seconds => format!("nobody signed in within {} minutes", seconds / 60),
