@@ -2,6 +2,8 @@
 //! with a browser on this machine.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow>
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use log::debug;
 use ring::digest::{SHA256, digest};
@@ -11,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     client,
-    flow::{Countdown, Flow, Show, timeout},
+    flow::{Countdown, Flow, Show},
     method, page,
     token::{self, Owner, Tokens},
 };
@@ -48,7 +50,7 @@ pub(in crate::registry::azure) fn sign_in(flow: &Flow<'_>, show: Show<'_>) -> Re
     show(&Step::Browser { url: url.as_str(), port: listener.port(), is_opened });
     let countdown = Countdown::new(flow.system, flow.limit);
     loop {
-        let Some(left) = countdown.left() else { return Err(timeout(flow.limit)) };
+        let Some(left) = countdown.left() else { return Err(countdown.over()) };
         let Some(incoming) = listener.next_request(Countdown::tick(left))? else {
             show(&Step::Waits { remaining: left });
             continue;
@@ -78,7 +80,7 @@ pub(in crate::registry::azure) fn sign_in(flow: &Flow<'_>, show: Show<'_>) -> Re
 /// Answers the requests that came while the code was redeemed.
 fn answer_late(listener: &mut dyn LoopbackListener) {
     for _ in 0..MOST_LATE {
-        match listener.next_request(std::time::Duration::ZERO) {
+        match listener.next_request(Duration::ZERO) {
             Ok(Some(incoming)) => incoming.answer(&page::late()),
             Ok(None) | Err(_) => return,
         }

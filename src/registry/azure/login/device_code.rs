@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     client,
-    flow::{Countdown, Flow, Show, timeout},
+    flow::{Countdown, Flow, Show},
     token::{self, Code, Owner, Refusal, Tokens},
 };
 use crate::{
@@ -133,7 +133,7 @@ fn poll(flow: &Flow<'_>, code: &DeviceCode, show: Show<'_>) -> Result<Tokens> {
     loop {
         countdown.pause(pause, show)?;
         if countdown.left().is_none() {
-            return Err(timeout(code.limit));
+            return Err(countdown.over());
         }
         let response = match flow.system.send(&request) {
             Ok(response) => response,
@@ -159,18 +159,18 @@ fn poll(flow: &Flow<'_>, code: &DeviceCode, show: Show<'_>) -> Result<Tokens> {
         match refusal.code {
             Code::AuthorizationPending => {}
             Code::SlowDown => interval += SLOWER,
-            _ => return Err(ended(*refusal, code.limit)),
+            _ => return Err(ended(*refusal, &countdown)),
         }
         pause = interval;
     }
 }
 
 /// The error of a refusal that ends the flow.
-fn ended(refusal: Refusal, limit: Duration) -> Error {
+fn ended(refusal: Refusal, countdown: &Countdown<'_>) -> Error {
     match refusal.code {
         // A policy declines in the same words as a person.
         Code::Declined if !refusal.is_explained => Error::new(Kind::Rejected, "the sign-in was declined"),
-        Code::ExpiredToken => timeout(limit),
+        Code::ExpiredToken => countdown.over(),
         Code::UnknownDevice => refusal.error.within("the device code was not recognized"),
         _ => refusal.error,
     }

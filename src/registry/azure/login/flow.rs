@@ -53,15 +53,6 @@ impl Flow<'_> {
     }
 }
 
-/// The error after the time that the person had.
-pub(super) fn timeout(limit: Duration) -> Error {
-    let what = match limit.as_secs() {
-        seconds @ ..120 => format!("nobody signed in within {seconds} s"),
-        seconds => format!("nobody signed in within {} minutes", seconds / 60),
-    };
-    Error::new(Kind::Timeout, what).with_hint("run `ringbearer login URL` again")
-}
-
 /// The time that a person has left.
 pub(super) struct Countdown<'all> {
     system: &'all dyn System,
@@ -71,9 +62,22 @@ pub(super) struct Countdown<'all> {
 }
 
 impl<'all> Countdown<'all> {
-    /// Starts.
+    /// Starts. The lookup may end earlier.
     pub(super) fn new(system: &'all dyn System, limit: Duration) -> Self {
-        Self { system, limit, start: system.remaining() }
+        let start = system.remaining();
+        Self { system, limit: limit.min(start), start }
+    }
+
+    /// The error after the end.
+    pub(super) fn over(&self) -> Error {
+        if let Err(error) = self.system.check() {
+            return error;
+        }
+        let what = match self.limit.as_secs() {
+            seconds @ ..120 => format!("nobody signed in within {seconds} s"),
+            seconds => format!("nobody signed in within {} minutes", seconds / 60),
+        };
+        Error::new(Kind::Timeout, what).with_hint("run `ringbearer login URL` again")
     }
 
     /// The time left; `None` if it is over.

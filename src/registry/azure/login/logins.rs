@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Kind, Result},
+    registry::azure::entra::Tenant,
     system::{
         Platform, System,
         files::{Details, Lock, Snapshot},
@@ -162,20 +163,21 @@ impl Logins {
         &self.accounts
     }
 
-    /// The login for a tenant: that of the account `hint` names, else one that the tenant has accepted, else the newest. One
-    /// that has ended comes after others of its rank.
+    /// The login for a tenant, at the login host of the tenant's cloud: that of the account `hint` names, else one that the
+    /// tenant has accepted, else the newest. One that has ended comes after others of its rank.
     pub(in crate::registry::azure) fn choose(
         &self,
         client_id: &str,
-        tenant: &str,
+        tenant: &Tenant,
         hint: Option<&str>,
     ) -> Option<&Account> {
         let rank = |account: &&Account| {
             let is_named = hint.is_some_and(|hint| account.is_named(hint));
-            let is_accepted = account.tenants.iter().any(|accepted| accepted.eq_ignore_ascii_case(tenant));
+            let is_accepted = account.tenants.iter().any(|accepted| accepted.eq_ignore_ascii_case(&tenant.id));
             (!is_named, !is_accepted, account.ended)
         };
-        self.accounts.iter().filter(|account| account.client_id == client_id).min_by_key(rank)
+        let is_here = |account: &&Account| account.client_id == client_id && account.login_host == tenant.login_host;
+        self.accounts.iter().filter(is_here).min_by_key(rank)
     }
 
     /// Changes the file under its lock, after reading it again. Without logins, removes it.

@@ -56,8 +56,10 @@ impl TokenProvider<Tenant, Grant> for Login {
         }
         let (client_id, hint) = (client::id(system)?, credprovider::login_hint(system));
         let tenant = client::tenant(system, tenant)?;
-        let Some(account) = logins.choose(&client_id, &tenant.id, hint.as_deref()) else {
-            return Ok(Attempt::not_configured("nobody has signed in to this client with `ringbearer login`"));
+        let Some(account) = logins.choose(&client_id, &tenant, hint.as_deref()) else {
+            return Ok(Attempt::not_configured(
+                "nobody has signed in to this client and cloud with `ringbearer login`",
+            ));
         };
         if let Some(hint) = hint.filter(|hint| !account.is_named(hint)) {
             let error = Error::new(Kind::Rejected, format!("{hint} has not signed in with `ringbearer login`"));
@@ -101,7 +103,7 @@ fn may_read(system: &dyn System) -> bool {
 /// An access token by the kept refresh token.
 fn token(system: &dyn System, tenant: &Tenant, account: &Account) -> Result<AccessToken> {
     let kept = refresh_token(system, account)?.ok_or_else(|| gone(account, "is no longer kept"))?;
-    debug!(step = NAME, outcome = "noted"; "refreshes the login of {}", shown(account));
+    debug!(step = NAME, outcome = "noted"; "refreshes the login of {}, in {}", shown(account), account.place);
     let (used, outcome) = match refresh::refresh(system, tenant, account, &kept) {
         Err(Failure { meaning: Meaning::Ended, error }) => match refresh_token(system, account)? {
             // Another process has replaced it meanwhile.

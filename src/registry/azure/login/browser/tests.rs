@@ -1,7 +1,5 @@
 //! Tests of the sign-in with a browser.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
 
 use super::*;

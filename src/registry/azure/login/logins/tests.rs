@@ -86,9 +86,9 @@ fn a_file_that_others_may_write_is_refused() {
 fn a_hint_decides_then_the_tenant_then_the_time() {
     let (mut ada, mut alice) = (account("Ada@contoso.example", "1", 10), account("alice@contoso.example", "2", 20));
     ada.tenants.push("guest".to_owned());
-    let choose = |accounts: &[&Account], tenant, hint| {
+    let choose = |accounts: &[&Account], tenant: &str, hint| {
         let accounts = accounts.iter().map(|&account| account.clone()).collect();
-        Logins { accounts }.choose("client", tenant, hint).map(|account| account.signed_in)
+        Logins { accounts }.choose("client", &Tenant::new(tenant).unwrap(), hint).map(|account| account.signed_in)
     };
     assert_eq!(choose(&[&alice, &ada], "other", None), Some(20));
     assert_eq!(choose(&[&alice, &ada], "GUEST", None), Some(10));

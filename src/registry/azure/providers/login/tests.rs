@@ -74,7 +74,7 @@ fn without_a_login_nothing_is_asked() {
     sign_in(&fake, "ada", 1, TENANT);
     assert!(is_configured(&fake));
     let other = fake.variable("RINGBEARER_AZURE_LOGIN_CLIENT_ID", OTHER_TENANT);
-    assert_eq!(skipped(&other), "nobody has signed in to this client with `ringbearer login`");
+    assert_eq!(skipped(&other), "nobody has signed in to this client and cloud with `ringbearer login`");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn the_account_is_that_of_the_hint_the_tenant_or_the_newest() {
 
 #[test]
 fn an_authority_replaces_the_tenant_of_the_feed() {
-    let authority = format!("https://login.microsoftonline.us/{OTHER_TENANT}");
+    let authority = format!("https://login.microsoftonline.com/{OTHER_TENANT}");
     let asked = format!("{authority}/oauth2/v2.0/token");
     let fake = system().variable("ARTIFACTS_CREDENTIALPROVIDER_MSAL_AUTHORITY", &authority).answer(
         Method::Post,
@@ -180,6 +180,14 @@ fn an_authority_replaces_the_tenant_of_the_feed() {
     let account = sign_in(&fake, "ada", 1, TENANT);
     assert!(matches!(ask(&fake), Ok(Attempt::Token(_))));
     assert_eq!(kept(&fake, &account).as_deref(), Some("refresh-of-ada"), "the answer brought none");
+}
+
+#[test]
+fn a_login_is_refreshed_in_its_own_cloud_only() {
+    let authority = format!("https://login.microsoftonline.us/{TENANT}");
+    let fake = system().variable("ARTIFACTS_CREDENTIALPROVIDER_MSAL_AUTHORITY", &authority);
+    sign_in(&fake, "ada", 1, TENANT);
+    assert!(skipped(&fake).contains("this client and cloud"));
 }
 
 #[test]
