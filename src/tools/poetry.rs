@@ -153,7 +153,8 @@ fn nearness(source: &Url, url: &Url) -> (usize, bool) {
     (shared, shared == own.len())
 }
 
-/// The directory of the user's files. A relative path counts as unset. <https://python-poetry.org/docs/configuration/#config-directory>
+/// The directory of the user's files. A relative path counts as unset.
+/// <https://python-poetry.org/docs/configuration/#config-directory>
 fn folder(system: &dyn System) -> Option<PathBuf> {
     let named = system.setting("POETRY_CONFIG_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
     named.or_else(|| Some(places::native_config(system)?.join("pypoetry")))
