@@ -232,8 +232,8 @@ pub(crate) trait Http {
 
     /// Starts to open a connection to the https host of a URL, for a later request of this lookup: name resolution, the
     /// proxy's tunnel and the TLS handshake, and no byte of a request. Returns at once. A failure is silent, since the
-    /// request connects by itself and reports it. An unused connection is closed by the next call and by the end of the
-    /// lookup.
+    /// request connects by itself and reports it. At most two connections are unused: a third call closes the oldest, and the
+    /// end of the lookup all.
     fn open_ahead(&self, url: &Url);
 }
 

@@ -100,7 +100,7 @@ impl<'lookup> Minting<'lookup> {
         .map_err(|refused| exhausted(self.system, refused, Some(&tenant)))
     }
 
-    /// The discovery of the feed: a kept one, or the answer to one request. Meanwhile a connection to the next host is
+    /// The discovery of the feed: a kept one, or the answer to one request. Meanwhile the connections to the next hosts are
     /// opened.
     fn discovery(&self, next: Option<NextHost>) -> Result<Discovery> {
         if let Some(known) = &*self.discovery.borrow() {
@@ -114,13 +114,11 @@ impl<'lookup> Minting<'lookup> {
             debug!(step = "discovery", outcome = "noted"; "{} is known: not asked again", self.feed.shown());
             Ok(kept)
         } else {
-            let expected = match next {
-                Some(NextHost::Login | NextHost::Refresh) => entra::expected_login_host(self.system),
-                Some(NextHost::Authority) => discovery::expected_authority(self.feed),
-                None => None,
-            };
-            if let Some(expected) = expected {
-                self.system.open_ahead(&expected);
+            if matches!(next, Some(NextHost::Login | NextHost::Refresh)) {
+                entra::expected_login_host(self.system).inspect(|host| self.system.open_ahead(host));
+            }
+            if matches!(next, Some(NextHost::Refresh | NextHost::Authority)) {
+                discovery::expected_authority(self.feed).inspect(|host| self.system.open_ahead(host));
             }
             self.discover()
         };

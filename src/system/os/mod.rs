@@ -50,8 +50,8 @@ pub(crate) struct OsSystem {
     network: Arc<Network>,
     /// Read when the first request needs it.
     system_proxy: OnceLock<SystemProxy>,
-    /// The connection that is opened ahead.
-    opening: Mutex<Option<Opening>>,
+    /// The connections that are opened ahead, oldest first.
+    openings: Mutex<Vec<Opening>>,
     cancellation: CancellationToken,
     deadline: Instant,
 }
@@ -66,8 +66,8 @@ impl OsSystem {
         cancellation: CancellationToken,
         limit: Duration,
     ) -> Self {
-        let (system_proxy, opening) = (OnceLock::new(), Mutex::default());
-        Self { environment, network, system_proxy, opening, cancellation, deadline: Instant::now() + limit }
+        let (system_proxy, openings) = (OnceLock::new(), Mutex::default());
+        Self { environment, network, system_proxy, openings, cancellation, deadline: Instant::now() + limit }
     }
 }
 

@@ -84,6 +84,29 @@ def test_native_keyring_waits_for_few_round_trips(
     assert_round_trips(cloud, seconds, expected)
 
 
+@pytest.mark.parametrize(("cache", "expected"), [("off", UNKNOWN + 1), ("session", KNOWN + 1)])
+def test_login_waits_for_one_more_to_refresh(
+    cloud: PracticeCloud, native: Client, home: Path, cache: str, expected: float
+) -> None:
+    if not kernel_keys.can_share():
+        pytest.skip("needs the kernel's key retention service")
+    cloud.round_trip_ms = 0
+    cloud.entra.device_user = cloud.azure.user
+    url = cloud.azure.feed.url()
+    environment = cloud.environment(home, RINGBEARER_CACHE=cache, RINGBEARER_LOGIN_STORE="session")
+    native.run(["ringbearer", "login", url, "--device-code"], environment).check()
+    numbers = itertools.count()
+
+    def seconds() -> float:
+        environment["AZD_AUTH_CERT"] = str(next(numbers))
+        start = time.monotonic()
+        assert native.run(["keyring", "--mode", "creds", "get", url], environment).check().stdout
+        return time.monotonic() - start
+
+    seconds()
+    assert_round_trips(cloud, seconds, expected)
+
+
 @pytest.mark.parametrize(("cache", "expected"), [("off", UNKNOWN), (None, KNOWN)])
 def test_wheel_waits_for_few_round_trips(
     cloud: PracticeCloud, look_up: Lookups, cache: str | None, expected: float

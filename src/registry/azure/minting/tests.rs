@@ -476,11 +476,12 @@ fn a_login_is_refreshed_and_exchanged_before_az_is_asked() {
     let found = ask(&fake, FEEDS[0]).unwrap();
     assert_eq!((found.password.expose(), found.cache_policy), ("session", CachePolicy::Session));
     assert_eq!(found.owner.as_deref(), Some("ada@contoso.example"));
-    assert_eq!(fake.opened_ahead(), ["https://login.microsoftonline.com/organizations/oauth2/v2.0/token"]);
+    let hosts = ["https://login.microsoftonline.com/organizations/oauth2/v2.0/token", "https://vssps.dev.azure.com/"];
+    assert_eq!(fake.opened_ahead(), hosts);
     // Of the known organisation, the authority is the host that is not yet connected.
     let fake = exchange(refreshes(fake), AUTHORITY, 200);
     assert_eq!(ask(&fake, FEEDS[0]).unwrap().password.expose(), "session");
-    assert_eq!(fake.opened_ahead()[1..], [AUTHORITY]);
+    assert_eq!(fake.opened_ahead()[2..], [AUTHORITY]);
 }
 
 #[test]

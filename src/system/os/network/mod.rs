@@ -8,7 +8,6 @@ mod resolver;
 use std::{
     collections::HashMap,
     env::consts::{ARCH, OS},
-    mem,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -57,6 +56,9 @@ const BUFFER: usize = 32 * 1024;
 
 /// The largest response header accepted; it must fit in the buffer.
 const MAX_HEADER: usize = 24 * 1024;
+
+/// The most connections of a lookup that are open ahead: a login host and a token authority.
+const MAX_AHEAD: usize = 2;
 
 /// The connection pools of the process: an agent per combination of proxy and trust store, created on first use.
 #[derive(Default)]
@@ -164,8 +166,10 @@ impl Http for OsSystem {
 
     fn open_ahead(&self, url: &Url) {
         let opening = self.network.open_ahead(&self.environment, &self.system_proxy, url);
-        // The previous one, if any, is closed.
-        drop(mem::replace(&mut *self.opening.lock().unwrap_or_else(PoisonError::into_inner), opening));
+        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        openings.extend(opening);
+        let obsolete = openings.len().saturating_sub(MAX_AHEAD);
+        drop(openings.drain(..obsolete));
     }
 }
 
