@@ -197,5 +197,5 @@ def test_uv_shows_one_warning_for_an_index_without_a_login(
     environment = cloud.environment(home, path=[native.bin], **settings(tool, RINGBEARER_TIMEOUT="20"))
     ended = tool.run([*command, "greetings"], environment)
     lines = [line for line in ended.stderr.splitlines() if line.startswith("ringbearer: ")]
-    assert ended.code != 0 and "az login" in lines[0], ended
+    assert ended.code != 0 and "run `ringbearer login URL`" in lines[0], ended
     assert len(lines) == kernel_keys.sign_ins(2), ended
