@@ -175,3 +175,25 @@ def test_a_policy_of_the_tenant_ends_no_login(ada: Person, cloud: PracticeCloud)
         missed = ada.look_up()
         assert missed.code == 1 and f"AADSTS{code}" in missed.stderr, missed
         assert ada.look_up().code == 0, code
+
+
+def test_one_login_serves_every_tenant_of_the_account(ada: Person, cloud: PracticeCloud) -> None:
+    fabrikam = cloud.azure.directory.tenant("fabrikam.example")
+    url = cloud.azure.organisation("fabrikam", fabrikam).feed("tools").url()
+    cloud.entra.add_user("ada@contoso.example", guest_of=[fabrikam])
+    ada.sign_in()
+    assert ada.look_up(url).code == 0
+    ada.run("ringbearer", "cache", "clear")
+    fabrikam.requires_mfa = True
+    missed = ada.look_up(url)
+    assert missed.code == 1 and "AADSTS50076" in missed.stderr and "`ringbearer login URL`" in missed.stderr, missed
+    assert ada.look_up().code == 0
+
+
+def test_a_personal_account_is_refreshed_too(native: Client, cloud: PracticeCloud, home: Path, tmp_path: Path) -> None:
+    bob = Person(native, cloud, home, cloud.entra.add_personal_account("bob@outlook.example"), tmp_path)
+    bob.url = cloud.azure.organisation("bob", None).feed("tools").url()
+    bob.sign_in()
+    ended = bob.look_up(RINGBEARER_DEBUG="1")
+    assert ended.code == 0 and "login: served" in ended.stderr, ended
+    assert cloud.entra.mistakes == []
