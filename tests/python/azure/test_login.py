@@ -177,10 +177,13 @@ def test_a_policy_of_the_tenant_ends_no_login(ada: Person, cloud: PracticeCloud)
         assert ada.look_up().code == 0, code
 
 
-def test_one_login_serves_every_tenant_of_the_account(ada: Person, cloud: PracticeCloud) -> None:
+def test_one_login_serves_every_tenant_of_the_account(
+    native: Client, cloud: PracticeCloud, home: Path, tmp_path: Path
+) -> None:
     fabrikam = cloud.azure.directory.tenant("fabrikam.example")
     url = cloud.azure.organisation("fabrikam", fabrikam).feed("tools").url()
-    cloud.entra.add_user("ada@contoso.example", guest_of=[fabrikam])
+    guest = cloud.entra.add_user("ada@contoso.example", guest_of=[fabrikam])
+    ada = Person(native, cloud, home, guest, tmp_path)
     ada.sign_in()
     assert ada.look_up(url).code == 0
     ada.run("ringbearer", "cache", "clear")
