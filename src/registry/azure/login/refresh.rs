@@ -2,6 +2,7 @@
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#refresh-the-access-token>
 
 use super::{
+    client,
     logins::Account,
     token::{self, Code, Refusal, Tokens},
 };
@@ -27,6 +28,10 @@ const ENDED_SUBERRORS: [&str; 2] = ["bad_token", "token_expired"];
 
 /// The same by number: unused for 90 days, the password was changed, the account is disabled, the token's lifetime is over.
 const ENDED_CODES: [&str; 5] = ["700082", "50173", "50057", "700081", "700084"];
+
+/// The refusals that are about this tenant or network, whatever `suberror` says: a second factor, a policy, consent, the
+/// device, the sign-in frequency.
+const KEPT_CODES: [&str; 7] = ["50076", "50079", "53000", "53003", "65001", "50097", "70043"];
 
 /// What a refusal means for the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +65,8 @@ pub(in crate::registry::azure) fn refresh(
 ) -> Result<Tokens, Failure> {
     let failed = |refusal: Box<Refusal>| failure(account, *refusal);
     let tenant = tenant_of(account, tenant).map_err(|error| failed(error.into()))?;
-    let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+    let scope = client::scope();
+    let grant = [("grant_type", "refresh_token"), ("scope", scope.as_str()), ("refresh_token", refresh_token.expose())];
     let request = token::request(&tenant, &account.client_id, &grant).map_err(|error| failed(error.into()))?;
     let response =
         retry::send(system, &request.with_attempts(attempts(system))).map_err(|error| failed(error.into()))?;
@@ -74,9 +80,10 @@ fn tenant_of(account: &Account, of_feed: &Tenant) -> crate::error::Result<Tenant
 }
 
 fn meaning(refusal: &Refusal) -> Meaning {
+    let is_one_of = |codes: &[&str]| refusal.numbers.iter().any(|number| codes.contains(&number.as_str()));
     let has_ended = || {
-        ENDED_SUBERRORS.contains(&refusal.suberror.as_str())
-            || refusal.numbers.iter().any(|number| ENDED_CODES.contains(&number.as_str()))
+        let is_ended = ENDED_SUBERRORS.contains(&refusal.suberror.as_str()) || is_one_of(&ENDED_CODES);
+        is_ended && !is_one_of(&KEPT_CODES)
     };
     match refusal.code {
         Code::InvalidGrant if refusal.suberror == "client_mismatch" => Meaning::OtherClient,
@@ -119,7 +126,7 @@ mod tests {
     use super::*;
     use crate::{
         error::Kind,
-        registry::azure::login::{client, logins::Place},
+        registry::azure::login::logins::Place,
         system::{fake::FakeSystem, http::Method},
     };
 
@@ -177,7 +184,7 @@ mod tests {
     }
 
     /// Code of OAuth, suberror, number, and what they mean.
-    const REFUSALS: [(&str, &str, u64, Meaning); 21] = [
+    const REFUSALS: [(&str, &str, u64, Meaning); 22] = [
         ("invalid_grant", "bad_token", 0, Meaning::Ended),
         ("invalid_grant", "token_expired", 0, Meaning::Ended),
         ("invalid_grant", "", 700_082, Meaning::Ended),
@@ -193,6 +200,7 @@ mod tests {
         ("invalid_grant", "consent_required", 65_001, Meaning::SignIn),
         ("interaction_required", "", 50_097, Meaning::SignIn),
         ("invalid_grant", "", 70_043, Meaning::SignIn),
+        ("invalid_grant", "token_expired", 70_043, Meaning::SignIn),
         ("invalid_grant", "", 70_008, Meaning::SignIn),
         ("invalid_grant", "", 0, Meaning::SignIn),
         ("invalid_grant", "client_mismatch", 0, Meaning::OtherClient),

@@ -83,6 +83,7 @@ fn the_person_sees_page_and_code_and_the_time_left() {
     {
         assert!(form.contains(&(name.to_owned(), value.to_owned())), "{name}");
     }
+    assert_eq!(form.len(), 4);
 }
 
 #[test]
