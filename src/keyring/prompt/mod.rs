@@ -85,11 +85,16 @@ pub(super) fn sign_in(
     let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, is_kept };
     // The organisation, once the person is asked.
     let mut asked_for = None;
+    let mut is_asked = false;
     let mut show = |step: &Step<'_>| {
-        if let Step::Begins { place, .. } = step {
-            asked_for = Some((*place).to_owned());
-            // A process that is killed during the sign-in leaves a refusal.
-            refusal::record(system);
+        match step {
+            Step::Begins { place, .. } => asked_for = Some((*place).to_owned()),
+            Step::Browser { .. } | Step::Code { .. } => {
+                is_asked = true;
+                // A process that is killed during the sign-in leaves a refusal.
+                refusal::record(system);
+            }
+            Step::Waits { .. } => {}
         }
         screen.show(step, system.remaining());
     };
@@ -103,7 +108,7 @@ pub(super) fn sign_in(
         }
         Err(error) => {
             debug!(step = "login", outcome = "failed"; "{error}");
-            if asked_for.is_some() {
+            if is_asked {
                 refusal::record(system);
             }
             if error.ends_the_lookup() {

@@ -37,6 +37,8 @@ struct Feed {
     failure: Error,
     /// What happens before the person is asked.
     before: Mutex<Result<()>>,
+    /// Whether the login host gives a code.
+    code: Mutex<Result<()>>,
     outcome: Mutex<Result<CachePolicy>>,
     wanted: Mutex<Vec<bool>>,
 }
@@ -51,6 +53,7 @@ impl Default for Feed {
             never: None,
             failure: failure().of_missing_login(),
             before: Mutex::new(Ok(())),
+            code: Mutex::new(Ok(())),
             outcome: Mutex::new(Ok(CachePolicy::Session)),
             wanted: Mutex::default(),
         }
@@ -99,12 +102,13 @@ impl SignIn for Arc<Feed> {
         self.wanted.lock().unwrap().push(wanted.is_kept);
         self.before.lock().unwrap().clone()?;
         show(&Step::Begins { place: "contoso\u{1b}[2J", tenant: "t-1" });
-        assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
+        self.code.lock().unwrap().clone()?;
         show(&Step::Code {
             url: "https://login.example/device",
             code: "ABCD\u{7}",
             expires_in: Duration::from_secs(900),
         });
+        assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
         for seconds in [900, 115, 61, 60, 5] {
             show(&Step::Waits { remaining: Duration::from_secs(seconds) });
         }
@@ -313,7 +317,10 @@ fn a_failure_before_the_person_is_asked_is_no_refusal() {
     let error = ask(&system, &feed).unwrap_err();
     assert_eq!(error.message(), "no credential for feed.example: no store works");
     *feed.before.lock().unwrap() = Ok(());
+    *feed.code.lock().unwrap() = Err(Error::new(Kind::Network, "the login host cannot be reached"));
     assert!(prompts(&system, &feed));
+    *feed.code.lock().unwrap() = Ok(());
+    assert!(prompts(&system, &feed), "nobody was asked");
 }
 
 #[test]
