@@ -187,14 +187,18 @@ pub(in crate::registry::azure) fn write(system: &dyn System, account: &Account, 
 }
 
 /// Replaces the refresh token `used` by a newer one, under the lock of the logins and after reading it again: if another
-/// process has replaced it, nothing changes.
+/// process has replaced it, nothing changes. Nor if another holds the lock: the older one serves for its time, so a lookup
+/// does not wait.
 pub(in crate::registry::azure) fn replace(
     system: &dyn System,
     account: &Account,
     used: &Secret,
     newer: &Secret,
 ) -> Result<()> {
-    let _lock = logins::lock(system)?;
+    let Some(_lock) = logins::try_lock(system)? else {
+        debug!("another process holds the lock of the logins: the newer refresh token is not kept");
+        return Ok(());
+    };
     if read(system, account)?.is_none_or(|kept| kept.refresh_token != *used) {
         return Ok(());
     }
@@ -204,8 +208,23 @@ pub(in crate::registry::azure) fn replace(
 /// Forgets the refresh token of a login. One that is gone is no error. Takes the lock of the logins.
 pub(in crate::registry::azure) fn remove(system: &dyn System, account: &Account) -> Result<()> {
     let _lock = logins::lock(system)?;
+    delete(system, account).map_err(|error| within(error, &Login(account)))
+}
+
+/// Forgets the refresh token of a login if it is still `used`, under the lock of the logins. Returns false if it is another:
+/// the person has signed in again, or another process has replaced it.
+pub(in crate::registry::azure) fn remove_used(system: &dyn System, account: &Account, used: &Secret) -> Result<bool> {
+    let _lock = logins::lock(system)?;
+    match read(system, account)? {
+        Some(kept) if kept.refresh_token != *used => Ok(false),
+        Some(_) => delete(system, account).map(|()| true).map_err(|error| within(error, &Login(account))),
+        None => Ok(true),
+    }
+}
+
+fn delete(system: &dyn System, account: &Account) -> Result<()> {
     let name = Name(account);
-    let removed = match account.place {
+    match account.place {
         Place::Store => match Store::default().delete(system, SERVICE, &name.to_string()) {
             Err(error) if error.kind() != Kind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
@@ -215,8 +234,7 @@ pub(in crate::registry::azure) fn remove(system: &dyn System, account: &Account)
             system.unshare(&format!("{SESSION_PREFIX}{name}"));
             Ok(())
         }
-    };
-    removed.map_err(|error| within(error, &Login(account)))
+    }
 }
 
 fn put(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<()> {

@@ -225,6 +225,30 @@ impl Logins {
 
 /// Locks the file, which need not exist, and waits for other processes. Returns its path.
 pub(super) fn lock(system: &dyn System) -> Result<(PathBuf, Lock)> {
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
+    loop {
+        match lock_now(system)? {
+            (path, Some(lock)) => return Ok((path, lock)),
+            (path, None) if waited >= LOCK_LIMIT => {
+                let what = format!("was locked by another process for {} s", waited.as_secs());
+                return Err(unusable(&path, &what, "end the other `ringbearer`"));
+            }
+            (_, None) => {
+                system.pause(pause)?;
+                waited += pause;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Locks the file, unless another process has locked it.
+pub(super) fn try_lock(system: &dyn System) -> Result<Option<Lock>> {
+    lock_now(system).map(|(_, lock)| lock)
+}
+
+/// The path of the file, which need not exist, and its lock unless another process holds it.
+fn lock_now(system: &dyn System) -> Result<(PathBuf, Option<Lock>)> {
     let path = Logins::file(system).ok_or_else(|| {
         let variable = if system.platform() == Platform::Windows { "LOCALAPPDATA" } else { "HOME" };
         Error::new(Kind::Configuration, "the directory of the user's data is not known")
@@ -237,25 +261,11 @@ pub(super) fn lock(system: &dyn System) -> Result<(PathBuf, Lock)> {
     })?;
     refuse_writable(system, folder, "chmod 700")?;
     let lock_path = path.with_file_name("logins.json.lock");
-    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
-    loop {
-        match system.try_lock(&lock_path) {
-            Ok(Some(lock)) => return Ok((path, lock)),
-            Ok(None) if waited >= LOCK_LIMIT => {
-                let what = format!("was locked by another process for {} s", waited.as_secs());
-                return Err(unusable(&path, &what, "end the other `ringbearer`"));
-            }
-            Ok(None) => {
-                system.pause(pause)?;
-                waited += pause;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            Err(error) => {
-                let what = format!("cannot be locked: {}", io_message(&error));
-                return Err(unusable(&lock_path, &what, "its directory must be writable for you"));
-            }
-        }
-    }
+    let lock = system.try_lock(&lock_path).map_err(|error| {
+        let what = format!("cannot be locked: {}", io_message(&error));
+        unusable(&lock_path, &what, "its directory must be writable for you")
+    })?;
+    Ok((path, lock))
 }
 
 /// The file, if there is one.

@@ -84,6 +84,30 @@ fn a_refresh_token_is_kept_replaced_and_removed_in_every_place() {
 }
 
 #[test]
+fn an_ended_login_loses_no_newer_refresh_token() {
+    for place in [Place::Store, Place::Keyring, Place::Session] {
+        let (system, account) = (with_store(linux().with_desktop_keyring()), account(place));
+        write(&system, &account, &token("of-the-next-sign-in")).unwrap();
+        assert!(!remove_used(&system, &account, &token("refused")).unwrap());
+        assert_eq!(kept(&system, &account).as_deref(), Some("of-the-next-sign-in"), "{place}");
+        write(&system, &account, &token("refused")).unwrap();
+        assert!(remove_used(&system, &account, &token("refused")).unwrap());
+        assert_eq!(kept(&system, &account), None, "{place}");
+        assert!(remove_used(&system, &account, &token("refused")).unwrap());
+    }
+}
+
+#[test]
+fn a_lookup_does_not_wait_to_replace_a_refresh_token() {
+    let (system, account) = (linux(), account(Place::Session));
+    write(&system, &account, &token("first")).unwrap();
+    let locked = system.locked(1000);
+    let start = locked.now();
+    replace(&locked, &account, &token("first"), &token("second")).unwrap();
+    assert_eq!((locked.now(), kept(&locked, &account).as_deref()), (start, Some("first")));
+}
+
+#[test]
 fn the_first_place_that_works_is_chosen() {
     let chosen = |system: &FakeSystem| place(system).unwrap();
     assert_eq!(chosen(&with_store(linux().with_desktop_keyring())), Some(Place::Store));
