@@ -164,7 +164,7 @@ impl Logins {
     }
 
     /// The login for a tenant, at the login host of the tenant's cloud: that of the account `hint` names, else one that the
-    /// tenant has accepted, else the newest. One that has ended comes after others of its rank.
+    /// tenant has accepted, else the newest. Also one that has ended: another account must not answer in silence.
     pub(in crate::registry::azure) fn choose(
         &self,
         client_id: &str,
@@ -174,7 +174,7 @@ impl Logins {
         let rank = |account: &&Account| {
             let is_named = hint.is_some_and(|hint| account.is_named(hint));
             let is_accepted = account.tenants.iter().any(|accepted| accepted.eq_ignore_ascii_case(&tenant.id));
-            (!is_named, !is_accepted, account.ended)
+            (!is_named, !is_accepted)
         };
         let is_here = |account: &&Account| account.client_id == client_id && account.login_host == tenant.login_host;
         self.accounts.iter().filter(is_here).min_by_key(rank)
