@@ -268,20 +268,20 @@ fn lock_now(system: &dyn System) -> Result<(PathBuf, Option<Lock>)> {
     Ok((path, lock))
 }
 
-/// The file, if there is one.
+/// The file, if there is one. Most users have none: then nothing else is looked at.
 fn snapshot(system: &dyn System, path: &Path) -> Result<Option<Snapshot>> {
+    let read = system.snapshot(path, LARGEST);
+    if read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
     if let Some(folder) = path.parent() {
         refuse_writable(system, folder, "chmod 700")?;
     }
     refuse_writable(system, path, "chmod 600")?;
-    match system.snapshot(path, LARGEST) {
-        Ok(snapshot) => Ok(Some(snapshot)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let what = format!("cannot be read: {}", io_message(&error));
-            Err(unusable(path, &what, "it must be a file that you may read"))
-        }
-    }
+    read.map(Some).map_err(|error| {
+        let what = format!("cannot be read: {}", io_message(&error));
+        unusable(path, &what, "it must be a file that you may read")
+    })
 }
 
 /// Fails if others may change what is at a path, which need not exist. `remedy` is the command that prevents it.
