@@ -62,14 +62,18 @@ pub(in crate::registry::azure) struct Kept {
     pub(in crate::registry::azure) refresh_token: Secret,
     /// When it was kept.
     pub(in crate::registry::azure) saved: SystemTime,
+    /// When the person signed in for it, in seconds since 1970. An entry of the logins may be of a later sign-in: in another
+    /// login session, or on another machine with the same home directory.
+    signed_in: u64,
 }
 
 /// A refresh token as it is written.
 #[derive(Serialize)]
 struct Written<'all> {
     refresh_token: &'all str,
-    /// Seconds since 1970.
+    /// Seconds since 1970, as is the next.
     saved_at: u64,
+    signed_in: u64,
 }
 
 impl Kept {
@@ -79,13 +83,15 @@ impl Kept {
         struct Record {
             refresh_token: Secret,
             saved_at: u64,
+            #[serde(default)]
+            signed_in: u64,
         }
         let record: Record = serde_json::from_slice(text).ok()?;
         let is_word = |byte: u8| byte.is_ascii_graphic();
         let token = record.refresh_token.expose();
         let is_sound = !token.is_empty() && token.bytes().all(is_word);
         let saved = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(record.saved_at))?;
-        is_sound.then_some(Self { refresh_token: record.refresh_token, saved })
+        is_sound.then_some(Self { refresh_token: record.refresh_token, saved, signed_in: record.signed_in })
     }
 }
 
@@ -183,7 +189,7 @@ pub(in crate::registry::azure) fn read(system: &dyn System, account: &Account) -
 /// Keeps the refresh token of a login, replacing an older one. Takes the lock of the logins.
 pub(in crate::registry::azure) fn write(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<()> {
     let _lock = logins::lock(system)?;
-    put(system, account, refresh_token).map_err(|error| within(error, &Login(account)))
+    put(system, account, refresh_token, account.signed_in).map_err(|error| within(error, &Login(account)))
 }
 
 /// Replaces the refresh token `used` by a newer one, under the lock of the logins and after reading it again: if another
@@ -199,10 +205,8 @@ pub(in crate::registry::azure) fn replace(
         debug!("another process holds the lock of the logins: the newer refresh token is not kept");
         return Ok(());
     };
-    if read(system, account)?.is_none_or(|kept| kept.refresh_token != *used) {
-        return Ok(());
-    }
-    put(system, account, newer).map_err(|error| within(error, &Login(account)))
+    let Some(older) = read(system, account)?.filter(|kept| kept.refresh_token == *used) else { return Ok(()) };
+    put(system, account, newer, older.signed_in).map_err(|error| within(error, &Login(account)))
 }
 
 /// Forgets the refresh token of a login. One that is gone is no error. Takes the lock of the logins.
@@ -211,15 +215,14 @@ pub(in crate::registry::azure) fn remove(system: &dyn System, account: &Account)
     delete(system, account).map_err(|error| within(error, &Login(account)))
 }
 
-/// Forgets the refresh token of a login if it is still `used`, under the lock of the logins. Returns false if it is another:
-/// the person has signed in again, or another process has replaced it.
+/// Forgets the refresh token of a login if it is still `used`, under the lock of the logins. Returns whether the login has
+/// lost its own: not if the person has signed in again or another process has replaced it, nor if it was of an earlier
+/// sign-in.
 pub(in crate::registry::azure) fn remove_used(system: &dyn System, account: &Account, used: &Secret) -> Result<bool> {
     let _lock = logins::lock(system)?;
-    match read(system, account)? {
-        Some(kept) if kept.refresh_token != *used => Ok(false),
-        Some(_) => delete(system, account).map(|()| true).map_err(|error| within(error, &Login(account))),
-        None => Ok(true),
-    }
+    let Some(kept) = read(system, account)?.filter(|kept| kept.refresh_token == *used) else { return Ok(false) };
+    delete(system, account).map_err(|error| within(error, &Login(account)))?;
+    Ok(kept.signed_in == account.signed_in)
 }
 
 fn delete(system: &dyn System, account: &Account) -> Result<()> {
@@ -237,12 +240,12 @@ fn delete(system: &dyn System, account: &Account) -> Result<()> {
     }
 }
 
-fn put(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<()> {
+fn put(system: &dyn System, account: &Account, refresh_token: &Secret, signed_in: u64) -> Result<()> {
     let name = Name(account);
     let saved_at = since_1970(system.now()).unwrap_or_default().as_secs();
     // The whole capacity at once: a buffer that grows leaves copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_SHARED));
-    let record = Written { refresh_token: refresh_token.expose(), saved_at };
+    let record = Written { refresh_token: refresh_token.expose(), saved_at, signed_in };
     if serde_json::to_writer(&mut *text, &record).is_err() || text.len() > LONGEST_SHARED {
         return Err(Error::new(Kind::Protocol, format!("the refresh token is longer than {LONGEST_SHARED} bytes")));
     }

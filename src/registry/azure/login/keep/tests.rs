@@ -87,14 +87,23 @@ fn a_refresh_token_is_kept_replaced_and_removed_in_every_place() {
 fn an_ended_login_loses_no_newer_refresh_token() {
     for place in [Place::Store, Place::Keyring, Place::Session] {
         let (system, account) = (with_store(linux().with_desktop_keyring()), account(place));
-        write(&system, &account, &token("of-the-next-sign-in")).unwrap();
+        write(&system, &account, &token("newer")).unwrap();
         assert!(!remove_used(&system, &account, &token("refused")).unwrap());
-        assert_eq!(kept(&system, &account).as_deref(), Some("of-the-next-sign-in"), "{place}");
-        write(&system, &account, &token("refused")).unwrap();
-        assert!(remove_used(&system, &account, &token("refused")).unwrap());
+        assert_eq!(kept(&system, &account).as_deref(), Some("newer"), "{place}");
+        assert!(remove_used(&system, &account, &token("newer")).unwrap());
         assert_eq!(kept(&system, &account), None, "{place}");
-        assert!(remove_used(&system, &account, &token("refused")).unwrap());
+        assert!(!remove_used(&system, &account, &token("newer")).unwrap());
     }
+}
+
+#[test]
+fn a_sign_in_elsewhere_does_not_end_with_an_older_refresh_token() {
+    let (system, here) = (linux(), account(Place::Session));
+    write(&system, &here, &token("first")).unwrap();
+    replace(&system, &here, &token("first"), &token("second")).unwrap();
+    let elsewhere = Account { signed_in: 2, ..here };
+    assert!(!remove_used(&system, &elsewhere, &token("second")).unwrap());
+    assert_eq!(kept(&system, &elsewhere), None);
 }
 
 #[test]
