@@ -75,7 +75,7 @@ impl SignIn for AzureArtifacts {
                 let refresh_token = refresh_token.ok_or_else(|| {
                     Error::new(Kind::Protocol, format!("{} gave no login that can be kept", tenant.login_host))
                 })?;
-                keep_login(system, account, &refresh_token)?
+                keep_login(system, &account, &refresh_token)?
             }
             None => not_kept(system, owner, &feed),
         };
@@ -165,10 +165,10 @@ fn account(flow: &Flow<'_>, owner: Owner, feed: &Feed, place: Place) -> Result<A
 
 /// Keeps a login: its refresh token first, so that no entry lacks one. Replaces an older login of the same account, and keeps
 /// the tenants and organisations of that.
-fn keep_login(system: &dyn System, account: Account, refresh_token: &Secret) -> Result<Login> {
-    let is_same = |other: &Account| other.is_same_login(&account);
+fn keep_login(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<Login> {
+    let is_same = |other: &Account| other.is_same_login(account);
     let older = Logins::read(system)?.accounts().iter().find(|other| is_same(other)).cloned();
-    keep::write(system, &account, refresh_token)?;
+    keep::write(system, account, refresh_token)?;
     let mut kept = account.clone();
     let listed = Logins::change(system, |accounts| {
         for other in accounts.iter().filter(|other| is_same(other)) {

@@ -187,9 +187,9 @@ fn a_second_login_of_an_account_replaces_the_first_and_comes_first() {
     let fake = user();
     let first = Account { organisations: vec!["fabrikam".to_owned()], ..of("ada", 1, OTHER_TENANT) };
     for account in [first, of("alice", 2, TENANT)] {
-        keep_login(&fake, account, &Secret::new("older".to_owned())).unwrap();
+        keep_login(&fake, &account, &Secret::new("older".to_owned())).unwrap();
     }
-    keep_login(&fake, of("ada", 3, TENANT), &Secret::new("newer".to_owned())).unwrap();
+    keep_login(&fake, &of("ada", 3, TENANT), &Secret::new("newer".to_owned())).unwrap();
     let all = accounts(&fake);
     assert_eq!(all.iter().map(|account| account.home_id.as_str()).collect::<Vec<_>>(), ["ada.home", "alice.home"]);
     assert_eq!(all[0].tenants, [TENANT, OTHER_TENANT]);
@@ -202,10 +202,10 @@ fn a_login_that_cannot_be_listed_leaves_the_older_one() {
     for (older, is_left) in [(true, true), (false, false)] {
         let fake = user();
         if older {
-            keep_login(&fake, of("ada", 1, TENANT), &Secret::new("older".to_owned())).unwrap();
+            keep_login(&fake, &of("ada", 1, TENANT), &Secret::new("older".to_owned())).unwrap();
         }
         let odd = Account { username: "ada\u{1b}".to_owned(), ..of("ada", 2, TENANT) };
-        assert!(keep_login(&fake, odd.clone(), &Secret::new("newer".to_owned())).is_err());
+        assert!(keep_login(&fake, &odd, &Secret::new("newer".to_owned())).is_err());
         assert_eq!((accounts(&fake).len(), kept(&fake, &odd).is_some()), (usize::from(older), is_left));
     }
 }
@@ -215,7 +215,7 @@ fn logins_of_two_clouds_do_not_replace_each_other() {
     let fake = user();
     let other = Account { login_host: "login.microsoftonline.us".to_owned(), ..of("ada", 2, TENANT) };
     for (account, token) in [(of("ada", 1, TENANT), "public"), (other, "government")] {
-        keep_login(&fake, account, &Secret::new(token.to_owned())).unwrap();
+        keep_login(&fake, &account, &Secret::new(token.to_owned())).unwrap();
     }
     let all = accounts(&fake);
     let tokens: Vec<_> = all.iter().filter_map(|account| kept(&fake, account)).collect();
@@ -248,7 +248,7 @@ fn a_logout_forgets_one_account_or_all() {
         let fake = user();
         let all = [of("ada", 1, TENANT), of("alice", 2, TENANT)];
         for account in &all {
-            keep_login(&fake, account.clone(), &Secret::new("token".to_owned())).unwrap();
+            keep_login(&fake, account, &Secret::new("token".to_owned())).unwrap();
         }
         assert_eq!(names(source.sign_out(&fake, account).unwrap()), gone);
         for account in &all {
@@ -288,7 +288,7 @@ fn variables_say_where_no_lookup_may_sign_in() {
 #[test]
 fn an_organisation_is_approved_by_a_login_for_it() {
     let fake = user();
-    keep_login(&fake, of("ada", 1, TENANT), &Secret::new("token".to_owned())).unwrap();
+    keep_login(&fake, &of("ada", 1, TENANT), &Secret::new("token".to_owned())).unwrap();
     let has_approved = |service: &str| AzureArtifacts::default().has_approved(&fake, &Service::parse(service));
     assert!(has_approved(FEED));
     assert!(has_approved("https://contoso.pkgs.visualstudio.com/_packaging/other/pypi/simple/"));
