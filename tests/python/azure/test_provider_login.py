@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -122,3 +125,27 @@ def test_warning_advises_the_login_command_where_az_is_missing(cloud: PracticeCl
     user.fake_programs.az(az_not_logged_in())
     warning = user.warning()
     assert "ringbearer login" not in warning and "`az login " in warning
+
+
+def test_refresh_that_hangs_ends_in_time_and_keeps_the_login(cloud: PracticeCloud, user: SilentLogin) -> None:
+    user.login()
+    cloud.faults.add(faults.silence(), host="login.microsoftonline.com", path="*/token")
+    ended = user.look_up(RINGBEARER_TIMEOUT="1")
+    assert ended.code == 1 and ended.stderr.count("\n") == 1 and ended.duration < 4, ended
+    cloud.faults.clear()
+    assert user.refreshed_as() == ADA
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
+def test_ctrl_c_ends_a_refresh_at_once(cloud: PracticeCloud, user: SilentLogin) -> None:
+    user.login()
+    cloud.faults.add(faults.silence(), host="login.microsoftonline.com", path="*/token")
+    before = len(cloud.log.requests(path="*/token"))
+    process = user.program.start(["keyring", "get", user.url, "VssSessionToken"], user.environment())
+    cloud.log.wait_for(before + 1, path="*/token")
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode != 0 and time.monotonic() - began < 1
+    cloud.faults.clear()
+    assert user.refreshed_as() == ADA
