@@ -76,6 +76,11 @@ impl Account {
             && [&self.username].into_iter().chain(&self.organisations).all(is_line)
     }
 
+    /// Whether another entry is of the same account, client and cloud, so that it replaces this one.
+    pub(in crate::registry::azure) fn is_same_login(&self, other: &Self) -> bool {
+        self.client_id == other.client_id && self.home_id == other.home_id && self.login_host == other.login_host
+    }
+
     /// Whether a person means this account: by its user name, or by `uid` of its home tenant.
     pub(in crate::registry::azure) fn is_named(&self, hint: &str) -> bool {
         let uid = self.home_id.split('.').next().unwrap_or_default();
@@ -163,21 +168,21 @@ impl Logins {
         &self.accounts
     }
 
-    /// The login for a tenant, at the login host of the tenant's cloud: that of the account `hint` names, else one that the
-    /// tenant has accepted, else the newest. Also one that has ended: another account must not answer in silence.
+    /// The login for a tenant: that of the account `hint` names, else one that the tenant has accepted, else the newest. Also
+    /// one that has ended: another account must not answer in silence. Those of another cloud do not count.
     pub(in crate::registry::azure) fn choose(
         &self,
         client_id: &str,
         tenant: &Tenant,
         hint: Option<&str>,
     ) -> Option<&Account> {
+        let serves = |account: &&Account| account.client_id == client_id && account.login_host == tenant.login_host;
         let rank = |account: &&Account| {
             let is_named = hint.is_some_and(|hint| account.is_named(hint));
             let is_accepted = account.tenants.iter().any(|accepted| accepted.eq_ignore_ascii_case(&tenant.id));
             (!is_named, !is_accepted)
         };
-        let is_here = |account: &&Account| account.client_id == client_id && account.login_host == tenant.login_host;
-        self.accounts.iter().filter(is_here).min_by_key(rank)
+        self.accounts.iter().filter(serves).min_by_key(rank)
     }
 
     /// Changes the file under its lock, after reading it again. Without logins, removes it.

@@ -78,6 +78,16 @@ fn without_a_login_nothing_is_asked() {
 }
 
 #[test]
+fn a_refresh_token_is_not_for_another_cloud() {
+    let fake = system();
+    let account = sign_in(&fake, "ada", 1, TENANT);
+    let tenant = Tenant::from_authorization_uri(&format!("https://login.microsoftonline.us/{TENANT}")).unwrap();
+    assert!(matches!(Login.token(&fake, &tenant), Ok(Attempt::NotConfigured(_))));
+    assert_eq!(fake.requests().len(), 0);
+    assert_eq!(kept(&fake, &account).as_deref(), Some("refresh-of-ada"));
+}
+
+#[test]
 fn a_variable_that_keeps_no_login_uses_none() {
     let cache = "NUGET_CREDENTIALPROVIDER_MSAL_FILECACHE_ENABLED";
     for variables in [&[(keep::VARIABLE, "off")][..], &[(keep::VARIABLE, "OFF")], &[(cache, "false")]] {
