@@ -29,8 +29,12 @@ const ENDED_SUBERRORS: [&str; 2] = ["bad_token", "token_expired"];
 /// tenants without the policy.
 const SIGN_IN_FREQUENCY: &str = "70043";
 
-/// The same by number: unused for 90 days, the password was changed, the account is disabled, the token's lifetime is over.
-const ENDED_CODES: [&str; 5] = ["700082", "50173", "50057", "700081", "700084"];
+/// The same by number: unused for 90 days, the token's lifetime is over.
+const ENDED_CODES: [&str; 3] = ["700082", "700081", "700084"];
+
+/// The sessions were revoked, such as by a new password, or the account is disabled: in the tenant that was asked. That of a
+/// guest ends nothing elsewhere.
+const ENDED_IN_TENANT: [&str; 2] = ["50173", "50057"];
 
 /// What a refusal means for the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +66,7 @@ pub(in crate::registry::azure) fn refresh(
     account: &Account,
     refresh_token: &Secret,
 ) -> Result<Tokens, Failure> {
-    let failed = |refusal: Box<Refusal>| failure(account, *refusal);
+    let failed = |refusal: Box<Refusal>| failure(account, tenant, *refusal);
     let tenant = tenant_of(account, tenant).map_err(|error| failed(error.into()))?;
     let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
     let request = token::request(&tenant, &account.client_id, &grant).map_err(|error| failed(error.into()))?;
@@ -81,11 +85,22 @@ fn tenant_of(account: &Account, of_feed: &Tenant) -> crate::error::Result<Tenant
     if is_personal && of_feed.id == ANY_ORGANISATION { of_feed.named(OF_PERSONAL) } else { Ok(of_feed.clone()) }
 }
 
-fn meaning(refusal: &Refusal) -> Meaning {
+/// Whether the account is, or may be, a guest of the tenant: not in its home tenant, nor where it names none.
+fn is_guest(account: &Account, asked: &Tenant) -> bool {
+    let home = account.home_id.split_once('.').map_or("", |(_, home)| home);
+    asked.id != ANY_ORGANISATION && !asked.id.eq_ignore_ascii_case(home)
+}
+
+fn meaning(refusal: &Refusal, is_guest: bool) -> Meaning {
+    let has_one_of = |codes: &[&str]| refusal.numbers.iter().any(|number| codes.contains(&number.as_str()));
     let has_ended = || {
-        !refusal.numbers.iter().any(|number| number == SIGN_IN_FREQUENCY)
-            && ENDED_SUBERRORS.contains(&refusal.suberror.as_str())
-            || refusal.numbers.iter().any(|number| ENDED_CODES.contains(&number.as_str()))
+        if has_one_of(&ENDED_CODES) {
+            return true;
+        }
+        if has_one_of(&ENDED_IN_TENANT) {
+            return !is_guest;
+        }
+        !has_one_of(&[SIGN_IN_FREQUENCY]) && ENDED_SUBERRORS.contains(&refusal.suberror.as_str())
     };
     match refusal.code {
         Code::InvalidGrant if refusal.suberror == "client_mismatch" => Meaning::OtherClient,
@@ -95,8 +110,8 @@ fn meaning(refusal: &Refusal) -> Meaning {
     }
 }
 
-fn failure(account: &Account, refusal: Refusal) -> Failure {
-    let meaning = meaning(&refusal);
+fn failure(account: &Account, asked: &Tenant, refusal: Refusal) -> Failure {
+    let meaning = meaning(&refusal, is_guest(account, asked));
     let error = refusal.error;
     let hint = match meaning {
         Meaning::Unrelated => None,
@@ -224,6 +239,21 @@ mod tests {
             assert!(!error.to_string().contains("refresh-secret"), "{error}");
             assert!(expected == Meaning::Unrelated || error.hint().is_some_and(|hint| !hint.is_empty()), "{error}");
         }
+    }
+
+    #[test]
+    fn a_tenant_ends_no_login_of_its_guests() {
+        let meaning = |home: &str, feed: &str, number: u64| {
+            let body = json!({"error": "invalid_grant", "suberror": "bad_token", "error_codes": [number]}).to_string();
+            let fake = FakeSystem::default().answer(Method::Post, &endpoint(feed), 400, &body);
+            refreshed(&fake, home, feed).unwrap_err().meaning
+        };
+        for number in [50_057, 50_173] {
+            assert_eq!(meaning("home", TENANT, number), Meaning::SignIn, "{number}");
+            assert_eq!(meaning(TENANT, TENANT, number), Meaning::Ended, "{number}");
+            assert_eq!(meaning("home", ANY_ORGANISATION, number), Meaning::Ended, "{number}");
+        }
+        assert_eq!(meaning("home", TENANT, 700_082), Meaning::Ended);
     }
 
     #[test]
