@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -27,6 +28,16 @@ class RunningLogin:
     def url(self) -> str:
         """The sign-in page, from the first event of ``--json --browser``."""
         return json.loads(self.process.stdout.readline())["url"]
+
+    def read_until(self, text: str) -> str:
+        """Standard error up to the end of a paragraph with a text."""
+        shown = b""
+        while text.encode() not in shown or not shown.endswith(b"\n\n"):
+            # Not by the stream, whose buffer `end` would miss.
+            part = os.read(self.process.stderr.fileno(), 65536)
+            assert part, (text, shown)
+            shown += part
+        return shown.decode()
 
     def end(self, timeout: float = 20) -> Completed:
         """Wait for its exit."""
@@ -63,5 +74,3 @@ def port_of(url: str) -> int:
     port = urlsplit(parameters(url)["redirect_uri"]).port
     assert port
     return port
-
-
