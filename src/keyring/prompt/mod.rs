@@ -79,11 +79,11 @@ pub(super) fn sign_in(
     }
     let mut screen = Screen::new(terminal);
     let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, must_be_kept: false };
-    // The organisation, once the person is asked.
+    // The index, once the person is asked.
     let mut asked_for = None;
     let mut show = |step: &Step<'_>| {
-        if let Step::Begins { place, .. } = step {
-            asked_for = Some((*place).to_owned());
+        if let Step::Begins { index, .. } = step {
+            asked_for = Some((*index).to_owned());
             // A process that is killed during the sign-in leaves a refusal.
             refusal::record(system);
         }
