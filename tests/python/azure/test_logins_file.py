@@ -56,6 +56,10 @@ def link_to_file_that_others_write(file: Path) -> None:
     file.symlink_to(target)
 
 
+def rename_to_control(file: Path) -> None:
+    file.write_text(file.read_text().replace(ADA, "\\u001b[2J"))
+
+
 @dataclass
 class Trouble:
     """What happens to the file, and what the error says."""
