@@ -1,4 +1,4 @@
-"""`ringbearer login` with Credential Manager. Only this file signs people in: all users here are one user of Windows."""
+"""`ringbearer login` with Credential Manager. Only this file signs people in: all tests share one user of Windows."""
 
 from __future__ import annotations
 
