@@ -64,14 +64,16 @@ def test_named_place_is_taken_in_place_of_the_first(user: LoginUser) -> None:
 @pytest.mark.parametrize("name", ["store", "keyring", "session"])
 def test_named_place_that_does_not_work_is_an_error(user: LoginUser, tmp_path: Path, name: str) -> None:
     """No other place is taken instead, and nobody signs in."""
+    hint = "create a store with `ringbearer store init`, or choose another place"
     if name == "store":
         user.variables["SSH_AUTH_SOCK"] = str(tmp_path / "nothing")
+        hint = "ssh-agent"
     elif name == "keyring":
         user.variables["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={tmp_path}/nothing"
     elif name == "session":
         user.prefix = no_kernel_keys(tmp_path)
     ended = user("login", user.url, "--device-code", RINGBEARER_LOGIN_STORE=name)
-    assert_complaint(ended, f"RINGBEARER_LOGIN_STORE is {name}, which does not work: ", "; ")
+    assert_complaint(ended, f"RINGBEARER_LOGIN_STORE is {name}, which does not work: ", hint)
     user.assert_no_sign_in()
     assert user.listed() == []
 
