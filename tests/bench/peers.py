@@ -24,6 +24,7 @@ from .imports import BARE, Presence, measure_presence
 from .imports import NATIVE as NATIVE_ALONE
 from .imports import OURS as RINGBEARER
 from .installs import measure_installs
+from .logins import measure_logins
 from .look_ups import measure_look_ups, measure_memory
 from .report import Table, ahead, comparison_table, presence_table
 from .round_trips import CHARTED, measure_round_trips
@@ -41,13 +42,14 @@ class Runs:
     near: int = 15
     far: int = 7
     round_trips: int = 7
+    logins: int = 7
     installs_near: int = 7
     installs_far: int = 5
     stores: int = 15
     memory: int = 5
 
 
-QUICK = Runs(3, 3, 2, 2, 1, 1, 3, 1)
+QUICK = Runs(3, 3, 2, 2, 2, 1, 1, 3, 1)
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Findings:
     look_ups: list[Comparison]
     over_network: list[Comparison]
     round_trips: list[Comparison]
+    logins: list[Comparison]
     installs: list[Comparison]
     stores: list[Comparison]
     memory: list[Comparison]
@@ -65,7 +68,7 @@ class Findings:
     @property
     def comparisons(self) -> list[Comparison]:
         """All results except import costs."""
-        return [*self.look_ups, *self.over_network, *self.installs, *self.stores, *self.memory]
+        return [*self.look_ups, *self.over_network, *self.logins, *self.installs, *self.stores, *self.memory]
 
     def tables(self) -> list[Table]:
         """In the order of the README."""
@@ -74,6 +77,7 @@ class Findings:
             comparison_table("A look-up", self.look_ups),
             comparison_table("A cold look-up, by the time of a round trip", self.over_network),
             comparison_table("What a cold look-up waits for", self.round_trips),
+            comparison_table("A cold look-up with a login", self.logins),
             comparison_table("An installation from three feeds of one organisation", self.installs),
             comparison_table("The store of secrets", self.stores),
             comparison_table("Memory of a process that looks one up", self.memory),
@@ -89,6 +93,7 @@ def measure(environments: Environments, runs: Runs) -> Findings:
         measure_look_ups(environments, runs.near, runs.far),
         over_network,
         round_trips,
+        measure_logins(environments, runs.logins),
         measure_installs(environments, runs.installs_near, runs.installs_far),
         [one for one in stores if one.unit == "ms"],
         [*measure_memory(environments, runs.memory), *(one for one in stores if one.unit != "ms")],

@@ -19,7 +19,9 @@ LONGEST = 5.0
 #: Allowance for a busy machine beyond the limit of the look-up.
 GRACE = 5.0
 #: The prefixes of the practice cloud's tokens that are not JSON Web Tokens.
-_OPAQUE = re.compile(r"(menda-access-|refresh-|1\.practice-refresh-token-)[\w-]{8,}")
+_OPAQUE = re.compile(
+    r"(menda-access-|refresh-|1\.practice-refresh-token-|practice-(device|authorization)-code-)[\w-]{8,}"
+)
 _TOKEN = re.compile(r"eyJ[\w-]{6,}(\.[\w-]+)*")
 _PIECE_NAME = "no token"
 #: The beginning of a token; it counts as a leak too.

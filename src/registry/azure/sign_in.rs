@@ -47,6 +47,9 @@ impl SignIn for AzureArtifacts {
         let client_id = client::id(system)?;
         // Before the person signs in: a login that cannot be kept is an error first.
         let place = keep::place(system, wanted.must_be_kept)?;
+        if place.is_some() {
+            Logins::change(system, |_| ())?;
+        }
         let minting = Minting::new(system, &feed, &self.organisations);
         let (shown, organisation) = (feed.shown(), feed.organisation_key());
         let of_feed = minting.tenant().map_err(|error| error.no_credential_for(&shown))?;

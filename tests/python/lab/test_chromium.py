@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import socket
 import subprocess
 import threading
@@ -116,6 +117,7 @@ def test_chromium_reaches_nothing_but_the_cloud(cloud: PracticeCloud, chromium: 
     assert set(cloud.log.refused()) == {"elsewhere.example", "192.0.2.1"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
 def test_program_for_browser_hands_the_address_over(tmp_path: Path) -> None:
     program = BrowserProgram(tmp_path)
     assert program.opened == []
