@@ -54,6 +54,8 @@ pub(crate) enum Method {
 pub(crate) enum Step<'all> {
     /// It begins: the index and the organisation's tenant.
     Begins {
+        /// The index, by host and organisation.
+        index: &'all str,
         /// The organisation.
         place: &'all str,
         /// The tenant.

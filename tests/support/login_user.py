@@ -28,15 +28,20 @@ class LoginUser(CommandLine):
         self.ada = cloud.entra.add_user(ADA)
         #: Variables of every program.
         self.variables: dict[str, str | None] = {"RINGBEARER_CACHE": "off"}
+        #: A command prefix of every program.
+        self.prefix: tuple[object, ...] = ()
         #: The file of logins.
         self.file = home / ".local" / "share" / "ringbearer" / "logins.json"
 
     def environment(self, *path: object, **variables: str | None) -> dict[str, str]:
         return super().environment(*path, **{**self.variables, **variables})
 
+    def __call__(self, *words: object, before: tuple[object, ...] = (), **more: object) -> Completed:
+        return super().__call__(*words, before=(*self.prefix, *before), **more)
+
     def begin(self, **variables: str | None) -> tuple[subprocess.Popen[bytes], str]:
         """`ringbearer login`, and the address for the browser."""
-        words = ["ringbearer", "login", self.url, "--json", "--browser"]
+        words = [*self.prefix, self.program.program("ringbearer"), "login", self.url, "--json", "--browser"]
         process = self.program.start(words, self.environment(**variables))
         line = process.stdout.readline()
         assert line, process.communicate()[1]
@@ -55,9 +60,10 @@ class LoginUser(CommandLine):
         self.fake_programs.az(*az_token(self.cloud.azure.directory.user_token(self.cloud.azure.user)))
         az_profile(self.home, self.cloud.azure.user.name)
 
-    def look_up(self, before: tuple[object, ...] = (), **variables: str | None) -> Completed:
+    def look_up(self, before: tuple[object, ...] = (), url: str | None = None, **variables: str | None) -> Completed:
         """`keyring get`."""
-        command = [*before, self.program.program("keyring"), "get", self.url, "VssSessionToken"]
+        words = [self.program.program("keyring"), "get", url or self.url, "VssSessionToken"]
+        command = [*self.prefix, *before, *words]
         return self.program.run(command, self.environment(**variables), 30)
 
     def assert_served(self, **variables: str | None) -> None:
@@ -74,6 +80,10 @@ class LoginUser(CommandLine):
         assert ended.stderr.count("\n") == 1 and len(ended.stderr) <= MOST, ended
         for part in parts:
             assert part in ended.stderr, (part, ended)
+
+    def assert_no_refresh(self) -> None:
+        """No refresh token was sent."""
+        assert not any(request.form.get("refresh_token") for request in self.log.requests())
 
     def assert_only_az_serves(self) -> None:
         """`az` serves a look-up as if nobody had ever signed in."""

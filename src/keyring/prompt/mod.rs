@@ -79,12 +79,12 @@ pub(super) fn sign_in(
     }
     let mut screen = Screen::new(terminal);
     let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, must_be_kept: false };
-    // The organisation, once the person is asked.
+    // The index, once the person is asked.
     let mut asked_for = None;
     let mut is_asked = false;
     let mut show = |step: &Step<'_>| {
         match step {
-            Step::Begins { place, .. } => asked_for = Some((*place).to_owned()),
+            Step::Begins { index, .. } => asked_for = Some((*index).to_owned()),
             Step::Browser { .. } | Step::Code { .. } => {
                 is_asked = true;
                 // A process that is killed during the sign-in leaves a refusal.

@@ -101,7 +101,7 @@ impl SignIn for Arc<Feed> {
         self.signed_in.fetch_add(1, SeqCst);
         self.wanted.lock().unwrap().push(wanted.must_be_kept);
         self.before.lock().unwrap().clone()?;
-        show(&Step::Begins { place: "contoso\u{1b}[2J", tenant: "t-1" });
+        show(&Step::Begins { index: "contoso\u{1b}[2J", place: "", tenant: "t-1" });
         self.code.lock().unwrap().clone()?;
         show(&Step::Code {
             url: "https://login.example/device",

@@ -47,11 +47,14 @@ impl SignIn for AzureArtifacts {
         let client_id = client::id(system)?;
         // Before the person signs in: a login that cannot be kept is an error first.
         let place = keep::place(system, wanted.must_be_kept)?;
+        if place.is_some() {
+            Logins::change(system, |_| ())?;
+        }
         let minting = Minting::new(system, &feed, &self.organisations);
         let (shown, organisation) = (feed.shown(), feed.organisation_key());
         let of_feed = minting.tenant().map_err(|error| error.no_credential_for(&shown))?;
         let tenant = tenant(system, wanted, &of_feed)?;
-        show(&Step::Begins { place: &organisation, tenant: &tenant.id });
+        show(&Step::Begins { index: &shown, place: &organisation, tenant: &tenant.id });
         let hint = wanted.account.map(str::to_owned).or_else(|| credprovider::login_hint(system));
         let flow = Flow {
             system,
@@ -63,27 +66,20 @@ impl SignIn for AzureArtifacts {
             is_fresh: wanted.is_fresh,
             limit: credprovider::sign_in_limit(system).unwrap_or(flow::LIMIT),
         };
-        let (tokens, owner) = match method::choose(system, wanted.method) {
-            Method::Browser => browser::sign_in(&flow, show)?,
-            Method::DeviceCode => device_code::sign_in(&flow, show)?,
+        let finish = |tokens, owner| {
+            let login = keep_new(&flow, &feed, place, &tokens, owner)?;
+            let credential = minting
+                .of_sign_in(tokens.access_token)
+                .map_err(|error| if place.is_some() { error.with_note("the login is kept") } else { error })?;
+            Ok(SignedIn { login, credential })
         };
-        debug!(step = STEP, outcome = "done"; "{} has signed in to tenant {}", owner.username, tenant.id);
-        let Tokens { access_token, refresh_token, .. } = tokens;
-        let login = match place {
-            Some(place) => {
-                let account = account(&flow, owner, &feed, place)?;
-                let refresh_token = refresh_token.ok_or_else(|| {
-                    Error::new(Kind::Protocol, format!("{} gave no login that can be kept", tenant.login_host))
-                })?;
-                keep_login(system, &account, &refresh_token)?
+        match method::choose(system, wanted.method) {
+            Method::Browser => browser::sign_in(&flow, show, finish),
+            Method::DeviceCode => {
+                let (tokens, owner) = device_code::sign_in(&flow, show)?;
+                finish(tokens, owner)
             }
-            None => not_kept(system, owner, &feed),
-        };
-        let credential = minting.of_sign_in(access_token).map_err(|error| {
-            let error = error.no_credential_for(&shown);
-            if place.is_some() { error.with_note("the login is kept") } else { error }
-        })?;
-        Ok(SignedIn { login, credential })
+        }
     }
 
     fn never_prompts(&self, system: &dyn System) -> Option<String> {
@@ -143,6 +139,17 @@ fn tenant(system: &dyn System, wanted: &Wanted<'_>, of_feed: &Tenant) -> Result<
     let tenant = client::tenant(system, of_feed)?;
     let Some(id) = wanted.tenant else { return Ok(tenant) };
     tenant.named(id).map_err(|error| Error::new(Kind::Usage, format!("--tenant: {}", error.message())))
+}
+
+/// Keeps a new login at `place`, if there is one.
+fn keep_new(flow: &Flow<'_>, feed: &Feed, place: Option<Place>, tokens: &Tokens, owner: Owner) -> Result<Login> {
+    debug!(step = STEP, outcome = "done"; "{} has signed in to tenant {}", owner.username, flow.tenant.id);
+    let Some(place) = place else { return Ok(not_kept(flow.system, owner, feed)) };
+    let account = account(flow, owner, feed, place)?;
+    let refresh_token = tokens.refresh_token.as_ref().ok_or_else(|| {
+        Error::new(Kind::Protocol, format!("{} gave no login that can be kept", flow.tenant.login_host))
+    })?;
+    keep_login(flow.system, &account, refresh_token)
 }
 
 /// The entry of a new login.

@@ -12,6 +12,7 @@ from lab import executions, secret_service
 from lab.clients import Client, ClientEnvironments
 from lab.environment import link_program
 from lab.secret_service import SecretService
+from support.command_line import assert_complaint
 from support.login_user import ADA, LoginUser
 from support.native_keyring import PLAINTEXT
 
@@ -91,11 +92,12 @@ def test_locked_keyring_is_named_at_once_and_az_asked(
     user = desktop(login_user, own_keyring, tool, client_environments)
     user.login()
     own_keyring.lock()
-    user.assert_az_serves("login", ADA, "locked")
+    user.assert_az_serves("login", ADA, f"{PLACE}: it is locked", "unlock it")
     # Nobody signs in for a login that cannot be kept.
     user.cloud.log.clear()
     ended = user("login", user.url, "--device-code")
-    assert ended.code == 1 and "locked" in ended.stderr and ended.duration < 15, ended
+    assert_complaint(ended, "RINGBEARER_LOGIN_STORE is keyring, which does not work: it is locked; unlock it")
+    assert ended.duration < 15, ended
     assert user.log.requests() == []
 
 

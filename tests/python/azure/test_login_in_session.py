@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from lab import kernel_keys
+from lab.clients import Client
+from lab.cloud import PracticeCloud
+from lab.environment import TRUST_VARIABLES
+from lab.fake_programs import FakePrograms
 from support.login_user import ADA, LoginUser
 
 if sys.platform != "linux":
@@ -19,8 +22,6 @@ if sys.platform != "linux":
 PLACE = "the memory of the login session"
 #: A user of the machine who has no other keys.
 NOBODY_ELSE = 54321
-#: The quota of an unprivileged user in bytes (/proc/sys/kernel/keys/maxbytes).
-QUOTA = Path("/proc/sys/kernel/keys/maxbytes")
 
 
 @pytest.fixture
@@ -62,23 +63,42 @@ def test_logout_ends_it_in_this_session(user: LoginUser) -> None:
     user.assert_only_az_serves()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become a user with a quota of its own")
-def test_full_quota_drops_cached_tokens_for_a_login(user: LoginUser, short_path: Path) -> None:
-    program = Unprivileged(user, short_path)
-    program.login(user.ada)
-    fill = int(QUOTA.read_text()) // 1000
-    tokens = 0
-    for number in range(fill):
-        cached = program.cached_after_look_up(number)
-        if cached == tokens:
-            break
-        tokens = cached
-    assert tokens > 2, "the quota is not used up"
-    bob = user.cloud.entra.add_user("bob@contoso.example")
-    program.login(bob)
-    assert program.cached() < tokens
-    names = [login["account"] for login in program.json("ringbearer", "login", "--list", "--json")]
-    assert names == [bob.name, ADA]
-    for name in names:
-        ended = program.run("keyring", "get", user.url, "x", MSAL_LOGIN_HINT=name, RINGBEARER_CACHE="off")
-        assert ended.returncode == 0 and ended.stderr == "", ended
+@pytest.fixture
+def unprivileged(native: Client, cloud: PracticeCloud, fake_programs: FakePrograms, short_path: Path) -> LoginUser:
+    """A user who is not root, whose quota is small, in a session of their own."""
+    kernel_keys.need_sharing()
+    if os.getuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv, to become a user without keys")
+    home, programs = short_path / "home", short_path / "bin"
+    home.mkdir()
+    shutil.copytree(native.bin, programs, ignore=lambda _, names: {*names} - {"keyring", "ringbearer"})
+    authorities = shutil.copy(cloud.ca_file, short_path)
+    made = LoginUser(Client(str(short_path)), cloud, home, fake_programs)
+    made.variables.update({name: authorities for name in TRUST_VARIABLES})
+    made.prefix = (shutil.which("setpriv"), f"--reuid={NOBODY_ELSE}", f"--regid={NOBODY_ELSE}", "--clear-groups")
+    for path in (short_path, home, home / "tmp"):
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
+        os.chown(path, NOBODY_ELSE, NOBODY_ELSE)
+    kernel_keys.give_session(NOBODY_ELSE)
+    return made
+
+
+def test_full_quota_drops_the_oldest_tokens_for_a_login(unprivileged: LoginUser, cloud: PracticeCloud) -> None:
+    user, bob = unprivileged, cloud.entra.add_user("bob@contoso.example")
+
+    def cached() -> list[str]:
+        tokens = json.loads(user("cache", "list", "--json").check().stdout)["tokens"]
+        return sorted(token["for"] for token in tokens)
+
+    assert user.login() == PLACE
+    for number in range(3):
+        feed = cloud.azure.organisation(f"corp-{number}", cloud.azure.tenant).feed("tools")
+        user.look_up(url=feed.url(), RINGBEARER_CACHE=None).check()
+    assert cached() == ["corp-0", "corp-1", "corp-2"]
+    kernel_keys.fill_quota(NOBODY_ELSE)
+    assert user.login(bob) == PLACE
+    assert "corp-0" not in cached() and "corp-2" in cached()
+    assert [login["account"] for login in user.listed()] == [bob.name, ADA]
+    for name in (bob.name, ADA):
+        user.assert_served(ARTIFACTS_CREDENTIALPROVIDER_MSAL_LOGIN_HINT=name)

@@ -63,10 +63,13 @@ def test_store_that_cannot_be_read_is_named_and_az_asked(
     else:
         (user.home / ".local" / "share" / "ssh-agent-keyring" / "store.json").unlink()
     user.assert_az_serves("login", ADA, "azure_cli served")
+    assert [login["account"] for login in user.listed()] == [ADA]
     if trouble == "locked":
         agent.unlock("practice")
         assert user.look_up().check().stderr == ""
-    assert [login["account"] for login in user.listed()] == [ADA]
+    elif trouble == "removed":
+        user("logout").check()
+        user.assert_only_az_serves()
 
 
 def test_logout_removes_it_from_the_store(user: LoginUser) -> None:

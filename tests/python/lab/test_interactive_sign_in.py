@@ -337,6 +337,15 @@ def test_every_error_can_refuse_a_refresh(cloud: PracticeCloud, entra: Entra, ad
     assert entra.refresh(token)[0] == 200
 
 
+def test_answer_can_be_changed_by_a_test(cloud: PracticeCloud, entra: Entra, ada: User) -> None:
+    token = cloud.entra.sign_in(ada)
+    cloud.entra.changes = {"refresh_token": None, "foci": "1"}
+    answer = entra.refresh(token)[1]
+    assert "refresh_token" not in answer and answer["foci"] == "1" and answer["id_token"]
+    cloud.entra.refuse("50076", claims='{"access_token":{}}')
+    assert entra.refresh(token)[1]["claims"] == '{"access_token":{}}'
+
+
 # -- device codes
 
 

@@ -113,17 +113,11 @@ pub(in crate::registry::azure) fn place(system: &dyn System, must_keep: bool) ->
         return Err(Error::new(Kind::Configuration, format!("unknown {VARIABLE} {value:?}"))
             .with_hint("choose one of store, keyring, session, off, or unset it"));
     };
-    match try_place(system, *place)? {
-        Ok(()) => Ok(Some(*place)),
-        Err(reason) => {
-            Err(Error::new(Kind::Configuration, format!("{VARIABLE} is {name}, which does not work: {reason}"))
-                .with_hint(if *place == Place::Store {
-                    "`ringbearer store status` says more"
-                } else {
-                    "create a store with `ringbearer store init`, or choose another place"
-                }))
-        }
-    }
+    try_place(system, *place)?.map(|()| Some(*place)).map_err(|reason| {
+        let what = format!("{VARIABLE} is {name}, which does not work: {}", reason.message());
+        let hint = reason.hint().unwrap_or("create a store with `ringbearer store init`, or choose another place");
+        Error::new(Kind::Configuration, what).with_hint(hint)
+    })
 }
 
 /// The first place that works; otherwise why none does. Fails at the end of the lookup.
@@ -134,7 +128,7 @@ fn first_that_works(system: &dyn System) -> Result<Result<Place>> {
             Ok(()) => return Ok(Ok(place)),
             Err(reason) => {
                 debug!("no login can be kept in {place}: {reason}");
-                reasons.push(format!("{name}: {}", truncate(&reason, LONGEST_REASON)));
+                reasons.push(format!("{name}: {}", truncate(reason.message(), LONGEST_REASON)));
             }
         }
     }
@@ -145,32 +139,30 @@ fn first_that_works(system: &dyn System) -> Result<Result<Place>> {
 }
 
 /// Whether a place works; otherwise why not. Fails at the end of the lookup.
-fn try_place(system: &dyn System, place: Place) -> Result<std::result::Result<(), String>> {
+fn try_place(system: &dyn System, place: Place) -> Result<Result<()>> {
     let tried = match place {
         Place::Store => try_store(system),
         Place::Keyring => try_keyring(system),
-        Place::Session => system.sharing().map_err(|reason| reason.to_string()),
+        Place::Session => system.sharing().map_err(|reason| Error::new(Kind::Storage, reason.to_string())),
     };
     system.check()?;
     Ok(tried)
 }
 
-fn try_store(system: &dyn System) -> std::result::Result<(), String> {
-    let reason = |error: Error| error.message().to_owned();
-    if !store::is_in_use(system) || !store::status(system).map_err(reason)?.exists {
-        return Err("there is no store".to_owned());
+fn try_store(system: &dyn System) -> Result<()> {
+    if !store::is_in_use(system) || !store::status(system)?.exists {
+        return Err(Error::new(Kind::Storage, "there is no store").with_hint("create it with `ringbearer store init`"));
     }
     // Unlocks it.
-    Store::default().get(system, SERVICE, "probe").map(drop).map_err(reason)
+    Store::default().get(system, SERVICE, "probe").map(drop)
 }
 
 /// Writes to the keyring: one that is locked accepts reads.
-fn try_keyring(system: &dyn System) -> std::result::Result<(), String> {
+fn try_keyring(system: &dyn System) -> Result<()> {
     system.desktop_keyring()?;
     let probe = format!("{DESKTOP_PREFIX}probe");
-    let tried = system.keep_desktop_secret(&probe, "ringbearer", b"probe");
-    let tried = tried.and_then(|()| system.remove_desktop_secret(&probe));
-    tried.map(drop).map_err(|error| error.message().to_owned())
+    system.keep_desktop_secret(&probe, "ringbearer", b"probe")?;
+    system.remove_desktop_secret(&probe).map(drop)
 }
 
 /// The refresh token of a login; `None` if it is gone.

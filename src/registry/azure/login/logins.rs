@@ -185,12 +185,14 @@ impl Logins {
         self.accounts.iter().filter(serves).min_by_key(rank)
     }
 
-    /// Changes the file under its lock, after reading it again. Without logins, removes it.
+    /// Changes the file under its lock, after reading it again. Without logins, removes it. Fails also without a change if
+    /// the file cannot be used.
     pub(in crate::registry::azure) fn change(
         system: &dyn System,
         change: impl FnOnce(&mut Vec<Account>),
     ) -> Result<()> {
         let (path, _lock) = lock(system)?;
+        let path = target(system, &path)?;
         let snapshot = snapshot(system, &path)?;
         let before = snapshot.as_ref().map(|snapshot| Self::parse(&snapshot.content, &path)).transpose()?;
         let before = before.unwrap_or_default();
@@ -273,13 +275,23 @@ fn lock_now(system: &dyn System) -> Result<(PathBuf, Option<Lock>)> {
     Ok((path, lock))
 }
 
+/// The file that a link leads to, else the path itself.
+fn target(system: &dyn System, path: &Path) -> Result<PathBuf> {
+    system.destination(path).map_err(|error| {
+        let what = format!("is a link that leads nowhere: {}", io_message(&error));
+        unusable(path, &what, "remove it, and run `ringbearer login URL`")
+    })
+}
+
 /// The file, if there is one. Most users have none: then nothing else is looked at.
 fn snapshot(system: &dyn System, path: &Path) -> Result<Option<Snapshot>> {
     let read = system.snapshot(path, LARGEST);
     if read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Ok(None);
     }
-    if let Some(folder) = path.parent() {
+    // Who can write the directory of the target can replace that.
+    let of_target = system.destination(path).ok();
+    for folder in [Some(path), of_target.as_deref()].into_iter().flatten().filter_map(Path::parent) {
         refuse_writable(system, folder, "chmod 700")?;
     }
     refuse_writable(system, path, "chmod 600")?;

@@ -54,6 +54,8 @@ class Entra:
         self.device_user: User | None = None
         #: Lifetime of a token in seconds.
         self.lifetime = 3599
+        #: Fields of the answers to people that are replaced; None removes one.
+        self.changes: dict[str, object] = {}
         #: Issued access tokens, by grant.
         self.issued: list[tuple[str, str]] = []
         #: Everything else that is secret, in the order of issue: codes, refresh tokens, ID tokens.
@@ -121,13 +123,15 @@ class Entra:
         times: int | None = None,
         error: str | None = None,
         suberror: str | None = None,
+        claims: str | None = None,
     ) -> Refusal:
         """Refuse requests of people by an AADSTS code, ``times`` times (None: always).
 
         ``grant`` is ``authorize`` (the browser brings the error to the client), ``authorization_code``,
-        ``device_code`` or ``refresh_token``. ``error`` and ``suberror`` replace those of the code.
+        ``device_code`` or ``refresh_token``. ``error`` and ``suberror`` replace those of the code;
+        ``claims`` is a challenge, as JSON, that the client brings to ``authorize``.
         """
-        rule = Refusal(code, user, tenant, grant, times, error, suberror)
+        rule = Refusal(code, user, tenant, grant, times, error, suberror, claims)
         self.logins.refusals.append(rule)
         return rule
 
@@ -315,7 +319,8 @@ class Entra:
         if client is not None and client.is_family:
             # The refresh token then serves every application of the family, like that of the Azure CLI.
             answer["foci"] = "1"
-        return json_response(answer)
+        changed = {**answer, **self.changes}
+        return json_response({name: value for name, value in changed.items() if value is not None})
 
     def _id_token(self, login: Login, target: Tenant, nonce: str | None) -> str:
         user = login.user

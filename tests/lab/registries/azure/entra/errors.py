@@ -22,18 +22,26 @@ class EntraError(NamedTuple):
 
 
 class Refused(Exception):
-    """An error answer of Entra. ``error`` and ``suberror`` replace those of the code."""
+    """An error answer of Entra. ``error`` and ``suberror`` replace those of the code; ``claims`` is a challenge."""
 
-    def __init__(self, code: str, error: str | None = None, suberror: str | None = None, **details: str) -> None:
+    def __init__(
+        self,
+        code: str,
+        error: str | None = None,
+        suberror: str | None = None,
+        claims: str | None = None,
+        **details: str,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.error = error
         self.suberror = suberror
+        self.claims = claims
         self.details = details
 
     def response(self) -> Response:
         """As the token endpoint sends it."""
-        return error_response(self.code, self.error, self.suberror, **self.details)
+        return error_response(self.code, self.error, self.suberror, self.claims, **self.details)
 
     def fields(self) -> dict[str, str]:
         """As the browser brings it to the redirect URI."""
@@ -284,7 +292,9 @@ ERRORS: dict[str, EntraError] = {
 }
 
 
-def error_response(code: str, error: str | None = None, suberror: str | None = None, **details: str) -> Response:
+def error_response(
+    code: str, error: str | None = None, suberror: str | None = None, claims: str | None = None, **details: str
+) -> Response:
     """An error as Entra sends it: the AADSTS code in the description and in ``error_codes``."""
     known = ERRORS[code]
     description, now, trace, correlation = _describe(code, details)
@@ -299,6 +309,8 @@ def error_response(code: str, error: str | None = None, suberror: str | None = N
     }
     if suberror or known.suberror:
         body["suberror"] = suberror or known.suberror
+    if claims:
+        body["claims"] = claims
     return json_response(body, known.status)
 
 

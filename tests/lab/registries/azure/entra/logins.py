@@ -41,6 +41,7 @@ class Refusal:
     times: int | None
     error: str | None
     suberror: str | None
+    claims: str | None
 
 
 class Logins:
@@ -125,7 +126,7 @@ class Logins:
             raise Refused(user.refuse, **details)
         rule = self._matching(user, tenant, grant)
         if rule:
-            raise Refused(rule.code, rule.error, rule.suberror, **details)
+            raise Refused(rule.code, rule.error, rule.suberror, rule.claims, **details)
         if login is None:
             return
         if tenant.requires_mfa and tenant not in login.mfa:

@@ -20,6 +20,7 @@ _LOCALHOST = re.compile(r"http://localhost:[1-9][0-9]{0,4}")
 _RANDOM = re.compile(r"[A-Za-z0-9_-]{43,}")
 _HASH = re.compile(r"[A-Za-z0-9_-]{43}")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ANY = re.compile(".+")
 _SYSTEM = re.compile(r"\((Linux|Windows|macOS|Macintosh|X11)")
 
 _AUTHORIZE = {
@@ -35,24 +36,22 @@ _AUTHORIZE = {
     "response_mode": "form_post",
     "client_info": "1",
 }
-_AUTHORIZE_OPTIONAL = ("login_hint", "domain_hint", "claims")
+_AUTHORIZE_OPTIONAL = dict.fromkeys(("login_hint", "domain_hint", "claims"), _ANY)
 _DEVICE_CODE = {"client_id": _GUID, "scope": SCOPE}
 _GRANTS = {
     "authorization_code": {
         "client_id": _GUID,
-        "code": re.compile(".+"),
+        "code": _ANY,
         "redirect_uri": _LOCALHOST,
         "code_verifier": _RANDOM,
         "scope": SCOPE,
         "client_info": "1",
     },
-    "refresh_token": {"client_id": _GUID, "refresh_token": re.compile(".+"), "scope": SCOPE, "client_info": "1"},
-    **{
-        grant: {"client_id": _GUID, "device_code": re.compile(".+"), "client_info": "1"} for grant in DEVICE_CODE_GRANTS
-    },
+    "refresh_token": {"client_id": _GUID, "refresh_token": _ANY, "scope": SCOPE, "client_info": "1"},
+    **{grant: {"client_id": _GUID, "device_code": _ANY, "client_info": "1"} for grant in DEVICE_CODE_GRANTS},
 }
-#: For old servers, as MSAL for Python sends it.
-_GRANTS_OPTIONAL = {grant: ("code",) for grant in DEVICE_CODE_GRANTS}
+#: MSAL for Python repeats the device code for old servers, MSAL for .NET the scope.
+_GRANTS_OPTIONAL = {grant: {"code": _ANY, "scope": SCOPE} for grant in DEVICE_CODE_GRANTS}
 
 
 def authorize_mistakes(request: Request) -> list[str]:
@@ -76,7 +75,7 @@ def token_mistakes(request: Request) -> list[str]:
     if grant not in _GRANTS:
         return []
     place = f"token ({grant.rpartition(':')[2]})"
-    optional = ("grant_type", *_GRANTS_OPTIONAL.get(grant, ()))
+    optional = {"grant_type": _ANY, **_GRANTS_OPTIONAL.get(grant, {})}
     return _post(place, request) + _compare(place, _pairs(request), _GRANTS[grant], optional)
 
 
@@ -107,14 +106,16 @@ def _compare(
     place: str,
     pairs: list[tuple[str, str]],
     wanted: dict[str, str | re.Pattern[str]],
-    optional: tuple[str, ...] = (),
+    optional: dict[str, str | re.Pattern[str]] | None = None,
 ) -> list[str]:
     found = []
     names = [name for name, _ in pairs]
     values = dict(pairs)
-    for name, rule in wanted.items():
+    known = {**wanted, **(optional or {})}
+    for name, rule in known.items():
         if name not in values:
-            found.append(f"{place}: no {name}")
+            if name in wanted:
+                found.append(f"{place}: no {name}")
         elif not (rule.fullmatch(values[name]) if isinstance(rule, re.Pattern) else rule == values[name]):
             # A secret is not shown, even here.
             shown = values[name] if isinstance(rule, str) or rule is _LOCALHOST or rule is _GUID else "a value"
@@ -122,7 +123,7 @@ def _compare(
     for name in sorted(set(names)):
         if names.count(name) > 1:
             found.append(f"{place}: {name} twice")
-        if name not in wanted and name not in optional:
+        if name not in known:
             found.append(f"{place}: {name} is not wanted")
     if "xms_cc" in values.get("claims", ""):
         found.append(f"{place}: declares client capabilities")
