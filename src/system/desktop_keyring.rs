@@ -6,8 +6,8 @@ use crate::error::Result;
 
 /// The desktop's keyring, which encrypts secrets on disk and is unlocked with the user's login.
 pub(crate) trait DesktopKeyring {
-    /// What it is called, such as `Keychain`; otherwise why there is none, in a clause. No prompt.
-    fn desktop_keyring(&self) -> std::result::Result<&'static str, String>;
+    /// What it is called, such as `Keychain`; otherwise why there is none. No prompt.
+    fn desktop_keyring(&self) -> Result<&'static str>;
 
     /// The secret of a name.
     fn desktop_secret(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>>;

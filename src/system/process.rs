@@ -51,6 +51,7 @@ impl Command {
     }
 
     /// Sets what the program reads on standard input.
+    #[cfg(any(unix, test))]
     #[must_use]
     pub(crate) fn with_input(mut self, input: Secret) -> Self {
         self.input = Some(input);

@@ -1,4 +1,5 @@
-"""A cold ``keyring get`` after `ringbearer login`, beside the same after `az login`, by the time of a round trip.
+"""A cold ``keyring get`` after `ringbearer login`, beside the same after `az login`, by the time of a round trip and
+by the place of the login.
 ``python -m bench.logins --wheel PATH --cli-wheel PATH``.
 
 Both refresh a login and exchange the token: of az, the access tokens are removed before each run.
@@ -7,6 +8,7 @@ Both refresh a login and exchange the token: of az, the access tokens are remove
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -18,6 +20,7 @@ from pathlib import Path
 from lab import kernel_keys
 from lab.clients import Client
 from lab.cloud import PracticeCloud
+from lab.ssh import Agent, make_key
 from lab.versions import AZURE_CLI
 
 from . import machine
@@ -28,6 +31,10 @@ from .spawned import Command, in_turn
 
 #: Milliseconds of a round trip.
 DISTANCES = (0, 80)
+#: Values of RINGBEARER_LOGIN_STORE, and how the results name these places.
+PLACES = {"session": "in the session's memory", "store": "in the ssh-agent store"}
+
+_PEER = f"{title(AZURE_CLI)} and ringbearer, native"
 
 
 def measure_logins(environments: Environments, runs: int) -> list[Comparison]:
@@ -36,27 +43,42 @@ def measure_logins(environments: Environments, runs: int) -> list[Comparison]:
         raise SystemExit("this benchmark keeps a login in the kernel's key retention service, which is missing here")
     kernel_keys.new_session()
     found = []
-    with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
+    with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud, contextlib.closing(Agent()) as agent:
         cloud.round_trip_ms = 0
         # Enters every device code at once.
         cloud.entra.device_user = cloud.azure.user
-        sides = {**_by_ringbearer(environments, cloud, directory), PEER: _by_az(environments, cloud, directory)}
+        agent.add(make_key(directory))
+        sides: dict[str, Callable[[], float]] = {PEER: _by_az(environments, cloud, directory)}
+        for place in PLACES:
+            sides.update(_by_ringbearer(environments, cloud, directory, place, agent))
         for distance in DISTANCES:
             cloud.round_trip_ms = distance
-            name = f"Azure, a login, {distance} ms"
-            found.append(Comparison(name, f"{title(AZURE_CLI)} and ringbearer, native", in_turn(name, runs, sides)))
+            figures = in_turn(f"Azure, a login, {distance} ms", runs, sides)
+            for place, words in PLACES.items():
+                of_place = {side: figures[_side(place, side)] for side in (NATIVE, WHEEL)}
+                name = f"Azure, a login {words}, {distance} ms"
+                found.append(Comparison(name, _PEER, {**of_place, PEER: figures[PEER]}))
     return found
 
 
-def _by_ringbearer(environments: Environments, cloud: PracticeCloud, directory: str) -> dict[str, Callable[[], float]]:
+def _by_ringbearer(
+    environments: Environments, cloud: PracticeCloud, directory: str, place: str, agent: Agent
+) -> dict[str, Callable[[], float]]:
     """One login, which both programs use."""
-    home = _home(directory, "ringbearer")
-    login = [environments.native.program("ringbearer"), "login", cloud.azure.feed.url(), "--device-code"]
-    _run(login, cloud.environment(home, RINGBEARER_LOGIN_STORE="session"))
+    home = _home(directory, place)
+    variables = {"SSH_AUTH_SOCK": agent.socket, "RINGBEARER_LOGIN_STORE": place}
+    ringbearer = environments.native.program("ringbearer")
+    if place == "store":
+        _run([ringbearer, "store", "init"], cloud.environment(home, **variables))
+    _run([ringbearer, "login", cloud.azure.feed.url(), "--device-code"], cloud.environment(home, **variables))
     return {
-        side: _get(client, cloud, cloud.environment(home, path=[client.bin])).milliseconds
+        _side(place, side): _get(client, cloud, cloud.environment(home, path=[client.bin], **variables)).milliseconds
         for side, client in ((NATIVE, environments.native), (WHEEL, environments.ours))
     }
+
+
+def _side(place: str, side: str) -> str:
+    return f"{place}: {side}"
 
 
 def _by_az(environments: Environments, cloud: PracticeCloud, directory: str) -> Callable[[], float]:

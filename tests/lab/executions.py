@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-def watching(log: object) -> list[str]:
-    """A command prefix that logs the executed programs to ``log``."""
-    return [shutil.which("strace") or "strace", "-f", "-qq", "-o", str(log), "-e", "trace=execve", "-e", "signal=none"]
+def watching(log: object, length: int = 32) -> list[str]:
+    """A command prefix that logs the executed programs to ``log``, with this many characters of each argument."""
+    options = ["-f", "-qq", "-s", str(length), "-e", "trace=execve", "-e", "signal=none"]
+    return [shutil.which("strace") or "strace", *options, "-o", str(log)]
 
 
 def programs(log: object) -> list[str]:

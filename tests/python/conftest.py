@@ -29,6 +29,7 @@ from support.azure_user import AzureUser
 from support.browser import Browser
 from support.doctor import Doctor
 from support.fault_summary import pytest_terminal_summary as pytest_terminal_summary
+from support.login_user import LoginUser
 from support.provider_programs import ProviderPrograms
 from support.start_program import StartProgram, starting
 
@@ -166,6 +167,12 @@ def azure_look_ups(cloud: PracticeCloud, look_up: Lookups) -> AzureLookUps:
 def azure_user(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> AzureUser:
     """The practice cloud's user, logged in with a fake `az`."""
     return AzureUser(cloud, fake_programs, home)
+
+
+@pytest.fixture
+def login_user(native: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> LoginUser:
+    """A person who can sign in with the native `ringbearer`, and has not done so."""
+    return LoginUser(native, cloud, home, fake_programs)
 
 
 @pytest.fixture

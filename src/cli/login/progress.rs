@@ -48,19 +48,19 @@ impl<'all> Progress<'all> {
             // A page may be longer than the terminal is wide: it stands above the countdown, which is one line.
             Step::Browser { url, port, is_opened } => {
                 let what = if is_opened {
-                    "A browser opens. If not, open:"
+                    "A browser opens. If it does not, open this page:"
                 } else {
-                    "No browser could be started. Open in one on this machine:"
+                    "No browser could be started. Open this page in one on this machine:"
                 };
                 self.add(&format!("{what}\n\n  {}\n\n", page(url)));
                 if !is_opened {
                     let forward = format!("ssh -L {port}:localhost:{port} HOST");
-                    self.add(&format!("With a browser on another machine, first run there:\n\n  {forward}\n\n"));
+                    self.add(&format!("If the browser is on another machine, first run there:\n\n  {forward}\n\n"));
                 }
             }
             Step::Code { url, code, expires_in } => {
                 self.add(&format!(
-                    "Open in any browser:\n\n  {}\n\nand enter the code:\n\n  {}\n\n",
+                    "Open this page in any browser:\n\n  {}\n\nand enter the code:\n\n  {}\n\n",
                     page(url),
                     shown(code)
                 ));

@@ -51,7 +51,7 @@ impl CredentialSource for Stub {
 
 impl SignIn for Scripted {
     fn sign_in(&self, system: &dyn System, wanted: &Wanted<'_>, show: &mut dyn FnMut(&Step<'_>)) -> Result<SignedIn> {
-        assert!(wanted.is_kept);
+        assert!(wanted.must_be_kept);
         self.steps.iter().for_each(show);
         (self.outcome)()?;
         let Wanted { service, method, tenant, account, is_fresh, .. } = wanted;
@@ -105,13 +105,13 @@ const fn waits(seconds: u64) -> Step<'static> {
 }
 
 const IN_A_BROWSER: &[Step<'_>] = &[
-    Step::Begins { place: "contoso", tenant: "t" },
+    Step::Begins { index: "", place: "contoso", tenant: "t" },
     Step::Browser { url: "https://login.example/?a\u{1b}b", port: 40123, is_opened: true },
     waits(65),
 ];
 
 const WITH_A_CODE: &[Step<'_>] = &[
-    Step::Begins { place: "contoso\u{1b}", tenant: "t" },
+    Step::Begins { index: "", place: "contoso\u{1b}", tenant: "t" },
     Step::Browser { url: "https://login.example/?a=1", port: 40123, is_opened: false },
     waits(900),
     waits(900),
@@ -177,7 +177,8 @@ fn options_reach_the_sign_in() {
 fn a_terminal_shows_the_page_and_a_countdown() {
     let (code, _, stderr) = call(&FakeSystem::default(), &FakeConsole::terminal(), &format!("login {URL}"));
     assert_eq!(code, Ok(DONE));
-    let expected = "Sign in to contoso (good)\n\nA browser opens. If not, open:\n\n  https://login.example/?ab\n\n\
+    let expected = "Sign in to contoso (good)\n\nA browser opens. If it does not, open this page:\n\n  \
+                    https://login.example/?ab\n\n\
                     \r\u{1b}[K1:05 left (Ctrl-C cancels)\r\u{1b}[K";
     assert_eq!(stderr, expected);
 }
@@ -187,11 +188,11 @@ fn the_countdown_is_removed_before_other_text() {
     let (code, stdout, stderr) =
         call(&FakeSystem::default(), &FakeConsole::terminal(), "login https://pkgs.code.example/");
     assert_eq!(code, Ok(DONE));
-    let expected = "Sign in to contoso\\u{1b} (code)\n\nNo browser could be started. Open in one on this machine:\n\n  \
-                    https://login.example/?a=1\n\nWith a browser on another machine, first run there:\n\n  \
+    let expected = "Sign in to contoso\\u{1b} (code)\n\n\
+                    No browser could be started. Open this page in one on this machine:\n\n  https://login.example/?a=1\n\nIf the browser is on another machine, first run there:\n\n  \
                     ssh -L 40123:localhost:40123 HOST\n\n\
                     \r\u{1b}[K15:00 left (Ctrl-C cancels)\r\u{1b}[K14:59 left (Ctrl-C cancels)\r\u{1b}[K\
-                    Open in any browser:\n\n  https://login.example/device\n\nand enter the code:\n\n  \
+                    Open this page in any browser:\n\n  https://login.example/device\n\nand enter the code:\n\n  \
                     ABCD\\u{202e}-EFGH\n\n\r\u{1b}[K0:05 left (Ctrl-C cancels)\r\u{1b}[K";
     assert_eq!(stderr, expected);
     assert!(stdout.ends_with("\nnot kept: no lookup uses this login\n"), "{stdout}");

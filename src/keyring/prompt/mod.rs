@@ -31,9 +31,6 @@ use crate::{
 /// Lets a lookup sign in with the value `prompt`; `never`, or unset, does not.
 const LOGIN_VARIABLE: &str = "RINGBEARER_LOGIN";
 
-/// Where logins are kept; with `off` a sign-in serves once.
-const STORE_VARIABLE: &str = "RINGBEARER_LOGIN_STORE";
-
 /// How a registry signs in for a lookup that failed; `None` if none is wanted or it would not help.
 pub(super) fn wanted<'all>(
     system: &dyn System,
@@ -81,15 +78,19 @@ pub(super) fn sign_in(
         );
     }
     let mut screen = Screen::new(terminal);
-    let is_kept = system.setting(STORE_VARIABLE).as_deref() != Some("off");
-    let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, is_kept };
-    // The organisation, once the person is asked.
+    let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, must_be_kept: false };
+    // The index, once the person is asked.
     let mut asked_for = None;
+    let mut is_asked = false;
     let mut show = |step: &Step<'_>| {
-        if let Step::Begins { place, .. } = step {
-            asked_for = Some((*place).to_owned());
-            // A process that is killed during the sign-in leaves a refusal.
-            refusal::record(system);
+        match step {
+            Step::Begins { index, .. } => asked_for = Some((*index).to_owned()),
+            Step::Browser { .. } | Step::Code { .. } => {
+                is_asked = true;
+                // A process that is killed during the sign-in leaves a refusal.
+                refusal::record(system);
+            }
+            Step::Waits { .. } => {}
         }
         screen.show(step, system.remaining());
     };
@@ -103,7 +104,7 @@ pub(super) fn sign_in(
         }
         Err(error) => {
             debug!(step = "login", outcome = "failed"; "{error}");
-            if asked_for.is_some() {
+            if is_asked {
                 refusal::record(system);
             }
             if error.ends_the_lookup() {

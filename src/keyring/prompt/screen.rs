@@ -25,10 +25,10 @@ impl Screen {
     /// Shows a step: what to open, what to type, and each minute the time left, at most that of the lookup.
     pub(super) fn show(&mut self, step: &Step<'_>, limit: Duration) {
         match step {
-            Step::Begins { place, tenant } => {
+            Step::Begins { index, tenant, .. } => {
                 // The cursor may be at the end of the tool's progress bar.
                 self.terminal.write("\n");
-                self.line(&format!("{} wants a sign-in (tenant {}); Ctrl-C cancels it", shown(place), shown(tenant)));
+                self.line(&format!("{} wants a sign-in (tenant {}); Ctrl-C cancels it", shown(index), shown(tenant)));
             }
             Step::Browser { url, is_opened: true, .. } => {
                 self.line(&format!("sign in with the browser that opens, or open {}", escaped(url)));

@@ -37,6 +37,8 @@ struct Feed {
     failure: Error,
     /// What happens before the person is asked.
     before: Mutex<Result<()>>,
+    /// Whether the login host gives a code.
+    code: Mutex<Result<()>>,
     outcome: Mutex<Result<CachePolicy>>,
     wanted: Mutex<Vec<bool>>,
 }
@@ -51,6 +53,7 @@ impl Default for Feed {
             never: None,
             failure: failure().of_missing_login(),
             before: Mutex::new(Ok(())),
+            code: Mutex::new(Ok(())),
             outcome: Mutex::new(Ok(CachePolicy::Session)),
             wanted: Mutex::default(),
         }
@@ -96,15 +99,16 @@ impl CredentialSource for Arc<Feed> {
 impl SignIn for Arc<Feed> {
     fn sign_in(&self, system: &dyn System, wanted: &Wanted<'_>, show: &mut dyn FnMut(&Step<'_>)) -> Result<SignedIn> {
         self.signed_in.fetch_add(1, SeqCst);
-        self.wanted.lock().unwrap().push(wanted.is_kept);
+        self.wanted.lock().unwrap().push(wanted.must_be_kept);
         self.before.lock().unwrap().clone()?;
-        show(&Step::Begins { place: "contoso\u{1b}[2J", tenant: "t-1" });
-        assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
+        show(&Step::Begins { index: "contoso\u{1b}[2J", place: "", tenant: "t-1" });
+        self.code.lock().unwrap().clone()?;
         show(&Step::Code {
             url: "https://login.example/device",
             code: "ABCD\u{7}",
             expires_in: Duration::from_secs(900),
         });
+        assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
         for seconds in [900, 115, 61, 60, 5] {
             show(&Step::Waits { remaining: Duration::from_secs(seconds) });
         }
@@ -313,7 +317,10 @@ fn a_failure_before_the_person_is_asked_is_no_refusal() {
     let error = ask(&system, &feed).unwrap_err();
     assert_eq!(error.message(), "no credential for feed.example: no store works");
     *feed.before.lock().unwrap() = Ok(());
+    *feed.code.lock().unwrap() = Err(Error::new(Kind::Network, "the login host cannot be reached"));
     assert!(prompts(&system, &feed));
+    *feed.code.lock().unwrap() = Ok(());
+    assert!(prompts(&system, &feed), "nobody was asked");
 }
 
 #[test]
@@ -342,11 +349,8 @@ fn the_credential_is_cached_as_that_of_a_lookup() {
 }
 
 #[test]
-fn a_login_is_not_kept_if_its_store_is_off() {
-    let kept = |value: &str| {
-        let feed = Arc::new(Feed::default());
-        ask(&system().variable(STORE_VARIABLE, value), &feed).unwrap();
-        feed.wanted.lock().unwrap().clone()
-    };
-    assert_eq!((kept(""), kept("session"), kept(" off ")), (vec![true], vec![true], vec![false]));
+fn a_login_that_cannot_be_kept_serves_once() {
+    let feed = Arc::new(Feed::default());
+    ask(&system(), &feed).unwrap();
+    assert_eq!(*feed.wanted.lock().unwrap(), [false]);
 }

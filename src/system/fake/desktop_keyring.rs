@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{FakeSystem, lock};
 use crate::{
-    error::Result,
+    error::{Error, Kind, Result},
     system::{DesktopKeyring, Files},
 };
 
@@ -28,8 +28,12 @@ fn path(name: &str) -> String {
 }
 
 impl DesktopKeyring for FakeSystem {
-    fn desktop_keyring(&self) -> std::result::Result<&'static str, String> {
-        if lock(&self.desktop_keyring).is_there { Ok("the desktop's keyring") } else { Err("there is none".to_owned()) }
+    fn desktop_keyring(&self) -> Result<&'static str> {
+        if lock(&self.desktop_keyring).is_there {
+            Ok("the desktop's keyring")
+        } else {
+            Err(Error::new(Kind::Storage, "there is none"))
+        }
     }
 
     fn desktop_secret(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {

@@ -60,7 +60,7 @@ def test_terminal_shows_page_code_and_countdown(login: Login, cloud: PracticeClo
     assert ended.code == 0 and LEFT in ended.terminal, ended
     first, *more = ended.screen()
     assert first.startswith("Sign in to ") and first.endswith("contoso (Azure Artifacts)")
-    assert more == ["Open in any browser:", f"  {PAGE}", "and enter the code:", f"  {code}"]
+    assert more == ["Open this page in any browser:", f"  {PAGE}", "and enter the code:", f"  {code}"]
     assert ended.stdout.decode().splitlines()[0].endswith("contoso as ada@contoso.example")
 
 
@@ -70,7 +70,8 @@ def test_a_log_file_gets_plain_lines(login: Login, cloud: PracticeCloud, ada: Us
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 0 and not {b"\r", b"\x1b"} & {bytes([one]) for one in stderr}, stderr
     lines = [line.strip() for line in stderr.decode().splitlines() if line]
-    assert lines[1:] == ["Open in any browser:", PAGE, "and enter the code:", code, "The code expires in 15 minutes."]
+    expected = ["Open this page in any browser:", PAGE, "and enter the code:", code, "The code expires in 15 minutes."]
+    assert lines[1:] == expected
 
 
 @pytest.mark.parametrize("option", ["--device-code", "--browser"])

@@ -40,8 +40,13 @@ const LONGEST_CODE: usize = 8 * 1024;
 /// How many late requests are answered after the sign-in.
 const MOST_LATE: usize = 16;
 
-/// Signs in: opens the sign-in page in a browser, waits for its answer, redeems the code, and shows the browser the outcome.
-pub(in crate::registry::azure) fn sign_in(flow: &Flow<'_>, show: Show<'_>) -> Result<(Tokens, Owner)> {
+/// Signs in: opens the sign-in page in a browser, waits for its answer, and redeems the code. Shows the browser the outcome
+/// of `finish`, which uses the tokens: until then the person does not know whether the sign-in serves.
+pub(in crate::registry::azure) fn sign_in<Done>(
+    flow: &Flow<'_>,
+    show: Show<'_>,
+    finish: impl FnOnce(Tokens, Owner) -> Result<Done>,
+) -> Result<Done> {
     let mut listener = flow.system.listen()?;
     let attempt = Attempt::new(flow.system, listener.port())?;
     let url = attempt.url(flow)?;
@@ -66,14 +71,17 @@ pub(in crate::registry::azure) fn sign_in(flow: &Flow<'_>, show: Show<'_>) -> Re
                 continue;
             }
             Reply::Error { error, description } => Err(refused(flow, &error, &description)),
-            Reply::Code(code) => attempt.redeem(flow, &code),
+            Reply::Code(code) => attempt.redeem(flow, &code).and_then(|(tokens, owner)| {
+                let account = owner.username.clone();
+                finish(tokens, owner).map(|done| (done, account))
+            }),
         };
-        match &outcome {
-            Ok((_, owner)) => incoming.answer(&page::signed_in(flow.place, &owner.username)),
-            Err(error) => incoming.answer(&page::failed(flow.place, error)),
-        }
+        incoming.answer(&match &outcome {
+            Ok((_, account)) => page::signed_in(flow.place, account),
+            Err(error) => page::failed(flow.place, error),
+        });
         answer_late(&mut *listener);
-        return outcome;
+        return outcome.map(|(done, _)| done);
     }
 }
 
@@ -224,15 +232,17 @@ impl Form {
     }
 }
 
-/// The error of an answer without a code, explained like an answer of the token endpoint.
+/// The error of an answer without a code, explained like an answer of the token endpoint. It came from the sign-in page, by way
+/// of the browser.
 fn refused(flow: &Flow<'_>, error: &str, description: &str) -> Error {
     let body = json!({ "error": error, "error_description": description }).to_string();
     let body = Zeroizing::new(body.into_bytes());
     let host = flow.tenant.login_host.to_owned();
-    let refusal =
-        token::refusal(flow.system, flow.tenant, &Response { status: 400, headers: Vec::new(), body, host }, &[]);
+    let answer = Response { status: 400, headers: Vec::new(), body, host };
+    let what = "the sign-in page answered".to_owned();
+    let refusal = token::explained_refusal(flow.system, flow.tenant, &answer, &[], what);
     match refusal.code {
-        token::Code::Declined if !refusal.is_explained => Error::new(Kind::Rejected, "the sign-in was declined"),
+        token::Code::Declined => refusal.declined(),
         _ => refusal.error,
     }
 }

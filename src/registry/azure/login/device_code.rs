@@ -168,8 +168,7 @@ fn poll(flow: &Flow<'_>, code: &DeviceCode, show: Show<'_>) -> Result<Tokens> {
 /// The error of a refusal that ends the flow.
 fn ended(refusal: Refusal, countdown: &Countdown<'_>) -> Error {
     match refusal.code {
-        // A policy declines in the same words as a person.
-        Code::Declined if !refusal.is_explained => Error::new(Kind::Rejected, "the sign-in was declined"),
+        Code::Declined => refusal.declined(),
         Code::ExpiredToken => countdown.over(),
         Code::UnknownDevice => refusal.error.within("the device code was not recognized"),
         _ => refusal.error,

@@ -45,8 +45,9 @@ impl Flow<'_> {
         match self.account {
             Some(expected) if !expected.eq_ignore_ascii_case(&owner.username) => {
                 let shown = |name: &str| without_middle(name, LONGEST_NAME);
-                let what = format!("{} has signed in, and not {}", shown(&owner.username), shown(expected));
-                Err(Error::new(Kind::Rejected, what).with_hint("nothing is kept: sign in again with the other account"))
+                let what = format!("{} signed in, and not {}", shown(&owner.username), shown(expected));
+                let hint = "this login is not kept: sign in again and choose the other account";
+                Err(Error::new(Kind::Rejected, what).with_hint(hint))
             }
             _ => Ok(owner),
         }

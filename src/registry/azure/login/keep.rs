@@ -14,7 +14,7 @@ use super::logins::{self, Account, Place};
 use crate::{
     auth::shared_record::{self, since_1970},
     error::{Error, Kind, Result, single_line, truncate},
-    registry::azure::credprovider,
+    registry::azure::{credprovider, entra::PUBLIC_LOGIN_HOST},
     secret::{Secret, SecretText},
     store::{self, Store},
     system::{
@@ -62,14 +62,18 @@ pub(in crate::registry::azure) struct Kept {
     pub(in crate::registry::azure) refresh_token: Secret,
     /// When it was kept.
     pub(in crate::registry::azure) saved: SystemTime,
+    /// When the person signed in for it, in seconds since 1970. An entry of the logins may be of a later sign-in: in another
+    /// login session, or on another machine with the same home directory.
+    signed_in: u64,
 }
 
 /// A refresh token as it is written.
 #[derive(Serialize)]
 struct Written<'all> {
     refresh_token: &'all str,
-    /// Seconds since 1970.
+    /// Seconds since 1970, as is the next.
     saved_at: u64,
+    signed_in: u64,
 }
 
 impl Kept {
@@ -79,23 +83,28 @@ impl Kept {
         struct Record {
             refresh_token: Secret,
             saved_at: u64,
+            #[serde(default)]
+            signed_in: u64,
         }
         let record: Record = serde_json::from_slice(text).ok()?;
         let is_word = |byte: u8| byte.is_ascii_graphic();
         let token = record.refresh_token.expose();
         let is_sound = !token.is_empty() && token.bytes().all(is_word);
         let saved = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(record.saved_at))?;
-        is_sound.then_some(Self { refresh_token: record.refresh_token, saved })
+        is_sound.then_some(Self { refresh_token: record.refresh_token, saved, signed_in: record.signed_in })
     }
 }
 
 /// The place for a new login: RINGBEARER_LOGIN_STORE, or the first that works; `None` if none is to be kept. Fails if the
-/// chosen place, or every place, does not work.
+/// chosen place does not work, or if a login must be kept and no place works.
 ///
 /// A locked store or keyring may ask its user for the password.
-pub(in crate::registry::azure) fn place(system: &dyn System) -> Result<Option<Place>> {
+pub(in crate::registry::azure) fn place(system: &dyn System, must_keep: bool) -> Result<Option<Place>> {
     let Some(value) = system.setting(VARIABLE) else {
-        return if credprovider::may_keep_logins(system) { first_that_works(system).map(Some) } else { Ok(None) };
+        return match credprovider::may_keep_logins(system).then(|| first_that_works(system)).transpose()? {
+            Some(Err(error)) if must_keep => Err(error),
+            found => Ok(found.and_then(Result::ok)),
+        };
     };
     if value.eq_ignore_ascii_case(OFF) {
         return Ok(None);
@@ -104,61 +113,56 @@ pub(in crate::registry::azure) fn place(system: &dyn System) -> Result<Option<Pl
         return Err(Error::new(Kind::Configuration, format!("unknown {VARIABLE} {value:?}"))
             .with_hint("choose one of store, keyring, session, off, or unset it"));
     };
-    match try_place(system, *place)? {
-        Ok(()) => Ok(Some(*place)),
-        Err(reason) => {
-            Err(Error::new(Kind::Configuration, format!("{VARIABLE} is {name}, which does not work: {reason}"))
-                .with_hint(if *place == Place::Store {
-                    "`ringbearer store status` says more"
-                } else {
-                    "create a store with `ringbearer store init`, or choose another place"
-                }))
-        }
-    }
+    try_place(system, *place)?.map(|()| Some(*place)).map_err(|reason| {
+        let what = format!("{VARIABLE} is {name}, which does not work: {}", reason.message());
+        let hint = reason.hint().unwrap_or("create a store with `ringbearer store init`, or choose another place");
+        Error::new(Kind::Configuration, what).with_hint(hint)
+    })
 }
 
-fn first_that_works(system: &dyn System) -> Result<Place> {
+/// The first place that works; otherwise why none does. Fails at the end of the lookup.
+fn first_that_works(system: &dyn System) -> Result<Result<Place>> {
     let mut reasons = Vec::new();
     for (name, place) in PLACES {
         match try_place(system, place)? {
-            Ok(()) => return Ok(place),
+            Ok(()) => return Ok(Ok(place)),
             Err(reason) => {
                 debug!("no login can be kept in {place}: {reason}");
-                reasons.push(format!("{name}: {}", truncate(&reason, LONGEST_REASON)));
+                reasons.push(format!("{name}: {}", truncate(reason.message(), LONGEST_REASON)));
             }
         }
     }
-    Err(Error::new(Kind::Configuration, format!("there is no place to keep a login ({})", reasons.join("; ")))
-        .with_hint("create a store with `ringbearer store init`, or sign in each time: RINGBEARER_LOGIN=prompt"))
+    let error = Error::new(Kind::Configuration, format!("there is no place to keep a login ({})", reasons.join("; ")));
+    Ok(Err(
+        error.with_hint("create a store with `ringbearer store init`, or sign in each time: RINGBEARER_LOGIN=prompt")
+    ))
 }
 
 /// Whether a place works; otherwise why not. Fails at the end of the lookup.
-fn try_place(system: &dyn System, place: Place) -> Result<std::result::Result<(), String>> {
+fn try_place(system: &dyn System, place: Place) -> Result<Result<()>> {
     let tried = match place {
         Place::Store => try_store(system),
         Place::Keyring => try_keyring(system),
-        Place::Session => system.sharing().map_err(|reason| reason.to_string()),
+        Place::Session => system.sharing().map_err(|reason| Error::new(Kind::Storage, reason.to_string())),
     };
     system.check()?;
     Ok(tried)
 }
 
-fn try_store(system: &dyn System) -> std::result::Result<(), String> {
-    let reason = |error: Error| error.message().to_owned();
-    if !store::is_in_use(system) || !store::status(system).map_err(reason)?.exists {
-        return Err("there is no store".to_owned());
+fn try_store(system: &dyn System) -> Result<()> {
+    if !store::is_in_use(system) || !store::status(system)?.exists {
+        return Err(Error::new(Kind::Storage, "there is no store").with_hint("create it with `ringbearer store init`"));
     }
     // Unlocks it.
-    Store::default().get(system, SERVICE, "probe").map(drop).map_err(reason)
+    Store::default().get(system, SERVICE, "probe").map(drop)
 }
 
 /// Writes to the keyring: one that is locked accepts reads.
-fn try_keyring(system: &dyn System) -> std::result::Result<(), String> {
+fn try_keyring(system: &dyn System) -> Result<()> {
     system.desktop_keyring()?;
     let probe = format!("{DESKTOP_PREFIX}probe");
-    let tried = system.keep_desktop_secret(&probe, "ringbearer", b"probe");
-    let tried = tried.and_then(|()| system.remove_desktop_secret(&probe));
-    tried.map(drop).map_err(|error| error.message().to_owned())
+    system.keep_desktop_secret(&probe, "ringbearer", b"probe")?;
+    system.remove_desktop_secret(&probe).map(drop)
 }
 
 /// The refresh token of a login; `None` if it is gone.
@@ -183,29 +187,45 @@ pub(in crate::registry::azure) fn read(system: &dyn System, account: &Account) -
 /// Keeps the refresh token of a login, replacing an older one. Takes the lock of the logins.
 pub(in crate::registry::azure) fn write(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<()> {
     let _lock = logins::lock(system)?;
-    put(system, account, refresh_token).map_err(|error| within(error, &Login(account)))
+    put(system, account, refresh_token, account.signed_in).map_err(|error| within(error, &Login(account)))
 }
 
 /// Replaces the refresh token `used` by a newer one, under the lock of the logins and after reading it again: if another
-/// process has replaced it, nothing changes.
+/// process has replaced it, nothing changes. Nor if another holds the lock: the older one serves for its time, so a lookup
+/// does not wait.
 pub(in crate::registry::azure) fn replace(
     system: &dyn System,
     account: &Account,
     used: &Secret,
     newer: &Secret,
 ) -> Result<()> {
-    let _lock = logins::lock(system)?;
-    if read(system, account)?.is_none_or(|kept| kept.refresh_token != *used) {
+    let Some(_lock) = logins::try_lock(system)? else {
+        debug!("another process holds the lock of the logins: the newer refresh token is not kept");
         return Ok(());
-    }
-    put(system, account, newer).map_err(|error| within(error, &Login(account)))
+    };
+    let Some(older) = read(system, account)?.filter(|kept| kept.refresh_token == *used) else { return Ok(()) };
+    put(system, account, newer, older.signed_in).map_err(|error| within(error, &Login(account)))
 }
 
 /// Forgets the refresh token of a login. One that is gone is no error. Takes the lock of the logins.
 pub(in crate::registry::azure) fn remove(system: &dyn System, account: &Account) -> Result<()> {
     let _lock = logins::lock(system)?;
+    delete(system, account).map_err(|error| within(error, &Login(account)))
+}
+
+/// Forgets the refresh token of a login if it is still `used`, under the lock of the logins. Returns whether the login has
+/// lost its own: not if the person has signed in again or another process has replaced it, nor if it was of an earlier
+/// sign-in.
+pub(in crate::registry::azure) fn remove_used(system: &dyn System, account: &Account, used: &Secret) -> Result<bool> {
+    let _lock = logins::lock(system)?;
+    let Some(kept) = read(system, account)?.filter(|kept| kept.refresh_token == *used) else { return Ok(false) };
+    delete(system, account).map_err(|error| within(error, &Login(account)))?;
+    Ok(kept.signed_in == account.signed_in)
+}
+
+fn delete(system: &dyn System, account: &Account) -> Result<()> {
     let name = Name(account);
-    let removed = match account.place {
+    match account.place {
         Place::Store => match Store::default().delete(system, SERVICE, &name.to_string()) {
             Err(error) if error.kind() != Kind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
@@ -215,16 +235,15 @@ pub(in crate::registry::azure) fn remove(system: &dyn System, account: &Account)
             system.unshare(&format!("{SESSION_PREFIX}{name}"));
             Ok(())
         }
-    };
-    removed.map_err(|error| within(error, &Login(account)))
+    }
 }
 
-fn put(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<()> {
+fn put(system: &dyn System, account: &Account, refresh_token: &Secret, signed_in: u64) -> Result<()> {
     let name = Name(account);
     let saved_at = since_1970(system.now()).unwrap_or_default().as_secs();
     // The whole capacity at once: a buffer that grows leaves copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_SHARED));
-    let record = Written { refresh_token: refresh_token.expose(), saved_at };
+    let record = Written { refresh_token: refresh_token.expose(), saved_at, signed_in };
     if serde_json::to_writer(&mut *text, &record).is_err() || text.len() > LONGEST_SHARED {
         return Err(Error::new(Kind::Protocol, format!("the refresh token is longer than {LONGEST_SHARED} bytes")));
     }
@@ -262,12 +281,15 @@ fn share(system: &dyn System, name: &str, text: &[u8]) -> Result<()> {
     })
 }
 
-/// The name of a record: the account and the client, which stay the same when the user name changes.
+/// The name of a record: the account and the client, which stay the same when the user name changes, and the cloud if it is
+/// not the public one.
 struct Name<'all>(&'all Account);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.0.home_id, self.0.client_id)
+        let Account { home_id, client_id, login_host, .. } = self.0;
+        write!(formatter, "{home_id}/{client_id}")?;
+        if login_host == PUBLIC_LOGIN_HOST { Ok(()) } else { write!(formatter, "@{login_host}") }
     }
 }
 

@@ -76,6 +76,11 @@ impl Account {
             && [&self.username].into_iter().chain(&self.organisations).all(is_line)
     }
 
+    /// Whether another entry is of the same account, client and cloud, so that it replaces this one.
+    pub(in crate::registry::azure) fn is_same_login(&self, other: &Self) -> bool {
+        self.client_id == other.client_id && self.home_id == other.home_id && self.login_host == other.login_host
+    }
+
     /// Whether a person means this account: by its user name, or by `uid` of its home tenant.
     pub(in crate::registry::azure) fn is_named(&self, hint: &str) -> bool {
         let uid = self.home_id.split('.').next().unwrap_or_default();
@@ -163,29 +168,31 @@ impl Logins {
         &self.accounts
     }
 
-    /// The login for a tenant, at the login host of the tenant's cloud: that of the account `hint` names, else one that the
-    /// tenant has accepted, else the newest. One that has ended comes after others of its rank.
+    /// The login for a tenant: that of the account `hint` names, else one that the tenant has accepted, else the newest. Also
+    /// one that has ended: another account must not answer in silence. Those of another cloud do not count.
     pub(in crate::registry::azure) fn choose(
         &self,
         client_id: &str,
         tenant: &Tenant,
         hint: Option<&str>,
     ) -> Option<&Account> {
+        let serves = |account: &&Account| account.client_id == client_id && account.login_host == tenant.login_host;
         let rank = |account: &&Account| {
             let is_named = hint.is_some_and(|hint| account.is_named(hint));
             let is_accepted = account.tenants.iter().any(|accepted| accepted.eq_ignore_ascii_case(&tenant.id));
-            (!is_named, !is_accepted, account.ended)
+            (!is_named, !is_accepted)
         };
-        let is_here = |account: &&Account| account.client_id == client_id && account.login_host == tenant.login_host;
-        self.accounts.iter().filter(is_here).min_by_key(rank)
+        self.accounts.iter().filter(serves).min_by_key(rank)
     }
 
-    /// Changes the file under its lock, after reading it again. Without logins, removes it.
+    /// Changes the file under its lock, after reading it again. Without logins, removes it. Fails also without a change if
+    /// the file cannot be used.
     pub(in crate::registry::azure) fn change(
         system: &dyn System,
         change: impl FnOnce(&mut Vec<Account>),
     ) -> Result<()> {
         let (path, _lock) = lock(system)?;
+        let path = target(system, &path)?;
         let snapshot = snapshot(system, &path)?;
         let before = snapshot.as_ref().map(|snapshot| Self::parse(&snapshot.content, &path)).transpose()?;
         let before = before.unwrap_or_default();
@@ -225,6 +232,30 @@ impl Logins {
 
 /// Locks the file, which need not exist, and waits for other processes. Returns its path.
 pub(super) fn lock(system: &dyn System) -> Result<(PathBuf, Lock)> {
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
+    loop {
+        match lock_now(system)? {
+            (path, Some(lock)) => return Ok((path, lock)),
+            (path, None) if waited >= LOCK_LIMIT => {
+                let what = format!("was locked by another process for {} s", waited.as_secs());
+                return Err(unusable(&path, &what, "end the other `ringbearer`"));
+            }
+            (_, None) => {
+                system.pause(pause)?;
+                waited += pause;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Locks the file, unless another process has locked it.
+pub(super) fn try_lock(system: &dyn System) -> Result<Option<Lock>> {
+    lock_now(system).map(|(_, lock)| lock)
+}
+
+/// The path of the file, which need not exist, and its lock unless another process holds it.
+fn lock_now(system: &dyn System) -> Result<(PathBuf, Option<Lock>)> {
     let path = Logins::file(system).ok_or_else(|| {
         let variable = if system.platform() == Platform::Windows { "LOCALAPPDATA" } else { "HOME" };
         Error::new(Kind::Configuration, "the directory of the user's data is not known")
@@ -237,41 +268,37 @@ pub(super) fn lock(system: &dyn System) -> Result<(PathBuf, Lock)> {
     })?;
     refuse_writable(system, folder, "chmod 700")?;
     let lock_path = path.with_file_name("logins.json.lock");
-    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
-    loop {
-        match system.try_lock(&lock_path) {
-            Ok(Some(lock)) => return Ok((path, lock)),
-            Ok(None) if waited >= LOCK_LIMIT => {
-                let what = format!("was locked by another process for {} s", waited.as_secs());
-                return Err(unusable(&path, &what, "end the other `ringbearer`"));
-            }
-            Ok(None) => {
-                system.pause(pause)?;
-                waited += pause;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            Err(error) => {
-                let what = format!("cannot be locked: {}", io_message(&error));
-                return Err(unusable(&lock_path, &what, "its directory must be writable for you"));
-            }
-        }
-    }
+    let lock = system.try_lock(&lock_path).map_err(|error| {
+        let what = format!("cannot be locked: {}", io_message(&error));
+        unusable(&lock_path, &what, "its directory must be writable for you")
+    })?;
+    Ok((path, lock))
 }
 
-/// The file, if there is one.
+/// The file that a link leads to, else the path itself.
+fn target(system: &dyn System, path: &Path) -> Result<PathBuf> {
+    system.destination(path).map_err(|error| {
+        let what = format!("is a link that leads nowhere: {}", io_message(&error));
+        unusable(path, &what, "remove it, and run `ringbearer login URL`")
+    })
+}
+
+/// The file, if there is one. Most users have none: then nothing else is looked at.
 fn snapshot(system: &dyn System, path: &Path) -> Result<Option<Snapshot>> {
-    if let Some(folder) = path.parent() {
+    let read = system.snapshot(path, LARGEST);
+    if read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    // Who can write the directory of the target can replace that.
+    let of_target = system.destination(path).ok();
+    for folder in [Some(path), of_target.as_deref()].into_iter().flatten().filter_map(Path::parent) {
         refuse_writable(system, folder, "chmod 700")?;
     }
     refuse_writable(system, path, "chmod 600")?;
-    match system.snapshot(path, LARGEST) {
-        Ok(snapshot) => Ok(Some(snapshot)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let what = format!("cannot be read: {}", io_message(&error));
-            Err(unusable(path, &what, "it must be a file that you may read"))
-        }
-    }
+    read.map(Some).map_err(|error| {
+        let what = format!("cannot be read: {}", io_message(&error));
+        unusable(path, &what, "it must be a file that you may read")
+    })
 }
 
 /// Fails if others may change what is at a path, which need not exist. `remedy` is the command that prevents it.

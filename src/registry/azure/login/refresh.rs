@@ -7,7 +7,7 @@ use super::{
     token::{self, Code, Refusal, Tokens},
 };
 use crate::{
-    error::{Error, LONGEST_NAME, without_middle},
+    error::{Error, Kind, LONGEST_NAME, without_middle},
     registry::azure::{
         entra::{ANY_ORGANISATION, Tenant},
         retries::attempts,
@@ -26,11 +26,15 @@ const OF_PERSONAL: &str = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
 /// The refusals after which a refresh token serves nowhere any more, by `suberror`.
 const ENDED_SUBERRORS: [&str; 2] = ["bad_token", "token_expired"];
 
-/// The same by number: unused for 90 days, the password was changed, the account is disabled, the token's lifetime is over.
-const ENDED_CODES: [&str; 5] = ["700082", "50173", "50057", "700081", "700084"];
+/// The same by number: unused for 90 days, the token's lifetime is over.
+const ENDED_CODES: [&str; 3] = ["700082", "700081", "700084"];
+
+/// The sessions were revoked, such as by a new password, or the account is disabled: in the tenant that was asked. That of a
+/// guest ends nothing elsewhere.
+const ENDED_IN_TENANT: [&str; 2] = ["50173", "50057"];
 
 /// The refusals that are about this tenant or network, whatever `suberror` says: a second factor, a policy, consent, the
-/// device, the sign-in frequency.
+/// device, the sign-in frequency (whose suberror is that of a refresh token to delete).
 const KEPT_CODES: [&str; 7] = ["50076", "50079", "53000", "53003", "65001", "50097", "70043"];
 
 /// What a refusal means for the login.
@@ -63,7 +67,7 @@ pub(in crate::registry::azure) fn refresh(
     account: &Account,
     refresh_token: &Secret,
 ) -> Result<Tokens, Failure> {
-    let failed = |refusal: Box<Refusal>| failure(account, *refusal);
+    let failed = |refusal: Box<Refusal>| failure(account, tenant, *refusal);
     let tenant = tenant_of(account, tenant).map_err(|error| failed(error.into()))?;
     let scope = client::scope();
     let grant = [("grant_type", "refresh_token"), ("scope", scope.as_str()), ("refresh_token", refresh_token.expose())];
@@ -73,17 +77,35 @@ pub(in crate::registry::azure) fn refresh(
     token::read(system, &tenant, &response, &grant).map_err(failed)
 }
 
-/// The tenant that is asked.
+/// The tenant that is asked: at no other login host than the one that the refresh token is from.
 fn tenant_of(account: &Account, of_feed: &Tenant) -> crate::error::Result<Tenant> {
+    if account.login_host != of_feed.login_host {
+        let what = format!("its refresh token is not from {}", of_feed.login_host);
+        return Err(Error::new(Kind::Rejected, what).with_hint("run `ringbearer login URL`"));
+    }
     let is_personal = account.home_id.split_once('.').is_some_and(|(_, home)| home == PERSONAL);
     if is_personal && of_feed.id == ANY_ORGANISATION { of_feed.named(OF_PERSONAL) } else { Ok(of_feed.clone()) }
 }
 
-fn meaning(refusal: &Refusal) -> Meaning {
-    let is_one_of = |codes: &[&str]| refusal.numbers.iter().any(|number| codes.contains(&number.as_str()));
+/// Whether the account is, or may be, a guest of the tenant: not in its home tenant, nor where it names none.
+fn is_guest(account: &Account, asked: &Tenant) -> bool {
+    let home = account.home_id.split_once('.').map_or("", |(_, home)| home);
+    asked.id != ANY_ORGANISATION && !asked.id.eq_ignore_ascii_case(home)
+}
+
+fn meaning(refusal: &Refusal, is_guest: bool) -> Meaning {
+    let has_one_of = |codes: &[&str]| refusal.numbers.iter().any(|number| codes.contains(&number.as_str()));
     let has_ended = || {
-        let is_ended = ENDED_SUBERRORS.contains(&refusal.suberror.as_str()) || is_one_of(&ENDED_CODES);
-        is_ended && !is_one_of(&KEPT_CODES)
+        if has_one_of(&KEPT_CODES) {
+            return false;
+        }
+        if has_one_of(&ENDED_CODES) {
+            return true;
+        }
+        if has_one_of(&ENDED_IN_TENANT) {
+            return !is_guest;
+        }
+        ENDED_SUBERRORS.contains(&refusal.suberror.as_str())
     };
     match refusal.code {
         Code::InvalidGrant if refusal.suberror == "client_mismatch" => Meaning::OtherClient,
@@ -93,8 +115,8 @@ fn meaning(refusal: &Refusal) -> Meaning {
     }
 }
 
-fn failure(account: &Account, refusal: Refusal) -> Failure {
-    let meaning = meaning(&refusal);
+fn failure(account: &Account, asked: &Tenant, refusal: Refusal) -> Failure {
+    let meaning = meaning(&refusal, is_guest(account, asked));
     let error = refusal.error;
     let hint = match meaning {
         Meaning::Unrelated => None,
@@ -126,7 +148,7 @@ mod tests {
     use super::*;
     use crate::{
         error::Kind,
-        registry::azure::login::logins::Place,
+        registry::azure::login::{client, logins::Place},
         system::{fake::FakeSystem, http::Method},
     };
 
@@ -224,6 +246,31 @@ mod tests {
             assert!(!error.to_string().contains("refresh-secret"), "{error}");
             assert!(expected == Meaning::Unrelated || error.hint().is_some_and(|hint| !hint.is_empty()), "{error}");
         }
+    }
+
+    #[test]
+    fn a_tenant_ends_no_login_of_its_guests() {
+        let meaning = |home: &str, feed: &str, number: u64| {
+            let body = json!({"error": "invalid_grant", "suberror": "bad_token", "error_codes": [number]}).to_string();
+            let fake = FakeSystem::default().answer(Method::Post, &endpoint(feed), 400, &body);
+            refreshed(&fake, home, feed).unwrap_err().meaning
+        };
+        for number in [50_057, 50_173] {
+            assert_eq!(meaning("home", TENANT, number), Meaning::SignIn, "{number}");
+            assert_eq!(meaning(TENANT, TENANT, number), Meaning::Ended, "{number}");
+            assert_eq!(meaning("home", ANY_ORGANISATION, number), Meaning::Ended, "{number}");
+        }
+        assert_eq!(meaning("home", TENANT, 700_082), Meaning::Ended);
+    }
+
+    #[test]
+    fn a_refresh_token_goes_to_no_other_login_host() {
+        let fake = FakeSystem::default();
+        let tenant = Tenant::from_authorization_uri("https://login.microsoftonline.us/contoso.example").unwrap();
+        let token = Secret::new("refresh-secret-1".to_owned());
+        let failure = refresh(&fake, &tenant, &account("home"), &token).unwrap_err();
+        assert_eq!((failure.meaning, failure.error.kind()), (Meaning::Unrelated, Kind::Rejected));
+        assert_eq!(fake.requests().len(), 0);
     }
 
     #[test]

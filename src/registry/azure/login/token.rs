@@ -116,6 +116,18 @@ pub(super) struct Refusal {
     pub(super) is_explained: bool,
 }
 
+impl Refusal {
+    /// The error of a sign-in that the person declined, or a policy: both in the same words, so that a number is shown.
+    pub(super) fn declined(self) -> Error {
+        let declined = "the sign-in was declined";
+        match (self.is_explained, self.error.hint(), self.numbers.first()) {
+            (true, Some(meaning), _) => Error::new(Kind::Rejected, declined).with_hint(meaning),
+            (_, _, Some(number)) => Error::new(Kind::Rejected, format!("{declined} (AADSTS{number})")),
+            (_, _, None) => Error::new(Kind::Rejected, declined),
+        }
+    }
+}
+
 /// The codes of RFC 6749 (section 5.2), RFC 8628 (section 3.5) and Entra ID that decide what happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
@@ -194,6 +206,18 @@ fn is_refresh_token(token: &Secret) -> bool {
 
 /// What a refusal of any endpoint of the tenant says. `fields` were part of the request: errors hide their secrets.
 pub(super) fn refusal(system: &dyn System, tenant: &Tenant, response: &Response, fields: &[(&str, &str)]) -> Refusal {
+    let what = format!("{} answered with HTTP {}", response.host, response.status);
+    explained_refusal(system, tenant, response, fields, what)
+}
+
+/// The same, where `what` begins the message.
+pub(super) fn explained_refusal(
+    system: &dyn System,
+    tenant: &Tenant,
+    response: &Response,
+    fields: &[(&str, &str)],
+    what: String,
+) -> Refusal {
     #[derive(Deserialize, Default)]
     #[serde(default)]
     struct Answer {
@@ -205,7 +229,6 @@ pub(super) fn refusal(system: &dyn System, tenant: &Tenant, response: &Response,
     let answer: Answer = serde_json::from_slice(&response.body).unwrap_or_default();
     let mut numbers: Vec<String> = answer.error_codes.iter().map(u64::to_string).collect();
     numbers.extend(remedy::codes(&answer.error_description).map(str::to_owned));
-    let what = format!("{} answered with HTTP {}", response.host, response.status);
     let error = auth::refusal::Refusal::read(response, &oauth::secrets(fields)).into_error(what, None);
     let explained = entra::explain(system, tenant, response, error.clone(), LoginCommand::Ringbearer);
     Refusal {

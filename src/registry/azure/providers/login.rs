@@ -57,9 +57,8 @@ impl TokenProvider<Tenant, Grant> for Login {
         let (client_id, hint) = (client::id(system)?, credprovider::login_hint(system));
         let tenant = client::tenant(system, tenant)?;
         let Some(account) = logins.choose(&client_id, &tenant, hint.as_deref()) else {
-            return Ok(Attempt::not_configured(
-                "nobody has signed in to this client and cloud with `ringbearer login`",
-            ));
+            let what = "nobody has signed in to this client and cloud with `ringbearer login`";
+            return Ok(Attempt::not_configured(what));
         };
         if let Some(hint) = hint.filter(|hint| !account.is_named(hint)) {
             let error = Error::new(Kind::Rejected, format!("{hint} has not signed in with `ringbearer login`"));
@@ -84,10 +83,11 @@ pub(crate) fn fingerprint(system: &dyn System) -> String {
         return String::new();
     }
     let Ok(logins) = Logins::read(system) else { return "unreadable".to_owned() };
-    let accounts = logins.accounts().iter().filter(|account| !account.ended);
-    let digest = accounts.fold(Digest::new(), |digest, Account { client_id, home_id, signed_in, .. }| {
-        let digest = digest.field("client", client_id.as_bytes()).field("account", home_id.as_bytes());
-        digest.field("signed in", &signed_in.to_le_bytes())
+    let digest = logins.accounts().iter().fold(Digest::new(), |digest, account| {
+        let digest = digest.field("client", account.client_id.as_bytes()).field("account", account.home_id.as_bytes());
+        // After an end, what another account got before does not answer in silence.
+        let digest = digest.field("ended", &[u8::from(account.ended)]);
+        digest.field("signed in", &account.signed_in.to_le_bytes())
     });
     digest.finish()
 }
@@ -122,7 +122,7 @@ fn token(system: &dyn System, tenant: &Tenant, account: &Account) -> Result<Acce
         }
         Err(failure) => {
             if failure.meaning == Meaning::Ended {
-                end(system, account);
+                end(system, account, &used);
             }
             Err(failure.error)
         }
@@ -154,16 +154,15 @@ fn remember(system: &dyn System, tenant: &Tenant, account: &Account, used: &Secr
     }
 }
 
-/// Marks a login as ended, and forgets its refresh token, unless the person has signed in again meanwhile. Best effort: the
-/// next lookup finds out by itself.
-fn end(system: &dyn System, account: &Account) {
-    let mut is_marked = false;
-    let marked = change(system, account, |account| {
-        account.ended = true;
-        is_marked = true;
-    });
-    let removed = if is_marked { keep::remove(system, account) } else { Ok(()) };
-    for error in [marked, removed].into_iter().filter_map(Result::err) {
+/// Forgets the refresh token that was refused, and marks the login as ended, unless the person has signed in again meanwhile or
+/// in another session. Best effort: the next lookup finds out by itself.
+fn end(system: &dyn System, account: &Account, refused: &Secret) {
+    let outcome = match keep::remove_used(system, account, refused) {
+        Ok(true) => change(system, account, |account| account.ended = true),
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
         debug!(step = NAME, outcome = "noted"; "the ended login of {} stays: {error}", shown(account));
     }
 }
@@ -171,11 +170,7 @@ fn end(system: &dyn System, account: &Account) {
 /// Changes the entry of the same sign-in.
 fn change(system: &dyn System, account: &Account, change: impl FnOnce(&mut Account)) -> Result<()> {
     Logins::change(system, |accounts| {
-        let is_same = |other: &&mut Account| {
-            other.client_id == account.client_id
-                && other.home_id == account.home_id
-                && other.signed_in == account.signed_in
-        };
+        let is_same = |other: &&mut Account| other.is_same_login(account) && other.signed_in == account.signed_in;
         if let Some(entry) = accounts.iter_mut().find(is_same) {
             change(entry);
         }

@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// What the keyring is called; otherwise why there is none.
-pub(super) fn find(system: &dyn System) -> std::result::Result<&'static str, String> {
-    get(system, "probe").map(|_| "Credential Manager").map_err(|error| error.message().to_owned())
+pub(super) fn find(system: &dyn System) -> Result<&'static str> {
+    get(system, "probe").map(|_| "Credential Manager")
 }
 
 /// The secret of a name.

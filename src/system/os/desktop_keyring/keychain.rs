@@ -37,8 +37,9 @@ const INTERACTION_NOT_ALLOWED: i32 = 36;
 const AUTHENTICATION_FAILED: i32 = 51;
 
 /// What the keyring is called; otherwise why there is none.
-pub(super) fn find(system: &dyn System) -> std::result::Result<&'static str, String> {
-    system.program_at(Path::new(PROGRAM)).map(|_| "Keychain").ok_or_else(|| format!("{PROGRAM} is missing"))
+pub(super) fn find(system: &dyn System) -> Result<&'static str> {
+    let is_there = system.program_at(Path::new(PROGRAM)).is_some();
+    if is_there { Ok("Keychain") } else { Err(Error::new(Kind::Storage, format!("{PROGRAM} is missing"))) }
 }
 
 /// The secret of a name.
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn without_the_program_of_macos_there_is_no_keychain() {
         assert_eq!(find(&FakeSystem::default().program("security")), Ok("Keychain"));
-        assert_eq!(find(&FakeSystem::default()), Err("/usr/bin/security is missing".to_owned()));
+        assert_eq!(find(&FakeSystem::default()).unwrap_err().message(), "/usr/bin/security is missing");
     }
 
     #[test]

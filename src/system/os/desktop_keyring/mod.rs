@@ -39,7 +39,7 @@ use crate::{error::Result, system::desktop_keyring::DesktopKeyring};
 const SERVICE: &str = "ringbearer";
 
 impl DesktopKeyring for OsSystem {
-    fn desktop_keyring(&self) -> std::result::Result<&'static str, String> {
+    fn desktop_keyring(&self) -> Result<&'static str> {
         keyring::find(self)
     }
 

@@ -29,7 +29,7 @@ pub(super) fn run(system: &dyn System, command: &Command) -> Result<Output> {
 
 /// The keyring needs its password.
 pub(super) fn locked() -> Error {
-    Error::new(Kind::Locked, "the desktop's keyring is locked").with_hint("unlock it, and try again")
+    Error::new(Kind::Locked, "it is locked").with_hint("unlock it, and try again")
 }
 
 /// A program failed. The last line of its standard error says why; it never repeats `secret`.

@@ -7,7 +7,7 @@ use super::{client::Client, python_keyring, secret_tool};
 use crate::{error::Result, system::System};
 
 /// What the keyring is called; otherwise why there is none.
-pub(super) fn find(system: &dyn System) -> std::result::Result<&'static str, String> {
+pub(super) fn find(system: &dyn System) -> Result<&'static str> {
     let probe = |client: Client| {
         if client.is_secret_tool {
             secret_tool::get(&client, system, "probe").map(|_| "the Secret Service")
@@ -15,7 +15,7 @@ pub(super) fn find(system: &dyn System) -> std::result::Result<&'static str, Str
             python_keyring::find(&client, system)
         }
     };
-    Client::find(system).and_then(probe).map_err(|error| error.message().to_owned())
+    Client::find(system).and_then(probe)
 }
 
 /// The secret of a name.
@@ -69,10 +69,10 @@ mod tests {
     #[test]
     fn without_a_bus_or_a_program_nothing_is_run() {
         let no_bus = FakeSystem::default().program("secret-tool");
-        assert_eq!(find(&no_bus), Err("there is no D-Bus session".to_owned()));
+        assert_eq!(find(&no_bus).unwrap_err().message(), "there is no D-Bus session");
         let runtime = FakeSystem::default().variable("XDG_RUNTIME_DIR", "/run/user/1");
-        assert_eq!(find(&runtime), Err("there is no D-Bus session".to_owned()));
-        assert!(find(&desktop()).unwrap_err().contains("neither `secret-tool` nor Python's `keyring`"));
+        assert_eq!(find(&runtime).unwrap_err().message(), "there is no D-Bus session");
+        assert!(find(&desktop()).unwrap_err().message().contains("neither `secret-tool` nor Python's `keyring`"));
     }
 
     #[cfg(unix)]

@@ -45,7 +45,8 @@ fn run(fake: &FakeSystem, is_fresh: bool, account: Option<&str>) -> (Result<(Tok
         limit: Duration::from_secs(60),
     };
     let mut steps = Vec::new();
-    let outcome = sign_in(&flow, &mut |step| steps.push(format!("{step:?}")));
+    let finish = |tokens, owner| Ok((tokens, owner));
+    let outcome = sign_in(&flow, &mut |step| steps.push(format!("{step:?}")), finish);
     let [_, _, verifier] = secrets();
     let shown = format!("{steps:?} {:?} {outcome:?}", fake.pages());
     for secret in ["code-secret-1", "refresh-secret-1", verifier.as_str()] {
@@ -199,15 +200,18 @@ fn a_declined_sign_in_ends_with_a_page() {
     let state = &secrets()[0];
     for (error, description, message) in [
         ("access_denied", "", "the sign-in was declined"),
-        ("access_denied", "AADSTS65004: User declined to consent.", "login.microsoftonline.com answered with HTTP 400"),
-        ("server_error", "AADSTS90020: <b>broken</b>", "login.microsoftonline.com answered with HTTP 400"),
+        ("access_denied", "AADSTS65004: User declined to consent.", "the sign-in was declined; the application lacks"),
+        ("access_denied", "AADSTS1: no.", "the sign-in was declined (AADSTS1)"),
+        ("server_error", "AADSTS90020: <b>broken</b>", "the sign-in page answered: AADSTS90020: <b>"),
+        ("server_error", "", "the sign-in page answered: server_error"),
     ] {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("error", error).append_pair("error_description", description).append_pair("state", state);
         let fake = post(system(), &form.finish());
         let failure = run(&fake, false, None).0.unwrap_err();
-        assert!(failure.message().starts_with(message), "{failure}");
-        assert!(failure.message().contains(description.split(':').next().unwrap()), "{failure}");
+        let warning = failure.warning();
+        assert!(warning.starts_with(message), "{warning}");
+        assert!(warning.contains(description.split(':').next().unwrap()), "{warning}");
         let page = &fake.pages()[0];
         assert!(page.status == 400 && !page.html.contains("<b>"), "{}", page.html);
     }
@@ -223,7 +227,7 @@ fn the_page_says_why_a_code_was_not_redeemed() {
         (200, tokens("another"), None, "the ID token belongs to another sign-in"),
         (200, r#"{"access_token":"t"}"#.to_owned(), None, "the ID token belongs to another sign-in"),
         (200, r#"{"refresh_token":"t"}"#.to_owned(), None, "the fake sent something else"),
-        (200, tokens(&nonce), Some("alice@contoso.example"), "ada@contoso.example has signed in, and not alice"),
+        (200, tokens(&nonce), Some("alice@contoso.example"), "ada@contoso.example signed in, and not alice"),
     ] {
         let fake = post(system(), &code()).answer(Method::Post, TOKEN, status, &body);
         let error = run(&fake, false, account).0.unwrap_err();
@@ -234,6 +238,28 @@ fn the_page_says_why_a_code_was_not_redeemed() {
     }
     let fake = post(system(), &code()).failure(Method::Post, TOKEN, true);
     assert_eq!(run(&fake, false, None).0.unwrap_err().kind(), Kind::Network);
+}
+
+#[test]
+fn the_page_shows_the_outcome_of_the_last_step() {
+    let [_, nonce, _] = secrets();
+    let fake = post(system(), &code()).answer(Method::Post, TOKEN, 200, &tokens(&nonce));
+    let tenant = Tenant::new("contoso.example").unwrap();
+    let (limit, place) = (Duration::from_secs(60), "contoso");
+    let flow = Flow {
+        system: &fake,
+        client_id: "client",
+        tenant: &tenant,
+        place,
+        account: None,
+        hint: None,
+        is_fresh: false,
+        limit,
+    };
+    let finish = |_, _| Err::<(), _>(Error::new(Kind::Rejected, "no access").with_note("the login is kept"));
+    assert_eq!(sign_in(&flow, &mut |_| {}, finish).unwrap_err().message(), "no access");
+    let page = &fake.pages()[0];
+    assert!(page.status == 400 && page.html.contains("no access") && page.html.contains("The login is kept"));
 }
 
 #[test]

@@ -84,8 +84,41 @@ fn a_refresh_token_is_kept_replaced_and_removed_in_every_place() {
 }
 
 #[test]
+fn an_ended_login_loses_no_newer_refresh_token() {
+    for place in [Place::Store, Place::Keyring, Place::Session] {
+        let (system, account) = (with_store(linux().with_desktop_keyring()), account(place));
+        write(&system, &account, &token("newer")).unwrap();
+        assert!(!remove_used(&system, &account, &token("refused")).unwrap());
+        assert_eq!(kept(&system, &account).as_deref(), Some("newer"), "{place}");
+        assert!(remove_used(&system, &account, &token("newer")).unwrap());
+        assert_eq!(kept(&system, &account), None, "{place}");
+        assert!(!remove_used(&system, &account, &token("newer")).unwrap());
+    }
+}
+
+#[test]
+fn a_sign_in_elsewhere_does_not_end_with_an_older_refresh_token() {
+    let (system, here) = (linux(), account(Place::Session));
+    write(&system, &here, &token("first")).unwrap();
+    replace(&system, &here, &token("first"), &token("second")).unwrap();
+    let elsewhere = Account { signed_in: 2, ..here };
+    assert!(!remove_used(&system, &elsewhere, &token("second")).unwrap());
+    assert_eq!(kept(&system, &elsewhere), None);
+}
+
+#[test]
+fn a_lookup_does_not_wait_to_replace_a_refresh_token() {
+    let (system, account) = (linux(), account(Place::Session));
+    write(&system, &account, &token("first")).unwrap();
+    let locked = system.locked(1000);
+    let start = locked.now();
+    replace(&locked, &account, &token("first"), &token("second")).unwrap();
+    assert_eq!((locked.now(), kept(&locked, &account).as_deref()), (start, Some("first")));
+}
+
+#[test]
 fn the_first_place_that_works_is_chosen() {
-    let chosen = |system: &FakeSystem| place(system).unwrap();
+    let chosen = |system: &FakeSystem| place(system, true).unwrap();
     assert_eq!(chosen(&with_store(linux().with_desktop_keyring())), Some(Place::Store));
     assert_eq!(chosen(&with_agent(linux().with_desktop_keyring())), Some(Place::Keyring), "without a store");
     assert_eq!(chosen(&linux()), Some(Place::Session));
@@ -104,10 +137,10 @@ fn the_first_place_that_works_is_chosen() {
 
 #[test]
 fn a_chosen_place_that_does_not_work_is_an_error() {
-    let error = place(&linux().variable(VARIABLE, "file")).unwrap_err();
+    let error = place(&linux().variable(VARIABLE, "file"), true).unwrap_err();
     assert!(error.to_string().contains("unknown RINGBEARER_LOGIN_STORE \"file\"; choose one of store, "), "{error}");
     for (value, reason) in [("store", "there is no store"), ("keyring", "there is none"), ("session", "not")] {
-        let error = place(&linux().without_shared_memory().variable(VARIABLE, value)).unwrap_err();
+        let error = place(&linux().without_shared_memory().variable(VARIABLE, value), true).unwrap_err();
         assert_eq!(error.kind(), Kind::Configuration);
         let begin = format!("RINGBEARER_LOGIN_STORE is {value}, which does not work: ");
         assert!(error.message().starts_with(&begin) && error.message().contains(reason), "{error}");
@@ -116,7 +149,8 @@ fn a_chosen_place_that_does_not_work_is_an_error() {
 
 #[test]
 fn without_any_place_the_error_says_why_and_what_to_do() {
-    let error = place(&linux().without_shared_memory()).unwrap_err();
+    assert_eq!(place(&linux().without_shared_memory(), false).unwrap(), None);
+    let error = place(&linux().without_shared_memory(), true).unwrap_err();
     let text = error.warning();
     for part in ["store: there is no store", "keyring: there is none", "session: ", "`ringbearer store init`"] {
         assert!(text.contains(part), "{text}");
@@ -130,7 +164,7 @@ fn a_locked_store_is_not_chosen() {
     let store = system.content("/home/ada/.local/share/ssh-agent-keyring/store.json").unwrap();
     let locked =
         linux().file("/home/ada/.local/share/ssh-agent-keyring/store.json", &String::from_utf8(store).unwrap());
-    assert_eq!(place(&locked).unwrap(), Some(Place::Session));
+    assert_eq!(place(&locked, true).unwrap(), Some(Place::Session));
     let error = read(&locked, &account(Place::Store)).unwrap_err();
     assert!(error.message().starts_with("ringbearer's store: "), "{error}");
 }

@@ -139,7 +139,7 @@ class AuthorizationEndpoint:
             found.user.consents.add((found.client.client_id, found.target.id))
         with self._lock:
             self._pending.pop(number, None)
-            found.code = "practice-authorization-code-" + secrets.token_urlsafe(96)
+            found.code = "1.PRACTICE-" + secrets.token_urlsafe(96)
             found.issued = self._logins.now()
         return _redirect(found, {"code": found.code, **_client_info(found)})
 

@@ -1,0 +1,188 @@
+"""`ringbearer login` with a browser: how it is started, the pages that a person sees, and what the terminal says."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from lab.browser_program import BrowserProgram
+from lab.chromium import Chromium
+from lab.clients import Client
+from lab.cloud import PracticeCloud
+from lab.fake_programs import FakePrograms
+from lab.registries.azure.directory import User
+from lab.sign_in_page import deliver, sign_in
+from support.running_login import LoginCommand, port_of
+
+if os.name == "nt":
+    pytest.skip("the browser is a shell script", allow_module_level=True)
+
+PLACE = "contoso"
+NOT_STARTED = "No browser could be started. Open this page in one on this machine:"
+#: What a page of ours loads: nothing.
+RESOURCES = "performance.getEntriesByType('resource').map(entry => entry.name).join()"
+
+
+@pytest.fixture
+def login(native: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> LoginCommand:
+    """The native program."""
+    return LoginCommand(native, cloud, home, fake_programs)
+
+
+@pytest.fixture
+def ada(cloud: PracticeCloud) -> User:
+    """Somebody who may read the feed."""
+    return cloud.entra.add_user("ada@contoso.example")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> BrowserProgram:
+    """A browser for $BROWSER, which ends at once."""
+    return BrowserProgram(tmp_path)
+
+
+def fill_in(chromium: Chromium, user: User) -> None:
+    """The first page."""
+    chromium.fill("#username", user.name)
+    chromium.fill("#password", user.password)
+    chromium.click("#sign-in")
+
+
+def test_chromium_ends_on_a_page_that_names_the_account(
+    login: LoginCommand, cloud: PracticeCloud, chromium: Chromium, program: BrowserProgram, ada: User
+) -> None:
+    cloud.azure.tenant.requires_mfa = cloud.azure.tenant.requires_consent = True
+    with login.running(BROWSER=program.path) as running:
+        url = program.wait()
+        chromium.open(url)
+        fill_in(chromium, ada)
+        chromium.fill("#code", ada.one_time_code)
+        chromium.click("#verify")
+        chromium.click("#accept")
+        ended = running.end()
+    assert chromium.wait_for_text("close this window").splitlines()[::2] == [
+        "Signed in",
+        f"ringbearer is signed in to {PLACE} as ada@contoso.example.",
+        "You can close this window.",
+    ]
+    # Neither address nor title holds the code.
+    assert chromium.url == f"http://localhost:{port_of(url)}/"
+    assert chromium.evaluate("document.title") == "Signed in - ringbearer"
+    assert chromium.evaluate(RESOURCES) == "" and cloud.log.refused() == []
+    assert (login.redemptions, cloud.entra.mistakes) == (1, [])
+    shown = f"Sign in to {PLACE} (Azure Artifacts)\n\nA browser opens. If it does not, open this page:\n\n  {url}\n\n"
+    assert (ended.code, ended.stderr) == (0, shown)
+    assert ended.stdout == f"signed in to {PLACE} as ada@contoso.example\nnot kept: no lookup uses this login\n"
+
+
+def test_page_and_terminal_say_why_nobody_is_signed_in(
+    login: LoginCommand, cloud: PracticeCloud, chromium: Chromium, program: BrowserProgram, ada: User
+) -> None:
+    def decline() -> None:
+        chromium.click("#cancel")
+
+    def go_on() -> None:
+        fill_in(chromium, ada)
+
+    def go_on_without_access() -> None:
+        cloud.azure.contoso.exchange.refuse = "TF400813"
+        fill_in(chromium, ada)
+
+    failures = [
+        (decline, [], "the sign-in was declined", "run `ringbearer login URL` and accept"),
+        (
+            go_on,
+            ["--account", "alice@contoso.example"],
+            "ada@contoso.example signed in, and not alice@",
+            "sign in again",
+        ),
+        (go_on_without_access, [], "ada@contoso.example is not authorised", "https://dev.azure.com/contoso"),
+    ]
+    for count, (act, words, message, advice) in enumerate(failures, 1):
+        with login.running(*words, BROWSER=program.path) as running:
+            chromium.open(program.wait(count))
+            act()
+            ended = running.end()
+        page = chromium.wait_for_text("The terminal shows the same.")
+        assert page.startswith("Sign-in failed\n") and f"could not sign in to {PLACE}: {message}" in page, page
+        assert advice.replace("`", "") in page, page
+        last = ended.stderr.splitlines()[-1]
+        assert (ended.code, ended.stdout) == (1, "") and last.startswith(f"ringbearer: {message}"), ended
+        assert advice in last and len(last) <= 320, ended
+
+
+@contextmanager
+def lasting_browser(directory: Path) -> Iterator[tuple[BrowserProgram, Path]]:
+    """A browser that stays open, and the file of its process number."""
+    number = directory / "number"
+    yield BrowserProgram(directory, f'echo $$ > "{number}"; exec sleep 60'), number
+    os.kill(int(number.read_text()), signal.SIGTERM)
+
+
+def test_login_does_not_wait_for_the_browser_to_end(
+    either: Client,
+    cloud: PracticeCloud,
+    home: Path,
+    fake_programs: FakePrograms,
+    tmp_path: Path,
+    ada: User,
+) -> None:
+    login = LoginCommand(either, cloud, home, fake_programs)
+    with lasting_browser(tmp_path) as (program, _), login.running(BROWSER=program.path) as running:
+        assert deliver(sign_in(cloud, program.wait(), ada)).status == 200
+        ended = running.end(5)
+    assert ended.code == 0 and ended.duration < 3, ended
+
+
+def test_ctrl_c_leaves_the_browser_open(login: LoginCommand, tmp_path: Path) -> None:
+    with lasting_browser(tmp_path) as (program, number), login.running(BROWSER=program.path) as running:
+        program.wait()
+        os.killpg(running.process.pid, signal.SIGINT)
+        assert running.end(5).code in (130, -signal.SIGINT)
+        # Raises if the process has ended.
+        os.kill(int(number.read_text()), 0)
+
+
+def test_browser_that_does_not_start_is_followed_by_the_next(
+    login: LoginCommand, cloud: PracticeCloud, tmp_path: Path, ada: User
+) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text("#!/nonexistent/interpreter\n")
+    broken.chmod(0o755)
+    good = BrowserProgram(tmp_path)
+    others = [str(broken), str(tmp_path / "missing"), "missing", "./broken"]
+    for count, browser in enumerate((good.path, f"{good.path} --new-window %s"), 1):
+        with login.running(BROWSER=":".join([*others, browser])) as running:
+            url = good.wait(count).removeprefix("--new-window ")
+            assert deliver(sign_in(cloud, url, ada)).status == 200
+            assert running.end().code == 0
+    assert len(good.opened) == 2
+    with login.running("--browser", BROWSER=str(broken)) as running:
+        shown = running.read_until("ssh -L")
+        url = re.search("^  (https://.*)$", shown, re.MULTILINE)[1]
+        assert NOT_STARTED in shown
+        assert deliver(sign_in(cloud, url, ada)).status == 200
+        assert running.end().code == 0
+
+
+def test_remote_session_gets_page_and_port_forwarding(login: LoginCommand, cloud: PracticeCloud, ada: User) -> None:
+    with login.running("--browser", SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22") as running:
+        shown = running.read_until("ssh -L")
+        url = re.search("^  (https://.*)$", shown, re.MULTILINE)[1]
+        assert deliver(sign_in(cloud, url, ada)).status == 200
+        ended = running.end()
+    port = port_of(url)
+    forward = f"If the browser is on another machine, first run there:\n\n  ssh -L {port}:localhost:{port} HOST\n\n"
+    assert shown == f"Sign in to {PLACE} (Azure Artifacts)\n\n{NOT_STARTED}\n\n  {url}\n\n{forward}"
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+def test_fresh_sign_in_and_account_are_wishes_to_the_page(login: LoginCommand, program: BrowserProgram) -> None:
+    with login.running("--fresh", "--account", "ada@contoso.example", "--browser", BROWSER=program.path):
+        url = program.wait()
+    assert "&prompt=login&" in url and url.endswith("&login_hint=ada%40contoso.example"), url
