@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,13 +33,14 @@ class RunningLogin:
     def read_until(self, text: str, timeout: float = 10) -> str:
         """Standard error up to a text and the end of the next paragraph, at least."""
         shown = b""
-        deadline = time.monotonic() + timeout
+        limit = threading.Timer(timeout, self.process.kill)
+        limit.start()
         while b"\n\n" not in shown.partition(text.encode())[2]:
-            ready, _, _ = select.select([self.process.stderr], [], [], max(0, deadline - time.monotonic()))
             # Not by the stream, whose buffer `end` would miss.
-            part = os.read(self.process.stderr.fileno(), 65536) if ready else b""
+            part = os.read(self.process.stderr.fileno(), 65536)
             assert part, (text, shown)
             shown += part
+        limit.cancel()
         return shown.decode()
 
     def end(self, timeout: float = 20) -> Completed:
