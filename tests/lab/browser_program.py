@@ -22,9 +22,9 @@ printf '%s\\n' "$*" >> "{record}"
 class BrowserProgram:
     """A script in ``directory``. ``ending`` is what it does then, in shell: ``exit 3``; ``sleep 60`` stays open."""
 
-    def __init__(self, directory: object, ending: str = "exit 0") -> None:
+    def __init__(self, directory: object, ending: str = "exit 0", name: str = "browser") -> None:
         #: For ``$BROWSER``.
-        self.path = os.path.join(str(directory), "browser")
+        self.path = os.path.join(str(directory), name)
         self._record = self.path + "-opened"
         with open(self.path, "w", encoding="utf-8") as stream:
             stream.write(_SCRIPT.format(record=self._record, ending=ending))

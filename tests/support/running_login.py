@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,14 +30,17 @@ class RunningLogin:
         """The sign-in page, from the first event of ``--json --browser``."""
         return json.loads(self.process.stdout.readline())["url"]
 
-    def read_until(self, text: str) -> str:
-        """Standard error up to the end of a paragraph with a text."""
+    def read_until(self, text: str, timeout: float = 10) -> str:
+        """Standard error up to a text and the end of the next paragraph, at least."""
         shown = b""
-        while text.encode() not in shown or not shown.endswith(b"\n\n"):
+        limit = threading.Timer(timeout, self.process.kill)
+        limit.start()
+        while b"\n\n" not in shown.partition(text.encode())[2]:
             # Not by the stream, whose buffer `end` would miss.
             part = os.read(self.process.stderr.fileno(), 65536)
             assert part, (text, shown)
             shown += part
+        limit.cancel()
         return shown.decode()
 
     def end(self, timeout: float = 20) -> Completed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,6 +171,7 @@ def test_browser_that_does_not_start_is_followed_by_the_next(
         assert running.end().code == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a real browser would open")
 def test_remote_session_gets_page_and_port_forwarding(login: LoginCommand, cloud: PracticeCloud, ada: User) -> None:
     with login.running("--browser", SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22") as running:
         shown = running.read_until("ssh -L")

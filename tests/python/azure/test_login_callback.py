@@ -23,6 +23,11 @@ from lab.registries.azure.directory import User
 from lab.sign_in_page import Answer, FormPost, deliver, sign_in
 from support.running_login import TOKEN_ENDPOINT, LoginCommand, RunningLogin, port_of
 
+if os.name == "nt":
+    pytest.skip("a program that starts no browser is POSIX's", allow_module_level=True)
+
+#: A browser that does nothing, so that no real one opens.
+NO_BROWSER = {"BROWSER": "true"}
 FORM = "application/x-www-form-urlencoded"
 #: Exit codes after Ctrl-C.
 INTERRUPTED = (130, -signal.SIGINT)
@@ -82,7 +87,7 @@ def attempt(login: LoginCommand, cloud: PracticeCloud, ada: User) -> Iterator[At
 
 @contextmanager
 def attempt_of(login: LoginCommand, cloud: PracticeCloud, user: User, **variables: str) -> Iterator[Attempt]:
-    with login.running("--browser", "--json", **variables) as running:
+    with login.running("--browser", "--json", **NO_BROWSER, **variables) as running:
         url = running.url()
         yield Attempt(login, running, url, sign_in(cloud, url, user))
 
@@ -246,7 +251,7 @@ def test_an_answer_cannot_be_replayed(attempt: Attempt, login: LoginCommand, clo
 def test_code_of_another_sign_in_is_refused(
     login: LoginCommand, cloud: PracticeCloud, ada: User, parameter: str, known: str
 ) -> None:
-    with login.running("--browser", "--json") as running:
+    with login.running("--browser", "--json", **NO_BROWSER) as running:
         url = running.url()
         page, _, query = url.partition("?")
         other = page + "?" + urlencode({**dict(parse_qsl(query)), parameter: "A" * 43})
@@ -256,7 +261,7 @@ def test_code_of_another_sign_in_is_refused(
 
 
 def test_declined_sign_in_is_said_on_page_and_terminal(login: LoginCommand, cloud: PracticeCloud, ada: User) -> None:
-    with login.running("--browser", "--json") as running:
+    with login.running("--browser", "--json", **NO_BROWSER) as running:
         url = running.url()
         attempt = Attempt(login, running, url, sign_in(cloud, url, ada, declines=True))
         assert attempt.post.fields["error"]

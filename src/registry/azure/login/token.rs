@@ -171,7 +171,7 @@ impl From<Error> for Box<Refusal> {
     }
 }
 
-/// A request to the token endpoint. `grant` holds the fields of the grant.
+/// A request to the token endpoint. `grant` holds the fields of the grant, and the scope if it has one.
 pub(super) fn request(tenant: &Tenant, client_id: &str, grant: &[(&str, &str)]) -> Result<Request> {
     let mut fields = vec![("client_id", client_id), ("client_info", "1")];
     fields.extend_from_slice(grant);
