@@ -36,8 +36,8 @@ pub(crate) struct Wanted<'all> {
     pub(crate) account: Option<&'all str>,
     /// Whether the password is asked for again.
     pub(crate) is_fresh: bool,
-    /// Whether the login is kept; otherwise it serves once.
-    pub(crate) is_kept: bool,
+    /// Whether a login that no place can keep is an error; otherwise it serves once.
+    pub(crate) must_be_kept: bool,
 }
 
 /// With what a person signs in.

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
-from lab import namespace, tokens
+from lab import kernel_keys, namespace, tokens
 from lab.authority import CertificateAuthority
+from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_token
 from lab.messages import CLOSE, Response
 from lab.registries.azure.directory import TOKEN_EXCHANGE_AUDIENCE, Application
 from lab.registries.azure.oidc import GITHUB_ISSUER
 from lab.registries.menda import EXCHANGE, SIGN_IN
+from lab.sign_in_page import deliver, sign_in
 from support import chainguard_user
 from support.azure_cli_files import AzureCliFiles
 from support.menda_machines import API, INDEX, profile
@@ -109,6 +111,16 @@ class Flow:
     steps: list[Step] = field(default_factory=list)
     #: Whether an earlier look-up of the session has left what discovery said.
     is_known: bool = False
+    #: Whether a person has signed in with `ringbearer login`.
+    signs_in: bool = False
+
+    def begin(self, made: Situation, native: Client) -> None:
+        """Everything before the look-up."""
+        self.prepare(made)
+        if self.is_known:
+            native.run(["keyring", "--mode", "creds", "get", made.service], made.environment()).check()
+        if self.signs_in:
+            _sign_in(made, native)
 
     def step(self, name: str, host: str, *blamed: str, **more: object) -> Flow:
         """The same with one more request."""
@@ -242,6 +254,17 @@ def _menda_login(made: Situation) -> None:
     menda.write_login(made.home, menda.log_in())
 
 
+def _sign_in(made: Situation, native: Client) -> None:
+    # The session of this thread: other situations have a login of the same person.
+    kernel_keys.new_session()
+    person = made.cloud.entra.add_user("ada@contoso.example")
+    process = native.start(["ringbearer", "login", made.service, "--browser", "--json"], made.environment())
+    deliver(sign_in(made.cloud, json.loads(process.stdout.readline())["url"], person))
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    made.cloud.log.clear()
+
+
 _ON_LOOPBACK = ("127.0.0.1", "managed_identity failed")
 _OF_GITHUB = (GITHUB, "GitHub")
 
@@ -276,6 +299,9 @@ FLOWS = [
     Flow("Menda's login", _menda_login).step("exchange", API, path="*" + EXCHANGE),
 ]
 
+if kernel_keys.can_share():
+    # The exchange refuses a token of a clock that is behind.
+    FLOWS.append(Flow("login", lambda made: None, signs_in=True).step("token", LOGIN, LOGIN, AUTHORITY, path="*/token"))
 if namespace.AVAILABLE and os.name != "nt":
     FLOWS.append(
         Flow("Azure Arc", _managed("arc"))

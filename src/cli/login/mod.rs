@@ -49,7 +49,7 @@ fn sign_in(world: &World<'_>, options: &SignInOptions) -> Result<u8> {
         tenant: options.tenant.as_deref(),
         account: options.account.as_deref(),
         is_fresh: options.is_fresh,
-        is_kept: true,
+        must_be_kept: true,
     };
     let mut progress = Progress::new(world.console, candidate.registry.title, options.json);
     let SignedIn { login, .. } = sign_in.sign_in(world.system, &wanted, &mut |step| progress.show(step))?;

@@ -51,7 +51,7 @@ impl CredentialSource for Stub {
 
 impl SignIn for Scripted {
     fn sign_in(&self, system: &dyn System, wanted: &Wanted<'_>, show: &mut dyn FnMut(&Step<'_>)) -> Result<SignedIn> {
-        assert!(wanted.is_kept);
+        assert!(wanted.must_be_kept);
         self.steps.iter().for_each(show);
         (self.outcome)()?;
         let Wanted { service, method, tenant, account, is_fresh, .. } = wanted;

@@ -31,9 +31,6 @@ use crate::{
 /// Lets a lookup sign in with the value `prompt`; `never`, or unset, does not.
 const LOGIN_VARIABLE: &str = "RINGBEARER_LOGIN";
 
-/// Where logins are kept; with `off` a sign-in serves once.
-const STORE_VARIABLE: &str = "RINGBEARER_LOGIN_STORE";
-
 /// How a registry signs in for a lookup that failed; `None` if none is wanted or it would not help.
 pub(super) fn wanted<'all>(
     system: &dyn System,
@@ -81,8 +78,7 @@ pub(super) fn sign_in(
         );
     }
     let mut screen = Screen::new(terminal);
-    let is_kept = system.setting(STORE_VARIABLE).as_deref() != Some("off");
-    let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, is_kept };
+    let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, must_be_kept: false };
     // The organisation, once the person is asked.
     let mut asked_for = None;
     let mut show = |step: &Step<'_>| {

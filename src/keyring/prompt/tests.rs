@@ -96,7 +96,7 @@ impl CredentialSource for Arc<Feed> {
 impl SignIn for Arc<Feed> {
     fn sign_in(&self, system: &dyn System, wanted: &Wanted<'_>, show: &mut dyn FnMut(&Step<'_>)) -> Result<SignedIn> {
         self.signed_in.fetch_add(1, SeqCst);
-        self.wanted.lock().unwrap().push(wanted.is_kept);
+        self.wanted.lock().unwrap().push(wanted.must_be_kept);
         self.before.lock().unwrap().clone()?;
         show(&Step::Begins { place: "contoso\u{1b}[2J", tenant: "t-1" });
         assert!(refusal::is_recent(system), "a killed sign-in leaves no refusal");
@@ -342,11 +342,8 @@ fn the_credential_is_cached_as_that_of_a_lookup() {
 }
 
 #[test]
-fn a_login_is_not_kept_if_its_store_is_off() {
-    let kept = |value: &str| {
-        let feed = Arc::new(Feed::default());
-        ask(&system().variable(STORE_VARIABLE, value), &feed).unwrap();
-        feed.wanted.lock().unwrap().clone()
-    };
-    assert_eq!((kept(""), kept("session"), kept(" off ")), (vec![true], vec![true], vec![false]));
+fn a_login_that_cannot_be_kept_serves_once() {
+    let feed = Arc::new(Feed::default());
+    ask(&system(), &feed).unwrap();
+    assert_eq!(*feed.wanted.lock().unwrap(), [false]);
 }

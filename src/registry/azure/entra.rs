@@ -34,6 +34,9 @@ pub(crate) const CLIENT_VARIABLE: &str = "AZURE_CLIENT_ID";
 /// The host names of the public cloud's login service.
 const PUBLIC_LOGIN_HOSTS: [&str; 3] = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"];
 
+/// The name that stands for all of them.
+pub(super) const PUBLIC_LOGIN_HOST: &str = PUBLIC_LOGIN_HOSTS[0];
+
 /// The login hosts of the clouds of the US government and China.
 const OTHER_LOGIN_HOSTS: [&str; 2] = ["login.microsoftonline.us", "login.partner.microsoftonline.cn"];
 
@@ -56,7 +59,7 @@ impl Tenant {
             // The tenant becomes part of URLs and argument lists, so only a GUID or a domain is accepted.
             return Err(Error::new(Kind::Protocol, "the tenant is neither a GUID nor a domain"));
         }
-        Ok(Self { id: id.to_owned(), login_host: PUBLIC_LOGIN_HOSTS[0] })
+        Ok(Self { id: id.to_owned(), login_host: PUBLIC_LOGIN_HOST })
     }
 
     /// The tenant that an `authorization_uri` names: https, a known login host, the default port, no user information,
@@ -160,7 +163,7 @@ fn login_host(url: &Url) -> Option<&'static str> {
     }
     let host = url.host_str()?;
     let known = known_login_hosts().find(|known| *known == host)?;
-    Some(if PUBLIC_LOGIN_HOSTS.contains(&known) { PUBLIC_LOGIN_HOSTS[0] } else { known })
+    Some(if PUBLIC_LOGIN_HOSTS.contains(&known) { PUBLIC_LOGIN_HOST } else { known })
 }
 
 /// Whether a URL is https on the default port, without user information, query and fragment.

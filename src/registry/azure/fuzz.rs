@@ -306,8 +306,14 @@ fn signed_in(said: &[u8]) -> (FakeSystem, Result<SignedIn>) {
         None => (fake, SignInMethod::DeviceCode),
     };
     let service = Service::parse(FEEDS[0]);
-    let wanted =
-        Wanted { service: &service, method: Some(method), tenant: None, account: None, is_fresh: false, is_kept: true };
+    let wanted = Wanted {
+        service: &service,
+        method: Some(method),
+        tenant: None,
+        account: None,
+        is_fresh: false,
+        must_be_kept: true,
+    };
     let outcome = SignIn::sign_in(&AzureArtifacts::default(), &fake, &wanted, &mut check_step);
     (fake, outcome)
 }
@@ -473,7 +479,10 @@ pub fn logins(files: &[u8]) {
             for account in accounts {
                 let shown = format!("{}{}{}", account.home_id, account.login_host, account.username);
                 assert!(!shown.contains(char::is_control), "{shown:?}");
-                assert!(logins.choose(&account.client_id, "", None).is_some());
+                let Ok(tenant) = Tenant::new("contoso.example") else { panic!("it is a domain") };
+                let chosen = logins.choose(&account.client_id, &tenant, None);
+                assert!(account.login_host != tenant.login_host || chosen.is_some());
+                assert!(chosen.is_none_or(|chosen| chosen.login_host == tenant.login_host));
             }
             // Twice as many may be too many.
             if doubled.is_ok() {

@@ -46,21 +46,21 @@ impl SignIn for AzureArtifacts {
         let feed = feed(wanted.service)?;
         let client_id = client::id(system)?;
         // Before the person signs in: a login that cannot be kept is an error first.
-        let place = if wanted.is_kept { keep::place(system)? } else { None };
+        let place = keep::place(system, wanted.must_be_kept)?;
         if place.is_some() {
             Logins::change(system, |_| ())?;
         }
         let minting = Minting::new(system, &feed, &self.organisations);
-        let shown = feed.shown();
+        let (shown, organisation) = (feed.shown(), feed.organisation_key());
         let of_feed = minting.tenant().map_err(|error| error.no_credential_for(&shown))?;
         let tenant = tenant(system, wanted, &of_feed)?;
-        show(&Step::Begins { place: &shown, tenant: &tenant.id });
+        show(&Step::Begins { place: &organisation, tenant: &tenant.id });
         let hint = wanted.account.map(str::to_owned).or_else(|| credprovider::login_hint(system));
         let flow = Flow {
             system,
             client_id: &client_id,
             tenant: &tenant,
-            place: &shown,
+            place: &organisation,
             account: wanted.account,
             hint: hint.as_deref(),
             is_fresh: wanted.is_fresh,
@@ -78,7 +78,7 @@ impl SignIn for AzureArtifacts {
                 let refresh_token = refresh_token.ok_or_else(|| {
                     Error::new(Kind::Protocol, format!("{} gave no login that can be kept", tenant.login_host))
                 })?;
-                keep_login(system, account, &refresh_token)?
+                keep_login(system, &account, &refresh_token)?
             }
             None => not_kept(system, owner, &feed),
         };
@@ -168,10 +168,10 @@ fn account(flow: &Flow<'_>, owner: Owner, feed: &Feed, place: Place) -> Result<A
 
 /// Keeps a login: its refresh token first, so that no entry lacks one. Replaces an older login of the same account, and keeps
 /// the tenants and organisations of that.
-fn keep_login(system: &dyn System, account: Account, refresh_token: &Secret) -> Result<Login> {
-    let is_same = |other: &Account| other.client_id == account.client_id && other.home_id == account.home_id;
+fn keep_login(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<Login> {
+    let is_same = |other: &Account| other.is_same_login(account);
     let older = Logins::read(system)?.accounts().iter().find(|other| is_same(other)).cloned();
-    keep::write(system, &account, refresh_token)?;
+    keep::write(system, account, refresh_token)?;
     let mut kept = account.clone();
     let listed = Logins::change(system, |accounts| {
         for other in accounts.iter().filter(|other| is_same(other)) {
@@ -183,7 +183,9 @@ fn keep_login(system: &dyn System, account: Account, refresh_token: &Secret) -> 
     });
     let obsolete = match &listed {
         Ok(()) => older.filter(|older| older.place != account.place),
-        Err(_) => Some(account),
+        // At the same place, the new refresh token has replaced that of the older login, which is still listed.
+        Err(_) if older.is_some_and(|older| older.place == account.place) => None,
+        Err(_) => Some(account.clone()),
     };
     if let Some(Err(error)) = obsolete.map(|obsolete| keep::remove(system, &obsolete)) {
         debug!(step = STEP, outcome = "noted"; "a refresh token that is no longer used stays: {error}");
@@ -204,8 +206,8 @@ fn add_missing(all: &mut Vec<String>, more: &[String]) {
 fn of_account(account: &Account) -> Login {
     let life = match account.place {
         _ if account.ended => "it has ended",
-        Place::Store | Place::Keyring => "90 days after its last use",
-        Place::Session => "until this session ends, at most 90 days",
+        Place::Store | Place::Keyring => "it ends after 90 days without use",
+        Place::Session => "it ends with this session, after 90 days at most",
     };
     Login {
         account: account.username.clone(),
@@ -224,7 +226,7 @@ fn not_kept(system: &dyn System, owner: Owner, feed: &Feed) -> Login {
         places: vec![feed.organisation_key()],
         kept_in: None,
         signed_in: system.now(),
-        life: "for this command only".to_owned(),
+        life: "it serves this command only".to_owned(),
     }
 }
 

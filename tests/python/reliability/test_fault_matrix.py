@@ -22,9 +22,7 @@ def cell(
     """One look-up in which one request meets one kind of fault."""
     made = Situation(authority, directory)
     try:
-        flow.prepare(made)
-        if flow.is_known:
-            native.run(["keyring", "--mode", "creds", "get", made.service], made.environment()).check()
+        flow.begin(made, native)
         kind.apply(made, step)
         return run(cell_of(step, kind, kind.name), made, native, kind.limit, debug)
     finally:

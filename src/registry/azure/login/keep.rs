@@ -14,7 +14,7 @@ use super::logins::{self, Account, Place};
 use crate::{
     auth::shared_record::{self, since_1970},
     error::{Error, Kind, Result, single_line, truncate},
-    registry::azure::credprovider,
+    registry::azure::{credprovider, entra::PUBLIC_LOGIN_HOST},
     secret::{Secret, SecretText},
     store::{self, Store},
     system::{
@@ -90,12 +90,15 @@ impl Kept {
 }
 
 /// The place for a new login: RINGBEARER_LOGIN_STORE, or the first that works; `None` if none is to be kept. Fails if the
-/// chosen place, or every place, does not work.
+/// chosen place does not work, or if a login must be kept and no place works.
 ///
 /// A locked store or keyring may ask its user for the password.
-pub(in crate::registry::azure) fn place(system: &dyn System) -> Result<Option<Place>> {
+pub(in crate::registry::azure) fn place(system: &dyn System, must_keep: bool) -> Result<Option<Place>> {
     let Some(value) = system.setting(VARIABLE) else {
-        return if credprovider::may_keep_logins(system) { first_that_works(system).map(Some) } else { Ok(None) };
+        return match credprovider::may_keep_logins(system).then(|| first_that_works(system)).transpose()? {
+            Some(Err(error)) if must_keep => Err(error),
+            found => Ok(found.and_then(Result::ok)),
+        };
     };
     if value.eq_ignore_ascii_case(OFF) {
         return Ok(None);
@@ -111,19 +114,22 @@ pub(in crate::registry::azure) fn place(system: &dyn System) -> Result<Option<Pl
     })
 }
 
-fn first_that_works(system: &dyn System) -> Result<Place> {
+/// The first place that works; otherwise why none does. Fails at the end of the lookup.
+fn first_that_works(system: &dyn System) -> Result<Result<Place>> {
     let mut reasons = Vec::new();
     for (name, place) in PLACES {
         match try_place(system, place)? {
-            Ok(()) => return Ok(place),
+            Ok(()) => return Ok(Ok(place)),
             Err(reason) => {
                 debug!("no login can be kept in {place}: {reason}");
                 reasons.push(format!("{name}: {}", truncate(reason.message(), LONGEST_REASON)));
             }
         }
     }
-    Err(Error::new(Kind::Configuration, format!("there is no place to keep a login ({})", reasons.join("; ")))
-        .with_hint("create a store with `ringbearer store init`, or sign in each time: RINGBEARER_LOGIN=prompt"))
+    let error = Error::new(Kind::Configuration, format!("there is no place to keep a login ({})", reasons.join("; ")));
+    Ok(Err(
+        error.with_hint("create a store with `ringbearer store init`, or sign in each time: RINGBEARER_LOGIN=prompt")
+    ))
 }
 
 /// Whether a place works; otherwise why not. Fails at the end of the lookup.
@@ -254,12 +260,15 @@ fn share(system: &dyn System, name: &str, text: &[u8]) -> Result<()> {
     })
 }
 
-/// The name of a record: the account and the client, which stay the same when the user name changes.
+/// The name of a record: the account and the client, which stay the same when the user name changes, and the cloud if it is
+/// not the public one.
 struct Name<'all>(&'all Account);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.0.home_id, self.0.client_id)
+        let Account { home_id, client_id, login_host, .. } = self.0;
+        write!(formatter, "{home_id}/{client_id}")?;
+        if login_host == PUBLIC_LOGIN_HOST { Ok(()) } else { write!(formatter, "@{login_host}") }
     }
 }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Kind, Result},
+    registry::azure::entra::Tenant,
     system::{
         Platform, System,
         files::{Details, Lock, Snapshot},
@@ -73,6 +74,11 @@ impl Account {
         let is_line = |text: &String| text.chars().count() <= LONGEST_NAME && !text.contains(char::is_control);
         [&self.client_id, &self.home_id, &self.login_host].into_iter().chain(&self.tenants).all(is_word)
             && [&self.username].into_iter().chain(&self.organisations).all(is_line)
+    }
+
+    /// Whether another entry is of the same account, client and cloud, so that it replaces this one.
+    pub(in crate::registry::azure) fn is_same_login(&self, other: &Self) -> bool {
+        self.client_id == other.client_id && self.home_id == other.home_id && self.login_host == other.login_host
     }
 
     /// Whether a person means this account: by its user name, or by `uid` of its home tenant.
@@ -163,19 +169,20 @@ impl Logins {
     }
 
     /// The login for a tenant: that of the account `hint` names, else one that the tenant has accepted, else the newest. One
-    /// that has ended comes after others of its rank.
+    /// that has ended comes after others of its rank. Those of another cloud do not count.
     pub(in crate::registry::azure) fn choose(
         &self,
         client_id: &str,
-        tenant: &str,
+        tenant: &Tenant,
         hint: Option<&str>,
     ) -> Option<&Account> {
+        let serves = |account: &&Account| account.client_id == client_id && account.login_host == tenant.login_host;
         let rank = |account: &&Account| {
             let is_named = hint.is_some_and(|hint| account.is_named(hint));
-            let is_accepted = account.tenants.iter().any(|accepted| accepted.eq_ignore_ascii_case(tenant));
+            let is_accepted = account.tenants.iter().any(|accepted| accepted.eq_ignore_ascii_case(&tenant.id));
             (!is_named, !is_accepted, account.ended)
         };
-        self.accounts.iter().filter(|account| account.client_id == client_id).min_by_key(rank)
+        self.accounts.iter().filter(serves).min_by_key(rank)
     }
 
     /// Changes the file under its lock, after reading it again. Without logins, removes it. Fails also without a change if

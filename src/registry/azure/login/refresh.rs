@@ -6,7 +6,7 @@ use super::{
     token::{self, Code, Refusal, Tokens},
 };
 use crate::{
-    error::{Error, LONGEST_NAME, without_middle},
+    error::{Error, Kind, LONGEST_NAME, without_middle},
     registry::azure::{
         entra::{ANY_ORGANISATION, Tenant},
         retries::attempts,
@@ -24,6 +24,10 @@ const OF_PERSONAL: &str = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
 
 /// The refusals after which a refresh token serves nowhere any more, by `suberror`.
 const ENDED_SUBERRORS: [&str; 2] = ["bad_token", "token_expired"];
+
+/// The number of a policy's sign-in frequency. Its suberror is that of a refresh token to delete, and yet the login serves
+/// tenants without the policy.
+const SIGN_IN_FREQUENCY: &str = "70043";
 
 /// The same by number: unused for 90 days, the password was changed, the account is disabled, the token's lifetime is over.
 const ENDED_CODES: [&str; 5] = ["700082", "50173", "50057", "700081", "700084"];
@@ -67,15 +71,20 @@ pub(in crate::registry::azure) fn refresh(
     token::read(system, &tenant, &response, &grant).map_err(failed)
 }
 
-/// The tenant that is asked.
+/// The tenant that is asked: at no other login host than the one that the refresh token is from.
 fn tenant_of(account: &Account, of_feed: &Tenant) -> crate::error::Result<Tenant> {
+    if account.login_host != of_feed.login_host {
+        let what = format!("its refresh token is not from {}", of_feed.login_host);
+        return Err(Error::new(Kind::Rejected, what).with_hint("run `ringbearer login URL`"));
+    }
     let is_personal = account.home_id.split_once('.').is_some_and(|(_, home)| home == PERSONAL);
     if is_personal && of_feed.id == ANY_ORGANISATION { of_feed.named(OF_PERSONAL) } else { Ok(of_feed.clone()) }
 }
 
 fn meaning(refusal: &Refusal) -> Meaning {
     let has_ended = || {
-        ENDED_SUBERRORS.contains(&refusal.suberror.as_str())
+        !refusal.numbers.iter().any(|number| number == SIGN_IN_FREQUENCY)
+            && ENDED_SUBERRORS.contains(&refusal.suberror.as_str())
             || refusal.numbers.iter().any(|number| ENDED_CODES.contains(&number.as_str()))
     };
     match refusal.code {
@@ -118,7 +127,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        error::Kind,
         registry::azure::login::{client, logins::Place},
         system::{fake::FakeSystem, http::Method},
     };
@@ -192,7 +200,7 @@ mod tests {
         ("invalid_grant", "message_only", 53_003, Meaning::SignIn),
         ("invalid_grant", "consent_required", 65_001, Meaning::SignIn),
         ("interaction_required", "", 50_097, Meaning::SignIn),
-        ("invalid_grant", "", 70_043, Meaning::SignIn),
+        ("invalid_grant", "token_expired", 70_043, Meaning::SignIn),
         ("invalid_grant", "", 70_008, Meaning::SignIn),
         ("invalid_grant", "", 0, Meaning::SignIn),
         ("invalid_grant", "client_mismatch", 0, Meaning::OtherClient),
@@ -216,6 +224,16 @@ mod tests {
             assert!(!error.to_string().contains("refresh-secret"), "{error}");
             assert!(expected == Meaning::Unrelated || error.hint().is_some_and(|hint| !hint.is_empty()), "{error}");
         }
+    }
+
+    #[test]
+    fn a_refresh_token_goes_to_no_other_login_host() {
+        let fake = FakeSystem::default();
+        let tenant = Tenant::from_authorization_uri("https://login.microsoftonline.us/contoso.example").unwrap();
+        let token = Secret::new("refresh-secret-1".to_owned());
+        let failure = refresh(&fake, &tenant, &account("home"), &token).unwrap_err();
+        assert_eq!((failure.meaning, failure.error.kind()), (Meaning::Unrelated, Kind::Rejected));
+        assert_eq!(fake.requests().len(), 0);
     }
 
     #[test]

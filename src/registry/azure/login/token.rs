@@ -163,7 +163,11 @@ impl From<Error> for Box<Refusal> {
 /// A request to the token endpoint. `grant` holds the fields of the grant.
 pub(super) fn request(tenant: &Tenant, client_id: &str, grant: &[(&str, &str)]) -> Result<Request> {
     let scope = client::scope();
-    let mut fields = vec![("client_id", client_id), ("scope", scope.as_str()), ("client_info", "1")];
+    let mut fields = vec![("client_id", client_id), ("client_info", "1")];
+    // The scope of a device code was requested with it (RFC 8628, section 3.4).
+    if !grant.iter().any(|(name, _)| *name == "device_code") {
+        fields.push(("scope", scope.as_str()));
+    }
     fields.extend_from_slice(grant);
     Ok(Request::post_form(tenant.token_endpoint()?, &fields).header("Accept", "application/json"))
 }

@@ -56,8 +56,9 @@ impl TokenProvider<Tenant, Grant> for Login {
         }
         let (client_id, hint) = (client::id(system)?, credprovider::login_hint(system));
         let tenant = client::tenant(system, tenant)?;
-        let Some(account) = logins.choose(&client_id, &tenant.id, hint.as_deref()) else {
-            return Ok(Attempt::not_configured("nobody has signed in to this client with `ringbearer login`"));
+        let Some(account) = logins.choose(&client_id, &tenant, hint.as_deref()) else {
+            let what = "nobody has signed in to this client and cloud with `ringbearer login`";
+            return Ok(Attempt::not_configured(what));
         };
         if let Some(hint) = hint.filter(|hint| !account.is_named(hint)) {
             let error = Error::new(Kind::Rejected, format!("{hint} has not signed in with `ringbearer login`"));
@@ -169,11 +170,7 @@ fn end(system: &dyn System, account: &Account) {
 /// Changes the entry of the same sign-in.
 fn change(system: &dyn System, account: &Account, change: impl FnOnce(&mut Account)) -> Result<()> {
     Logins::change(system, |accounts| {
-        let is_same = |other: &&mut Account| {
-            other.client_id == account.client_id
-                && other.home_id == account.home_id
-                && other.signed_in == account.signed_in
-        };
+        let is_same = |other: &&mut Account| other.is_same_login(account) && other.signed_in == account.signed_in;
         if let Some(entry) = accounts.iter_mut().find(is_same) {
             change(entry);
         }

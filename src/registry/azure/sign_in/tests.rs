@@ -52,15 +52,15 @@ struct Options<'all> {
     service: &'all str,
     tenant: Option<&'all str>,
     account: Option<&'all str>,
-    is_kept: bool,
+    must_be_kept: bool,
 }
 
-const PLAIN: Options<'_> = Options { service: FEED, tenant: None, account: None, is_kept: true };
+const PLAIN: Options<'_> = Options { service: FEED, tenant: None, account: None, must_be_kept: true };
 
 fn run(source: &AzureArtifacts, fake: &FakeSystem, options: &Options<'_>) -> (Result<SignedIn>, Vec<String>) {
-    let Options { service, tenant, account, is_kept } = *options;
+    let Options { service, tenant, account, must_be_kept } = *options;
     let service = Service::parse(service);
-    let wanted = Wanted { service: &service, method: None, tenant, account, is_fresh: false, is_kept };
+    let wanted = Wanted { service: &service, method: None, tenant, account, is_fresh: false, must_be_kept };
     let mut steps = Vec::new();
     let outcome = SignIn::sign_in(source, fake, &wanted, &mut |step| steps.push(format!("{step:?}")));
     (outcome, steps)
@@ -87,9 +87,9 @@ fn a_sign_in_gives_a_credential_and_keeps_the_login() {
     assert_eq!((credential.username.as_str(), credential.password.expose()), ("VssSessionToken", "session-token"));
     assert_eq!(credential.owner.as_deref(), Some("ada@contoso.example"));
     assert_eq!((login.account.as_str(), login.places.as_slice()), ("ada@contoso.example", &["contoso".to_owned()][..]));
-    assert_eq!(login.life, "until this session ends, at most 90 days");
+    assert_eq!(login.life, "it ends with this session, after 90 days at most");
     assert!(login.kept_in.is_some() && fake.now().duration_since(login.signed_in).unwrap().as_secs() < 10);
-    assert_eq!(steps[0], format!("Begins {{ place: \"pkgs.dev.azure.com/Contoso\", tenant: \"{TENANT}\" }}"));
+    assert_eq!(steps[0], format!("Begins {{ place: \"contoso\", tenant: \"{TENANT}\" }}"));
     let all = accounts(&fake);
     assert_eq!(
         (all.len(), all[0].tenants.as_slice(), all[0].home_id.as_str()),
@@ -102,9 +102,15 @@ fn a_sign_in_gives_a_credential_and_keeps_the_login() {
 
 #[test]
 fn a_place_that_does_not_work_is_an_error_before_any_request() {
-    let fake = FakeSystem::default().home("/home/user").variable(VARIABLE, "drawer");
-    assert_eq!(error(&fake, &PLAIN).kind(), Kind::Configuration);
-    assert_eq!(fake.requests().len(), 0);
+    let nowhere = || FakeSystem::default().home("/home/user").without_shared_memory();
+    for (fake, must_be_kept) in [
+        (nowhere(), true),
+        (nowhere().variable(VARIABLE, "session"), false),
+        (nowhere().variable(VARIABLE, "drawer"), false),
+    ] {
+        assert_eq!(error(&fake, &Options { must_be_kept, ..PLAIN }).kind(), Kind::Configuration);
+        assert_eq!(fake.requests().len(), 0);
+    }
 }
 
 #[test]
@@ -128,10 +134,15 @@ fn another_account_than_the_expected_one_is_not_kept() {
 #[test]
 fn a_login_that_is_not_kept_serves_once() {
     let unkept = |fake: FakeSystem| exchanges(signs_in(discovered(fake), TENANT, "ada"));
-    for (fake, is_kept) in [(unkept(user()), false), (unkept(user().variable(VARIABLE, "off")), true)] {
-        let (outcome, _) = run(&AzureArtifacts::default(), &fake, &Options { is_kept, ..PLAIN });
+    let nowhere = || FakeSystem::default().home("/home/user").without_shared_memory();
+    for (fake, must_be_kept) in [
+        (unkept(nowhere()), false),
+        (unkept(user().variable(VARIABLE, "off")), false),
+        (unkept(user().variable(VARIABLE, "off")), true),
+    ] {
+        let (outcome, _) = run(&AzureArtifacts::default(), &fake, &Options { must_be_kept, ..PLAIN });
         let login = outcome.unwrap().login;
-        assert_eq!((login.kept_in, login.life.as_str()), (None, "for this command only"));
+        assert_eq!((login.kept_in, login.life.as_str()), (None, "it serves this command only"));
         assert_eq!(accounts(&fake), []);
     }
 }
@@ -176,14 +187,39 @@ fn a_second_login_of_an_account_replaces_the_first_and_comes_first() {
     let fake = user();
     let first = Account { organisations: vec!["fabrikam".to_owned()], ..of("ada", 1, OTHER_TENANT) };
     for account in [first, of("alice", 2, TENANT)] {
-        keep_login(&fake, account, &Secret::new("older".to_owned())).unwrap();
+        keep_login(&fake, &account, &Secret::new("older".to_owned())).unwrap();
     }
-    keep_login(&fake, of("ada", 3, TENANT), &Secret::new("newer".to_owned())).unwrap();
+    keep_login(&fake, &of("ada", 3, TENANT), &Secret::new("newer".to_owned())).unwrap();
     let all = accounts(&fake);
     assert_eq!(all.iter().map(|account| account.home_id.as_str()).collect::<Vec<_>>(), ["ada.home", "alice.home"]);
     assert_eq!(all[0].tenants, [TENANT, OTHER_TENANT]);
     assert_eq!(all[0].organisations, ["contoso", "fabrikam"]);
     assert_eq!(kept(&fake, &all[0]).as_deref(), Some("newer"));
+}
+
+#[test]
+fn a_login_that_cannot_be_listed_leaves_the_older_one() {
+    for (older, is_left) in [(true, true), (false, false)] {
+        let fake = user();
+        if older {
+            keep_login(&fake, &of("ada", 1, TENANT), &Secret::new("older".to_owned())).unwrap();
+        }
+        let odd = Account { username: "ada\u{1b}".to_owned(), ..of("ada", 2, TENANT) };
+        assert!(keep_login(&fake, &odd, &Secret::new("newer".to_owned())).is_err());
+        assert_eq!((accounts(&fake).len(), kept(&fake, &odd).is_some()), (usize::from(older), is_left));
+    }
+}
+
+#[test]
+fn logins_of_two_clouds_do_not_replace_each_other() {
+    let fake = user();
+    let other = Account { login_host: "login.microsoftonline.us".to_owned(), ..of("ada", 2, TENANT) };
+    for (account, token) in [(of("ada", 1, TENANT), "public"), (other, "government")] {
+        keep_login(&fake, &account, &Secret::new(token.to_owned())).unwrap();
+    }
+    let all = accounts(&fake);
+    let tokens: Vec<_> = all.iter().filter_map(|account| kept(&fake, account)).collect();
+    assert_eq!(tokens, ["government", "public"]);
 }
 
 fn of(name: &str, signed_in: u64, tenant: &str) -> Account {
@@ -212,7 +248,7 @@ fn a_logout_forgets_one_account_or_all() {
         let fake = user();
         let all = [of("ada", 1, TENANT), of("alice", 2, TENANT)];
         for account in &all {
-            keep_login(&fake, account.clone(), &Secret::new("token".to_owned())).unwrap();
+            keep_login(&fake, account, &Secret::new("token".to_owned())).unwrap();
         }
         assert_eq!(names(source.sign_out(&fake, account).unwrap()), gone);
         for account in &all {
@@ -252,7 +288,7 @@ fn variables_say_where_no_lookup_may_sign_in() {
 #[test]
 fn an_organisation_is_approved_by_a_login_for_it() {
     let fake = user();
-    keep_login(&fake, of("ada", 1, TENANT), &Secret::new("token".to_owned())).unwrap();
+    keep_login(&fake, &of("ada", 1, TENANT), &Secret::new("token".to_owned())).unwrap();
     let has_approved = |service: &str| AzureArtifacts::default().has_approved(&fake, &Service::parse(service));
     assert!(has_approved(FEED));
     assert!(has_approved("https://contoso.pkgs.visualstudio.com/_packaging/other/pypi/simple/"));

@@ -85,7 +85,7 @@ fn a_refresh_token_is_kept_replaced_and_removed_in_every_place() {
 
 #[test]
 fn the_first_place_that_works_is_chosen() {
-    let chosen = |system: &FakeSystem| place(system).unwrap();
+    let chosen = |system: &FakeSystem| place(system, true).unwrap();
     assert_eq!(chosen(&with_store(linux().with_desktop_keyring())), Some(Place::Store));
     assert_eq!(chosen(&with_agent(linux().with_desktop_keyring())), Some(Place::Keyring), "without a store");
     assert_eq!(chosen(&linux()), Some(Place::Session));
@@ -104,10 +104,10 @@ fn the_first_place_that_works_is_chosen() {
 
 #[test]
 fn a_chosen_place_that_does_not_work_is_an_error() {
-    let error = place(&linux().variable(VARIABLE, "file")).unwrap_err();
+    let error = place(&linux().variable(VARIABLE, "file"), true).unwrap_err();
     assert!(error.to_string().contains("unknown RINGBEARER_LOGIN_STORE \"file\"; choose one of store, "), "{error}");
     for (value, reason) in [("store", "there is no store"), ("keyring", "there is none"), ("session", "not")] {
-        let error = place(&linux().without_shared_memory().variable(VARIABLE, value)).unwrap_err();
+        let error = place(&linux().without_shared_memory().variable(VARIABLE, value), true).unwrap_err();
         assert_eq!(error.kind(), Kind::Configuration);
         let begin = format!("RINGBEARER_LOGIN_STORE is {value}, which does not work: ");
         assert!(error.message().starts_with(&begin) && error.message().contains(reason), "{error}");
@@ -116,7 +116,8 @@ fn a_chosen_place_that_does_not_work_is_an_error() {
 
 #[test]
 fn without_any_place_the_error_says_why_and_what_to_do() {
-    let error = place(&linux().without_shared_memory()).unwrap_err();
+    assert_eq!(place(&linux().without_shared_memory(), false).unwrap(), None);
+    let error = place(&linux().without_shared_memory(), true).unwrap_err();
     let text = error.warning();
     for part in ["store: there is no store", "keyring: there is none", "session: ", "`ringbearer store init`"] {
         assert!(text.contains(part), "{text}");
@@ -130,7 +131,7 @@ fn a_locked_store_is_not_chosen() {
     let store = system.content("/home/ada/.local/share/ssh-agent-keyring/store.json").unwrap();
     let locked =
         linux().file("/home/ada/.local/share/ssh-agent-keyring/store.json", &String::from_utf8(store).unwrap());
-    assert_eq!(place(&locked).unwrap(), Some(Place::Session));
+    assert_eq!(place(&locked, true).unwrap(), Some(Place::Session));
     let error = read(&locked, &account(Place::Store)).unwrap_err();
     assert!(error.message().starts_with("ringbearer's store: "), "{error}");
 }

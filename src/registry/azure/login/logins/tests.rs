@@ -88,7 +88,8 @@ fn a_hint_decides_then_the_tenant_then_the_time() {
     ada.tenants.push("guest".to_owned());
     let choose = |accounts: &[&Account], tenant, hint| {
         let accounts = accounts.iter().map(|&account| account.clone()).collect();
-        Logins { accounts }.choose("client", tenant, hint).map(|account| account.signed_in)
+        let tenant = Tenant::new(tenant).unwrap();
+        Logins { accounts }.choose("client", &tenant, hint).map(|account| account.signed_in)
     };
     assert_eq!(choose(&[&alice, &ada], "other", None), Some(20));
     assert_eq!(choose(&[&alice, &ada], "GUEST", None), Some(10));
@@ -98,8 +99,12 @@ fn a_hint_decides_then_the_tenant_then_the_time() {
     alice.ended = true;
     assert_eq!(choose(&[&alice, &ada], "other", None), Some(10));
     assert_eq!(choose(&[&alice], "other", None), Some(20));
-    ada.client_id = "another".to_owned();
-    assert_eq!(choose(&[&ada], "guest", None), None);
+    for other in [
+        Account { client_id: "another".to_owned(), ..ada.clone() },
+        Account { login_host: "login.microsoftonline.us".to_owned(), ..ada },
+    ] {
+        assert_eq!(choose(&[&other], "guest", Some("ada@contoso.example")), None, "{other:?}");
+    }
 }
 
 #[test]

@@ -74,7 +74,17 @@ fn without_a_login_nothing_is_asked() {
     sign_in(&fake, "ada", 1, TENANT);
     assert!(is_configured(&fake));
     let other = fake.variable("RINGBEARER_AZURE_LOGIN_CLIENT_ID", OTHER_TENANT);
-    assert_eq!(skipped(&other), "nobody has signed in to this client with `ringbearer login`");
+    assert_eq!(skipped(&other), "nobody has signed in to this client and cloud with `ringbearer login`");
+}
+
+#[test]
+fn a_refresh_token_is_not_for_another_cloud() {
+    let fake = system();
+    let account = sign_in(&fake, "ada", 1, TENANT);
+    let tenant = Tenant::from_authorization_uri(&format!("https://login.microsoftonline.us/{TENANT}")).unwrap();
+    assert!(matches!(Login.token(&fake, &tenant), Ok(Attempt::NotConfigured(_))));
+    assert_eq!(fake.requests().len(), 0);
+    assert_eq!(kept(&fake, &account).as_deref(), Some("refresh-of-ada"));
 }
 
 #[test]
@@ -169,7 +179,7 @@ fn the_account_is_that_of_the_hint_the_tenant_or_the_newest() {
 
 #[test]
 fn an_authority_replaces_the_tenant_of_the_feed() {
-    let authority = format!("https://login.microsoftonline.us/{OTHER_TENANT}");
+    let authority = format!("https://login.microsoftonline.com/{OTHER_TENANT}");
     let asked = format!("{authority}/oauth2/v2.0/token");
     let fake = system().variable("ARTIFACTS_CREDENTIALPROVIDER_MSAL_AUTHORITY", &authority).answer(
         Method::Post,

@@ -79,6 +79,11 @@ class Logins:
         with self._lock:
             return list(dict.fromkeys(login for login, _ in self._tokens.values() if login.user is user))
 
+    def owner(self, token: str) -> User:
+        """The user of a refresh token."""
+        with self._lock:
+            return self._tokens[token][0].user
+
     def end(self, user: User, code: str) -> None:
         """End all logins of a user by an AADSTS code."""
         for login in self.of(user):
