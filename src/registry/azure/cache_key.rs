@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// The key of a feed: organisation, access and account. Logins of az and azd, and tokens in files, count by the metadata of
-/// their files, and those of ringbearer by who has signed in. What is configured for some feeds alone counts by the endpoint or prefix that serves this one.
+/// their files, and those of ringbearer by who has signed in. What is configured for some feeds alone counts by the endpoint
+/// or prefix that serves this one.
 pub(super) fn cache_key(system: &dyn System, feed: &Feed, choice: &Choice) -> CacheKey {
     let files = state::profile(system)
         .into_iter()
