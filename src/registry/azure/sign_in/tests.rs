@@ -186,7 +186,7 @@ fn nobody_signs_in_where_there_is_no_feed() {
 }
 
 #[test]
-fn a_second_login_of_an_account_replaces_the_first_and_comes_first() {
+fn a_second_login_of_an_account_replaces_the_first() {
     let fake = user();
     let first = Account { organisations: vec!["fabrikam".to_owned()], ..of("ada", 1, OTHER_TENANT) };
     for account in [first, of("alice", 2, TENANT)] {

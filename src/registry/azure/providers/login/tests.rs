@@ -114,7 +114,7 @@ fn a_refresh_keeps_the_newer_token_and_notes_the_tenant() {
 }
 
 #[test]
-fn a_login_that_has_ended_is_forgotten_and_reported_until_the_next() {
+fn an_ended_login_is_forgotten_and_reported_until_the_next() {
     let fake = refusing("invalid_grant", 700_082);
     let account = sign_in(&fake, "ada", 1, TENANT);
     let error = ask(&fake).unwrap_err();
