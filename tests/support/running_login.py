@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import time
 from collections.abc import Iterator
@@ -29,12 +30,14 @@ class RunningLogin:
         """The sign-in page, from the first event of ``--json --browser``."""
         return json.loads(self.process.stdout.readline())["url"]
 
-    def read_until(self, text: str) -> str:
-        """Standard error up to the end of a paragraph with a text."""
+    def read_until(self, text: str, timeout: float = 10) -> str:
+        """Standard error up to a text and the end of the next paragraph, at least."""
         shown = b""
-        while text.encode() not in shown or not shown.endswith(b"\n\n"):
+        deadline = time.monotonic() + timeout
+        while b"\n\n" not in shown.partition(text.encode())[2]:
+            ready, _, _ = select.select([self.process.stderr], [], [], max(0, deadline - time.monotonic()))
             # Not by the stream, whose buffer `end` would miss.
-            part = os.read(self.process.stderr.fileno(), 65536)
+            part = os.read(self.process.stderr.fileno(), 65536) if ready else b""
             assert part, (text, shown)
             shown += part
         return shown.decode()

@@ -168,8 +168,10 @@ impl Attempt {
     /// Redeems the code, once: Entra ID accepts it only once.
     fn redeem(&self, flow: &Flow<'_>, code: &Secret) -> Result<(Tokens, Owner)> {
         debug!(step = STEP, outcome = "noted"; "the browser has answered: the code is redeemed");
+        let scope = client::scope();
         let grant = [
             ("grant_type", "authorization_code"),
+            ("scope", scope.as_str()),
             ("code", code.expose()),
             ("redirect_uri", &self.redirect),
             ("code_verifier", self.verifier.expose()),

@@ -2,6 +2,7 @@
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#refresh-the-access-token>
 
 use super::{
+    client,
     logins::Account,
     token::{self, Code, Refusal, Tokens},
 };
@@ -64,7 +65,8 @@ pub(in crate::registry::azure) fn refresh(
 ) -> Result<Tokens, Failure> {
     let failed = |refusal: Box<Refusal>| failure(account, *refusal);
     let tenant = tenant_of(account, tenant).map_err(|error| failed(error.into()))?;
-    let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+    let scope = client::scope();
+    let grant = [("grant_type", "refresh_token"), ("scope", scope.as_str()), ("refresh_token", refresh_token.expose())];
     let request = token::request(&tenant, &account.client_id, &grant).map_err(|error| failed(error.into()))?;
     let response =
         retry::send(system, &request.with_attempts(attempts(system))).map_err(|error| failed(error.into()))?;

@@ -4,7 +4,6 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use super::client;
 use crate::{
     auth::{self, access_token::AccessToken, jwt::Claims, oauth},
     error::{Error, Kind, Result, single_line},
@@ -172,14 +171,9 @@ impl From<Error> for Box<Refusal> {
     }
 }
 
-/// A request to the token endpoint. `grant` holds the fields of the grant.
+/// A request to the token endpoint. `grant` holds the fields of the grant, and the scope if it has one.
 pub(super) fn request(tenant: &Tenant, client_id: &str, grant: &[(&str, &str)]) -> Result<Request> {
-    let scope = client::scope();
     let mut fields = vec![("client_id", client_id), ("client_info", "1")];
-    // The scope of a device code was requested with it (RFC 8628, section 3.4).
-    if !grant.iter().any(|(name, _)| *name == "device_code") {
-        fields.push(("scope", scope.as_str()));
-    }
     fields.extend_from_slice(grant);
     Ok(Request::post_form(tenant.token_endpoint()?, &fields).header("Accept", "application/json"))
 }
