@@ -152,7 +152,7 @@ def test_index_that_only_the_repository_names_asks_nobody(ada: Person, tmp_path:
     (shop / "uv.toml").write_text(f"[[index]]\n{index}")
     relative = {"PIP_CONFIG_FILE": "pip.conf", "UV_CONFIG_FILE": "uv.toml", "VIRTUAL_ENV": str(shop)}
     for variables in ({}, relative):
-        ada.assert_not_asked(ada.get(shop, **variables).ended())
+        ada.assert_not_asked(ada.get(directory=shop, **variables).ended())
 
 
 def test_processes_at_once_ask_once(ada: Person) -> None:
