@@ -7,8 +7,11 @@ import functools
 import platform
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
+
+from . import strace
 
 _KEYCTL = {"x86_64": 250, "aarch64": 219}
 _ADD_KEY = {"x86_64": 248, "aarch64": 217}
@@ -28,6 +31,12 @@ def _call(numbers: dict[str, int], *arguments: object) -> int:
 def new_session(name: str | None = None) -> None:
     """Gives this thread and its child processes a new session keyring, if the kernel has keyrings."""
     _keyctl(_JOIN_SESSION_KEYRING, ctypes.c_char_p(name.encode()) if name else ctypes.c_long(0))
+
+
+def withheld(directory: Path) -> tuple[str, ...]:
+    """A command prefix: the kernel has no key service, as in many containers."""
+    options = ["-e", "trace=keyctl,add_key", "-e", "inject=keyctl,add_key:error=EPERM"]
+    return (*strace.tracing(directory / "log"), *options)
 
 
 def give_session(user: int) -> None:

@@ -60,7 +60,7 @@ const CONDITIONAL_ACCESS: &[&str] = &["53003", "53004", "50005"];
 const CONSENT: &[&str] = &["65001", "65002", "65004", "90094", "90095"];
 
 /// The remedies.
-static REMEDIES: [Remedy; 24] = [
+static REMEDIES: [Remedy; 25] = [
     remedy(
         APPLICATION,
         &["7000215"],
@@ -128,7 +128,7 @@ static REMEDIES: [Remedy; 24] = [
     remedy(RINGBEARER, SECOND_FACTOR, "multi-factor authentication is required", "run `{login}`"),
     remedy(
         PERSON,
-        &["50173", "700082", "70043", "70008", "50089"],
+        &["50173", "700082", "700081", "700084", "70043", "70008", "50089"],
         "the login has ended: new password, long unused, or a policy",
         "run `{login}`",
     ),
@@ -180,6 +180,7 @@ static REMEDIES: [Remedy; 24] = [
         "the account is not assigned to the application",
         "ask the administrator of the tenant to assign it",
     ),
+    remedy(PERSON, &["50057"], "the account is disabled", "ask the administrator of the tenant"),
     remedy(
         PERSON,
         &["50020", "90072", "50034"],

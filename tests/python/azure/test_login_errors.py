@@ -13,8 +13,8 @@ from lab.registries.azure.entra.errors import ERRORS
 from support.login_user import ADA
 from support.silent_login import AGAIN, SilentLogin
 
-#: The login serves nowhere any more.
-ENDED = ["50173", "700082", "700081", "700084", "50057", "70000"]
+#: What the warning advises after errors with which a login serves nowhere any more.
+ENDED = {**dict.fromkeys(["50173", "700082", "700081", "700084", "70000"], AGAIN), "50057": "ask the administrator"}
 
 #: What the warning says of those that leave the login alone, and what it advises.
 KEPT = {
@@ -80,10 +80,10 @@ def test_refusal_of_a_tenant_leaves_the_login_alone(cloud: PracticeCloud, user: 
     assert user.refreshed_as() == ADA
 
 
-@pytest.mark.parametrize("code", ENDED)
+@pytest.mark.parametrize("code", list(ENDED))
 def test_login_that_has_ended_is_forgotten_until_the_next(cloud: PracticeCloud, user: SilentLogin, code: str) -> None:
     cloud.entra.revoke(user.ada, code)
-    user.assert_az_serves(ADA, f"AADSTS{code}", "azure_cli served instead", AGAIN)
+    user.assert_az_serves(ADA, f"AADSTS{code}", "azure_cli served instead", ENDED[code])
     sent = len(user.refreshes())
     user.assert_az_serves(f"login failed (the login of {ADA} has ended)", AGAIN)
     assert len(user.refreshes()) == sent

@@ -84,17 +84,6 @@ def test_dialog_choice_selects_browser_or_device_code(user: SilentLogin, tmp_pat
     assert browser.opened == []
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-def test_disabled_file_cache_keeps_and_uses_no_login(cloud: PracticeCloud, user: SilentLogin, prefix: str) -> None:
-    off = {prefix + "MSAL_FILECACHE_ENABLED": "false"}
-    assert user.login(**off)["kept_in"] is None
-    assert user.listed() == [] and not user.file.exists()
-    user.login()
-    assert AGAIN in user.warning(**off) and user.refreshes() == []
-    # The own variable has precedence.
-    assert user.refreshed_as(RINGBEARER_LOGIN_STORE="session", **off) == ADA
-
-
 def test_own_application_signs_in_and_refreshes(cloud: PracticeCloud, user: SilentLogin) -> None:
     own = {CLIENT_ID: VISUAL_STUDIO.upper()}
     user.login(**own)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import kernel_keys, secret_service, strace
+from lab import kernel_keys, secret_service
 from lab.environment import link_program
 from lab.secret_service import SecretService
 from lab.ssh import Agent, Key
@@ -71,7 +71,7 @@ def test_named_place_that_does_not_work_is_an_error(user: LoginUser, tmp_path: P
     elif name == "keyring":
         user.variables["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={tmp_path}/nothing"
     elif name == "session":
-        user.prefix = no_kernel_keys(tmp_path)
+        user.prefix = kernel_keys.withheld(tmp_path)
     ended = user("login", user.url, "--device-code", RINGBEARER_LOGIN_STORE=name)
     assert_complaint(ended, f"RINGBEARER_LOGIN_STORE is {name}, which does not work: ", hint)
     user.assert_no_sign_in()
@@ -86,7 +86,7 @@ def test_unknown_place_is_an_error(login_user: LoginUser) -> None:
 
 def test_without_any_place_the_error_names_each(login_user: LoginUser, tmp_path: Path) -> None:
     kernel_keys.need_sharing()
-    login_user.prefix = no_kernel_keys(tmp_path)
+    login_user.prefix = kernel_keys.withheld(tmp_path)
     ended = login_user("login", login_user.url, "--device-code")
     reasons = ["store: there is no store", "keyring: there is no D-Bus session", "session: the kernel's key service"]
     assert_complaint(ended, *reasons, "`ringbearer store init`")
@@ -117,9 +117,3 @@ def test_named_place_overrides_the_variable_of_credprovider(user: LoginUser) -> 
     off = {"ARTIFACTS_CREDENTIALPROVIDER_MSAL_FILECACHE_ENABLED": "false"}
     assert user.login(RINGBEARER_LOGIN_STORE="session", **off) == SESSION
     user.assert_served(RINGBEARER_LOGIN_STORE="session", **off)
-
-
-def no_kernel_keys(directory: Path) -> tuple[str, ...]:
-    """A command prefix: the kernel has no key service, as in many containers."""
-    options = ["-e", "trace=keyctl,add_key", "-e", "inject=keyctl,add_key:error=EPERM"]
-    return (*strace.tracing(directory / "log"), *options)

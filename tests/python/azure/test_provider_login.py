@@ -116,6 +116,25 @@ def test_refused_exchange_asks_for_a_fresh_sign_in(cloud: PracticeCloud, user: S
     user.assert_served()
 
 
+def test_account_that_the_exchange_refuses_asks_the_next_source(cloud: PracticeCloud, user: SilentLogin) -> None:
+    user.login()
+    user.log_in_with_az()
+    cloud.azure.contoso.denied.add(user.ada.object_id)
+    user.assert_az_serves("login failed (", ADA, "azure_cli served instead")
+    assert user.listed()[0]["kept_in"]
+
+
+def test_expired_session_token_is_replaced_in_silence(cloud: PracticeCloud, user: SilentLogin) -> None:
+    user.variables["RINGBEARER_CACHE"] = "session"
+    cloud.azure.contoso.exchange.lifetime = 2
+    user.login()
+    first = user.look_up().check()
+    time.sleep(2)
+    second = user.look_up().check()
+    assert (first.stderr, second.stderr, first.stdout == second.stdout) == ("", "", False)
+    assert len(user.refreshes()) == 2
+
+
 def test_warning_advises_the_login_command_where_az_is_missing(cloud: PracticeCloud, user: SilentLogin) -> None:
     assert f"; {AGAIN}, or in CI " in user.warning()
     cloud.entra.refuse("50076", user=user.ada, grant="refresh_token")

@@ -58,9 +58,10 @@ class Person:
     def run(self, *command: object, directory: Path | None = None, **variables: str | None) -> Foreground:
         return Foreground(command, self.environment(**variables), directory)
 
-    def get(self, directory: Path | None = None, **variables: str | None) -> Foreground:
-        """`keyring get`, which runs in the foreground."""
-        return self.run(self._keyring.native.program("keyring"), "get", self.url, "x", directory=directory, **variables)
+    def get(self, *before: object, directory: Path | None = None, **variables: str | None) -> Foreground:
+        """`keyring get`, which runs in the foreground. ``before`` is a command prefix."""
+        command = [*before, self._keyring.native.program("keyring"), "get", self.url, "x"]
+        return self.run(*command, directory=directory, **variables)
 
     def signs_in(self, count: int = 1) -> str:
         """She waits for this number of codes, enters the last one on her telephone, and returns it."""
@@ -151,7 +152,7 @@ def test_index_that_only_the_repository_names_asks_nobody(ada: Person, tmp_path:
     (shop / "uv.toml").write_text(f"[[index]]\n{index}")
     relative = {"PIP_CONFIG_FILE": "pip.conf", "UV_CONFIG_FILE": "uv.toml", "VIRTUAL_ENV": str(shop)}
     for variables in ({}, relative):
-        ada.assert_not_asked(ada.get(shop, **variables).ended())
+        ada.assert_not_asked(ada.get(directory=shop, **variables).ended())
 
 
 def test_processes_at_once_ask_once(ada: Person) -> None:
@@ -201,10 +202,13 @@ def test_prompt_ends_with_the_limit_of_the_look_up(ada: Person) -> None:
     assert "enter the code" in ended.shown and "RINGBEARER_TIMEOUT" in ended.stderr, ended
 
 
-def test_login_that_is_not_kept_serves_one_look_up(ada: Person, home: Path) -> None:
-    variables = {"RINGBEARER_LOGIN_STORE": "off", "RINGBEARER_CACHE": "off"}
+@pytest.mark.parametrize("place", ["off", None])
+def test_login_that_is_not_kept_serves_one_look_up(ada: Person, home: Path, tmp_path: Path, place: str | None) -> None:
+    variables = {"RINGBEARER_LOGIN_STORE": place, "RINGBEARER_CACHE": "off"}
+    # Otherwise the session would keep it.
+    before = () if place else kernel_keys.withheld(tmp_path)
     for number in (1, 2):
-        asking = ada.get(**variables)
+        asking = ada.get(*before, **variables)
         ada.signs_in(number)
         ended = asking.ended()
         assert (ended.code, len(ada.codes)) == (0, number), ended
