@@ -14,8 +14,7 @@ from lab.fake_programs import FakePrograms
 from lab.registries.azure.directory import User
 from support.command_line import assert_complaint
 from support.doctor import Doctor
-from support.login_user import ADA
-from support.silent_login import AGAIN, SilentLogin
+from support.login_user import ADA, AGAIN, LoginUser
 
 ALICE = "alice@fabrikam.example"
 PLACE = "the memory of the login session"
@@ -24,19 +23,19 @@ NEW_HINT, OLD_HINT = "ARTIFACTS_CREDENTIALPROVIDER_MSAL_LOGIN_HINT", "NUGET_CRED
 
 
 @pytest.fixture
-def user(either: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> SilentLogin:
+def user(either: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> LoginUser:
     """Either program, before the sign-in."""
     kernel_keys.need_sharing()
-    return SilentLogin(either, cloud, home, fake_programs)
+    return LoginUser(either, cloud, home, fake_programs)
 
 
 @pytest.fixture
-def alice(cloud: PracticeCloud, user: SilentLogin) -> User:
+def alice(cloud: PracticeCloud, user: LoginUser) -> User:
     """Another account, a guest in the tenant of the feed."""
     return cloud.entra.add_user(ALICE, guest_of=[cloud.azure.tenant])
 
 
-def sign_in_both(user: SilentLogin, alice: User) -> str:
+def sign_in_both(user: LoginUser, alice: User) -> str:
     """Ada signs in for the feed, then alice for another organisation, whose URL is returned."""
     contoso, user.url = user.url, user.feed_of("fabrikam", alice.home)
     user.ada.tenants.append(alice.home)
@@ -46,14 +45,14 @@ def sign_in_both(user: SilentLogin, alice: User) -> str:
     return fabrikam
 
 
-def test_account_that_a_tenant_has_accepted_answers_there(user: SilentLogin, alice: User) -> None:
+def test_account_that_a_tenant_has_accepted_answers_there(user: LoginUser, alice: User) -> None:
     fabrikam = sign_in_both(user, alice)
     assert user.refreshed_as() == ADA
     assert user.refreshed_as(url=fabrikam) == ALICE
     assert user.refreshed_as() == ADA
 
 
-def test_newest_account_answers_in_a_new_tenant(cloud: PracticeCloud, user: SilentLogin, alice: User) -> None:
+def test_newest_account_answers_in_a_new_tenant(cloud: PracticeCloud, user: LoginUser, alice: User) -> None:
     sign_in_both(user, alice)
     tenant = cloud.azure.directory.tenant("tailspin.example")
     user.ada.tenants.append(tenant)
@@ -71,12 +70,12 @@ def test_newest_account_answers_in_a_new_tenant(cloud: PracticeCloud, user: Sile
     ],
     ids=["new", "old", "both", "blank"],
 )
-def test_hint_beats_the_tenant(user: SilentLogin, alice: User, hints: dict[str, str]) -> None:
+def test_hint_beats_the_tenant(user: LoginUser, alice: User, hints: dict[str, str]) -> None:
     sign_in_both(user, alice)
     assert user.refreshed_as(**hints) == ALICE
 
 
-def test_hint_that_names_nobody_asks_the_next_source(user: SilentLogin) -> None:
+def test_hint_that_names_nobody_asks_the_next_source(user: LoginUser) -> None:
     user.login()
     user.log_in_with_az()
     user.assert_az_serves(
@@ -85,15 +84,13 @@ def test_hint_that_names_nobody_asks_the_next_source(user: SilentLogin) -> None:
     user.assert_no_refresh()
 
 
-def test_warning_names_the_account_that_was_refused(user: SilentLogin, alice: User, cloud: PracticeCloud) -> None:
+def test_warning_names_the_account_that_was_refused(user: LoginUser, alice: User, cloud: PracticeCloud) -> None:
     fabrikam = sign_in_both(user, alice)
     cloud.entra.refuse("50076", grant="refresh_token")
     assert ADA in user.warning() and ALICE in user.warning(url=fabrikam)
 
 
-def test_another_account_than_the_expected_one_is_not_kept(
-    user: SilentLogin, alice: User, cloud: PracticeCloud
-) -> None:
+def test_another_account_than_the_expected_one_is_not_kept(user: LoginUser, alice: User, cloud: PracticeCloud) -> None:
     ended = user.sign_in(None, "--account", ALICE)
     assert ended.code == 1 and ADA in ended.stderr and ALICE in ended.stderr and ended.stderr.count("\n") == 1, ended
     assert cloud.entra.authorizations.opened[-1].parameters["login_hint"] == ALICE
@@ -103,7 +100,7 @@ def test_another_account_than_the_expected_one_is_not_kept(
     assert user.refreshed_as() == ALICE
 
 
-def test_logout_forgets_all_and_what_they_got(user: SilentLogin, alice: User) -> None:
+def test_logout_forgets_all_and_what_they_got(user: LoginUser, alice: User) -> None:
     user.variables["RINGBEARER_CACHE"] = "session"
     sign_in_both(user, alice)
     user.look_up().check()
@@ -117,7 +114,7 @@ def test_logout_forgets_all_and_what_they_got(user: SilentLogin, alice: User) ->
     assert (again.stdout, again.stderr) == ("", "ringbearer: nobody is signed in\n")
 
 
-def test_logout_of_one_account_leaves_the_other(user: SilentLogin, alice: User) -> None:
+def test_logout_of_one_account_leaves_the_other(user: LoginUser, alice: User) -> None:
     sign_in_both(user, alice)
     ended = user("logout", "--account", ADA.upper()).check()
     assert ended.stdout == f"forgot the login of {ADA}, kept in {PLACE}\n"
@@ -126,10 +123,10 @@ def test_logout_of_one_account_leaves_the_other(user: SilentLogin, alice: User) 
     assert_complaint(user("logout", "--account", ADA), f"there is no login of {ADA}", "--list", code=5)
 
 
-def test_list_shows_account_organisations_place_and_life(user: SilentLogin, alice: User) -> None:
+def test_list_shows_account_organisations_place_and_life(user: LoginUser, alice: User) -> None:
     assert user("login", "--list").check().stderr == "ringbearer: nobody is signed in\n"
     before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-    shown = user.login()
+    shown = json.loads(user.sign_in(None).check().stdout)
     assert (shown["account"], shown["organisations"], shown["kept_in"], shown["life"]) == (
         ADA,
         ["contoso"],
@@ -144,7 +141,7 @@ def test_list_shows_account_organisations_place_and_life(user: SilentLogin, alic
     assert line.startswith(f"{ADA}  contoso  kept in {PLACE}  signed in ") and line.endswith(f" ago  {LIFE}\n")
 
 
-def test_doctor_shows_account_place_and_life(doctor: Doctor, user: SilentLogin) -> None:
+def test_doctor_shows_account_place_and_life(doctor: Doctor, user: LoginUser) -> None:
     user.login()
     shown = doctor(user.url).stdout
     assert f"{ADA}, kept in {PLACE}; {LIFE}" in shown, shown

@@ -33,18 +33,6 @@ FORM = "application/x-www-form-urlencoded"
 INTERRUPTED = (130, -signal.SIGINT)
 
 
-@pytest.fixture
-def login(native: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> LoginCommand:
-    """The native program."""
-    return LoginCommand(native, cloud, home, fake_programs)
-
-
-@pytest.fixture
-def ada(cloud: PracticeCloud) -> User:
-    """Somebody who may read the feed."""
-    return cloud.entra.add_user("ada@contoso.example")
-
-
 @dataclass
 class Attempt:
     """A running sign-in whose person has finished at the sign-in page; the browser has not posted the answer."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 from lab import faults
 from lab.browser_program import BrowserProgram
-from lab.clients import Client, Completed
+from lab.clients import Completed
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.registries.azure.directory import User
@@ -17,18 +16,6 @@ from support.running_login import LoginCommand
 PAGE = "Open this page in any browser:\n\n  https://microsoft.com/devicelogin\n\nand enter the code:\n\n"
 #: Seconds that a poll may be late on a busy machine.
 LATE = 1.5
-
-
-@pytest.fixture
-def login(native: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> LoginCommand:
-    """The native program."""
-    return LoginCommand(native, cloud, home, fake_programs)
-
-
-@pytest.fixture
-def ada(cloud: PracticeCloud) -> User:
-    """Somebody who may read the feed."""
-    return cloud.entra.add_user("ada@contoso.example")
 
 
 def sign_in(login: LoginCommand, *words: str, **variables: str) -> Completed:
@@ -88,11 +75,6 @@ def test_code_that_expires_ends_it(login: LoginCommand, cloud: PracticeCloud) ->
     ended = sign_in(login)
     assert "The code expires in a minute." in ended.stderr, ended
     assert_failure(ended, "nobody signed in within 2 s", "`ringbearer login URL`")
-
-
-def test_own_limit_ends_it(login: LoginCommand, cloud: PracticeCloud) -> None:
-    ended = sign_in(login, ARTIFACTS_CREDENTIALPROVIDER_DEVICEFLOWTIMEOUTSECONDS="1")
-    assert_failure(ended, "nobody signed in within 1 s", "`ringbearer login URL`")
 
 
 def test_application_that_is_no_public_client_is_explained(login: LoginCommand, cloud: PracticeCloud) -> None:
@@ -186,8 +168,6 @@ def test_failing_endpoint_ends_it_at_once(
         ({"BROWSER": "/nonexistent/browser"}, False),
         # An editor sets it to a program that opens the page where the person sits.
         ({"BROWSER": "true", "SSH_TTY": "/dev/pts/1"}, True),
-        ({"DISPLAY": ":99", "CI": "true", "ARTIFACTS_CREDENTIALPROVIDER_FORCE_CANSHOWDIALOG_TO": "true"}, True),
-        ({"BROWSER": "true", "ARTIFACTS_CREDENTIALPROVIDER_FORCE_CANSHOWDIALOG_TO": "false"}, False),
     ],
 )
 def test_browser_is_the_default_only_where_a_person_sees_it(

@@ -10,8 +10,7 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.registries.azure.entra.errors import ERRORS
-from support.login_user import ADA
-from support.silent_login import AGAIN, SilentLogin
+from support.login_user import ADA, AGAIN, LoginUser
 
 #: What the warning advises after errors with which a login serves nowhere any more.
 ENDED = {**dict.fromkeys(["50173", "700082", "700081", "700084", "70000"], AGAIN), "50057": "ask the administrator"}
@@ -58,17 +57,17 @@ KEPT = {
 
 
 @pytest.fixture
-def user(native: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> SilentLogin:
+def user(native: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> LoginUser:
     """Ada, who has signed in, and another user of `az`."""
     kernel_keys.need_sharing()
-    made = SilentLogin(native, cloud, home, fake_programs)
+    made = LoginUser(native, cloud, home, fake_programs)
     made.log_in_with_az()
     made.login()
     return made
 
 
 @pytest.mark.parametrize("kind", list(KEPT))
-def test_refusal_of_a_tenant_leaves_the_login_alone(cloud: PracticeCloud, user: SilentLogin, kind: str) -> None:
+def test_refusal_of_a_tenant_leaves_the_login_alone(cloud: PracticeCloud, user: LoginUser, kind: str) -> None:
     codes, meaning, advice = KEPT[kind]
     for code in codes:
         rule = cloud.entra.refuse(code, user=user.ada, grant="refresh_token")
@@ -81,7 +80,7 @@ def test_refusal_of_a_tenant_leaves_the_login_alone(cloud: PracticeCloud, user: 
 
 
 @pytest.mark.parametrize("code", list(ENDED))
-def test_login_that_has_ended_is_forgotten_until_the_next(cloud: PracticeCloud, user: SilentLogin, code: str) -> None:
+def test_login_that_has_ended_is_forgotten_until_the_next(cloud: PracticeCloud, user: LoginUser, code: str) -> None:
     cloud.entra.revoke(user.ada, code)
     user.assert_az_serves(ADA, f"AADSTS{code}", "azure_cli served instead", ENDED[code])
     sent = len(user.refreshes())
@@ -94,7 +93,7 @@ def test_login_that_has_ended_is_forgotten_until_the_next(cloud: PracticeCloud, 
     assert len(user.listed()) == 1
 
 
-def test_every_way_to_end_a_login_is_recognized(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_every_way_to_end_a_login_is_recognized(cloud: PracticeCloud, user: LoginUser) -> None:
     for end, what in [
         (lambda: cloud.entra.expire_login(user.ada), "AADSTS700082"),
         (lambda: cloud.entra.change_password(user.ada), "AADSTS50173"),
@@ -108,7 +107,7 @@ def test_every_way_to_end_a_login_is_recognized(cloud: PracticeCloud, user: Sile
     assert user.refreshed_as() == ADA
 
 
-def test_sign_in_frequency_of_one_tenant_spares_the_others(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_sign_in_frequency_of_one_tenant_spares_the_others(cloud: PracticeCloud, user: LoginUser) -> None:
     cloud.azure.tenant.sign_in_frequency = 3600
     cloud.entra.logins.clock_offset = 2 * 3600
     user.assert_az_serves(ADA, "(AADSTS70043)", AGAIN)
@@ -119,14 +118,14 @@ def test_sign_in_frequency_of_one_tenant_spares_the_others(cloud: PracticeCloud,
     assert user.refreshed_as() == ADA
 
 
-def test_refresh_token_of_another_application_is_not_forgotten(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_refresh_token_of_another_application_is_not_forgotten(cloud: PracticeCloud, user: LoginUser) -> None:
     rule = cloud.entra.refuse("70000", user=user.ada, grant="refresh_token", suberror="client_mismatch")
     user.assert_az_serves(ADA, "RINGBEARER_AZURE_LOGIN_CLIENT_ID", AGAIN)
     cloud.entra.logins.refusals.remove(rule)
     assert user.refreshed_as() == ADA
 
 
-def test_entra_that_is_down_ends_no_login(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_entra_that_is_down_ends_no_login(cloud: PracticeCloud, user: LoginUser) -> None:
     rule = cloud.entra.refuse("90023", user=user.ada, grant="refresh_token")
     user.assert_az_serves(ADA, "login.microsoftonline.com", ARTIFACTS_KEYRING_NOFUSS_RETRIES="0")
     cloud.entra.logins.refusals.remove(rule)

@@ -81,7 +81,7 @@ def test_no_argument_of_a_program_holds_a_secret(user: LoginUser, tmp_path: Path
     """Every user of the machine can read the arguments of a process."""
     user.login()
     log = tmp_path / "log"
-    user.look_up(tuple(executions.watching(log, length=8000))).check()
+    user.look_up(before=tuple(executions.watching(log, length=8000))).check()
     text = log.read_text()
     assert "azure-login" in text and not any(secret in text for secret in user.cloud.entra.secrets)
 

@@ -76,9 +76,7 @@ TROUBLES = [
     Trouble("another owner", give_away, "belongs to another user"),
     Trouble("another owner of the directory", lambda file: give_away(file.parent), "belongs to another user"),
     Trouble("cut", lambda file: file.write_text('{"version": 1, "logins": [{'), "is damaged"),
-    Trouble(
-        "a terminal's control", lambda file: file.write_text(file.read_text().replace(ADA, "\\u001b[2J")), "is damaged"
-    ),
+    Trouble("a terminal's control", rename_to_control, "is damaged"),
     Trouble("newer", change_version, "has version 2"),
     Trouble("1 MB", lambda file: file.write_text(" " * (1 << 20)), "cannot be read"),
     Trouble("a pipe", lambda file: (file.unlink(), os.mkfifo(file)), "cannot be read"),

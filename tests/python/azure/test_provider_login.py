@@ -13,19 +13,18 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_not_logged_in
 from lab.registries.azure.directory import PERSONAL_TRANSFER, Tenant
-from support.login_user import ADA
-from support.silent_login import AGAIN, SilentLogin
+from support.login_user import ADA, AGAIN, LoginUser
 
 
 @pytest.fixture
-def user(either: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> SilentLogin:
+def user(either: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> LoginUser:
     """Either program, before the sign-in."""
     kernel_keys.need_sharing()
-    return SilentLogin(either, cloud, home, fake_programs)
+    return LoginUser(either, cloud, home, fake_programs)
 
 
 @pytest.fixture
-def fabrikam(cloud: PracticeCloud, user: SilentLogin) -> Tenant:
+def fabrikam(cloud: PracticeCloud, user: LoginUser) -> Tenant:
     """Another tenant, where ada and the user of `az` are guests, with an organisation of the same name."""
     tenant = cloud.azure.directory.tenant("fabrikam.example")
     user.ada.tenants.append(tenant)
@@ -34,7 +33,7 @@ def fabrikam(cloud: PracticeCloud, user: SilentLogin) -> Tenant:
 
 
 def test_device_code_signs_in_to_every_feed_of_the_account(
-    cloud: PracticeCloud, user: SilentLogin, fabrikam: Tenant
+    cloud: PracticeCloud, user: LoginUser, fabrikam: Tenant
 ) -> None:
     process = user.program.start(["ringbearer", "login", user.url, "--device-code"], user.environment())
     cloud.entra.person.enters_next(user.ada)
@@ -50,7 +49,7 @@ def test_device_code_signs_in_to_every_feed_of_the_account(
 
 
 def test_tenant_with_its_own_second_factor_needs_its_own_sign_in(
-    cloud: PracticeCloud, user: SilentLogin, fabrikam: Tenant
+    cloud: PracticeCloud, user: LoginUser, fabrikam: Tenant
 ) -> None:
     fabrikam.requires_mfa = True
     contoso, url = user.url, user.feed_of("fabrikam", fabrikam)
@@ -66,7 +65,7 @@ def test_tenant_with_its_own_second_factor_needs_its_own_sign_in(
     assert cloud.entra.mistakes == []
 
 
-def test_personal_account_refreshes_at_the_transfer_tenant(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_personal_account_refreshes_at_the_transfer_tenant(cloud: PracticeCloud, user: LoginUser) -> None:
     alice = cloud.entra.add_personal_account("alice@outlook.example")
     user.url = user.feed_of("wonderland", None)
     user.login(alice)
@@ -76,14 +75,14 @@ def test_personal_account_refreshes_at_the_transfer_tenant(cloud: PracticeCloud,
     assert cloud.entra.mistakes == []
 
 
-def test_login_of_one_cloud_is_not_sent_to_another(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_login_of_one_cloud_is_not_sent_to_another(cloud: PracticeCloud, user: LoginUser) -> None:
     user.login()
     cloud.azure.contoso.challenge.authorization_uri = f"https://login.microsoftonline.us/{cloud.azure.tenant}"
     assert AGAIN in user.warning()
     user.assert_no_refresh()
 
 
-def test_each_refresh_token_serves_once_and_is_replaced(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_each_refresh_token_serves_once_and_is_replaced(cloud: PracticeCloud, user: LoginUser) -> None:
     user.login()
     for _ in range(3):
         assert user.look_up().check().stderr == ""
@@ -91,7 +90,7 @@ def test_each_refresh_token_serves_once_and_is_replaced(cloud: PracticeCloud, us
     assert len(cloud.entra.refresh_tokens) == 4
 
 
-def test_refreshes_at_once_lose_no_login(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_refreshes_at_once_lose_no_login(cloud: PracticeCloud, user: LoginUser) -> None:
     user.login()
     cloud.faults.add(faults.latency(0.3), host="login.microsoftonline.com")
     command = ["keyring", "get", user.url, "VssSessionToken"]
@@ -104,7 +103,7 @@ def test_refreshes_at_once_lose_no_login(cloud: PracticeCloud, user: SilentLogin
 
 
 @pytest.mark.parametrize("refusal", ["VS403463", "unauthorized"])
-def test_refused_exchange_asks_for_a_fresh_sign_in(cloud: PracticeCloud, user: SilentLogin, refusal: str) -> None:
+def test_refused_exchange_asks_for_a_fresh_sign_in(cloud: PracticeCloud, user: LoginUser, refusal: str) -> None:
     user.login()
     assert cloud.entra.authorizations.opened[-1].parameters["prompt"] == "select_account"
     cloud.azure.contoso.exchange.refuse = refusal
@@ -116,7 +115,7 @@ def test_refused_exchange_asks_for_a_fresh_sign_in(cloud: PracticeCloud, user: S
     user.assert_served()
 
 
-def test_account_that_the_exchange_refuses_asks_the_next_source(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_account_that_the_exchange_refuses_asks_the_next_source(cloud: PracticeCloud, user: LoginUser) -> None:
     user.login()
     user.log_in_with_az()
     cloud.azure.contoso.denied.add(user.ada.object_id)
@@ -124,7 +123,7 @@ def test_account_that_the_exchange_refuses_asks_the_next_source(cloud: PracticeC
     assert user.listed()[0]["kept_in"]
 
 
-def test_expired_session_token_is_replaced_in_silence(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_expired_session_token_is_replaced_in_silence(cloud: PracticeCloud, user: LoginUser) -> None:
     user.variables["RINGBEARER_CACHE"] = "session"
     cloud.azure.contoso.exchange.lifetime = 2
     user.login()
@@ -135,7 +134,7 @@ def test_expired_session_token_is_replaced_in_silence(cloud: PracticeCloud, user
     assert len(user.refreshes()) == 2
 
 
-def test_warning_advises_the_login_command_where_az_is_missing(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_warning_advises_the_login_command_where_az_is_missing(cloud: PracticeCloud, user: LoginUser) -> None:
     assert f"; {AGAIN}, or in CI " in user.warning()
     cloud.entra.refuse("50076", user=user.ada, grant="refresh_token")
     user.login()
@@ -146,7 +145,7 @@ def test_warning_advises_the_login_command_where_az_is_missing(cloud: PracticeCl
     assert "ringbearer login" not in warning and "`az login " in warning
 
 
-def test_refresh_that_hangs_ends_in_time_and_keeps_the_login(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_refresh_that_hangs_ends_in_time_and_keeps_the_login(cloud: PracticeCloud, user: LoginUser) -> None:
     user.login()
     cloud.faults.add(faults.silence(), host="login.microsoftonline.com", path="*/token")
     ended = user.look_up(RINGBEARER_TIMEOUT="1")
@@ -156,7 +155,7 @@ def test_refresh_that_hangs_ends_in_time_and_keeps_the_login(cloud: PracticeClou
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
-def test_ctrl_c_ends_a_refresh_at_once(cloud: PracticeCloud, user: SilentLogin) -> None:
+def test_ctrl_c_ends_a_refresh_at_once(cloud: PracticeCloud, user: LoginUser) -> None:
     user.login()
     cloud.faults.add(faults.silence(), host="login.microsoftonline.com", path="*/token")
     before = len(cloud.log.requests(path="*/token"))

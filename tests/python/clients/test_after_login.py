@@ -11,27 +11,27 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.packages import wheel as make_wheel
 from support.azure_user import for_keyring_command, with_user_name
-from support.silent_login import SilentLogin
+from support.login_user import LoginUser
 
 
 @pytest.fixture
-def user(client: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> SilentLogin:
+def user(client: Client, cloud: PracticeCloud, home: Path, fake_programs: FakePrograms) -> LoginUser:
     """Ada, who has signed in; her session caches tokens."""
     kernel_keys.need_sharing()
-    made = SilentLogin(client, cloud, home, fake_programs)
+    made = LoginUser(client, cloud, home, fake_programs)
     made.variables["RINGBEARER_CACHE"] = "session"
     made.login()
     return made
 
 
-def expire(cloud: PracticeCloud, user: SilentLogin) -> None:
+def expire(cloud: PracticeCloud, user: LoginUser) -> None:
     """Let all session tokens and access tokens expire: none is cached and none is accepted."""
     for token in cloud.azure.session_tokens.issued:
         cloud.azure.contoso.withdraw(token)
     user("cache", "clear").check()
 
 
-def install(user: SilentLogin, tool: Client, name: str, *words: object, **variables: str) -> None:
+def install(user: LoginUser, tool: Client, name: str, *words: object, **variables: str) -> None:
     """Install from the feed into a directory of this name."""
     target = user.home / name
     environment = user.environment(user.program.bin, **variables)
@@ -40,7 +40,7 @@ def install(user: SilentLogin, tool: Client, name: str, *words: object, **variab
 
 
 def test_clients_install_and_upload_without_a_question(
-    cloud: PracticeCloud, user: SilentLogin, client: Client, tool: Client, home: Path
+    cloud: PracticeCloud, user: LoginUser, client: Client, tool: Client, home: Path
 ) -> None:
     package = make_wheel("fresh-bread", "3.0")
     (home / package.file_name).write_bytes(package.content)

@@ -16,12 +16,12 @@ from lab.fake_programs import FakePrograms
 from lab.messages import Request, Response, json_response
 from lab.registries.azure.directory import User
 from lab.sign_in_page import FormPost, deliver, sign_in
-from support.silent_login import SilentLogin
+from support.login_user import LoginUser
 
 LOGIN, AUTHORITY = "login.microsoftonline.com", "vssps.dev.azure.com"
 
 
-class Traced(SilentLogin):
+class Traced(LoginUser):
     """A user whose programs are traced with their arguments and environments. A session token on stdout is no leak."""
 
     def __init__(
