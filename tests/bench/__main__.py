@@ -41,7 +41,7 @@ for name in {[registry.backend for registry in REGISTRIES.values()]!r}:
 """
 
 
-#: One look-up in a practice cloud: cold, then warm, and the memory that the process held by then.
+#: One lookup in a practice cloud: cold, then warm, and the memory that the process held by then.
 _LOOK_UP = """
 import sys, time, keyring
 keyring.get_keyring()
@@ -114,8 +114,8 @@ def show_progress(done: int, total: int) -> None:
 
 
 def show_look_ups(runs: int, client: Client, without: Client) -> None:
-    """Time of a look-up for each registry, and the memory that it adds to finding the backends."""
-    print(f"\na look-up against the practice cloud on loopback, medians of {runs} runs:")
+    """Time of a lookup for each registry, and the memory that it adds to finding the backends."""
+    print(f"\na lookup against the practice cloud on loopback, medians of {runs} runs:")
     with tempfile.TemporaryDirectory() as home, PracticeCloud() as cloud:
         cloud.chainguard.write_cache(home, cloud.chainguard.token())
         bearer = cloud.azure.directory.user_token(cloud.azure.user)
@@ -141,7 +141,7 @@ def show_look_ups(runs: int, client: Client, without: Client) -> None:
 
 
 def show_foreign_cost(client: Client) -> None:
-    """Time of a look-up of a foreign service."""
+    """Time of a lookup of a foreign service."""
     with tempfile.TemporaryDirectory() as home:
         ended = client.run(["python", "-c", _FOREIGN_LOOKUPS], {"HOME": home, "PATH": os.defpath}).check()
     costs = ", ".join(f"{float(cost) * 1e6:.2f}" for cost in ended.stdout.split())

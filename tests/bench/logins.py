@@ -128,7 +128,7 @@ def main() -> int:
     arguments = parser.parse_args()
     print(machine.describe())
     found = measure_logins(Environments(arguments.wheel, arguments.cli_wheel), arguments.runs)
-    print(comparison_table("A cold look-up with a login", found).text())
+    print(comparison_table("A cold lookup with a login", found).text())
     return 0
 
 

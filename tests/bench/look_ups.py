@@ -1,4 +1,4 @@
-"""``keyring get`` for each registry, cold and warm, near and far; and the memory of a process that did one look-up."""
+"""``keyring get`` for each registry, cold and warm, near and far; and the memory of a process that did one lookup."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEAR, FAR = 0, 100
 #: menda-keyring has the priority of keyring's chainer; which of them is chosen differs between runs.
 CHAINER = {"PYTHON_KEYRING_BACKEND": "keyring.backends.chainer.ChainerBackend"}
 
-#: Prints the time of the first and the second look-up of a process.
+#: Prints the time of the first and the second lookup of a process.
 _TWICE = """
 import sys, time, keyring
 keyring.get_keyring()
@@ -110,7 +110,7 @@ class Desk:
         return path
 
     def twice(self, registry: Registry, client: Client) -> tuple[float, float]:
-        """Milliseconds that the first look-up of a process takes, and the second."""
+        """Milliseconds that the first lookup of a process takes, and the second."""
         words = ["python", "-c", _TWICE, registry.url, registry.user]
         ended = client.run(words, self.environment(registry, client)).check()
         first, second = ended.stdout.split()
@@ -144,7 +144,7 @@ def _commands(desk: Desk, registry: Registry, latency: int, runs: int) -> list[C
 
 
 def _calls(desk: Desk, registry: Registry, latency: int, runs: int) -> list[Comparison]:
-    """Two look-ups in one process, through keyring's functions."""
+    """Two lookups in one process, through keyring's functions."""
     where, rival = _where(registry, latency), peer(registry.rival)
     clients = {WHEEL: desk.environments.ours, PEER: desk.environments.peers[registry.rival]}
     stage, pairs = Stage(f"{where}, in one process", runs), {side: [] for side in clients}
@@ -157,8 +157,8 @@ def _calls(desk: Desk, registry: Registry, latency: int, runs: int) -> list[Comp
             stage.step()
     first, second = ({side: [pair[place] for pair in found] for side, found in pairs.items()} for place in (0, 1))
     return [
-        Comparison(f"{where}: first look-up in a process", rival, first, is_charted=False),
-        Comparison(f"{where}: second look-up in a process", rival, second, is_charted=False),
+        Comparison(f"{where}: first lookup in a process", rival, first, is_charted=False),
+        Comparison(f"{where}: second lookup in a process", rival, second, is_charted=False),
     ]
 
 

@@ -74,10 +74,10 @@ class Findings:
         """In the order of the README."""
         return [
             presence_table(self.presence),
-            comparison_table("A look-up", self.look_ups),
-            comparison_table("A cold look-up, by the time of a round trip", self.over_network),
-            comparison_table("What a cold look-up waits for", self.round_trips),
-            comparison_table("A cold look-up with a login", self.logins),
+            comparison_table("A lookup", self.look_ups),
+            comparison_table("A cold lookup, by the time of a round trip", self.over_network),
+            comparison_table("What a cold lookup waits for", self.round_trips),
+            comparison_table("A cold lookup with a login", self.logins),
             comparison_table("An installation from three feeds of one organisation", self.installs),
             comparison_table("The store of secrets", self.stores),
             comparison_table("Memory of a process that looks one up", self.memory),

@@ -1,6 +1,6 @@
-"""The points at which a look-up blocks: every stage of each request, and each program.
+"""The points at which a lookup blocks: every stage of each request, and each program.
 
-They are derived from the requests that a successful look-up sends.
+They are derived from the requests that a successful lookup sends.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Flow:
 
 @dataclass
 class BlockingPoint:
-    """A point at which a look-up blocks."""
+    """A point at which a lookup blocks."""
 
     name: str
     service: str
     variables: dict[str, str]
-    #: Breaks the request or program. Returns a function that says whether the look-up is blocked.
+    #: Breaks the request or program. Returns a function that says whether the lookup is blocked.
     begin: Callable[[], Callable[[], object]]
 
 
@@ -127,7 +127,7 @@ class BlockingPoints:
                 yield wait
 
     def of_programs(self) -> Iterator[BlockingPoint]:
-        """Every program that a look-up runs, and a child of it."""
+        """Every program that a lookup runs, and a child of it."""
         index = self.cloud.chainguard.python.url
         programs = [
             Flow("az", {PROVIDER: "azure_cli"}),

@@ -1,4 +1,4 @@
-"""Look-ups through the real keyring and the shipped wheel, in a child process.
+"""Lookups through the real keyring and the shipped wheel, in a child process.
 
 With the fixture ``look_up`` a test writes::
 
@@ -8,7 +8,7 @@ With the fixture ``look_up`` a test writes::
 
     first, second = look_up.all([LookUp(url), LookUp(other, environment={"AZURE_CLIENT_ID": None})])
 
-All look-ups of one call are made one after the other in one process, so the second sees the cache of the first.
+All lookups of one call are made one after the other in one process, so the second sees the cache of the first.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class LookUp:
     username: str | None = None
     #: ``get_credential`` or ``get_password``.
     method: str = "get_credential"
-    #: Set in the process from this look-up on; None unsets.
+    #: Set in the process from this lookup on; None unsets.
     environment: dict[str, str | None] = field(default_factory=dict)
-    #: Files written before the look-up: text by path.
+    #: Files written before the lookup: text by path.
     files: dict[str, str] = field(default_factory=dict)
     #: The number of threads that ask at the same moment.
     threads: int = 1
@@ -70,7 +70,7 @@ class Failure:
 
 @dataclass
 class Answer:
-    """The outcome of a look-up."""
+    """The outcome of a lookup."""
 
     #: The result of the method; a credential is (user name, password).
     result: object
@@ -134,7 +134,7 @@ class Answer:
 
 
 class Lookups:
-    """Makes look-ups in the practice cloud."""
+    """Makes lookups in the practice cloud."""
 
     def __init__(self, cloud: PracticeCloud, client: Client, home: object, path: Iterable[object] = ()) -> None:
         self._cloud = cloud
@@ -146,13 +146,13 @@ class Lookups:
         self.completed: Completed | None = None
 
     def __call__(self, service: str | None = None, timeout: float = 60, **variables: str | None) -> Answer:
-        """One look-up in a process of its own, by default for the practice cloud's feed."""
+        """One lookup in a process of its own, by default for the practice cloud's feed."""
         return self.all([LookUp(service or self._cloud.azure.feed.url())], timeout=timeout, **variables)[0]
 
     def each(self, *cases: dict[str, str], service: str | None = None, **variables: str | None) -> list[Answer]:
-        """One look-up per case, in one process: each sees the variables of its own case only.
+        """One lookup per case, in one process: each sees the variables of its own case only.
 
-        ``variables`` apply to all cases. Look-ups with different variables share no cache entry.
+        ``variables`` apply to all cases. Lookups with different variables share no cache entry.
         """
         names = {name for case in cases for name in case}
         usual = self._cloud.environment(self.home, path=self.path, **variables)
@@ -176,14 +176,14 @@ class Lookups:
         before: Sequence[str] = (),
         **variables: str | None,
     ) -> list[Answer]:
-        """Several look-ups in one process.
+        """Several lookups in one process.
 
         ``environment`` replaces the whole environment (``variables`` then only add to it), ``directory`` is the working
         directory if not HOME, and ``before`` a command that starts the process, for instance in a namespace.
         """
         if environment is None:
             environment = self._cloud.environment(self.home, path=self.path, **variables)
-        with tempfile.TemporaryDirectory(prefix="lab-look-up-") as exchange:
+        with tempfile.TemporaryDirectory(prefix="lab-lookup-") as exchange:
             requests, answers = os.path.join(exchange, "requests"), os.path.join(exchange, "answers")
             with open(requests, "w", encoding="utf-8") as stream:
                 json.dump([dataclasses.asdict(one) for one in look_ups], stream)

@@ -51,7 +51,7 @@ def _ask(request: dict) -> dict:
 
 
 def _at_once(request: dict) -> list[dict]:
-    """The same look-up by several threads that start at the same moment."""
+    """The same lookup by several threads that start at the same moment."""
     count = request["threads"]
     answers: list[dict] = [{} for _ in range(count)]
     barrier = threading.Barrier(count)
@@ -82,7 +82,7 @@ def _prepare(request: dict) -> None:
 
 
 def main(requests_path: str, answers_path: str) -> None:
-    """Make the look-ups in order, in this process."""
+    """Make the lookups in order, in this process."""
     keep = _Keep()
     logger = logging.getLogger()
     logger.addHandler(keep)

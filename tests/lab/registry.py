@@ -41,7 +41,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Failure:
-    """A way in which a look-up fails."""
+    """A way in which a lookup fails."""
 
     #: Makes it fail, on a registry whose user is not signed in.
     cause: Callable[[Registry], None]
@@ -86,7 +86,7 @@ class Registry:
     workflow_has_identity_token: bool = False
     #: The section of the README with the recipe for GitHub Actions, and the name of the index in it.
     workflow_recipe: tuple[str, str] | None = None
-    #: Failures of look-ups, by name. In the last one a login is configured.
+    #: Failures of lookups, by name. In the last one a login is configured.
     failures: dict[str, Failure]
 
     def __init__(self, cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> None:
@@ -170,7 +170,7 @@ class Registry:
         assert log.refused() == []
 
     def assert_ways(self, count: int, upload: bool = False) -> None:
-        """Exactly the requests and programs of ``count`` look-ups were made."""
+        """Exactly the requests and programs of ``count`` lookups were made."""
         raise NotImplementedError
 
     def assert_hidden(self, *ended: Completed) -> None:

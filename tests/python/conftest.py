@@ -159,7 +159,7 @@ def look_up(cloud: PracticeCloud, client: Client, home: Path, fake_programs: Fak
 
 @pytest.fixture
 def azure_look_ups(cloud: PracticeCloud, look_up: Lookups) -> AzureLookUps:
-    """Azure look-ups with different settings, in one process."""
+    """Azure lookups with different settings, in one process."""
     return AzureLookUps(cloud, look_up)
 
 

@@ -1,4 +1,4 @@
-"""Azure look-ups with different settings, in one process."""
+"""Azure lookups with different settings, in one process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RETRIES = "ARTIFACTS_KEYRING_NOFUSS_RETRIES"
 
 
 class AzureLookUps:
-    """Look-ups in one process, each with its own variables and its own organisation."""
+    """Lookups in one process, each with its own variables and its own organisation."""
 
     def __init__(self, cloud: PracticeCloud, look_up: Lookups) -> None:
         self._cloud = cloud

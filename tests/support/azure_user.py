@@ -1,4 +1,4 @@
-"""A user who is logged in to Azure, and the expected requests of look-ups."""
+"""A user who is logged in to Azure, and the expected requests of lookups."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AzureUser:
         return self.cloud.environment(self.home, path=[*path, self._fake_programs.directory], **variables)
 
     def assert_look_ups(self, *scopes: str) -> None:
-        """Exactly one look-up per scope was made, each in its own process.
+        """Exactly one lookup per scope was made, each in its own process.
 
         Each took one run of `az` and one exchange, and one GET of the feed unless the session knew the organisation,
         each on a connection of its own. The user's bearer went to the token authority only, the session tokens to the

@@ -30,21 +30,21 @@ GITLAB = ("https://gitlab.example", "project:ring")
 
 
 def ask_each(look_up: Lookups, *cases: dict[str, str], **variables: str | None) -> list[Answer]:
-    """One look-up of the index for each case, in one process; none is answered from the cache of another."""
+    """One lookup of the index for each case, in one process; none is answered from the cache of another."""
     # A part of the cache key without any other effect here.
     numbered = [{**case, "CHAINCTL_CONFIG": str(number)} for number, case in enumerate(cases)]
     return look_up.each(*numbered, service=INDEX, **variables)
 
 
 def passwords(answers: list[Answer]) -> list[str | None]:
-    """The password of each look-up; the user name must be the one for tokens."""
+    """The password of each lookup; the user name must be the one for tokens."""
     found = [answer.credential for answer in answers]
     assert all(one is None or one[0] == "_token" for one in found), found
     return [one and one[1] for one in found]
 
 
 def reported(answer: Answer) -> str:
-    """The message of a failed look-up: a warning, or a line at DEBUG if it is a repetition."""
+    """The message of a failed lookup: a warning, or a line at DEBUG if it is a repetition."""
     assert answer.credential is None
     (line,) = [line for line in answer.log if line.logger == "ringbearer"]
     return line.message

@@ -1,4 +1,4 @@
-"""One case of the fault matrix: a look-up, and everything that is wrong with its outcome."""
+"""One case of the fault matrix: a lookup, and everything that is wrong with its outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.fault_flows import Situation
 SERVED, WARNED, SILENT = "served", "warned", "silent"
 #: Seconds for a transient fault, including three attempts and their pauses.
 LONGEST = 5.0
-#: Allowance for a busy machine beyond the limit of the look-up.
+#: Allowance for a busy machine beyond the limit of the lookup.
 GRACE = 5.0
 #: The prefixes of the practice cloud's tokens that are not JSON Web Tokens.
 _OPAQUE = re.compile(

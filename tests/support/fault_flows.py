@@ -31,7 +31,7 @@ AGENT_KEY = "/var/opt/azcmagent/tokens/practice.key"
 
 
 class Situation:
-    """A cloud, a home and programs for one look-up, isolated from all others."""
+    """A cloud, a home and programs for one lookup, isolated from all others."""
 
     def __init__(self, authority: CertificateAuthority, directory: Path) -> None:
         self.cloud = PracticeCloud(authority)
@@ -40,11 +40,11 @@ class Situation:
         self._directory = directory
         self._fake_programs: FakePrograms | None = None
         self.service = self.cloud.azure.feed.url()
-        #: Variables of the look-up.
+        #: Variables of the lookup.
         self.variables: dict[str, str | None] = {}
         #: Secrets other than JSON Web Tokens, by name.
         self.secrets: dict[str, str] = {}
-        #: A command prefix for the look-up.
+        #: A command prefix for the lookup.
         self.before: list[str] = []
 
     @property
@@ -61,7 +61,7 @@ class Situation:
         return str(path)
 
     def environment(self, **variables: str | None) -> dict[str, str]:
-        """The environment of the look-up, without caches."""
+        """The environment of the lookup, without caches."""
         merged = {"RINGBEARER_CACHE": "off", **self.variables, **variables}
         path = [self._fake_programs.directory] if self._fake_programs else []
         return self.cloud.environment(self.home, path=path, **merged)
@@ -109,13 +109,13 @@ class Flow:
     name: str
     prepare: Callable[[Situation], None]
     steps: list[Step] = field(default_factory=list)
-    #: Whether an earlier look-up of the session has left what discovery said.
+    #: Whether an earlier lookup of the session has left what discovery said.
     is_known: bool = False
     #: Whether a person has signed in with `ringbearer login`.
     signs_in: bool = False
 
     def begin(self, made: Situation, native: Client) -> None:
-        """Everything before the look-up."""
+        """Everything before the lookup."""
         self.prepare(made)
         if self.is_known:
             native.run(["keyring", "--mode", "creds", "get", made.service], made.environment()).check()
@@ -214,7 +214,7 @@ def _person(made: Situation) -> None:
 
 def _person_in_session(made: Situation) -> None:
     _person(made)
-    # The token of an az without its files is not cached: the next look-up signs in again.
+    # The token of an az without its files is not cached: the next lookup signs in again.
     made.variables["RINGBEARER_CACHE"] = "session"
 
 

@@ -11,7 +11,7 @@ from lab.faults import Fault
 from support.fault_cells import SERVED, SILENT, WARNED, Cell
 from support.fault_flows import Situation, Step, close_before
 
-#: Limits of a look-up that fails, and of one that succeeds even on a busy machine, in seconds.
+#: Limits of a lookup that fails, and of one that succeeds even on a busy machine, in seconds.
 SHORT, LONG = "2.5", "30"
 
 
@@ -22,7 +22,7 @@ class Kind:
     name: str
     apply: Callable[[Situation, Step], None]
     outcome: str = WARNED
-    #: RINGBEARER_TIMEOUT of the look-up.
+    #: RINGBEARER_TIMEOUT of the lookup.
     limit: str = SHORT
     #: Applies only to requests over TLS through the proxy.
     needs_tls: bool = False

@@ -1,4 +1,4 @@
-"""Look-ups for Menda registries: many machines in one process, and their requests in the log."""
+"""Lookups for Menda registries: many machines in one process, and their requests in the log."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def profile(host: str = HOST, name: str = "default", **values: str) -> str:
 
 
 def served(answers: list[Answer]) -> list[bool]:
-    """Whether each look-up has a credential; the user name is always the same."""
+    """Whether each lookup has a credential; the user name is always the same."""
     found = [answer.credential for answer in answers]
     assert {one[0] for one in found if one} <= {"aws"}
     return [one is not None for one in found]
@@ -85,7 +85,7 @@ class Machines:
         self.registries.append(registry)
 
     def ask(self, **variables: str | None) -> list[Answer]:
-        """One look-up for each."""
+        """One lookup for each."""
         return self._look_up.all(self.look_ups, **variables)
 
     def paths(self) -> list[list[str]]:

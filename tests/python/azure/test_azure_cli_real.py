@@ -15,7 +15,7 @@ LOGIN, AUTHORITY = "login.microsoftonline.com", "vssps.dev.azure.com"
 
 @pytest.fixture
 def with_az(look_up: Lookups, azure_cli: Client) -> Lookups:
-    """Look-ups with the real `az` on PATH."""
+    """Lookups with the real `az` on PATH."""
     look_up.path = [azure_cli.bin]
     return look_up
 

@@ -36,7 +36,7 @@ def az(cloud: PracticeCloud, fake_programs: FakePrograms) -> FakePrograms:
 
 
 def assert_taken(cloud: PracticeCloud, answer: Answer, bearer: str) -> None:
-    """The look-up was served with this bearer, which went to the token authority alone and is nowhere to be seen."""
+    """The lookup was served with this bearer, which went to the token authority alone and is nowhere to be seen."""
     assert answer.credential == ("VssSessionToken", cloud.azure.session_tokens.issued[-1]), answer
     assert answer.served == "azure_cli" and answer.warnings == []
     assert cloud.log.bearers() == [(AUTHORITY, bearer)] and cloud.log.hosts_that_saw(bearer) == [AUTHORITY]

@@ -1,6 +1,6 @@
 """Attacks by a feed or by a man in the middle. The log of the practice cloud shows who saw a bearer.
 
-All look-ups of a test are made in one process, each for an organisation of its own.
+All lookups of a test are made in one process, each for an organisation of its own.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ BROKEN: list[tuple[Fault, bool]] = [
 
 
 class Targets:
-    """An organisation for every look-up, so that each has its own hosts and its own answers."""
+    """An organisation for every lookup, so that each has its own hosts and its own answers."""
 
     def __init__(self, cloud: PracticeCloud) -> None:
         self._cloud = cloud

@@ -33,7 +33,7 @@ def test_token_file_is_read_for_each_exchange(
     cloud: PracticeCloud, look_up: Lookups, application: Application, tmp_path: Path
 ) -> None:
     application.trust(**KUBERNETES)
-    # Expires at once: no bearer is cached between look-ups.
+    # Expires at once: no bearer is cached between lookups.
     cloud.entra.lifetime = 0
     path, first, second = tmp_path / "token", assertion(), assertion()
     url = cloud.azure.feed.url()

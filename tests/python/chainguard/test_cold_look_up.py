@@ -1,4 +1,4 @@
-"""The cost of the first look-up with a fresh token in the cache of chainctl: one file."""
+"""The cost of the first lookup with a fresh token in the cache of chainctl: one file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def user(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path) -> U
 
 
 class Seen:
-    """The system calls of a look-up."""
+    """The system calls of a lookup."""
 
     def __init__(self, calls: list[re.Match[str]]) -> None:
         #: Programs that were started.
@@ -49,12 +49,12 @@ def _quoted(call: re.Match[str]) -> str:
 
 @pytest.fixture
 def watched(look_up: Lookups, user: User, tmp_path: Path):
-    """Makes a look-up with one configured source. Returns its answer and its system calls."""
+    """Makes a lookup with one configured source. Returns its answer and its system calls."""
 
     def watched(service: str, source: str) -> tuple[tuple[str, str] | None, Seen]:
         log, before, after = tmp_path / "log", str(tmp_path / "before"), str(tmp_path / "after")
         command = [shutil.which("strace"), "-f", "-qq", "-s", "300", "-o", str(log), "-e", f"trace={WATCHED}"]
-        # What Python and keyring do to find their backends is done in the first look-up; the files that are written
+        # What Python and keyring do to find their backends is done in the first lookup; the files that are written
         # before the others show in the log where these begin.
         foreign = "https://index.example/simple/"
         look_ups = [LookUp(foreign), LookUp(service, files={before: ""}), LookUp(foreign, files={after: ""})]

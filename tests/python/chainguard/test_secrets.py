@@ -65,7 +65,7 @@ def forms(secret: str) -> set[str]:
 def assert_hidden(
     hidden: list[str], answers: list[LookedUp], look_up: Lookups, home: Path, *programs: FakePrograms
 ) -> None:
-    places = {f"look-up {number}": answer.text for number, answer in enumerate(answers)}
+    places = {f"lookup {number}": answer.text for number, answer in enumerate(answers)}
     places["stdout"] = look_up.completed.raw_stdout.decode("utf-8", "replace")
     places["stderr"] = look_up.completed.stderr
     places["arguments"] = "\n".join(call.line for one in programs for call in one.invocations())

@@ -32,7 +32,7 @@ def test_pip_with_ringbearer_beside_it_uses_the_token(
     assert (home / "packages" / "hello_private.py").exists()
     [password] = registry.passwords()
     assert {given for _, _, given in ringbearer.log.basics()} == {password}
-    # One run of the program behind the login and one exchange, as for the token alone; the rest is for pip's look-up.
+    # One run of the program behind the login and one exchange, as for the token alone; the rest is for pip's lookup.
     assert len(fake_programs.invocations()) == 1
     assert len(ringbearer.log.requests(method="POST")) == (name == "azure")
     assert ringbearer.log.hosts_that_saw(password) == [registry.host]

@@ -10,7 +10,7 @@ from lab.clients import Client, Completed
 from lab.registries import REGISTRIES
 from lab.registry import Failure, Registry, environment_of
 
-#: A registry and a failure of its look-ups.
+#: A registry and a failure of its lookups.
 FAILURES = {id: (name, one) for name, registry in REGISTRIES.items() for id, one in registry.failures.items()}
 every_failure = pytest.mark.parametrize(("name", "failure"), FAILURES.values(), ids=list(FAILURES))
 

@@ -1,4 +1,4 @@
-"""Azure Artifacts feeds: each outcome of a look-up, and its cause."""
+"""Azure Artifacts feeds: each outcome of a lookup, and its cause."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ def test_nothing_of_the_working_directory_decides_the_look_up(
 
 
 def hostile_directory(here: Path) -> None:
-    """A directory with everything that a look-up reads elsewhere."""
+    """A directory with everything that a lookup reads elsewhere."""
     for name in ("az", "azd", "keyring", "uv", "pip", "twine", "python", "python3", "ado-auth-helper"):
         for folder in (here, here / "bin"):
             program = write(folder / name, f"#!/bin/sh\necho x >{here}/was-run\n")

@@ -1,4 +1,4 @@
-"""Planted secrets are in no output of the doctor, for every outcome of a look-up."""
+"""Planted secrets are in no output of the doctor, for every outcome of a lookup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that fork during or after a look-up."""
+"""Processes that fork during or after a lookup."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_forked_child_looks_up_on_its_own(
     environment = cloud.environment(home, path=[fake_programs.directory])
     ended = client.run(["python", "-W", "ignore", "-c", FORK, cloud.azure.feed.url(), kind], environment, 30).check()
     assert ended.stdout.splitlines() == ["child True", "status 0", "parent True"]
-    # The session knows the organisation by the second look-up.
+    # The session knows the organisation by the second lookup.
     again = ["POST"] if kernel_keys.can_share() else ["GET", "POST"]
     assert [request.method for request in cloud.log.requests()] == ["GET", "POST", *again]
     assert len(cloud.log.connections()) == 2 + len(again)

@@ -1,4 +1,4 @@
-"""Interpreters that exit or fork during a look-up, and look-ups during shutdown: no crash, no hang."""
+"""Interpreters that exit or fork during a lookup, and lookups during shutdown: no crash, no hang."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither for
 #: Time limit for the exit of an interpreter, in seconds.
 SOON = 2.0
 
-#: Two look-ups in daemon threads; READY is printed when they run.
+#: Two lookups in daemon threads; READY is printed when they run.
 UNDER_WAY = """
 import atexit, gc, keyring, os, sys, threading, time
 keyring.get_keyring()
@@ -39,7 +39,7 @@ ENDS = {
     "with garbage to collect": ("loop = []; loop.append(loop); del loop; gc.collect(); sys.exit(6)", 6),
 }
 
-#: A look-up during interpreter shutdown.
+#: A lookup during interpreter shutdown.
 LATE = {
     "atexit": """
 import atexit, keyring, sys
@@ -72,7 +72,7 @@ sys.exit(0)
 
 @pytest.fixture
 def started(client: Client, cloud: PracticeCloud, fake_programs: FakePrograms, home) -> Iterator:
-    """Starts the look-ups; they run when it returns."""
+    """Starts the lookups; they run when it returns."""
     processes = []
 
     def start(end: str):

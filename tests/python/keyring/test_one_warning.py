@@ -10,7 +10,7 @@ from support.azure_user import AzureUser
 
 def test_entra_refusal_warns_once_despite_its_trace_id(cloud: PracticeCloud, look_up: Lookups) -> None:
     application = cloud.azure.directory.application("builder", cloud.azure.tenant, secret="mellon")
-    # Another value of a login variable is another identity: no look-up is answered from memory.
+    # Another value of a login variable is another identity: no lookup is answered from memory.
     answers = look_up.each(
         *({"AZD_AUTH_CERT": str(number)} for number in range(4)),
         AZURE_CLIENT_ID=application.client_id,

@@ -1,4 +1,4 @@
-"""The requests of a look-up at Menda, and the cache of its tokens."""
+"""The requests of a lookup at Menda, and the cache of its tokens."""
 
 from __future__ import annotations
 

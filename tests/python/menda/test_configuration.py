@@ -15,7 +15,7 @@ NAMES = ["MENDA_CLIENT_ID", "MENDA_CLIENT_SECRET", "MENDA_HOST", "MENDA_PROFILE_
 
 
 def ask(look_up: Lookups, cases: list[dict[str, str]], **variables: str) -> list[Answer]:
-    """One look-up per case, in one process, each with the variables of its own case only."""
+    """One lookup per case, in one process, each with the variables of its own case only."""
     return look_up.all([LookUp(INDEX, environment={**dict.fromkeys(NAMES), **case}) for case in cases], **variables)
 
 

@@ -89,7 +89,7 @@ FAULTS: list[tuple[str, str, dict[str, str], str, str, str]] = [
 
 
 def in_turn(look_up: Lookups, home: Path, **variables: str) -> list[Answer]:
-    """One look-up for each of the faults, in one process."""
+    """One lookup for each of the faults, in one process."""
     path, cache = home / ".menda" / "mendacfg", home / ".menda" / "tokens" / "cache" / ".token"
     cache.parent.mkdir(parents=True, exist_ok=True)
     return look_up.all(

@@ -21,7 +21,7 @@ def section(name: str, **values: object) -> str:
 
 
 def ask_profiles(look_up: Lookups, names: list[str], **variables: str) -> list[Answer]:
-    """One look-up for each of the profiles, in one process."""
+    """One lookup for each of the profiles, in one process."""
     return look_up.all([LookUp(INDEX, environment={"MENDA_PROFILE_ID": name}) for name in names], **variables)
 
 

@@ -45,13 +45,13 @@ SPELLINGS = {
 
 
 def said(answers: list[Answer], look_up: Lookups) -> list[str]:
-    """All output and files after look-ups."""
+    """All output and files after lookups."""
     output = look_up.completed.raw_stdout.decode("utf-8", "replace") + look_up.completed.stderr
     return [output, *(answer.text for answer in answers)]
 
 
 def log_of(answer: Answer) -> str:
-    """The output of one of several look-ups."""
+    """The output of one of several lookups."""
     return "\n".join([line.message for line in answer.log] + [answer.error.text if answer.error else ""])
 
 

@@ -34,7 +34,7 @@ def test_a_look_up_starts_no_program_and_opens_no_file_to_write(
     writing = [line for line in lines if re.search("O_WRONLY|O_RDWR|O_CREAT|creat\\(", line)]
     # The result of the lab's own program.
     (answers,) = writing
-    assert "/lab-look-up-" in answers
+    assert "/lab-lookup-" in answers
     assert_hidden([cloud.menda.client_secret, *cloud.menda.access_tokens, *cloud.menda.registry_tokens], *calls)
 
 

@@ -1,4 +1,4 @@
-"""How many round trips a look-up waits for, over a relay that delays every chunk.
+"""How many round trips a lookup waits for, over a relay that delays every chunk.
 
 Three for a new host: connection, TLS and request. See `lab.relay`.
 """

@@ -160,7 +160,7 @@ def test_retry_after_is_obeyed_within_the_limit_of_the_look_up(
     assert served(answers) == [True, False, False, True, True]
     first, second = cloud.log.requests(host="pkgs.dev.azure.com", path="/case-0/*")
     assert second.time - first.time >= 2
-    # Beyond the limit of the look-up: neither waiting nor an earlier retry helps.
+    # Beyond the limit of the lookup: neither waiting nor an earlier retry helps.
     for number in (1, 2):
         assert len(cloud.log.requests(path=f"/case-{number}/*")) == 1
         assert answers[number].seconds < 2

@@ -29,7 +29,7 @@ def elsewhere() -> str:
 
 
 def ask(cloud: PracticeCloud, native: Client, home: Path, files: dict[str, str]) -> Completed:
-    """A look-up where the system trusts these files, and no variable names others."""
+    """A lookup where the system trusts these files, and no variable names others."""
     unset = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", "SSL_CERT_DIR")
     bearer = cloud.azure.directory.user_token(cloud.azure.user)
     environment = cloud.environment(home, ARTIFACTS_KEYRING_NOFUSS_TOKEN=bearer, **dict.fromkeys(unset))

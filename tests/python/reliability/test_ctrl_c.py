@@ -1,6 +1,6 @@
-"""Ctrl-C in every wait of a look-up, in Python and in the native program: each request in each stage, and each program.
+"""Ctrl-C in every wait of a lookup, in Python and in the native program: each request in each stage, and each program.
 
-The waits are derived from the requests of successful look-ups.
+The waits are derived from the requests of successful lookups.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals 
 #: Seconds from Ctrl-C to its effect: median and maximum.
 USUAL, LONGEST = 0.25, 1.0
 
-#: Makes the look-ups that it reads, one per line, and prints when each was interrupted.
+#: Makes the lookups that it reads, one per line, and prints when each was interrupted.
 ASKING = """
 import json, keyring, os, sys, time
 keyring.get_keyring()
@@ -54,7 +54,7 @@ def waits(cloud: PracticeCloud, fake_programs: FakePrograms, tmp_path: Path, hom
 
 
 class LookUpProcess:
-    """A Python process that makes the requested look-ups."""
+    """A Python process that makes the requested lookups."""
 
     def __init__(self, client: Client, environment: dict[str, str]) -> None:
         self.process = client.start(["python", "-c", ASKING], environment, with_stdin=True)
@@ -83,7 +83,7 @@ def look_up_process(
 
 
 def every_wait(cloud: PracticeCloud, waits: BlockingPoints, look_up_process: LookUpProcess) -> Iterator[BlockingPoint]:
-    """All blocking points, after the look-ups were recorded."""
+    """All blocking points, after the lookups were recorded."""
     for flow in waits.flows():
         cloud.faults.clear()
         cloud.log.clear()

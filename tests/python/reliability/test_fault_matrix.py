@@ -19,7 +19,7 @@ STEPS = {step.label: (flow, step) for flow in FLOWS for step in flow.steps}
 def cell(
     authority: CertificateAuthority, native: Client, directory: Path, flow: Flow, step: Step, kind: Kind, debug: bool
 ) -> Cell:
-    """One look-up in which one request meets one kind of fault."""
+    """One lookup in which one request meets one kind of fault."""
     made = Situation(authority, directory)
     try:
         flow.begin(made, native)

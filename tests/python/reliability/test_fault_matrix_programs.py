@@ -23,7 +23,7 @@ BY_NAME = {program.name: program for program in PROGRAMS}
 def cell(
     authority: CertificateAuthority, native: Client, directory: Path, program: Program, trouble: Trouble, debug: bool
 ) -> Cell:
-    """One look-up with one program that has one kind of fault."""
+    """One lookup with one program that has one kind of fault."""
     made = Situation(authority, directory)
     try:
         prepare(made, program, trouble)

@@ -23,7 +23,7 @@ PROCESSES = 6
 
 
 class Case:
-    """A look-up that shares its process with others."""
+    """A lookup that shares its process with others."""
 
     def __init__(self, made: Situation, cell: Cell, limit: str) -> None:
         self.made = made
@@ -75,7 +75,7 @@ def of_programs(authority: CertificateAuthority, directory: Path) -> list[Case]:
 
 
 def ask(client: Client, cases: list[Case]) -> None:
-    """One look-up after the other, in one process."""
+    """One lookup after the other, in one process."""
     names = {name for case in cases for name in case.environment}
     look_ups = [
         LookUp(case.made.service, environment={name: case.environment.get(name) for name in sorted(names)})

@@ -1,4 +1,4 @@
-"""Thousands of look-ups in one process leak no thread, file or memory."""
+"""Thousands of lookups in one process leak no thread, file or memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.fake_programs import FakePrograms
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the threads and files of a process")
 
-#: Makes look-ups in rounds, and prints the resources of the process after each.
+#: Makes lookups in rounds, and prints the resources of the process after each.
 ROUNDS = """
 import json, keyring, os, sys, time
 from ringbearer.backends import AzureArtifactsKeyring
@@ -44,7 +44,7 @@ json.dump(rounds, sys.stdout)
 
 @pytest.fixture
 def rounds(client: Client, cloud: PracticeCloud, home, fake_programs: FakePrograms):
-    """The resources of a process after each round of look-ups."""
+    """The resources of a process after each round of lookups."""
 
     def ask(service: str, times: int, pause: float, **variables: str) -> list[dict[str, int]]:
         environment = cloud.environment(home, path=[fake_programs.directory], **variables)
@@ -72,7 +72,7 @@ def test_failures_and_broken_connections_leave_nothing_behind(cloud: PracticeClo
     assert others[-1]["memory"] - first["memory"] <= 3, others
 
 
-#: Interrupts look-ups, and prints the number of threads then and after their limit.
+#: Interrupts lookups, and prints the number of threads then and after their limit.
 GIVEN_UP = """
 import keyring, os, signal, sys, time
 keyring.get_keyring()

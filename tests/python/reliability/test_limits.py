@@ -30,7 +30,7 @@ def test_thread_that_cannot_start_is_one_line(
     command: str,
     count: int,
 ) -> None:
-    """With one thread the look-up cannot start; with two, the resolution of a name."""
+    """With one thread the lookup cannot start; with two, the resolution of a name."""
     words = ["token", cloud.azure.feed.url()]
     if command == "keyring":
         words = ["get", cloud.azure.feed.url(), "VssSessionToken"]

@@ -1,4 +1,4 @@
-"""Very many look-ups at the same time, in threads and processes: each gets its own answer."""
+"""Very many lookups at the same time, in threads and processes: each gets its own answer."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ INTERRUPT_LIMIT = 0.25
 #: Allowance for a busy machine.
 BUSY_LIMIT = 1.0
 
-#: Looks up each service, and prints when each look-up was interrupted.
+#: Looks up each service, and prints when each lookup was interrupted.
 INTERRUPTED = """
 import keyring, sys, time
 for service in sys.argv[1:]:
@@ -128,7 +128,7 @@ def test_ctrl_c_ends_a_program_with_its_children(
         assert eventually(lambda seen=frozenset(earlier): set(fake_programs.running()) - seen)
         earlier.update(fake_programs.running())
         delays.append(running.interrupt())
-        # The next look-up has started its own program by now.
+        # The next lookup has started its own program by now.
         assert eventually(lambda seen=frozenset(earlier): not seen & set(fake_programs.running()), 2), (
             "the program is still running"
         )
@@ -215,7 +215,7 @@ print(found.username, flush=True)
 
 
 def test_exception_in_a_log_handler_ends_the_look_up(cloud: PracticeCloud, start, fake_programs: FakePrograms) -> None:
-    # Ctrl-C may come while Python is busy with a log line of the look-up.
+    # Ctrl-C may come while Python is busy with a log line of the lookup.
     fake_programs.az(Answer(hang=True))
     program = """
 import keyring, logging, sys, time
@@ -233,7 +233,7 @@ time.sleep(3)
 """
     running = start(program, services(cloud, 1))
     assert running.line() == "interrupted"
-    # If the look-up continues, it has started the program by then.
+    # If the lookup continues, it has started the program by then.
     assert running.end() == (0, "")
     assert fake_programs.running() == [], "the program is still running"
 

@@ -72,7 +72,7 @@ def echoing(member: str, sent: str) -> faults.Fault:
 
 
 def organisations(cloud: PracticeCloud, count: int) -> list[str]:
-    """A separate index URL for each look-up, so that none shares a cache entry."""
+    """A separate index URL for each lookup, so that none shares a cache entry."""
     made = [cloud.azure.organisation(f"planted-{number}", cloud.azure.tenant) for number in range(count)]
     return [organisation.feed("tools").url() for organisation in made]
 

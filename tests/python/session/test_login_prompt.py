@@ -1,4 +1,4 @@
-"""RINGBEARER_LOGIN=prompt: a look-up signs in at the terminal, where nothing forbids it."""
+"""RINGBEARER_LOGIN=prompt: a lookup signs in at the terminal, where nothing forbids it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Person:
         return self.cloud.entra.device_codes.codes
 
     def assert_not_asked(self, ended: Ended) -> None:
-        """The look-up failed as without the variable, and nothing was shown."""
+        """The lookup failed as without the variable, and nothing was shown."""
         assert (ended.code, ended.stdout, ended.shown, self.codes) == (1, "", "", []), ended
         assert ended.stderr.count("\n") == 1 and ended.stderr.startswith("ringbearer: no credential for "), ended
 
@@ -192,7 +192,7 @@ def test_ctrl_c_ends_the_prompt_at_once(ada: Person, client: Client, home: Path,
     ended = asking.ended()
     assert time.monotonic() - began < 2, ended
     assert ended.code in (130, -signal.SIGINT, 1) and "signed in" not in ended.shown, ended
-    assert list(home.glob("**/login-refused")), "the next look-up asks again"
+    assert list(home.glob("**/login-refused")), "the next lookup asks again"
 
 
 def test_prompt_ends_with_the_limit_of_the_look_up(ada: Person) -> None:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither Uni
 
 #: Allowance for a busy machine.
 BUSY = 3.0
-#: Limit of the whole look-up in seconds, since the limit for a signature, a minute, is too long for a test.
+#: Limit of the whole lookup in seconds, since the limit for a signature, a minute, is too long for a test.
 LIMIT = 0.5
 SHORT = {"RINGBEARER_TIMEOUT": str(LIMIT)}
 

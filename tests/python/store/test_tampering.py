@@ -39,7 +39,7 @@ def read_all(store: KnownStore) -> dict[str, Answer]:
 
 
 def check_broken(store: KnownStore, *broken: str) -> None:
-    """These records are errors, all others are readable, a look-up without a user name finds one, and set repairs."""
+    """These records are errors, all others are readable, a lookup without a user name finds one, and set repairs."""
     before = file(store)
     answers = read_all(store)
     for user, answer in answers.items():

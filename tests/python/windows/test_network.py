@@ -22,7 +22,7 @@ def entra(cloud_user: WindowsUser, cloud: PracticeCloud) -> WindowsUser:
 
 
 def ask(user: WindowsUser, cloud: PracticeCloud, **variables: str | None):
-    """A look-up of the practice cloud's feed."""
+    """A lookup of the practice cloud's feed."""
     return user.run("ringbearer", "get", cloud.azure.feed.url(), "VssSessionToken", variables=variables)
 
 

@@ -49,7 +49,7 @@ def reg(user: WindowsUser, *words: str) -> None:
 
 
 def ask(user: WindowsUser, cloud: PracticeCloud, **variables: str | None):
-    """A look-up that takes two requests."""
+    """A lookup that takes two requests."""
     return user.run("ringbearer", "get", cloud.azure.feed.url(), "VssSessionToken", variables=variables)
 
 

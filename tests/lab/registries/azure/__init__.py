@@ -78,7 +78,7 @@ class Azure(Registry):
         scope = WRITE if upload else READ
         assert [request.json()["scope"] for request in log.requests(self.api_hosts[-1])] == [scope] * count, log
         assert len(self.fake_programs.invocations("az")) == count
-        # Once the session knows the organisation, a look-up is one request.
+        # Once the session knows the organisation, a lookup is one request.
         assert len(self.sent()) == 2 * count or (can_share() and count < len(self.sent()) < 2 * count), log
 
 
