@@ -143,7 +143,7 @@ fn installed(system: &dyn System, name: &str) -> Option<PathBuf> {
 
 /// Why the desktop of this machine, if it has one, is not where the person sits.
 fn without_desktop(system: &dyn System) -> Option<&'static str> {
-    if ci::is_ci(system).is_some() {
+    if ci::job_variable(system).is_some() {
         return Some("this is a CI job");
     }
     if ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| system.setting(name).is_some()) {

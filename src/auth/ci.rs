@@ -18,7 +18,7 @@ const GITHUB_VARIABLE: &str = "GITHUB_ACTIONS";
 
 /// The variable that marks a job of a CI system; `None` outside one. A variable that is `false` or `0` marks none.
 #[must_use]
-pub(crate) fn is_ci(system: &dyn System) -> Option<&'static str> {
+pub(crate) fn job_variable(system: &dyn System) -> Option<&'static str> {
     let is_set =
         |name: &&str| system.setting(name).is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0");
     VARIABLES.iter().map(|variable| variable.name).chain([GITHUB_VARIABLE]).find(is_set)
@@ -42,9 +42,9 @@ mod tests {
             ("JENKINS_URL", "https://jenkins.example/", Some("JENKINS_URL")),
             ("USER", "ada", None),
         ] {
-            assert_eq!(is_ci(&FakeSystem::default().variable(name, value)), expected, "{name}={value}");
+            assert_eq!(job_variable(&FakeSystem::default().variable(name, value)), expected, "{name}={value}");
         }
         let fake = FakeSystem::default().variable("CI", "false").variable("GITLAB_CI", "true");
-        assert_eq!(is_ci(&fake), Some("GITLAB_CI"));
+        assert_eq!(job_variable(&fake), Some("GITLAB_CI"));
     }
 }

@@ -46,8 +46,8 @@ impl Incoming {
 pub(crate) struct BrowserRequest {
     /// The method, such as `POST`.
     pub(crate) method: String,
-    /// The path and the query.
-    pub(crate) target: String,
+    /// The path and the query, which may hold a code.
+    pub(crate) target: Zeroizing<String>,
     /// The header `Host`, if there is exactly one.
     pub(crate) host: Option<String>,
     /// The media type of the body, without parameters, in lower case; empty without one.

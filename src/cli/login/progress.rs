@@ -8,6 +8,7 @@ use crate::{
     cli::{cache::in_words, in_ascii, print, shown},
     error::{Error, Result},
     registry::sign_in::Step,
+    shown::escaped,
     system::console::Console,
 };
 
@@ -52,7 +53,7 @@ impl<'all> Progress<'all> {
                 } else {
                     "No browser could be started. Open this page in one on this machine:"
                 };
-                self.add(&format!("{what}\n\n  {}\n\n", page(url)));
+                self.add(&format!("{what}\n\n  {}\n\n", escaped(url)));
                 if !is_opened {
                     let forward = format!("ssh -L {port}:localhost:{port} HOST");
                     self.add(&format!("If the browser is on another machine, first run there:\n\n  {forward}\n\n"));
@@ -61,7 +62,7 @@ impl<'all> Progress<'all> {
             Step::Code { url, code, expires_in } => {
                 self.add(&format!(
                     "Open this page in any browser:\n\n  {}\n\nand enter the code:\n\n  {}\n\n",
-                    page(url),
+                    escaped(url),
                     shown(code)
                 ));
                 if !self.console.stderr_is_terminal() {
@@ -119,16 +120,11 @@ pub(super) fn print_line(console: &dyn Console, value: &serde_json::Value) -> Re
 fn event(step: &Step<'_>) -> Option<serde_json::Value> {
     match *step {
         Step::Browser { url, port, is_opened } => {
-            Some(json!({ "event": "browser", "url": page(url), "port": port, "opened": is_opened }))
+            Some(json!({ "event": "browser", "url": url, "port": port, "opened": is_opened }))
         }
         Step::Code { url, code, expires_in } => {
-            Some(json!({ "event": "code", "url": page(url), "code": code, "expires_in": expires_in.as_secs() }))
+            Some(json!({ "event": "code", "url": url, "code": code, "expires_in": expires_in.as_secs() }))
         }
         Step::Begins { .. } | Step::Waits { .. } => None,
     }
-}
-
-/// A URL of any length for a terminal. Characters that a URL does not have are dropped.
-fn page(url: &str) -> String {
-    url.chars().filter(char::is_ascii_graphic).collect()
 }

@@ -18,7 +18,7 @@ pub(super) fn terminal(
     sign_in: &dyn SignIn,
     service: &Service,
 ) -> Result<Box<dyn TerminalWriter>, Cow<'static, str>> {
-    if let Some(variable) = ci::is_ci(system) {
+    if let Some(variable) = ci::job_variable(system) {
         return Err(format!("{variable} is set: nobody can sign in").into());
     }
     if let Some(place) = Pip::read_of_user(system).no_input {

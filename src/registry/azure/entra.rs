@@ -5,9 +5,9 @@ use url::Url;
 
 use super::{
     is_guid,
-    login_command::LoginCommand,
     remedy::{self, Identity, Remedy},
     retries::attempts,
+    sign_in_command::SignInCommand,
 };
 use crate::{
     auth::{access_token::AccessToken, clock_skew::ClockSkew, jwt::Claims, oauth},
@@ -123,13 +123,13 @@ impl Tenant {
 
     /// The command line that signs a person in to this tenant.
     #[must_use]
-    pub(super) fn login(&self, command: LoginCommand) -> String {
+    pub(super) fn login(&self, command: SignInCommand) -> String {
         command.text(Some(self.id.as_str()).filter(|id| *id != ANY_ORGANISATION))
     }
 
     /// What a person does about an error code.
     #[must_use]
-    pub(super) fn advice(&self, remedy: &Remedy, command: LoginCommand) -> String {
+    pub(super) fn advice(&self, remedy: &Remedy, command: SignInCommand) -> String {
         remedy.next.replace("{login}", &self.login(command)).replace("{resource}", AZURE_DEVOPS)
     }
 
@@ -223,7 +223,7 @@ pub(super) fn explain(
     tenant: &Tenant,
     response: &Response,
     error: Error,
-    command: LoginCommand,
+    command: SignInCommand,
 ) -> Error {
     explain_to(Identity::Person(command), system, response, error, |remedy| tenant.advice(remedy, command))
 }
@@ -352,7 +352,7 @@ mod tests {
     }
 
     /// The error of a person's sign-in that is refused with this answer.
-    fn refused_person(body: &serde_json::Value, command: LoginCommand) -> Error {
+    fn refused_person(body: &serde_json::Value, command: SignInCommand) -> Error {
         let tenant = Tenant::new("contoso.example").unwrap();
         let fake = FakeSystem::default().answer(Method::Post, "https://login.example/", 400, &body.to_string());
         let fields = [("grant_type", "refresh_token")];
@@ -366,7 +366,7 @@ mod tests {
     fn every_code_is_explained_by_text_and_by_number() {
         let person = |command| (Identity::Person(command), Some(command));
         for (identity, command) in
-            [(Identity::Application, None), person(LoginCommand::Az), person(LoginCommand::Ringbearer)]
+            [(Identity::Application, None), person(SignInCommand::Az), person(SignInCommand::Ringbearer)]
         {
             for code in remedy::all_codes(identity) {
                 let remedy = remedy::of_code(code, identity).unwrap();
@@ -390,9 +390,9 @@ mod tests {
         let body = json!({"error": "invalid_grant", "error_codes": [50_076]});
         let hint = |command| refused_person(&body, command).hint().unwrap_or_default().to_owned();
         let required = "multi-factor authentication is required (AADSTS50076): run ";
-        assert_eq!(hint(LoginCommand::Ringbearer), format!("{required}`ringbearer login URL`"));
+        assert_eq!(hint(SignInCommand::Ringbearer), format!("{required}`ringbearer login URL`"));
         let az = "`az login --tenant contoso.example --allow-no-subscriptions --scope ";
-        assert_eq!(hint(LoginCommand::Az), format!("{required}{az}{AZURE_DEVOPS}/.default`"));
+        assert_eq!(hint(SignInCommand::Az), format!("{required}{az}{AZURE_DEVOPS}/.default`"));
         assert_eq!(refused(&body, &[]).hint(), None);
     }
 
@@ -413,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_sign_in_command_names_the_tenant_if_there_is_one() {
-        let login = |id: &str| Tenant::new(id).unwrap().login(LoginCommand::Az);
+        let login = |id: &str| Tenant::new(id).unwrap().login(SignInCommand::Az);
         assert_eq!(login("contoso.example"), "az login --tenant contoso.example --allow-no-subscriptions");
         assert_eq!(login(ANY_ORGANISATION), "az login --allow-no-subscriptions");
     }

@@ -15,7 +15,7 @@ use super::{
     known_organisations,
     login::{
         keep::{self, Kept},
-        logins::{Account, Logins, Place},
+        logins::{Account, Logins},
     },
     providers::{
         Grant,
@@ -350,7 +350,7 @@ pub fn refresh(said: &[u8]) {
         assert!((is_refresh && !is_exchange) || lacks(&request, REFRESH_TOKEN, said), "{request:?}");
     }
     check_outcome(&fake, outcome, &[REFRESH_TOKEN]);
-    let kept = keep::read(&fake, &account());
+    let kept = keep::read(&fake, &Account::example("ada"));
     let is_word = |token: &Secret| token.expose().bytes().all(|byte| byte.is_ascii_graphic());
     assert!(kept.is_ok_and(|kept| kept.is_none_or(|kept| is_word(&kept.refresh_token))));
 }
@@ -361,24 +361,10 @@ fn with_login(answers: Vec<Response>) -> FakeSystem {
         .home("/home/user")
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "login")
         .answers(answers);
-    let written = keep::write(&fake, &account(), &Secret::new(REFRESH_TOKEN.to_owned()));
-    let listed = Logins::change(&fake, |accounts| accounts.push(account()));
+    let written = keep::write(&fake, &Account::example("ada"), &Secret::new(REFRESH_TOKEN.to_owned()));
+    let listed = Logins::change(&fake, |accounts| accounts.push(Account::example("ada")));
     assert!(written.is_ok() && listed.is_ok());
     fake
-}
-
-fn account() -> Account {
-    Account {
-        client_id: "d5a56ea4-7369-46b8-a538-c370805301bf".to_owned(),
-        home_id: "ada.home".to_owned(),
-        username: "ada@contoso.example".to_owned(),
-        login_host: LOGIN_HOSTS[0].to_owned(),
-        signed_in: 1,
-        tenants: Vec::new(),
-        organisations: Vec::new(),
-        place: Place::Session,
-        ended: false,
-    }
 }
 
 /// Long enough that no other text contains a part of it by chance.

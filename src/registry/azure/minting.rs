@@ -14,9 +14,9 @@ use super::{
     entra::{self, Tenant},
     feed::Feed,
     known_organisations::KnownOrganisations,
-    login_command::LoginCommand,
     providers::{Choice, Grant, NextHost, login, pat},
     session::{self, ExchangeFailure},
+    sign_in_command::SignInCommand,
 };
 use crate::{
     auth::{
@@ -314,7 +314,7 @@ impl<'lookup> Minting<'lookup> {
 }
 
 fn exhausted(system: &dyn System, exhausted: Exhausted, tenant: Option<&Tenant>) -> Error {
-    let command = LoginCommand::of(system);
+    let command = SignInCommand::of(system);
     let login = tenant.map_or_else(|| command.text(None), |tenant| tenant.login(command));
     exhausted.into_error(&format!("run `{login}`, or in CI set {}", pat::PAT_VARIABLE))
 }

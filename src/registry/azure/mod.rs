@@ -17,13 +17,13 @@ pub(crate) mod feed;
 pub(crate) mod fuzz;
 mod known_organisations;
 mod login;
-mod login_command;
 pub(crate) mod minting;
 pub(crate) mod providers;
 mod remedy;
 mod retries;
 pub(crate) mod session;
 mod sign_in;
+mod sign_in_command;
 mod variables;
 
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! What the error codes of Entra ID mean, and what to do.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
-use super::login_command::LoginCommand;
+use super::sign_in_command::SignInCommand;
 
 /// Who signs in. It decides which variables, options and commands the advice names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub(super) enum Identity {
     /// An application, set up by variables or a file.
     Application,
     /// A person, by this command.
-    Person(LoginCommand),
+    Person(SignInCommand),
 }
 
 /// The meaning of a code.
@@ -36,8 +36,8 @@ const fn remedy(
 }
 
 // Whom a remedy is for. The login of az may be that of an application.
-const AZ_LOGIN: Identity = Identity::Person(LoginCommand::Az);
-const RINGBEARER_LOGIN: Identity = Identity::Person(LoginCommand::Ringbearer);
+const AZ_LOGIN: Identity = Identity::Person(SignInCommand::Az);
+const RINGBEARER_LOGIN: Identity = Identity::Person(SignInCommand::Ringbearer);
 const APPLICATION: &[Identity] = &[Identity::Application];
 const AZ: &[Identity] = &[AZ_LOGIN];
 const RINGBEARER: &[Identity] = &[RINGBEARER_LOGIN];

@@ -32,7 +32,7 @@ impl FakeSystem {
     pub(crate) fn browser_request(self, head: &str, body: &str) -> Self {
         let mut words = head.split(' ').map(str::to_owned);
         let method = words.next().unwrap_or_default();
-        let target = words.next().unwrap_or_default();
+        let target = Zeroizing::new(words.next().unwrap_or_default());
         let content_type = if body.is_empty() { "" } else { "application/x-www-form-urlencoded" };
         lock(&self.loopback).requests.push_back(BrowserRequest {
             method,
@@ -95,7 +95,7 @@ mod tests {
         let mut listener = system.listen().unwrap();
         let mut next = || listener.next_request(Duration::from_secs(50));
         let first = next().unwrap().unwrap();
-        assert!(first.request.target == "/a" && first.request.host.is_none());
+        assert!(*first.request.target == "/a" && first.request.host.is_none());
         let page = Page { status: 400, html: String::new() };
         first.answer(&page);
         assert_eq!(next().unwrap().unwrap().request.host.as_deref(), Some("localhost"));

@@ -175,9 +175,9 @@ fn ended(refusal: Refusal, countdown: &Countdown<'_>) -> Error {
     }
 }
 
-/// Reads answers of both endpoints, for fuzzing.
+/// The code and the page of an answer of the device authorization endpoint, for fuzzing.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(in crate::registry::azure) fn shown(response: &Response) -> Result<(String, Url)> {
+pub(in crate::registry::azure) fn code_and_page(response: &Response) -> Result<(String, Url)> {
     read_code(response, super::flow::LIMIT).map(|code| (code.user_code, code.page))
 }
 

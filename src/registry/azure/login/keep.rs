@@ -26,7 +26,7 @@ use crate::{
 /// Where logins are kept.
 pub(in crate::registry::azure) const VARIABLE: &str = "RINGBEARER_LOGIN_STORE";
 
-/// Keeps none, and uses none.
+/// The value that keeps no login and uses none.
 pub(in crate::registry::azure) const OFF: &str = "off";
 
 /// The other values of the variable, in the order in which they are tried.
@@ -45,7 +45,7 @@ const SESSION_PREFIX: &str = "ringbearer-login:azure:";
 /// <https://learn.microsoft.com/entra/identity-platform/refresh-tokens>
 const SESSION_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// The kernel frees removed keys in the background: how often a write is tried after a removal, and the pause in between.
+/// The attempts to write after a removal, and the pause between them: the kernel frees removed keys in the background.
 const ATTEMPTS_PER_REMOVAL: u32 = 5;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 
@@ -55,7 +55,7 @@ const MOST_REMOVALS: usize = 200;
 /// The longest reason of a place in a list of them, in characters.
 const LONGEST_REASON: usize = 55;
 
-/// A refresh token.
+/// A kept refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::registry::azure) struct Kept {
     /// The refresh token.
@@ -298,7 +298,7 @@ struct Login<'all>(&'all Account);
 
 impl fmt::Display for Login<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the login of {} in {}", single_line(&self.0.username), self.0.place)
+        write!(formatter, "the login of {} in {}", self.0.shown(), self.0.place)
     }
 }
 

@@ -14,7 +14,7 @@ use log::debug;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, LONGEST_NAME, Result, without_middle},
     registry::azure::entra::Tenant,
     system::{
         Platform, System,
@@ -29,8 +29,8 @@ const VERSION: u32 = 1;
 /// The largest file that is read or written, in bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// The longest user name, in characters: more than Entra ID allows.
-const LONGEST_NAME: usize = 256;
+/// The longest field, in characters: longer than the user names and GUIDs of Entra ID.
+const LONGEST_FIELD: usize = 256;
 
 /// How long to wait for the lock, and the longest pause between two attempts.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
@@ -69,9 +69,9 @@ impl Account {
     fn is_sound(&self) -> bool {
         let is_word = |text: &String| {
             let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-            !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(is_part)
+            !text.is_empty() && text.len() <= LONGEST_FIELD && text.bytes().all(is_part)
         };
-        let is_line = |text: &String| text.chars().count() <= LONGEST_NAME && !text.contains(char::is_control);
+        let is_line = |text: &String| text.chars().count() <= LONGEST_FIELD && !text.contains(char::is_control);
         [&self.client_id, &self.home_id, &self.login_host].into_iter().chain(&self.tenants).all(is_word)
             && [&self.username].into_iter().chain(&self.organisations).all(is_line)
     }
@@ -85,6 +85,27 @@ impl Account {
     pub(in crate::registry::azure) fn is_named(&self, hint: &str) -> bool {
         let uid = self.home_id.split('.').next().unwrap_or_default();
         self.username.eq_ignore_ascii_case(hint) || uid.eq_ignore_ascii_case(hint)
+    }
+
+    /// The user name, for messages: a long one loses its middle.
+    pub(in crate::registry::azure) fn shown(&self) -> String {
+        without_middle(&self.username, LONGEST_NAME)
+    }
+
+    /// A login of `NAME@contoso.example` with the client of artifacts-credprovider, in the session.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(in crate::registry::azure) fn example(name: &str) -> Self {
+        Self {
+            client_id: "d5a56ea4-7369-46b8-a538-c370805301bf".to_owned(),
+            home_id: format!("{name}.home"),
+            username: format!("{name}@contoso.example"),
+            login_host: "login.microsoftonline.com".to_owned(),
+            signed_in: 1,
+            tenants: Vec::new(),
+            organisations: Vec::new(),
+            place: Place::Session,
+            ended: false,
+        }
     }
 }
 
@@ -126,7 +147,7 @@ struct Written<'all> {
 }
 
 impl Logins {
-    /// The file, which need not exist.
+    /// The path of the file, which need not exist.
     pub(in crate::registry::azure) fn file(system: &dyn System) -> Option<PathBuf> {
         Some(places::native_data(system)?.join("ringbearer").join("logins.json"))
     }
@@ -283,13 +304,13 @@ fn target(system: &dyn System, path: &Path) -> Result<PathBuf> {
     })
 }
 
-/// The file, if there is one. Most users have none: then nothing else is looked at.
+/// Reads the file, if there is one. Without one, as for most users, no directory is checked.
 fn snapshot(system: &dyn System, path: &Path) -> Result<Option<Snapshot>> {
     let read = system.snapshot(path, LARGEST);
     if read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Ok(None);
     }
-    // Who can write the directory of the target can replace that.
+    // Another user who can write to the target's directory can replace the target.
     let of_target = system.destination(path).ok();
     for folder in [Some(path), of_target.as_deref()].into_iter().flatten().filter_map(Path::parent) {
         refuse_writable(system, folder, "chmod 700")?;
@@ -311,7 +332,7 @@ fn refuse_writable(system: &dyn System, path: &Path, remedy: &str) -> Result<()>
         Ok(Details { mode: Some(mode), .. }) if mode & WRITABLE_BY_OTHERS != 0 => {
             Err(unusable(path, "can be written by others", &format!("run `{remedy} {}`", path.display())))
         }
-        // Reading it says what is wrong.
+        // If it cannot be read, reading it fails with the reason.
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -26,7 +26,8 @@ pub(in crate::registry::azure) fn choose(system: &dyn System, wanted: Option<Met
     })
 }
 
-/// Opens the sign-in page in a browser, even where the person may not see it: the method is chosen. False if none starts.
+/// Opens the sign-in page in a browser, also where the person may not see it: the method is chosen already. Returns whether
+/// one has started.
 pub(super) fn open(system: &dyn System, page: &Url) -> Result<bool> {
     let opened = match browser::find_forced(system) {
         Ok(browser) => browser.open(system, page),
@@ -47,7 +48,7 @@ mod tests {
     use crate::system::fake::FakeSystem;
 
     #[test]
-    fn the_option_beats_the_variable_and_that_the_machine() {
+    fn the_option_beats_the_variable_and_the_variable_the_machine() {
         let variable = "ARTIFACTS_CREDENTIALPROVIDER_FORCE_CANSHOWDIALOG_TO";
         for (value, wanted, expected) in [
             ("", None, Method::DeviceCode),

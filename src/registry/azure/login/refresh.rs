@@ -7,7 +7,7 @@ use super::{
     token::{self, Code, Refusal, Tokens},
 };
 use crate::{
-    error::{Error, Kind, LONGEST_NAME, without_middle},
+    error::{Error, Kind, Result},
     registry::azure::{
         entra::{ANY_ORGANISATION, Tenant},
         retries::attempts,
@@ -17,24 +17,24 @@ use crate::{
 };
 
 /// The home tenant of personal Microsoft accounts.
-const PERSONAL: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-/// The tenant in which personal accounts get tokens for organisations without a tenant: `organizations` refuses to refresh
-/// them.
-const OF_PERSONAL: &str = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
+/// The tenant in which personal accounts get tokens for organisations without a tenant: Entra ID refuses to refresh them in
+/// `organizations`.
+const TRANSFER_TENANT: &str = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
 
-/// The refusals after which a refresh token serves nowhere any more, by `suberror`.
+/// The values of `suberror` after which a refresh token serves in no tenant.
 const ENDED_SUBERRORS: [&str; 2] = ["bad_token", "token_expired"];
 
-/// The same by number: unused for 90 days, the token's lifetime is over.
+/// The AADSTS numbers after which it does not: it was not used for 90 days, or its lifetime is over.
 const ENDED_CODES: [&str; 3] = ["700082", "700081", "700084"];
 
-/// The sessions were revoked, such as by a new password, or the account is disabled: in the tenant that was asked. That of a
-/// guest ends nothing elsewhere.
+/// The AADSTS numbers for sessions that were revoked, such as by a new password, and for a disabled account. They concern the
+/// tenant that was asked: for a guest, the login serves elsewhere.
 const ENDED_IN_TENANT: [&str; 2] = ["50173", "50057"];
 
-/// The refusals that are about this tenant or network, whatever `suberror` says: a second factor, a policy, consent, the
-/// device, the sign-in frequency (whose suberror is that of a refresh token to delete).
+/// The AADSTS numbers that concern this tenant or network only, whatever `suberror` says: a second factor, a policy, consent,
+/// the device, and the sign-in frequency, whose `suberror` may be that of an ended login.
 const KEPT_CODES: [&str; 7] = ["50076", "50079", "53000", "53003", "65001", "50097", "70043"];
 
 /// What a refusal means for the login.
@@ -66,9 +66,9 @@ pub(in crate::registry::azure) fn refresh(
     tenant: &Tenant,
     account: &Account,
     refresh_token: &Secret,
-) -> Result<Tokens, Failure> {
+) -> std::result::Result<Tokens, Failure> {
     let failed = |refusal: Box<Refusal>| failure(account, tenant, *refusal);
-    let tenant = tenant_of(account, tenant).map_err(|error| failed(error.into()))?;
+    let tenant = asked_tenant(account, tenant).map_err(|error| failed(error.into()))?;
     let scope = client::scope();
     let grant = [("grant_type", "refresh_token"), ("scope", scope.as_str()), ("refresh_token", refresh_token.expose())];
     let request = token::request(&tenant, &account.client_id, &grant).map_err(|error| failed(error.into()))?;
@@ -77,14 +77,14 @@ pub(in crate::registry::azure) fn refresh(
     token::read(system, &tenant, &response, &grant).map_err(failed)
 }
 
-/// The tenant that is asked: at no other login host than the one that the refresh token is from.
-fn tenant_of(account: &Account, of_feed: &Tenant) -> crate::error::Result<Tenant> {
+/// The tenant to ask. Fails for another login host than that of the refresh token.
+fn asked_tenant(account: &Account, of_feed: &Tenant) -> Result<Tenant> {
     if account.login_host != of_feed.login_host {
         let what = format!("its refresh token is not from {}", of_feed.login_host);
         return Err(Error::new(Kind::Rejected, what).with_hint("run `ringbearer login URL`"));
     }
-    let is_personal = account.home_id.split_once('.').is_some_and(|(_, home)| home == PERSONAL);
-    if is_personal && of_feed.id == ANY_ORGANISATION { of_feed.named(OF_PERSONAL) } else { Ok(of_feed.clone()) }
+    let is_personal = account.home_id.split_once('.').is_some_and(|(_, home)| home == CONSUMERS);
+    if is_personal && of_feed.id == ANY_ORGANISATION { of_feed.named(TRANSFER_TENANT) } else { Ok(of_feed.clone()) }
 }
 
 /// Whether the account is, or may be, a guest of the tenant: not in its home tenant, nor where it names none.
@@ -132,13 +132,8 @@ fn failure(account: &Account, asked: &Tenant, refusal: Refusal) -> Failure {
         None => error,
     };
     let error =
-        if error.ends_the_lookup() { error } else { error.within(format_args!("the login of {}", shown(account))) };
+        if error.ends_the_lookup() { error } else { error.within(format_args!("the login of {}", account.shown())) };
     Failure { meaning, error }
-}
-
-/// The account, for messages.
-pub(in crate::registry::azure) fn shown(account: &Account) -> String {
-    without_middle(&account.username, LONGEST_NAME)
 }
 
 #[cfg(test)]
@@ -148,27 +143,17 @@ mod tests {
     use super::*;
     use crate::{
         error::Kind,
-        registry::azure::login::{client, logins::Place},
+        registry::azure::login::client,
         system::{fake::FakeSystem, http::Method},
     };
 
     const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 
     fn account(home: &str) -> Account {
-        Account {
-            client_id: "d5a56ea4-7369-46b8-a538-c370805301bf".to_owned(),
-            home_id: format!("ada.{home}"),
-            username: "ada@contoso.example".to_owned(),
-            login_host: "login.microsoftonline.com".to_owned(),
-            signed_in: 0,
-            tenants: Vec::new(),
-            organisations: Vec::new(),
-            place: Place::Session,
-            ended: false,
-        }
+        Account { home_id: format!("ada.{home}"), ..Account::example("ada") }
     }
 
-    fn refreshed(fake: &FakeSystem, home: &str, tenant: &str) -> Result<Tokens, Failure> {
+    fn refreshed(fake: &FakeSystem, home: &str, tenant: &str) -> std::result::Result<Tokens, Failure> {
         let token = Secret::new("refresh-secret-1".to_owned());
         refresh(fake, &Tenant::new(tenant).unwrap(), &account(home), &token)
     }
@@ -183,8 +168,8 @@ mod tests {
             (TENANT, TENANT, TENANT),
             ("home", TENANT, TENANT),
             ("home", ANY_ORGANISATION, ANY_ORGANISATION),
-            (PERSONAL, TENANT, TENANT),
-            (PERSONAL, ANY_ORGANISATION, OF_PERSONAL),
+            (CONSUMERS, TENANT, TENANT),
+            (CONSUMERS, ANY_ORGANISATION, TRANSFER_TENANT),
         ] {
             let body = r#"{"access_token":"t","expires_in":3600,"refresh_token":"refresh-secret-2"}"#;
             let fake = FakeSystem::default().answer(Method::Post, &endpoint(asked), 200, body);

@@ -9,8 +9,8 @@ use crate::{
     error::{Error, Kind, Result, single_line},
     registry::azure::{
         entra::{self, Tenant},
-        login_command::LoginCommand,
         remedy,
+        sign_in_command::SignInCommand,
     },
     secret::Secret,
     system::{
@@ -230,7 +230,7 @@ pub(super) fn explained_refusal(
     let mut numbers: Vec<String> = answer.error_codes.iter().map(u64::to_string).collect();
     numbers.extend(remedy::codes(&answer.error_description).map(str::to_owned));
     let error = auth::refusal::Refusal::read(response, &oauth::secrets(fields)).into_error(what, None);
-    let explained = entra::explain(system, tenant, response, error.clone(), LoginCommand::Ringbearer);
+    let explained = entra::explain(system, tenant, response, error.clone(), SignInCommand::Ringbearer);
     Refusal {
         code: Code::read(&answer.error),
         suberror: answer.suberror,

@@ -16,7 +16,7 @@ use crate::{
         login::{
             client, keep,
             logins::{Account, Logins},
-            refresh::{self, Failure, Meaning, shown},
+            refresh::{self, Failure, Meaning},
             token::Tokens,
         },
     },
@@ -103,7 +103,7 @@ fn may_read(system: &dyn System) -> bool {
 /// An access token by the kept refresh token.
 fn token(system: &dyn System, tenant: &Tenant, account: &Account) -> Result<AccessToken> {
     let kept = refresh_token(system, account)?.ok_or_else(|| gone(account, "is no longer kept"))?;
-    debug!(step = NAME, outcome = "noted"; "refreshes the login of {}, in {}", shown(account), account.place);
+    debug!(step = NAME, outcome = "noted"; "refreshes the login of {}, in {}", account.shown(), account.place);
     let (used, outcome) = match refresh::refresh(system, tenant, account, &kept) {
         Err(Failure { meaning: Meaning::Ended, error }) => match refresh_token(system, account)? {
             // Another process has replaced it meanwhile.
@@ -131,14 +131,14 @@ fn token(system: &dyn System, tenant: &Tenant, account: &Account) -> Result<Acce
 
 fn refresh_token(system: &dyn System, account: &Account) -> Result<Option<Secret>> {
     let kept = keep::read(system, account).map_err(|error| {
-        if error.ends_the_lookup() { error } else { error.within(format_args!("the login of {}", shown(account))) }
+        if error.ends_the_lookup() { error } else { error.within(format_args!("the login of {}", account.shown())) }
     })?;
     Ok(kept.map(|kept| kept.refresh_token))
 }
 
 /// The failure of a login that is listed and cannot be used.
 fn gone(account: &Account, what: &str) -> Error {
-    let error = Error::new(Kind::Rejected, format!("the login of {} {what}", shown(account)));
+    let error = Error::new(Kind::Rejected, format!("the login of {} {what}", account.shown()));
     error.with_hint("run `ringbearer login URL`")
 }
 
@@ -150,7 +150,7 @@ fn remember(system: &dyn System, tenant: &Tenant, account: &Account, used: &Secr
     let is_new = is_guid(&id) && !account.tenants.contains(&id);
     let added = if is_new { change(system, account, |account| account.tenants.push(id)) } else { Ok(()) };
     for error in [replaced, added].into_iter().filter_map(Result::err) {
-        debug!(step = NAME, outcome = "noted"; "the login of {} is not updated: {error}", shown(account));
+        debug!(step = NAME, outcome = "noted"; "the login of {} is not updated: {error}", account.shown());
     }
 }
 
@@ -163,7 +163,7 @@ fn end(system: &dyn System, account: &Account, refused: &Secret) {
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
-        debug!(step = NAME, outcome = "noted"; "the ended login of {} stays: {error}", shown(account));
+        debug!(step = NAME, outcome = "noted"; "the ended login of {} stays: {error}", account.shown());
     }
 }
 

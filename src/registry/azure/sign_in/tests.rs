@@ -227,15 +227,10 @@ fn logins_of_two_clouds_do_not_replace_each_other() {
 
 fn of(name: &str, signed_in: u64, tenant: &str) -> Account {
     Account {
-        client_id: "d5a56ea4-7369-46b8-a538-c370805301bf".to_owned(),
-        home_id: format!("{name}.home"),
-        username: format!("{name}@contoso.example"),
-        login_host: "login.microsoftonline.com".to_owned(),
         signed_in,
         tenants: vec![tenant.to_owned()],
         organisations: vec!["contoso".to_owned()],
-        place: Place::Session,
-        ended: false,
+        ..Account::example(name)
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn parse(received: &[u8]) -> Result<Option<BrowserRequest>, Refusal> 
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     Ok(Some(BrowserRequest {
         method: head.method.unwrap_or_default().to_owned(),
-        target: head.path.unwrap_or_default().to_owned(),
+        target: Zeroizing::new(head.path.unwrap_or_default().to_owned()),
         host: single_value(head.headers, "Host").map(str::to_owned),
         content_type: media_type,
         body: Zeroizing::new(body.to_vec()),
@@ -108,7 +108,7 @@ mod tests {
             Ok(None) => "partial".to_owned(),
             Ok(Some(request)) => {
                 let BrowserRequest { method, target, host, content_type, body } = request;
-                format!("{method} {target} {host:?} [{content_type}] {}", String::from_utf8_lossy(&body))
+                format!("{method} {} {host:?} [{content_type}] {}", *target, String::from_utf8_lossy(&body))
             }
             Err(refusal) => format!("{refusal:?}"),
         }

@@ -56,7 +56,7 @@ fn ask(port: u16, request: impl Into<Vec<u8>>) -> JoinHandle<String> {
 fn serve(listener: &mut dyn LoopbackListener) -> String {
     let incoming = listener.next_request(SOON).unwrap().expect("no request has arrived");
     let BrowserRequest { method, target, body, .. } = &incoming.request;
-    let served = format!("{method} {target} {}", String::from_utf8_lossy(body));
+    let served = format!("{method} {} {}", **target, String::from_utf8_lossy(body));
     incoming.answer(&page());
     served
 }

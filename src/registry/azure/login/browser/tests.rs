@@ -174,7 +174,7 @@ fn a_body_that_is_not_a_form_is_refused() {
     let attempt = Attempt::new(&system(), PORT).unwrap();
     let request = |content_type: &str, host: Option<&str>| BrowserRequest {
         method: "POST".to_owned(),
-        target: "/".to_owned(),
+        target: Zeroizing::new("/".to_owned()),
         host: host.map(str::to_owned),
         content_type: content_type.to_owned(),
         body: Zeroizing::new(code().into_bytes()),
@@ -283,7 +283,7 @@ proptest! {
         let body = if with_state { format!("{body}&state={state}") } else { body };
         let request = BrowserRequest {
             method: "POST".to_owned(),
-            target: "/".to_owned(),
+            target: Zeroizing::new("/".to_owned()),
             host: Some(HOST.to_owned()),
             content_type: "application/x-www-form-urlencoded".to_owned(),
             body: Zeroizing::new(body.clone().into_bytes()),

@@ -190,7 +190,7 @@ fn a_cancelled_flow_stops_waiting() {
 fn read(user_code: &str, device_code: &str, page: &str) -> Result<(String, Url)> {
     let body = json!({"user_code": user_code, "device_code": device_code, "verification_uri": page}).to_string();
     let body = zeroize::Zeroizing::new(body.into_bytes());
-    shown(&Response { status: 200, headers: Vec::new(), body, host: "login.example".to_owned() })
+    code_and_page(&Response { status: 200, headers: Vec::new(), body, host: "login.example".to_owned() })
 }
 
 #[test]

@@ -18,17 +18,7 @@ fn linux() -> FakeSystem {
 }
 
 fn account(place: Place) -> Account {
-    Account {
-        client_id: "d5a56ea4".to_owned(),
-        home_id: "uid.utid".to_owned(),
-        username: "ada@contoso.example".to_owned(),
-        login_host: "login.microsoftonline.com".to_owned(),
-        signed_in: 1,
-        tenants: Vec::new(),
-        organisations: Vec::new(),
-        place,
-        ended: false,
-    }
+    Account { place, ..Account::example("ada") }
 }
 
 fn token(text: &str) -> Secret {

@@ -15,14 +15,12 @@ fn linux() -> FakeSystem {
 fn account(username: &str, uid: &str, signed_in: u64) -> Account {
     Account {
         client_id: "client".to_owned(),
-        home_id: format!("{uid}.home"),
         username: username.to_owned(),
-        login_host: "login.microsoftonline.com".to_owned(),
         signed_in,
         tenants: vec!["home".to_owned()],
         organisations: vec!["contoso".to_owned()],
         place: Place::Store,
-        ended: false,
+        ..Account::example(uid)
     }
 }
 

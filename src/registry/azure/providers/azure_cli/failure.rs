@@ -5,8 +5,8 @@ use crate::{
     error::{Error, Kind, truncate},
     registry::azure::{
         entra::Tenant,
-        login_command::LoginCommand,
         remedy::{self, Identity},
+        sign_in_command::SignInCommand,
     },
     system::process::Output,
 };
@@ -51,11 +51,11 @@ pub(super) fn met_lock(output: &Output) -> bool {
 pub(super) fn explain(az: &TokenProgram<'_>, output: &Output, tenant: &Tenant) -> Error {
     let said = output.stderr_text();
     let failed = |what: String, hint: &str| Error::new(Kind::Process, what).with_hint(hint);
-    let login = format!("run `{}`", tenant.login(LoginCommand::Az));
+    let login = format!("run `{}`", tenant.login(SignInCommand::Az));
     // az reads no variables of an application: its login holds the secret.
-    let of_code = |code| remedy::of_code(code, Identity::Person(LoginCommand::Az));
+    let of_code = |code| remedy::of_code(code, Identity::Person(SignInCommand::Az));
     if let Some((code, remedy)) = remedy::codes(&said).find_map(|code| of_code(code).map(|remedy| (code, remedy))) {
-        return failed(format!("{} (AADSTS{code})", remedy.meaning), &tenant.advice(remedy, LoginCommand::Az));
+        return failed(format!("{} (AADSTS{code})", remedy.meaning), &tenant.advice(remedy, SignInCommand::Az));
     }
     let quoted = error_line(&said).map(|line| format!("az failed: {line}"));
     let what = quoted.unwrap_or_else(|| az.failure(output).message().to_owned());
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_code_is_explained() {
-        for code in remedy::all_codes(Identity::Person(LoginCommand::Az)) {
+        for code in remedy::all_codes(Identity::Person(SignInCommand::Az)) {
             let error = failure(&format!("ERROR: AADSTS{code}: Text. Trace ID: 1\naz login --tenant t"), TENANT);
             assert!(error.message().ends_with(&format!(" (AADSTS{code})")), "{error}");
             assert!(error.message().chars().count() <= 100, "{error}");

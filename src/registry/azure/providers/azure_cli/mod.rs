@@ -18,7 +18,7 @@ use crate::{
         program::TokenProgram,
     },
     error::{Error, Kind, Result},
-    registry::azure::{entra::AZURE_DEVOPS, login_command::LoginCommand},
+    registry::azure::{entra::AZURE_DEVOPS, sign_in_command::SignInCommand},
     secret::Secret,
     system::{System, process::Output},
 };
@@ -102,7 +102,7 @@ fn print_token(system: &dyn System, tenant: &Tenant) -> Result<Attempt<Grant>> {
     let token = read(&output).map_err(|malformed| az.malformed(malformed))?;
     if !chosen && token.claims().is_some_and(|claims| tenant.differs_from(&claims)) {
         return Err(Error::new(Kind::Process, "az is logged in as an identity of another tenant")
-            .with_hint(format!("run `{}`", tenant.login(LoginCommand::Az))));
+            .with_hint(format!("run `{}`", tenant.login(SignInCommand::Az))));
     }
     Ok(Attempt::Token(Grant::Bearer(token)))
 }

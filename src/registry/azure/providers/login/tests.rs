@@ -3,12 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::{
-    registry::azure::login::logins::Place,
-    system::{fake::FakeSystem, http::Method},
-};
+use crate::system::{fake::FakeSystem, http::Method};
 
-const CLIENT: &str = "d5a56ea4-7369-46b8-a538-c370805301bf";
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
 const HINT: &str = "ARTIFACTS_CREDENTIALPROVIDER_MSAL_LOGIN_HINT";
@@ -20,15 +16,10 @@ fn system() -> FakeSystem {
 /// Keeps a login, as `ringbearer login` does.
 fn sign_in(fake: &FakeSystem, name: &str, signed_in: u64, tenant: &str) -> Account {
     let account = Account {
-        client_id: CLIENT.to_owned(),
-        home_id: format!("{name}.home"),
-        username: format!("{name}@contoso.example"),
-        login_host: "login.microsoftonline.com".to_owned(),
         signed_in,
         tenants: vec![tenant.to_owned()],
         organisations: vec!["contoso".to_owned()],
-        place: Place::Session,
-        ended: false,
+        ..Account::example(name)
     };
     keep::write(fake, &account, &Secret::new(format!("refresh-of-{name}"))).unwrap();
     Logins::change(fake, |accounts| accounts.insert(0, account.clone())).unwrap();

@@ -4,14 +4,14 @@ use crate::system::System;
 
 /// A command that signs a person in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LoginCommand {
+pub(super) enum SignInCommand {
     /// `az login`.
     Az,
     /// `ringbearer login`.
     Ringbearer,
 }
 
-impl LoginCommand {
+impl SignInCommand {
     /// That of az where it is installed.
     #[must_use]
     pub(super) fn of(system: &dyn System) -> Self {
@@ -40,13 +40,13 @@ mod tests {
 
     #[test]
     fn az_is_advised_where_it_is_installed() {
-        assert_eq!(LoginCommand::of(&FakeSystem::default().program("az")), LoginCommand::Az);
-        assert_eq!(LoginCommand::of(&FakeSystem::default()), LoginCommand::Ringbearer);
+        assert_eq!(SignInCommand::of(&FakeSystem::default().program("az")), SignInCommand::Az);
+        assert_eq!(SignInCommand::of(&FakeSystem::default()), SignInCommand::Ringbearer);
     }
 
     #[test]
     fn az_is_advised_to_allow_an_account_without_subscription() {
-        let text = |tenant| LoginCommand::Az.text(tenant);
+        let text = |tenant| SignInCommand::Az.text(tenant);
         assert_eq!(text(Some("contoso.example")), "az login --tenant contoso.example --allow-no-subscriptions");
         assert_eq!(text(None), "az login --allow-no-subscriptions");
     }
