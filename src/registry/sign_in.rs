@@ -24,11 +24,11 @@ pub(crate) trait SignIn {
     fn sign_out(&self, system: &dyn System, account: Option<&str>) -> Result<Vec<Login>>;
 }
 
-/// How to sign in, and for what.
+/// How to sign in, and for which service.
 pub(crate) struct Wanted<'all> {
     /// The index, which names organisation and tenant.
     pub(crate) service: &'all Service,
-    /// With what; `None` chooses.
+    /// The method; `None` for the best one here.
     pub(crate) method: Option<Method>,
     /// Another tenant than that of the index.
     pub(crate) tenant: Option<&'all str>,
@@ -36,28 +36,28 @@ pub(crate) struct Wanted<'all> {
     pub(crate) account: Option<&'all str>,
     /// Whether the password is asked for again.
     pub(crate) is_fresh: bool,
-    /// Whether a login that no place can keep is an error; otherwise it serves once.
+    /// Whether it is an error if no place can keep the login. Otherwise such a login serves once.
     pub(crate) must_be_kept: bool,
 }
 
-/// With what a person signs in.
+/// The method of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     /// A browser on this machine.
     Browser,
-    /// A code that is typed into a browser anywhere.
+    /// A code to type into a browser on any machine.
     DeviceCode,
 }
 
 /// A step of a sign-in, to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step<'all> {
-    /// It begins: the index and the organisation's tenant.
+    /// It begins.
     Begins {
         /// The index, by host and organisation.
         index: &'all str,
         /// The organisation.
-        place: &'all str,
+        organisation: &'all str,
         /// The tenant.
         tenant: &'all str,
     },
@@ -76,10 +76,10 @@ pub(crate) enum Step<'all> {
         url: &'all str,
         /// The code.
         code: &'all str,
-        /// How long it serves.
+        /// How long the code is valid.
         expires_in: Duration,
     },
-    /// It still waits for the person.
+    /// It waits for the person.
     Waits {
         /// The time left.
         remaining: Duration,
@@ -100,12 +100,12 @@ pub(crate) struct SignedIn {
 pub(crate) struct Login {
     /// The account: a user name such as `ada@contoso.example`.
     pub(crate) account: String,
-    /// The organisations that it was used for.
-    pub(crate) places: Vec<String>,
-    /// Where the secret lies, in a phrase; `None` if it is not kept.
+    /// The organisations that the person signed in for.
+    pub(crate) organisations: Vec<String>,
+    /// Where the refresh token is kept, in a phrase; `None` if it is not kept.
     pub(crate) kept_in: Option<String>,
     /// When the person signed in.
     pub(crate) signed_in: SystemTime,
-    /// How long it serves, in a clause.
+    /// How long the login lasts, in a clause.
     pub(crate) life: String,
 }

@@ -64,7 +64,7 @@ const LOGIN: Definition = Definition {
     path: "ringbearer login",
     summary: "sign in for an index with a browser or a device code, or list the logins",
     about: "Signs in to the registry of an index URL with a browser or, where there is none, a code to enter in a browser \
-            anywhere. The login is kept for later lookups: in ringbearer's store, the desktop's keyring or the memory of \
+            on any machine. The login is kept for later lookups: in ringbearer's store, the desktop's keyring or the memory of \
             this login session (RINGBEARER_LOGIN_STORE), never in a file that is not encrypted.\n\
             Without a URL, signs in for the first such index in the settings of uv, pip, pixi and Poetry, both the user's \
             and this project's, and says which one. RINGBEARER_TIMEOUT limits the time (default: 960 seconds).\n\
@@ -74,7 +74,7 @@ const LOGIN: Definition = Definition {
     operands: &[optional(URL)],
     options: &[
         OptionDefinition { long: "browser", help: "sign in with a browser on this machine", ..OPTION },
-        OptionDefinition { long: "device-code", help: "show a code to enter in a browser anywhere", ..OPTION },
+        OptionDefinition { long: "device-code", help: "show a code to enter in a browser on any machine", ..OPTION },
         OptionDefinition {
             long: "tenant",
             values: &[free("TENANT")],
@@ -92,7 +92,7 @@ const LOGIN: Definition = Definition {
             help: "ask for the password again, also where the browser is signed in",
             ..OPTION
         },
-        OptionDefinition { long: "list", help: "list the logins instead: whose, where they lie, how long", ..OPTION },
+        OptionDefinition { long: "list", help: "list the logins instead: account, place and lifetime", ..OPTION },
         JSON,
     ],
     exit_codes: &[("0", "signed in, or listed"), ("1", "the sign-in failed"), LOCKED, ("130", "cancelled by Ctrl-C")],
@@ -127,7 +127,7 @@ const LOGOUT: Definition = Definition {
     ..COMMAND
 };
 
-/// The exit code of a login that the store is to keep, or keeps.
+/// The exit code of commands that read or write a login in the store.
 const LOCKED: (&str, &str) =
     ("3", "the store is locked: no ssh-agent, its key not in the agent, or the signature refused");
 

@@ -36,14 +36,14 @@ fn row(world: &World<'_>, login: &Login) -> [String; 5] {
     let age = world.system.now().duration_since(login.signed_in).unwrap_or_default();
     [
         shown(&login.account),
-        shown(&login.places.join(", ")),
+        shown(&login.organisations.join(", ")),
         where_kept(login),
         format!("signed in {} ago", in_words(age)),
         shown(&login.life),
     ]
 }
 
-/// Where the secret lies, in a clause.
+/// Where the refresh token is kept, in a clause.
 pub(in crate::cli) fn where_kept(login: &Login) -> String {
     login.kept_in.as_deref().map_or_else(|| "not kept".to_owned(), |place| format!("kept in {}", shown(place)))
 }
@@ -52,7 +52,7 @@ pub(in crate::cli) fn where_kept(login: &Login) -> String {
 pub(in crate::cli) fn as_json(login: &Login) -> Value {
     let signed_in = jiff::Timestamp::try_from(login.signed_in).ok().map(|time| time.to_string());
     json!({
-        "account": login.account, "organisations": login.places, "kept_in": login.kept_in, "signed_in": signed_in,
+        "account": login.account, "organisations": login.organisations, "kept_in": login.kept_in, "signed_in": signed_in,
         "life": login.life,
     })
 }

@@ -53,20 +53,20 @@ fn sign_in(world: &World<'_>, options: &SignInOptions) -> Result<u8> {
     };
     let mut progress = Progress::new(world.console, candidate.registry.title, options.json);
     let SignedIn { login, .. } = sign_in.sign_in(world.system, &wanted, &mut |step| progress.show(step))?;
-    let place = progress.end()?;
+    let organisation = progress.end()?;
     if options.json {
         let event = json!({
-            "event": "signed-in", "account": login.account, "organisations": login.places, "kept_in": login.kept_in,
+            "event": "signed-in", "account": login.account, "organisations": login.organisations, "kept_in": login.kept_in,
             "life": login.life,
         });
         return print_line(world.console, &event).map(|()| DONE);
     }
-    let place = place.as_deref().or(service.host()).unwrap_or_default();
+    let organisation = organisation.as_deref().or(service.host()).unwrap_or_default();
     let kept = match &login.kept_in {
         Some(_) => format!("{}; {}", list::where_kept(&login), shown(&login.life)),
         None => "not kept: no lookup uses this login".to_owned(),
     };
-    print(world.console, &format!("signed in to {} as {}\n{kept}\n", shown(place), shown(&login.account)))
+    print(world.console, &format!("signed in to {} as {}\n{kept}\n", shown(organisation), shown(&login.account)))
 }
 
 /// Forgets logins, and the cached tokens of their registry, which would serve for hours.

@@ -19,7 +19,7 @@ pub(super) struct Progress<'all> {
     title: &'static str,
     json: bool,
     /// The organisation, once it is known.
-    place: Option<String>,
+    organisation: Option<String>,
     /// The line of the countdown, if one is shown.
     countdown: Option<String>,
     failure: Option<Error>,
@@ -27,13 +27,13 @@ pub(super) struct Progress<'all> {
 
 impl<'all> Progress<'all> {
     pub(super) fn new(console: &'all dyn Console, title: &'static str, json: bool) -> Self {
-        Self { console, title, json, place: None, countdown: None, failure: None }
+        Self { console, title, json, organisation: None, countdown: None, failure: None }
     }
 
     /// Shows a step.
     pub(super) fn show(&mut self, step: &Step<'_>) {
-        if let Step::Begins { place, .. } = step {
-            self.place = Some((*place).to_owned());
+        if let Step::Begins { organisation, .. } = step {
+            self.organisation = Some((*organisation).to_owned());
         }
         if self.json {
             let printed = event(step).map_or(Ok(()), |event| print_line(self.console, &event));
@@ -45,7 +45,9 @@ impl<'all> Progress<'all> {
 
     fn show_text(&mut self, step: &Step<'_>) {
         match *step {
-            Step::Begins { place, .. } => self.add(&format!("Sign in to {} ({})\n\n", shown(place), self.title)),
+            Step::Begins { organisation, .. } => {
+                self.add(&format!("Sign in to {} ({})\n\n", shown(organisation), self.title));
+            }
             // A page may be longer than the terminal is wide: it stands above the countdown, which is one line.
             Step::Browser { url, port, is_opened } => {
                 let what = if is_opened {
@@ -98,7 +100,7 @@ impl<'all> Progress<'all> {
 
     /// Ends the progress. Returns the organisation, if it is known. Fails if an event could not be printed.
     pub(super) fn end(mut self) -> Result<Option<String>> {
-        self.failure.take().map_or_else(|| Ok(self.place.take()), Err)
+        self.failure.take().map_or_else(|| Ok(self.organisation.take()), Err)
     }
 }
 

@@ -86,10 +86,10 @@ impl SignIn for Scripted {
     }
 }
 
-fn login(account: &str, place: &str) -> Login {
+fn login(account: &str, organisation: &str) -> Login {
     Login {
         account: account.to_owned(),
-        places: vec![place.to_owned()],
+        organisations: vec![organisation.to_owned()],
         kept_in: Some("the store".to_owned()),
         signed_in: FakeSystem::default().now() - Duration::from_secs(3 * 3600),
         life: "it ends after 90 days without use".to_owned(),
@@ -105,13 +105,13 @@ const fn waits(seconds: u64) -> Step<'static> {
 }
 
 const IN_A_BROWSER: &[Step<'_>] = &[
-    Step::Begins { index: "", place: "contoso", tenant: "t" },
+    Step::Begins { index: "", organisation: "contoso", tenant: "t" },
     Step::Browser { url: "https://login.example/?a\u{1b}b", port: 40123, is_opened: true },
     waits(65),
 ];
 
 const WITH_A_CODE: &[Step<'_>] = &[
-    Step::Begins { index: "", place: "contoso\u{1b}", tenant: "t" },
+    Step::Begins { index: "", organisation: "contoso\u{1b}", tenant: "t" },
     Step::Browser { url: "https://login.example/?a=1", port: 40123, is_opened: false },
     waits(900),
     waits(900),
@@ -178,7 +178,7 @@ fn a_terminal_shows_the_page_and_a_countdown() {
     let (code, _, stderr) = call(&FakeSystem::default(), &FakeConsole::terminal(), &format!("login {URL}"));
     assert_eq!(code, Ok(DONE));
     let expected = "Sign in to contoso (good)\n\nA browser opens. If it does not, open this page:\n\n  \
-                    https://login.example/?ab\n\n\
+                    https://login.example/?a\\u{1b}b\n\n\
                     \r\u{1b}[K1:05 left (Ctrl-C cancels)\r\u{1b}[K";
     assert_eq!(stderr, expected);
 }

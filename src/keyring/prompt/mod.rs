@@ -25,7 +25,7 @@ use crate::{
         sign_in::{SignIn, Step, Wanted},
     },
     service::Service,
-    system::System,
+    system::{System, terminal::TerminalWriter},
 };
 
 /// Lets a lookup sign in with the value `prompt`; `never`, or unset, does not.
@@ -77,6 +77,19 @@ pub(super) fn sign_in(
             "the last sign-in of a lookup was refused, less than ten minutes ago: run `ringbearer login URL`",
         );
     }
+    let credential = ask(system, sign_in, service, terminal)?;
+    debug!(step = "login", outcome = "served"; "the sign-in of this lookup");
+    session_cache::put(system, candidate, service, &credential, default);
+    Ok(Some(credential))
+}
+
+/// Asks the person at the terminal to sign in, under the lock of the sign-in. Records a refusal.
+fn ask(
+    system: &dyn System,
+    sign_in: &dyn SignIn,
+    service: &Service,
+    terminal: Box<dyn TerminalWriter>,
+) -> Result<Credential> {
     let mut screen = Screen::new(terminal);
     let wanted = Wanted { service, method: None, tenant: None, account: None, is_fresh: false, must_be_kept: false };
     // The index, once the person is asked.
@@ -98,9 +111,7 @@ pub(super) fn sign_in(
         Ok(signed_in) => {
             refusal::forget(system);
             screen.succeeded(&signed_in.login.account);
-            debug!(step = "login", outcome = "served"; "the sign-in of this lookup");
-            session_cache::put(system, candidate, service, &signed_in.credential, default);
-            Ok(Some(signed_in.credential))
+            Ok(signed_in.credential)
         }
         Err(error) => {
             debug!(step = "login", outcome = "failed"; "{error}");

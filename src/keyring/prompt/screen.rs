@@ -28,7 +28,7 @@ impl Screen {
             Step::Begins { index, tenant, .. } => {
                 // The cursor may be at the end of the tool's progress bar.
                 self.terminal.write("\n");
-                self.line(&format!("{} wants a sign-in (tenant {}); Ctrl-C cancels it", shown(index), shown(tenant)));
+                self.line(&format!("{} needs a sign-in (tenant {}); Ctrl-C cancels it", shown(index), shown(tenant)));
             }
             Step::Browser { url, is_opened: true, .. } => {
                 self.line(&format!("sign in with the browser that opens, or open {}", escaped(url)));

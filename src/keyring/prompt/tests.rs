@@ -25,7 +25,7 @@ use crate::{
 
 const INDEX: &str = "https://feed.example/contoso/simple/";
 
-/// A registry that wants a sign-in.
+/// A registry that needs a sign-in.
 struct Feed {
     /// How often it was asked for a credential, and how often a person signed in.
     asked: AtomicU32,
@@ -101,7 +101,7 @@ impl SignIn for Arc<Feed> {
         self.signed_in.fetch_add(1, SeqCst);
         self.wanted.lock().unwrap().push(wanted.must_be_kept);
         self.before.lock().unwrap().clone()?;
-        show(&Step::Begins { index: "contoso\u{1b}[2J", place: "", tenant: "t-1" });
+        show(&Step::Begins { index: "contoso\u{1b}[2J", organisation: "", tenant: "t-1" });
         self.code.lock().unwrap().clone()?;
         show(&Step::Code {
             url: "https://login.example/device",
@@ -115,7 +115,7 @@ impl SignIn for Arc<Feed> {
         let cache_policy = self.outcome.lock().unwrap().clone()?;
         let login = Login {
             account: "ada@contoso.example".to_owned(),
-            places: Vec::new(),
+            organisations: Vec::new(),
             kept_in: None,
             signed_in: system.now(),
             life: String::new(),
@@ -249,7 +249,7 @@ fn the_steps_are_shown_on_the_terminal_and_escaped() {
     assert_eq!(ask(&system, &feed), Ok(true));
     let expected = [
         "",
-        r"ringbearer: contoso\u{1b}[2J wants a sign-in (tenant t-1); Ctrl-C cancels it",
+        r"ringbearer: contoso\u{1b}[2J needs a sign-in (tenant t-1); Ctrl-C cancels it",
         r"ringbearer: open https://login.example/device and enter the code ABCD\u{7}",
         "ringbearer: waiting, 2 minutes left",
         "ringbearer: waiting, 1 minute left",

@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_told_the_command_that_signs_in() {
+    fn advice_names_the_command_that_signs_in() {
         let body = json!({"error": "invalid_grant", "error_codes": [50_076]});
         let hint = |command| refused_person(&body, command).hint().unwrap_or_default().to_owned();
         let required = "multi-factor authentication is required (AADSTS50076): run ";

@@ -54,13 +54,13 @@ impl SignIn for AzureArtifacts {
         let (shown, organisation) = (feed.shown(), feed.organisation_key());
         let of_feed = minting.tenant().map_err(|error| error.no_credential_for(&shown))?;
         let tenant = tenant(system, wanted, &of_feed)?;
-        show(&Step::Begins { index: &shown, place: &organisation, tenant: &tenant.id });
+        show(&Step::Begins { index: &shown, organisation: &organisation, tenant: &tenant.id });
         let hint = wanted.account.map(str::to_owned).or_else(|| credprovider::login_hint(system));
         let flow = Flow {
             system,
             client_id: &client_id,
             tenant: &tenant,
-            place: &organisation,
+            organisation: &organisation,
             account: wanted.account,
             hint: hint.as_deref(),
             is_fresh: wanted.is_fresh,
@@ -215,7 +215,7 @@ fn of_account(account: &Account) -> Login {
     };
     Login {
         account: account.username.clone(),
-        places: account.organisations.clone(),
+        organisations: account.organisations.clone(),
         kept_in: (!account.ended).then(|| account.place.to_string()),
         signed_in: SystemTime::UNIX_EPOCH
             .checked_add(Duration::from_secs(account.signed_in))
@@ -227,7 +227,7 @@ fn of_account(account: &Account) -> Login {
 fn not_kept(system: &dyn System, owner: Owner, feed: &Feed) -> Login {
     Login {
         account: owner.username,
-        places: vec![feed.organisation_key()],
+        organisations: vec![feed.organisation_key()],
         kept_in: None,
         signed_in: system.now(),
         life: "it serves this command only".to_owned(),

@@ -38,14 +38,10 @@ def polls_after(login: LoginCommand, ada: User, *answers: str | int) -> list[flo
     return [after - before for before, after in zip(times, times[1:])]
 
 
-def test_slow_down_lengthens_the_interval_for_good(login: LoginCommand, ada: User) -> None:
-    pauses = polls_after(login, ada, "slow_down", "authorization_pending")
-    assert all(6 <= pause + 0.1 < 6 + LATE for pause in pauses), pauses
-
-
-def test_lost_answers_double_the_pause(login: LoginCommand, ada: User) -> None:
-    pauses = polls_after(login, ada, "drop", 503)
-    assert all(wanted <= pause + 0.1 < wanted + LATE for pause, wanted in zip(pauses, (2, 4))), pauses
+@pytest.mark.parametrize(("answer", "expected"), [("slow_down", 6), ("drop", 2), (503, 2)])
+def test_answer_of_a_poll_lengthens_the_pause(login: LoginCommand, ada: User, answer: str | int, expected: int) -> None:
+    (pause,) = polls_after(login, ada, answer)
+    assert expected <= pause + 0.1 < expected + LATE, pause
 
 
 def test_interval_may_be_a_text(login: LoginCommand, cloud: PracticeCloud, ada: User) -> None:

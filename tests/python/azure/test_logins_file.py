@@ -16,9 +16,9 @@ from support.command_line import assert_complaint
 from support.login_user import ADA, LoginUser
 
 if sys.platform != "linux":
-    pytest.skip("the login lies in the kernel's keys", allow_module_level=True)
+    pytest.skip("the login is kept in the kernel's keys", allow_module_level=True)
 
-#: A user of the machine without files.
+#: The number of a user who has no files.
 SOMEBODY_ELSE = 54321
 
 

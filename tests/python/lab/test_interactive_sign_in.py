@@ -180,7 +180,7 @@ def test_wrong_person_gets_no_code(cloud: PracticeCloud, entra: Entra, ada: User
     assert sign_in(cloud, entra.authorize_url("organizations"), stranger).fields["code"]
 
 
-def test_person_who_cancels_is_told_to_the_client(cloud: PracticeCloud, entra: Entra, ada: User) -> None:
+def test_cancellation_is_reported_to_the_client(cloud: PracticeCloud, entra: Entra, ada: User) -> None:
     post = sign_in(cloud, entra.authorize_url(), ada, declines=True)
     assert post.url == REDIRECT
     assert post.fields.pop("error_description").startswith("AADSTS65004: ")

@@ -96,7 +96,7 @@ def test_no_secret_of_a_login_leaves_its_place(
     user = Traced(either, cloud, home, fake_programs, tmp_path)
     user.variables.update(RINGBEARER_DEBUG="1", ARTIFACTS_KEYRING_NOFUSS_RETRIES="0", RINGBEARER_TIMEOUT="20")
     cloud.entra.device_user = user.ada
-    # Sign-ins that succeed, with a knock in between, and lookups after them.
+    # Sign-ins that succeed, with a request of another page in between, and lookups after them.
     assert user.in_browser(lambda post: [deliver(wrong_state(post)), deliver(post)])
     assert user.ask()
     device_code = ["ringbearer", "login", user.url, "--device-code"]

@@ -92,7 +92,7 @@ def test_look_up_signs_in_at_the_terminal_only(ada: Person) -> None:
     assert (ended.code, ended.stderr) == (0, ""), ended
     assert ended.stdout.strip() in ada.cloud.azure.session_tokens.issued
     lines = ended.shown.strip().split("\n")
-    assert lines[0].startswith("ringbearer: pkgs.dev.azure.com/contoso wants a sign-in (tenant "), ended
+    assert lines[0].startswith("ringbearer: pkgs.dev.azure.com/contoso needs a sign-in (tenant "), ended
     assert lines[1] == f"ringbearer: open https://microsoft.com/devicelogin and enter the code {code}"
     assert "ringbearer: waiting, 2 minutes left" in lines
     assert lines[-1] == "ringbearer: signed in as ada@contoso.example"

@@ -77,8 +77,8 @@ pub(in crate::registry::azure) fn sign_in<Done>(
             }),
         };
         incoming.answer(&match &outcome {
-            Ok((_, account)) => page::signed_in(flow.place, account),
-            Err(error) => page::failed(flow.place, error),
+            Ok((_, account)) => page::signed_in(flow.organisation, account),
+            Err(error) => page::failed(flow.organisation, error),
         });
         answer_late(&mut *listener);
         return outcome.map(|(done, _)| done);

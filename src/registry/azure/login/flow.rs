@@ -27,7 +27,7 @@ pub(in crate::registry::azure) struct Flow<'all> {
     /// The tenant.
     pub(in crate::registry::azure) tenant: &'all Tenant,
     /// The organisation, for the pages of the browser.
-    pub(in crate::registry::azure) place: &'all str,
+    pub(in crate::registry::azure) organisation: &'all str,
     /// The account that must sign in; `None` for any.
     pub(in crate::registry::azure) account: Option<&'all str>,
     /// The account that the sign-in page proposes.

@@ -1,4 +1,4 @@
-//! Where the refresh token of a login lies: ringbearer's store, the desktop's keyring, or the memory of the login session.
+//! Where the refresh token of a login is kept: ringbearer's store, the desktop's keyring, or the memory of the login session.
 //! Never in a file that is not encrypted.
 
 use std::{

@@ -1,4 +1,4 @@
-//! The file of logins: who has signed in and where the refresh token lies. It holds no secret, so that a lookup knows without
+//! The file of logins: who has signed in and where the refresh token is kept. It holds no secret, so that a lookup knows without
 //! asking a keyring whether there is a login.
 //!
 //! It decides which account answers: a file that others may write is refused.
@@ -56,7 +56,7 @@ pub(in crate::registry::azure) struct Account {
     pub(in crate::registry::azure) tenants: Vec<String>,
     /// The organisations that the person signed in for.
     pub(in crate::registry::azure) organisations: Vec<String>,
-    /// Where the refresh token lies.
+    /// Where the refresh token is kept.
     pub(in crate::registry::azure) place: Place,
     /// Whether Entra ID has ended it, so that its refresh token is gone. It stays listed until the next login or logout, so
     /// that lookups say so.
@@ -109,7 +109,7 @@ impl Account {
     }
 }
 
-/// Where a refresh token lies.
+/// Where a refresh token is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::registry::azure) enum Place {

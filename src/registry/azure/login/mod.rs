@@ -8,7 +8,7 @@
 //! - [`token`]: the answers of the token endpoint
 //! - [`refresh`]: an access token by the refresh token of a login, and what a refusal means for the login
 //! - [`logins`]: who has signed in, without secrets
-//! - [`keep`]: where the refresh token of a login lies
+//! - [`keep`]: where the refresh token of a login is kept
 
 pub(super) mod browser;
 pub(super) mod client;

@@ -11,24 +11,24 @@ enum Mark {
 }
 
 /// The page after a sign-in that succeeded.
-pub(super) fn signed_in(place: &str, account: &str) -> Page {
-    let (place, account) = (escaped(place), escaped(account));
+pub(super) fn signed_in(organisation: &str, account: &str) -> Page {
+    let (organisation, account) = (escaped(organisation), escaped(account));
     let text = format!(
-        "<p>ringbearer is signed in to <strong>{place}</strong> as <strong>{account}</strong>.</p>\n\
+        "<p>ringbearer is signed in to <strong>{organisation}</strong> as <strong>{account}</strong>.</p>\n\
          <p class=\"aside\">You can close this window.</p>"
     );
     document(200, "Signed in", Mark::Done, &text)
 }
 
 /// The page after a sign-in that failed.
-pub(super) fn failed(place: &str, error: &Error) -> Page {
-    let (place, what) = (escaped(place), escaped(error.message()));
+pub(super) fn failed(organisation: &str, error: &Error) -> Page {
+    let (organisation, what) = (escaped(organisation), escaped(error.message()));
     let paragraph = |clause: Option<&str>| {
         clause.map(|clause| format!("<p>{}</p>\n", code(&escaped(&sentence(clause))))).unwrap_or_default()
     };
     let (hint, note) = (paragraph(error.hint()), paragraph(error.note()));
     let text = format!(
-        "<p>ringbearer could not sign in to <strong>{place}</strong>: {what}</p>\n{hint}{note}\
+        "<p>ringbearer could not sign in to <strong>{organisation}</strong>: {what}</p>\n{hint}{note}\
          <p class=\"aside\">The terminal shows the same. You can close this window.</p>"
     );
     document(400, "Sign-in failed", Mark::Failed, &text)
@@ -42,13 +42,14 @@ pub(super) fn waiting() -> Page {
 
 /// The page for a request that is not the answer of the sign-in page.
 pub(super) fn refused(why: &str) -> Page {
-    let text = format!("<p>ringbearer is waiting for another answer: {}.</p>", escaped(why));
+    let text =
+        format!("<p>ringbearer refused this request: {}. It still waits for the sign-in page.</p>", escaped(why));
     document(400, "Request refused", Mark::Neither, &text)
 }
 
 /// The page for a second answer.
 pub(super) fn late() -> Page {
-    let text = "<p>ringbearer has its answer already. You can close this window.</p>";
+    let text = "<p>ringbearer has received an answer already. You can close this window.</p>";
     document(409, "Already answered", Mark::Neither, text)
 }
 

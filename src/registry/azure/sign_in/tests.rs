@@ -86,12 +86,15 @@ fn a_sign_in_gives_a_credential_and_keeps_the_login() {
     let SignedIn { login, credential } = outcome.unwrap();
     assert_eq!((credential.username.as_str(), credential.password.expose()), ("VssSessionToken", "session-token"));
     assert_eq!(credential.owner.as_deref(), Some("ada@contoso.example"));
-    assert_eq!((login.account.as_str(), login.places.as_slice()), ("ada@contoso.example", &["contoso".to_owned()][..]));
+    assert_eq!(
+        (login.account.as_str(), login.organisations.as_slice()),
+        ("ada@contoso.example", &["contoso".to_owned()][..])
+    );
     assert_eq!(login.life, "it ends with this session, after 90 days at most");
     assert!(login.kept_in.is_some() && fake.now().duration_since(login.signed_in).unwrap().as_secs() < 10);
     assert_eq!(
         steps[0],
-        format!("Begins {{ index: \"pkgs.dev.azure.com/Contoso\", place: \"contoso\", tenant: \"{TENANT}\" }}")
+        format!("Begins {{ index: \"pkgs.dev.azure.com/Contoso\", organisation: \"contoso\", tenant: \"{TENANT}\" }}")
     );
     let all = accounts(&fake);
     assert_eq!(

@@ -38,7 +38,7 @@ fn run(fake: &FakeSystem, is_fresh: bool, account: Option<&str>) -> (Result<(Tok
         system: fake,
         client_id: "client",
         tenant: &tenant,
-        place: "pkgs.dev.azure.com/contoso",
+        organisation: "pkgs.dev.azure.com/contoso",
         account,
         hint: account,
         is_fresh,
@@ -101,8 +101,16 @@ fn the_sign_in_page_gets_a_challenge_and_no_verifier() {
     let tenant = Tenant::new("contoso.example").unwrap();
     let url = |is_fresh, hint| {
         let (limit, account) = (Duration::from_secs(60), None);
-        let flow =
-            Flow { system: &fake, client_id: "client", tenant: &tenant, place: "p", account, hint, is_fresh, limit };
+        let flow = Flow {
+            system: &fake,
+            client_id: "client",
+            tenant: &tenant,
+            organisation: "p",
+            account,
+            hint,
+            is_fresh,
+            limit,
+        };
         attempt.url(&flow).unwrap()
     };
     let [state, nonce, verifier] = secrets();
@@ -245,12 +253,12 @@ fn the_page_shows_the_outcome_of_the_last_step() {
     let [_, nonce, _] = secrets();
     let fake = post(system(), &code()).answer(Method::Post, TOKEN, 200, &tokens(&nonce));
     let tenant = Tenant::new("contoso.example").unwrap();
-    let (limit, place) = (Duration::from_secs(60), "contoso");
+    let (limit, organisation) = (Duration::from_secs(60), "contoso");
     let flow = Flow {
         system: &fake,
         client_id: "client",
         tenant: &tenant,
-        place,
+        organisation,
         account: None,
         hint: None,
         is_fresh: false,

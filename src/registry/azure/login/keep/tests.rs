@@ -184,7 +184,7 @@ fn clearing_the_cache_keeps_the_login() {
 #[test]
 fn a_record_that_another_program_changed_is_an_error() {
     let (system, account) = (linux(), account(Place::Session));
-    let name = format!("{SESSION_PREFIX}uid.utid/d5a56ea4");
+    let name = format!("{SESSION_PREFIX}{}", Name(&account));
     for text in
         ["", "{}", "[]", "{\"refresh_token\":\"a b\",\"saved_at\":1}", "{\"refresh_token\":\"\",\"saved_at\":1}"]
     {

@@ -102,7 +102,7 @@ class Entra:
         return self.logins.issue(login)
 
     def expire_login(self, user: User) -> None:
-        """Let a user's logins lie unused for 90 days (AADSTS700082)."""
+        """Let 90 days pass since every use of a user's logins (AADSTS700082)."""
         self.logins.forget_use(user)
 
     def change_password(self, user: User, password: str | None = None) -> None:
