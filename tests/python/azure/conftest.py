@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab import secret_service
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.registries.azure.directory import User
+from lab.secret_service import SecretService
 from support.login_user import ADA
 from support.running_login import LoginCommand
 
@@ -23,3 +26,12 @@ def login(native: Client, cloud: PracticeCloud, home: Path, fake_programs: FakeP
 def ada(cloud: PracticeCloud) -> User:
     """Somebody who may read the feed."""
     return cloud.entra.add_user(ADA)
+
+
+@pytest.fixture(scope="session")
+def unlocked_keyring() -> Iterator[SecretService]:
+    """An unlocked keyring of a Linux desktop; it starts in a second, so all tests but those that lock it share it."""
+    secret_service.need_programs()
+    made = SecretService()
+    yield made
+    made.close()

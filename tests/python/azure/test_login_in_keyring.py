@@ -22,15 +22,6 @@ if sys.platform != "linux":
 PLACE = "the desktop's keyring"
 
 
-@pytest.fixture(scope="module")
-def a_keyring() -> Iterator[SecretService]:
-    """An unlocked keyring; it starts in a second, so all tests but those that lock it share it."""
-    secret_service.need_programs()
-    made = SecretService()
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def own_keyring() -> Iterator[SecretService]:
     """A keyring to lock."""
@@ -60,19 +51,19 @@ def tool(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def user(
-    login_user: LoginUser, a_keyring: SecretService, tool: str, client_environments: ClientEnvironments
+    login_user: LoginUser, unlocked_keyring: SecretService, tool: str, client_environments: ClientEnvironments
 ) -> Iterator[LoginUser]:
     """A user at a desktop, who logs out at the end."""
-    yield desktop(login_user, a_keyring, tool, client_environments)
+    yield desktop(login_user, unlocked_keyring, tool, client_environments)
     login_user("logout").check()
 
 
-def test_keyring_serves_and_forgets_the_login(user: LoginUser, a_keyring: SecretService) -> None:
+def test_keyring_serves_and_forgets_the_login(user: LoginUser, unlocked_keyring: SecretService) -> None:
     assert user.login() == PLACE
     user.assert_served()
     assert [login["kept_in"] for login in user.listed()] == [PLACE]
     user.assert_in_no_file()
-    assert not any(token.encode() in a_keyring.content() for token in user.cloud.entra.refresh_tokens)
+    assert not any(token.encode() in unlocked_keyring.content() for token in user.cloud.entra.refresh_tokens)
     user("logout").check()
     user.assert_only_az_serves()
 
@@ -102,7 +93,7 @@ def test_locked_keyring_is_named_at_once_and_az_asked(
 
 
 def test_plain_text_keyring_of_the_user_is_never_chosen(
-    login_user: LoginUser, a_keyring: SecretService, beside: Callable[..., Client], tmp_path: Path
+    login_user: LoginUser, unlocked_keyring: SecretService, beside: Callable[..., Client], tmp_path: Path
 ) -> None:
     """Python's keyring with keyrings.alt, which the user has made the default."""
     user, python = login_user, beside("alt")
@@ -115,7 +106,7 @@ def test_plain_text_keyring_of_the_user_is_never_chosen(
     ended = user("login", user.url, "--device-code")
     assert ended.code == 1 and "RINGBEARER_LOGIN_STORE is keyring" in ended.stderr, ended
     # With one: it is kept there, not in the file.
-    user.variables.update(a_keyring.variables)
+    user.variables.update(unlocked_keyring.variables)
     assert user.login() == PLACE
     assert list(user.home.rglob("*.cfg")) == [] and list(user.home.rglob("*pass*")) == []
     user.assert_in_no_file()

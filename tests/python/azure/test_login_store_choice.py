@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import kernel_keys, secret_service
+from lab import kernel_keys
 from lab.environment import link_program
 from lab.secret_service import SecretService
 from lab.ssh import Agent, Key
@@ -20,21 +20,14 @@ if sys.platform != "linux":
 STORE, KEYRING, SESSION = "ringbearer's store", "the desktop's keyring", "the memory of the login session"
 
 
-@pytest.fixture(scope="module")
-def keyring() -> Iterator[SecretService]:
-    """An unlocked keyring."""
-    secret_service.need_programs()
-    made = SecretService()
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def user(login_user: LoginUser, keyring: SecretService, agent: Agent, keys: dict[str, Key]) -> Iterator[LoginUser]:
+def user(
+    login_user: LoginUser, unlocked_keyring: SecretService, agent: Agent, keys: dict[str, Key]
+) -> Iterator[LoginUser]:
     """A user with all three places, and `az` behind the login."""
     kernel_keys.need_sharing()
     agent.add(keys["ed25519"])
-    login_user.variables.update(keyring.variables, SSH_AUTH_SOCK=agent.socket)
+    login_user.variables.update(unlocked_keyring.variables, SSH_AUTH_SOCK=agent.socket)
     link_program("secret-tool", login_user.fake_programs.directory)
     login_user("store", "init").check()
     login_user.log_in_with_az()

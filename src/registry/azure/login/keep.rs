@@ -132,7 +132,7 @@ fn first_that_works(system: &dyn System) -> Result<Result<Place>> {
             }
         }
     }
-    let error = Error::new(Kind::Configuration, format!("there is no place to keep a login ({})", reasons.join("; ")));
+    let error = Error::new(Kind::Configuration, format!("no place can keep a login ({})", reasons.join("; ")));
     Ok(Err(
         error.with_hint("create a store with `ringbearer store init`, or sign in each time: RINGBEARER_LOGIN=prompt")
     ))
@@ -177,7 +177,7 @@ pub(in crate::registry::azure) fn read(system: &dyn System, account: &Account) -
         Place::Keyring => system.desktop_secret(&format!("{DESKTOP_PREFIX}{name}")),
         Place::Session => Ok(system.shared(&format!("{SESSION_PREFIX}{name}"))),
     };
-    let Some(text) = text.map_err(|error| within(error, &place))? else { return Ok(None) };
+    let Some(text) = text.map_err(|error| within(error, place))? else { return Ok(None) };
     Kept::parse(&text).map(Some).ok_or_else(|| {
         let what = format!("another program has changed the record in {place}");
         Error::new(Kind::Corrupted, what).with_hint("run `ringbearer logout`, then `ringbearer login URL`")
@@ -187,7 +187,7 @@ pub(in crate::registry::azure) fn read(system: &dyn System, account: &Account) -
 /// Keeps the refresh token of a login, replacing an older one. Takes the lock of the logins.
 pub(in crate::registry::azure) fn write(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<()> {
     let _lock = logins::lock(system)?;
-    put(system, account, refresh_token, account.signed_in).map_err(|error| within(error, &Login(account)))
+    put(system, account, refresh_token, account.signed_in).map_err(|error| of_login(error, account))
 }
 
 /// Replaces the refresh token `used` by a newer one, under the lock of the logins and after reading it again: if another
@@ -204,13 +204,13 @@ pub(in crate::registry::azure) fn replace(
         return Ok(());
     };
     let Some(older) = read(system, account)?.filter(|kept| kept.refresh_token == *used) else { return Ok(()) };
-    put(system, account, newer, older.signed_in).map_err(|error| within(error, &Login(account)))
+    put(system, account, newer, older.signed_in).map_err(|error| of_login(error, account))
 }
 
 /// Forgets the refresh token of a login. One that is gone is no error. Takes the lock of the logins.
 pub(in crate::registry::azure) fn remove(system: &dyn System, account: &Account) -> Result<()> {
     let _lock = logins::lock(system)?;
-    delete(system, account).map_err(|error| within(error, &Login(account)))
+    delete(system, account).map_err(|error| of_login(error, account))
 }
 
 /// Forgets the refresh token of a login if it is still `used`, under the lock of the logins. Returns whether the login has
@@ -219,7 +219,7 @@ pub(in crate::registry::azure) fn remove(system: &dyn System, account: &Account)
 pub(in crate::registry::azure) fn remove_used(system: &dyn System, account: &Account, used: &Secret) -> Result<bool> {
     let _lock = logins::lock(system)?;
     let Some(kept) = read(system, account)?.filter(|kept| kept.refresh_token == *used) else { return Ok(false) };
-    delete(system, account).map_err(|error| within(error, &Login(account)))?;
+    delete(system, account).map_err(|error| of_login(error, account))?;
     Ok(kept.signed_in == account.signed_in)
 }
 
@@ -293,16 +293,12 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-/// A login, for messages.
-struct Login<'all>(&'all Account);
-
-impl fmt::Display for Login<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the login of {} in {}", self.0.shown(), self.0.place)
-    }
+/// Names the login in an error.
+fn of_login(error: Error, account: &Account) -> Error {
+    within(error, format_args!("the login of {} in {}", account.shown(), account.place))
 }
 
-fn within(error: Error, context: &dyn fmt::Display) -> Error {
+fn within(error: Error, context: impl fmt::Display) -> Error {
     if error.ends_the_lookup() { error } else { error.within(context) }
 }
 
