@@ -1,4 +1,4 @@
-//! What `ringbearer login` and `ringbearer logout` are asked to do.
+//! The options of `ringbearer login` and `ringbearer logout`.
 
 use crate::{cli::arguments::Arguments, error::Result, registry::sign_in::Method};
 
@@ -19,12 +19,12 @@ pub(crate) enum LoginCommand {
     },
 }
 
-/// How to sign in, and for what.
+/// How to sign in, and for which index.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct SignInOptions {
     /// The index's URL, instead of the first one in the settings of tools.
     pub(in crate::cli) url: Option<String>,
-    /// With what; `None` chooses.
+    /// The method; `None` for the best one here.
     pub(in crate::cli) method: Option<Method>,
     /// Another tenant than that of the index.
     pub(in crate::cli) tenant: Option<String>,

@@ -1,4 +1,4 @@
-//! What both ways to sign in have in common.
+//! The parameters and the time limit of a sign-in, whichever its method.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl Flow<'_> {
 pub(super) struct Countdown<'all> {
     system: &'all dyn System,
     limit: Duration,
-    /// What remained of the lookup at the start: a clock that nobody sets.
+    /// The time that remained of the lookup at the start. Changes of the system's clock do not affect it.
     start: Duration,
 }
 

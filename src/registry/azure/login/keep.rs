@@ -190,9 +190,8 @@ pub(in crate::registry::azure) fn write(system: &dyn System, account: &Account, 
     put(system, account, refresh_token, account.signed_in).map_err(|error| of_login(error, account))
 }
 
-/// Replaces the refresh token `used` by a newer one, under the lock of the logins and after reading it again: if another
-/// process has replaced it, nothing changes. Nor if another holds the lock: the older one serves for its time, so a lookup
-/// does not wait.
+/// Replaces the refresh token `used` by a newer one, under the lock of the logins and after reading it again. Nothing changes
+/// if another process has replaced it, or holds the lock: the older one stays valid, so a lookup does not wait.
 pub(in crate::registry::azure) fn replace(
     system: &dyn System,
     account: &Account,

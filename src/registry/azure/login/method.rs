@@ -1,4 +1,4 @@
-//! With what a person signs in: a browser where there is one, else a device code.
+//! The method of a sign-in: a browser where the person sees one, else a device code.
 
 use log::debug;
 use url::Url;

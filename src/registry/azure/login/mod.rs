@@ -2,7 +2,8 @@
 //! login in silence ([`providers::login`](super::providers)).
 //!
 //! - [`client`]: the application that people sign in to, its tenant and scope
-//! - [`flow`]: what is common to both ways to sign in, and which one is taken ([`method`])
+//! - [`method`]: a browser or a device code
+//! - [`flow`]: the parameters and the time limit of both
 //! - [`browser`]: the authorization code flow with PKCE, and the pages that the browser shows ([`page`])
 //! - [`device_code`]: the device authorization flow
 //! - [`token`]: the answers of the token endpoint

@@ -42,11 +42,11 @@ const KEPT_CODES: [&str; 7] = ["50076", "50079", "53000", "53003", "65001", "500
 pub(in crate::registry::azure) enum Meaning {
     /// The login has ended everywhere.
     Ended,
-    /// This tenant, or the network, wants the person to sign in. The login may serve elsewhere.
+    /// This tenant, or a policy for this network, requires a new sign-in. The login may serve elsewhere.
     SignIn,
     /// The refresh token is another client's.
     OtherClient,
-    /// Nothing: the failure is not about the login.
+    /// The failure does not concern the login.
     Unrelated,
 }
 

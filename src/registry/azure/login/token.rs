@@ -28,7 +28,7 @@ const LONGEST_USERNAME: usize = 254;
 /// The maximum length of the identifiers in `client_info`.
 const LONGEST_ID: usize = 64;
 
-/// What a login got.
+/// The tokens of a sign-in or a refresh.
 #[derive(Debug)]
 pub(in crate::registry::azure) struct Tokens {
     /// The token for Azure DevOps.
@@ -108,7 +108,7 @@ pub(super) struct Refusal {
     pub(super) code: Code,
     /// `suberror`, which tells refusals of one code apart; empty for none.
     pub(super) suberror: String,
-    /// The numbers after `AADSTS`. They are for hints, and for what only they tell.
+    /// The numbers after `AADSTS`: for hints, and where `code` and `suberror` do not decide.
     pub(super) numbers: Vec<String>,
     /// The error for the user, with what its numbers mean.
     pub(super) error: Error,
@@ -210,7 +210,7 @@ pub(super) fn refusal(system: &dyn System, tenant: &Tenant, response: &Response,
     explained_refusal(system, tenant, response, fields, what)
 }
 
-/// The same, where `what` begins the message.
+/// As [`refusal`], with `what` as the start of the message.
 pub(super) fn explained_refusal(
     system: &dyn System,
     tenant: &Tenant,

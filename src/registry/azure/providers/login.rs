@@ -72,7 +72,7 @@ impl TokenProvider<Tenant, Grant> for Login {
     }
 }
 
-/// Whether somebody has signed in, without reading who.
+/// Whether there is a file of logins, without reading it.
 pub(super) fn is_configured(system: &dyn System) -> bool {
     may_read(system) && Logins::file(system).is_some_and(|file| is_there(system, &file))
 }
@@ -85,7 +85,7 @@ pub(crate) fn fingerprint(system: &dyn System) -> String {
     let Ok(logins) = Logins::read(system) else { return "unreadable".to_owned() };
     let digest = logins.accounts().iter().fold(Digest::new(), |digest, account| {
         let digest = digest.field("client", account.client_id.as_bytes()).field("account", account.home_id.as_bytes());
-        // After an end, what another account got before does not answer in silence.
+        // Once a login has ended, a token that is cached for another account must not answer in silence.
         let digest = digest.field("ended", &[u8::from(account.ended)]);
         digest.field("signed in", &account.signed_in.to_le_bytes())
     });

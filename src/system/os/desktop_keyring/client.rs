@@ -50,8 +50,7 @@ impl Client {
     }
 }
 
-/// The address of the bus, as far as it must be passed on; `None` if there is no bus. Without it, clients would start one of
-/// their own.
+/// The address of the bus, if it must be passed on; `None` if there is no bus: a client would start one of its own.
 #[expect(clippy::option_option, reason = "the bus may be there without a need to pass its address on")]
 fn bus(system: &dyn System) -> Option<Option<String>> {
     if system.setting(BUS_VARIABLE).is_some() {
