@@ -71,6 +71,7 @@ impl SignIn for AzureArtifacts {
             let credential = minting
                 .of_sign_in(tokens.access_token)
                 .map_err(|error| if place.is_some() { error.with_note("the login is kept") } else { error })?;
+            self.remember(system, &feed, &credential);
             Ok(SignedIn { login, credential })
         };
         match method::choose(system, wanted.method) {

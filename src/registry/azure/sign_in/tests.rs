@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     auth::jwt::token_of,
-    registry::azure::login::keep::VARIABLE,
+    registry::{CredentialSource, azure::login::keep::VARIABLE},
     system::{Clock, fake::FakeSystem, http},
 };
 
@@ -148,6 +148,17 @@ fn a_login_that_is_not_kept_serves_once() {
         assert_eq!((login.kept_in, login.life.as_str()), (None, "it serves this command only"));
         assert_eq!(accounts(&fake), []);
     }
+}
+
+#[test]
+fn a_login_that_is_not_kept_serves_its_process() {
+    let fake = user().variable(VARIABLE, "off").variable("RINGBEARER_CACHE", "memory");
+    let fake = exchanges(signs_in(discovered(fake), TENANT, "ada"));
+    let source = AzureArtifacts::default();
+    run(&source, &fake, &PLAIN).0.unwrap();
+    let found = source.get(&fake, &Service::parse(FEED), None).unwrap().unwrap();
+    assert_eq!(found.password.expose(), "session-token");
+    fake.assert_done();
 }
 
 #[test]
