@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use log::debug;
 
 use super::{
-    AzureArtifacts, bare_host, credprovider,
+    AzureArtifacts, REGISTRY, bare_host, credprovider,
     entra::Tenant,
     feed::Feed,
     is_guid,
@@ -125,7 +125,9 @@ fn feed(service: &Service) -> Result<Feed> {
         return Ok(feed);
     }
     if Feed::claims(service) {
-        return Err(bare_host::without_organisation(service));
+        return Err(
+            bare_host::without_organisation(service).with_hint(format!("run `ringbearer login {}`", REGISTRY.example))
+        );
     }
     let host = service.host().unwrap_or("this URL");
     let error =

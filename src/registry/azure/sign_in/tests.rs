@@ -193,6 +193,7 @@ fn nobody_signs_in_where_there_is_no_feed() {
         let error = error(&user(), &Options { service, ..PLAIN });
         assert!(error.message().starts_with(message), "{error}");
         assert_eq!(error.kind(), Kind::Configuration);
+        assert!(!error.to_string().contains("--index-url"), "{error}");
     }
 }
 
