@@ -258,7 +258,9 @@ fn clients_that_never_close_delay_the_end_once() {
     listener.next_request(SOON).unwrap().unwrap().answer(&page());
     listener.answer_rest(&page(), Duration::from_secs(2));
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-    open.into_iter().for_each(|stream| assert_is_page(&answer(stream)));
+    for stream in open {
+        assert_is_page(&answer(stream));
+    }
 }
 
 #[test]
