@@ -78,8 +78,9 @@ impl Browser {
     /// Opens a page, which must be https. Does not wait: a browser may stay open. That it has started does not mean that
     /// the person sees the page, so show the address as well.
     ///
-    /// Every user of the machine can read the address in the list of processes. The address of a sign-in may be read: its
-    /// code is redeemed only with the verifier of PKCE, which it does not hold (RFC 7636, section 1).
+    /// Every user of the machine can read the address in the list of processes. Nobody gets a token by the address of a
+    /// sign-in: its code is redeemed only with the verifier of PKCE, which it does not hold (RFC 7636, section 1). But its
+    /// reader can sign in with it as another account, or end the sign-in.
     pub(crate) fn open(&self, system: &dyn System, page: &Url) -> Result<()> {
         if page.scheme() != "https" {
             return Err(Error::new(Kind::Internal, "only an https page is opened in a browser"));

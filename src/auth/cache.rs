@@ -129,6 +129,16 @@ impl<Value: Clone> TokenCache<Value> {
         outcome.map(|(value, _)| value)
     }
 
+    /// Caches a value that was made elsewhere.
+    pub(crate) fn put(&self, system: &dyn System, key: &str, value: Value, expires: Option<SystemTime>) {
+        if CacheMode::uses_memory(system) {
+            let slot = self.slot(system, key);
+            let until = self.usable_until(system.now(), expires);
+            *lock(&slot.state) = State::Ready { value, until };
+            slot.changed.notify_all();
+        }
+    }
+
     /// The number of keys.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -298,6 +308,17 @@ mod tests {
         assert_eq!(outcome, Ok(1));
         let again = cache.get_or_make(&system, "key", "q", || panic!("made again"));
         assert_eq!(again, Ok(2), "the late value of the abandoned lookup does not replace the other");
+    }
+
+    #[test]
+    fn a_value_made_elsewhere_replaces_a_failure() {
+        let (cache, system) = (TokenCache::default(), FakeSystem::default());
+        cache.get_or_make(&system, "key", "q", || Err(Error::new(Kind::Network, "no"))).unwrap_err();
+        cache.put(&system, "key", 3, None);
+        assert_eq!(cache.get_or_make(&system, "key", "q", || panic!("made again")), Ok(3));
+        let off = FakeSystem::default().variable("RINGBEARER_CACHE", "off");
+        cache.put(&off, "other", 4, None);
+        assert_eq!(cache.get_or_make(&system, "other", "q", || Ok((5, None))), Ok(5));
     }
 
     #[test]

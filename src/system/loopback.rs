@@ -21,6 +21,9 @@ pub(crate) trait LoopbackListener {
     /// The next whole request; `None` after `wait` without one. A request that is malformed, too long or too slow is answered
     /// here and does not delay others. Fails at the end of the lookup.
     fn next_request(&mut self, wait: Duration) -> Result<Option<Incoming>>;
+
+    /// Answers every other request with a page, all at once, within `limit`. Best effort.
+    fn answer_rest(&mut self, page: &Page, limit: Duration);
 }
 
 /// A request, and the connection that waits for its answer. Dropping it closes the connection.

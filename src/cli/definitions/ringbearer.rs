@@ -109,7 +109,7 @@ const LOGOUT: Definition = Definition {
     path: "ringbearer logout",
     summary: "forget the logins of `ringbearer login`",
     about: "Forgets the logins of `ringbearer login`, or that of one account, and removes the cached tokens of their registry \
-            from this login session. Tokens that were handed out before, and logins of other programs, are not affected.",
+            from this login session, even if no login is kept. Tokens that were handed out before, and logins of other programs, are not affected.",
     options: &[OptionDefinition {
         long: "account",
         values: &[free("NAME")],

@@ -69,15 +69,16 @@ fn sign_in(world: &World<'_>, options: &SignInOptions) -> Result<u8> {
     print(world.console, &format!("signed in to {} as {}\n{kept}\n", shown(organisation), shown(&login.account)))
 }
 
-/// Forgets logins, and the cached tokens of their registry, which would serve for hours.
+/// Forgets logins, and the cached tokens of their registry, which would serve for hours. Without an account, the tokens go
+/// even if no login is kept: one that was not kept may have left some.
 fn sign_out(world: &World<'_>, account: Option<&str>) -> Result<u8> {
     let mut was_signed_in = false;
     for (candidate, sign_in) in world.memory.keyring.sign_ins() {
         let forgotten = sign_in.sign_out(world.system, account)?;
-        if forgotten.is_empty() {
+        if forgotten.is_empty() && account.is_some() {
             continue;
         }
-        was_signed_in = true;
+        was_signed_in |= !forgotten.is_empty();
         let line =
             |login: &Login| format!("forgot the login of {}, {}\n", shown(&login.account), list::where_kept(login));
         print(world.console, &forgotten.iter().map(line).collect::<String>())?;

@@ -346,6 +346,16 @@ removed 1 cached token of good
 }
 
 #[test]
+fn logout_removes_what_a_login_that_was_not_kept_has_left() {
+    let system = FakeSystem::default();
+    share_token(&system, CODE.id);
+    let (code, stdout, stderr) = call_with(&[&CODE], &system, &FakeConsole::default(), "logout");
+    assert_eq!((code, &*stderr), (Ok(DONE), "ringbearer: nobody is signed in\n"));
+    assert_eq!(stdout, format!("removed 1 cached token of {}\n", CODE.title));
+    assert_eq!(token::all(&system).unwrap().len(), 0);
+}
+
+#[test]
 fn logout_of_an_account_leaves_the_others() {
     let system = FakeSystem::default();
     let (code, stdout, _) = call(&system, &FakeConsole::default(), "logout --account ada@contoso.example");

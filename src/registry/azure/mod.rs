@@ -234,6 +234,14 @@ impl AzureArtifacts {
             Ok((credential, expires))
         })
     }
+
+    /// Remembers the credential of a sign-in for the next lookup of this process: a login that is not kept gives no other.
+    fn remember(&self, system: &dyn System, feed: &Feed, credential: &Credential) {
+        if let Some(choice) = Choice::read(system).ok().filter(|_| credprovider::may_cache(system)) {
+            let key = cache_key::cache_key(system, feed, &choice).identity;
+            self.credentials.put(system, &key, credential.clone(), credential.expires);
+        }
+    }
 }
 
 /// Whether a text has the form of a GUID, as tenants, projects and feeds have.

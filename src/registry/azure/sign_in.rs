@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use log::debug;
 
 use super::{
-    AzureArtifacts, bare_host, credprovider,
+    AzureArtifacts, REGISTRY, bare_host, credprovider,
     entra::Tenant,
     feed::Feed,
     is_guid,
@@ -71,6 +71,7 @@ impl SignIn for AzureArtifacts {
             let credential = minting
                 .of_sign_in(tokens.access_token)
                 .map_err(|error| if place.is_some() { error.with_note("the login is kept") } else { error })?;
+            self.remember(system, &feed, &credential);
             Ok(SignedIn { login, credential })
         };
         match method::choose(system, wanted.method) {
@@ -124,7 +125,9 @@ fn feed(service: &Service) -> Result<Feed> {
         return Ok(feed);
     }
     if Feed::claims(service) {
-        return Err(bare_host::without_organisation(service));
+        return Err(
+            bare_host::without_organisation(service).with_hint(format!("run `ringbearer login {}`", REGISTRY.example))
+        );
     }
     let host = service.host().unwrap_or("this URL");
     let error =

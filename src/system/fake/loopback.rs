@@ -82,6 +82,10 @@ impl LoopbackListener for Listener {
         let answers = Arc::clone(&self.answers);
         Ok(Some(Incoming::new(request, move |page| lock(&answers).push(page.clone()))))
     }
+
+    fn answer_rest(&mut self, page: &Page, _limit: Duration) {
+        lock(&self.answers).extend(self.requests.drain(..).map(|_| page.clone()));
+    }
 }
 
 #[cfg(test)]

@@ -26,10 +26,14 @@ PAGE = "https://microsoft.com/devicelogin"
 
 
 class Login(CommandLine):
-    """`ringbearer login` for the feed, without a browser. The login is not kept."""
+    """`ringbearer login` for the feed, with a browser that cannot be started. The login is not kept."""
 
     def environment(self, *path: object, **variables: str | None) -> dict[str, str]:
-        return super().environment(*path, RINGBEARER_LOGIN_STORE="off", **variables)
+        # Not the browser of the desktop, if there is one.
+        browser = self.home / "browser"
+        browser.write_text("#!/nowhere/interpreter\n")
+        browser.chmod(0o755)
+        return super().environment(*path, BROWSER=str(browser), RINGBEARER_LOGIN_STORE="off", **variables)
 
     def watched(self, *words: str) -> Watching:
         """It starts at a terminal."""

@@ -218,6 +218,16 @@ def test_login_that_is_not_kept_serves_one_look_up(ada: Person, home: Path, tmp_
     )
 
 
+def test_login_that_is_not_kept_serves_its_python_process(ada: Person, client: Client) -> None:
+    ask = f"keyring.get_password({ada.url!r}, 'x')"
+    asking = ada.run(
+        client.python, "-c", f"import keyring; assert {ask} == {ask} != None", RINGBEARER_LOGIN_STORE="off"
+    )
+    ada.signs_in()
+    ended = asking.ended(30)
+    assert (ended.code, len(ada.codes)) == (0, 1), ended
+
+
 def test_pip_and_uv_install_after_a_prompt(ada: Person, client: Client, tool: Client, home: Path) -> None:
     target = home / "packages"
     install = ["pip", "install", "--target", target, "greetings"]

@@ -21,11 +21,7 @@ use crate::{
     error::{Error, Kind, Result},
     registry::sign_in::Step,
     secret::Secret,
-    system::{
-        System,
-        http::Response,
-        loopback::{BrowserRequest, LoopbackListener},
-    },
+    system::{System, http::Response, loopback::BrowserRequest},
 };
 
 /// The step in debug output.
@@ -37,8 +33,8 @@ const RANDOM: usize = 32;
 /// The maximum length of an authorization code in bytes.
 const LONGEST_CODE: usize = 8 * 1024;
 
-/// How many late requests are answered after the sign-in.
-const MOST_LATE: usize = 16;
+/// How long the requests that came while the code was redeemed may delay the end of the sign-in.
+const LATE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Signs in: opens the sign-in page in a browser, waits for its answer, and redeems the code. Shows the browser the outcome
 /// of `finish`, which uses the tokens: until then the person does not know whether the sign-in serves.
@@ -80,18 +76,8 @@ pub(in crate::registry::azure) fn sign_in<Done>(
             Ok((_, account)) => page::signed_in(flow.organisation, account),
             Err(error) => page::failed(flow.organisation, error),
         });
-        answer_late(&mut *listener);
+        listener.answer_rest(&page::late(), LATE_LIMIT);
         return outcome.map(|(done, _)| done);
-    }
-}
-
-/// Answers the requests that came while the code was redeemed.
-fn answer_late(listener: &mut dyn LoopbackListener) {
-    for _ in 0..MOST_LATE {
-        match listener.next_request(Duration::ZERO) {
-            Ok(Some(incoming)) => incoming.answer(&page::late()),
-            Ok(None) | Err(_) => return,
-        }
     }
 }
 

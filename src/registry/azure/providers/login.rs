@@ -15,7 +15,7 @@ use crate::{
         credprovider, is_guid,
         login::{
             client, keep,
-            logins::{Account, Logins},
+            logins::{Account, Logins, Place},
             refresh::{self, Failure, Meaning},
             token::Tokens,
         },
@@ -102,7 +102,10 @@ fn may_read(system: &dyn System) -> bool {
 
 /// An access token by the kept refresh token.
 fn token(system: &dyn System, tenant: &Tenant, account: &Account) -> Result<AccessToken> {
-    let kept = refresh_token(system, account)?.ok_or_else(|| gone(account, "is no longer kept"))?;
+    let kept = refresh_token(system, account)?.ok_or_else(|| {
+        let is_of_session = account.place == Place::Session;
+        gone(account, if is_of_session { "is not kept in this login session" } else { "is no longer kept" })
+    })?;
     debug!(step = NAME, outcome = "noted"; "refreshes the login of {}, in {}", account.shown(), account.place);
     let (used, outcome) = match refresh::refresh(system, tenant, account, &kept) {
         Err(Failure { meaning: Meaning::Ended, error }) => match refresh_token(system, account)? {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     auth::jwt::token_of,
-    registry::azure::login::keep::VARIABLE,
+    registry::{CredentialSource, azure::login::keep::VARIABLE},
     system::{Clock, fake::FakeSystem, http},
 };
 
@@ -154,6 +154,17 @@ fn a_login_that_is_not_kept_serves_once() {
 }
 
 #[test]
+fn a_login_that_is_not_kept_serves_its_process() {
+    let fake = user().variable(VARIABLE, "off").variable("RINGBEARER_CACHE", "memory");
+    let fake = exchanges(signs_in(discovered(fake), TENANT, "ada"));
+    let source = AzureArtifacts::default();
+    run(&source, &fake, &PLAIN).0.unwrap();
+    let found = source.get(&fake, &Service::parse(FEED), None).unwrap().unwrap();
+    assert_eq!(found.password.expose(), "session-token");
+    fake.assert_done();
+}
+
+#[test]
 fn the_tenant_of_the_option_beats_that_of_the_feed() {
     let fake = exchanges(signs_in(discovered(user()), OTHER_TENANT, "ada"));
     assert!(run(&AzureArtifacts::default(), &fake, &Options { tenant: Some(OTHER_TENANT), ..PLAIN }).0.is_ok());
@@ -185,6 +196,7 @@ fn nobody_signs_in_where_there_is_no_feed() {
         let error = error(&user(), &Options { service, ..PLAIN });
         assert!(error.message().starts_with(message), "{error}");
         assert_eq!(error.kind(), Kind::Configuration);
+        assert!(!error.to_string().contains("--index-url"), "{error}");
     }
 }
 

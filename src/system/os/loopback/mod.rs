@@ -34,7 +34,7 @@ use crate::{
     error::{Error, Kind, Result},
     system::{
         CancellationToken, Clock, io_message,
-        loopback::{BrowserRequest, Incoming, Loopback, LoopbackListener},
+        loopback::{BrowserRequest, Incoming, Loopback, LoopbackListener, Page},
     },
 };
 
@@ -163,6 +163,20 @@ impl LoopbackListener for Listener {
                 return Ok(None);
             }
             thread::sleep(left.min(POLL_INTERVAL));
+        }
+    }
+
+    fn answer_rest(&mut self, page: &Page, limit: Duration) {
+        let start = Instant::now();
+        loop {
+            self.advance();
+            for (_, stream) in self.ready.drain(..) {
+                push(&mut self.replies, Reply::new(stream, page));
+            }
+            if self.replies.is_empty() || start.elapsed() >= limit || self.cancellation.is_cancelled() {
+                return;
+            }
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }

@@ -8,7 +8,6 @@ use std::{
 };
 
 use super::*;
-use crate::system::loopback::Page;
 
 const LONG: Duration = Duration::from_secs(20);
 /// Shorter than the limit of a request, which an idle connection must not use up first.
@@ -246,6 +245,22 @@ fn a_client_that_never_closes_delays_the_end_by_a_second() {
     incoming.answer(&page());
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert_is_page(&answer(stream));
+}
+
+#[test]
+fn clients_that_never_close_delay_the_end_once() {
+    let mut listener = listen();
+    let mut open: Vec<_> = (0..6).map(|_| connect(listener.port())).collect();
+    for stream in &mut open {
+        stream.write_all(FORM.as_bytes()).unwrap();
+    }
+    let start = Instant::now();
+    listener.next_request(SOON).unwrap().unwrap().answer(&page());
+    listener.answer_rest(&page(), Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    for stream in open {
+        assert_is_page(&answer(stream));
+    }
 }
 
 #[test]

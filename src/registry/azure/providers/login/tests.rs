@@ -167,7 +167,8 @@ fn a_login_that_is_gone_with_its_session_is_a_failure() {
     let account = sign_in(&fake, "ada", 1, TENANT);
     keep::remove(&fake, &account).unwrap();
     let error = ask(&fake).unwrap_err();
-    assert_eq!(error.to_string(), "the login of ada@contoso.example is no longer kept; run `ringbearer login URL`");
+    let what = "the login of ada@contoso.example is not kept in this login session; run `ringbearer login URL`";
+    assert_eq!(error.to_string(), what);
 }
 
 #[test]
