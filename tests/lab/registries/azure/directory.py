@@ -89,8 +89,6 @@ class PublicClient:
     client_id: str
     #: "Allow public client flows"; without it, device codes need a secret (AADSTS7000218).
     allows_public_flows: bool = True
-    #: Whether it has the redirect ``http://localhost``, with any port.
-    has_localhost: bool = True
     #: Whether its refresh tokens serve every application of Microsoft's family.
     is_family: bool = False
 

@@ -89,9 +89,9 @@ class Entra:
         user.password = password or user.password
         return user
 
-    def add_client(self, client_id: str, allows_public_flows: bool = True, has_localhost: bool = True) -> PublicClient:
+    def add_client(self, client_id: str, allows_public_flows: bool = True) -> PublicClient:
         """Register an application that people sign in to."""
-        made = PublicClient(client_id, allows_public_flows, has_localhost)
+        made = PublicClient(client_id, allows_public_flows)
         self.directory.public_clients.append(made)
         return made
 

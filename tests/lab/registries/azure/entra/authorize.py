@@ -157,9 +157,7 @@ def _client_info(found: Authorization) -> dict[str, str]:
 def _check(parameters: dict[str, str], client: PublicClient) -> None:
     redirect = parameters.get("redirect_uri", "")
     parts = urlsplit(redirect)
-    if not client.has_localhost:
-        raise Refused("500113")
-    # The port counts for no `localhost`; the host is compared as text, so that 127.0.0.1 is another one.
+    # The port of `localhost` is ignored; the host is compared as text, so that 127.0.0.1 is another one.
     if (parts.scheme, parts.hostname, parts.path.rstrip("/"), parts.query) != ("http", "localhost", "", ""):
         raise Refused("50011", client=client.client_id, detail=redirect)
     if parameters.get("response_type") != "code":

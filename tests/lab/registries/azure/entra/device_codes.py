@@ -39,8 +39,6 @@ class DeviceCode:
     interval: float
     #: The user who entered it.
     user: User | None = None
-    #: The second factor was given too.
-    has_mfa: bool = True
     is_declined: bool = False
     is_redeemed: bool = False
     #: The times of the polls (`time.monotonic`).
@@ -134,8 +132,7 @@ class DeviceCodes:
             refused.error = refused.error or "authorization_declined"
             raise
         login = self._logins.begin(user, found.client.client_id)
-        if found.has_mfa:
-            login.mfa.add(tenant)
+        login.mfa.add(tenant)
         user.consents.add((found.client.client_id, tenant.id))
         found.is_redeemed = True
         return login
@@ -166,11 +163,9 @@ class Person:
     def __init__(self, device_codes: DeviceCodes) -> None:
         self._device_codes = device_codes
 
-    def enters(self, user_code: str, user: User, with_mfa: bool = True) -> None:
-        """Sign in as ``user`` on another device."""
-        found = self._device_codes.find(user_code)
-        found.has_mfa = with_mfa
-        found.user = user
+    def enters(self, user_code: str, user: User) -> None:
+        """Sign in as ``user`` on another device, with the second factor."""
+        self._device_codes.find(user_code).user = user
 
     def declines(self, user_code: str) -> None:
         """Refuse the sign-in on another device."""
