@@ -14,8 +14,8 @@ use super::{
     feed::Feed,
     known_organisations,
     login::{
-        keep::{self, Kept},
         logins::{Account, Logins},
+        storage::{self, Kept},
     },
     providers::{
         Grant,
@@ -350,7 +350,7 @@ pub fn refresh(said: &[u8]) {
         assert!((is_refresh && !is_exchange) || lacks(&request, REFRESH_TOKEN, said), "{request:?}");
     }
     check_outcome(&fake, outcome, &[REFRESH_TOKEN]);
-    let kept = keep::read(&fake, &Account::example("ada"));
+    let kept = storage::read(&fake, &Account::example("ada"));
     let is_word = |token: &Secret| token.expose().bytes().all(|byte| byte.is_ascii_graphic());
     assert!(kept.is_ok_and(|kept| kept.is_none_or(|kept| is_word(&kept.refresh_token))));
 }
@@ -361,7 +361,7 @@ fn with_login(answers: Vec<Response>) -> FakeSystem {
         .home("/home/user")
         .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "login")
         .answers(answers);
-    let written = keep::write(&fake, &Account::example("ada"), &Secret::new(REFRESH_TOKEN.to_owned()));
+    let written = storage::write(&fake, &Account::example("ada"), &Secret::new(REFRESH_TOKEN.to_owned()));
     let listed = Logins::change(&fake, |accounts| accounts.push(Account::example("ada")));
     assert!(written.is_ok() && listed.is_ok());
     fake

@@ -13,9 +13,8 @@ use super::{
     login::{
         browser, client, device_code,
         flow::{self, Flow, Show},
-        keep,
         logins::{Account, Logins, Place},
-        method,
+        method, storage,
         token::{Owner, Tokens},
     },
     minting::Minting,
@@ -46,7 +45,7 @@ impl SignIn for AzureArtifacts {
         let feed = feed(wanted.service)?;
         let client_id = client::id(system)?;
         // Before the person signs in: a login that cannot be kept is an error first.
-        let place = keep::place(system, wanted.must_be_kept)?;
+        let place = storage::place(system, wanted.must_be_kept)?;
         if place.is_some() {
             Logins::change(system, |_| ())?;
         }
@@ -110,7 +109,7 @@ impl SignIn for AzureArtifacts {
         let logins = Logins::read(system)?;
         let meant: Vec<_> = logins.accounts().iter().filter(|account| is_meant(account)).collect();
         for account in &meant {
-            keep::remove(system, account)?;
+            storage::remove(system, account)?;
         }
         if !meant.is_empty() {
             Logins::change(system, |accounts| accounts.retain(|account| !is_meant(account)))?;
@@ -178,7 +177,7 @@ fn account(flow: &Flow<'_>, owner: Owner, feed: &Feed, place: Place) -> Result<A
 fn keep_login(system: &dyn System, account: &Account, refresh_token: &Secret) -> Result<Login> {
     let is_same = |other: &Account| other.is_same_login(account);
     let older = Logins::read(system)?.accounts().iter().find(|other| is_same(other)).cloned();
-    keep::write(system, account, refresh_token)?;
+    storage::write(system, account, refresh_token)?;
     let mut kept = account.clone();
     let listed = Logins::change(system, |accounts| {
         for other in accounts.iter().filter(|other| is_same(other)) {
@@ -194,7 +193,7 @@ fn keep_login(system: &dyn System, account: &Account, refresh_token: &Secret) ->
         Err(_) if older.is_some_and(|older| older.place == account.place) => None,
         Err(_) => Some(account.clone()),
     };
-    if let Some(Err(error)) = obsolete.map(|obsolete| keep::remove(system, &obsolete)) {
+    if let Some(Err(error)) = obsolete.map(|obsolete| storage::remove(system, &obsolete)) {
         debug!(step = STEP, outcome = "noted"; "a refresh token that is no longer used stays: {error}");
     }
     listed.map(|()| of_account(&kept))

@@ -57,17 +57,17 @@ pub(in crate::registry::azure) fn sign_in<Done>(
             continue;
         };
         let outcome = match attempt.read(&incoming.request) {
-            Reply::Empty => {
+            Received::Empty => {
                 incoming.answer(&page::waiting());
                 continue;
             }
-            Reply::Foreign(why) => {
+            Received::Foreign(why) => {
                 debug!(step = STEP, outcome = "noted"; "a request was refused: {why}");
                 incoming.answer(&page::refused(why));
                 continue;
             }
-            Reply::Error { error, description } => Err(refused(flow, &error, &description)),
-            Reply::Code(code) => attempt.redeem(flow, &code).and_then(|(tokens, owner)| {
+            Received::Error { error, description } => Err(refused(flow, &error, &description)),
+            Received::Code(code) => attempt.redeem(flow, &code).and_then(|(tokens, owner)| {
                 let account = owner.username.clone();
                 finish(tokens, owner).map(|done| (done, account))
             }),
@@ -124,32 +124,32 @@ impl Attempt {
     }
 
     /// Reads a request of the browser, which may be that of another page.
-    fn read(&self, request: &BrowserRequest) -> Reply {
+    fn read(&self, request: &BrowserRequest) -> Received {
         if request.host.as_deref() != Some(self.host.as_str()) {
-            return Reply::Foreign("it is for another host");
+            return Received::Foreign("it is for another host");
         }
         match (request.method.as_str(), request.target.as_str()) {
-            ("GET", "/") => return Reply::Empty,
+            ("GET", "/") => return Received::Empty,
             ("POST", "/") => {}
-            ("GET", target) if target.starts_with("/?") => return Reply::Foreign("the answer is not a form"),
-            ("GET" | "POST", _) => return Reply::Foreign("it is for another path"),
-            _ => return Reply::Foreign("it is neither GET nor POST"),
+            ("GET", target) if target.starts_with("/?") => return Received::Foreign("the answer is not a form"),
+            ("GET" | "POST", _) => return Received::Foreign("it is for another path"),
+            _ => return Received::Foreign("it is neither GET nor POST"),
         }
         if request.content_type != "application/x-www-form-urlencoded" {
-            return Reply::Foreign("it is not a form");
+            return Received::Foreign("it is not a form");
         }
-        let Some(form) = Form::read(&request.body) else { return Reply::Foreign("a field is there twice") };
+        let Some(form) = Form::read(&request.body) else { return Received::Foreign("a field is there twice") };
         if !form.state.is_some_and(|state| is_equal(state.expose().as_bytes(), self.state.expose().as_bytes())) {
-            return Reply::Foreign("it belongs to another sign-in");
+            return Received::Foreign("it belongs to another sign-in");
         }
         let is_code = |code: &Secret| {
             (1..=LONGEST_CODE).contains(&code.expose().len())
                 && code.expose().bytes().all(|byte| byte.is_ascii_graphic())
         };
         match (form.error, form.code.filter(is_code)) {
-            (Some(error), _) => Reply::Error { error, description: form.description.unwrap_or_default() },
-            (None, Some(code)) => Reply::Code(code),
-            (None, None) => Reply::Foreign("it has no code"),
+            (Some(error), _) => Received::Error { error, description: form.description.unwrap_or_default() },
+            (None, Some(code)) => Received::Code(code),
+            (None, None) => Received::Foreign("it has no code"),
         }
     }
 
@@ -177,8 +177,8 @@ impl Attempt {
     }
 }
 
-/// What a request of the browser is.
-enum Reply {
+/// A request of the browser, by its meaning for the sign-in.
+enum Received {
     /// A request without an answer, such as one of a reloaded page.
     Empty,
     /// Not an answer to this sign-in, and why.

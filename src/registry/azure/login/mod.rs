@@ -6,18 +6,18 @@
 //! - [`flow`]: the parameters and the time limit of both
 //! - [`browser`]: the authorization code flow with PKCE, and the pages that the browser shows ([`page`])
 //! - [`device_code`]: the device authorization flow
-//! - [`token`]: the answers of the token endpoint
 //! - [`refresh`]: an access token by the refresh token of a login, and what a refusal means for the login
 //! - [`logins`]: who has signed in, without secrets
-//! - [`keep`]: where the refresh token of a login is kept
+//! - [`storage`]: where the refresh token of a login is kept
+//! - [`token`]: the answers of the token endpoint
 
 pub(super) mod browser;
 pub(super) mod client;
 pub(super) mod device_code;
 pub(super) mod flow;
-pub(super) mod keep;
 pub(super) mod logins;
 pub(super) mod method;
 mod page;
 pub(super) mod refresh;
+pub(super) mod storage;
 pub(super) mod token;

@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     auth::jwt::token_of,
     registry::azure::login::{
-        keep,
         logins::{Account, Logins, Place},
+        storage,
     },
     secret::Secret,
     service::Service,
@@ -457,7 +457,7 @@ fn with_login(fake: FakeSystem) -> FakeSystem {
         place: Place::Session,
         ended: false,
     };
-    keep::write(&fake, &account, &Secret::new("refresh-secret".to_owned())).unwrap();
+    storage::write(&fake, &account, &Secret::new("refresh-secret".to_owned())).unwrap();
     Logins::change(&fake, |accounts| accounts.push(account)).unwrap();
     fake
 }

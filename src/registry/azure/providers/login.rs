@@ -14,9 +14,10 @@ use crate::{
     registry::azure::{
         credprovider, is_guid,
         login::{
-            client, keep,
+            client,
             logins::{Account, Logins, Place},
             refresh::{self, Failure, Meaning},
+            storage,
             token::Tokens,
         },
     },
@@ -94,8 +95,8 @@ pub(crate) fn fingerprint(system: &dyn System) -> String {
 
 /// Whether kept logins are used: not where none is to be kept.
 fn may_read(system: &dyn System) -> bool {
-    match system.setting(keep::VARIABLE) {
-        Some(place) => !place.eq_ignore_ascii_case(keep::OFF),
+    match system.setting(storage::VARIABLE) {
+        Some(place) => !place.eq_ignore_ascii_case(storage::OFF),
         None => credprovider::may_keep_logins(system),
     }
 }
@@ -133,7 +134,7 @@ fn token(system: &dyn System, tenant: &Tenant, account: &Account) -> Result<Acce
 }
 
 fn refresh_token(system: &dyn System, account: &Account) -> Result<Option<Secret>> {
-    let kept = keep::read(system, account).map_err(|error| {
+    let kept = storage::read(system, account).map_err(|error| {
         if error.ends_the_lookup() { error } else { error.within(format_args!("the login of {}", account.shown())) }
     })?;
     Ok(kept.map(|kept| kept.refresh_token))
@@ -148,7 +149,7 @@ fn gone(account: &Account, what: &str) -> Error {
 /// Keeps what a refresh has given. Best effort: the older refresh token serves for its time.
 fn remember(system: &dyn System, tenant: &Tenant, account: &Account, used: &Secret, tokens: &Tokens) {
     let newer = tokens.refresh_token.as_ref().filter(|newer| *newer != used);
-    let replaced = newer.map_or(Ok(()), |newer| keep::replace(system, account, used, newer));
+    let replaced = newer.map_or(Ok(()), |newer| storage::replace(system, account, used, newer));
     let id = tenant.id.to_ascii_lowercase();
     let is_new = is_guid(&id) && !account.tenants.contains(&id);
     let added = if is_new { change(system, account, |account| account.tenants.push(id)) } else { Ok(()) };
@@ -160,7 +161,7 @@ fn remember(system: &dyn System, tenant: &Tenant, account: &Account, used: &Secr
 /// Forgets the refresh token that was refused, and marks the login as ended, unless the person has signed in again meanwhile or
 /// in another session. Best effort: the next lookup finds out by itself.
 fn end(system: &dyn System, account: &Account, refused: &Secret) {
-    let outcome = match keep::remove_used(system, account, refused) {
+    let outcome = match storage::remove_used(system, account, refused) {
         Ok(true) => change(system, account, |account| account.ended = true),
         Ok(false) => Ok(()),
         Err(error) => Err(error),

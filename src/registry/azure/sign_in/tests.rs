@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     auth::jwt::token_of,
-    registry::{CredentialSource, azure::login::keep::VARIABLE},
+    registry::{CredentialSource, azure::login::storage::VARIABLE},
     system::{Clock, fake::FakeSystem, http},
 };
 
@@ -75,7 +75,7 @@ fn accounts(fake: &FakeSystem) -> Vec<Account> {
 }
 
 fn kept(fake: &FakeSystem, account: &Account) -> Option<String> {
-    keep::read(fake, account).unwrap().map(|kept| kept.refresh_token.expose().to_owned())
+    storage::read(fake, account).unwrap().map(|kept| kept.refresh_token.expose().to_owned())
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn a_body_that_is_not_a_form_is_refused() {
         content_type: content_type.to_owned(),
         body: Zeroizing::new(code().into_bytes()),
     };
-    let is_code = |request| matches!(attempt.read(&request), Reply::Code(_));
+    let is_code = |request| matches!(attempt.read(&request), Received::Code(_));
     assert!(is_code(request("application/x-www-form-urlencoded", Some(HOST))));
     for content_type in ["", "text/plain", "multipart/form-data", "application/json"] {
         assert!(!is_code(request(content_type, Some(HOST))), "{content_type}");
@@ -296,7 +296,7 @@ proptest! {
             content_type: "application/x-www-form-urlencoded".to_owned(),
             body: Zeroizing::new(body.clone().into_bytes()),
         };
-        let is_answer = matches!(attempt.read(&request), Reply::Code(_) | Reply::Error { .. });
+        let is_answer = matches!(attempt.read(&request), Received::Code(_) | Received::Error { .. });
         prop_assert!(!is_answer || (with_state && body.matches("state=").count() == 1), "{}", body);
     }
 }

@@ -21,7 +21,7 @@ fn sign_in(fake: &FakeSystem, name: &str, signed_in: u64, tenant: &str) -> Accou
         organisations: vec!["contoso".to_owned()],
         ..Account::example(name)
     };
-    keep::write(fake, &account, &Secret::new(format!("refresh-of-{name}"))).unwrap();
+    storage::write(fake, &account, &Secret::new(format!("refresh-of-{name}"))).unwrap();
     Logins::change(fake, |accounts| accounts.insert(0, account.clone())).unwrap();
     account
 }
@@ -54,7 +54,7 @@ fn refusing(error: &str, number: u64) -> FakeSystem {
 }
 
 fn kept(fake: &FakeSystem, account: &Account) -> Option<String> {
-    keep::read(fake, account).unwrap().map(|kept| kept.refresh_token.expose().to_owned())
+    storage::read(fake, account).unwrap().map(|kept| kept.refresh_token.expose().to_owned())
 }
 
 #[test]
@@ -81,13 +81,13 @@ fn a_refresh_token_is_not_for_another_cloud() {
 #[test]
 fn a_variable_that_keeps_no_login_uses_none() {
     let cache = "NUGET_CREDENTIALPROVIDER_MSAL_FILECACHE_ENABLED";
-    for variables in [&[(keep::VARIABLE, "off")][..], &[(keep::VARIABLE, "OFF")], &[(cache, "false")]] {
+    for variables in [&[(storage::VARIABLE, "off")][..], &[(storage::VARIABLE, "OFF")], &[(cache, "false")]] {
         let fake = variables.iter().fold(system(), |fake, (name, value)| fake.variable(name, value));
         sign_in(&fake, "ada", 1, TENANT);
         assert_eq!(skipped(&fake), "a variable says that no login is kept", "{variables:?}");
         assert!(!is_configured(&fake) && fingerprint(&fake).is_empty(), "{variables:?}");
     }
-    let fake = granting().variable(cache, "false").variable(keep::VARIABLE, "session");
+    let fake = granting().variable(cache, "false").variable(storage::VARIABLE, "session");
     sign_in(&fake, "ada", 1, TENANT);
     assert!(matches!(ask(&fake), Ok(Attempt::Token(_))));
 }
@@ -144,7 +144,7 @@ fn a_sign_in_that_is_not_listed_yet_keeps_its_refresh_token() {
     let fake = system();
     let listed = sign_in(&fake, "ada", 1, TENANT);
     let next = Account { signed_in: 2, ..listed.clone() };
-    keep::write(&fake, &next, &Secret::new("refresh-of-next".to_owned())).unwrap();
+    storage::write(&fake, &next, &Secret::new("refresh-of-next".to_owned())).unwrap();
     end(&fake, &listed, &Secret::new("refresh-of-ada".to_owned()));
     assert_eq!(kept(&fake, &next).as_deref(), Some("refresh-of-next"));
 }
@@ -165,7 +165,7 @@ fn an_end_is_another_identity_than_a_logout() {
 fn a_login_that_is_gone_with_its_session_is_a_failure() {
     let fake = system();
     let account = sign_in(&fake, "ada", 1, TENANT);
-    keep::remove(&fake, &account).unwrap();
+    storage::remove(&fake, &account).unwrap();
     let error = ask(&fake).unwrap_err();
     let what = "the login of ada@contoso.example is not kept in this login session; run `ringbearer login URL`";
     assert_eq!(error.to_string(), what);
