@@ -73,11 +73,11 @@ def matching(names: set[str], patterns: list[str]) -> set[str]:
 
 
 def read_by_the_core() -> set[str]:
-    """The names of variables in the Rust code, tests aside. The command line tells people of many more, and is not part
-    of what pip asks.
+    """The names of variables in the Rust code, tests aside. The command line and the settings of tools, which a sign-in
+    at a terminal reads, know many more, and are not part of what pip asks.
     """
     files = [path for path in (ROOT / "src").glob("**/*.rs") if path.stem not in ("fake", "fuzz", "tests")]
-    files = [path for path in files if "cli" not in path.relative_to(ROOT).parts]
+    files = [path for path in files if not {"cli", "tools"} & set(path.relative_to(ROOT).parts)]
     code = "".join(path.read_text(encoding="utf-8").split("#[cfg(test)]")[0] for path in files)
     names = {name for name in re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', code) if not name.startswith("CARGO_")}
     # Set for other programs, read by the command line only, or of no use to pip.

@@ -36,7 +36,8 @@ def test_new_host_costs_three_round_trips_and_a_request_one(cloud: PracticeCloud
         cloud.round_trip_ms = milliseconds
         found[milliseconds] = [min(seconds(cloud, requests) for _ in range(3)) for requests in (1, 3)]
     first, third = ((slow - fast) * 1000 / MS for fast, slow in zip(found[0], found[MS]))
-    assert 2.9 < first < 3.8 and 1.9 < third - first < 2.8, found
+    # Other load may lengthen a fast run too.
+    assert 2.5 < first < 3.8 and 1.5 < third - first < 2.8, found
 
 
 def test_chunks_in_flight_do_not_wait_for_each_other() -> None:

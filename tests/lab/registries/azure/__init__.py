@@ -97,6 +97,6 @@ def _fail_for_ringbearer(request, answer) -> Response:
 
 
 Azure.failures = {
-    "azure-logged-out": Failure(_not_logged_in, "run `az login"),
+    "azure-logged-out": Failure(_not_logged_in, "run `ringbearer login URL`"),
     "azure-out-of-order": Failure(_feed_fails, "HTTP 500"),
 }
