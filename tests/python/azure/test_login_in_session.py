@@ -42,7 +42,7 @@ def test_session_is_the_place_without_store_and_desktop(user: LoginUser) -> None
 def test_another_session_has_no_login_and_says_so(user: LoginUser) -> None:
     user.login()
     kernel_keys.new_session()
-    user.assert_az_serves(ADA, "no longer kept", "ringbearer login URL")
+    user.assert_az_serves(ADA, "is not kept in this login session", "ringbearer login URL")
     assert user.login() == PLACE and [login["account"] for login in user.listed()] == [ADA]
 
 
