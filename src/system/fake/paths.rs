@@ -9,8 +9,13 @@ pub(crate) fn absolute(path: &str) -> String {
 }
 
 impl FakeSystem {
-    /// Sets the home directory by the platform's variable: HOME, on Windows USERPROFILE.
+    /// Sets the home directory by the platform's variable: HOME, on Windows USERPROFILE, with the directory of its data.
     pub(crate) fn home(self, path: &str) -> Self {
-        self.variable(if cfg!(windows) { "USERPROFILE" } else { "HOME" }, &absolute(path))
+        if cfg!(windows) {
+            let data = absolute(&format!("{path}/AppData/Local"));
+            self.variable("USERPROFILE", &absolute(path)).variable("LOCALAPPDATA", &data)
+        } else {
+            self.variable("HOME", &absolute(path))
+        }
     }
 }
