@@ -69,7 +69,7 @@ def test_browser_login_listens_on_both_addresses(
     person: WindowsUser, cloud: PracticeCloud, fake_programs: WindowsPrograms, url: str, ada: User, host: str
 ) -> None:
     started = person.start("ringbearer", "login", url, "--browser", "--json")
-    begun = json.loads(started.process.stdout.readline())
+    begun = json.loads(started.process.stdout.readline() or started.wait().check().stdout)
     assert (begun["event"], begun["opened"]) == ("browser", True)
     answer = deliver(sign_in(cloud, begun["url"], ada), host)
     assert answer.status == 200 and ada.name in answer.text
