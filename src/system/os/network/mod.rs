@@ -127,6 +127,8 @@ impl Network {
         url: &Url,
     ) -> Option<Opening> {
         check_route(&Request::get(url.clone())).ok()?;
+        #[cfg(windows)]
+        start_winsock();
         let proxy = choose_proxy(url, environment, system_proxy);
         let trust = TrustStore::from_environment(environment);
         let is_wide = trust.wider().is_some() && self.is_wide.load(Ordering::Relaxed);
@@ -171,6 +173,14 @@ impl Http for OsSystem {
         let obsolete = openings.len().saturating_sub(MAX_AHEAD);
         drop(openings.drain(..obsolete));
     }
+}
+
+/// Starts Winsock before threads use it at the same time: the standard library starts it in each of them and takes back all
+/// starts but one, and Wine, which counts them without a lock, may then count none (error 10093).
+#[cfg(windows)]
+fn start_winsock() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| drop(std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))));
 }
 
 /// The proxy for requests to a URL.
