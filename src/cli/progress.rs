@@ -10,6 +10,9 @@ const DELAY: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_millis(100);
 const WIDTH: usize = 30;
 
+/// Removes the line of the cursor.
+pub(super) const CLEAR_LINE: &str = "\r\u{1b}[K";
+
 /// A bar on standard error.
 pub(super) struct Bar<'all> {
     system: &'all dyn System,
@@ -42,7 +45,7 @@ impl<'all> Bar<'all> {
 impl Drop for Bar<'_> {
     fn drop(&mut self) {
         if self.is_shown {
-            self.console.eprint("\r\u{1b}[K");
+            self.console.eprint(CLEAR_LINE);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Kind, Result},
     system::{
         System,
-        files::{FileStamp, Lock, Snapshot},
+        files::{FileStamp, Lock, Snapshot, remove_stale},
         io_message,
     },
 };
@@ -206,7 +206,7 @@ impl Change<'_> {
 
     /// Replaces the file; false if a program that does not lock has changed it.
     fn commit(&self, document: &Document<'_>, expected: Option<&FileStamp>) -> Result<bool> {
-        sweep(self.system, self.path);
+        remove_stale(self.system, self.path);
         self.system.check()?;
         let replaced = self.system.replace(self.path, &|to| document.write(to), expected).map_err(|error| {
             // The wait for other programs ends early when the lookup is cancelled.
@@ -264,16 +264,6 @@ fn lock(system: &dyn System, store: &Path) -> Result<Lock> {
                 pause = (pause * 2).min(Duration::from_millis(8));
             }
             Err(error) => return Err(refused(format!("{}: {}", path.display(), io_message(&error)))),
-        }
-    }
-}
-
-/// Removes the temporary files of killed processes. The lock is held, so no other process is using them.
-fn sweep(system: &dyn System, path: &Path) {
-    for stale in system.temporary_files(path).unwrap_or_default() {
-        match system.remove(&stale) {
-            Ok(()) => debug!("removed {}, left by an interrupted write", stale.display()),
-            Err(error) => debug!("{} cannot be removed: {}", stale.display(), io_message(&error)),
         }
     }
 }

@@ -7,6 +7,10 @@ use std::{
     time::SystemTime,
 };
 
+use log::debug;
+
+use super::io_message;
+
 /// Metadata that changes with a file's content. Two equal stamps mean the same content while the first file is kept open:
 /// only then can its inode number not be reused. On Windows, numbers are not reused soon, and no file is kept open: it
 /// could not be replaced.
@@ -135,4 +139,14 @@ pub(crate) trait Files {
     /// The attributes of a path, of a symbolic link those of the link itself; [`io::ErrorKind::NotFound`] if the path does
     /// not exist.
     fn details(&self, path: &Path) -> io::Result<Details>;
+}
+
+/// Removes the temporary files of killed processes beside a path. Its lock is held, so that no other process is using them.
+pub(crate) fn remove_stale(files: &(impl Files + ?Sized), path: &Path) {
+    for stale in files.temporary_files(path).unwrap_or_default() {
+        match files.remove(&stale) {
+            Ok(()) => debug!("removed {}, left by an interrupted write", stale.display()),
+            Err(error) => debug!("{} cannot be removed: {}", stale.display(), io_message(&error)),
+        }
+    }
 }

@@ -94,7 +94,7 @@ class LoginUser(CommandLine):
         return self.cloud.entra.logins.owner(self.refreshes()[-1][1]).name
 
     def assert_served(self, **variables: str | None) -> None:
-        """The login serves a lookup, without a word."""
+        """The login serves a lookup, and nothing is printed on standard error."""
         ended = self.look_up(**variables).check()
         assert (ended.stdout.strip(), ended.stderr) == (self.cloud.azure.session_tokens.issued[-1], ""), ended
         assert self.fake_programs.invocations("az") == []

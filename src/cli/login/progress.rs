@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::{
-    cli::{cache::in_words, in_ascii, print, shown},
+    cli::{cache::in_words, in_ascii, print, progress::CLEAR_LINE, shown},
     error::{Error, Result},
     registry::sign_in::Step,
     shown::escaped,
@@ -110,8 +110,6 @@ impl Drop for Progress<'_> {
         self.clear();
     }
 }
-
-const CLEAR_LINE: &str = "\r\u{1b}[K";
 
 /// Prints an object on a line.
 pub(super) fn print_line(console: &dyn Console, value: &serde_json::Value) -> Result<()> {

@@ -41,7 +41,7 @@ def person(cloud_user: WindowsUser, fake_programs: WindowsPrograms, ada: User) -
 
 
 def look_up(person: WindowsUser, url: str) -> str:
-    """The password that the login gives, without a word."""
+    """The password that the login gives; nothing is printed on standard error."""
     ended = person.run("keyring", "get", url, "VssSessionToken").check()
     assert ended.stderr == "", ended
     return ended.stdout.strip()

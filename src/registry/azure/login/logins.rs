@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use log::debug;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     registry::azure::entra::Tenant,
     system::{
         Platform, System,
-        files::{Details, Lock, Snapshot},
+        files::{Details, Lock, Snapshot, remove_stale},
         io_message, places,
     },
 };
@@ -226,7 +225,7 @@ impl Logins {
         if !accounts.iter().all(Account::is_sound) {
             return Err(Error::new(Kind::Protocol, "the answer of the login host names no valid account"));
         }
-        sweep(system, &path);
+        remove_stale(system, &path);
         let stamp = snapshot.as_ref().map(|snapshot| &snapshot.stamp);
         let is_written = if accounts.is_empty() {
             system.remove(&path).map(|()| true)
@@ -334,15 +333,6 @@ fn refuse_writable(system: &dyn System, path: &Path, remedy: &str) -> Result<()>
         }
         // If it cannot be read, reading it fails with the reason.
         Ok(_) | Err(_) => Ok(()),
-    }
-}
-
-/// Removes the temporary files of killed processes. The lock is held, so no other process is using them.
-fn sweep(system: &dyn System, path: &Path) {
-    for stale in system.temporary_files(path).unwrap_or_default() {
-        if let Err(error) = system.remove(&stale) {
-            debug!("{} cannot be removed: {}", stale.display(), io_message(&error));
-        }
     }
 }
 
