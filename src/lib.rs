@@ -5,6 +5,7 @@
 //! - values: [`error`], [`ini`], [`secret`], [`service`], [`shown`], [`variable`].
 //! - [`system`]: the operating system behind small traits, real and fake.
 //! - [`auth`]: what every sign-in needs, whatever the registry: chains of providers, tokens, OAuth, caches.
+//! - [`aws`]: the credentials of AWS accounts, and requests signed with them.
 //! - [`store`]: the secrets that the ssh-agent unlocks.
 //! - [`registry`]: one folder per registry, and the list of them.
 //! - [`tools`]: the settings of packaging tools.
@@ -19,6 +20,7 @@
 #![cfg_attr(not(feature = "python"), expect(unused_imports, reason = "only the Python edge uses some re-exports"))]
 
 mod auth;
+mod aws;
 mod cli;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]

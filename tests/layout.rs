@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 10] = [
     &["ini", "secret", "service", "shown", "variable"],
     &["system"],
     &["auth"],
-    &["store"],
+    &["aws", "store"],
     &["registry"],
     &["tools"],
     &["keyring"],

@@ -110,6 +110,10 @@ class MendaCodeArtifactKeyring(_IndexKeyring, KeyringBackend):
     """Menda cloud's registries on AWS CodeArtifact: `NAME-ACCOUNT.d.codeartifact.REGION.amazonaws.com`."""
 
 
+class CodeArtifactKeyring(_IndexKeyring, KeyringBackend):
+    """AWS CodeArtifact with an AWS account: `DOMAIN-ACCOUNT.d.codeartifact.REGION.amazonaws.com` and its other forms."""
+
+
 class ChainguardLibrariesKeyring(_IndexKeyring, KeyringBackend):
     """Chainguard Libraries: `libraries.cgr.dev` and the other hosts below `cgr.dev`."""
 

@@ -32,6 +32,8 @@ pub(crate) enum Origin {
     /// Configured on purpose: this variable or file holds or names a token, a secret, a certificate or a token file. Its
     /// failure stops the chain, or another identity would answer in its place.
     Explicit(Cow<'static, str>),
+    /// Configured on purpose, such as the profile of a file, and its errors say what to do. Its failure stops the chain.
+    Configured,
     /// A login that happens to be here: a program's, the identity service of a CI system or of a machine. Its failure moves
     /// on to the next provider.
     Found,
@@ -63,8 +65,8 @@ pub(crate) trait TokenProvider<Wanted, Grant>: Send + Sync {
 /// for messages.
 ///
 /// - A provider that is not configured moves on.
-/// - A failure, or a grant that `accept` refuses with [`Kind::Rejected`], stops the chain if the provider is
-///   [explicit](Origin::Explicit). Otherwise it moves on, with one warning if a later provider serves.
+/// - A failure, or a grant that `accept` refuses with [`Kind::Rejected`], stops the chain unless the provider was merely
+///   [found](Origin::Found). Then it moves on, with one warning if a later provider serves.
 /// - Any other failure of `accept`, and the end of the lookup, stop the chain.
 pub(crate) fn ask_in_turn<Wanted, Grant, Accepted>(
     system: &dyn System,
@@ -169,6 +171,12 @@ const CONTEXT: usize = 50;
 const QUOTED: (usize, usize) = (40, 180);
 
 impl Exhausted {
+    /// Whether no provider was configured.
+    #[must_use]
+    pub(crate) fn is_unset(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
     /// Whether no other provider may be asked.
     #[must_use]
     pub(crate) fn has_stopped(&self) -> bool {

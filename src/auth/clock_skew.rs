@@ -14,10 +14,10 @@ use crate::{
     system::{System, http::Response},
 };
 
-/// The tolerated difference between clocks.
+/// The difference between clocks that most services tolerate.
 pub(crate) const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// A difference of more than [`TOLERANCE`].
+/// A difference of more than is tolerated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClockSkew {
     length: Duration,
@@ -29,13 +29,19 @@ impl ClockSkew {
     /// The skew that a response shows; `None` if the clocks agree or it has no date. The response is of a checked host.
     #[must_use]
     pub(crate) fn of(system: &dyn System, response: &Response) -> Option<Self> {
+        Self::beyond(TOLERANCE, system, response)
+    }
+
+    /// The skew that a response shows, for a service that tolerates no more than this.
+    #[must_use]
+    pub(crate) fn beyond(tolerance: Duration, system: &dyn System, response: &Response) -> Option<Self> {
         let theirs = timestamp::http_date(response.header_values("Date").next()?)?;
         let ours = system.now();
         let (length, is_ahead) = match ours.duration_since(theirs) {
             Ok(length) => (length, true),
             Err(error) => (error.duration(), false),
         };
-        (length > TOLERANCE).then_some(Self { length, is_ahead })
+        (length > tolerance).then_some(Self { length, is_ahead })
     }
 
     /// Converts a time by this machine's clock to the service's.

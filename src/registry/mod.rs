@@ -2,6 +2,7 @@
 
 pub(crate) mod azure;
 pub(crate) mod chainguard;
+pub(crate) mod codeartifact;
 pub(crate) mod menda;
 pub(crate) mod sign_in;
 #[cfg(test)]
@@ -22,7 +23,8 @@ use crate::{
 };
 
 /// Every registry, by descending priority.
-pub(crate) static ALL: &[&Registry] = &[&azure::REGISTRY, &menda::REGISTRY, &chainguard::REGISTRY];
+pub(crate) static ALL: &[&Registry] =
+    &[&azure::REGISTRY, &menda::REGISTRY, &codeartifact::REGISTRY, &chainguard::REGISTRY];
 
 /// The functions of the registries' fuzz targets.
 #[cfg(any(test, feature = "fuzzing"))]
@@ -104,7 +106,7 @@ impl Registry {
             exec_variables: &[],
             job_settings: &[],
             advice_if_unset: "",
-            probe: Probe { headers: &[], is_sign_in: |_| false, advice: &[] },
+            probe: Probe { headers: &[], is_sign_in: |_| false, has_no_page: |_| false, advice: &[] },
             source,
         }
     }
@@ -148,6 +150,8 @@ pub(crate) struct Probe {
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// Whether a redirect leads to a page on which people sign in, rather than to a file.
     pub(crate) is_sign_in: fn(&Url) -> bool,
+    /// Whether this URL, an index or not, is no page that the registry has, so that it answers 404 to everybody.
+    pub(crate) has_no_page: fn(&Url) -> bool,
     /// What to do, by HTTP status. `{place}` stands for [`CredentialSource::place`].
     pub(crate) advice: &'static [(u16, &'static str)],
 }
@@ -196,6 +200,17 @@ pub(crate) trait CredentialSource: Send + Sync {
     /// What to do if a service answers a credential with this HTTP status; `None` if [`Probe::advice`] says it.
     fn advice(&self, _service: &Service, _status: u16) -> Option<&'static str> {
         None
+    }
+
+    /// Whether anything on this machine is configured for it, where that is known without a request. A registry that shares
+    /// its hosts with another says so.
+    fn is_configured(&self, _system: &dyn System) -> bool {
+        true
+    }
+
+    /// Whose login a lookup would use, by the answer of a service. Sends requests: only for `ringbearer doctor`.
+    fn caller(&self, _system: &dyn System, _service: &Service) -> Result<Option<String>> {
+        Ok(None)
     }
 
     /// How people sign in without another program; `None` if they do not.

@@ -1,6 +1,6 @@
 //! HTTP requests and responses.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
@@ -30,6 +30,8 @@ pub(crate) enum Method {
     Get,
     /// `POST`.
     Post,
+    /// `PUT`.
+    Put,
 }
 
 /// The route of a request.
@@ -41,6 +43,15 @@ pub(crate) enum Route {
     Metadata,
 }
 
+/// A file of certificate authorities for some requests, instead of those that all others trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CaBundle {
+    /// The setting that names it, for messages.
+    pub(crate) named_by: &'static str,
+    /// Its path.
+    pub(crate) path: PathBuf,
+}
+
 /// One request.
 #[derive(Clone)]
 pub(crate) struct Request {
@@ -50,10 +61,12 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     /// Header names and values, in order. Any value may be secret.
     pub(crate) headers: Vec<(&'static str, Secret)>,
-    /// The body of a POST.
+    /// The body of a POST; empty for the other methods.
     pub(crate) body: Zeroizing<Vec<u8>>,
     /// The route.
     pub(crate) route: Route,
+    /// Whom it trusts; `None` for the authorities that the network variables name, or else the platform's.
+    pub(crate) ca_bundle: Option<CaBundle>,
     /// The limit for the connection, at most [`CONNECT_LIMIT`].
     pub(crate) connect_limit: Duration,
     /// The limit for the whole request, at most [`REQUEST_LIMIT`].
@@ -72,6 +85,7 @@ impl Request {
             headers: Vec::new(),
             body: Zeroizing::new(Vec::new()),
             route: Route::Internet,
+            ca_bundle: None,
             connect_limit: CONNECT_LIMIT,
             limit: REQUEST_LIMIT,
             attempts: ATTEMPTS,
@@ -95,6 +109,12 @@ impl Request {
     #[must_use]
     pub(crate) fn post_empty(url: Url) -> Self {
         Self { method: Method::Post, ..Self::get(url) }
+    }
+
+    /// A PUT without a body.
+    #[must_use]
+    pub(crate) fn put_empty(url: Url) -> Self {
+        Self { method: Method::Put, ..Self::get(url) }
     }
 
     fn post(url: Url, content_type: &str, body: Vec<u8>) -> Self {
@@ -125,6 +145,13 @@ impl Request {
     #[must_use]
     pub(crate) fn over_metadata(mut self) -> Self {
         self.route = Route::Metadata;
+        self
+    }
+
+    /// Sets the file of certificate authorities.
+    #[must_use]
+    pub(crate) fn trusting(mut self, ca_bundle: Option<CaBundle>) -> Self {
+        self.ca_bundle = ca_bundle;
         self
     }
 
@@ -233,8 +260,8 @@ pub(crate) trait Http {
     /// Starts to open a connection to the https host of a URL, for a later request of this lookup: name resolution, the
     /// proxy's tunnel and the TLS handshake, and no byte of a request. Returns at once. A failure is silent, since the
     /// request connects by itself and reports it. At most two connections are unused: a third call closes the oldest, and the
-    /// end of the lookup all.
-    fn open_ahead(&self, url: &Url);
+    /// end of the lookup all. `ca_bundle` is that of the later request.
+    fn open_ahead(&self, url: &Url, ca_bundle: Option<&CaBundle>);
 }
 
 /// Whether the host of a URL is a loopback address or `localhost`.

@@ -1,6 +1,6 @@
 //! Retries of requests that fail for a transient reason.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use log::debug;
 
@@ -23,18 +23,29 @@ pub(crate) fn send(system: &dyn System, request: &Request) -> Result<Response> {
 }
 
 /// Sends a request, up to `request.attempts` times while it fails for a transient reason: of the network, or a status
-/// that `is_transient` names. Between attempts it pauses as long as Retry-After asks, else for a random time ("full
-/// jitter"), so that many clients do not come back at once.
+/// that `is_transient` names. See [`send_anew`].
+pub(crate) fn send_while(system: &dyn System, request: &Request, is_transient: fn(u16) -> bool) -> Result<Response> {
+    send_anew(system, || Cow::Borrowed(request), |response| is_transient(response.status))
+}
+
+/// Sends the request that `make` returns, which may differ with each attempt, up to as often as it says, while it fails for a
+/// transient reason: of the network, or a response of which `is_transient` says so. Between attempts it pauses as long as
+/// Retry-After asks, else for a random time ("full jitter"), so that many clients do not come back at once.
 ///
 /// Returns the last response, whatever its status. A timeout quotes the failure that caused the retries.
-pub(crate) fn send_while(system: &dyn System, request: &Request, is_transient: fn(u16) -> bool) -> Result<Response> {
-    let attempts = request.attempts;
+pub(crate) fn send_anew<'request>(
+    system: &dyn System,
+    make: impl Fn() -> Cow<'request, Request>,
+    is_transient: impl Fn(&Response) -> bool,
+) -> Result<Response> {
     let mut attempt = 1;
     let mut last = None;
     loop {
         system.check().map_err(|error| with_cause(error, last.as_ref()))?;
-        let requested_pause = match system.send(request) {
-            Ok(response) if attempt < attempts && is_transient(response.status) => {
+        let request = make();
+        let attempts = request.attempts;
+        let requested_pause = match system.send(&request) {
+            Ok(response) if attempt < attempts && is_transient(&response) => {
                 let failure =
                     Error::new(Kind::Protocol, format!("{} answered with HTTP {}", request.host(), response.status));
                 debug!("{} (attempt {attempt} of {attempts})", failure.message());

@@ -19,7 +19,7 @@ use crate::{
         lookup::{Step, tee},
         session_cache::token::{self, CachedToken},
     },
-    registry::{Registry, SetupVariable},
+    registry::{Credential, Registry, SetupVariable},
     service::Service,
     tools::Index,
     variable::{self, Role},
@@ -89,6 +89,7 @@ fn examine_candidate(
     if let Some(error) = unwritten {
         return Err(error);
     }
+    add_caller(world, report, candidate, service, &outcome)?;
     match outcome {
         Ok(Some(credential)) => {
             add_credential(report, &credential)?;
@@ -201,6 +202,28 @@ fn add_logins(world: &World<'_>, report: &mut Report<'_>, candidate: &Candidate)
         report.add(&Finding::new(State::Note, "signed in", text))?;
     }
     Ok(())
+}
+
+/// Whose login was used, where the services of the registry say so.
+fn add_caller(
+    world: &World<'_>,
+    report: &mut Report<'_>,
+    candidate: &Candidate,
+    service: &Service,
+    outcome: &Result<Option<Credential>>,
+) -> Result<()> {
+    if !matches!(outcome, Ok(Some(_))) && !matches!(outcome, Err(error) if error.kind() == Kind::Rejected) {
+        return Ok(());
+    }
+    match candidate.source.caller(world.system, service) {
+        Ok(None) => Ok(()),
+        Ok(Some(caller)) => {
+            report.fact("caller", json!(caller));
+            report.add(&Finding::new(State::Note, "caller", caller))
+        }
+        Err(error) if error.kind() == Kind::Cancelled => Err(error),
+        Err(error) => report.add(&Finding { state: State::Doubtful, ..Finding::of_error("caller", &error) }),
+    }
 }
 
 /// The state of the session cache. The lookup that follows bypasses it, so that every step is seen.

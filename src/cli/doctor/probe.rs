@@ -33,7 +33,7 @@ pub(super) fn examine(
     let Some(url) = service.url() else { return Ok(true) };
     let pair = Zeroizing::new(format!("{}:{}", credential.username, credential.password.expose()));
     let value = Zeroizing::new(format!("Basic {}", Zeroizing::new(STANDARD.encode(pair.as_bytes())).as_str()));
-    let Probe { headers, is_sign_in, advice } = candidate.registry.probe;
+    let Probe { headers, is_sign_in, has_no_page, advice } = candidate.registry.probe;
     let request = Request::get(url.clone())
         .header("Authorization", &value)
         .header("Accept", "application/vnd.pypi.simple.v1+json, text/html;q=0.5");
@@ -67,6 +67,8 @@ pub(super) fn examine(
     let is_file_elsewhere = (300..=399).contains(&status) && target(&response).is_some_and(|url| !is_sign_in(&url));
     let (state, what, fix) = if is_file_elsewhere {
         (State::Good, "accepts this credential and redirects to a file (HTTP {status})", "")
+    } else if status == 404 && has_no_page(url) {
+        (State::Good, "does not refuse this credential, and has pages for projects alone (HTTP {status})", "")
     } else {
         ANSWERS
             .iter()
@@ -76,7 +78,13 @@ pub(super) fn examine(
             })
     };
     let what = what.replace("{host}", host).replace("{who}", who).replace("{status}", &status.to_string());
-    let usual = || advice.iter().find(|(code, _)| *code == status).map_or(fix, |(_, advice)| advice);
+    let usual = || {
+        advice
+            .iter()
+            .filter(|_| state != State::Good)
+            .find(|(code, _)| *code == status)
+            .map_or(fix, |(_, advice)| advice)
+    };
     let advice = candidate.source.advice(service, status).unwrap_or_else(usual);
     let finding = Finding::new(state, "registry", what);
     let finding = match advice {

@@ -18,6 +18,7 @@ use self::recipes::Recipe;
 use super::{DONE, World, print, shown_path};
 use crate::{
     error::{Error, Kind, Result},
+    keyring::Candidate,
     service::Service,
     system::io_message,
     tools::with_username,
@@ -97,7 +98,10 @@ pub(super) fn run(
         return Err(Error::new(Kind::Usage, "the name of an index consists of letters, digits, `-`, `_` and `.`"));
     }
     let service = Service::parse(url);
-    let candidate = world.memory.keyring.candidates(world.system, &service).next();
+    let candidates: Vec<_> = world.memory.keyring.candidates(world.system, &service).collect();
+    // Of registries that share the host, the one that is set up here.
+    let is_configured = |candidate: &&&Candidate| candidate.source.is_configured(world.system);
+    let candidate = candidates.iter().find(is_configured).or(candidates.last()).copied();
     let Some((candidate, url)) = candidate.zip(service.url()) else {
         return Err(Error::new(Kind::Usage, "no index that ringbearer serves over https has this URL")
             .with_hint("see `ringbearer doctor URL`"));

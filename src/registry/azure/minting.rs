@@ -91,7 +91,7 @@ impl<'lookup> Minting<'lookup> {
         let discovery = self.discovery(next)?;
         if self.is_kept.get() && matches!(next, Some(NextHost::Authority | NextHost::Refresh)) {
             // The connection opens while a program or a refresh gets the token.
-            self.system.open_ahead(&discovery.authority);
+            self.system.open_ahead(&discovery.authority, None);
         }
         let tenant = discovery.tenant.at_configured_login_host(self.system)?;
         ask_further(refused, self.system, &entra_providers, &tenant, &shown, |provider, grant, policy| {
@@ -115,10 +115,10 @@ impl<'lookup> Minting<'lookup> {
             Ok(kept)
         } else {
             if matches!(next, Some(NextHost::Login | NextHost::Refresh)) {
-                entra::expected_login_host(self.system).inspect(|host| self.system.open_ahead(host));
+                entra::expected_login_host(self.system).inspect(|host| self.system.open_ahead(host, None));
             }
             if matches!(next, Some(NextHost::Refresh | NextHost::Authority)) {
-                discovery::expected_authority(self.feed).inspect(|host| self.system.open_ahead(host));
+                discovery::expected_authority(self.feed).inspect(|host| self.system.open_ahead(host, None));
             }
             self.discover()
         };

@@ -80,6 +80,7 @@ pub(super) static REGISTRY: Registry = Registry {
     probe: Probe {
         headers: &[NO_SIGN_IN_PAGE],
         is_sign_in,
+        has_no_page: |_| false,
         advice: &[
             (401, "is this account a member of {place}? If not, sign in as one that is, or let it be added"),
             (402, "this account has no licence for Artifacts: the owner of {place} must set its access level to Basic"),

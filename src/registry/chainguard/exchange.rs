@@ -67,7 +67,7 @@ impl TokenProvider<Known, Credential> for Oidc {
                     Err(Error::new(Kind::Configuration, format!("{named} is set and {IDENTITY_VARIABLE} is not"))
                         .with_hint(format!("set {IDENTITY_VARIABLE} to the id of the identity")))
                 }
-                Origin::Found => Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}"))),
+                Origin::Configured | Origin::Found => Ok(Attempt::not_configured(format!("no {IDENTITY_VARIABLE}"))),
             };
         };
         match JOB_TOKEN.get(system, ISSUER, ATTEMPTS)? {

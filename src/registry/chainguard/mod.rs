@@ -76,6 +76,7 @@ pub(super) static REGISTRY: Registry = Registry {
     probe: Probe {
         headers: &[],
         is_sign_in: |_| false,
+        has_no_page: |_| false,
         advice: &[
             (
                 401,

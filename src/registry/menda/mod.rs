@@ -26,7 +26,7 @@ use crate::{
         cache_policy::CachePolicy,
     },
     error::{Error, ExceptionClass, Kind, Result, quote},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, with_ending},
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, codeartifact::urls},
     service::{Service, subdomain_of},
     system::{Env, System},
     variable::{self, Variable},
@@ -69,6 +69,7 @@ pub(super) static REGISTRY: Registry = Registry {
     probe: Probe {
         headers: &[],
         is_sign_in: |_| false,
+        has_no_page: urls::is_index_root,
         advice: &[
             (401, "the token is for another domain or account, or a policy of the repository forbids reading it"),
             (403, "the token is for another domain or account, or a policy of the repository forbids reading it"),
@@ -104,15 +105,16 @@ impl CredentialSource for MendaCodeArtifact {
         service.is_https_on_default_port() && service.host().is_some_and(is_code_artifact)
     }
 
-    /// Twine uploads to the repository itself.
-    /// <https://docs.aws.amazon.com/codeartifact/latest/ug/python-configure-twine.html>
     fn upload_url(&self, service: &Service) -> Option<Url> {
-        with_ending(service, "/simple", "/")
+        urls::upload_url(service)
     }
 
     fn index_url(&self, service: &Service) -> Option<Url> {
-        let segments: Vec<_> = service.url()?.path_segments()?.filter(|segment| !segment.is_empty()).collect();
-        if matches!(segments[..], ["pypi", _]) { with_ending(service, "", "/simple/") } else { None }
+        urls::index_url(service)
+    }
+
+    fn is_configured(&self, system: &dyn System) -> bool {
+        !matches!(Profile::read(system), Ok(None))
     }
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {

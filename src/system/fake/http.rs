@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{FakeSystem, lock};
 use crate::{
     error::{Error, Kind},
-    system::http::{Failure, Http, Method, Request, Response},
+    system::http::{CaBundle, Failure, Http, Method, Request, Response},
 };
 
 type Outcome = Result<Response, Failure>;
@@ -81,7 +81,7 @@ impl FakeSystem {
 }
 
 impl Http for FakeSystem {
-    fn open_ahead(&self, url: &Url) {
+    fn open_ahead(&self, url: &Url, _ca_bundle: Option<&CaBundle>) {
         lock(&self.http).opened.push(url.to_string());
     }
 

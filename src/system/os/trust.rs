@@ -13,7 +13,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 use super::{Environment, files};
 use crate::{
     error::{Error, Kind, Result},
-    system::io_message,
+    system::{http::CaBundle, io_message},
 };
 
 /// The variables that name a CA bundle, highest priority first: those of pip, uv and curl. The first one that is set
@@ -53,7 +53,15 @@ pub(super) enum TrustStore {
 }
 
 impl TrustStore {
-    pub(super) fn from_environment(environment: &Environment) -> Self {
+    /// That of a request, or else the one that the environment names.
+    pub(super) fn of(ca_bundle: Option<&CaBundle>, environment: &Environment) -> Self {
+        ca_bundle.map_or_else(
+            || Self::from_environment(environment),
+            |bundle| Self::Named(bundle.named_by, bundle.path.clone().into_os_string()),
+        )
+    }
+
+    fn from_environment(environment: &Environment) -> Self {
         let named = BUNDLE_VARIABLES.iter().find_map(|&variable| {
             let path = environment.raw(variable)?;
             (!path.is_empty()).then(|| Self::Named(variable, path.clone()))

@@ -35,7 +35,9 @@ use crate::{
     error::{Error, Kind, Result},
     system::{
         Clock, Http,
-        http::{BODY_CAP, CONNECT_LIMIT, Failure, Method, REQUEST_LIMIT, Request, Response, Route, is_loopback},
+        http::{
+            BODY_CAP, CONNECT_LIMIT, CaBundle, Failure, Method, REQUEST_LIMIT, Request, Response, Route, is_loopback,
+        },
     },
 };
 
@@ -83,7 +85,7 @@ impl Network {
             Route::Internet => choose_proxy(&request.url, environment, system_proxy),
             Route::Metadata => ProxyChoice::Direct,
         };
-        let trust = TrustStore::from_environment(environment);
+        let trust = TrustStore::of(request.ca_bundle.as_ref(), environment);
         let wider = trust.wider();
         let is_wide = wider.is_some() && self.is_wide.load(Ordering::Relaxed);
         let trust = if is_wide { TrustStore::Platform } else { trust };
@@ -125,12 +127,13 @@ impl Network {
         environment: &Environment,
         system_proxy: &OnceLock<SystemProxy>,
         url: &Url,
+        ca_bundle: Option<&CaBundle>,
     ) -> Option<Opening> {
         check_route(&Request::get(url.clone())).ok()?;
         #[cfg(windows)]
         start_winsock();
         let proxy = choose_proxy(url, environment, system_proxy);
-        let trust = TrustStore::from_environment(environment);
+        let trust = TrustStore::of(ca_bundle, environment);
         let is_wide = trust.wider().is_some() && self.is_wide.load(Ordering::Relaxed);
         let trust = if is_wide { TrustStore::Platform } else { trust };
         self.agent(&proxy, trust).ok()?.open(url.as_str())
@@ -166,8 +169,8 @@ impl Http for OsSystem {
         self.network.send(&self.environment, &self.system_proxy, request, self.remaining())
     }
 
-    fn open_ahead(&self, url: &Url) {
-        let opening = self.network.open_ahead(&self.environment, &self.system_proxy, url);
+    fn open_ahead(&self, url: &Url, ca_bundle: Option<&CaBundle>) {
+        let opening = self.network.open_ahead(&self.environment, &self.system_proxy, url, ca_bundle);
         let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
         openings.extend(opening);
         let obsolete = openings.len().saturating_sub(MAX_AHEAD);
@@ -260,7 +263,7 @@ fn send_on(
     let head = request.headers.iter().fold(head, |head, (name, value)| head.header(*name, value.expose()));
     let mut response = match request.method {
         Method::Get => run(agent, head.body(())?, request, remaining, waited)?,
-        Method::Post => run(agent, head.body(&request.body[..])?, request, remaining, waited)?,
+        Method::Post | Method::Put => run(agent, head.body(&request.body[..])?, request, remaining, waited)?,
     };
     let headers = response
         .headers()
@@ -306,6 +309,7 @@ fn name(method: Method) -> &'static str {
     match method {
         Method::Get => "GET",
         Method::Post => "POST",
+        Method::Put => "PUT",
     }
 }
 

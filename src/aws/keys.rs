@@ -1,0 +1,24 @@
+//! Access keys: what requests are signed with.
+
+use std::{fmt, time::SystemTime};
+
+use crate::secret::Secret;
+
+/// An access key, of a user or of a session.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// Its id, which is no secret.
+    pub(crate) access_key_id: String,
+    /// What signs.
+    pub(crate) secret_access_key: Secret,
+    /// The token of a session; `None` for the key of a user.
+    pub(crate) session_token: Option<Secret>,
+    /// When a session ends, if known.
+    pub(crate) expires: Option<SystemTime>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Keys({})", self.access_key_id)
+    }
+}

@@ -1,0 +1,1 @@
+//! The text of an element of an XML document: all that the answers of STS need.
