@@ -11,7 +11,7 @@ use super::{
     xml,
 };
 use crate::{
-    auth::{access_token::AccessToken, clock_skew::ClockSkew, jwt::Claims, refusal::meaning},
+    auth::{access_token::AccessToken, clock_skew::ClockSkew, jwt::Claims},
     error::{Error, Kind, LONGEST_NAME, Result, quote, shorten},
     secret::Secret,
     system::{
@@ -167,15 +167,12 @@ fn trust(token: &AccessToken) -> String {
 /// access.
 fn refused(system: &dyn System, answer: &Answer, region: &Region, what: &str, trust: &str, secrets: &[&str]) -> Error {
     let refusal = Refusal::read(&answer.response, secrets);
-    let meaning = meaning(refusal.status, None);
     let hint = match refusal.name.as_str() {
         "AccessDenied" | "AccessDeniedException" => trust.to_owned(),
         "InvalidIdentityToken" | "IDPRejectedClaim" => {
-            "add the issuer of the identity token to the identity providers of the account, with its audience"
-                .to_owned()
+            "let the account's identity provider be the issuer of the token, with its audience".to_owned()
         }
         "ExpiredToken" | "ExpiredTokenException" => "renew the token or the session that it was asked with".to_owned(),
-        "IDPCommunicationError" => "STS cannot reach the issuer of the identity token: try again later".to_owned(),
         "RegionDisabledException" => format!("activate STS in {region}, in the account settings of IAM"),
         "InvalidClientTokenId" | "UnrecognizedClientException" => {
             "the access key is unknown, deactivated or without its session token: renew it".to_owned()
@@ -183,16 +180,12 @@ fn refused(system: &dyn System, answer: &Answer, region: &Region, what: &str, tr
         "SignatureDoesNotMatch" | "InvalidSignatureException" => "check the secret access key".to_owned(),
         _ => "check the role and the access key".to_owned(),
     };
-    let is_temporary = matches!(refusal.name.as_str(), "IDPCommunicationError" | "Throttling" | "ThrottlingException");
-    let kind = if is_temporary { Kind::Protocol } else { meaning.kind };
-    let name = if refusal.name.is_empty() { format!("HTTP {}", refusal.status) } else { refusal.name };
-    let message = if refusal.message.is_empty() { String::new() } else { format!(": {}", refusal.message) };
-    let error = Error::new(kind, format!("{what} ({name}){message}"));
-    let hint = meaning.hint.map_or(hint, str::to_owned);
     let skew = answer.skew.or_else(|| ClockSkew::beyond(CLOCK_TOLERANCE, system, &answer.response));
-    match skew.filter(|_| is_about_time(&name)) {
+    let skew = skew.filter(|_| is_about_time(&refusal.name));
+    let error = refusal.into_error(what, Some(hint.into()));
+    match skew {
         Some(skew) => skew.explain(error),
-        None => error.with_hint(hint),
+        None => error,
     }
 }
 
@@ -208,4 +201,187 @@ fn is_about_time(name: &str) -> bool {
             | "ExpiredTokenException"
             | "InvalidIdentityToken"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        auth::jwt::token_of,
+        system::{Clock, fake::FakeSystem, http::Method},
+    };
+
+    const URL: &str = "https://sts.eu-west-1.amazonaws.com/";
+
+    const SESSION: &str = r#"<AssumeRoleResponse xmlns="https://sts.example/doc/"><AssumeRoleResult><AssumedRoleUser>
+        <Arn>arn:aws:sts::111122223333:assumed-role/Reader/ringbearer</Arn></AssumedRoleUser><Credentials>
+        <AccessKeyId>ASIAADA</AccessKeyId><SecretAccessKey>a&amp;b</SecretAccessKey><SessionToken>token</SessionToken>
+        <Expiration>2026-11-22T01:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"#;
+
+    fn region() -> Region {
+        Region::parse("eu-west-1").unwrap()
+    }
+
+    fn keys() -> Keys {
+        let [secret_access_key, session_token] =
+            ["key-secret", "session-secret"].map(|text| Secret::new(text.to_owned()));
+        let session_token = Some(session_token);
+        Keys { access_key_id: "AKIAADA".to_owned(), secret_access_key, session_token, expires: None }
+    }
+
+    fn role() -> Role {
+        Role { arn: "arn:aws:iam::111122223333:role/Reader".to_owned(), ..Role::default() }
+    }
+
+    fn token() -> AccessToken {
+        let claims = json!({"sub": "repo:ada/wheel:ref:refs/heads/main", "aud": ["sts.amazonaws.com", "other"]});
+        AccessToken::parse(token_of(&claims)).unwrap()
+    }
+
+    fn assume(fake: &FakeSystem, role: &Role) -> Result<Keys> {
+        assume_role(fake, &Client::new(fake, None, None).unwrap(), &region(), &keys(), role)
+    }
+
+    fn assume_with_token(fake: &FakeSystem, role: &Role) -> Result<Keys> {
+        assume_role_with_web_identity(fake, &Client::new(fake, None, None).unwrap(), &region(), &token(), role)
+    }
+
+    fn identify(fake: &FakeSystem) -> Result<String> {
+        caller(fake, &Client::new(fake, None, None).unwrap(), &region(), &keys())
+    }
+
+    fn refusal(name: &str, message: &str) -> String {
+        format!("<ErrorResponse><Error><Code>{name}</Code><Message>{message}</Message></Error></ErrorResponse>")
+    }
+
+    fn form(fake: &FakeSystem) -> String {
+        String::from_utf8(fake.requests()[0].body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_role_is_assumed_with_what_is_configured() {
+        let fake = FakeSystem::default().answer(Method::Post, URL, 200, SESSION);
+        let session = assume(&fake, &role()).unwrap();
+        assert_eq!(
+            (session.access_key_id.as_str(), session.secret_access_key.expose(), session.session_token),
+            ("ASIAADA", "a&b", Some(Secret::new("token".to_owned())))
+        );
+        assert_eq!(session.expires, Some(fake.now() + Duration::from_secs(3600)));
+        let common = "Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2FReader";
+        assert_eq!(form(&fake), format!("Action=AssumeRole&{common}&RoleSessionName=ringbearer"));
+        let fake = FakeSystem::default().answer(Method::Post, URL, 200, SESSION);
+        let (session_name, external_id) = (Some("ada@a".to_owned()), Some("x/1".to_owned()));
+        assume(&fake, &Role { session_name, external_id, duration: Some(900), ..role() }).unwrap();
+        let rest = "RoleSessionName=ada%40a&DurationSeconds=900&ExternalId=x%2F1";
+        assert_eq!(form(&fake), format!("Action=AssumeRole&{common}&{rest}"));
+    }
+
+    #[test]
+    fn a_role_is_assumed_with_a_token_without_a_signature() {
+        let fake = FakeSystem::default().answer(Method::Post, URL, 200, SESSION);
+        assume_with_token(&fake, &role()).unwrap();
+        assert!(
+            form(&fake).starts_with("Action=AssumeRoleWithWebIdentity&") && form(&fake).contains("&WebIdentityToken=")
+        );
+        assert!(fake.requests()[0].headers.iter().all(|(name, _)| *name == "Content-Type"));
+    }
+
+    #[test]
+    fn a_role_that_cannot_be_is_not_sent() {
+        for (arn, session_name) in [
+            ("", "ada"),
+            ("Reader", "ada"),
+            ("arn:aws:iam::1:role/a b", "ada"),
+            ("arn:aws:iam::1:role/A", "a"),
+            ("arn:aws:iam::1:role/A", "ada lovelace"),
+            ("arn:aws:iam::1:role/A", &"a".repeat(65)),
+        ] {
+            let role = Role { arn: arn.to_owned(), session_name: Some(session_name.to_owned()), ..Role::default() };
+            for error in [assume(&FakeSystem::default(), &role), assume_with_token(&FakeSystem::default(), &role)] {
+                assert_eq!(error.unwrap_err().kind(), Kind::Configuration, "{arn} {session_name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        for (status, name, hint) in [
+            (403, "AccessDenied", "let the role's trust policy name it"),
+            (403, "RegionDisabledException", "activate STS in eu-west-1"),
+            (403, "InvalidClientTokenId", "the access key is unknown"),
+            (403, "SignatureDoesNotMatch", "check the secret access key"),
+            (403, "ExpiredToken", "renew the token or the session"),
+            (400, "ValidationError", "check the role and the access key"),
+        ] {
+            let fake = FakeSystem::default().answer(Method::Post, URL, status, &refusal(name, "no, key-secret"));
+            let error = assume(&fake, &role()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Rejected, "{name}");
+            assert!(error.hint().unwrap().contains(hint), "{error}");
+            let what = "STS in eu-west-1 refused the role arn:aws:iam::111122223333:role/Reader";
+            assert_eq!(error.message(), format!("{what} ({name}): no, (hidden)"));
+        }
+    }
+
+    #[test]
+    fn a_refused_token_is_explained_by_its_claims() {
+        for (status, name, hint) in [
+            (403, "AccessDenied", "accept sub repo:ada/wheel:ref:refs/heads/main with aud sts.amazonaws.com, other"),
+            (400, "InvalidIdentityToken", "identity provider"),
+            (400, "ExpiredTokenException", "renew the token"),
+        ] {
+            let fake = FakeSystem::default().answer(Method::Post, URL, status, &refusal(name, "no"));
+            let error = assume_with_token(&fake, &role()).unwrap_err();
+            assert!(error.hint().unwrap().contains(hint), "{error}");
+        }
+        let answer = refusal("IDPCommunicationError", "no");
+        let fake = FakeSystem::default().answer(Method::Post, URL, 400, &answer);
+        let fake = fake.answer(Method::Post, URL, 400, &answer).answer(Method::Post, URL, 400, &answer);
+        let error = assume_with_token(&fake, &role()).unwrap_err();
+        assert_eq!((error.kind(), error.hint()), (Kind::Protocol, Some("try again later")));
+    }
+
+    #[test]
+    fn a_refused_signature_names_a_wrong_clock() {
+        let answer = refusal("SignatureDoesNotMatch", "Signature expired");
+        let headers = [("Date", "Sun, 22 Nov 2026 03:00:00 GMT")];
+        let fake = FakeSystem::default().answer_with_headers(Method::Post, URL, 403, &headers, &answer);
+        let fake = fake.answer_with_headers(Method::Post, URL, 403, &headers, &answer);
+        let error = assume(&fake, &role()).unwrap_err();
+        assert_eq!(error.hint(), Some("this machine's clock is 3 h behind: correct it"));
+    }
+
+    #[test]
+    fn an_answer_without_keys_is_an_error() {
+        for body in ["", "{}", "<html>", &SESSION.replace("SessionToken", "X"), &SESSION.replace("ASIA", "A/B")] {
+            let fake = FakeSystem::default().answer(Method::Post, URL, 200, body);
+            assert_eq!(
+                assume(&fake, &role()).unwrap_err().message(),
+                "the fake answered without access keys",
+                "{body}"
+            );
+        }
+        let ended = SESSION.replace("01:00:00", "00:00:00");
+        let fake = FakeSystem::default().answer(Method::Post, URL, 200, &ended);
+        assert_eq!(assume(&fake, &role()).unwrap_err().kind(), Kind::Protocol);
+    }
+
+    #[test]
+    fn the_caller_is_an_arn() {
+        let answer = "<R><Arn>arn:aws:iam::111122223333:user/ada</Arn></R>";
+        let fake = FakeSystem::default().answer(Method::Post, URL, 200, answer);
+        assert_eq!(identify(&fake).as_deref(), Ok("arn:aws:iam::111122223333:user/ada"));
+        assert_eq!(form(&fake), "Action=GetCallerIdentity&Version=2011-06-15");
+        for body in ["<R/>", "<Arn>key-secret</Arn>", "<Arn>arn:key-secret</Arn>", "<Arn>arn:a b</Arn>"] {
+            let fake = FakeSystem::default().answer(Method::Post, URL, 200, body);
+            let outcome = identify(&fake);
+            assert!(
+                !format!("{outcome:?}").contains("key-secret") && outcome.is_err() == !body.contains("arn:key"),
+                "{body}"
+            );
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Source, Wanted, container::Container, environment::EnvironmentKeys, instance::Instance};
@@ -119,8 +120,8 @@ fn source_keys(
 
 /// The session that the AWS CLI keeps since somebody typed the code of the device.
 fn kept_session(system: &dyn System, profile: &Profile) -> Option<Keys> {
-    let mut members = cached_json::read(system, &session_file(system, profile)?)?;
-    let document: KeyDocument = serde_json::from_value(members.remove("Credentials")?).ok()?;
+    let members = cached_json::read(system, &session_file(system, profile)?)?;
+    let document = KeyDocument::deserialize(members.get("Credentials")?).ok()?;
     document.keys().filter(|keys| keys.expires.is_some_and(|expires| expires > system.now() + MARGIN))
 }
 
