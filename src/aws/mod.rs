@@ -6,7 +6,7 @@
 //! - [`client`]: sends requests, signed or not, with AWS's retries
 //! - [`refusal`]: what an error of a service means
 //! - [`config`]: the files `~/.aws/config` and `~/.aws/credentials`
-//! - [`keys`]: an access key
+//! - [`keys`]: an access key; `key_document`: the fields in which services and programs write one
 //! - [`sts`]: the service that exchanges identities for access keys
 //! - [`sources`]: where access keys come from, in the order in which AWS's own programs look
 //! - `cached_json`: the JSON files that the AWS CLI and its logins keep
@@ -21,6 +21,7 @@ pub(crate) mod endpoint;
 pub(crate) mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod key_document;
 pub(crate) mod keys;
 mod login_file;
 mod partition;
