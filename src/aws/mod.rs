@@ -10,6 +10,8 @@
 //! - [`sts`]: the service that exchanges identities for access keys
 //! - [`sources`]: where access keys come from, in the order in which AWS's own programs look
 //! - `cached_json`: the JSON files that the AWS CLI and its logins keep
+//! - `login_file`: logins in such files, renewed before they end
+//! - `proof`: the proof that a program holds the key of a login
 //! - [`variables`]: the environment variables of all of it
 
 mod cached_json;
@@ -23,7 +25,9 @@ pub(crate) mod fuzz;
 pub(crate) mod fuzz_sts;
 mod key_document;
 pub(crate) mod keys;
+mod login_file;
 mod partition;
+mod proof;
 pub(crate) mod refusal;
 pub(crate) mod region;
 mod signature;
