@@ -133,3 +133,119 @@ fn ask(system: &dyn System, url: Url, authorization: Option<&Secret>) -> Result<
     }
     response.json::<KeyDocument>()?.session(system, &response, None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aws::{client::Client, config::Config, region::Region},
+        system::{
+            fake::{FakeSystem, absolute},
+            http::{Method, Route},
+        },
+    };
+
+    const ADDRESS: &str = "http://127.0.0.1:41/keys";
+
+    const KEYS: &str =
+        r#"{"AccessKeyId":"ASIAADA","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-22T01:00:00Z"}"#;
+
+    fn ask(fake: &FakeSystem) -> Result<Attempt<Keys>> {
+        let client = Client::new(fake, None, None).unwrap();
+        Container
+            .token(fake, &Wanted { config: Config::default(), client, region: Region::parse("eu-west-1").unwrap() })
+    }
+
+    fn full(url: &str) -> FakeSystem {
+        FakeSystem::default().variable(FULL_VARIABLE, url)
+    }
+
+    #[test]
+    fn the_path_of_amazon_ecs_has_precedence() {
+        let fake = full("https://a.example/").variable(RELATIVE_VARIABLE, "/v2/credentials/x");
+        let fake = fake.answer(Method::Get, "http://169.254.170.2/v2/credentials/x", 200, KEYS);
+        assert!(matches!(ask(&fake), Ok(Attempt::Token(keys)) if keys.access_key_id == "ASIAADA"));
+        assert_eq!(fake.requests()[0].route, Route::Metadata);
+        for path in ["x", "@a.example/", ".a.example/"] {
+            let fake = FakeSystem::default().variable(RELATIVE_VARIABLE, path);
+            assert_eq!(ask(&fake).unwrap_err().kind(), Kind::Configuration, "{path}");
+        }
+        assert!(matches!(ask(&FakeSystem::default()), Ok(Attempt::NotConfigured(_))));
+    }
+
+    #[test]
+    fn http_reaches_addresses_of_containers_only() {
+        for url in [
+            "http://localhost/keys",
+            "http://127.0.0.2/keys",
+            "http://[::1]/keys",
+            "http://169.254.170.2/keys",
+            "http://169.254.170.23/v1/credentials",
+            "http://[fd00:ec2::23]/v1/credentials",
+            "https://a.example/keys",
+        ] {
+            assert!(ask(&full(url).answer(Method::Get, url, 200, KEYS)).is_ok(), "{url}");
+        }
+        for url in [
+            "http://a.example/",
+            "http://localhost.example/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/",
+            "http://[fd00:ec2::24]/",
+            "ftp://127.0.0.1/",
+            "/keys",
+        ] {
+            let error = ask(&full(url)).unwrap_err();
+            assert!(
+                error.kind() == Kind::Configuration && error.message().starts_with(FULL_VARIABLE),
+                "{url}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_header_comes_from_the_file_then_the_variable() {
+        let sent = |fake: FakeSystem| {
+            let fake = fake.answer(Method::Get, ADDRESS, 200, KEYS);
+            ask(&fake).map(|_| {
+                let headers = fake.requests().remove(0).headers;
+                headers
+                    .into_iter()
+                    .find(|(name, _)| *name == "Authorization")
+                    .map(|(_, value)| value.expose().to_owned())
+            })
+        };
+        let in_variable = |value: &str| full(ADDRESS).variable(TOKEN_VARIABLE, value);
+        let in_file = |content: &str| {
+            in_variable("other").variable(TOKEN_FILE_VARIABLE, &absolute("/run/token")).file("/run/token", content)
+        };
+        assert_eq!(sent(full(ADDRESS)), Ok(None));
+        assert_eq!(sent(in_variable("Basic a b")), Ok(Some("Basic a b".to_owned())));
+        assert_eq!(sent(in_file("token\n")), Ok(Some("token".to_owned())));
+        for fake in [in_variable("x-secret\r\nX: y"), in_file("x-secret\nX: y"), in_file(""), in_file("x-secret\u{7}")]
+        {
+            let error = sent(fake).unwrap_err();
+            assert!(error.kind() == Kind::Configuration && !error.to_string().contains("x-secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_variable_and_no_secret() {
+        for (status, body, message) in [
+            (
+                400,
+                r#"{"code":"x","message":"no header-secret"}"#,
+                "gave this container no access keys (HTTP 400): no (hidden)",
+            ),
+            (404, "", "gave this container no access keys (HTTP 404)"),
+            (200, "{}", "answered without access keys"),
+            (200, &KEYS.replace("22T", "21T"), "answered with access keys that have expired"),
+        ] {
+            let fake =
+                full(ADDRESS).variable(TOKEN_VARIABLE, "header-secret").answer(Method::Get, ADDRESS, status, body);
+            assert_eq!(ask(&fake).unwrap_err().message(), format!("{FULL_VARIABLE}: the fake {message}"));
+        }
+        let fake = full(ADDRESS).answer(Method::Get, ADDRESS, 500, "").failure(Method::Get, ADDRESS, true);
+        assert!(ask(&fake.answer(Method::Get, ADDRESS, 200, KEYS)).is_ok());
+    }
+}

@@ -218,3 +218,149 @@ fn is_role_name(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
     (1..=64).contains(&text.len()) && !text.bytes().all(|byte| byte == b'.') && text.bytes().all(is_allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aws::{client::Client, config::Config, region::Region},
+        system::http::Method,
+        system::{fake::FakeSystem, http::Route},
+    };
+
+    const KEYS: &str = r#"{"Code":"Success","AccessKeyId":"ASIAADA","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-22T06:00:00Z"}"#;
+
+    fn ask(fake: &FakeSystem) -> Result<Attempt<Keys>> {
+        let client = Client::new(fake, None, None)?;
+        let wanted = Wanted { config: Config::read(fake)?, client, region: Region::parse("eu-west-1").unwrap() };
+        Instance.token(fake, &wanted)
+    }
+
+    fn skipped(fake: &FakeSystem) -> String {
+        match ask(fake) {
+            Ok(Attempt::NotConfigured(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn instance() -> FakeSystem {
+        FakeSystem::default().on(Platform::Linux).file("/sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
+    }
+
+    /// A service with a token for everybody.
+    fn serving(fake: FakeSystem, base: &str) -> FakeSystem {
+        fake.answer(Method::Put, &format!("{base}latest/api/token"), 200, "token-secret")
+    }
+
+    /// The same, up to the document of the role.
+    fn with_role(fake: FakeSystem, base: &str, status: u16, document: &str) -> FakeSystem {
+        let path = format!("{base}latest/meta-data/iam/security-credentials/");
+        serving(fake, base).answer(Method::Get, &path, 200, "Reader\n").answer(
+            Method::Get,
+            &format!("{path}Reader"),
+            status,
+            document,
+        )
+    }
+
+    #[test]
+    fn an_instance_asks_with_a_token_and_without_a_proxy() {
+        let fake = with_role(instance(), ADDRESS, 200, KEYS);
+        assert!(matches!(ask(&fake), Ok(Attempt::Token(keys)) if keys.access_key_id == "ASIAADA"));
+        let sent: Vec<String> = fake
+            .requests()
+            .iter()
+            .map(|request| {
+                assert_eq!((request.route, request.limit), (Route::Metadata, LIMIT));
+                request.headers.iter().map(|(name, value)| format!("{name}: {}", value.expose())).collect()
+            })
+            .collect();
+        let token = "X-aws-ec2-metadata-token: token-secret";
+        assert_eq!(sent, ["X-aws-ec2-metadata-token-ttl-seconds: 21600", token, token]);
+    }
+
+    #[test]
+    fn only_machines_with_signs_of_ec2_ask() {
+        let linux = || FakeSystem::default().on(Platform::Linux);
+        let off = instance().variable(DISABLED_VARIABLE, "True");
+        assert_eq!(skipped(&off), "AWS_EC2_METADATA_DISABLED is true");
+        for fake in [
+            linux(),
+            linux().file("/sys/class/dmi/id/sys_vendor", "QEMU\n"),
+            linux().file("/sys/hypervisor/uuid", "01ec2"),
+            instance().on(Platform::Windows),
+            instance().on(Platform::MacOs),
+        ] {
+            assert_eq!(skipped(&fake), "this machine is no EC2 instance");
+        }
+        let xen = linux().file("/sys/hypervisor/uuid", "ec2e1916-9099-7caf-fd21-012345abcdef\n");
+        assert!(ask(&with_role(xen, ADDRESS, 200, KEYS)).is_ok());
+        let ipv6 = instance().variable(MODE_VARIABLE, "ipv6");
+        assert!(ask(&with_role(ipv6, IPV6_ADDRESS, 200, KEYS)).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_is_configured_is_asked_anywhere() {
+        let base = "http://127.0.0.1:41/";
+        for platform in [Platform::Linux, Platform::Windows, Platform::MacOs] {
+            let fake = FakeSystem::default().on(platform).variable(ENDPOINT_VARIABLE, base);
+            assert!(ask(&with_role(fake, base, 200, KEYS)).is_ok());
+        }
+        let config = format!("[profile corp]\n{ENDPOINT_KEY} = {base}\n");
+        let fake = FakeSystem::default().home("/home/ada").file("/home/ada/.aws/config", &config);
+        assert!(ask(&with_role(fake.variable("AWS_PROFILE", "corp"), base, 200, KEYS)).is_ok());
+        for address in ["http://a.example/", "127.0.0.1", "ftp://127.0.0.1/"] {
+            let error = ask(&FakeSystem::default().variable(ENDPOINT_VARIABLE, address)).unwrap_err();
+            assert!(error.kind() == Kind::Configuration && error.message().starts_with(ENDPOINT_VARIABLE), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_instance_without_a_role_or_service_is_not_configured() {
+        let turned_off = instance().answer(Method::Put, "http://169.254.169.254/latest/api/token", 403, "");
+        assert_eq!(skipped(&turned_off), "the metadata service of EC2 is turned off");
+        let list = "http://169.254.169.254/latest/meta-data/iam/security-credentials/";
+        let fake = serving(instance(), ADDRESS).answer(Method::Get, list, 404, "");
+        assert_eq!(skipped(&fake), "no role is attached to this EC2 instance");
+    }
+
+    #[test]
+    fn a_silent_service_names_the_hop_limit_or_the_variable() {
+        let url = "http://169.254.169.254/latest/api/token";
+        let error = ask(&instance().failure(Method::Put, url, false)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the metadata service of this EC2 instance does not answer; set the hop limit of its metadata options to 2 for \
+             containers, or AWS_EC2_METADATA_DISABLED=true"
+        );
+        let fake = FakeSystem::default().variable(ENDPOINT_VARIABLE, "http://127.0.0.1:41");
+        let error = ask(&fake.failure(Method::Put, "http://127.0.0.1:41/latest/api/token", false)).unwrap_err();
+        assert_eq!(error.message(), "nothing answers at the address in AWS_EC2_METADATA_SERVICE_ENDPOINT");
+    }
+
+    #[test]
+    fn answers_without_keys_are_errors_without_secrets() {
+        for (status, document, message) in [
+            (
+                200,
+                r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"no token-secret"}"#,
+                "has no access keys of its role Reader (AssumeRoleUnauthorizedAccess): no (hidden)",
+            ),
+            (200, r#"{"Code":"Success"}"#, "answered without access keys"),
+            (200, "<html>", "instead of JSON"),
+            (200, &KEYS.replace("22T06", "21T06"), "have expired"),
+            (401, "", "refused a request (HTTP 401)"),
+        ] {
+            let error = ask(&with_role(instance(), ADDRESS, status, document)).unwrap_err();
+            assert!(error.message().contains(message) && !error.to_string().contains("token-secret"), "{error}");
+        }
+        for role in ["", "..", "a/b", "a b", "a?b", &"a".repeat(65)] {
+            let list = "http://169.254.169.254/latest/meta-data/iam/security-credentials/";
+            let error = ask(&serving(instance(), ADDRESS).answer(Method::Get, list, 200, role)).unwrap_err();
+            assert_eq!(error.kind(), Kind::Protocol, "{role}");
+        }
+        let url = "http://169.254.169.254/latest/api/token";
+        assert!(ask(&instance().answer(Method::Put, url, 200, "two words")).is_err());
+        assert!(ask(&instance().answer(Method::Put, url, 500, "")).is_err());
+    }
+}

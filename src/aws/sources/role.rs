@@ -145,3 +145,152 @@ fn arguments(role: &Role) -> String {
     let members = members.into_iter().filter_map(|(name, value)| Some(format!("\"{name}\": {}", value?)));
     format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aws::{client::Client, config::Config, region::Region},
+        secret::Secret,
+        system::{
+            fake::{FakeSystem, absolute},
+            http::Method,
+        },
+    };
+
+    const URL: &str = "https://sts.eu-west-1.amazonaws.com/";
+
+    const ROLE: &str = "role_arn = arn:aws:iam::111122223333:role/Reader\n";
+
+    const SESSION: &str = "<R><AccessKeyId>ASIAADA</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+                           <SessionToken>t</SessionToken></R>";
+
+    /// The profile `corp` with these settings.
+    fn profile(settings: &str) -> FakeSystem {
+        let config = format!("[profile corp]\n{settings}\n");
+        FakeSystem::default().home("/home/ada").file("/home/ada/.aws/config", &config)
+    }
+
+    fn ask(fake: &FakeSystem) -> Result<Attempt<Keys>> {
+        let client = Client::new(fake, None, None)?;
+        let wanted = Wanted { config: Config::read(fake)?, client, region: Region::parse("eu-west-1").unwrap() };
+        keys(fake, &wanted, wanted.config.profile("corp").unwrap(), &mut |name| {
+            assert_eq!(name, "base");
+            let (access_key_id, secret) = ("AKIABASE".to_owned(), Secret::new("base-secret".to_owned()));
+            Ok(Keys { access_key_id, secret_access_key: secret, session_token: None, expires: None })
+        })
+    }
+
+    fn id(fake: &FakeSystem) -> Option<String> {
+        match ask(fake).unwrap() {
+            Attempt::Token(keys) => Some(keys.access_key_id),
+            Attempt::NotConfigured(_) => None,
+        }
+    }
+
+    fn sent(fake: &FakeSystem) -> String {
+        String::from_utf8(fake.requests()[0].body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_role_is_assumed_with_the_keys_of_another_profile() {
+        let settings = "source_profile = base\nexternal_id = x\nrole_session_name = ada\nduration_seconds = 900";
+        let fake = profile(&format!("{ROLE}{settings}")).answer(Method::Post, URL, 200, SESSION);
+        assert_eq!(id(&fake).as_deref(), Some("ASIAADA"));
+        assert!(sent(&fake).ends_with("&RoleSessionName=ada&DurationSeconds=900&ExternalId=x"));
+        let is_of_base = |value: &Secret| value.expose().contains("Credential=AKIABASE/");
+        assert!(fake.requests()[0].headers.iter().any(|(_, value)| is_of_base(value)));
+        let odd = profile(&format!("{ROLE}source_profile = base\nduration_seconds = long"));
+        let odd = odd.answer(Method::Post, URL, 200, SESSION);
+        assert!(id(&odd).is_some() && !sent(&odd).contains("DurationSeconds"));
+    }
+
+    #[test]
+    fn a_role_is_assumed_with_a_token_in_a_file() {
+        let settings = format!("{ROLE}web_identity_token_file = {}", absolute("/run/token"));
+        let fake = profile(&settings).file("/run/token", "proof-secret\n").answer(Method::Post, URL, 200, SESSION);
+        assert_eq!(id(&fake).as_deref(), Some("ASIAADA"));
+        assert!(sent(&fake).contains("&WebIdentityToken=proof-secret"));
+        let error = ask(&profile(&settings)).unwrap_err();
+        assert!(error.message().starts_with("profile corp: web_identity_token_file names "), "{error}");
+    }
+
+    #[test]
+    fn a_role_without_one_source_is_an_error() {
+        for (settings, words) in [
+            ("", "without source_profile or credential_source"),
+            (
+                "source_profile = base\ncredential_source = Environment",
+                "with both source_profile and credential_source",
+            ),
+            ("credential_source = environment", "with an unknown credential_source"),
+            (
+                "credential_source = EcsContainer",
+                "with credential_source = EcsContainer, which has no keys: no AWS_CON",
+            ),
+            ("credential_source = Ec2InstanceMetadata", "which has no keys: AWS_EC2_METADATA_DISABLED is true"),
+        ] {
+            let fake = profile(&format!("{ROLE}{settings}")).variable("AWS_EC2_METADATA_DISABLED", "true");
+            let error = ask(&fake).unwrap_err();
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert!(
+                error.message().starts_with("profile corp has a role_arn ") && error.message().contains(words),
+                "{error}"
+            );
+        }
+        let error = ask(&profile("web_identity_token_file = /run/token")).unwrap_err();
+        assert_eq!(error.message(), "profile corp: it has web_identity_token_file and no role_arn");
+        assert_eq!(id(&profile("region = eu-west-1")), None);
+    }
+
+    #[test]
+    fn a_container_may_assume_the_role() {
+        let address = "http://127.0.0.1/keys";
+        let answer = r#"{"AccessKeyId":"ASIABASE","SecretAccessKey":"s","Token":"t"}"#;
+        let fake = profile(&format!("{ROLE}credential_source = EcsContainer"))
+            .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", address)
+            .answer(Method::Get, address, 200, answer)
+            .answer(Method::Post, URL, 200, SESSION);
+        assert_eq!(id(&fake).as_deref(), Some("ASIAADA"));
+    }
+
+    #[test]
+    fn a_role_with_a_device_uses_the_session_of_the_cli() {
+        let settings = format!("{ROLE}source_profile = base\nmfa_serial = arn:aws:iam::111122223333:mfa/me");
+        let kept = |expiration: &str| {
+            let keys = format!(
+                r#"{{"AccessKeyId":"ASIAKEPT","SecretAccessKey":"s","SessionToken":"t","Expiration":"{expiration}"}}"#
+            );
+            let file = "/home/ada/.aws/cli/cache/10305e9a72dd60a3503e62ab3d6d80ec29e7cae3.json";
+            profile(&settings).file(file, &format!(r#"{{"Credentials":{keys}}}"#))
+        };
+        for time in ["2026-11-22T00:01:01Z", "2026-11-22T00:01:01UTC", "2026-11-22T00:01:01+00:00"] {
+            assert_eq!(id(&kept(time)).as_deref(), Some("ASIAKEPT"), "{time}");
+        }
+        for fake in [profile(&settings), kept("2026-11-22T00:01:00Z"), kept("soon")] {
+            assert_eq!(
+                ask(&fake).unwrap_err().to_string(),
+                "profile corp needs an MFA code; run `aws sts get-caller-identity --profile corp`"
+            );
+        }
+    }
+
+    #[test]
+    fn the_file_of_the_cli_is_named_by_the_arguments() {
+        let role = Role { arn: "arn:aws:iam::111122223333:role/Reader".to_owned(), ..Role::default() };
+        let full = Role {
+            session_name: Some("me".to_owned()),
+            external_id: Some("x".to_owned()),
+            duration: Some(3600),
+            ..role.clone()
+        };
+        let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/aws-sigv4.json")).unwrap();
+        let inputs: Vec<&str> =
+            vectors["cache_file_names"].as_array().unwrap().iter().filter_map(|name| name["input"].as_str()).collect();
+        for role in [role, full] {
+            assert!(inputs.contains(&arguments(&role).as_str()), "{}", arguments(&role));
+        }
+        let fake = profile(ROLE);
+        assert_eq!(session_file(&fake, Config::read(&fake).unwrap().profile("corp").unwrap()), None);
+    }
+}

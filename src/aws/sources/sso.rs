@@ -83,8 +83,8 @@ impl<'profile> Role<'profile> {
         let (region, login) = match profile.value("sso_session") {
             Some(session) => {
                 let section = config.sso_session(session);
-                let section =
-                    section.ok_or_else(|| wrong(format!("names the section [sso-session {session}], which is missing")))?;
+                let section = section
+                    .ok_or_else(|| wrong(format!("names the section [sso-session {session}], which is missing")))?;
                 for (key, value) in [("sso_start_url", &section.start_url), ("sso_region", &section.region)] {
                     if profile.value(key).is_some_and(|own| own != value) {
                         return Err(wrong(format!("has another {key} than [sso-session {session}]")));
@@ -172,10 +172,8 @@ impl Login for RoleLogin<'_> {
 
     /// <https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html>
     fn renew(&self, system: &dyn System, members: &mut Members) -> Result<()> {
-        let is_registered = members
-            .text("registrationExpiresAt")
-            .and_then(expiry::parse)
-            .is_some_and(|end| end > system.now());
+        let is_registered =
+            members.text("registrationExpiresAt").and_then(expiry::parse).is_some_and(|end| end > system.now());
         let fields = ["clientId", "clientSecret", "refreshToken"].map(|name| members.text(name));
         let [Some(id), Some(secret), Some(refresh_token)] = fields else { return Err(self.role.ended()) };
         if !self.role.has_session || !is_registered {

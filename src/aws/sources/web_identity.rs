@@ -109,3 +109,92 @@ impl TokenProvider<Wanted, Keys> for Job {
 fn audience(wanted: &Wanted) -> &'static str {
     if wanted.region.partition().id == "aws-cn" { "sts.amazonaws.com.cn" } else { "sts.amazonaws.com" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aws::{client::Client, config::Config, region::Region},
+        system::{
+            fake::{FakeSystem, absolute},
+            http::Method,
+        },
+    };
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/Reader";
+
+    const SESSION: &str = "<R><AccessKeyId>ASIAADA</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+                           <SessionToken>t</SessionToken></R>";
+
+    fn ask(source: &dyn TokenProvider<Wanted, Keys>, fake: &FakeSystem, region: &str) -> Result<Attempt<Keys>> {
+        let client = Client::new(fake, None, None).unwrap();
+        let wanted = Wanted { config: Config::default(), client, region: Region::parse(region).unwrap() };
+        source.token(fake, &wanted)
+    }
+
+    fn workload() -> FakeSystem {
+        FakeSystem::default()
+            .variable(FILE_VARIABLE, &absolute("/run/token"))
+            .file("/run/token", "proof-secret\n")
+            .variable(ROLE_VARIABLE, ROLE)
+            .variable(SESSION_NAME_VARIABLE, "ada")
+    }
+
+    fn skipped(source: &dyn TokenProvider<Wanted, Keys>, fake: &FakeSystem) -> String {
+        match ask(source, fake, "eu-west-1") {
+            Ok(Attempt::NotConfigured(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_workload_exchanges_the_token_in_its_file() {
+        let fake = workload().answer(Method::Post, "https://sts.eu-west-1.amazonaws.com/", 200, SESSION);
+        assert!(matches!(ask(&WebIdentity, &fake, "eu-west-1"), Ok(Attempt::Token(_))));
+        let body = String::from_utf8(fake.requests()[0].body.to_vec()).unwrap();
+        assert!(body.ends_with("role%2FReader&RoleSessionName=ada&WebIdentityToken=proof-secret"), "{body}");
+    }
+
+    #[test]
+    fn half_a_configuration_is_named() {
+        for (source, variable) in
+            [(&WebIdentity as &dyn TokenProvider<Wanted, Keys>, FILE_VARIABLE), (&Job, variables::OIDC_TOKEN)]
+        {
+            let error = ask(source, &FakeSystem::default().variable(variable, "/x-secret"), "eu-west-1").unwrap_err();
+            assert_eq!(error.message(), format!("{variable} is set and AWS_ROLE_ARN is not"));
+        }
+        let fake = FakeSystem::default().variable(FILE_VARIABLE, &absolute("/run/other")).variable(ROLE_VARIABLE, ROLE);
+        let error = ask(&WebIdentity, &fake, "eu-west-1").unwrap_err();
+        assert!(error.message().contains("which cannot be read"), "{error}");
+        let error = ask(&WebIdentity, &workload().variable(ROLE_VARIABLE, "Reader"), "eu-west-1").unwrap_err();
+        assert!(error.hint().unwrap().contains(ROLE_VARIABLE), "{error}");
+    }
+
+    #[test]
+    fn without_a_token_or_a_role_nothing_is_configured() {
+        let role = || FakeSystem::default().variable(ROLE_VARIABLE, ROLE);
+        assert_eq!(skipped(&WebIdentity, &role()), "no AWS_WEB_IDENTITY_TOKEN_FILE");
+        let why = "no AWS_WEB_IDENTITY_TOKEN_FILE, no ACTIONS_ID_TOKEN_REQUEST_URL";
+        assert_eq!(skipped(&Job, &role()), why);
+        assert_eq!(skipped(&Job, &FakeSystem::default().variable("GITHUB_ACTIONS", "true")), "no AWS_ROLE_ARN");
+        assert!(ask(&Job, &role().variable("GITHUB_ACTIONS", "true"), "eu-west-1").is_err(), "without permission");
+    }
+
+    #[test]
+    fn the_audience_of_a_job_is_that_of_its_partition() {
+        for (region, suffix) in [("eu-west-1", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn")] {
+            let fake = FakeSystem::default()
+                .variable(ROLE_VARIABLE, ROLE)
+                .variable("ACTIONS_ID_TOKEN_REQUEST_URL", "https://github.example/token?v=1")
+                .variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "bearer")
+                .answer(Method::Get, "https://github.example/token", 200, r#"{"value":"proof"}"#)
+                .answer(Method::Post, &format!("https://sts.{region}.{suffix}/"), 200, SESSION);
+            assert!(matches!(ask(&Job, &fake, region), Ok(Attempt::Token(_))));
+            let audience = format!("v=1&audience=sts.{suffix}");
+            assert_eq!(fake.requests()[0].url.query(), Some(audience.as_str()));
+            assert_eq!(Job.origin(&fake), Origin::Configured);
+        }
+        let gitlab = FakeSystem::default().variable(variables::OIDC_TOKEN, "token");
+        assert_eq!(Job.origin(&gitlab), Origin::Explicit(variables::OIDC_TOKEN.into()));
+    }
+}
