@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_signature_is_made_once_more_by_the_clock_of_the_service() {
+    fn a_refused_signature_is_made_once_more_by_the_services_clock() {
         for (second, status) in [("", 200), ("SignatureDoesNotMatch", 403)] {
             let headers = [("x-amzn-ErrorType", second), ("Date", EARLIER[1].1)];
             let system = FakeSystem::default()
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_connection_is_opened_once_while_another_host_is_asked() {
+    fn the_last_host_is_connected_to_once_while_another_is_asked() {
         for (last, opened) in [
             (LAST, vec![LAST]),
             (STS_URL, vec![]),
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_asked_in_the_region_and_by_the_stack_that_is_wanted() {
+    fn a_service_is_asked_in_its_region_and_by_the_wanted_stack() {
         let client = client(&FakeSystem::default());
         assert_eq!(client.url(&STS, &region()).unwrap().as_str(), STS_URL);
         let dual_stack = client.dual_stack_url(&SSO_OIDC, &region()).unwrap();

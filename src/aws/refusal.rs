@@ -71,7 +71,7 @@ impl Refusal {
             texts.map(str::trim).find(|text| !text.is_empty()).map(str::to_owned)
         };
         let element = |name: &str| text.trim_start().starts_with('<').then(|| xml::text(text, name)).flatten();
-        let header = || response.header_values("x-amzn-ErrorType").next().map(str::to_owned);
+        let header = || response.header_values("x-amzn-ErrorType").find(|name| !name.is_empty()).map(str::to_owned);
         let name = member(&["error"])
             .or_else(header)
             .or_else(|| member(&["code", "Code", "__type"]))
@@ -167,6 +167,7 @@ mod tests {
             (None, "<html><h1>x-page</h1></html>", "", ""),
             (None, "no", "", ""),
             (None, "[]", "", ""),
+            (Some(""), r#"{"__type":"Denied"}"#, "Denied", ""),
             (Some(""), "\u{feff}", "", ""),
             (Some("two words"), r#"{"message":"x-secret\nis wrong"}"#, "", "(hidden) is wrong"),
             (Some("x-secret"), "", "", ""),

@@ -78,17 +78,17 @@ fn canonical_request(request: &Request) -> (Zeroizing<String>, String) {
     let length = headers.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>();
     let length = length + [method, path, query, &signed_headers, body].iter().map(|part| part.len() + 1).sum::<usize>();
     let mut canonical = Zeroizing::new(String::with_capacity(length + 1));
-    let mut line = |parts: &[&str]| {
-        parts.iter().for_each(|part| canonical.push_str(part));
-        canonical.push('\n');
-    };
-    line(&[method]);
-    line(&[path]);
-    line(&[query]);
-    headers.iter().for_each(|(name, value)| line(&[name, ":", value]));
-    line(&[]);
-    line(&[&signed_headers]);
-    canonical.push_str(body);
+    for part in [method, "\n", path, "\n", query, "\n"] {
+        canonical.push_str(part);
+    }
+    for (name, value) in &headers {
+        for part in [name, ":", value, "\n"] {
+            canonical.push_str(part);
+        }
+    }
+    for part in ["\n", &signed_headers, "\n", body] {
+        canonical.push_str(part);
+    }
     (canonical, signed_headers)
 }
 
@@ -139,7 +139,11 @@ fn hmac_sha256(key: &[u8], text: &str) -> Zeroizing<Vec<u8>> {
 
 /// Lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 #[cfg(test)]
