@@ -340,9 +340,11 @@ mod tests {
             let system = system.answer(Method::Post, STS_URL, 200, "");
             let config = Config::read(&system).unwrap();
             let client = Client::new(&system, config.profile("ada"), given).unwrap();
+            let client = client.ending_at(Url::parse(LAST).unwrap());
             client.send_signed(&system, request(), &keys(), &STS, &region()).unwrap();
             client.send(&system, request()).unwrap();
             assert!(system.requests().iter().all(|request| request.ca_bundle == expected), "{variable} {config:?}");
+            assert_eq!(system.trusted_ahead(), [expected]);
         }
     }
 

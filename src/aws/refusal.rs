@@ -38,7 +38,7 @@ const TRANSIENT: &[&str] = &[
 ];
 
 /// The errors of a signature that is wrong, or made at a wrong time.
-/// <https://github.com/aws/aws-sdk-js-v3/blob/main/packages-internal/core/src/submodules/retry/service-error-classification/constants.ts>
+/// <https://github.com/smithy-lang/smithy-typescript/blob/7f6a90f/packages/service-error-classification/src/constants.ts>
 const SIGNATURE: &[&str] = &[
     "InvalidSignatureException",
     "RequestExpired",
