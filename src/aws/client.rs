@@ -1,5 +1,5 @@
-//! Requests to AWS's services: to the right host, with the right certificate authorities, signed, and sent again where AWS asks
-//! for that.
+//! Requests to AWS's services: to the right host, with the right certificate authorities, signed, and sent again where
+//! AWS asks for that.
 
 use std::{
     borrow::Cow,
@@ -64,7 +64,8 @@ impl Client {
         Self { last: Cell::new(Some(last)), ..self }
     }
 
-    /// The URL of a service in a region. Its path ends with `/`: that of a request is joined to it without one at its beginning.
+    /// The URL of a service in a region. Its path ends with `/`: that of a request is joined to it without one at its
+    /// beginning.
     pub(crate) fn url(&self, api: &Api, region: &Region) -> Result<Url> {
         self.endpoints.url(api, region, false)
     }
@@ -80,8 +81,8 @@ impl Client {
         retry::send_anew(system, || Cow::Borrowed(&request), is_transient)
     }
 
-    /// Sends a signed request. Any status is `Ok`. Where the service refuses the signature because of this machine's clock, it
-    /// is signed once more with the time of the service.
+    /// Sends a signed request. Any status is `Ok`. Where the service refuses the signature because of this machine's
+    /// clock, it is signed once more with the time of the service.
     pub(crate) fn send_signed(
         &self,
         system: &dyn System,

@@ -91,8 +91,8 @@ impl Endpoints {
         Self { variables, profile: profile.cloned(), ..settings }
     }
 
-    /// The URL of a service in a region. Its path ends with `/`, and is longer only where a setting names another address.
-    /// `is_dual_stack` asks for a host with IPv6 whatever the settings say, unless one names another address.
+    /// The URL of a service in a region. Its path ends with `/`, and is longer only where a setting names another
+    /// address. `is_dual_stack` asks for a host with IPv6 whatever the settings say, unless one names another address.
     pub(crate) fn url(&self, api: &Api, region: &Region, is_dual_stack: bool) -> Result<Url> {
         if let Some((named_by, address)) = self.configured(api) {
             if let Some(setting) = self.fips.or(self.dual_stack) {

@@ -28,8 +28,8 @@ const NO_TIME: &str = "1970-01-01T00:00:00Z";
 /// The characters that are encoded in a query: all but the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Signs a request, as made at a time, for a service in a region. The signature covers method, path, query, host, time, session
-/// token, content type and body; every attempt is signed anew.
+/// Signs a request, as made at a time, for a service in a region. The signature covers method, path, query, host, time,
+/// session token, content type and body; every attempt is signed anew.
 pub(super) fn sign(request: Request, keys: &Keys, service: &str, region: &str, time: SystemTime) -> Request {
     let time = compact(time);
     let scope = format!("{}/{region}/{service}/{TERMINATOR}", date(&time));
@@ -110,8 +110,8 @@ fn single_blanks(value: &str) -> Zeroizing<String> {
     single
 }
 
-/// The query, sorted by encoded name, then by encoded value. Sorted as `name=value` it would be wrong: `domain-owner=` precedes
-/// `domain=`.
+/// The query, sorted by encoded name, then by encoded value. Sorted as `name=value` it would be wrong: `domain-owner=`
+/// precedes `domain=`.
 fn canonical_query(url: &Url) -> String {
     let encode = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
     let mut pairs: Vec<_> = url.query_pairs().map(|(name, value)| (encode(&name), encode(&value))).collect();
@@ -298,7 +298,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_a_query_does_not_change_its_signature(mut pairs in proptest::collection::vec(("[a-c=-]{1,3}", ".{0,3}"), 0..6)) {
+        fn the_order_of_a_query_does_not_change_its_signature(
+            mut pairs in proptest::collection::vec(("[a-c=-]{1,3}", ".{0,3}"), 0..6),
+        ) {
             let mut address = url("https://a.example/");
             let now = FakeSystem::default().now();
             let mut signatures = Vec::new();
