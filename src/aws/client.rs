@@ -1,5 +1,5 @@
-//! Requests to AWS's services: to the right host, with the right certificate authorities, signed, and sent again where AWS asks
-//! for that.
+//! Requests to AWS's services: to the right host, with the right certificate authorities, signed, and sent again where
+//! AWS asks for that.
 
 use std::{
     borrow::Cow,
@@ -64,7 +64,8 @@ impl Client {
         Self { last: Cell::new(Some(last)), ..self }
     }
 
-    /// The URL of a service in a region. Its path ends with `/`: that of a request is joined to it without one at its beginning.
+    /// The URL of a service in a region. Its path ends with `/`: that of a request is joined to it without one at its
+    /// beginning.
     pub(crate) fn url(&self, api: &Api, region: &Region) -> Result<Url> {
         self.endpoints.url(api, region, false)
     }
@@ -80,8 +81,8 @@ impl Client {
         retry::send_anew(system, || Cow::Borrowed(&request), is_transient)
     }
 
-    /// Sends a signed request. Any status is `Ok`. Where the service refuses the signature because of this machine's clock, it
-    /// is signed once more with the time of the service.
+    /// Sends a signed request. Any status is `Ok`. Where the service refuses the signature because of this machine's
+    /// clock, it is signed once more with the time of the service.
     pub(crate) fn send_signed(
         &self,
         system: &dyn System,
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_signature_is_made_once_more_by_the_clock_of_the_service() {
+    fn a_refused_signature_is_made_once_more_by_the_services_clock() {
         for (second, status) in [("", 200), ("SignatureDoesNotMatch", 403)] {
             let headers = [("x-amzn-ErrorType", second), ("Date", EARLIER[1].1)];
             let system = FakeSystem::default()
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_connection_is_opened_once_while_another_host_is_asked() {
+    fn the_last_host_is_connected_to_once_while_another_is_asked() {
         for (last, opened) in [
             (LAST, vec![LAST]),
             (STS_URL, vec![]),
@@ -340,9 +341,11 @@ mod tests {
             let system = system.answer(Method::Post, STS_URL, 200, "");
             let config = Config::read(&system).unwrap();
             let client = Client::new(&system, config.profile("ada"), given).unwrap();
+            let client = client.ending_at(Url::parse(LAST).unwrap());
             client.send_signed(&system, request(), &keys(), &STS, &region()).unwrap();
             client.send(&system, request()).unwrap();
             assert!(system.requests().iter().all(|request| request.ca_bundle == expected), "{variable} {config:?}");
+            assert_eq!(system.trusted_ahead(), [expected]);
         }
     }
 
@@ -363,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_asked_in_the_region_and_by_the_stack_that_is_wanted() {
+    fn a_service_is_asked_in_its_region_and_by_the_wanted_stack() {
         let client = client(&FakeSystem::default());
         assert_eq!(client.url(&STS, &region()).unwrap().as_str(), STS_URL);
         let dual_stack = client.dual_stack_url(&SSO_OIDC, &region()).unwrap();

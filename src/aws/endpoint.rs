@@ -58,10 +58,10 @@ const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
 /// The settings that change the URLs of services: those of the environment, then those of a profile.
 #[derive(Clone, Default)]
 pub(crate) struct Endpoints {
-    /// Whether hosts with FIPS 140 are asked.
-    is_fips: bool,
-    /// Whether hosts with IPv6 are asked.
-    is_dual_stack: bool,
+    /// The setting that asks for hosts with FIPS 140.
+    fips: Option<&'static str>,
+    /// The setting that asks for hosts with IPv6.
+    dual_stack: Option<&'static str>,
     /// The addresses of services in variables.
     variables: HashMap<String, String>,
     /// The profile, if it may name addresses of services.
@@ -71,17 +71,19 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// Reads the settings.
     pub(crate) fn read(system: &dyn System, profile: Option<&Profile>) -> Self {
-        let is_set = |variable: &str, key: &str| {
-            let value = system.setting(variable);
-            let value = value.as_deref().or_else(|| profile?.value(key));
-            value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+        let set_by = |variable: &'static str, key: &'static str| {
+            let (name, value) = match system.setting(variable) {
+                Some(value) => (variable, value),
+                None => (key, profile?.value(key)?.to_owned()),
+            };
+            value.eq_ignore_ascii_case("true").then_some(name)
         };
         let settings = Self {
-            is_fips: is_set("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
-            is_dual_stack: is_set("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+            fips: set_by("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+            dual_stack: set_by("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
             ..Self::default()
         };
-        if is_set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
+        if set_by("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls").is_some() {
             return settings;
         }
         let variables = system.variables_with_prefix(ENDPOINT_VARIABLE).into_iter();
@@ -89,18 +91,17 @@ impl Endpoints {
         Self { variables, profile: profile.cloned(), ..settings }
     }
 
-    /// The URL of a service in a region. Its path ends with `/`, and is longer only where a setting names another address.
-    /// `is_dual_stack` asks for a host with IPv6 whatever the settings say, unless one names another address.
+    /// The URL of a service in a region. Its path ends with `/`, and is longer only where a setting names another
+    /// address. `is_dual_stack` asks for a host with IPv6 whatever the settings say, unless one names another address.
     pub(crate) fn url(&self, api: &Api, region: &Region, is_dual_stack: bool) -> Result<Url> {
         if let Some((named_by, address)) = self.configured(api) {
-            if self.is_fips || self.is_dual_stack {
-                let other = if self.is_fips { "FIPS 140" } else { "dual-stack" };
-                return Err(Error::new(Kind::Configuration, format!("{named_by} excludes the {other} hosts of AWS"))
-                    .with_hint("unset one of the two"));
+            if let Some(setting) = self.fips.or(self.dual_stack) {
+                return Err(Error::new(Kind::Configuration, format!("{named_by} and {setting} exclude each other"))
+                    .with_hint("unset one of them"));
             }
             return parse(&named_by, address);
         }
-        let host = usual_host(api, region, self.is_fips, self.is_dual_stack || is_dual_stack)?;
+        let host = usual_host(api, region, self.fips.is_some(), self.dual_stack.is_some() || is_dual_stack)?;
         Url::parse(&format!("https://{host}/"))
             .map_err(|_| Error::new(Kind::Internal, format!("{host} is not the name of a host")))
     }
@@ -172,6 +173,8 @@ mod tests {
         system::fake::{FakeSystem, absolute},
     };
 
+    type Variables<'all> = &'all [(&'all str, &'all str)];
+
     const FIPS: (&str, &str) = ("AWS_USE_FIPS_ENDPOINT", "True");
     const DUAL_STACK: (&str, &str) = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
 
@@ -183,7 +186,7 @@ mod tests {
     };
 
     /// The endpoints with variables, and with a configuration file whose profile `ada` applies.
-    fn endpoints(variables: &[(&str, &str)], config: &str) -> Endpoints {
+    fn endpoints(variables: Variables<'_>, config: &str) -> Endpoints {
         let path = absolute("/home/ada/.aws/config");
         let system = FakeSystem::default().home("/home/ada").file(&path, config);
         let system = variables.iter().fold(system, |system, (name, value)| system.variable(name, value));
@@ -196,133 +199,137 @@ mod tests {
         url.map_or_else(|error| error.message().to_owned(), String::from)
     }
 
+    /// A service, a region, and the hosts: plain, with FIPS 140, dual-stack, and with both.
+    type Row = (&'static Api, &'static str, [&'static str; 4]);
+
+    static HOSTS: [Row; 12] = [
+        (
+            &CODEARTIFACT,
+            "eu-west-1",
+            [
+                "codeartifact.eu-west-1.amazonaws.com",
+                "codeartifact-fips.eu-west-1.amazonaws.com",
+                "codeartifact.eu-west-1.api.aws",
+                "codeartifact-fips.eu-west-1.api.aws",
+            ],
+        ),
+        (
+            &CODEARTIFACT,
+            "us-gov-west-1",
+            [
+                "codeartifact.us-gov-west-1.amazonaws.com",
+                "codeartifact-fips.us-gov-west-1.amazonaws.com",
+                "codeartifact.us-gov-west-1.api.aws",
+                "codeartifact-fips.us-gov-west-1.api.aws",
+            ],
+        ),
+        (
+            &STS,
+            "cn-north-1",
+            [
+                "sts.cn-north-1.amazonaws.com.cn",
+                "sts-fips.cn-north-1.amazonaws.com.cn",
+                "sts.cn-north-1.api.amazonwebservices.com.cn",
+                "sts-fips.cn-north-1.api.amazonwebservices.com.cn",
+            ],
+        ),
+        (
+            &STS,
+            "us-gov-west-1",
+            [
+                "sts.us-gov-west-1.amazonaws.com",
+                "sts.us-gov-west-1.amazonaws.com",
+                "sts.us-gov-west-1.api.aws",
+                "sts-fips.us-gov-west-1.api.aws",
+            ],
+        ),
+        (
+            &SSO,
+            "us-east-1",
+            [
+                "portal.sso.us-east-1.amazonaws.com",
+                "portal.sso-fips.us-east-1.amazonaws.com",
+                "portal.sso.us-east-1.api.aws",
+                "portal.sso-fips.us-east-1.api.aws",
+            ],
+        ),
+        (
+            &SSO,
+            "us-gov-east-1",
+            [
+                "portal.sso.us-gov-east-1.amazonaws.com",
+                "portal.sso.us-gov-east-1.amazonaws.com",
+                "portal.sso.us-gov-east-1.api.aws",
+                "portal.sso-fips.us-gov-east-1.api.aws",
+            ],
+        ),
+        (
+            &SSO_OIDC,
+            "eusc-de-east-1",
+            [
+                "oidc.eusc-de-east-1.amazonaws.eu",
+                "oidc-fips.eusc-de-east-1.amazonaws.eu",
+                "oidc.eusc-de-east-1.api.amazonwebservices.eu",
+                "oidc-fips.eusc-de-east-1.api.amazonwebservices.eu",
+            ],
+        ),
+        (
+            &SSO_OIDC,
+            "us-gov-west-1",
+            [
+                "oidc.us-gov-west-1.amazonaws.com",
+                "oidc.us-gov-west-1.amazonaws.com",
+                "oidc.us-gov-west-1.api.aws",
+                "oidc-fips.us-gov-west-1.api.aws",
+            ],
+        ),
+        (
+            &SIGN_IN,
+            "us-east-1",
+            [
+                "us-east-1.signin.aws.amazon.com",
+                "signin-fips.us-east-1.amazonaws.com",
+                "signin.us-east-1.api.aws",
+                "signin-fips.us-east-1.api.aws",
+            ],
+        ),
+        (
+            &SIGN_IN,
+            "cn-north-1",
+            [
+                "cn-north-1.signin.amazonaws.cn",
+                "signin-fips.cn-north-1.amazonaws.com.cn",
+                "signin.cn-north-1.api.amazonwebservices.com.cn",
+                "signin-fips.cn-north-1.api.amazonwebservices.com.cn",
+            ],
+        ),
+        (
+            &SIGN_IN,
+            "us-gov-west-1",
+            [
+                "us-gov-west-1.signin.amazonaws-us-gov.com",
+                "signin-fips.amazonaws-us-gov.com",
+                "signin.us-gov-west-1.api.aws",
+                "signin-fips.us-gov-west-1.api.aws",
+            ],
+        ),
+        (
+            &SIGN_IN,
+            "eusc-de-east-1",
+            [
+                "eusc-de-east-1.signin.amazonaws-eusc.eu",
+                "signin-fips.eusc-de-east-1.amazonaws.eu",
+                "signin.eusc-de-east-1.api.amazonwebservices.eu",
+                "signin-fips.eusc-de-east-1.api.amazonwebservices.eu",
+            ],
+        ),
+    ];
+
     #[test]
     fn hosts_are_those_of_botocore() {
-        let rows = [
-            (
-                &CODEARTIFACT,
-                "eu-west-1",
-                [
-                    "codeartifact.eu-west-1.amazonaws.com",
-                    "codeartifact-fips.eu-west-1.amazonaws.com",
-                    "codeartifact.eu-west-1.api.aws",
-                    "codeartifact-fips.eu-west-1.api.aws",
-                ],
-            ),
-            (
-                &CODEARTIFACT,
-                "us-gov-west-1",
-                [
-                    "codeartifact.us-gov-west-1.amazonaws.com",
-                    "codeartifact-fips.us-gov-west-1.amazonaws.com",
-                    "codeartifact.us-gov-west-1.api.aws",
-                    "codeartifact-fips.us-gov-west-1.api.aws",
-                ],
-            ),
-            (
-                &STS,
-                "cn-north-1",
-                [
-                    "sts.cn-north-1.amazonaws.com.cn",
-                    "sts-fips.cn-north-1.amazonaws.com.cn",
-                    "sts.cn-north-1.api.amazonwebservices.com.cn",
-                    "sts-fips.cn-north-1.api.amazonwebservices.com.cn",
-                ],
-            ),
-            (
-                &STS,
-                "us-gov-west-1",
-                [
-                    "sts.us-gov-west-1.amazonaws.com",
-                    "sts.us-gov-west-1.amazonaws.com",
-                    "sts.us-gov-west-1.api.aws",
-                    "sts-fips.us-gov-west-1.api.aws",
-                ],
-            ),
-            (
-                &SSO,
-                "us-east-1",
-                [
-                    "portal.sso.us-east-1.amazonaws.com",
-                    "portal.sso-fips.us-east-1.amazonaws.com",
-                    "portal.sso.us-east-1.api.aws",
-                    "portal.sso-fips.us-east-1.api.aws",
-                ],
-            ),
-            (
-                &SSO,
-                "us-gov-east-1",
-                [
-                    "portal.sso.us-gov-east-1.amazonaws.com",
-                    "portal.sso.us-gov-east-1.amazonaws.com",
-                    "portal.sso.us-gov-east-1.api.aws",
-                    "portal.sso-fips.us-gov-east-1.api.aws",
-                ],
-            ),
-            (
-                &SSO_OIDC,
-                "eusc-de-east-1",
-                [
-                    "oidc.eusc-de-east-1.amazonaws.eu",
-                    "oidc-fips.eusc-de-east-1.amazonaws.eu",
-                    "oidc.eusc-de-east-1.api.amazonwebservices.eu",
-                    "oidc-fips.eusc-de-east-1.api.amazonwebservices.eu",
-                ],
-            ),
-            (
-                &SSO_OIDC,
-                "us-gov-west-1",
-                [
-                    "oidc.us-gov-west-1.amazonaws.com",
-                    "oidc.us-gov-west-1.amazonaws.com",
-                    "oidc.us-gov-west-1.api.aws",
-                    "oidc-fips.us-gov-west-1.api.aws",
-                ],
-            ),
-            (
-                &SIGN_IN,
-                "us-east-1",
-                [
-                    "us-east-1.signin.aws.amazon.com",
-                    "signin-fips.us-east-1.amazonaws.com",
-                    "signin.us-east-1.api.aws",
-                    "signin-fips.us-east-1.api.aws",
-                ],
-            ),
-            (
-                &SIGN_IN,
-                "cn-north-1",
-                [
-                    "cn-north-1.signin.amazonaws.cn",
-                    "signin-fips.cn-north-1.amazonaws.com.cn",
-                    "signin.cn-north-1.api.amazonwebservices.com.cn",
-                    "signin-fips.cn-north-1.api.amazonwebservices.com.cn",
-                ],
-            ),
-            (
-                &SIGN_IN,
-                "us-gov-west-1",
-                [
-                    "us-gov-west-1.signin.amazonaws-us-gov.com",
-                    "signin-fips.amazonaws-us-gov.com",
-                    "signin.us-gov-west-1.api.aws",
-                    "signin-fips.us-gov-west-1.api.aws",
-                ],
-            ),
-            (
-                &SIGN_IN,
-                "eusc-de-east-1",
-                [
-                    "eusc-de-east-1.signin.amazonaws-eusc.eu",
-                    "signin-fips.eusc-de-east-1.amazonaws.eu",
-                    "signin.eusc-de-east-1.api.amazonwebservices.eu",
-                    "signin-fips.eusc-de-east-1.api.amazonwebservices.eu",
-                ],
-            ),
-        ];
-        let settings: [&[(&str, &str)]; 4] = [&[], &[FIPS], &[DUAL_STACK], &[FIPS, DUAL_STACK]];
-        for (api, region, hosts) in rows {
-            for (variables, host) in settings.iter().zip(hosts) {
+        let settings: [Variables<'_>; 4] = [&[], &[FIPS], &[DUAL_STACK], &[FIPS, DUAL_STACK]];
+        for (api, region, hosts) in &HOSTS {
+            for (variables, host) in settings.into_iter().zip(hosts) {
                 let url = format!("https://{host}/");
                 assert_eq!(shown(&endpoints(variables, ""), api, region, false), url, "{variables:?}");
             }
@@ -348,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_word_true_is_true_and_a_variable_precedes_the_profile() {
+    fn only_true_is_true_and_a_variable_precedes_the_profile() {
         let (usual, fips) = ("https://sts.eu-west-1.amazonaws.com/", "https://sts-fips.eu-west-1.amazonaws.com/");
         for (value, profile, expected) in [
             (" TRUE ", "", fips),
@@ -376,7 +383,7 @@ mod tests {
         let service = ("AWS_ENDPOINT_URL_STS", "https://sts.example/base");
         let every = ("AWS_ENDPOINT_URL", "http://localhost:4566");
         let ignore = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "TRUE");
-        let rows: [(&[(&str, &str)], &str, &str, &str); 8] = [
+        let rows: [(Variables<'_>, &str, &str, &str); 8] = [
             (&[service, every], CONFIG, "https://sts.example/base/", "http://localhost:4566/"),
             (&[service], CONFIG, "https://sts.example/base/", "https://profile.example/"),
             (&[every], CONFIG, "http://localhost:4566/", "http://localhost:4566/"),
@@ -448,11 +455,14 @@ mod tests {
     #[test]
     fn an_address_excludes_fips_and_dual_stack() {
         let address = ("AWS_ENDPOINT_URL", "https://a.example");
-        for (setting, message) in [
-            (FIPS, "AWS_ENDPOINT_URL excludes the FIPS 140 hosts of AWS"),
-            (DUAL_STACK, "AWS_ENDPOINT_URL excludes the dual-stack hosts of AWS"),
-        ] {
-            assert_eq!(shown(&endpoints(&[address, setting], ""), &STS, "eu-west-1", false), message);
+        let profile = "[profile ada]\nuse_fips_endpoint = true\n";
+        let rows: [(Variables<'_>, &str, &str); 3] = [
+            (&[address, FIPS], "", "AWS_ENDPOINT_URL and AWS_USE_FIPS_ENDPOINT exclude each other"),
+            (&[address, DUAL_STACK], "", "AWS_ENDPOINT_URL and AWS_USE_DUALSTACK_ENDPOINT exclude each other"),
+            (&[address], profile, "AWS_ENDPOINT_URL and use_fips_endpoint exclude each other"),
+        ];
+        for (variables, config, message) in rows {
+            assert_eq!(shown(&endpoints(variables, config), &STS, "eu-west-1", false), message);
         }
     }
 }

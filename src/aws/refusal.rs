@@ -17,8 +17,8 @@ const QUOTED: usize = 160;
 /// The longest name of an error, in bytes.
 const LONGEST_NAME: usize = 80;
 
-/// The errors after which the same request may succeed, whatever their status: those that AWS's own clients try again, and that
-/// of STS if it cannot reach the issuer of an identity token.
+/// The errors after which the same request may succeed, whatever their status: those that AWS's own clients try again,
+/// and that of STS if it cannot reach the issuer of an identity token.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
 const TRANSIENT: &[&str] = &[
     "BandwidthLimitExceeded",
@@ -38,7 +38,7 @@ const TRANSIENT: &[&str] = &[
 ];
 
 /// The errors of a signature that is wrong, or made at a wrong time.
-/// <https://github.com/aws/aws-sdk-js-v3/blob/main/packages-internal/core/src/submodules/retry/service-error-classification/constants.ts>
+/// <https://github.com/smithy-lang/smithy-typescript/blob/7f6a90f/packages/service-error-classification/src/constants.ts>
 const SIGNATURE: &[&str] = &[
     "InvalidSignatureException",
     "RequestExpired",
@@ -52,16 +52,17 @@ const SIGNATURE: &[&str] = &[
 pub(crate) struct Refusal {
     /// The HTTP status.
     pub(crate) status: u16,
-    /// The name of the error, such as `AccessDeniedException` or, from a token service, `invalid_grant`; empty if the answer has
-    /// none.
+    /// The name of the error, such as `AccessDeniedException` or, from a token service, `invalid_grant`; empty if the
+    /// answer has none.
     pub(crate) name: String,
     /// The message of the service, cut to a line, without the secrets of the request; empty if there is none.
     pub(crate) message: String,
 }
 
 impl Refusal {
-    /// Reads the error of an answer that is not a success: the header `x-amzn-ErrorType`, a JSON body, or the XML of STS.
-    /// `secrets` were part of the request. The error code of OAuth, which tells more, has precedence over the header.
+    /// Reads the error of an answer that is not a success: the header `x-amzn-ErrorType`, a JSON body, or the XML of
+    /// STS. `secrets` were part of the request. The error code of OAuth, which tells more, has precedence over the
+    /// header.
     #[must_use]
     pub(crate) fn read(response: &Response, secrets: &[&str]) -> Self {
         let text = std::str::from_utf8(&response.body).unwrap_or_default();
@@ -71,7 +72,7 @@ impl Refusal {
             texts.map(str::trim).find(|text| !text.is_empty()).map(str::to_owned)
         };
         let element = |name: &str| text.trim_start().starts_with('<').then(|| xml::text(text, name)).flatten();
-        let header = || response.header_values("x-amzn-ErrorType").next().map(str::to_owned);
+        let header = || response.header_values("x-amzn-ErrorType").find(|name| !name.is_empty()).map(str::to_owned);
         let name = member(&["error"])
             .or_else(header)
             .or_else(|| member(&["code", "Code", "__type"]))
@@ -102,8 +103,8 @@ impl Refusal {
         self.is(SIGNATURE)
     }
 
-    /// The refusal as an error: `what`, followed by the error's name and the service's message. `hint` is what to do if the
-    /// request was rejected.
+    /// The refusal as an error: `what`, followed by the error's name and the service's message. `hint` is what to do if
+    /// the request was rejected.
     #[must_use]
     pub(crate) fn into_error(self, what: impl Into<String>, hint: Option<Cow<'_, str>>) -> Error {
         let is_transient = self.is_transient();
@@ -121,7 +122,8 @@ impl Refusal {
     }
 }
 
-/// The name of an error without its namespace and the address that may follow: `ns#Name:http://...`. `None` if it is no name.
+/// The name of an error without its namespace and the address that may follow: `ns#Name:http://...`. `None` if it is no
+/// name.
 fn without_namespace(name: &str, secrets: &[&str]) -> Option<String> {
     let name = name.split(':').next().unwrap_or_default();
     let name = quote(name.rsplit('#').next().unwrap_or_default(), secrets);
@@ -167,6 +169,7 @@ mod tests {
             (None, "<html><h1>x-page</h1></html>", "", ""),
             (None, "no", "", ""),
             (None, "[]", "", ""),
+            (Some(""), r#"{"__type":"Denied"}"#, "Denied", ""),
             (Some(""), "\u{feff}", "", ""),
             (Some("two words"), r#"{"message":"x-secret\nis wrong"}"#, "", "(hidden) is wrong"),
             (Some("x-secret"), "", "", ""),
