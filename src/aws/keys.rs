@@ -22,3 +22,16 @@ impl fmt::Debug for Keys {
         write!(formatter, "Keys({})", self.access_key_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_id_alone() {
+        let secret = || Secret::new("x-secret".to_owned());
+        let (access_key_id, session_token) = ("AKIDADA".to_owned(), Some(secret()));
+        let keys = Keys { access_key_id, secret_access_key: secret(), session_token, expires: None };
+        assert_eq!(format!("{keys:?}"), "Keys(AKIDADA)");
+    }
+}

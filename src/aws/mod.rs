@@ -6,10 +6,12 @@
 //! - [`client`]: sends requests, signed or not, with AWS's retries
 //! - [`refusal`]: what an error of a service means
 //! - [`config`]: the files `~/.aws/config` and `~/.aws/credentials`
-//! - [`keys`]: an access key
+//! - [`keys`]: an access key; `key_document`: the fields in which services and programs write one
 //! - [`sts`]: the service that exchanges identities for access keys
 //! - [`sources`]: where access keys come from, in the order in which AWS's own programs look
 //! - `cached_json`: the JSON files that the AWS CLI and its logins keep
+//! - `login_file`: logins in such files, renewed before they end
+//! - `proof`: the proof that a program holds the key of a login
 //! - [`variables`]: the environment variables of all of it
 
 mod cached_json;
@@ -19,8 +21,13 @@ pub(crate) mod endpoint;
 pub(crate) mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz_sts;
+mod key_document;
 pub(crate) mod keys;
+mod login_file;
 mod partition;
+mod proof;
 pub(crate) mod refusal;
 pub(crate) mod region;
 mod signature;

@@ -100,7 +100,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::system::{fake::FakeSystem, http::Method};
+    use crate::system::{Clock, fake::FakeSystem, http::Method};
 
     const URL: &str = "https://service.example/";
 
@@ -122,6 +122,26 @@ mod tests {
         let fake = FakeSystem::default().failure(Method::Get, URL, true);
         assert_eq!(send(&fake, &request().with_attempts(1)).unwrap_err().kind(), Kind::Network);
         assert_eq!(fake.pauses(), []);
+    }
+
+    #[test]
+    fn each_attempt_sends_the_request_of_its_time() {
+        let fake = FakeSystem::default()
+            .answer_with_headers(Method::Get, URL, 400, &[("Retry-After", "7")], "later")
+            .failure(Method::Get, URL, true)
+            .answer(Method::Get, URL, 400, "never");
+        let started = fake.now();
+        let make = || {
+            let elapsed = fake.now().duration_since(started).unwrap();
+            Cow::Owned(request().header("Elapsed", &elapsed.as_secs().to_string()))
+        };
+        let response = send_anew(&fake, make, |response| **response.body == *b"later").unwrap();
+        assert_eq!(**response.body, *b"never");
+        fake.assert_done();
+        let requests = fake.requests();
+        let sent: Vec<&str> = requests.iter().map(|request| request.headers[0].1.expose()).collect();
+        assert_eq!(sent[..2], ["0", "7"]);
+        assert_eq!(sent.len(), 3);
     }
 
     #[test]

@@ -1,15 +1,62 @@
 //! The metadata service of EC2, version 2.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>
+
+use std::{path::Path, time::Duration};
+
+use serde::Deserialize;
+use url::Url;
 
 use super::Wanted;
 use crate::{
     auth::{
+        access_token::AccessToken,
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
+        metadata,
+        refusal::Refusal,
     },
-    aws::keys::Keys,
-    error::Result,
-    system::System,
+    aws::{key_document::KeyDocument, keys::Keys, variables},
+    error::{Error, Kind, Result, quote},
+    secret::Secret,
+    system::{
+        Platform, System,
+        http::{Request, Response},
+        retry,
+    },
 };
+
+/// Turns the source off.
+const DISABLED_VARIABLE: &str = "AWS_EC2_METADATA_DISABLED";
+
+/// Another address of the service.
+const ENDPOINT_VARIABLE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+
+/// The same in a profile.
+const ENDPOINT_KEY: &str = "ec2_metadata_service_endpoint";
+
+/// Chooses between the addresses of the service.
+const MODE_VARIABLE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
+
+/// The addresses of the service, the same on every instance.
+const ADDRESS: &str = "http://169.254.169.254/";
+const IPV6_ADDRESS: &str = "http://[fd00:ec2::254]/";
+
+/// The paths of the service: the token that other requests need, and the role with its keys.
+const TOKEN_PATH: &str = "/latest/api/token";
+const ROLE_PATH: &str = "/latest/meta-data/iam/security-credentials/";
+
+/// The lifetime of a token, in seconds: the longest one.
+const TOKEN_LIFETIME: &str = "21600";
+
+/// The limit of each request.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// What tells an instance from other machines: a file, and how its content begins. Instances on Xen have the second one.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html>
+const SIGNS: [(&str, &str); 2] = [("/sys/class/dmi/id/sys_vendor", "Amazon EC2"), ("/sys/hypervisor/uuid", "ec2")];
+
+/// The most bytes of such a file.
+const SIGN_CAP: usize = 4096;
 
 /// The source.
 pub(crate) struct Instance;
@@ -27,7 +74,293 @@ impl TokenProvider<Wanted, Keys> for Instance {
         CachePolicy::Session
     }
 
-    fn token(&self, _system: &dyn System, _wanted: &Wanted) -> Result<Attempt<Keys>> {
-        Ok(Attempt::not_configured("to be written"))
+    fn token(&self, system: &dyn System, wanted: &Wanted) -> Result<Attempt<Keys>> {
+        if system.setting(DISABLED_VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(Attempt::not_configured(format!("{DISABLED_VARIABLE} is true")));
+        }
+        let service = match configured(system, wanted)? {
+            Some(service) => service,
+            None if is_instance(system) => usual(system)?,
+            None => return Ok(Attempt::not_configured("this machine is no EC2 instance")),
+        };
+        service.keys(system)
+    }
+}
+
+/// The service at one address.
+struct Service {
+    base: Url,
+    /// What names the address; `None` for the usual one.
+    named_by: Option<&'static str>,
+}
+
+/// The service at the address that a variable or the profile names.
+fn configured(system: &dyn System, wanted: &Wanted) -> Result<Option<Service>> {
+    let of_profile = || {
+        let name = system.setting(variables::PROFILE).or_else(|| system.setting(variables::DEFAULT_PROFILE));
+        let profile = wanted.config.profile(name.as_deref().unwrap_or("default"))?;
+        Some((ENDPOINT_KEY, profile.value(ENDPOINT_KEY)?.to_owned()))
+    };
+    let of_variable = system.setting(ENDPOINT_VARIABLE).map(|value| (ENDPOINT_VARIABLE, value));
+    let Some((named_by, value)) = of_variable.or_else(of_profile) else { return Ok(None) };
+    let base = metadata::address(named_by, &value)?;
+    metadata::check_address(named_by, &base)?;
+    Ok(Some(Service { base, named_by: Some(named_by) }))
+}
+
+/// The service at its usual address.
+fn usual(system: &dyn System) -> Result<Service> {
+    let is_ipv6 = system.setting(MODE_VARIABLE).is_some_and(|mode| mode.eq_ignore_ascii_case("IPv6"));
+    let base = Url::parse(if is_ipv6 { IPV6_ADDRESS } else { ADDRESS });
+    let base = base.map_err(|_| Error::new(Kind::Internal, "the metadata address is not a URL"))?;
+    Ok(Service { base, named_by: None })
+}
+
+/// Whether this machine is an instance of EC2. Known on Linux only: elsewhere every machine would wait for an answer.
+fn is_instance(system: &dyn System) -> bool {
+    let begins = |(path, start): (&str, &str)| {
+        system.read_file(Path::new(path), SIGN_CAP).is_ok_and(|content| content.starts_with(start.as_bytes()))
+    };
+    system.platform() == Platform::Linux && SIGNS.into_iter().any(begins)
+}
+
+/// Says whether a document has keys.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Outcome {
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl Service {
+    fn keys(&self, system: &dyn System) -> Result<Attempt<Keys>> {
+        let request = limited(Request::put_empty(self.url(TOKEN_PATH)?))
+            .header("X-aws-ec2-metadata-token-ttl-seconds", TOKEN_LIFETIME);
+        let response = metadata::probe(system, &request)?.ok_or_else(|| self.silent())?;
+        if response.status == 403 {
+            return Ok(Attempt::not_configured("the metadata service of EC2 is turned off"));
+        }
+        let token = self.check(&response, &[])?.body.clone();
+        let token = AccessToken::parse(&*token).map_err(|malformed| self.answered(&malformed.to_string()))?;
+        let listed = self.get(system, ROLE_PATH, token.secret())?;
+        if listed.status == 404 {
+            return Ok(Attempt::not_configured("no role is attached to this EC2 instance"));
+        }
+        let secrets = [token.secret().expose()];
+        let role = std::str::from_utf8(&self.check(&listed, &secrets)?.body).unwrap_or_default();
+        let role = role.lines().next().unwrap_or_default().trim();
+        if !is_role_name(role) {
+            return Err(self.answered("no name of a role"));
+        }
+        let answer = self.get(system, &format!("{ROLE_PATH}{role}"), token.secret())?;
+        let outcome: Outcome = self.check(&answer, &secrets)?.json()?;
+        match outcome.code.as_deref() {
+            Some("Success") | None => answer.json::<KeyDocument>()?.session(system, &answer, None).map(Attempt::Token),
+            Some(code) => {
+                let [code, reason] =
+                    [code, outcome.message.as_deref().unwrap_or("no reason")].map(|text| quote(text, &secrets));
+                let message = format!("this EC2 instance has no access keys of its role {role} ({code}): {reason}");
+                Err(Error::new(Kind::Rejected, message)
+                    .with_hint("check the trust policy of the role, or attach it anew"))
+            }
+        }
+    }
+
+    fn url(&self, path: &str) -> Result<Url> {
+        let named_by = self.named_by.unwrap_or(ENDPOINT_VARIABLE);
+        self.base
+            .join(path)
+            .map_err(|_| Error::new(Kind::Configuration, format!("{named_by} cannot have a path below it")))
+    }
+
+    fn get(&self, system: &dyn System, path: &str, token: &Secret) -> Result<Response> {
+        let request = limited(Request::get(self.url(path)?)).header("X-aws-ec2-metadata-token", token.expose());
+        retry::send(system, &request)
+    }
+
+    /// The answer, if it is a success.
+    fn check<'answer>(&self, answer: &'answer Response, secrets: &[&str]) -> Result<&'answer Response> {
+        if answer.is_success() {
+            return Ok(answer);
+        }
+        let what = format!("the metadata service of EC2 refused a request (HTTP {})", answer.status);
+        let hint = match self.named_by {
+            Some(named_by) => format!("check {named_by}"),
+            None => format!("set {DISABLED_VARIABLE}=true if it is not to be asked"),
+        };
+        Err(Refusal::read(answer, secrets).into_error(what, Some(hint.into())))
+    }
+
+    fn answered(&self, what: &str) -> Error {
+        let host = self.base.host_str().unwrap_or_default();
+        Error::new(Kind::Protocol, format!("the metadata service of EC2 ({host}) answered with {what}"))
+    }
+
+    /// The error if nothing answers. Answers to the first request may pass one hop only, and a container is one more.
+    fn silent(&self) -> Error {
+        match self.named_by {
+            Some(named_by) => Error::new(Kind::Network, format!("nothing answers at the address in {named_by}"))
+                .with_hint(format!("correct or unset {named_by}")),
+            None => Error::new(Kind::Network, "the metadata service of this EC2 instance does not answer").with_hint(
+                format!("set the hop limit of its metadata options to 2 for containers, or {DISABLED_VARIABLE}=true"),
+            ),
+        }
+    }
+}
+
+fn limited(request: Request) -> Request {
+    request.over_metadata().with_limits(LIMIT, LIMIT)
+}
+
+/// Whether a text is the name of a role, and so one part of a path.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html>
+fn is_role_name(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    (1..=64).contains(&text.len()) && !text.bytes().all(|byte| byte == b'.') && text.bytes().all(is_allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aws::{client::Client, config::Config, region::Region},
+        system::http::Method,
+        system::{fake::FakeSystem, http::Route},
+    };
+
+    const KEYS: &str = r#"{"Code":"Success","AccessKeyId":"ASIAADA","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-22T06:00:00Z"}"#;
+
+    fn ask(fake: &FakeSystem) -> Result<Attempt<Keys>> {
+        let client = Client::new(fake, None, None)?;
+        let wanted = Wanted { config: Config::read(fake)?, client, region: Region::parse("eu-west-1").unwrap() };
+        Instance.token(fake, &wanted)
+    }
+
+    fn skipped(fake: &FakeSystem) -> String {
+        match ask(fake) {
+            Ok(Attempt::NotConfigured(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn instance() -> FakeSystem {
+        FakeSystem::default().on(Platform::Linux).file("/sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
+    }
+
+    /// A service with a token for everybody.
+    fn serving(fake: FakeSystem, base: &str) -> FakeSystem {
+        fake.answer(Method::Put, &format!("{base}latest/api/token"), 200, "token-secret")
+    }
+
+    /// The same, up to the document of the role.
+    fn with_role(fake: FakeSystem, base: &str, status: u16, document: &str) -> FakeSystem {
+        let path = format!("{base}latest/meta-data/iam/security-credentials/");
+        serving(fake, base).answer(Method::Get, &path, 200, "Reader\n").answer(
+            Method::Get,
+            &format!("{path}Reader"),
+            status,
+            document,
+        )
+    }
+
+    #[test]
+    fn an_instance_asks_with_a_token_and_without_a_proxy() {
+        let fake = with_role(instance(), ADDRESS, 200, KEYS);
+        assert!(matches!(ask(&fake), Ok(Attempt::Token(keys)) if keys.access_key_id == "ASIAADA"));
+        let sent: Vec<String> = fake
+            .requests()
+            .iter()
+            .map(|request| {
+                assert_eq!((request.route, request.limit), (Route::Metadata, LIMIT));
+                request.headers.iter().map(|(name, value)| format!("{name}: {}", value.expose())).collect()
+            })
+            .collect();
+        let token = "X-aws-ec2-metadata-token: token-secret";
+        assert_eq!(sent, ["X-aws-ec2-metadata-token-ttl-seconds: 21600", token, token]);
+    }
+
+    #[test]
+    fn only_machines_with_signs_of_ec2_ask() {
+        let linux = || FakeSystem::default().on(Platform::Linux);
+        let off = instance().variable(DISABLED_VARIABLE, "True");
+        assert_eq!(skipped(&off), "AWS_EC2_METADATA_DISABLED is true");
+        for fake in [
+            linux(),
+            linux().file("/sys/class/dmi/id/sys_vendor", "QEMU\n"),
+            linux().file("/sys/hypervisor/uuid", "01ec2"),
+            instance().on(Platform::Windows),
+            instance().on(Platform::MacOs),
+        ] {
+            assert_eq!(skipped(&fake), "this machine is no EC2 instance");
+        }
+        let xen = linux().file("/sys/hypervisor/uuid", "ec2e1916-9099-7caf-fd21-012345abcdef\n");
+        assert!(ask(&with_role(xen, ADDRESS, 200, KEYS)).is_ok());
+        let ipv6 = instance().variable(MODE_VARIABLE, "ipv6");
+        assert!(ask(&with_role(ipv6, IPV6_ADDRESS, 200, KEYS)).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_is_configured_is_asked_anywhere() {
+        let base = "http://127.0.0.1:41/";
+        for platform in [Platform::Linux, Platform::Windows, Platform::MacOs] {
+            let fake = FakeSystem::default().on(platform).variable(ENDPOINT_VARIABLE, base);
+            assert!(ask(&with_role(fake, base, 200, KEYS)).is_ok());
+        }
+        let config = format!("[profile corp]\n{ENDPOINT_KEY} = {base}\n");
+        let fake = FakeSystem::default().home("/home/ada").file("/home/ada/.aws/config", &config);
+        assert!(ask(&with_role(fake.variable("AWS_PROFILE", "corp"), base, 200, KEYS)).is_ok());
+        for address in ["http://a.example/", "127.0.0.1", "ftp://127.0.0.1/"] {
+            let error = ask(&FakeSystem::default().variable(ENDPOINT_VARIABLE, address)).unwrap_err();
+            assert!(error.kind() == Kind::Configuration && error.message().starts_with(ENDPOINT_VARIABLE), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_instance_without_a_role_or_service_is_not_configured() {
+        let turned_off = instance().answer(Method::Put, "http://169.254.169.254/latest/api/token", 403, "");
+        assert_eq!(skipped(&turned_off), "the metadata service of EC2 is turned off");
+        let list = "http://169.254.169.254/latest/meta-data/iam/security-credentials/";
+        let fake = serving(instance(), ADDRESS).answer(Method::Get, list, 404, "");
+        assert_eq!(skipped(&fake), "no role is attached to this EC2 instance");
+    }
+
+    #[test]
+    fn a_silent_service_names_the_hop_limit_or_the_variable() {
+        let url = "http://169.254.169.254/latest/api/token";
+        let error = ask(&instance().failure(Method::Put, url, false)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the metadata service of this EC2 instance does not answer; set the hop limit of its metadata options to 2 for \
+             containers, or AWS_EC2_METADATA_DISABLED=true"
+        );
+        let fake = FakeSystem::default().variable(ENDPOINT_VARIABLE, "http://127.0.0.1:41");
+        let error = ask(&fake.failure(Method::Put, "http://127.0.0.1:41/latest/api/token", false)).unwrap_err();
+        assert_eq!(error.message(), "nothing answers at the address in AWS_EC2_METADATA_SERVICE_ENDPOINT");
+    }
+
+    #[test]
+    fn answers_without_keys_are_errors_without_secrets() {
+        for (status, document, message) in [
+            (
+                200,
+                r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"no token-secret"}"#,
+                "has no access keys of its role Reader (AssumeRoleUnauthorizedAccess): no (hidden)",
+            ),
+            (200, r#"{"Code":"Success"}"#, "answered without access keys"),
+            (200, "<html>", "instead of JSON"),
+            (200, &KEYS.replace("22T06", "21T06"), "have expired"),
+            (401, "", "refused a request (HTTP 401)"),
+        ] {
+            let error = ask(&with_role(instance(), ADDRESS, status, document)).unwrap_err();
+            assert!(error.message().contains(message) && !error.to_string().contains("token-secret"), "{error}");
+        }
+        for role in ["", "..", "a/b", "a b", "a?b", &"a".repeat(65)] {
+            let list = "http://169.254.169.254/latest/meta-data/iam/security-credentials/";
+            let error = ask(&serving(instance(), ADDRESS).answer(Method::Get, list, 200, role)).unwrap_err();
+            assert_eq!(error.kind(), Kind::Protocol, "{role}");
+        }
+        let url = "http://169.254.169.254/latest/api/token";
+        assert!(ask(&instance().answer(Method::Put, url, 200, "two words")).is_err());
+        assert!(ask(&instance().answer(Method::Put, url, 500, "")).is_err());
     }
 }

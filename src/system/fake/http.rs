@@ -19,7 +19,7 @@ pub(super) struct State {
     /// Responses to any requests, in order.
     to_any: Option<VecDeque<Response>>,
     sent: Vec<Request>,
-    opened: Vec<String>,
+    opened: Vec<(String, Option<CaBundle>)>,
 }
 
 impl State {
@@ -76,13 +76,18 @@ impl FakeSystem {
 
     /// The URLs whose hosts were connected to ahead.
     pub(crate) fn opened_ahead(&self) -> Vec<String> {
-        lock(&self.http).opened.clone()
+        lock(&self.http).opened.iter().map(|(url, _)| url.clone()).collect()
+    }
+
+    /// Whom those connections trust.
+    pub(crate) fn trusted_ahead(&self) -> Vec<Option<CaBundle>> {
+        lock(&self.http).opened.iter().map(|(_, ca_bundle)| ca_bundle.clone()).collect()
     }
 }
 
 impl Http for FakeSystem {
-    fn open_ahead(&self, url: &Url, _ca_bundle: Option<&CaBundle>) {
-        lock(&self.http).opened.push(url.to_string());
+    fn open_ahead(&self, url: &Url, ca_bundle: Option<&CaBundle>) {
+        lock(&self.http).opened.push((url.to_string(), ca_bundle.cloned()));
     }
 
     fn send(&self, request: &Request) -> Outcome {
