@@ -114,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_section_after_any_text_is_read(text in "(\\[?(profile |sso-session |services )?\"?[a-z \"]{0,5}\\]?|[ \t]{0,2}[a-z]{0,3} ?[=:]? ?[a-z#;]{0,3})([\n\r\u{feff}]|\\PC{0,2})") {
+        fn a_section_after_any_text_is_read(text in "((\\[?(profile |sso-session |services )?\"?[a-z \"]{0,5}\\]?|[ \t]{0,2}[a-z]{0,3} ?[=:]? ?[a-z#;]{0,3})([\n\r\u{feff}]|\\PC{0,2})){0,9}") {
             aws_config(text.as_bytes());
         }
 

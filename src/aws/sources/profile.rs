@@ -144,7 +144,7 @@ fn by_kind(system: &dyn System, wanted: &Wanted, profile: &Profile, roles: &[&st
             return Ok(keys);
         }
     }
-    Ok(Attempt::not_configured(format!("profile {name} has no credentials")))
+    Ok(Attempt::not_configured("it has no credentials"))
 }
 
 fn keys_in_credentials(_system: &dyn System, _wanted: &Wanted, profile: &Profile) -> Result<Attempt<Keys>> {
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_profile_without_credentials_is_not_configured() {
-        assert_eq!(corp("[profile corp]\nregion = eu-west-1\n", ""), "profile corp has no credentials");
+        assert_eq!(corp("[profile corp]\nregion = eu-west-1\n", ""), "it has no credentials");
     }
 
     #[test]
@@ -449,7 +449,7 @@ mod tests {
         let files = "[profile corp]\nrole_arn = arn:aws:iam::111122223333:role/reader\nsource_profile = my base\n[profile my base]\n";
         assert_eq!(
             corp(files, ""),
-            "profile my base has no credentials; run `aws sts get-caller-identity --profile \"my base\"` to see more"
+            "profile my base: it has no credentials; run `aws sts get-caller-identity --profile \"my base\"` to see more"
         );
     }
 
