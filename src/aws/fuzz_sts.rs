@@ -93,6 +93,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_seeds_lead_to_a_session() {
+        let is_session = |response: &crate::system::http::Response| {
+            let body = String::from_utf8_lossy(&response.body);
+            response.is_success() && xml::text(&body, "SessionToken").as_deref() == Some("made-up")
+        };
+        assert!(seeds("aws_sts").iter().any(|seed| responses(seed).iter().any(is_session)));
+    }
+
     proptest! {
         #[test]
         fn any_answer_is_a_session_or_an_error_without_secrets(
