@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub use crate::{
+    aws::fuzz::*,
     aws::fuzz_sts::answers as aws_sts,
     cli::fuzz::{arguments, launcher},
     registry::fuzz::*,
