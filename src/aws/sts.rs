@@ -99,7 +99,8 @@ impl Role {
     }
 }
 
-/// The request for the session of a role, with the fields that only this action has. A role that no account can have is an error.
+/// The request for the session of a role, with the fields that only this action has. A role that no account can have
+/// is an error.
 fn role_form(client: &Client, region: &Region, action: &str, role: &Role, more: &[(&str, &str)]) -> Result<Request> {
     let session_name = role.session_name.as_deref().unwrap_or(SESSION_NAME);
     if !is_arn(&role.arn) {
@@ -163,8 +164,8 @@ fn trust(token: &AccessToken) -> String {
     format!("let the role's trust policy accept sub {} with aud {}", or_none(subject), or_none(audiences))
 }
 
-/// The error for a refusal: `what`, the name of the error and the service's message. `trust` is what to do if the identity has no
-/// access.
+/// The error for a refusal: `what`, the name of the error and the service's message. `trust` is what to do if the
+/// identity has no access.
 fn refused(system: &dyn System, answer: &Answer, region: &Region, what: &str, trust: &str, secrets: &[&str]) -> Error {
     let refusal = Refusal::read(&answer.response, secrets);
     let hint = match refusal.name.as_str() {

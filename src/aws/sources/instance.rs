@@ -51,7 +51,8 @@ const TOKEN_LIFETIME: &str = "21600";
 /// The limit of each request.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// What tells an instance from other machines: a file, and how its content begins. Instances on Xen have the second one.
+/// What tells an instance from other machines: a file, and how its content begins. Instances on Xen have the second
+/// one.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html>
 const SIGNS: [(&str, &str); 2] = [("/sys/class/dmi/id/sys_vendor", "Amazon EC2"), ("/sys/hypervisor/uuid", "ec2")];
 
@@ -79,7 +80,8 @@ impl TokenProvider<Wanted, Keys> for Instance {
     }
 }
 
-/// The keys of the role of this instance. Without a configured address, the service is asked only if it is `expected` here.
+/// The keys of the role of this instance. Without a configured address, the service is asked only if it is `expected`
+/// here.
 pub(super) fn keys(system: &dyn System, wanted: &Wanted, expected: bool) -> Result<Attempt<Keys>> {
     if system.setting(DISABLED_VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Ok(Attempt::not_configured(format!("{DISABLED_VARIABLE} is true")));
@@ -232,7 +234,8 @@ mod tests {
         system::{fake::FakeSystem, http::Route},
     };
 
-    const KEYS: &str = r#"{"Code":"Success","AccessKeyId":"ASIAADA","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-22T06:00:00Z"}"#;
+    const KEYS: &str = r#"{"Code":"Success","AccessKeyId":"ASIAADA","SecretAccessKey":"s","Token":"t",
+        "Expiration":"2026-11-22T06:00:00Z"}"#;
 
     fn ask(fake: &FakeSystem) -> Result<Attempt<Keys>> {
         let client = Client::new(fake, None, None)?;

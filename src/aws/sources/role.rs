@@ -31,8 +31,8 @@ const SOURCE_PROFILE: &str = "source_profile";
 const CREDENTIAL_SOURCE: &str = "credential_source";
 const TOKEN_FILE: &str = "web_identity_token_file";
 
-/// The keys of the role of a profile; `NotConfigured` without `role_arn`. `source` returns the keys of another profile by its
-/// name.
+/// The keys of the role of a profile; `NotConfigured` without `role_arn`. `source` returns the keys of another profile
+/// by its name.
 pub(crate) fn keys(
     system: &dyn System,
     wanted: &Wanted,
@@ -60,8 +60,8 @@ pub(crate) fn keys(
     }
 }
 
-/// The file in which the AWS CLI keeps the session of a profile's role, which need not exist; `None` unless the role demands
-/// the code of a device: that of any other role is not read.
+/// The file in which the AWS CLI keeps the session of a profile's role, which need not exist; `None` unless the role
+/// demands the code of a device: that of any other role is not read.
 pub(super) fn session_file(system: &dyn System, profile: &Profile) -> Option<PathBuf> {
     let role = role(profile).filter(|role| role.mfa_serial.is_some())?;
     let name = cached_json::sha1(&arguments(&role));
@@ -136,7 +136,8 @@ fn needs_code(profile: &Profile) -> Error {
         .with_hint(format!("run `aws sts get-caller-identity --profile {name}`"))
 }
 
-/// The arguments of AssumeRole as the AWS CLI writes them to name its file: JSON in the form of Python, with sorted keys.
+/// The arguments of AssumeRole as the AWS CLI writes them to name its file: JSON in the form of Python, with sorted
+/// keys.
 /// <https://github.com/boto/botocore/blob/1.44.8/botocore/credentials.py>
 fn arguments(role: &Role) -> String {
     let text = |value: &Option<String>| value.clone().map(Value::from);
