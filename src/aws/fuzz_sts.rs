@@ -1,5 +1,5 @@
-//! Properties that hold for any answers of STS. The target in `fuzz/` searches for counterexamples; the tests here run the
-//! seeds.
+//! Properties that hold for any answers of STS. The target in `fuzz/` searches for counterexamples; the tests here run
+//! the seeds.
 
 use std::fmt::Debug;
 
@@ -26,8 +26,8 @@ const SECRET: &str = "Sq7madeupsecretaccesskeySq9";
 const SESSION_TOKEN: &str = "Tq7madeupsessiontokenTq9";
 const PROOF: &str = "Pq7madeup.proof-of_the_jobPq9";
 
-/// The answers of STS to each of its actions: requests go to one URL, and the outcome is a session of words that has not
-/// expired, an ARN, or an error without a secret.
+/// The answers of STS to each of its actions: requests go to one URL, and the outcome is a session of words that has
+/// not expired, an ARN, or an error without a secret.
 ///
 /// # Panics
 ///
@@ -93,6 +93,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_seeds_lead_to_a_session() {
+        let is_session = |response: &crate::system::http::Response| {
+            let body = String::from_utf8_lossy(&response.body);
+            response.is_success() && xml::text(&body, "SessionToken").as_deref() == Some("made-up")
+        };
+        assert!(seeds("aws_sts").iter().any(|seed| responses(seed).iter().any(is_session)));
+    }
+
     proptest! {
         #[test]
         fn any_answer_is_a_session_or_an_error_without_secrets(
@@ -103,8 +112,9 @@ mod tests {
             time in "2026-11-2[0-9]T[0-9]{2}:00:00Z|[0-9TZ:.-]{0,20}",
         ) {
             let body = format!(
-                "<R><Code>{name}</Code><Message>{words}{secret}</Message><Arn>arn:{secret}</Arn><AccessKeyId>A1</AccessKeyId>\
-                 <SecretAccessKey>{words}</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{time}</Expiration></R>"
+                "<R><Code>{name}</Code><Message>{words}{secret}</Message><Arn>arn:{secret}</Arn>\
+                 <AccessKeyId>A1</AccessKeyId><SecretAccessKey>{words}</SecretAccessKey>\
+                 <SessionToken>t</SessionToken><Expiration>{time}</Expiration></R>"
             );
             let one = format!("{status}\nDate: Sun, 22 Nov 2026 03:00:00 GMT\n\n{body}");
             answers([one.as_str(); 3].join("\n--\n").as_bytes());

@@ -30,7 +30,8 @@ pub(super) struct KeyDocument {
 }
 
 impl KeyDocument {
-    /// The keys; `None` unless id and secret are there, headers can carry them, and the expiry, if there is one, can be read.
+    /// The keys; `None` unless id and secret are there, headers can carry them, and the expiry, if there is one, can
+    /// be read.
     pub(super) fn keys(self) -> Option<Keys> {
         let is_id =
             |id: &String| id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -49,8 +50,8 @@ impl KeyDocument {
         })
     }
 
-    /// The keys of the session in an answer, with their expiry by this machine's clock. `skew` is known if the request was
-    /// signed with the time of the service.
+    /// The keys of the session in an answer, with their expiry by this machine's clock. `skew` is known if the request
+    /// was signed with the time of the service.
     pub(super) fn session(self, system: &dyn System, answer: &Response, skew: Option<ClockSkew>) -> Result<Keys> {
         let host = &answer.host;
         let keys = self.keys().filter(|keys| keys.session_token.is_some());

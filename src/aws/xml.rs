@@ -4,8 +4,8 @@
 /// The longest text, in bytes. A session token, the longest one in use, has a few thousand.
 const CAP: usize = 64 * 1024;
 
-/// The text of the first element of a name, whatever its namespace prefix and its attributes, with its entities decoded. `None`
-/// if there is none, if it holds other elements, or if the document is no plain XML before its end.
+/// The text of the first element of a name, whatever its namespace prefix and its attributes, with its entities
+/// decoded. `None` if there is none, if it holds other elements, or if the document is no plain XML before its end.
 pub(super) fn text(document: &str, element: &str) -> Option<String> {
     let mut rest = document;
     loop {
@@ -28,8 +28,8 @@ pub(super) fn text(document: &str, element: &str) -> Option<String> {
     }
 }
 
-/// The text after what is neither text nor a tag: a comment, a CDATA section or a processing instruction; `Some(None)` if the
-/// markup is a tag. `None` for declarations, which could define entities, and if the end is missing.
+/// The text after what is neither text nor a tag: a comment, a CDATA section or a processing instruction; `Some(None)`
+/// if the markup is a tag. `None` for declarations, which could define entities, and if the end is missing.
 #[expect(clippy::option_option, reason = "no end, and no such markup, are different")]
 fn after_hidden(markup: &str) -> Option<Option<&str>> {
     for (start, end) in [("!--", "-->"), ("![CDATA[", "]]>"), ("?", "?>")] {
@@ -192,8 +192,8 @@ mod tests {
         #[test]
         fn an_encoded_text_is_read_as_it_was(plain in "[^\u{0}]{0,40}") {
             let escaped = plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            let numbered: String = plain.chars().map(|character| format!("&#{};", u32::from(character))).collect();
-            for written in [escaped, numbered] {
+            let numbered: Vec<String> = plain.chars().map(|character| format!("&#{};", u32::from(character))).collect();
+            for written in [escaped, numbered.concat()] {
                 let document = format!("<R><B b='<A>'>A</B><n:A c=\"/\">{written}</n:A></R>");
                 prop_assert_eq!(text(&document, "A"), Some(plain.clone()));
             }

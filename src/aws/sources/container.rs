@@ -79,6 +79,7 @@ fn address(system: &dyn System) -> Result<Option<(&'static str, Url)>> {
         let url = path.starts_with('/').then(|| Url::parse(&format!("http://{ECS}{path}")).ok()).flatten();
         let url = url.ok_or_else(|| {
             Error::new(Kind::Configuration, format!("{RELATIVE_VARIABLE} is not a path that begins with /"))
+                .with_hint(format!("correct or unset {RELATIVE_VARIABLE}"))
         })?;
         return Ok(Some((RELATIVE_VARIABLE, url)));
     }

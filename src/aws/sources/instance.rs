@@ -51,12 +51,13 @@ const TOKEN_LIFETIME: &str = "21600";
 /// The limit of each request.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// What tells an instance from other machines: a file, and how its content begins. Instances on Xen have the second one.
+/// What tells an instance from other machines: a file, and how its content begins. Instances on Xen have the second
+/// one.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html>
 const SIGNS: [(&str, &str); 2] = [("/sys/class/dmi/id/sys_vendor", "Amazon EC2"), ("/sys/hypervisor/uuid", "ec2")];
 
-/// The most bytes of such a file.
-const SIGN_CAP: usize = 4096;
+/// The most bytes of such a file: Linux states a page for each.
+const SIGN_CAP: usize = 64 * 1024;
 
 /// The source.
 pub(crate) struct Instance;
@@ -75,15 +76,20 @@ impl TokenProvider<Wanted, Keys> for Instance {
     }
 
     fn token(&self, system: &dyn System, wanted: &Wanted) -> Result<Attempt<Keys>> {
-        if system.setting(DISABLED_VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-            return Ok(Attempt::not_configured(format!("{DISABLED_VARIABLE} is true")));
-        }
-        let service = match configured(system, wanted)? {
-            Some(service) => service,
-            None if is_instance(system) => usual(system)?,
-            None => return Ok(Attempt::not_configured("this machine is no EC2 instance")),
-        };
-        service.keys(system)
+        keys(system, wanted, is_instance(system))
+    }
+}
+
+/// The keys of the role of this instance. Without a configured address, the service is asked only if it is `expected`
+/// here.
+pub(super) fn keys(system: &dyn System, wanted: &Wanted, expected: bool) -> Result<Attempt<Keys>> {
+    if system.setting(DISABLED_VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        return Ok(Attempt::not_configured(format!("{DISABLED_VARIABLE} is true")));
+    }
+    match configured(system, wanted)? {
+        Some(service) => service.keys(system),
+        None if expected => usual(system)?.keys(system),
+        None => Ok(Attempt::not_configured("this machine is no EC2 instance")),
     }
 }
 
@@ -201,9 +207,9 @@ impl Service {
         match self.named_by {
             Some(named_by) => Error::new(Kind::Network, format!("nothing answers at the address in {named_by}"))
                 .with_hint(format!("correct or unset {named_by}")),
-            None => Error::new(Kind::Network, "the metadata service of this EC2 instance does not answer").with_hint(
-                format!("set the hop limit of its metadata options to 2 for containers, or {DISABLED_VARIABLE}=true"),
-            ),
+            None => Error::new(Kind::Network, "the metadata service of EC2 does not answer").with_hint(format!(
+                "set the hop limit of the instance's metadata options to 2 for containers, or {DISABLED_VARIABLE}=true"
+            )),
         }
     }
 }
@@ -228,7 +234,8 @@ mod tests {
         system::{fake::FakeSystem, http::Route},
     };
 
-    const KEYS: &str = r#"{"Code":"Success","AccessKeyId":"ASIAADA","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-22T06:00:00Z"}"#;
+    const KEYS: &str = r#"{"Code":"Success","AccessKeyId":"ASIAADA","SecretAccessKey":"s","Token":"t",
+        "Expiration":"2026-11-22T06:00:00Z"}"#;
 
     fn ask(fake: &FakeSystem) -> Result<Attempt<Keys>> {
         let client = Client::new(fake, None, None)?;
@@ -267,14 +274,11 @@ mod tests {
     fn an_instance_asks_with_a_token_and_without_a_proxy() {
         let fake = with_role(instance(), ADDRESS, 200, KEYS);
         assert!(matches!(ask(&fake), Ok(Attempt::Token(keys)) if keys.access_key_id == "ASIAADA"));
-        let sent: Vec<String> = fake
-            .requests()
-            .iter()
-            .map(|request| {
-                assert_eq!((request.route, request.limit), (Route::Metadata, LIMIT));
-                request.headers.iter().map(|(name, value)| format!("{name}: {}", value.expose())).collect()
-            })
-            .collect();
+        let mut sent = Vec::new();
+        for request in fake.requests() {
+            assert_eq!((request.route, request.limit), (Route::Metadata, LIMIT));
+            sent.extend(request.headers.iter().map(|(name, value)| format!("{name}: {}", value.expose())));
+        }
         let token = "X-aws-ec2-metadata-token: token-secret";
         assert_eq!(sent, ["X-aws-ec2-metadata-token-ttl-seconds: 21600", token, token]);
     }
@@ -330,8 +334,8 @@ mod tests {
         let error = ask(&instance().failure(Method::Put, url, false)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the metadata service of this EC2 instance does not answer; set the hop limit of its metadata options to 2 for \
-             containers, or AWS_EC2_METADATA_DISABLED=true"
+            "the metadata service of EC2 does not answer; set the hop limit of the instance's metadata options to 2 \
+             for containers, or AWS_EC2_METADATA_DISABLED=true"
         );
         let fake = FakeSystem::default().variable(ENDPOINT_VARIABLE, "http://127.0.0.1:41");
         let error = ask(&fake.failure(Method::Put, "http://127.0.0.1:41/latest/api/token", false)).unwrap_err();

@@ -6,9 +6,12 @@ use std::{path::PathBuf, time::Duration};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Source, Wanted, container::Container, environment::EnvironmentKeys, instance::Instance};
+use super::{Wanted, container::Container, environment::EnvironmentKeys, instance};
 use crate::{
-    auth::{chain::Attempt, private_file},
+    auth::{
+        chain::{Attempt, TokenProvider},
+        private_file,
+    },
     aws::{
         cached_json,
         config::Profile,
@@ -28,12 +31,8 @@ const SOURCE_PROFILE: &str = "source_profile";
 const CREDENTIAL_SOURCE: &str = "credential_source";
 const TOKEN_FILE: &str = "web_identity_token_file";
 
-/// The values of `credential_source`.
-static CREDENTIAL_SOURCES: [(&str, Source); 3] =
-    [("Environment", &EnvironmentKeys), ("Ec2InstanceMetadata", &Instance), ("EcsContainer", &Container)];
-
-/// The keys of the role of a profile; `NotConfigured` without `role_arn`. `source` returns the keys of another profile by its
-/// name.
+/// The keys of the role of a profile; `NotConfigured` without `role_arn`. `source` returns the keys of another profile
+/// by its name.
 pub(crate) fn keys(
     system: &dyn System,
     wanted: &Wanted,
@@ -61,8 +60,8 @@ pub(crate) fn keys(
     }
 }
 
-/// The file in which the AWS CLI keeps the session of a profile's role, which need not exist; `None` unless the role demands
-/// the code of a device: that of any other role is not read.
+/// The file in which the AWS CLI keeps the session of a profile's role, which need not exist; `None` unless the role
+/// demands the code of a device: that of any other role is not read.
 pub(super) fn session_file(system: &dyn System, profile: &Profile) -> Option<PathBuf> {
     let role = role(profile).filter(|role| role.mfa_serial.is_some())?;
     let name = cached_json::sha1(&arguments(&role));
@@ -105,12 +104,18 @@ fn source_keys(
             return Err(error.with_hint(format!("add the profile that may assume the role as {SOURCE_PROFILE}")));
         }
     };
-    let known = CREDENTIAL_SOURCES.iter().find(|(name, _)| *name == named);
-    let (_, provider) = known.ok_or_else(|| {
-        broken(format!("with an unknown {CREDENTIAL_SOURCE}"))
-            .with_hint(format!("set {CREDENTIAL_SOURCE} to {}", CREDENTIAL_SOURCES.map(|(name, _)| name).join(" or ")))
-    })?;
-    match provider.token(system, wanted)? {
+    let outcome = match named {
+        "Environment" => EnvironmentKeys.token(system, wanted),
+        // It is asked whatever signs of an instance there are.
+        "Ec2InstanceMetadata" => instance::keys(system, wanted, true),
+        "EcsContainer" => Container.token(system, wanted),
+        _ => {
+            let error = broken(format!("with an unknown {CREDENTIAL_SOURCE}"));
+            let hint = format!("set {CREDENTIAL_SOURCE} to Environment, Ec2InstanceMetadata or EcsContainer");
+            return Err(error.with_hint(hint));
+        }
+    };
+    match outcome? {
         Attempt::Token(keys) => Ok(keys),
         Attempt::NotConfigured(why) => {
             Err(broken(format!("with {CREDENTIAL_SOURCE} = {named}, which has no keys: {why}")))
@@ -131,7 +136,8 @@ fn needs_code(profile: &Profile) -> Error {
         .with_hint(format!("run `aws sts get-caller-identity --profile {name}`"))
 }
 
-/// The arguments of AssumeRole as the AWS CLI writes them to name its file: JSON in the form of Python, with sorted keys.
+/// The arguments of AssumeRole as the AWS CLI writes them to name its file: JSON in the form of Python, with sorted
+/// keys.
 /// <https://github.com/boto/botocore/blob/1.44.8/botocore/credentials.py>
 fn arguments(role: &Role) -> String {
     let text = |value: &Option<String>| value.clone().map(Value::from);
@@ -252,6 +258,13 @@ mod tests {
             .answer(Method::Get, address, 200, answer)
             .answer(Method::Post, URL, 200, SESSION);
         assert_eq!(id(&fake).as_deref(), Some("ASIAADA"));
+    }
+
+    #[test]
+    fn an_instance_that_is_named_is_asked_without_signs_of_ec2() {
+        let fake = profile(&format!("{ROLE}credential_source = Ec2InstanceMetadata"));
+        let fake = fake.failure(Method::Put, "http://169.254.169.254/latest/api/token", false);
+        assert_eq!(ask(&fake).unwrap_err().kind(), Kind::Network);
     }
 
     #[test]

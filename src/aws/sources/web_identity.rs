@@ -42,7 +42,8 @@ fn lacks_role(variable: &str) -> Error {
         .with_hint(format!("set {ROLE_VARIABLE} to the role to assume, or unset {variable}"))
 }
 
-/// The token in the file that AWS_WEB_IDENTITY_TOKEN_FILE names, as Kubernetes sets it up. Read each time: Kubernetes renews it.
+/// The token in the file that AWS_WEB_IDENTITY_TOKEN_FILE names, as Kubernetes sets it up. Read each time: Kubernetes
+/// renews it.
 pub(crate) struct WebIdentity;
 
 impl TokenProvider<Wanted, Keys> for WebIdentity {
