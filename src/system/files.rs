@@ -4,12 +4,16 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use log::debug;
 
-use super::io_message;
+use super::{System, io_message};
+use crate::error::Result;
+
+/// The longest pause between two attempts to lock a file.
+const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
 /// Metadata that changes with a file's content. Two equal stamps mean the same content while the first file is kept open:
 /// only then can its inode number not be reused. On Windows, numbers are not reused soon, and no file is kept open: it
@@ -139,6 +143,22 @@ pub(crate) trait Files {
     /// The attributes of a path, of a symbolic link those of the link itself; [`io::ErrorKind::NotFound`] if the path does
     /// not exist.
     fn details(&self, path: &Path) -> io::Result<Details>;
+}
+
+/// Locks a file, and waits for other processes; `None` if one holds the lock for longer than `limit`. The outer error is the
+/// end of the lookup.
+pub(crate) fn wait_for_lock(system: &dyn System, path: &Path, limit: Duration) -> Result<io::Result<Option<Lock>>> {
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
+    loop {
+        match system.try_lock(path) {
+            Ok(None) if waited < limit => {
+                system.pause(pause)?;
+                waited += pause;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            outcome => return Ok(outcome),
+        }
+    }
 }
 
 /// Removes the temporary files of killed processes beside a path. Its lock is held, so that no other process is using them.

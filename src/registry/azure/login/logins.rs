@@ -17,7 +17,7 @@ use crate::{
     registry::azure::entra::Tenant,
     system::{
         Platform, System,
-        files::{Details, Lock, Snapshot, remove_stale},
+        files::{Details, Lock, Snapshot, remove_stale, wait_for_lock},
         io_message, places,
     },
 };
@@ -31,9 +31,8 @@ const LARGEST: usize = 64 * 1024;
 /// The longest field, in characters: longer than the user names and GUIDs of Entra ID.
 const LONGEST_FIELD: usize = 256;
 
-/// How long to wait for the lock, and the longest pause between two attempts.
+/// How long to wait for the lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
 /// The permission bits that let others write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -252,30 +251,23 @@ impl Logins {
 
 /// Locks the file, which need not exist, and waits for other processes. Returns its path.
 pub(super) fn lock(system: &dyn System) -> Result<(PathBuf, Lock)> {
-    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
-    loop {
-        match lock_now(system)? {
-            (path, Some(lock)) => return Ok((path, lock)),
-            (path, None) if waited >= LOCK_LIMIT => {
-                let what = format!("was locked by another process for {} s", waited.as_secs());
-                return Err(unusable(&path, &what, "end the other `ringbearer`"));
-            }
-            (_, None) => {
-                system.pause(pause)?;
-                waited += pause;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        }
-    }
+    let (path, lock_path) = lockable(system)?;
+    let lock = wait_for_lock(system, &lock_path, LOCK_LIMIT)?.map_err(|error| cannot_be_locked(&lock_path, &error))?;
+    let lock = lock.ok_or_else(|| {
+        let what = format!("was locked by another process for {} s", LOCK_LIMIT.as_secs());
+        unusable(&path, &what, "end the other `ringbearer`")
+    })?;
+    Ok((path, lock))
 }
 
 /// Locks the file, unless another process has locked it.
 pub(super) fn try_lock(system: &dyn System) -> Result<Option<Lock>> {
-    lock_now(system).map(|(_, lock)| lock)
+    let (_, lock_path) = lockable(system)?;
+    system.try_lock(&lock_path).map_err(|error| cannot_be_locked(&lock_path, &error))
 }
 
-/// The path of the file, which need not exist, and its lock unless another process holds it.
-fn lock_now(system: &dyn System) -> Result<(PathBuf, Option<Lock>)> {
+/// The path of the file, which need not exist, and that of its lock file, in a directory that exists.
+fn lockable(system: &dyn System) -> Result<(PathBuf, PathBuf)> {
     let path = Logins::file(system).ok_or_else(|| {
         let variable = if system.platform() == Platform::Windows { "LOCALAPPDATA" } else { "HOME" };
         Error::new(Kind::Configuration, "the directory of the user's data is not known")
@@ -288,11 +280,12 @@ fn lock_now(system: &dyn System) -> Result<(PathBuf, Option<Lock>)> {
     })?;
     refuse_writable(system, folder, "chmod 700")?;
     let lock_path = path.with_file_name("logins.json.lock");
-    let lock = system.try_lock(&lock_path).map_err(|error| {
-        let what = format!("cannot be locked: {}", io_message(&error));
-        unusable(&lock_path, &what, "its directory must be writable for you")
-    })?;
-    Ok((path, lock))
+    Ok((path, lock_path))
+}
+
+fn cannot_be_locked(lock_path: &Path, error: &io::Error) -> Error {
+    let what = format!("cannot be locked: {}", io_message(error));
+    unusable(lock_path, &what, "its directory must be writable for you")
 }
 
 /// The file that a link leads to, else the path itself.
