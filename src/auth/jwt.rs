@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
+    error::Unspecified,
     rand::SystemRandom,
-    signature::{RSA_PSS_SHA256, RsaKeyPair},
+    signature::{EcdsaKeyPair, RSA_PSS_SHA256, RsaKeyPair},
 };
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -97,10 +98,27 @@ impl Claims {
 
 /// Signs claims with PS256 (RFC 7518, section 3.5). `header` states the algorithm and whatever identifies the key.
 pub(crate) fn sign_ps256(key: &RsaKeyPair, header: &Value, claims: &Value) -> Result<Secret> {
+    sign(header, claims, |message| {
+        let mut signature = vec![0; key.public().modulus_len()];
+        key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut signature)?;
+        Ok(signature)
+    })
+}
+
+/// Signs claims with ES256 (RFC 7518, section 3.4), by a key for signatures of fixed length.
+pub(crate) fn sign_es256(key: &EcdsaKeyPair, header: &Value, claims: &Value) -> Result<Secret> {
+    sign(header, claims, |message| Ok(key.sign(&SystemRandom::new(), message)?.as_ref().to_vec()))
+}
+
+/// A token of the compact form (RFC 7515, section 7.1).
+fn sign(
+    header: &Value,
+    claims: &Value,
+    signature: impl FnOnce(&[u8]) -> std::result::Result<Vec<u8>, Unspecified>,
+) -> Result<Secret> {
     let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let mut token = format!("{}.{}", encode(header), encode(claims));
-    let mut signature = vec![0; key.public().modulus_len()];
-    key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+    let signature = signature(token.as_bytes())
         .map_err(|_| Error::new(Kind::Internal, "the token cannot be signed with this key"))?;
     token.push('.');
     token.push_str(&URL_SAFE_NO_PAD.encode(signature));

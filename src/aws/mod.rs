@@ -10,6 +10,7 @@
 //! - [`sts`]: the service that exchanges identities for access keys
 //! - [`sources`]: where access keys come from, in the order in which AWS's own programs look
 //! - `cached_json`: the JSON files that the AWS CLI and its logins keep
+//! - `proof`: the proof that a program holds the key of a login
 //! - [`variables`]: the environment variables of all of it
 
 mod cached_json;
@@ -22,6 +23,7 @@ pub(crate) mod fuzz;
 mod key_document;
 pub(crate) mod keys;
 mod partition;
+mod proof;
 pub(crate) mod refusal;
 pub(crate) mod region;
 mod signature;
