@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub use crate::{
+    aws::fuzz::aws_logins,
     cli::fuzz::{arguments, launcher},
     registry::fuzz::*,
     store::fuzz::{agent_answer, exported, store_file},

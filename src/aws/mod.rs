@@ -10,6 +10,7 @@
 //! - [`sts`]: the service that exchanges identities for access keys
 //! - [`sources`]: where access keys come from, in the order in which AWS's own programs look
 //! - `cached_json`: the JSON files that the AWS CLI and its logins keep
+//! - `login_file`: logins in such files, renewed before they end
 //! - `proof`: the proof that a program holds the key of a login
 //! - [`variables`]: the environment variables of all of it
 
@@ -20,8 +21,11 @@ pub(crate) mod endpoint;
 pub(crate) mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzz_logins;
 mod key_document;
 pub(crate) mod keys;
+mod login_file;
 mod partition;
 mod proof;
 pub(crate) mod refusal;
