@@ -110,17 +110,17 @@ fn digit(value: u8) -> char {
     char::from_digit(value.into(), 16).unwrap_or_default()
 }
 
-/// Reads a file; `None` if it is absent, broken, or open to others. The CLI does not write it atomically: one that is no JSON is
-/// read again after 50 ms.
+/// Reads a file; `None` if it is absent, broken, or open to others. The CLI does not write it atomically: one that is
+/// no JSON is read again after 50 ms.
 pub(super) fn read(system: &dyn System, path: &Path) -> Option<Members> {
     load(system, &system.destination(path).ok()?).map(|(members, _)| members)
 }
 
-/// Changes a file under a lock, after reading it again, and returns its members; `None` if it is gone. `change` returns whether
-/// to write.
+/// Changes a file under a lock, after reading it again, and returns its members; `None` if it is gone. `change` returns
+/// whether to write.
 ///
-/// Nothing is written if the file has changed meanwhile: the CLI takes no lock. Members that cannot be written are returned all
-/// the same, with one warning, in which `loss` says what is not kept.
+/// Nothing is written if the file has changed meanwhile: the CLI takes no lock. Members that cannot be written are
+/// returned all the same, with one warning, in which `loss` says what is not kept.
 pub(super) fn update(
     system: &dyn System,
     path: &Path,

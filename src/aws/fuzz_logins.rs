@@ -54,8 +54,8 @@ pub(super) fn wanted(system: &dyn System) -> Result<Wanted> {
     Ok(Wanted { config: Config::read(system)?, client: Client::new(system, None, None)?, region })
 }
 
-/// The file of a login and, after a line `==`, the answers of the services: secrets go to hosts of AWS and into no error, members
-/// that are not known are kept, and a failure leaves the file alone.
+/// The file of a login and, after a line `==`, the answers of the services: secrets go to hosts of AWS and into no
+/// error, and members that are not known are kept.
 ///
 /// # Panics
 ///

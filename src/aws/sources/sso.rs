@@ -110,12 +110,13 @@ impl<'profile> Role<'profile> {
         match response.status {
             200..300 => {
                 let Answer { role_credentials } = response.json()?;
-                let expiration = timestamp::unix(role_credentials.expiration / 1000).and_then(timestamp::to_rfc3339);
+                let expires = timestamp::unix(role_credentials.expiration / 1000).and_then(timestamp::to_rfc3339);
                 let document = KeyDocument {
                     access_key_id: Some(role_credentials.access_key_id),
                     secret_access_key: Some(role_credentials.secret_access_key),
                     session_token: Some(role_credentials.session_token),
-                    expiration,
+                    // An absurd time is an error, and not a session without an end.
+                    expiration: Some(expires.unwrap_or_default()),
                 };
                 document.session(system, response, None)
             }

@@ -198,7 +198,8 @@ fn the_portal_says_which_role_is_missing() {
              sso_account_id and sso_role_name of profile corp"
         );
     }
-    for body in ["{}", "", r#"{"roleCredentials":{"accessKeyId":"ASIA1"}}"#, &KEYS.replace("1795309200000", "1")] {
+    let (past, absurd) = (KEYS.replace("1795309200000", "1"), KEYS.replace("1795309200000", "18446744073709551615"));
+    for body in ["{}", "", r#"{"roleCredentials":{"accessKeyId":"ASIA1"}}"#, &past, &absurd] {
         let system = corp(&token(60)).answer(Method::Get, PORTAL, 200, body);
         assert_eq!(asked(&system).unwrap_err().kind(), Kind::Protocol, "{body}");
     }
