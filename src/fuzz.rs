@@ -24,7 +24,6 @@ use crate::{
 
 pub use crate::{
     aws::fuzz::*,
-    aws::fuzz_sts::answers as aws_sts,
     cli::fuzz::{arguments, launcher},
     registry::fuzz::*,
     store::fuzz::{agent_answer, exported, store_file},

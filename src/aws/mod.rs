@@ -21,8 +21,6 @@ pub(crate) mod endpoint;
 pub(crate) mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzz_sts;
 mod key_document;
 pub(crate) mod keys;
 mod login_file;

@@ -1,11 +1,10 @@
-//! Properties that hold for any file, answer and program output that access keys come from. The targets in `fuzz/`
-//! search for counterexamples; the tests here run the seeds.
+//! The configuration files, times, and what `credential_process` prints.
 
 use std::time::{Duration, SystemTime};
 
-use super::{config::Config, expiry, sources::process};
 use crate::{
     auth::timestamp,
+    aws::{config::Config, expiry, sources::process},
     error::{Error, single_line},
     system::{
         Clock, Platform,

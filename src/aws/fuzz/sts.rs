@@ -3,15 +3,15 @@
 
 use std::fmt::Debug;
 
-use super::{
-    client::Client,
-    keys::Keys,
-    region::Region,
-    sts::{Role, assume_role, assume_role_with_web_identity, caller},
-    xml,
-};
 use crate::{
     auth::access_token::AccessToken,
+    aws::{
+        client::Client,
+        keys::Keys,
+        region::Region,
+        sts::{Role, assume_role, assume_role_with_web_identity, caller},
+        xml,
+    },
     error::Result,
     secret::Secret,
     system::{
