@@ -329,6 +329,12 @@ def azure_cli(client_environments: ClientEnvironments) -> Client:
     return client_environments.azure_cli()
 
 
+@pytest.fixture(scope="session")
+def boto3(client_environments: ClientEnvironments) -> Client:
+    """AWS's own client, and keyrings.codeartifact."""
+    return client_environments.boto3()
+
+
 @pytest.fixture
 def agent() -> Iterator[Agent]:
     """A new ssh-agent without keys."""
