@@ -14,7 +14,7 @@ XML_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
 class Refused(Exception):
-    """A request is refused. ``mistake`` says which rule the client broke, if it was not the user's login that failed."""
+    """A request is refused. ``mistake`` names the rule that the client broke; empty if the user's login is at fault."""
 
     def __init__(self, status: int, code: str, message: str, mistake: str = "", **more: object) -> None:
         super().__init__(message)
