@@ -197,6 +197,12 @@ def registries(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) ->
 
 
 @pytest.fixture
+def registries_apart(registries: dict[str, Registry]) -> dict[str, Registry]:
+    """The same, without those whose hosts another one answers for."""
+    return {name: one for name, one in registries.items() if one.yields_to is None}
+
+
+@pytest.fixture
 def logins(registries: dict[str, Registry]) -> dict[str, str]:
     """Variables by which the user is signed in to every registry."""
     return {name: value for one in registries.values() for name, value in one.login_by_variables()[1].items()}

@@ -180,7 +180,7 @@ def test_session_of_the_portal_gets_a_token_and_is_refreshed(person: Person, hom
     assert (kept["accessToken"], kept["refreshToken"]) == (session.access_token, session.refresh_token)
     assert session.refresh_token != old
     session.has_ended = True
-    assert person.ask()[0] == "UnauthorizedException"
+    assert person.ask()[0] == "UnauthorizedSSOTokenError"
     assert aws.mistakes == []
 
 

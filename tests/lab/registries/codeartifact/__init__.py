@@ -27,6 +27,7 @@ class CodeArtifact(Registry):
     exec_variable = "CODEARTIFACT_AUTH_TOKEN"
     rivals = frozenset({"codeartifact", "menda"})
     replaces = "codeartifact"
+    yields_to = "menda"
     workflow_has_identity_token = True
 
     @property

@@ -37,7 +37,7 @@ _WITH_IDENTITY = {
     "DurationSeconds": _DURATION,
 }
 _REQUIRED = ("RoleArn", "RoleSessionName", "WebIdentityToken")
-#: Names that differ from those of services with JSON.
+#: The names of refused signatures, which differ from those of services with JSON.
 _CODES = {
     "ExpiredTokenException": "ExpiredToken",
     "InvalidSignatureException": "SignatureDoesNotMatch",
@@ -69,11 +69,17 @@ class SecurityTokens(Service):
         return actions[form["Action"]](request, endpoint)
 
     def refusal(self, refused: Refused) -> Response:
-        refused.code = _CODES.get(refused.code, refused.code)
         return xml_refusal(refused, self.aws.clock.now())
 
+    def _signer(self, request: Request, endpoint: Endpoint) -> AccessKey:
+        try:
+            return self.aws.authentication.check(request, endpoint)
+        except Refused as refused:
+            refused.code = _CODES[refused.code]
+            raise
+
     def _assume_role(self, request: Request, endpoint: Endpoint) -> Response:
-        key = self.aws.authentication.check(request, endpoint)
+        key = self._signer(request, endpoint)
         form = _checked(request, _ASSUME_ROLE)
         role = self.aws.accounts.find_role(form["RoleArn"])
         denied = Refused(
@@ -124,7 +130,7 @@ class SecurityTokens(Service):
         return self._session("AssumeRoleWithWebIdentity", role, form["RoleSessionName"], duration, subject)
 
     def _caller(self, request: Request, endpoint: Endpoint) -> Response:
-        key = self.aws.authentication.check(request, endpoint)
+        key = self._signer(request, endpoint)
         _checked(request, {})
         result = f"<Arn>{escape(key.caller)}</Arn><UserId>AIDA{key.id[4:]}</UserId><Account>{key.account}</Account>"
         return self._xml("GetCallerIdentity", result)
