@@ -22,7 +22,6 @@ class CodeArtifact(Registry):
         "practice-111122223333.codeartifact.eu-central-1.on.aws",
     )
     api_hosts = ("codeartifact.eu-central-1.amazonaws.com",)
-    blamed_host = api_hosts[-1]
     user_name = "aws"
     exec_variable = "CODEARTIFACT_AUTH_TOKEN"
     rivals = frozenset({"codeartifact", "menda"})
@@ -82,5 +81,5 @@ def _api_fails(registry: Registry) -> None:
 
 CodeArtifact.failures = {
     "aws-out-of-order": Failure(_api_fails, "HTTP 500"),
-    "aws-refuses": Failure(CodeArtifact.break_login, "HTTP 403"),
+    "aws-refuses": Failure(CodeArtifact.break_login, "InvalidSignatureException"),
 }
