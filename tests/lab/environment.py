@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 #: Programs that scripts of clients and fake programs call. The machine's own ``az`` and ``keyring`` stay out.
 _PROGRAMS = [
@@ -112,11 +112,15 @@ def child_environment(
         environment["APPDATA"] = os.path.join(home, "AppData", "Roaming")
         environment["LOCALAPPDATA"] = os.path.join(home, "AppData", "Local")
     environment.update(variables or {})
-    _check_loopback(environment, loopback)
+    check_loopback(environment, loopback)
     return {name: str(value) for name, value in environment.items() if value is not None}
 
 
-def _check_loopback(environment: dict[str, str | None], loopback: Iterable[str]) -> None:
+def check_loopback(environment: Mapping[str, str | None], loopback: Iterable[str]) -> None:
+    """Raises ValueError if a variable leads to a metadata service that is not on loopback.
+
+    Those of ``loopback`` must be set; others are checked where they are.
+    """
     checked = {*loopback, *(name for name in _ADDRESSES if environment.get(name))}
     for flag, name in _DISABLED_BY.items():
         # A service that is disabled needs no address.

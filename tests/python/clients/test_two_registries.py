@@ -19,7 +19,7 @@ def broken_and_working(registries: dict[str, Registry], name: str, failure: Fail
     """The registry that fails, and another one that the user is signed in to."""
     broken = registries[name]
     others = [one for one in registries.values() if one.yields_to != name and one.name not in (name, broken.yields_to)]
-    working = others[list(registries).index(name) - 1]
+    working = others[(list(registries).index(name) - 1) % len(others)]
     working.log_in()
     failure.cause(broken)
     return broken, working
