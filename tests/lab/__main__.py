@@ -47,6 +47,8 @@ def serve(port: int, watch: bool) -> None:
             print(f"export {name}={shlex.quote(value)}")
         for registry in registries:
             print(f"# {registry.name}: {registry.index_url}")
+            if registry.yields_to:
+                print(f"# {registry.name} is asked only without the variables of {registry.yields_to}")
             if registry.upload_url:
                 print(f"# {registry.name}, uploads: {registry.upload_url}")
         print("# packages: hello-private, greetings")

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from .versions import (
     AZURE_CLI,
+    BOTO3,
     CALLERS,
     FLIT,
     KEYRING,
@@ -209,6 +210,10 @@ class ClientEnvironments:
     def azure_cli(self) -> Client:
         """The Azure CLI; about 370 MB."""
         return self._client("azure-cli", [AZURE_CLI])
+
+    def boto3(self) -> Client:
+        """AWS's own client, and keyrings.codeartifact, which uses it."""
+        return self._client("boto3", [BOTO3, KEYRING, PEERS["codeartifact"]])
 
     def ssh_agent_keyring(self, version: str) -> Client:
         """A version of ssh-agent-keyring; it needs Python 3.10."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 #: Programs that scripts of clients and fake programs call. The machine's own ``az`` and ``keyring`` stay out.
 _PROGRAMS = [
@@ -32,6 +33,15 @@ _PROGRAMS = [
 _WINDOWS = ("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS")
 #: Every variable that names the CA bundle of some client.
 TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE")
+#: The addresses of metadata services that clients ask only where they are set.
+_ADDRESSES = (
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)
+#: Variables that disable a service, and those of its address.
+_DISABLED_BY = {"AWS_EC2_METADATA_DISABLED": "AWS_EC2_METADATA_SERVICE_ENDPOINT"}
+_LOOPBACK = re.compile(r"127\.0\.0\.1(?=[:/]|$)")
 
 
 def programs_directory(directory: str) -> str:
@@ -102,8 +112,22 @@ def child_environment(
         environment["APPDATA"] = os.path.join(home, "AppData", "Roaming")
         environment["LOCALAPPDATA"] = os.path.join(home, "AppData", "Local")
     environment.update(variables or {})
-    for name in loopback:
-        value = environment[name] or ""
-        if not (value.partition("//")[2] or value).startswith("127.0.0.1"):
-            raise ValueError(f"{name} must lead to loopback, or the machine's own metadata service is asked")
+    check_loopback(environment, loopback)
     return {name: str(value) for name, value in environment.items() if value is not None}
+
+
+def check_loopback(environment: Mapping[str, str | None], loopback: Iterable[str]) -> None:
+    """Raises ValueError if a variable leads to a metadata service that is not on loopback.
+
+    Those of ``loopback`` must be set; others are checked where they are.
+    """
+    checked = {*loopback, *(name for name in _ADDRESSES if environment.get(name))}
+    for flag, name in _DISABLED_BY.items():
+        # A service that is disabled needs no address.
+        if flag in checked:
+            checked.remove(flag)
+            checked |= set() if environment.get(flag) == "true" else {name}
+    for name in checked:
+        value = environment.get(name) or ""
+        if not _LOOPBACK.match(value.partition("//")[2] or value):
+            raise ValueError(f"{name} must lead to loopback, or the machine's own metadata service is asked")

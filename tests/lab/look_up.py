@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 from .clients import Client, Completed
 from .cloud import PracticeCloud
+from .environment import check_loopback
 
 #: The limit of a warning, in characters; with what pip puts before it the line has at most 320.
 LONGEST_WARNING = 308
@@ -183,6 +184,7 @@ class Lookups:
         """
         if environment is None:
             environment = self._cloud.environment(self.home, path=self.path, **variables)
+        self._check_loopback(environment, look_ups)
         with tempfile.TemporaryDirectory(prefix="lab-lookup-") as exchange:
             requests, answers = os.path.join(exchange, "requests"), os.path.join(exchange, "answers")
             with open(requests, "w", encoding="utf-8") as stream:
@@ -192,6 +194,12 @@ class Lookups:
             self.completed = ended
             with open(answers, encoding="utf-8") as stream:
                 return [_answer(one, ended) for one in json.load(stream)]
+
+    def _check_loopback(self, environment: dict[str, str], look_ups: Sequence[LookUp]) -> None:
+        changed: dict[str, str | None] = {**environment}
+        for one in look_ups:
+            changed.update(one.environment)
+            check_loopback(changed, one.environment.keys() & self._cloud.loopback_variables().keys())
 
 
 def _answer(found: dict, ended: Completed) -> Answer:

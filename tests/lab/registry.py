@@ -82,6 +82,8 @@ class Registry:
     #: The packages that claim its URLs, by their names in `lab.clients.PEERS`, and the one that ringbearer replaces.
     rivals: frozenset[str] = frozenset()
     replaces: str | None = None
+    #: The registry that claims its hosts too and is asked first: a user of both gets the other's password.
+    yields_to: str | None = None
     #: Whether a GitHub workflow needs the permission ``id-token: write``.
     workflow_has_identity_token: bool = False
     #: The section of the README with the recipe for GitHub Actions, and the name of the index in it.

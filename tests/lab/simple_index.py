@@ -11,11 +11,13 @@ from .packages import Package, normalize
 class SimpleIndex:
     """Packages below ``{base}/simple/``. Files are served from ``{base}/files/``, or by a redirect to another host."""
 
-    def __init__(self, base: str, storage: str | None = None) -> None:
+    def __init__(self, base: str, storage: str | None = None, has_root: bool = True) -> None:
         #: Without a slash at the end.
         self.base = base
         #: The host to which files are redirected by signed URLs; it needs no credentials.
         self.storage = storage
+        #: Whether there is a list of all projects.
+        self.has_root = has_root
         self.packages: list[Package] = []
 
     @property
@@ -38,6 +40,8 @@ class SimpleIndex:
             return None
         kind, *rest = [part for part in request.path[len(prefix) :].split("/") if part] or [""]
         if kind == "simple" and not rest:
+            if not self.has_root:
+                return not_found()
             return _page({normalize(package.name): "./" + normalize(package.name) + "/" for package in self.packages})
         if kind == "simple" and len(rest) == 1:
             found = [package for package in self.packages if normalize(package.name) == normalize(rest[0])]

@@ -13,6 +13,8 @@ if sys.version_info >= (3, 10):
 else:
     PIP, PIP_26_1, TWINE = "pip>=26.0", "pip<26", "twine"
 AZURE_CLI = "azure-cli==2.91.0"
+#: AWS's own client, with the library that it needs for the logins of `aws login`.
+BOTO3 = "boto3[crt]==1.44.8" if sys.version_info >= (3, 10) else "boto3[crt]"
 PYTEST = "pytest==9.2.0" if sys.version_info >= (3, 10) else "pytest"
 if sys.version_info >= (3, 10):
     POETRY, TOX, TOX_UV = "poetry==2.5.1", "tox==4.67.15", "tox-uv==1.37.0"

@@ -197,6 +197,12 @@ def registries(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) ->
 
 
 @pytest.fixture
+def registries_apart(registries: dict[str, Registry]) -> dict[str, Registry]:
+    """The same, without those whose hosts another one answers for."""
+    return {name: one for name, one in registries.items() if one.yields_to is None}
+
+
+@pytest.fixture
 def logins(registries: dict[str, Registry]) -> dict[str, str]:
     """Variables by which the user is signed in to every registry."""
     return {name: value for one in registries.values() for name, value in one.login_by_variables()[1].items()}
@@ -327,6 +333,12 @@ def azure_cli(client_environments: ClientEnvironments) -> Client:
     if sys.version_info < (3, 10):
         pytest.skip("the Azure CLI needs Python 3.10")
     return client_environments.azure_cli()
+
+
+@pytest.fixture(scope="session")
+def boto3(client_environments: ClientEnvironments) -> Client:
+    """AWS's own client, and keyrings.codeartifact."""
+    return client_environments.boto3()
 
 
 @pytest.fixture

@@ -35,7 +35,14 @@ def project(home: Path) -> Path:
 # flit sends the password of the user `pypi_token:project:fresh-bread` with the user name `__token__`, which Azure
 # accepts and CodeArtifact does not.
 @pytest.mark.parametrize(
-    ("name", "user"), [("azure", "VssSessionToken"), ("azure", "anybody"), ("azure", "__token__"), ("menda", "aws")]
+    ("name", "user"),
+    [
+        ("azure", "VssSessionToken"),
+        ("azure", "anybody"),
+        ("azure", "__token__"),
+        ("codeartifact", "aws"),
+        ("menda", "aws"),
+    ],
 )
 def test_flit_publishes_to_a_private_registry(
     cloud: PracticeCloud, flit: Client, fake_programs: FakePrograms, project: Path, name: str, user: str

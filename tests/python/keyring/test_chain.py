@@ -102,8 +102,9 @@ def test_changing_agent_variable_does_not_break_the_chain(cloud: PracticeCloud, 
 
 
 def test_failing_registry_does_not_affect_the_others(
-    cloud: PracticeCloud, client: Client, home: Path, registries: dict[str, Registry]
+    cloud: PracticeCloud, client: Client, home: Path, registries_apart: dict[str, Registry]
 ) -> None:
+    registries = registries_apart
     program = """
 import sys, keyring
 print([found and found.username for found in (keyring.get_credential(url, None) for url in sys.argv[1:])])

@@ -81,7 +81,7 @@ def test_uv_sync_downloads_files_that_the_lock_has_elsewhere(
     azure_user.assert_look_ups(READ)
 
 
-@pytest.mark.parametrize("registry", ["azure", "menda"], indirect=True)
+@pytest.mark.parametrize("registry", ["azure", "codeartifact", "menda"], indirect=True)
 def test_uv_publishes_and_installs_what_it_published(
     registry: Registry, native: Client, tool: Client, home: Path
 ) -> None:
@@ -122,7 +122,7 @@ def test_uv_reads_several_indexes_of_one_organisation_at_once(
 def test_uv_reads_all_registries_and_each_sees_only_its_password(
     cloud: PracticeCloud, fake_programs: FakePrograms, native: Client, tool: Client, home: Path
 ) -> None:
-    registries = [kind(cloud, fake_programs, home) for kind in REGISTRIES.values()]
+    registries = [kind(cloud, fake_programs, home) for kind in REGISTRIES.values() if kind.yields_to is None]
     command = ["uv", "pip", "install", "--target", home / "packages", "--index-strategy", "unsafe-best-match"]
     for registry in registries:
         registry.log_in()
