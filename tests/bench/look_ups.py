@@ -13,8 +13,7 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.environment import TRUST_VARIABLES
 from lab.fake_programs import FakePrograms
-from lab.registries import REGISTRIES
-from lab.registries.codeartifact.accounts import AccessKey
+from lab.registries.codeartifact.files import AwsFiles
 
 from .comparison import ALL_FOUR, NATIVE, PEER, WHEEL, Comparison
 from .environments import FOUR, Environments, peer
@@ -67,17 +66,16 @@ class Desk:
         self.trust = dict.fromkeys(TRUST_VARIABLES, self._write_bundle())
         bearer = cloud.azure.directory.user_token(cloud.azure.user)
         self.azure_variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}
-        codeartifact = REGISTRIES["codeartifact"](cloud, self._fake_programs, Path(directory)).index_url
-        key = cloud.codeartifact.accounts.user("ada")
+        aws = cloud.codeartifact
         azure, menda, chainguard = cloud.azure.feed.url(), cloud.menda.plugins.url, cloud.chainguard.python.url
         self.registries = [
             Registry("Azure", "nofuss", azure, "VssSessionToken", self.azure_variables),
             Registry("Chainguard", "chainguard", chainguard, "_token", path=(self._fake_programs.directory,)),
             Registry("Menda", "menda", menda, "aws", cloud.menda.variables),
-            Registry("CodeArtifact", "codeartifact", codeartifact, "aws", key.variables),
+            Registry("CodeArtifact", "codeartifact", aws.repository.url, "aws", aws.user.variables),
         ]
         #: The same index of CodeArtifact, with a role.
-        self.with_role = replace(self.registries[-1], variables={"AWS_PROFILE": self._write_role(key)})
+        self.with_role = replace(self.registries[-1], variables={"AWS_PROFILE": self._write_role()})
 
     def named(self, beginning: str) -> list[Registry]:
         """The registries whose names begin so."""
@@ -112,15 +110,12 @@ class Desk:
             sides[ALL_FOUR] = self.get(registry, made.all_four, **CHAINER)
         return sides
 
-    def _write_role(self, key: AccessKey) -> str:
+    def _write_role(self) -> str:
         """Write a profile that assumes a role with an access key. Returns its name."""
-        role = self.cloud.codeartifact.accounts.role("reader", key)
-        lines = ["[profile ada]", *(f"{name} = {value}" for name, value in key.settings.items())]
-        lines += ["[profile reader]", f"role_arn = {role.arn}", "source_profile = ada"]
-        path = Path(self._directory, ".aws", "config")
-        path.parent.mkdir(mode=0o700)
-        path.touch(mode=0o600)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        aws = self.cloud.codeartifact
+        files, role = AwsFiles(self._directory), aws.accounts.role("reader", aws.user)
+        files.write_credentials({"ada": aws.user})
+        files.write_config({"profile reader": {"role_arn": role.arn, "source_profile": "ada"}})
         return "reader"
 
     def _write_bundle(self) -> str:
