@@ -122,6 +122,7 @@ def show_look_ups(runs: int, client: Client, without: Client) -> None:
         registries = [
             ("Azure, one GET and one POST", cloud.azure.feed.url(), {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}),
             ("Menda, two POSTs", cloud.menda.plugins.url, cloud.menda.variables),
+            ("CodeArtifact, one POST", cloud.codeartifact.repository.url, cloud.codeartifact.user.variables),
             ("Chainguard, from chainctl's cache", cloud.chainguard.python.url, {}),
         ]
         for name, url, variables in registries:

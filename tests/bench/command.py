@@ -88,6 +88,11 @@ def show(rows: list[Row]) -> None:
         ("Azure: times faster than nofuss 1.3.3", azure.ratio, "at least", 8),
         ("ringbearer get: times faster", console.ratio, "at least", 4),
     ]
+    show_targets(targets)
+
+
+def show_targets(targets: list[tuple[str, float, str, float]]) -> None:
+    """Each with its name, its figure, ``at least`` or ``at most``, and the limit."""
     print("\ntargets")
     for name, value, kind, limit in targets:
         is_met = value >= limit if kind == "at least" else value <= limit

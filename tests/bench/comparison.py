@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass, field
 
 #: The sides, by column heading: program and backend.
-NATIVE, WHEEL, PEER, ALL_FOUR = "ringbearer, native", "ringbearer, wheel", "the peer", "all four peers"
+NATIVE, WHEEL, PEER, ALL_FOUR = "ringbearer, native", "ringbearer, wheel", "the peer", "four peers together"
 #: Those that are ringbearer's.
 OURS = (NATIVE, WHEEL)
 #: Ratios between this and 1 are noise.

@@ -13,8 +13,10 @@ from lab.versions import PEERS, PIP
 #: Directory of the environments unless RINGBEARER_TEST_ENVIRONMENTS is set.
 _ENVIRONMENTS = os.path.join("target", "test-environments")
 
-#: The packages that ringbearer replaces, by their names in `PEERS`.
+#: Packages that ringbearer replaces, by their names in `PEERS`, and that work beside each other.
 FOUR = ("nofuss", "chainguard", "menda", "ssh_agent")
+#: All that it replaces. The exceptions of keyrings.codeartifact end keyring's chain, so it is not beside the others.
+REPLACED = (*FOUR, "codeartifact")
 #: For its size. It is never run: it needs a .NET program.
 ARTIFACTS_KEYRING = "artifacts-keyring==1.0.0"
 
@@ -47,7 +49,7 @@ class Environments:
         self.ours = self.client_environments._client("bench-store", [KEYRING], self._wheel)
         self.peers = {
             name: self.client_environments._client(f"bench-{name.replace('_', '-')}", [KEYRING, PEERS[name]])
-            for name in FOUR
+            for name in REPLACED
         }
         self.all_four = self.client_environments._client("bench-all-four", [KEYRING, *(PEERS[name] for name in FOUR)])
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from lab.clients import Client
 
-from .environments import ARTIFACTS_KEYRING, FOUR, Environments, Size, peer, title
+from .environments import ARTIFACTS_KEYRING, REPLACED, Environments, Size, peer, title
 from .spawned import Command, in_turn
 
 #: What every program does that uses keyring: find the backends.
 _FIND_BACKENDS = "import keyring; keyring.get_keyring()"
 
-BARE, OURS, ALL_FOUR, NATIVE = "keyring alone", "ringbearer", "all four together", "ringbearer-cli, without Python"
+BARE, OURS, ALL_FOUR, NATIVE = "keyring alone", "ringbearer", "four of them together", "ringbearer-cli, without Python"
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Presence:
 def measure_presence(environments: Environments, runs: int, memory_runs: int) -> list[Presence]:
     """Each environment."""
     clients: dict[str, Client] = {BARE: environments.bare, OURS: environments.ours}
-    clients.update((peer(name), environments.peers[name]) for name in FOUR)
+    clients.update((peer(name), environments.peers[name]) for name in REPLACED)
     clients[ALL_FOUR] = environments.all_four
     with tempfile.TemporaryDirectory() as home:
         variables = {"HOME": home, "PATH": "/nowhere"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lab import chainctl
@@ -13,9 +13,10 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.environment import TRUST_VARIABLES
 from lab.fake_programs import FakePrograms
+from lab.registries.codeartifact.files import AwsFiles
 
 from .comparison import ALL_FOUR, NATIVE, PEER, WHEEL, Comparison
-from .environments import Environments, peer
+from .environments import FOUR, Environments, peer
 from .spawned import UNCOUNTED, Command, in_turn
 from .store import Stage
 
@@ -65,12 +66,20 @@ class Desk:
         self.trust = dict.fromkeys(TRUST_VARIABLES, self._write_bundle())
         bearer = cloud.azure.directory.user_token(cloud.azure.user)
         self.azure_variables = {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}
+        aws = cloud.codeartifact
         azure, menda, chainguard = cloud.azure.feed.url(), cloud.menda.plugins.url, cloud.chainguard.python.url
         self.registries = [
             Registry("Azure", "nofuss", azure, "VssSessionToken", self.azure_variables),
             Registry("Chainguard", "chainguard", chainguard, "_token", path=(self._fake_programs.directory,)),
             Registry("Menda", "menda", menda, "aws", cloud.menda.variables),
+            Registry("CodeArtifact", "codeartifact", aws.repository.url, "aws", aws.user.variables),
         ]
+        #: The same index of CodeArtifact, with a role.
+        self.with_role = replace(self.registries[-1], variables={"AWS_PROFILE": self._write_role()})
+
+    def named(self, beginning: str) -> list[Registry]:
+        """The registries whose names begin so."""
+        return [registry for registry in self.registries if registry.name.startswith(beginning)]
 
     def be_far(self, latency: int) -> None:
         """Delay each request, and each chainctl, by this many milliseconds."""
@@ -92,12 +101,22 @@ class Desk:
     def commands(self, registry: Registry, cache: str) -> dict[str, Command]:
         """``keyring get`` of each side."""
         made, off = self.environments, {"RINGBEARER_CACHE": cache} if cache else {}
-        return {
+        sides = {
             NATIVE: self.get(registry, made.native, **off),
             WHEEL: self.get(registry, made.ours, **off),
             PEER: self.get(registry, made.peers[registry.rival]),
-            ALL_FOUR: self.get(registry, made.all_four, **CHAINER),
         }
+        if registry.rival in FOUR:
+            sides[ALL_FOUR] = self.get(registry, made.all_four, **CHAINER)
+        return sides
+
+    def _write_role(self) -> str:
+        """Write a profile that assumes a role with an access key. Returns its name."""
+        aws = self.cloud.codeartifact
+        files, role = AwsFiles(self._directory), aws.accounts.role("reader", aws.user)
+        files.write_credentials({"ada": aws.user})
+        files.write_config({"profile reader": {"role_arn": role.arn, "source_profile": "ada"}})
+        return "reader"
 
     def _write_bundle(self) -> str:
         usual = glob.glob(
@@ -117,12 +136,12 @@ class Desk:
         return float(first), float(second)
 
 
-def measure_look_ups(environments: Environments, near: int, far: int) -> list[Comparison]:
-    """Every registry, with this many runs at low and at high latency."""
+def measure_look_ups(environments: Environments, near: int, far: int, only: str = "") -> list[Comparison]:
+    """Every registry whose name begins with `only`, with this many runs at low and at high latency."""
     found = []
     with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
         desk = Desk(environments, cloud, directory)
-        for registry in desk.registries:
+        for registry in desk.named(only):
             for latency, runs in ((NEAR, near), (FAR, far)):
                 desk.be_far(latency)
                 found += _commands(desk, registry, latency, runs)
@@ -136,7 +155,7 @@ def _commands(desk: Desk, registry: Registry, latency: int, runs: int) -> list[C
     cold = {side: command.milliseconds for side, command in desk.commands(registry, "off").items()}
     # The uncounted runs fill the cache.
     warm = {side: command.milliseconds for side, command in desk.commands(registry, "").items()}
-    del warm[ALL_FOUR]
+    warm.pop(ALL_FOUR, None)
     return [
         Comparison(f"{where}: keyring get, cold", rival, in_turn(f"{where}, cold", runs, cold)),
         Comparison(f"{where}: keyring get, again", rival, in_turn(f"{where}, again", runs, warm), is_charted=is_far),
@@ -166,13 +185,13 @@ def _where(registry: Registry, latency: int) -> str:
     return f"{registry.name}, {latency} ms away"
 
 
-def measure_memory(environments: Environments, runs: int) -> list[Comparison]:
-    """Peak memory of a cold ``keyring get``."""
+def measure_memory(environments: Environments, runs: int, only: str = "") -> list[Comparison]:
+    """Peak memory of a cold ``keyring get``, for every registry whose name begins with `only`."""
     found = []
     with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
         desk = Desk(environments, cloud, directory)
         desk.be_far(NEAR)
-        for registry in desk.registries:
+        for registry in desk.named(only):
             sides = {side: command.mebibytes for side, command in desk.commands(registry, "off").items()}
             figures = in_turn(f"memory, {registry.name}", runs, sides, uncounted=1)
             found.append(Comparison(f"{registry.name}: keyring get, cold", peer(registry.rival), figures, "MiB"))

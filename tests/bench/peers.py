@@ -2,8 +2,8 @@
 ``python -m bench.peers --wheel PATH --cli-wheel PATH [--chart PATH] [--table PATH] [--quick]``.
 
 Each has its own environment and is run in turn with ringbearer, against the same practice cloud on
-loopback: the native programs, keyring with ringbearer's wheel, keyring with the published package, and keyring with all
-four of those. What is quoted are medians, and the medians of the ratios run by run.
+loopback: the native programs, keyring with ringbearer's wheel, keyring with the published package, and keyring with
+four of those together. What is quoted are medians, and the medians of the ratios run by run.
 """
 
 from __future__ import annotations
