@@ -141,6 +141,10 @@ pub(super) struct Exchange {
     /// What the body does not hold.
     #[serde(default)]
     pub(super) without_body: Vec<String>,
+    /// The file of certificate authorities that it trusts; empty for those of every other request.
+    pub(super) ca_bundle: Option<String>,
+    /// Whether it goes past every proxy.
+    pub(super) direct: Option<bool>,
     /// The status of the response.
     #[serde(default = "ok")]
     pub(super) status: u16,

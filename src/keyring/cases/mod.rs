@@ -131,6 +131,8 @@ fn every_difference_from_a_case_is_found() {
         ("", served.replace("response = \"x-p\"", "query.a = \"1\""), "the query has a = []"),
         ("", served.replace("response", "body = [\"a\"]\nresponse"), "no \"a\" in the body"),
         ("", served.replace("response", "without_headers = [\"word\"]\nresponse"), "it has a header word"),
+        ("", served.replace("response", "ca_bundle = \"/a\"\nresponse"), "it trusts \"\""),
+        ("", served.replace("response", "direct = true\nresponse"), "direct = false"),
         ("", format!("{served}[[programs]]\nprogram = \"a\""), "not run"),
         ("", format!("{served}expires_in = 1"), "it expires in None"),
         ("", format!("{served}waited = 1"), "waited for 0"),

@@ -18,7 +18,7 @@ use crate::{
     system::{
         Clock, Platform,
         fake::FakeSystem,
-        http::{Method, Request},
+        http::{Method, Request, Route},
         places,
     },
 };
@@ -282,6 +282,14 @@ fn compare_request(exchange: &Exchange, request: &Request) -> Vec<String> {
     }
     let surplus = exchange.without_headers.iter().filter(|name| !of(name).is_empty());
     differences.extend(surplus.map(|name| format!("it has a header {name}")));
+    let trusted = request.ca_bundle.as_ref().map(|bundle| bundle.path.display().to_string()).unwrap_or_default();
+    if exchange.ca_bundle.as_ref().is_some_and(|expected| *expected != trusted) {
+        differences.push(format!("it trusts {trusted:?}"));
+    }
+    let is_direct = request.route == Route::Metadata;
+    if exchange.direct.is_some_and(|expected| expected != is_direct) {
+        differences.push(format!("direct = {is_direct}"));
+    }
     let body = String::from_utf8_lossy(&request.body);
     let missing = exchange.body.iter().filter(|part| !body.contains(*part));
     differences.extend(missing.map(|part| format!("no {part:?} in the body {body}")));
