@@ -102,7 +102,7 @@ pub(super) struct DetailedFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct Program {
     /// Its name, without directory and extension.
-    pub(super) program: String,
+    pub(super) name: String,
     /// Its arguments.
     #[serde(default)]
     pub(super) arguments: Vec<String>,

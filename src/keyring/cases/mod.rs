@@ -25,7 +25,7 @@ const LEAST: usize = 200;
 fn every_recorded_case_holds() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("cases");
     let (mut count, mut differing) = (0, Vec::new());
-    for folder in entries(&root).into_iter().filter(|path| path.is_dir()) {
+    for folder in entries(&root).0 {
         let id = folder.file_name().unwrap().to_string_lossy().into_owned();
         let registry = ALL.iter().find(|registry| registry.id == id);
         let registry = registry.unwrap_or_else(|| panic!("tests/cases/{id}: there is no such registry"));
@@ -40,17 +40,19 @@ fn every_recorded_case_holds() {
     assert!(count >= LEAST, "there are only {count} cases");
 }
 
-/// The case files in a folder and those below it.
+/// The files in a folder and those below it.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let all = entries(folder).into_iter();
-    all.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let (folders, mut all) = entries(folder);
+    all.extend(folders.iter().flat_map(|folder| files(folder)));
+    all
 }
 
+/// The folders in a folder, and the files.
 #[expect(clippy::disallowed_methods, reason = "the cases are files of this project")]
-fn entries(folder: &Path) -> Vec<PathBuf> {
+fn entries(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
-    entries
+    entries.into_iter().partition(|path| path.is_dir())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the cases are files of this project")]
@@ -133,7 +135,7 @@ fn every_difference_from_a_case_is_found() {
         ("", served.replace("response", "without_headers = [\"word\"]\nresponse"), "it has a header word"),
         ("", served.replace("response", "ca_bundle = \"/a\"\nresponse"), "it trusts \"\""),
         ("", served.replace("response", "direct = true\nresponse"), "direct = false"),
-        ("", format!("{served}[[programs]]\nprogram = \"a\""), "not run"),
+        ("", format!("{served}[[programs]]\nname = \"a\""), "not run"),
         ("", format!("{served}expires_in = 1"), "it expires in None"),
         ("", format!("{served}waited = 1"), "waited for 0"),
         ("", format!("{served}warnings = [\"a\"]"), "no warning with \"a\""),

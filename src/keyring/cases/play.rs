@@ -56,7 +56,7 @@ fn system(case: &Case) -> FakeSystem {
     let system = with_files(with_variables(system, &case.variables), &case.files);
     let system = case.programs.iter().fold(system, |system, run| {
         let arguments: Vec<_> = run.arguments.iter().map(String::as_str).collect();
-        system.run(&run.program, &arguments, run.status, &run.stdout, &run.stderr)
+        system.run(&run.name, &arguments, run.status, &run.stdout, &run.stderr)
     });
     sent(&case.exchanges).fold(system, |system, exchange| {
         let (method, url) = method_and_url(exchange);
@@ -174,7 +174,7 @@ impl Player {
             self.differences
                 .extend(differences.into_iter().map(|difference| format!("{}: {difference}", exchange.request)));
         }
-        let expected: Vec<_> = case.programs.iter().map(|run| run.program.clone()).collect();
+        let expected: Vec<_> = case.programs.iter().map(|run| run.name.clone()).collect();
         let ran = self.system.ran();
         if ran != expected {
             self.differences.push(format!("ran {ran:?}"));
