@@ -222,6 +222,18 @@ pub(crate) fn tee<Outcome: Send>(
     })
 }
 
+/// Runs a test's work and returns the lines that it logs, of every level.
+#[cfg(test)]
+pub(crate) fn record<Outcome>(work: impl FnOnce() -> Outcome) -> (Vec<Line>, Outcome) {
+    LogToLookup::install();
+    let lines = Rc::new(RefCell::new(Vec::new()));
+    let sink = Rc::clone(&lines);
+    let outer = LOG.replace(Some((LevelFilter::Debug, Box::new(move |line| sink.borrow_mut().push(line)))));
+    let outcome = work();
+    LOG.set(outer);
+    (lines.take(), outcome)
+}
+
 /// Sends a line to the sink of this thread, if the level allows.
 fn send(line: Line) {
     LOG.with_borrow(|log| {

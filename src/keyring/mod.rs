@@ -1,5 +1,7 @@
 //! Which registry answers a question, and what becomes of failures.
 
+#[cfg(test)]
+mod cases;
 pub(crate) mod lookup;
 pub(crate) mod memory;
 mod prompt;

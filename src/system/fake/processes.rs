@@ -23,6 +23,8 @@ pub(super) struct State {
     limits: Vec<Duration>,
     /// The programs that were started, with their arguments.
     started: Vec<Vec<String>>,
+    /// The name of each program that was run.
+    ran: Vec<String>,
     /// The input of each process that was run.
     inputs: Vec<Option<Secret>>,
 }
@@ -60,6 +62,11 @@ impl FakeSystem {
         lock(&self.processes).started.clone()
     }
 
+    /// The name of each program that was run.
+    pub(crate) fn ran(&self) -> Vec<String> {
+        lock(&self.processes).ran.clone()
+    }
+
     /// The input of each process that was run.
     pub(crate) fn inputs(&self) -> Vec<Option<Secret>> {
         lock(&self.processes).inputs.clone()
@@ -93,6 +100,7 @@ impl Processes for FakeSystem {
         let expected = state.expected.pop_front();
         let (arguments, output) = expected.unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
         assert_eq!(command.arguments, arguments);
+        state.ran.push(command.name());
         state.limits.push(command.limit);
         state.inputs.push(command.input.clone());
         Ok(output)
