@@ -100,7 +100,10 @@ impl Client {
         let is_refused = !response.is_success() && Refusal::read(&response, &[]).is_of_signature();
         match ClockSkew::beyond(CLOCK_TOLERANCE, system, &response).filter(|_| is_refused) {
             Some(skew) => {
-                debug!("{skew}: the request to {} is signed with the time of the service", response.host);
+                debug!(
+                    step = "clock", outcome = "noted";
+                    "{skew}; the request to {} is signed with the time of the service", response.host
+                );
                 let response = send(&|| skew.service_time(system.now()))?;
                 Ok(Answer { response, skew: Some(skew) })
             }
