@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    ops::Deref,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -46,9 +46,14 @@ impl Members {
 
     /// Adds or replaces a member.
     pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
-        if let Some(mut older) = self.0.insert(name.to_owned(), value.into()) {
-            wipe(&mut older);
-        }
+        set(&mut self.0, name, value);
+    }
+}
+
+/// Adds or replaces a member of an object, and wipes the older value.
+pub(super) fn set(object: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
+    if let Some(mut older) = object.insert(name.to_owned(), value.into()) {
+        wipe(&mut older);
     }
 }
 
@@ -57,6 +62,12 @@ impl Deref for Members {
 
     fn deref(&self) -> &Self::Target {
         &self.0
+    }
+}
+
+impl DerefMut for Members {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
 }
 
@@ -99,17 +110,17 @@ fn digit(value: u8) -> char {
     char::from_digit(value.into(), 16).unwrap_or_default()
 }
 
-/// Reads a file; `None` if it is absent, broken, or open to others. The CLI does not write it atomically: one that is no JSON is
-/// read again after 50 ms.
+/// Reads a file; `None` if it is absent, broken, or open to others. The CLI does not write it atomically: one that is
+/// no JSON is read again after 50 ms.
 pub(super) fn read(system: &dyn System, path: &Path) -> Option<Members> {
     load(system, &system.destination(path).ok()?).map(|(members, _)| members)
 }
 
-/// Changes a file under a lock, after reading it again, and returns its members; `None` if it is gone. `change` returns whether
-/// to write.
+/// Changes a file under a lock, after reading it again, and returns its members; `None` if it is gone. `change` returns
+/// whether to write.
 ///
-/// Nothing is written if the file has changed meanwhile: the CLI takes no lock. Members that cannot be written are returned all
-/// the same, with one warning, in which `loss` says what is not kept.
+/// Nothing is written if the file has changed meanwhile: the CLI takes no lock. Members that cannot be written are
+/// returned all the same, with one warning, in which `loss` says what is not kept.
 pub(super) fn update(
     system: &dyn System,
     path: &Path,
@@ -118,13 +129,14 @@ pub(super) fn update(
 ) -> Result<Option<Members>> {
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
-    let lock = wait_for_lock(system, Path::new(&lock_path), LOCK_LIMIT)?.transpose().unwrap_or_else(|| {
-        Err(io::ErrorKind::WouldBlock.into())
-    });
-    if lock.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-        let what = format!("{} was locked by another process for {} s", path.display(), LOCK_LIMIT.as_secs());
-        return Err(Error::new(Kind::Timeout, what).with_hint("end the other program"));
-    }
+    let lock = match wait_for_lock(system, Path::new(&lock_path), LOCK_LIMIT)? {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => {
+            let what = format!("{} was locked by another process for {} s", path.display(), LOCK_LIMIT.as_secs());
+            return Err(Error::new(Kind::Timeout, what).with_hint("end the other program"));
+        }
+        Err(error) => Err(error),
+    };
     let Ok(target) = system.destination(path) else { return Ok(None) };
     let Some((mut members, snapshot)) = load(system, &target) else { return Ok(None) };
     if change(&mut members)?
@@ -145,8 +157,7 @@ fn load(system: &dyn System, target: &Path) -> Option<(Members, Snapshot)> {
         return None;
     }
     for is_last in [false, true] {
-        let mut snapshot =
-            system.snapshot(target, CAP).map_err(|error| ignored(&io_message(&error))).ok()?;
+        let mut snapshot = system.snapshot(target, CAP).map_err(|error| ignored(&io_message(&error))).ok()?;
         let content = Zeroizing::new(std::mem::take(&mut snapshot.content));
         match serde_json::from_slice(&content) {
             Ok(members) => return Some((Members(members), snapshot)),

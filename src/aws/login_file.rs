@@ -11,7 +11,7 @@ use url::Url;
 
 use super::cached_json::{self, Members};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     system::{System, http::Request},
 };
 
@@ -42,8 +42,8 @@ pub(super) trait Login {
     fn loss(&self) -> String;
 }
 
-/// The grant of a login, and whether it was renewed here. One that ends soon is renewed; while it lives, a failure of that does
-/// not matter.
+/// The grant of a login, and whether it was renewed just now. One that ends soon is renewed; while it lives, a failure
+/// of that does not matter.
 pub(super) fn current<Type: Login>(system: &dyn System, login: &Type, path: &Path) -> Result<(Type::Grant, bool)> {
     let members = cached_json::read(system, path).ok_or_else(|| login.absent())?;
     let outlives = |grant: &Type::Grant, margin| outlives::<Type>(system, grant, margin);
@@ -67,16 +67,23 @@ pub(super) fn renewed<Type: Login>(
     path: &Path,
     used: Option<&Type::Grant>,
 ) -> Result<Type::Grant> {
-    let members = cached_json::update(system, path, &login.loss(), |members| {
-        let is_renewed = login
-            .grant(members)
-            .is_some_and(|found| Some(&found) != used && outlives::<Type>(system, &found, MARGIN));
-        if !is_renewed {
+    let is_newer = |found: &Type::Grant| Some(found) != used && outlives::<Type>(system, found, MARGIN);
+    let renewed = cached_json::update(system, path, &login.loss(), |members| {
+        let is_due = !login.grant(members).as_ref().is_some_and(is_newer);
+        if is_due {
             login.renew(system, members)?;
         }
-        Ok(!is_renewed)
-    })?;
-    members.and_then(|members| login.grant(&members)).ok_or_else(|| login.absent())
+        Ok(is_due)
+    });
+    match renewed {
+        Ok(members) => members.and_then(|members| login.grant(&members)).ok_or_else(|| login.absent()),
+        // The CLI, which takes no lock, may have used the refresh token first.
+        Err(error) if error.kind() == Kind::Rejected => {
+            let grant = cached_json::read(system, path).and_then(|members| login.grant(&members));
+            grant.filter(is_newer).ok_or(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a grant lives for longer than `margin`.
@@ -84,9 +91,87 @@ fn outlives<Type: Login>(system: &dyn System, grant: &Type::Grant, margin: Durat
     Type::expires(grant).is_some_and(|expires| expires > system.now() + margin)
 }
 
+/// The URL of a path at a service, which may itself have one.
+pub(super) fn below(service: &Url, path: &str) -> Result<Url> {
+    service.join(path).map_err(|_| Error::new(Kind::Internal, format!("{path} is no path of a URL")))
+}
+
 /// A POST of a document with secrets, which is wiped.
 pub(super) fn request(url: Url, mut document: Value) -> Request {
     let request = Request::post_json(url, &document);
     cached_json::wipe(&mut document);
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        auth::timestamp,
+        system::{
+            Clock,
+            fake::{FakeSystem, absolute},
+        },
+    };
+
+    const FILE: &str = "/home/ada/.aws/login/cache/x.json";
+
+    /// A login whose grant is a number, and whose service refuses to renew it.
+    struct Refused<'system> {
+        system: &'system FakeSystem,
+        /// What the CLI writes meanwhile.
+        meanwhile: Option<&'static str>,
+    }
+
+    impl Login for Refused<'_> {
+        type Grant = (u64, SystemTime);
+
+        fn grant(&self, members: &Members) -> Option<Self::Grant> {
+            Some((members.get("grant")?.as_u64()?, timestamp::rfc3339(members.text("end")?)?))
+        }
+
+        fn expires(grant: &Self::Grant) -> Option<SystemTime> {
+            Some(grant.1)
+        }
+
+        fn renew(&self, _system: &dyn System, _members: &mut Members) -> Result<()> {
+            if let Some(meanwhile) = self.meanwhile {
+                self.system.write(FILE, meanwhile.as_bytes());
+            }
+            Err(Error::new(Kind::Rejected, "refused"))
+        }
+
+        fn absent(&self) -> Error {
+            Error::new(Kind::Rejected, "absent")
+        }
+
+        fn loss(&self) -> String {
+            "lost".to_owned()
+        }
+    }
+
+    /// The number of the grant.
+    fn asked(file: &str, meanwhile: Option<&'static str>) -> std::result::Result<u64, String> {
+        let system = FakeSystem::default().file(FILE, file);
+        let login = Refused { system: &system, meanwhile };
+        let grant = current(&system, &login, Path::new(&absolute(FILE)));
+        grant.map(|((number, _), _)| number).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_grant_that_the_cli_renews_meanwhile_is_used() {
+        let ended = r#"{"grant":1,"end":"2026-11-22T00:01:00Z"}"#;
+        assert_eq!(asked(ended, None), Err("refused".to_owned()));
+        assert_eq!(asked(ended, Some(r#"{"grant":2,"end":"2026-11-22T00:02:00Z"}"#)), Ok(2));
+        assert_eq!(asked(ended, Some(r#"{"grant":2,"end":"2026-11-22T00:01:00Z"}"#)), Err("refused".to_owned()));
+    }
+
+    #[test]
+    fn a_grant_counts_until_a_minute_before_its_end() {
+        let now = FakeSystem::default().now();
+        for (seconds, outcome) in [(301, Ok(1)), (300, Ok(1)), (61, Ok(1)), (60, Err("refused".to_owned()))] {
+            let end = timestamp::to_rfc3339(now + Duration::from_secs(seconds)).unwrap();
+            assert_eq!(asked(&format!(r#"{{"grant":1,"end":"{end}"}}"#), None), outcome, "{seconds}");
+        }
+    }
 }

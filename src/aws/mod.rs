@@ -22,6 +22,8 @@ pub(crate) mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 #[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz_logins;
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz_sts;
 mod key_document;
 pub(crate) mod keys;

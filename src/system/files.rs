@@ -145,8 +145,8 @@ pub(crate) trait Files {
     fn details(&self, path: &Path) -> io::Result<Details>;
 }
 
-/// Locks a file, and waits for other processes; `None` if one holds the lock for longer than `limit`. The outer error is the
-/// end of the lookup.
+/// Locks a file, and waits for other processes; `None` if one holds the lock for longer than `limit`. The outer error
+/// is the end of the lookup.
 pub(crate) fn wait_for_lock(system: &dyn System, path: &Path, limit: Duration) -> Result<io::Result<Option<Lock>>> {
     let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
     loop {

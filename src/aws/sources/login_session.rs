@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html>
 
 use std::{
-    path::PathBuf,
+    path::{PathBuf, is_separator},
     time::{Duration, SystemTime},
 };
 
@@ -54,9 +54,9 @@ pub(super) fn login_file(system: &dyn System, profile: &Profile) -> Option<PathB
 
 /// The path that a variable holds, of which `~` is the home directory; `None` if it is not absolute.
 fn absolute(system: &dyn System, path: &str) -> Option<PathBuf> {
-    let below_home = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(std::path::is_separator));
+    let below_home = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(is_separator));
     let path = match below_home {
-        Some(rest) => places::home(system)?.join(rest.trim_start_matches(std::path::is_separator)),
+        Some(rest) => places::home(system)?.join(rest.trim_start_matches(is_separator)),
         None => PathBuf::from(path),
     };
     path.is_absolute().then_some(path)
@@ -110,8 +110,9 @@ impl Login for SessionLogin<'_> {
     type Grant = Keys;
 
     fn grant(&self, members: &Members) -> Option<Keys> {
-        let keys: FileKeys = serde::Deserialize::deserialize(members.get("accessToken")?).ok()?;
-        keys.session.document(Some(keys.expires_at)).keys()
+        let mut keys = SessionKeys::deserialize(members.get("accessToken")?).ok()?;
+        let expires = keys.expires_at.take();
+        keys.document(expires).keys()
     }
 
     fn expires(grant: &Keys) -> Option<SystemTime> {
@@ -123,8 +124,7 @@ impl Login for SessionLogin<'_> {
         let fields = ["clientId", "refreshToken"].map(|name| members.text(name));
         let [Some(client_id), Some(refresh_token)] = fields else { return Err(self.ended()) };
         let client = &self.wanted.client;
-        let mut url = client.url(&endpoint::SIGN_IN, &self.region(system, members)?)?;
-        url.set_path("/v1/token");
+        let url = login_file::below(&client.url(&endpoint::SIGN_IN, &self.region(system, members)?)?, "v1/token")?;
         let proof = key.for_post(system, &url)?;
         let form = json!({
             "clientId": client_id, "grantType": "refresh_token", "refreshToken": refresh_token,
@@ -143,7 +143,7 @@ impl Login for SessionLogin<'_> {
         let Some(keys) = keys.filter(|keys| keys.expires.is_some()) else {
             return Err(Error::new(Kind::Protocol, format!("{} answered without access keys", response.host)));
         };
-        members.set("accessToken", kept_beside(members.get("accessToken"), &keys));
+        replace_keys(members, &keys);
         for (name, newer) in [("refreshToken", &answer.refresh_token), ("idToken", &answer.id_token)] {
             let newer = newer.as_ref().and_then(|token| AccessToken::parse(token.expose()).ok());
             if let Some(newer) = newer {
@@ -163,25 +163,27 @@ impl Login for SessionLogin<'_> {
     }
 }
 
-/// The `accessToken` of a file with other keys: its further members, such as `accountId`, are kept.
-fn kept_beside(older: Option<&Value>, keys: &Keys) -> Value {
-    let mut members = older.and_then(Value::as_object).cloned().unwrap_or_default();
-    let session_token = keys.session_token.as_ref().map(Secret::expose);
-    let expires = keys.expires.and_then(timestamp::to_rfc3339);
-    members.insert("accessKeyId".to_owned(), keys.access_key_id.as_str().into());
-    members.insert("secretAccessKey".to_owned(), keys.secret_access_key.expose().into());
-    members.insert("sessionToken".to_owned(), session_token.into());
-    members.insert("expiresAt".to_owned(), expires.into());
-    members.into()
+/// Replaces the keys in `accessToken`. Its further members, such as `accountId`, are kept.
+fn replace_keys(members: &mut Members, keys: &Keys) {
+    if !members.get("accessToken").is_some_and(Value::is_object) {
+        members.set("accessToken", json!({}));
+    }
+    let Some(Value::Object(older)) = members.get_mut("accessToken") else { return };
+    cached_json::set(older, "accessKeyId", keys.access_key_id.as_str());
+    cached_json::set(older, "secretAccessKey", keys.secret_access_key.expose());
+    cached_json::set(older, "sessionToken", keys.session_token.as_ref().map(Secret::expose));
+    cached_json::set(older, "expiresAt", keys.expires.and_then(timestamp::to_rfc3339));
 }
 
-/// The keys of a session, as the service writes them.
+/// The keys of a session, as the service and the file have them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SessionKeys {
     access_key_id: String,
     secret_access_key: Secret,
     session_token: Secret,
+    /// Only in the file.
+    expires_at: Option<String>,
 }
 
 impl SessionKeys {
@@ -193,15 +195,6 @@ impl SessionKeys {
             expiration,
         }
     }
-}
-
-/// The keys in the file.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FileKeys {
-    #[serde(flatten)]
-    session: SessionKeys,
-    expires_at: String,
 }
 
 /// The answer of the sign-in service.

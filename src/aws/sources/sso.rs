@@ -53,13 +53,13 @@ pub(crate) fn keys(system: &dyn System, wanted: &Wanted, profile: &Profile) -> R
     };
     let login = RoleLogin { role: &role, client: &wanted.client };
     let path = role.token_file(system).ok_or_else(|| login.absent())?;
-    let (token, is_new) = login_file::current(system, &login, &path)?;
+    let (mut token, is_new) = login_file::current(system, &login, &path)?;
     let mut response = login.ask_portal(system, &token)?;
     if response.status == 401 && !is_new {
-        let newer = login_file::renewed(system, &login, &path, Some(&token))?;
-        response = login.ask_portal(system, &newer)?;
+        token = login_file::renewed(system, &login, &path, Some(&token))?;
+        response = login.ask_portal(system, &token)?;
     }
-    role.read(system, &response).map(Attempt::Token)
+    role.read(system, &response, &token).map(Attempt::Token)
 }
 
 /// The file of the token of a profile, which need not exist; `None` for a profile of another kind.
@@ -103,18 +103,20 @@ impl<'profile> Role<'profile> {
         Some(cached_json::folder(system, "sso")?.join(format!("{}.json", cached_json::sha1(&self.login))))
     }
 
-    /// Reads the answer of the portal.
-    fn read(&self, system: &dyn System, response: &Response) -> Result<Keys> {
+    /// Reads the answer of the portal to a token.
+    fn read(&self, system: &dyn System, response: &Response, token: &AccessToken) -> Result<Keys> {
         let Self { profile, account, name, .. } = self;
+        let refusal = || Refusal::read(response, &[token.secret().expose()]);
         match response.status {
             200..300 => {
                 let Answer { role_credentials } = response.json()?;
-                let expiration = timestamp::unix(role_credentials.expiration / 1000).and_then(timestamp::to_rfc3339);
+                let expires = timestamp::unix(role_credentials.expiration / 1000).and_then(timestamp::to_rfc3339);
                 let document = KeyDocument {
                     access_key_id: Some(role_credentials.access_key_id),
                     secret_access_key: Some(role_credentials.secret_access_key),
                     session_token: Some(role_credentials.session_token),
-                    expiration,
+                    // An absurd time is an error, and not a session without an end.
+                    expiration: Some(expires.unwrap_or_default()),
                 };
                 document.session(system, response, None)
             }
@@ -122,11 +124,11 @@ impl<'profile> Role<'profile> {
             403 | 404 => {
                 let what = format!("account {account} has no role {name} for the SSO login of profile {profile}");
                 let hint = format!("correct sso_account_id and sso_role_name of profile {profile}");
-                Err(Refusal::read(response, &[]).into_error(what, Some(hint.into())))
+                Err(refusal().into_error(what, Some(hint.into())))
             }
             status => {
                 let what = format!("{} answered with HTTP {status}", response.host);
-                Err(Refusal::read(response, &[]).into_error(what, None))
+                Err(refusal().into_error(what, None))
             }
         }
     }
@@ -151,8 +153,8 @@ impl RoleLogin<'_> {
     /// Asks the portal for the keys of the role.
     /// <https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html>
     fn ask_portal(&self, system: &dyn System, token: &AccessToken) -> Result<Response> {
-        let mut url = self.client.url(&endpoint::SSO, &self.role.region)?;
-        url.set_path("/federation/credentials");
+        let mut url =
+            login_file::below(&self.client.url(&endpoint::SSO, &self.role.region)?, "federation/credentials")?;
         url.query_pairs_mut().append_pair("role_name", self.role.name).append_pair("account_id", self.role.account);
         self.client.send(system, Request::get(url).header(TOKEN_HEADER, token.secret().expose()))
     }
@@ -179,8 +181,7 @@ impl Login for RoleLogin<'_> {
         if !self.role.has_session || !is_registered {
             return Err(self.role.ended());
         }
-        let mut url = self.client.url(&endpoint::SSO_OIDC, &self.role.region)?;
-        url.set_path("/token");
+        let url = login_file::below(&self.client.url(&endpoint::SSO_OIDC, &self.role.region)?, "token")?;
         let form = json!({
             "grantType": "refresh_token", "clientId": id, "clientSecret": secret, "refreshToken": refresh_token,
         });

@@ -78,6 +78,7 @@ impl Clock for FakeSystem {
     fn pause(&self, length: Duration) -> Result<()> {
         self.check()?;
         self.advance(length);
+        self.pass_pause();
         lock(&self.clock).pauses.push(length);
         self.check()
     }

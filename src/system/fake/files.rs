@@ -19,6 +19,10 @@ pub(super) struct State {
     modes: BTreeMap<PathBuf, u32>,
     /// How often a lock is held by another process.
     busy: u32,
+    /// What another process writes during the next pause.
+    in_pause: Option<(String, Vec<u8>)>,
+    /// Directories in which nothing can be written.
+    read_only: BTreeSet<PathBuf>,
 }
 
 /// The key of a path. As on Windows, where drive C: is the current one, `/x` and `C:\x` are the same file.
@@ -49,6 +53,32 @@ impl FakeSystem {
     pub(crate) fn locked(self, attempts: u32) -> Self {
         lock(&self.files).busy = attempts;
         self
+    }
+
+    /// Lets another process write a file during the next pause.
+    pub(crate) fn written_in_pause(self, path: &str, content: &str) -> Self {
+        lock(&self.files).in_pause = Some((path.to_owned(), content.as_bytes().to_vec()));
+        self
+    }
+
+    /// What happens to files during a pause.
+    pub(super) fn pass_pause(&self) {
+        let written = lock(&self.files).in_pause.take();
+        if let Some((path, content)) = written {
+            self.write(&path, &content);
+        }
+    }
+
+    /// Lets nothing be written or locked in a directory.
+    pub(crate) fn read_only(self, folder: &str) -> Self {
+        lock(&self.files).read_only.insert(key(Path::new(folder)));
+        self
+    }
+
+    /// Fails if a path is in a directory in which nothing can be written.
+    fn check_writable(&self, path: &Path) -> io::Result<()> {
+        let is_read_only = lock(&self.files).read_only.iter().any(|folder| key(path).starts_with(folder));
+        if is_read_only { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
     }
 
     /// Adds or replaces a file.
@@ -109,7 +139,8 @@ impl Files for FakeSystem {
         self.destination(path)
     }
 
-    fn try_lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        self.check_writable(path)?;
         let mut state = lock(&self.files);
         let is_busy = state.busy > 0;
         state.busy = state.busy.saturating_sub(1);
@@ -121,6 +152,7 @@ impl Files for FakeSystem {
     }
 
     fn replace(&self, path: &Path, content: Content<'_>, expected: Option<&FileStamp>) -> io::Result<bool> {
+        self.check_writable(path)?;
         let is_expected = self.stamp(path)?.as_ref() == expected;
         if is_expected {
             let mut text = Vec::new();

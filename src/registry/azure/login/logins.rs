@@ -252,13 +252,12 @@ impl Logins {
 /// Locks the file, which need not exist, and waits for other processes. Returns its path.
 pub(super) fn lock(system: &dyn System) -> Result<(PathBuf, Lock)> {
     let (path, lock_path) = lockable(system)?;
-    match wait_for_lock(system, &lock_path, LOCK_LIMIT)?.map_err(|error| cannot_be_locked(&lock_path, &error))? {
-        Some(lock) => Ok((path, lock)),
-        None => {
-            let what = format!("was locked by another process for {} s", LOCK_LIMIT.as_secs());
-            Err(unusable(&path, &what, "end the other `ringbearer`"))
-        }
-    }
+    let lock = wait_for_lock(system, &lock_path, LOCK_LIMIT)?.map_err(|error| cannot_be_locked(&lock_path, &error))?;
+    let lock = lock.ok_or_else(|| {
+        let what = format!("was locked by another process for {} s", LOCK_LIMIT.as_secs());
+        unusable(&path, &what, "end the other `ringbearer`")
+    })?;
+    Ok((path, lock))
 }
 
 /// Locks the file, unless another process has locked it.
