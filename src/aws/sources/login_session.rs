@@ -124,8 +124,7 @@ impl Login for SessionLogin<'_> {
         let fields = ["clientId", "refreshToken"].map(|name| members.text(name));
         let [Some(client_id), Some(refresh_token)] = fields else { return Err(self.ended()) };
         let client = &self.wanted.client;
-        let mut url = client.url(&endpoint::SIGN_IN, &self.region(system, members)?)?;
-        url.set_path("/v1/token");
+        let url = login_file::below(&client.url(&endpoint::SIGN_IN, &self.region(system, members)?)?, "v1/token")?;
         let proof = key.for_post(system, &url)?;
         let form = json!({
             "clientId": client_id, "grantType": "refresh_token", "refreshToken": refresh_token,

@@ -92,6 +92,17 @@ fn a_token_that_lives_asks_the_portal_alone() {
 }
 
 #[test]
+fn the_address_of_a_service_may_have_a_path() {
+    let system = corp(&token(60)).variable("AWS_ENDPOINT_URL_SSO", "https://portal.example/sso").answer(
+        Method::Get,
+        "https://portal.example/sso/federation/credentials",
+        200,
+        KEYS,
+    );
+    granted(&system);
+}
+
+#[test]
 fn a_token_that_ends_soon_is_renewed_and_kept() {
     for minutes in [0, 1, 4] {
         let system =
