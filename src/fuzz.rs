@@ -191,7 +191,10 @@ mod tests {
 
     /// URLs at, below and beside the hosts of every registry.
     fn near_known_hosts() -> impl Strategy<Value = String> {
-        let example = |registry: &Registry| Service::parse(&registry.example.replace("ACCOUNT", "012345678901"));
+        let example = |registry: &Registry| {
+            let url = registry.example.replace("ACCOUNT", "012345678901").replace("REGION", "eu-west-1");
+            Service::parse(&url)
+        };
         let examples = ALL.iter().filter_map(|registry| example(registry).host().map(str::to_owned));
         let domains = ALL.iter().flat_map(|registry| registry.domains).map(|&domain| domain.to_owned());
         let hosts: Vec<_> = examples.chain(domains).map(|host| host.replace('.', r"\.")).collect();

@@ -34,6 +34,7 @@ pub(crate) mod fuzz {
     pub use crate::registry::{
         azure::fuzz::{az_devops, azure_cli, discovery, endpoints, login, logins, machine, refresh, session, sign_in},
         chainguard::fuzz::{exchange as chainguard_exchange, printed as chainctl},
+        codeartifact::fuzz::{codeartifact_answer, codeartifact_sections},
         menda::fuzz::{api as menda_api, files as menda_files},
     };
 
@@ -41,6 +42,7 @@ pub(crate) mod fuzz {
     pub(crate) fn check_service(service: &Service, text: &str) {
         crate::registry::azure::fuzz::check_service(service, text);
         crate::registry::menda::fuzz::check_service(service, text);
+        crate::registry::codeartifact::fuzz::check_service(service, text);
     }
 
     /// What holds for the claims of every token.

@@ -4,7 +4,7 @@ use std::{collections::HashSet, fs, path::PathBuf};
 
 use serde_json::json;
 
-use super::{ALL, Credential, ExecVariables};
+use super::{ALL, Credential, ExecVariables, Registry};
 use crate::{
     auth::{browser, cache_policy::CachePolicy, ci, job_token, jwt::token_of},
     error::WARNING_LIMIT,
@@ -13,6 +13,7 @@ use crate::{
     system::{
         fake::{FakeSystem, absolute},
         http::Method,
+        places,
     },
     variable::{COMMON, LOCATIONS, Role},
 };
@@ -34,8 +35,7 @@ fn ids_classes_and_titles_are_unique() {
 #[test]
 fn each_registry_claims_its_example_and_no_other_scheme_or_port() {
     for registry in ALL {
-        // Placeholders in capitals stand for names; the account of a domain has twelve digits.
-        let url = registry.example.replace("ACCOUNT", "012345678901").replace("REGION", "eu-west-1");
+        let url = example(registry);
         let claims = |url: &str| (registry.source)().claims(&FakeSystem::default(), &Service::parse(url));
         assert!(claims(&url), "{url}");
         assert!(!claims(&url.replace("https:", "http:")), "{url}");
@@ -43,6 +43,12 @@ fn each_registry_claims_its_example_and_no_other_scheme_or_port() {
         assert!(!claims(&url.replace(host, &format!("{host}:8443"))), "{url}");
         assert!(!claims(&url.replace(host, &format!("{host}.example"))), "{url}");
     }
+}
+
+/// The example of a registry with a name in the place of each placeholder that not every name may take.
+fn example(registry: &Registry) -> String {
+    let values = [("ACCOUNT", "012345678901"), ("REGION", "eu-west-1"), ("DOMAIN", "contoso")];
+    values.iter().fold(registry.example.to_owned(), |url, (placeholder, value)| url.replace(placeholder, value))
 }
 
 #[test]
@@ -231,6 +237,51 @@ fn misses_of_chainguard(length: usize) -> Vec<Miss> {
     ]
 }
 
+/// Misses of AWS CodeArtifact, with names of this length.
+fn misses_of_codeartifact(length: usize) -> Vec<Miss> {
+    let domain = "d".repeat(length.clamp(2, 50));
+    let index = format!("https://{domain}-012345678901.d.codeartifact.ap-southeast-1.amazonaws.com/pypi/r/simple/");
+    let endpoint = "https://codeartifact.ap-southeast-1.amazonaws.com/v1/authorization-token";
+    let name = "n".repeat(length);
+    let machine = |text: &str| {
+        let system = FakeSystem::default().home("/home/ada").variable("AWS_EC2_METADATA_DISABLED", "true");
+        let path = places::keyring_config(&system).unwrap().join("keyringrc.cfg");
+        system.file(path.to_str().unwrap(), &format!("[codeartifact domain=\"{domain}\"]\n{text}\n"))
+    };
+    let keys = |status: u16, error: &str, message: &str| {
+        let text = format!("aws_access_key_id = {name}\naws_secret_access_key = x-secret");
+        let body = json!({"message": message}).to_string();
+        let headers = [("x-amzn-ErrorType", error)];
+        machine(&text).answer_with_headers(Method::Post, endpoint, status, &headers, &body)
+    };
+    let long = "é ".repeat(length);
+    let miss = |fake: FakeSystem, parts: &[&str]| {
+        ("codeartifact", index.clone(), fake, parts.iter().map(|part| (*part).to_owned()).collect())
+    };
+    vec![
+        miss(
+            FakeSystem::default().variable("CODEARTIFACT_AUTH_TOKEN", &long.replace('é', "two words")),
+            &["correct or unset CODEARTIFACT_AUTH_TOKEN"],
+        ),
+        miss(
+            machine(&format!("aws_access_key_id = {name}")),
+            &["aws_access_key_id is set without aws_secret_access_key", "add aws_secret_access_key"],
+        ),
+        miss(machine(&format!("profile_name = {name}")), &["profile"]),
+        miss(machine(&format!("verify = {name}")), &["by its absolute path"]),
+        miss(
+            keys(403, "AccessDeniedException", &format!("{long} perform: sts:GetServiceBearerToken {long}")),
+            &["keyringrc failed (", "AccessDenied"],
+        ),
+        miss(
+            keys(404, "ResourceNotFoundException", &long),
+            &["check the URL: account 012345678901 has no domain d", "in ap-southeast-1"],
+        ),
+        miss(keys(403, "ExpiredTokenException", &long), &["renew the session of access key n", "it has ended"]),
+        miss(keys(403, "UnrecognizedClientException", &long), &["check access key n", "disabled"]),
+    ]
+}
+
 /// Misses of Menda, with names of this length.
 fn misses_of_menda(length: usize) -> Vec<Miss> {
     let domain = "d".repeat(length.min(50));
@@ -268,8 +319,12 @@ fn misses_of_menda(length: usize) -> Vec<Miss> {
 
 #[test]
 fn warnings_of_every_miss_are_short_and_keep_their_advice() {
-    let of: [(&str, MissesOf); 3] =
-        [("azure", misses_of_azure), ("chainguard", misses_of_chainguard), ("menda", misses_of_menda)];
+    let of: [(&str, MissesOf); 4] = [
+        ("azure", misses_of_azure),
+        ("chainguard", misses_of_chainguard),
+        ("codeartifact", misses_of_codeartifact),
+        ("menda", misses_of_menda),
+    ];
     assert_eq!(
         of.map(|(id, _)| id).into_iter().collect::<HashSet<_>>(),
         ALL.iter().map(|registry| registry.id).collect()
@@ -335,9 +390,9 @@ fn names_of_a_registry_stand_in_its_folder_alone() {
     assert!(wrong.is_empty(), "names of registries outside their folders:\n{}", wrong.join("\n"));
 }
 
-/// The list, this test, the CI systems, and examples in help.
-const EXCEPTIONS: [&str; 5] =
-    ["registry/mod.rs", "registry/tests.rs", "auth/ci.rs", "auth/job_token.rs", "cli/definitions"];
+/// The list, this test, the CI systems, the services of a vendor that several registries may use, and examples in help.
+const EXCEPTIONS: [&str; 6] =
+    ["registry/mod.rs", "registry/tests.rs", "auth/ci.rs", "auth/job_token.rs", "aws", "cli/definitions"];
 
 /// Whether a word stands in a text, not as a part of a longer one.
 fn stands_in(word: &str, text: &str) -> bool {

@@ -13,6 +13,7 @@ pub(super) mod urls;
 
 use std::path::PathBuf;
 
+use log::debug;
 use url::Url;
 
 use self::{domain::Domain, section::Section};
@@ -33,7 +34,7 @@ use crate::{
         sts, variables,
     },
     error::{Error, Kind, Result},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, with_ending},
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::Service,
     system::{Env, System},
     variable::{self, Variable},
@@ -106,8 +107,11 @@ impl TokenProvider<(), AccessToken> for TokenInVariable {
     }
 
     fn token(&self, system: &dyn System, (): &()) -> Result<Attempt<AccessToken>> {
-        let token = AccessToken::from_variable(system, TOKEN_VARIABLE)?;
-        Ok(token.map_or_else(|| Attempt::not_configured(format!("no {TOKEN_VARIABLE}")), Attempt::Token))
+        let Some(token) = AccessToken::from_variable(system, TOKEN_VARIABLE)? else {
+            return Ok(Attempt::not_configured(format!("no {TOKEN_VARIABLE}")));
+        };
+        debug!(step = self.name(), outcome = "found"; "the token in {TOKEN_VARIABLE}");
+        Ok(Attempt::Token(token))
     }
 }
 
@@ -262,21 +266,21 @@ impl CodeArtifact {
         };
         let setup = Setup::read(system, domain)?;
         let key = format!("{shown} {}", setup.identity(system));
-        let mut is_unset = false;
         let minted = self.tokens.get_or_make(system, &key, &shown, || {
             let found = setup.ask(system, exhausted, |keys, cache_policy| {
                 let token = token::request(system, &setup.wanted.client, keys, &setup.domain, setup.duration)?;
                 Ok(credential(token, cache_policy))
             });
-            let credential = found.map_err(|exhausted| {
-                is_unset = exhausted.is_unset();
-                exhausted.into_error(HINT)
+            // Threads that wait for this one, and the next lookups, share the outcome: it is an error until it leaves the cache.
+            let credential = found.map_err(|exhausted| match exhausted.is_unset() {
+                true => Error::new(Kind::NotConfigured, "no access key is configured"),
+                false => exhausted.into_error(HINT),
             })?;
             let expires = credential.expires;
             Ok((credential, expires))
         });
         match minted {
-            Err(_) if is_unset => Ok(None),
+            Err(error) if error.kind() == Kind::NotConfigured => Ok(None),
             outcome => outcome.map(Some),
         }
     }
@@ -286,4 +290,128 @@ impl CodeArtifact {
 fn credential(token: AccessToken, cache_policy: CachePolicy) -> Credential {
     let (username, expires) = (USERNAME.to_owned(), token.expires());
     Credential { username, password: token.into_secret(), expires, owner: None, cache_policy }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::system::{Clock, fake::FakeSystem, http::Method};
+
+    const INDEX: &str = "https://contoso-012345678901.d.codeartifact.eu-west-1.amazonaws.com/pypi/plugins/simple/";
+    const ENDPOINT: &str = "https://codeartifact.eu-west-1.amazonaws.com/v1/authorization-token";
+
+    /// An access key, in every section that a test writes.
+    const KEY: &str = "aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = x-secret\n";
+
+    /// A machine with this configuration file of keyring.
+    fn machine(sections: &str) -> FakeSystem {
+        let system = FakeSystem::default().home("/home/ada").variable("AWS_EC2_METADATA_DISABLED", "true");
+        let path = section::path(&system).unwrap();
+        system.file(path.to_str().unwrap(), sections)
+    }
+
+    fn answer(system: FakeSystem, token: &str) -> FakeSystem {
+        let body = format!(r#"{{"authorizationToken":"{token}","expiration":1893456000}}"#);
+        system.answer(Method::Post, ENDPOINT, 200, &body)
+    }
+
+    fn get(source: &CodeArtifact, system: &FakeSystem, url: &str) -> Result<Option<String>> {
+        let found = source.get(system, &Service::parse(url), None)?;
+        Ok(found.map(|found| format!("{}:{}", found.username, found.password.expose())))
+    }
+
+    fn given(token: &str) -> Result<Option<String>> {
+        Ok(Some(format!("aws:{token}")))
+    }
+
+    #[test]
+    fn a_token_in_the_variable_is_used_without_a_request() {
+        let source = CodeArtifact::default();
+        let system = machine(&format!("[codeartifact]\n{KEY}")).variable(TOKEN_VARIABLE, " eyJ.ready ");
+        assert_eq!(get(&source, &system, INDEX), given("eyJ.ready"));
+        assert_eq!(source.caller(&system, &Service::parse(INDEX)), Ok(None));
+        assert!(system.requests().is_empty());
+        let error = get(&source, &system.variable(TOKEN_VARIABLE, "two words"), INDEX).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.hint()),
+            (Kind::Configuration, Some("correct or unset CODEARTIFACT_AUTH_TOKEN"))
+        );
+    }
+
+    #[test]
+    fn every_url_of_a_domain_shares_one_token() {
+        let source = CodeArtifact::default();
+        let system = answer(machine(&format!("[codeartifact]\n{KEY}")), "first");
+        let host = INDEX.split('/').nth(2).unwrap();
+        for url in [INDEX, &INDEX.replace("plugins", "other"), &format!("https://{host}/npm/x/"), host] {
+            assert_eq!(get(&source, &system, url), given("first"), "{url}");
+        }
+        system.assert_done();
+        let system = answer(system, "second");
+        assert_eq!(get(&source, &system, &INDEX.replace("contoso", "fabrikam")), given("second"));
+        let system = answer(system.variable(duration::VARIABLE, "900"), "third");
+        assert_eq!(get(&source, &system, INDEX), given("third"));
+        assert_eq!(system.requests().len(), 3);
+    }
+
+    #[test]
+    fn sections_with_equal_content_share_a_token_and_others_do_not() {
+        let sections = format!(
+            "[codeartifact name=one]\n{KEY}[codeartifact name=two]\n{KEY}[codeartifact name=three]\n{}",
+            KEY.replace("AKID", "AKIB")
+        );
+        let source = CodeArtifact::default();
+        let system = answer(answer(machine(&sections), "first"), "second");
+        for (repository, token) in [("one", "first"), ("two", "first"), ("three", "second"), ("one", "first")] {
+            assert_eq!(get(&source, &system, &INDEX.replace("plugins", repository)), given(token), "{repository}");
+        }
+        let key = |repository: &str| {
+            source.cache_key(&system, &Service::parse(&INDEX.replace("plugins", repository))).map(|key| key.identity)
+        };
+        assert!(key("one").is_some() && key("one") == key("two") && key("one") != key("three"));
+        system.assert_done();
+    }
+
+    #[test]
+    fn a_token_is_renewed_before_it_ends() {
+        let source = CodeArtifact::default();
+        let system = machine(&format!("[codeartifact]\n{KEY}"));
+        let end = system.now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs() + 3600;
+        let body = format!(r#"{{"authorizationToken":"first","expiration":{end}.5}}"#);
+        let system = answer(system.answer(Method::Post, ENDPOINT, 200, &body), "second");
+        assert_eq!(get(&source, &system, INDEX), given("first"));
+        let system = system.later(Duration::from_secs(3000));
+        assert_eq!(get(&source, &system, INDEX), given("first"));
+        let system = system.later(Duration::from_secs(400));
+        assert_eq!(get(&source, &system, INDEX), given("second"));
+    }
+
+    #[test]
+    fn where_nothing_is_configured_there_is_no_answer() {
+        let source = CodeArtifact::default();
+        let system = machine("[codeartifact]\ntoken_duration = 900\n");
+        for _ in 0..2 {
+            assert_eq!(get(&source, &system, INDEX), Ok(None));
+        }
+        assert_eq!(source.caller(&system, &Service::parse(INDEX)), Ok(None));
+        assert_eq!(get(&source, &system, "https://other.example/"), Ok(None));
+        assert!(system.requests().is_empty());
+    }
+
+    #[test]
+    fn a_section_that_fails_is_an_error_and_no_other_source_serves() {
+        let half = KEY.lines().next().unwrap();
+        let system = machine(&format!("[codeartifact]\n{half}\n"))
+            .variable("AWS_ACCESS_KEY_ID", "AKIDOTHER")
+            .variable("AWS_SECRET_ACCESS_KEY", "y-secret");
+        let error = get(&CodeArtifact::default(), &system, INDEX).unwrap_err();
+        assert_eq!(error.kind(), Kind::Configuration);
+        assert!(error.message().starts_with("no credential for contoso-012345678901.d.codeartifact.eu-west-1: "));
+        let refused = machine(&format!("[codeartifact]\n{KEY}")).answer(Method::Post, ENDPOINT, 403, "{}");
+        let error = get(&CodeArtifact::default(), &refused, INDEX).unwrap_err();
+        assert!(error.message().contains("keyringrc failed (") && !error.to_string().contains("x-secret"), "{error}");
+        refused.assert_done();
+    }
 }

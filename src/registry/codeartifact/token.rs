@@ -1,14 +1,24 @@
 //! The request for a token: GetAuthorizationToken.
 //! <https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_GetAuthorizationToken.html>
 
+use std::time::{Duration, SystemTime};
+
+use log::debug;
+use serde::Deserialize;
 use url::Url;
 
 use super::domain::Domain;
 use crate::{
-    auth::access_token::AccessToken,
-    aws::{client::Client, endpoint::Api, keys::Keys},
-    error::Result,
-    system::System,
+    auth::{access_token::AccessToken, clock_skew::ClockSkew, refusal::meaning},
+    aws::{
+        client::{Answer, CLOCK_TOLERANCE, Client},
+        endpoint::Api,
+        keys::Keys,
+        refusal::Refusal,
+    },
+    error::{Error, Kind, Result},
+    secret::Secret,
+    system::{System, http::Request},
 };
 
 /// The service.
@@ -19,12 +29,21 @@ pub(super) static API: Api = Api {
     services_key: "codeartifact",
 };
 
-/// The URL of the request, without its query.
+/// The answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Issued {
+    authorization_token: Secret,
+    /// When the token ends, in seconds since 1970 by the clock of the service.
+    expiration: Option<f64>,
+}
+
+/// The URL of the service, without path and query.
 pub(super) fn url(client: &Client, domain: &Domain) -> Result<Url> {
     if domain.is_dual_stack { client.dual_stack_url(&API, &domain.region) } else { client.url(&API, &domain.region) }
 }
 
-/// Asks for a token of a domain that lives for `duration` seconds.
+/// Asks for a token of a domain that lives for `duration` seconds; 0 for as long as the session of the access key lasts.
 pub(super) fn request(
     system: &dyn System,
     client: &Client,
@@ -32,6 +51,190 @@ pub(super) fn request(
     domain: &Domain,
     duration: u32,
 ) -> Result<AccessToken> {
-    let _ = (system, url(client, domain)?, keys, duration);
-    todo!()
+    let mut url = url(client, domain)?;
+    // An address that a setting names may have a path.
+    let path = format!("{}/v1/authorization-token", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url.query_pairs_mut()
+        .append_pair("domain", &domain.name)
+        .append_pair("domain-owner", &domain.owner)
+        .append_pair("duration", &duration.to_string());
+    let answer = client.send_signed(system, Request::post_empty(url), keys, &API, &domain.region)?;
+    if !answer.response.is_success() {
+        return Err(refused(system, &answer, keys, domain));
+    }
+    let Issued { authorization_token, expiration } = answer.response.json()?;
+    let token = AccessToken::parse(authorization_token.expose()).map_err(|malformed| {
+        Error::new(Kind::Protocol, format!("{} answered with {malformed}", answer.response.host))
+    })?;
+    debug!(step = "token", outcome = "done"; "of domain {}, for {duration} s", domain.name);
+    let stated = expiration.and_then(time);
+    let expires = match &answer.skew {
+        Some(skew) => stated.map(|stated| skew.expiry(system.now(), stated)),
+        None => stated,
+    };
+    Ok(token.with_expiry(expires))
+}
+
+/// A time in seconds since 1970; `None` if there is no such time.
+fn time(seconds: f64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
+}
+
+/// The error of an answer that is not a success.
+fn refused(system: &dyn System, answer: &Answer, keys: &Keys, domain: &Domain) -> Error {
+    let session_token = keys.session_token.as_ref().map_or("", Secret::expose);
+    let refusal = Refusal::read(&answer.response, &[keys.secret_access_key.expose(), session_token]);
+    let meaning = meaning(refusal.status, None);
+    let what = match (refusal.name.as_str(), refusal.message.as_str()) {
+        ("", "") => format!("CodeArtifact answered with HTTP {}", refusal.status),
+        ("", message) => format!("CodeArtifact answered with HTTP {}: {message}", refusal.status),
+        (name, "") => format!("CodeArtifact answered with {name}"),
+        (name, message) => format!("CodeArtifact answered with {name}: {message}"),
+    };
+    let error = Error::new(meaning.kind, what);
+    // Once the time of the service has been used, the clock is not the reason.
+    let skew = ClockSkew::beyond(CLOCK_TOLERANCE, system, &answer.response).filter(|_| answer.skew.is_none());
+    match (skew, advice(&refusal, keys, domain)) {
+        (Some(skew), _) if is_about_time(&refusal.name) => skew.explain(error),
+        (_, Some(hint)) => error.with_hint(hint),
+        (_, None) => meaning.hint.map(|hint| error.clone().with_hint(hint)).unwrap_or(error),
+    }
+}
+
+/// Whether an error may be due to the clock of this machine.
+fn is_about_time(name: &str) -> bool {
+    matches!(name, "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "RequestExpired")
+}
+
+/// What to do about an error, by its name.
+fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain) -> Option<String> {
+    let Domain { name, owner, region, .. } = domain;
+    let key = &keys.access_key_id;
+    Some(match refusal.name.as_str() {
+        "AccessDeniedException" | "AccessDenied" if refusal.message.contains(":root") => {
+            "the root user of an account gets no token: sign in as another user or with a role".to_owned()
+        }
+        "AccessDeniedException" | "AccessDenied" if refusal.message.contains("GetServiceBearerToken") => {
+            "allow this identity sts:GetServiceBearerToken".to_owned()
+        }
+        "AccessDeniedException" | "AccessDenied" => {
+            format!("allow this identity codeartifact:GetAuthorizationToken on domain {name}")
+        }
+        "ResourceNotFoundException" => {
+            format!("check the URL: account {owner} has no domain {name} in {region}")
+        }
+        "ValidationException" => "check domain and account in the URL, and the lifetime of the token".to_owned(),
+        "ExpiredTokenException" | "ExpiredToken" => {
+            format!("renew the session of access key {key}, or sign in again: it has ended")
+        }
+        "UnrecognizedClientException" | "InvalidClientTokenId" => {
+            format!(
+                "check access key {key}: it is unknown, disabled or of another partition, or its session token is wrong"
+            )
+        }
+        name if is_about_time(name) => format!("check the secret of access key {key}, and this machine's clock"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        service::Service,
+        system::{fake::FakeSystem, http::Method},
+    };
+
+    const INDEX: &str = "https://contoso-012345678901.d.codeartifact.eu-west-1.amazonaws.com/pypi/plugins/simple/";
+    const ENDPOINT: &str = "https://codeartifact.eu-west-1.amazonaws.com/v1/authorization-token";
+
+    fn keys() -> Keys {
+        let secret_access_key = Secret::new("x-secret-key".to_owned());
+        Keys { access_key_id: "AKIDEXAMPLE".to_owned(), secret_access_key, session_token: None, expires: None }
+    }
+
+    fn ask(system: &FakeSystem, index: &str, duration: u32) -> Result<AccessToken> {
+        let domain = Domain::of(&Service::parse(index)).unwrap();
+        request(system, &Client::new(system, None, None).unwrap(), &keys(), &domain, duration)
+    }
+
+    #[test]
+    fn a_token_is_of_domain_owner_and_duration() {
+        for (index, duration, endpoint) in [
+            (INDEX.to_owned(), 0, ENDPOINT.to_owned()),
+            (INDEX.replace("/pypi", "/npm"), 3600, ENDPOINT.to_owned()),
+            (
+                INDEX.replace(".d.", ".").replace("amazonaws.com", "on.aws"),
+                900,
+                ENDPOINT.replace("amazonaws.com", "api.aws"),
+            ),
+        ] {
+            let system = FakeSystem::default().answer(
+                Method::Post,
+                &endpoint,
+                200,
+                r#"{"authorizationToken":"eyJ.x.y","expiration":1796045696.5}"#,
+            );
+            let token = ask(&system, &index, duration).unwrap();
+            assert_eq!(token.secret().expose(), "eyJ.x.y");
+            let expires = token.expires().and_then(|end| end.duration_since(SystemTime::UNIX_EPOCH).ok());
+            assert_eq!(expires.map(|end| end.as_millis()), Some(1_796_045_696_500));
+            let query = system.requests()[0].url.query().map(str::to_owned);
+            let expected = format!("domain=contoso&domain-owner=012345678901&duration={duration}");
+            assert_eq!(query.as_deref(), Some(expected.as_str()));
+        }
+    }
+
+    #[test]
+    fn an_expiry_is_a_number_of_seconds() {
+        for (expiration, seconds) in [
+            ("1796045696", Some(1_796_045_696)),
+            ("1796045696.9", Some(1_796_045_696)),
+            ("-1", None),
+            ("1e300", None),
+            ("null", None),
+        ] {
+            let body = format!(r#"{{"authorizationToken":"eyJ","expiration":{expiration}}}"#);
+            let system = FakeSystem::default().answer(Method::Post, ENDPOINT, 200, &body);
+            let expires = ask(&system, INDEX, 3600).unwrap().expires();
+            let found = expires.and_then(|end| end.duration_since(SystemTime::UNIX_EPOCH).ok());
+            assert_eq!(found.map(|end| end.as_secs()), seconds, "{expiration}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_token_is_an_error() {
+        for body in ["", "{}", "[]", r#"{"authorizationToken":""}"#, r#"{"authorizationToken":"a b"}"#, "<html>"] {
+            let system = FakeSystem::default().answer(Method::Post, ENDPOINT, 200, body);
+            assert_eq!(ask(&system, INDEX, 3600).unwrap_err().kind(), Kind::Protocol, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        let domain = Domain::of(&Service::parse(INDEX)).unwrap();
+        for (status, name, message, hint) in [
+            (400, "ValidationException", "no", "check domain and account"),
+            (
+                403,
+                "AccessDeniedException",
+                "not authorized to perform: sts:GetServiceBearerToken",
+                "sts:GetServiceBearerToken",
+            ),
+            (403, "AccessDeniedException", "no", "codeartifact:GetAuthorizationToken on domain contoso"),
+            (403, "AccessDeniedException", "arn:aws:iam::012345678901:root", "the root user"),
+            (403, "ExpiredTokenException", "no", "renew the session of access key AKIDEXAMPLE"),
+            (403, "UnrecognizedClientException", "no", "check access key AKIDEXAMPLE"),
+            (403, "InvalidClientTokenId", "no", "check access key AKIDEXAMPLE"),
+            (403, "InvalidSignatureException", "no", "check the secret of access key AKIDEXAMPLE"),
+            (404, "ResourceNotFoundException", "no", "account 012345678901 has no domain contoso in eu-west-1"),
+        ] {
+            let refusal = Refusal { status, name: name.to_owned(), message: message.to_owned() };
+            let advice = advice(&refusal, &keys(), &domain).unwrap_or_default();
+            assert!(advice.contains(hint) && advice.chars().count() < 120, "{name}: {advice}");
+        }
+        let other = Refusal { status: 429, name: "ThrottlingException".to_owned(), message: String::new() };
+        assert_eq!(advice(&other, &keys(), &domain), None, "its status says it");
+    }
 }
