@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::xml;
 use crate::{
     auth::refusal,
-    error::{Error, quote, truncate},
+    error::{Error, quote, without_middle},
     system::http::Response,
 };
 
@@ -55,7 +55,7 @@ pub(crate) struct Refusal {
     /// The name of the error, such as `AccessDeniedException` or, from a token service, `invalid_grant`; empty if the
     /// answer has none.
     pub(crate) name: String,
-    /// The message of the service, cut to a line, without the secrets of the request; empty if there is none.
+    /// The message of the service, on one line, without the secrets of the request; empty if there is none.
     pub(crate) message: String,
 }
 
@@ -81,7 +81,7 @@ impl Refusal {
         Self {
             status: response.status,
             name: name.and_then(|name| without_namespace(&name, secrets)).unwrap_or_default(),
-            message: truncate(&quote(&message.unwrap_or_default(), secrets), QUOTED),
+            message: quote(&message.unwrap_or_default(), secrets),
         }
     }
 
@@ -112,7 +112,8 @@ impl Refusal {
         let name = if self.name.is_empty() { format!("HTTP {}", self.status) } else { self.name };
         let mut text = format!("{} ({name})", what.into());
         if !self.message.is_empty() {
-            text = format!("{text}: {}", self.message);
+            // Its end names the action that is denied.
+            text = format!("{text}: {}", without_middle(&self.message, QUOTED));
         }
         let error = Error::new(meaning.kind, text);
         match meaning.hint.map(Cow::from).or(hint) {
