@@ -271,7 +271,7 @@ fn misses_of_codeartifact(length: usize) -> Vec<Miss> {
         miss(machine(&format!("verify = {name}")), &["by its absolute path"]),
         miss(
             keys(403, "AccessDeniedException", &format!("{long} perform: sts:GetServiceBearerToken {long}")),
-            &["keyringrc failed (", "AccessDenied"],
+            &["keyringrc failed (", "allow this identity "],
         ),
         miss(
             keys(404, "ResourceNotFoundException", &long),

@@ -86,7 +86,7 @@ impl<'host> Form<'host> {
     fn of(before: &'host str, suffix: &str, region: &Region) -> Option<Self> {
         let partition = region.partition();
         if suffix == DUAL_STACK_SUFFIX {
-            let has_ipv6 = partition.dual_stack_suffix.is_some_and(|suffix| suffix.ends_with(".aws"));
+            let has_ipv6 = partition.dual_stack_suffix == Some("api.aws");
             return has_ipv6.then_some(Self::Domain { label: before, is_dual_stack: true });
         }
         let label = before.strip_suffix(".d")?;

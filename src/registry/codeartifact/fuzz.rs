@@ -19,7 +19,7 @@ const SERVICE: &str = "https://contoso-012345678901.d.codeartifact.eu-west-1.ama
 
 /// Long enough that no other text contains a part of it by chance.
 const SECRET: &str = "Zq7+madeup/secret+access/keyZq9";
-const SESSION: &str = "Lq7madeup/session+tokenLq9";
+const SESSION: &str = "Lq7invented.word/ofSessionLq9";
 
 /// A marker inside a secret, which occurs nowhere else.
 const MARK: &str = "Mq7madeupMq9";

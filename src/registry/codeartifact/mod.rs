@@ -272,9 +272,11 @@ impl CodeArtifact {
                 Ok(credential(token, cache_policy))
             });
             // Threads that wait for this one, and the next lookups, share the outcome: it is an error until it leaves the cache.
-            let credential = found.map_err(|exhausted| match exhausted.is_unset() {
-                true => Error::new(Kind::NotConfigured, "no access key is configured"),
-                false => exhausted.into_error(HINT),
+            let credential = found.map_err(|exhausted| {
+                if exhausted.is_unset() {
+                    return Error::new(Kind::NotConfigured, "no access key is configured");
+                }
+                exhausted.into_error(HINT)
             })?;
             let expires = credential.expires;
             Ok((credential, expires))
@@ -322,6 +324,7 @@ mod tests {
         Ok(found.map(|found| format!("{}:{}", found.username, found.password.expose())))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with an outcome")]
     fn given(token: &str) -> Result<Option<String>> {
         Ok(Some(format!("aws:{token}")))
     }
@@ -384,7 +387,7 @@ mod tests {
         assert_eq!(get(&source, &system, INDEX), given("first"));
         let system = system.later(Duration::from_secs(3000));
         assert_eq!(get(&source, &system, INDEX), given("first"));
-        let system = system.later(Duration::from_secs(400));
+        let system = system.later(Duration::from_secs(3400));
         assert_eq!(get(&source, &system, INDEX), given("second"));
     }
 

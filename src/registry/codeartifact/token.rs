@@ -1,7 +1,10 @@
 //! The request for a token: GetAuthorizationToken.
 //! <https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_GetAuthorizationToken.html>
 
-use std::time::{Duration, SystemTime};
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
 
 use log::debug;
 use serde::Deserialize;
@@ -9,16 +12,14 @@ use url::Url;
 
 use super::domain::Domain;
 use crate::{
-    auth::{access_token::AccessToken, clock_skew::ClockSkew, refusal::meaning},
-    aws::{
-        client::{Answer, CLOCK_TOLERANCE, Client},
-        endpoint::Api,
-        keys::Keys,
-        refusal::Refusal,
-    },
-    error::{Error, Kind, Result},
+    auth::access_token::AccessToken,
+    aws::{client::Client, endpoint::Api, keys::Keys, refusal::Refusal},
+    error::{Error, Kind, Result, without_middle},
     secret::Secret,
-    system::{System, http::Request},
+    system::{
+        System,
+        http::{Request, Response},
+    },
 };
 
 /// The service.
@@ -28,6 +29,10 @@ pub(super) static API: Api = Api {
     endpoint_variable: "AWS_ENDPOINT_URL_CODEARTIFACT",
     services_key: "codeartifact",
 };
+
+/// The longest id of an access key that messages show whole, in characters. They have 20.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+const LONGEST_ID: usize = 24;
 
 /// The answer.
 #[derive(Deserialize)]
@@ -61,7 +66,7 @@ pub(super) fn request(
         .append_pair("duration", &duration.to_string());
     let answer = client.send_signed(system, Request::post_empty(url), keys, &API, &domain.region)?;
     if !answer.response.is_success() {
-        return Err(refused(system, &answer, keys, domain));
+        return Err(refused(&answer.response, keys, domain));
     }
     let Issued { authorization_token, expiration } = answer.response.json()?;
     let token = AccessToken::parse(authorization_token.expose()).map_err(|malformed| {
@@ -82,35 +87,17 @@ fn time(seconds: f64) -> Option<SystemTime> {
 }
 
 /// The error of an answer that is not a success.
-fn refused(system: &dyn System, answer: &Answer, keys: &Keys, domain: &Domain) -> Error {
+fn refused(response: &Response, keys: &Keys, domain: &Domain) -> Error {
     let session_token = keys.session_token.as_ref().map_or("", Secret::expose);
-    let refusal = Refusal::read(&answer.response, &[keys.secret_access_key.expose(), session_token]);
-    let meaning = meaning(refusal.status, None);
-    let what = match (refusal.name.as_str(), refusal.message.as_str()) {
-        ("", "") => format!("CodeArtifact answered with HTTP {}", refusal.status),
-        ("", message) => format!("CodeArtifact answered with HTTP {}: {message}", refusal.status),
-        (name, "") => format!("CodeArtifact answered with {name}"),
-        (name, message) => format!("CodeArtifact answered with {name}: {message}"),
-    };
-    let error = Error::new(meaning.kind, what);
-    // Once the time of the service has been used, the clock is not the reason.
-    let skew = ClockSkew::beyond(CLOCK_TOLERANCE, system, &answer.response).filter(|_| answer.skew.is_none());
-    match (skew, advice(&refusal, keys, domain)) {
-        (Some(skew), _) if is_about_time(&refusal.name) => skew.explain(error),
-        (_, Some(hint)) => error.with_hint(hint),
-        (_, None) => meaning.hint.map(|hint| error.clone().with_hint(hint)).unwrap_or(error),
-    }
-}
-
-/// Whether an error may be due to the clock of this machine.
-fn is_about_time(name: &str) -> bool {
-    matches!(name, "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "RequestExpired")
+    let refusal = Refusal::read(response, &[keys.secret_access_key.expose(), session_token]);
+    let advice = advice(&refusal, keys, domain);
+    refusal.into_error("CodeArtifact refuses a token", advice.map(Cow::from))
 }
 
 /// What to do about an error, by its name.
 fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain) -> Option<String> {
     let Domain { name, owner, region, .. } = domain;
-    let key = &keys.access_key_id;
+    let key = without_middle(&keys.access_key_id, LONGEST_ID);
     Some(match refusal.name.as_str() {
         "AccessDeniedException" | "AccessDenied" if refusal.message.contains(":root") => {
             "the root user of an account gets no token: sign in as another user or with a role".to_owned()
@@ -133,7 +120,7 @@ fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain) -> Option<String> {
                 "check access key {key}: it is unknown, disabled or of another partition, or its session token is wrong"
             )
         }
-        name if is_about_time(name) => format!("check the secret of access key {key}, and this machine's clock"),
+        _ if refusal.is_of_signature() => format!("check the secret of access key {key}, and this machine's clock"),
         _ => return None,
     })
 }
