@@ -8,10 +8,11 @@ use std::{
 };
 
 use log::debug;
-use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::hexadecimal;
 use crate::{
     auth::warning,
     error::{Error, Kind, Result},
@@ -94,20 +95,12 @@ pub(super) fn folder(system: &dyn System, name: &str) -> Option<PathBuf> {
 
 /// The lower-case hexadecimal SHA-1 of a text: the name of a file, without `.json`.
 pub(super) fn sha1(text: &str) -> String {
-    hexadecimal(&SHA1_FOR_LEGACY_USE_ONLY, text)
+    hexadecimal::digits(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref())
 }
 
 /// The lower-case hexadecimal SHA-256 of a text: the name of a file, without `.json`.
 pub(super) fn sha256(text: &str) -> String {
-    hexadecimal(&SHA256, text)
-}
-
-fn hexadecimal(algorithm: &'static Algorithm, text: &str) -> String {
-    digest(algorithm, text.as_bytes()).as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect()
-}
-
-fn digit(value: u8) -> char {
-    char::from_digit(value.into(), 16).unwrap_or_default()
+    hexadecimal::digits(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
 /// Reads a file; `None` if it is absent, broken, or open to others. The CLI does not write it atomically: one that is

@@ -4,7 +4,6 @@
 use std::{
     borrow::Cow,
     cell::Cell,
-    path::{PathBuf, is_separator},
     time::{Duration, SystemTime},
 };
 
@@ -64,15 +63,14 @@ impl Client {
         Self { last: Cell::new(Some(last)), ..self }
     }
 
-    /// The URL of a service in a region. Its path ends with `/`: that of a request is joined to it without one at its
-    /// beginning.
-    pub(crate) fn url(&self, api: &Api, region: &Region) -> Result<Url> {
-        self.endpoints.url(api, region, false)
+    /// The URL of a path, without `/` at its beginning, at a service in a region.
+    pub(crate) fn url(&self, api: &Api, region: &Region, path: &str) -> Result<Url> {
+        below(&self.endpoints.url(api, region, false)?, path)
     }
 
-    /// The URL of a service in a region, at a host with IPv6.
-    pub(crate) fn dual_stack_url(&self, api: &Api, region: &Region) -> Result<Url> {
-        self.endpoints.url(api, region, true)
+    /// The URL of a path at a service in a region, at a host with IPv6.
+    pub(crate) fn dual_stack_url(&self, api: &Api, region: &Region, path: &str) -> Result<Url> {
+        below(&self.endpoints.url(api, region, true)?, path)
     }
 
     /// Sends a request without a signature. Any status is `Ok`.
@@ -122,6 +120,11 @@ impl Client {
     }
 }
 
+/// The URL of a path at a service, whose address may itself have one, which ends with `/`.
+fn below(service: &Url, path: &str) -> Result<Url> {
+    service.join(path).map_err(|_| Error::new(Kind::Internal, format!("{path} is no path of a URL")))
+}
+
 /// Whether the same request may succeed a moment later.
 fn is_transient(response: &Response) -> bool {
     !response.is_success() && Refusal::read(response, &[]).is_transient()
@@ -135,12 +138,7 @@ fn configured_ca_bundle(system: &dyn System, profile: Option<&Profile>) -> Resul
             (None, Some(path)) => ("ca_bundle of the AWS profile", path.to_owned()),
             (None, None) => return Ok(None),
         };
-    let below_home = path.strip_prefix('~').and_then(|rest| rest.strip_prefix(is_separator));
-    let path = match below_home {
-        Some(rest) => places::home(system).map(|home| home.join(rest)),
-        None => Some(PathBuf::from(path)),
-    };
-    match path.filter(|path| path.is_absolute()) {
+    match places::named(system, &path) {
         Some(path) => Ok(Some(CaBundle { named_by, path })),
         None => Err(Error::new(Kind::Configuration, format!("{named_by} is not an absolute path"))
             .with_hint("use an absolute path, or one that begins with `~/`")),
@@ -371,8 +369,8 @@ mod tests {
     #[test]
     fn a_service_is_asked_in_its_region_and_by_the_wanted_stack() {
         let client = client(&FakeSystem::default());
-        assert_eq!(client.url(&STS, &region()).unwrap().as_str(), STS_URL);
-        let dual_stack = client.dual_stack_url(&SSO_OIDC, &region()).unwrap();
+        assert_eq!(client.url(&STS, &region(), "").unwrap().as_str(), STS_URL);
+        let dual_stack = client.dual_stack_url(&SSO_OIDC, &region(), "").unwrap();
         assert_eq!(dual_stack.as_str(), "https://oidc.eu-west-1.api.aws/");
     }
 }

@@ -91,11 +91,6 @@ fn outlives<Type: Login>(system: &dyn System, grant: &Type::Grant, margin: Durat
     Type::expires(grant).is_some_and(|expires| expires > system.now() + margin)
 }
 
-/// The URL of a path at a service, which may itself have one.
-pub(super) fn below(service: &Url, path: &str) -> Result<Url> {
-    service.join(path).map_err(|_| Error::new(Kind::Internal, format!("{path} is no path of a URL")))
-}
-
 /// A POST of a document with secrets, which is wiped.
 pub(super) fn request(url: Url, mut document: Value) -> Request {
     let request = Request::post_json(url, &document);

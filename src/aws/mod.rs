@@ -21,6 +21,7 @@ pub(crate) mod endpoint;
 pub(crate) mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod hexadecimal;
 mod key_document;
 pub(crate) mod keys;
 mod login_file;

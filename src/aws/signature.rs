@@ -10,7 +10,7 @@ use ring::{
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::keys::Keys;
+use super::{hexadecimal, keys::Keys};
 use crate::{
     auth::timestamp,
     system::http::{Method, Request},
@@ -39,7 +39,7 @@ pub(super) fn sign(request: Request, keys: &Keys, service: &str, region: &str, t
     }
     let (canonical, signed_headers) = canonical_request(&request);
     let text = string_to_sign(&time, &scope, &canonical);
-    let signature = hex(&hmac_sha256(&signing_key(keys, date(&time), region, service), &text));
+    let signature = hexadecimal::digits(&hmac_sha256(&signing_key(keys, date(&time), region, service), &text));
     let credential = format!("{}/{scope}", keys.access_key_id);
     request.header(
         "Authorization",
@@ -72,8 +72,11 @@ fn canonical_request(request: &Request) -> (Zeroizing<String>, String) {
         Method::Post => "POST",
         Method::Put => "PUT",
     };
-    let [path, query, body] =
-        [request.url.path(), &canonical_query(&request.url), &hex(digest(&SHA256, &request.body).as_ref())];
+    let [path, query, body] = [
+        request.url.path(),
+        &canonical_query(&request.url),
+        &hexadecimal::digits(digest(&SHA256, &request.body).as_ref()),
+    ];
     // Room for everything: a buffer that grows leaves copies behind.
     let length = headers.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>();
     let length = length + [method, path, query, &signed_headers, body].iter().map(|part| part.len() + 1).sum::<usize>();
@@ -120,7 +123,7 @@ fn canonical_query(url: &Url) -> String {
 }
 
 fn string_to_sign(time: &str, scope: &str, canonical: &str) -> String {
-    format!("{ALGORITHM}\n{time}\n{scope}\n{}", hex(digest(&SHA256, canonical.as_bytes()).as_ref()))
+    format!("{ALGORITHM}\n{time}\n{scope}\n{}", hexadecimal::digits(digest(&SHA256, canonical.as_bytes()).as_ref()))
 }
 
 /// The key of a date, region and service, which only the secret access key yields.
@@ -135,15 +138,6 @@ fn signing_key(keys: &Keys, date: &str, region: &str, service: &str) -> Zeroizin
 
 fn hmac_sha256(key: &[u8], text: &str) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec())
-}
-
-/// Lower-case hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 #[cfg(test)]
@@ -247,7 +241,7 @@ mod tests {
             let scope = format!("{}/{}/{}/aws4_request", date(&time), input.region, input.service);
             assert_eq!(string_to_sign(&time, &scope, &canonical), expected.string_to_sign, "{name}");
             let key = signing_key(&keys, date(&time), &input.region, &input.service);
-            assert_eq!(hex(&key), expected.signing_key_hex, "{name}");
+            assert_eq!(hexadecimal::digits(&key), expected.signing_key_hex, "{name}");
         }
     }
 

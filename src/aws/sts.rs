@@ -81,7 +81,8 @@ pub(crate) fn assume_role_with_web_identity(
 
 /// The ARN of the identity that keys belong to.
 pub(crate) fn caller(system: &dyn System, client: &Client, region: &Region, keys: &Keys) -> Result<String> {
-    let form = Request::post_form(client.url(&STS, region)?, &[("Action", "GetCallerIdentity"), ("Version", VERSION)]);
+    let form =
+        Request::post_form(client.url(&STS, region, "")?, &[("Action", "GetCallerIdentity"), ("Version", VERSION)]);
     let answer = client.send_signed(system, form, keys, &STS, region)?;
     if !answer.response.is_success() {
         let what = format!("STS in {region} does not accept the access key {}", keys.access_key_id);
@@ -119,7 +120,7 @@ fn role_form(client: &Client, region: &Region, action: &str, role: &Role, more: 
         vec![("Action", action), ("Version", VERSION), ("RoleArn", &role.arn), ("RoleSessionName", session_name)];
     fields.extend(duration.as_deref().map(|seconds| ("DurationSeconds", seconds)));
     fields.extend(more);
-    Ok(Request::post_form(client.url(&STS, region)?, &fields))
+    Ok(Request::post_form(client.url(&STS, region, "")?, &fields))
 }
 
 fn is_arn(text: &str) -> bool {

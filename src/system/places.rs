@@ -3,13 +3,23 @@
 //! Every path is absolute: a variable with a relative path counts as unset, because the working directory is never read
 //! for configuration.
 
-use std::path::PathBuf;
+use std::path::{PathBuf, is_separator};
 
 use super::{Env, Platform, System};
 
 /// The home directory: HOME, on Windows USERPROFILE.
 pub(crate) fn home(system: &dyn System) -> Option<PathBuf> {
     variable(system, if system.platform() == Platform::Windows { "USERPROFILE" } else { "HOME" })
+}
+
+/// The absolute path that a setting holds, of which `~` at the beginning is the home directory; `None` for a relative one.
+pub(crate) fn named(system: &dyn System, path: &str) -> Option<PathBuf> {
+    let below_home = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(is_separator));
+    let path = match below_home {
+        Some(rest) => home(system)?.join(rest.trim_start_matches(is_separator)),
+        None => PathBuf::from(path),
+    };
+    path.is_absolute().then_some(path)
 }
 
 /// The user's configuration directory: XDG_CONFIG_HOME, or `~/.config`.

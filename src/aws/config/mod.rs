@@ -7,7 +7,7 @@ mod profile;
 use std::{
     collections::BTreeMap,
     io,
-    path::{Path, PathBuf, is_separator},
+    path::{Path, PathBuf},
 };
 
 use zeroize::Zeroizing;
@@ -97,17 +97,13 @@ fn path(system: &dyn System, file: File) -> Result<Option<PathBuf>> {
         File::Config => (variables::CONFIG_FILE, "config"),
         File::Credentials => (variables::CREDENTIALS_FILE, "credentials"),
     };
-    let home = places::home(system);
-    let Some(named) = system.setting(variable) else { return Ok(home.map(|home| home.join(".aws").join(name))) };
+    let Some(named) = system.setting(variable) else {
+        return Ok(places::home(system).map(|home| home.join(".aws").join(name)));
+    };
     if named == "/dev/null" || named.eq_ignore_ascii_case("nul") {
         return Ok(None);
     }
-    let below_home = named.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(is_separator));
-    let path = match (below_home, home) {
-        (Some(rest), Some(home)) => home.join(rest.trim_start_matches(is_separator)),
-        _ => PathBuf::from(&named),
-    };
-    if path.is_absolute() {
+    if let Some(path) = places::named(system, &named) {
         return Ok(Some(path));
     }
     Err(Error::new(Kind::Configuration, format!("{variable} does not hold the absolute path of a file"))

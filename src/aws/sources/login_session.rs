@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html>
 
 use std::{
-    path::{PathBuf, is_separator},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -47,19 +47,9 @@ pub(crate) fn keys(system: &dyn System, wanted: &Wanted, profile: &Profile) -> R
 /// The file of the login of a profile, which need not exist; `None` for a profile of another kind.
 pub(super) fn login_file(system: &dyn System, profile: &Profile) -> Option<PathBuf> {
     let session = profile.value(KEY)?.trim();
-    let named = system.setting(DIRECTORY).and_then(|path| absolute(system, &path));
+    let named = system.setting(DIRECTORY).and_then(|path| places::named(system, &path));
     let folder = named.or_else(|| cached_json::folder(system, "login"))?;
     Some(folder.join(format!("{}.json", cached_json::sha256(session))))
-}
-
-/// The path that a variable holds, of which `~` is the home directory; `None` if it is not absolute.
-fn absolute(system: &dyn System, path: &str) -> Option<PathBuf> {
-    let below_home = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(is_separator));
-    let path = match below_home {
-        Some(rest) => places::home(system)?.join(rest.trim_start_matches(is_separator)),
-        None => PathBuf::from(path),
-    };
-    path.is_absolute().then_some(path)
 }
 
 /// The login of a profile.
@@ -124,7 +114,7 @@ impl Login for SessionLogin<'_> {
         let fields = ["clientId", "refreshToken"].map(|name| members.text(name));
         let [Some(client_id), Some(refresh_token)] = fields else { return Err(self.ended()) };
         let client = &self.wanted.client;
-        let url = login_file::below(&client.url(&endpoint::SIGN_IN, &self.region(system, members)?)?, "v1/token")?;
+        let url = client.url(&endpoint::SIGN_IN, &self.region(system, members)?, "v1/token")?;
         let proof = key.for_post(system, &url)?;
         let form = json!({
             "clientId": client_id, "grantType": "refresh_token", "refreshToken": refresh_token,

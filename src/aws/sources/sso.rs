@@ -153,8 +153,7 @@ impl RoleLogin<'_> {
     /// Asks the portal for the keys of the role.
     /// <https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html>
     fn ask_portal(&self, system: &dyn System, token: &AccessToken) -> Result<Response> {
-        let mut url =
-            login_file::below(&self.client.url(&endpoint::SSO, &self.role.region)?, "federation/credentials")?;
+        let mut url = self.client.url(&endpoint::SSO, &self.role.region, "federation/credentials")?;
         url.query_pairs_mut().append_pair("role_name", self.role.name).append_pair("account_id", self.role.account);
         self.client.send(system, Request::get(url).header(TOKEN_HEADER, token.secret().expose()))
     }
@@ -181,7 +180,7 @@ impl Login for RoleLogin<'_> {
         if !self.role.has_session || !is_registered {
             return Err(self.role.ended());
         }
-        let url = login_file::below(&self.client.url(&endpoint::SSO_OIDC, &self.role.region)?, "token")?;
+        let url = self.client.url(&endpoint::SSO_OIDC, &self.role.region, "token")?;
         let form = json!({
             "grantType": "refresh_token", "clientId": id, "clientSecret": secret, "refreshToken": refresh_token,
         });

@@ -21,10 +21,9 @@ pub(super) struct Domain {
 }
 
 impl Domain {
-    /// Its host without the suffix of the partition, for messages and cache keys.
-    pub(super) fn shown(&self) -> String {
-        let infix = if self.is_dual_stack { "" } else { ".d" };
-        format!("{}-{}{infix}.codeartifact.{}", self.name, self.owner, self.region)
+    /// Its name, account and region in one word, whatever host it is asked for at.
+    pub(super) fn id(&self) -> String {
+        format!("{}-{}.{}", self.name, self.owner, self.region)
     }
 
     /// The domain of a service; `None` for a host of anybody else, another scheme or port, and for a bare VPC endpoint, whose
@@ -283,13 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn domains_are_named_by_the_beginning_of_their_host() {
+    fn all_hosts_of_a_domain_have_one_id() {
         for url in [
             "contoso-012345678901.d.codeartifact.us-east-1.amazonaws.com",
             "contoso-012345678901.codeartifact.us-east-1.on.aws",
+            "https://vpce-0a.d.codeartifact.us-east-1.vpce.amazonaws.com/pypi/d/contoso-012345678901/x/simple/",
         ] {
-            let shown = Domain::of(&Service::parse(url)).unwrap().shown();
-            assert!(url.starts_with(&shown) && shown.ends_with("us-east-1"), "{shown}");
+            assert_eq!(Domain::of(&Service::parse(url)).unwrap().id(), "contoso-012345678901.us-east-1");
         }
     }
 }

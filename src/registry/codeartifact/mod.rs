@@ -178,17 +178,12 @@ impl Setup {
         let section = SectionKeys(&self.section);
         let mut sources: Vec<&dyn TokenProvider<Wanted, Keys>> = vec![&section];
         sources.extend(sources::ALL);
-        ask_further(
-            exhausted,
-            system,
-            &sources,
-            &self.wanted,
-            &self.domain.shown(),
-            |_, keys, cache_policy| match &self.section.role {
+        ask_further(exhausted, system, &sources, &self.wanted, &self.domain.id(), |_, keys, cache_policy| {
+            match &self.section.role {
                 Some(role) => accept(&sts::assume_role(system, client, region, &keys, role)?, cache_policy),
                 None => accept(&keys, cache_policy),
-            },
-        )
+            }
+        })
     }
 
     /// Digest of the account that signs in, and of what it asks for.
@@ -211,7 +206,7 @@ impl CredentialSource for CodeArtifact {
         let setup = Setup::read(system, Domain::of(service)?).ok()?;
         let login = profile::login_files(system, &setup.wanted.config, &setup.profile_name);
         Some(CacheKey {
-            realm: setup.domain.shown(),
+            realm: setup.domain.id(),
             identity: setup.identity(system),
             login: Digest::new().files(system, login).finish(),
         })
@@ -231,8 +226,8 @@ impl CredentialSource for CodeArtifact {
 
     fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
         let Some(domain) = Domain::of(service) else { return Ok(None) };
-        let shown = domain.shown();
-        self.find(system, domain).map_err(|error| error.no_credential_for(&shown))
+        let host = service.host().unwrap_or_default();
+        self.find(system, domain).map_err(|error| error.no_credential_for(host))
     }
 
     fn caller(&self, system: &dyn System, service: &Service) -> Result<Option<String>> {
@@ -255,8 +250,8 @@ const HINT: &str = "`ringbearer doctor URL` shows what was found";
 
 impl CodeArtifact {
     fn find(&self, system: &dyn System, domain: Domain) -> Result<Option<Credential>> {
-        let shown = domain.shown();
-        let given = ask_in_turn(system, &[&TokenInVariable], &(), &shown, |_, token, cache_policy| {
+        let id = domain.id();
+        let given = ask_in_turn(system, &[&TokenInVariable], &(), &id, |_, token, cache_policy| {
             Ok(credential(token, cache_policy))
         });
         let exhausted = match given {
@@ -265,8 +260,8 @@ impl CodeArtifact {
             Err(exhausted) => exhausted,
         };
         let setup = Setup::read(system, domain)?;
-        let key = format!("{shown} {}", setup.identity(system));
-        let minted = self.tokens.get_or_make(system, &key, &shown, || {
+        let key = format!("{id} {}", setup.identity(system));
+        let minted = self.tokens.get_or_make(system, &key, &id, || {
             let found = setup.ask(system, exhausted, |keys, cache_policy| {
                 let token = token::request(system, &setup.wanted.client, keys, &setup.domain, setup.duration)?;
                 Ok(credential(token, cache_policy))
@@ -411,7 +406,11 @@ mod tests {
             .variable("AWS_SECRET_ACCESS_KEY", "y-secret");
         let error = get(&CodeArtifact::default(), &system, INDEX).unwrap_err();
         assert_eq!(error.kind(), Kind::Configuration);
-        assert!(error.message().starts_with("no credential for contoso-012345678901.d.codeartifact.eu-west-1: "));
+        assert!(
+            error
+                .message()
+                .starts_with("no credential for contoso-012345678901.d.codeartifact.eu-west-1.amazonaws.com: ")
+        );
         let refused = machine(&format!("[codeartifact]\n{KEY}")).answer(Method::Post, ENDPOINT, 403, "{}");
         let error = get(&CodeArtifact::default(), &refused, INDEX).unwrap_err();
         assert!(error.message().contains("keyringrc failed (") && !error.to_string().contains("x-secret"), "{error}");

@@ -228,15 +228,10 @@ impl<'file> Part<'file> {
             warning::once(&error.warning());
             return Ok(None);
         }
-        let named = Path::new(value.trim_matches('"'));
-        let path = match (named.strip_prefix("~"), places::home(system)) {
-            (Ok(rest), Some(home)) => home.join(rest),
-            _ => named.to_owned(),
-        };
-        if !path.is_absolute() {
+        let path = places::named(system, value.trim_matches('"')).ok_or_else(|| {
             let what = format!("{VERIFY} is neither true nor the absolute path of a file");
-            return Err(self.wrong(&what, "name the file of certificate authorities by its absolute path"));
-        }
+            self.wrong(&what, "name the file of certificate authorities by its absolute path")
+        })?;
         Ok(Some(CaBundle { named_by: VERIFY, path }))
     }
 

@@ -34,6 +34,9 @@ pub(super) static API: Api = Api {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
 const LONGEST_ID: usize = 24;
 
+/// The shortest lifetime that can be asked for, in seconds.
+const SHORTEST: u32 = 900;
+
 /// The answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,9 +46,14 @@ struct Issued {
     expiration: Option<f64>,
 }
 
-/// The URL of the service, without path and query.
+/// The URL of the request, without its query.
 pub(super) fn url(client: &Client, domain: &Domain) -> Result<Url> {
-    if domain.is_dual_stack { client.dual_stack_url(&API, &domain.region) } else { client.url(&API, &domain.region) }
+    const PATH: &str = "v1/authorization-token";
+    if domain.is_dual_stack {
+        client.dual_stack_url(&API, &domain.region, PATH)
+    } else {
+        client.url(&API, &domain.region, PATH)
+    }
 }
 
 /// Asks for a token of a domain that lives for `duration` seconds; 0 for as long as the session of the access key lasts.
@@ -57,9 +65,6 @@ pub(super) fn request(
     duration: u32,
 ) -> Result<AccessToken> {
     let mut url = url(client, domain)?;
-    // An address that a setting names may have a path.
-    let path = format!("{}/v1/authorization-token", url.path().trim_end_matches('/'));
-    url.set_path(&path);
     url.query_pairs_mut()
         .append_pair("domain", &domain.name)
         .append_pair("domain-owner", &domain.owner)
@@ -78,6 +83,10 @@ pub(super) fn request(
         Some(skew) => stated.map(|stated| skew.expiry(system.now(), stated)),
         None => stated,
     };
+    let token = token.with_expiry(expires);
+    // A token of which neither it nor the answer says when it ends lives for as long as was asked for.
+    let asked = Duration::from_secs(duration.max(SHORTEST).into());
+    let expires = token.expires().or_else(|| system.now().checked_add(asked));
     Ok(token.with_expiry(expires))
 }
 
@@ -176,17 +185,18 @@ mod tests {
     #[test]
     fn an_expiry_is_a_number_of_seconds() {
         for (expiration, seconds) in [
-            ("1796045696", Some(1_796_045_696)),
-            ("1796045696.9", Some(1_796_045_696)),
-            ("-1", None),
-            ("1e300", None),
-            ("null", None),
+            ("1796045696", 1_796_045_696),
+            ("1796045696.9", 1_796_045_696),
+            // An hour from now, as was asked for.
+            ("-1", 1_795_309_200),
+            ("1e300", 1_795_309_200),
+            ("null", 1_795_309_200),
         ] {
             let body = format!(r#"{{"authorizationToken":"eyJ","expiration":{expiration}}}"#);
             let system = FakeSystem::default().answer(Method::Post, ENDPOINT, 200, &body);
             let expires = ask(&system, INDEX, 3600).unwrap().expires();
             let found = expires.and_then(|end| end.duration_since(SystemTime::UNIX_EPOCH).ok());
-            assert_eq!(found.map(|end| end.as_secs()), seconds, "{expiration}");
+            assert_eq!(found.map(|end| end.as_secs()), Some(seconds), "{expiration}");
         }
     }
 

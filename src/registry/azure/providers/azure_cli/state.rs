@@ -8,7 +8,7 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    path::{PathBuf, is_separator},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -46,10 +46,7 @@ const PUBLIC_CLOUD: [&str; 4] =
 pub(in crate::registry::azure) fn folder(system: &dyn System) -> Option<PathBuf> {
     let folder = match system.setting("AZURE_CONFIG_DIR") {
         // As az does, except for a path relative to the working directory, which is never read here.
-        Some(named) => match named.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(is_separator)) {
-            Some(rest) => places::home(system)?.join(rest.trim_start_matches(is_separator)),
-            None => PathBuf::from(named),
-        },
+        Some(named) => places::named(system, &named)?,
         None => places::home(system)?.join(".azure"),
     };
     folder.is_absolute().then_some(folder)
