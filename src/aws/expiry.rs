@@ -21,12 +21,6 @@ pub(crate) fn from_seconds(seconds: f64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
-/// The time this many milliseconds after 1970; `None` for one that the system cannot represent.
-#[must_use]
-pub(crate) fn from_milliseconds(milliseconds: u64) -> Option<SystemTime> {
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,7 +54,6 @@ mod tests {
         let time = timestamp::unix(1_796_042_096).unwrap();
         assert_eq!(from_seconds(1_796_042_096.0), Some(time));
         assert_eq!(from_seconds(1_796_042_096.5), Some(time + Duration::from_millis(500)));
-        assert_eq!(from_milliseconds(1_796_042_096_000), Some(time));
     }
 
     #[test]
@@ -68,7 +61,5 @@ mod tests {
         for seconds in [-1.0, f64::NAN, f64::INFINITY, f64::MAX, 1e19] {
             assert_eq!(from_seconds(seconds), None, "{seconds}");
         }
-        // Windows represents fewer years.
-        let _ = from_milliseconds(u64::MAX);
     }
 }

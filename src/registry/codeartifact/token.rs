@@ -1,10 +1,7 @@
 //! The request for a token: GetAuthorizationToken.
 //! <https://docs.aws.amazon.com/codeartifact/latest/APIReference/API_GetAuthorizationToken.html>
 
-use std::{
-    borrow::Cow,
-    time::{Duration, SystemTime},
-};
+use std::{borrow::Cow, time::Duration};
 
 use log::debug;
 use serde::Deserialize;
@@ -13,7 +10,7 @@ use url::Url;
 use super::domain::Domain;
 use crate::{
     auth::access_token::AccessToken,
-    aws::{client::Client, endpoint::Api, keys::Keys, refusal::Refusal},
+    aws::{client::Client, endpoint::Api, expiry, keys::Keys, refusal::Refusal},
     error::{Error, Kind, Result, without_middle},
     secret::Secret,
     system::{
@@ -78,7 +75,7 @@ pub(super) fn request(
         Error::new(Kind::Protocol, format!("{} answered with {malformed}", answer.response.host))
     })?;
     debug!(step = "token", outcome = "done"; "of domain {}, for {duration} s", domain.name);
-    let stated = expiration.and_then(time);
+    let stated = expiration.and_then(expiry::from_seconds);
     let expires = match &answer.skew {
         Some(skew) => stated.map(|stated| skew.expiry(system.now(), stated)),
         None => stated,
@@ -88,11 +85,6 @@ pub(super) fn request(
     let asked = Duration::from_secs(duration.max(SHORTEST).into());
     let expires = token.expires().or_else(|| system.now().checked_add(asked));
     Ok(token.with_expiry(expires))
-}
-
-/// A time in seconds since 1970; `None` if there is no such time.
-fn time(seconds: f64) -> Option<SystemTime> {
-    SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
 /// The error of an answer that is not a success.
@@ -136,6 +128,8 @@ fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::{
         service::Service,
