@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from lab import kernel_keys
+import json
+import time
+
+from lab import faults, kernel_keys
 from lab.clients import Client
 from lab.look_up import LookUp
+from lab.messages import Response, json_response
 from support.aws_user import API, AwsUser
 
 
@@ -34,10 +38,14 @@ def test_other_identity_or_duration_is_another_token(ada: AwsUser) -> None:
 
 
 def test_token_that_ends_soon_is_replaced(ada: AwsUser) -> None:
-    session = ada.aws.accounts.session_of_user(ada.key, 61)
-    variables = {**session.variables, "RINGBEARER_CODEARTIFACT_DURATION": "0"}
-    first, second = ada.look_up.all([LookUp(ada.url), LookUp(ada.url)], **variables)
-    assert first.credential and second.credential and first.credential != second.credential
+    def ends_in_a_second(answer: Response) -> Response:
+        return json_response({**json.loads(answer.body), "expiration": time.time() + 1})
+
+    ada.cloud.faults.add(faults.replaced(ends_in_a_second), API, times=1)
+    look_ups = [LookUp(ada.url), LookUp(ada.url, pause=1), LookUp(ada.url)]
+    answers = ada.look_up.all(look_ups, **ada.key.variables)
+    first, second = ada.aws.authorization_tokens.issued
+    assert [answer.credential[1] for answer in answers] == [first, second, second]
 
 
 def test_three_keyring_gets_are_one_request(ada: AwsUser, native: Client) -> None:
@@ -51,7 +59,7 @@ def test_three_keyring_gets_are_one_request(ada: AwsUser, native: Client) -> Non
 def test_programs_of_a_session_share_a_token_of_a_role(ada: AwsUser, native: Client, client: Client) -> None:
     kernel_keys.need_sharing()
     ada.profile_with_role()
-    environment = ada.cloud.environment(ada.home, AWS_PROFILE="corp")
+    environment = ada.cloud.environment(ada.home, AWS_PROFILE="corp", RINGBEARER_CACHE="session")
     words = ["keyring", "get", ada.url, "aws"]
     assert native.run(words, environment).check().stdout == client.run(words, environment).check().stdout
     assert posts(ada) == 1 and len(ada.hosts()) == 2
