@@ -90,7 +90,11 @@ pub(super) fn request(
 /// The error of an answer that is not a success.
 fn refused(response: &Response, keys: &Keys, domain: &Domain) -> Error {
     let session_token = keys.session_token.as_ref().map_or("", Secret::expose);
-    let refusal = Refusal::read(response, &[keys.secret_access_key.expose(), session_token]);
+    let mut refusal = Refusal::read(response, &[keys.secret_access_key.expose(), session_token]);
+    if refusal.is_of_signature() && refusal.message.contains("does not match") {
+        // Three sentences that say less than the name and the advice.
+        refusal.message.clear();
+    }
     let advice = advice(&refusal, keys, domain);
     refusal.into_error("CodeArtifact refuses a token", advice.map(Cow::from))
 }
