@@ -39,7 +39,7 @@ def test_neither_login_is_a_miss_without_a_word(user: AwsUser) -> None:
     assert answer.credential is None and answer.messages("INFO", "WARNING", "ERROR") == []
 
 
-def test_failing_menda_login_is_reported_before_codeartifact_serves(user: AwsUser) -> None:
+def test_failing_menda_login_is_reported_and_aws_serves(user: AwsUser) -> None:
     user.cloud.faults.add(faults.status(403), MENDA_API)
     both = {**user.cloud.menda.variables, **user.key.variables}
     (answer,) = user.look_up.all([LookUp(INDEX)], **both)
