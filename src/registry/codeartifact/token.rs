@@ -132,9 +132,7 @@ fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain, skew: Option<&ClockSk
             )
         }
         _ if refusal.is_of_signature() => match skew {
-            Some(skew) => {
-                format!("check the secret of access key {key}, which is wrong even by the service's time; {skew}")
-            }
+            Some(skew) => format!("{skew}: correct it, and check the secret of access key {key}"),
             None => format!("check the secret of access key {key}"),
         },
         _ => return None,
