@@ -9,8 +9,14 @@ use url::Url;
 
 use super::domain::Domain;
 use crate::{
-    auth::access_token::AccessToken,
-    aws::{client::Client, endpoint::Api, expiry, keys::Keys, refusal::Refusal},
+    auth::{access_token::AccessToken, clock_skew::ClockSkew},
+    aws::{
+        client::{Answer, Client},
+        endpoint::Api,
+        expiry,
+        keys::Keys,
+        refusal::Refusal,
+    },
     error::{Error, Kind, Result, without_middle},
     secret::Secret,
     system::{
@@ -68,7 +74,7 @@ pub(super) fn request(
         .append_pair("duration", &duration.to_string());
     let answer = client.send_signed(system, Request::post_empty(url), keys, &API, &domain.region)?;
     if !answer.response.is_success() {
-        return Err(refused(&answer.response, keys, domain));
+        return Err(refused(&answer, keys, domain));
     }
     let Issued { authorization_token, expiration } = answer.response.json()?;
     let token = AccessToken::parse(authorization_token.expose()).map_err(|malformed| {
@@ -88,19 +94,19 @@ pub(super) fn request(
 }
 
 /// The error of an answer that is not a success.
-fn refused(response: &Response, keys: &Keys, domain: &Domain) -> Error {
+fn refused(answer: &Answer, keys: &Keys, domain: &Domain) -> Error {
     let session_token = keys.session_token.as_ref().map_or("", Secret::expose);
-    let mut refusal = Refusal::read(response, &[keys.secret_access_key.expose(), session_token]);
-    if refusal.is_of_signature() && refusal.message.contains("does not match") {
-        // Three sentences that say less than the name and the advice.
+    let mut refusal = Refusal::read(&answer.response, &[keys.secret_access_key.expose(), session_token]);
+    let advice = advice(&refusal, keys, domain, answer.skew.as_ref());
+    if refusal.is_of_signature() {
+        // It explains signatures to programmers.
         refusal.message.clear();
     }
-    let advice = advice(&refusal, keys, domain);
     refusal.into_error("CodeArtifact refuses a token", advice.map(Cow::from))
 }
 
 /// What to do about an error, by its name.
-fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain) -> Option<String> {
+fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain, skew: Option<&ClockSkew>) -> Option<String> {
     let Domain { name, owner, region, .. } = domain;
     let key = without_middle(&keys.access_key_id, LONGEST_ID);
     Some(match refusal.name.as_str() {
@@ -125,7 +131,10 @@ fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain) -> Option<String> {
                 "check access key {key}: it is unknown, disabled or of another partition, or its session token is wrong"
             )
         }
-        _ if refusal.is_of_signature() => format!("check the secret of access key {key}, and this machine's clock"),
+        _ if refusal.is_of_signature() => match skew {
+            Some(skew) => format!("{skew}: correct it, and check the secret of access key {key}"),
+            None => format!("check the secret of access key {key}"),
+        },
         _ => return None,
     })
 }
@@ -226,10 +235,10 @@ mod tests {
             (404, "ResourceNotFoundException", "no", "account 012345678901 has no domain contoso in eu-west-1"),
         ] {
             let refusal = Refusal { status, name: name.to_owned(), message: message.to_owned() };
-            let advice = advice(&refusal, &keys(), &domain).unwrap_or_default();
+            let advice = advice(&refusal, &keys(), &domain, None).unwrap_or_default();
             assert!(advice.contains(hint) && advice.chars().count() < 120, "{name}: {advice}");
         }
         let other = Refusal { status: 429, name: "ThrottlingException".to_owned(), message: String::new() };
-        assert_eq!(advice(&other, &keys(), &domain), None, "its status says it");
+        assert_eq!(advice(&other, &keys(), &domain, None), None, "its status says it");
     }
 }

@@ -19,10 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 #: Variables that no backend reads.
 CANARIES = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_PROFILE",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_FUNCTION_NAME",
     "CI_JOB_TOKEN",
     "DATABASE_PASSWORD",
     "GITHUB_TOKEN",
@@ -47,6 +44,9 @@ SECRETS = [
     "ARTIFACTS_CREDENTIALPROVIDER_ACCESSTOKEN",
     "ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS",
     "ARTIFACTS_KEYRING_NOFUSS_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
     "AZD_AUTH_KEY",
     "AZURE_CLIENT_SECRET",
     "AZURE_DEVOPS_EXT_PAT",
@@ -81,8 +81,9 @@ def read_by_the_core() -> set[str]:
     code = "".join(path.read_text(encoding="utf-8").split("#[cfg(test)]")[0] for path in files)
     names = {name for name in re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', code) if not name.startswith("CARGO_")}
     # Set for other programs, read by the command line only, or of no use to pip.
-    set_for_others = {name for name in names if name.startswith("AZURE_CORE_")} | {"CODEARTIFACT_AUTH_TOKEN"}
-    return names - set_for_others - {"RINGBEARER_INDEXES_ASKED", "XDG_CONFIG_DIRS", "XDG_RUNTIME_DIR"}
+    set_for_others = {name for name in names if name.startswith("AZURE_CORE_")}
+    error_codes = {"INSUFFICIENT_PERMISSIONS"}
+    return names - set_for_others - error_codes - {"RINGBEARER_INDEXES_ASKED", "XDG_CONFIG_DIRS", "XDG_RUNTIME_DIR"}
 
 
 def read_by_keyring(tox: Client) -> set[str]:

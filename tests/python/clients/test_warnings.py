@@ -15,6 +15,7 @@ from support.poetry_project import poetry_project
 ADVICE = {
     "azure": "run `az login --tenant ",
     "chainguard": "run `chainctl auth login --audience=libraries.cgr.dev`",
+    "codeartifact": "check the secret of access key AKIA",
     "menda": "check MENDA_HOST, MENDA_CLIENT_ID and MENDA_CLIENT_SECRET",
 }
 
