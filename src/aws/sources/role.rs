@@ -29,7 +29,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// The settings of a profile that say whose keys assume its role.
 const SOURCE_PROFILE: &str = "source_profile";
 const CREDENTIAL_SOURCE: &str = "credential_source";
-const TOKEN_FILE: &str = "web_identity_token_file";
+pub(super) const TOKEN_FILE: &str = "web_identity_token_file";
 
 /// The keys of the role of a profile; `NotConfigured` without `role_arn`. `source` returns the keys of another profile
 /// by its name.
