@@ -56,5 +56,6 @@ pub(crate) const ALL: [Source; 7] = [
 /// The files whose content says which workload this is, that variables name.
 pub(crate) fn token_files(system: &dyn System) -> impl Iterator<Item = PathBuf> {
     let variables = [web_identity::FILE_VARIABLE, container::TOKEN_FILE_VARIABLE].into_iter();
-    variables.filter_map(|variable| system.setting(variable).map(PathBuf::from))
+    // Others are no paths: a relative one is not read either.
+    variables.filter_map(|variable| system.setting(variable).map(PathBuf::from)).filter(|path| path.is_absolute())
 }

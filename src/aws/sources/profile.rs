@@ -15,7 +15,7 @@ use crate::{
         warning,
     },
     aws::{
-        config::{Config, Profile},
+        config::{Config, Profile, argument},
         key_document::KeyDocument,
         keys::Keys,
         variables,
@@ -209,7 +209,7 @@ pub(crate) fn login_files(system: &dyn System, config: &Config, name: &str) -> V
         files.extend(sso::token_file(system, config, profile));
         files.extend(login_session::login_file(system, profile));
         files.extend(role::session_file(system, profile));
-        files.extend(profile.value(role::TOKEN_FILE).map(PathBuf::from));
+        files.extend(profile.value(role::TOKEN_FILE).map(PathBuf::from).filter(|path| path.is_absolute()));
         next = profile.value(SOURCE_PROFILE).and_then(|source| config.profile(source));
     }
     files
@@ -289,12 +289,6 @@ fn shown(system: &dyn System, path: &Path) -> String {
     let home = places::home(system);
     let below = home.as_deref().and_then(|home| path.strip_prefix(home).ok());
     below.map_or_else(|| path.to_owned(), |below| Path::new("~").join(below)).display().to_string()
-}
-
-/// The name of a profile as an argument of a shell's command.
-fn argument(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&byte);
-    if name.bytes().all(is_plain) { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 #[cfg(test)]
