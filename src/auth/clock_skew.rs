@@ -44,6 +44,12 @@ impl ClockSkew {
         (length > tolerance).then_some(Self { length, is_ahead })
     }
 
+    /// The difference.
+    #[must_use]
+    pub(crate) fn length(&self) -> Duration {
+        self.length
+    }
+
     /// Converts a time by this machine's clock to the service's.
     #[must_use]
     pub(crate) fn service_time(&self, ours: SystemTime) -> SystemTime {

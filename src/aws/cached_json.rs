@@ -15,7 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::hexadecimal;
 use crate::{
     auth::warning,
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, single_line},
     system::{
         System,
         files::{Lock, Snapshot, remove_stale, wait_for_lock},
@@ -136,7 +136,7 @@ pub(super) fn update(
         && let Err(error) = lock.and_then(|lock| write(system, &target, &members, &snapshot, &lock))
     {
         let reason = io_message(&error);
-        warning::once(&format!("{loss}: {} cannot be written: {reason}", path.display()));
+        warning::once(&single_line(&format!("{loss}: {} cannot be written: {reason}", path.display())));
     }
     Ok(Some(members))
 }

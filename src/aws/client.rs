@@ -31,6 +31,10 @@ use crate::{
 /// The difference between clocks beyond which a signature may be refused for it: AWS tolerates five minutes.
 pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(4 * 60);
 
+/// The largest correction of the clock: a time zone in the wrong place is 14 hours. A signature for a later time could be
+/// kept, and used when that has come.
+const LARGEST_CORRECTION: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How AWS's services are reached.
 pub(crate) struct Client {
     endpoints: Endpoints,
@@ -96,7 +100,8 @@ impl Client {
         };
         let response = send(&|| system.now())?;
         let is_refused = !response.is_success() && Refusal::read(&response, &[]).is_of_signature();
-        match ClockSkew::beyond(CLOCK_TOLERANCE, system, &response).filter(|_| is_refused) {
+        let skew = ClockSkew::beyond(CLOCK_TOLERANCE, system, &response);
+        match skew.filter(|skew| is_refused && skew.length() <= LARGEST_CORRECTION) {
             Some(skew) => {
                 debug!(
                     step = "clock", outcome = "noted";
@@ -289,6 +294,9 @@ mod tests {
         for (status, name, date) in [
             (403, "InvalidSignatureException", "Sun, 22 Nov 2026 00:04:00 GMT"),
             (403, "InvalidSignatureException", "soon"),
+            (403, "InvalidSignatureException", "Mon, 23 Nov 2026 00:00:01 GMT"),
+            (403, "InvalidSignatureException", "Fri, 20 Nov 2026 23:59:59 GMT"),
+            (403, "InvalidSignatureException", "Fri, 31 Dec 9999 23:59:59 GMT"),
             (403, "AccessDeniedException", EARLIER[1].1),
             (403, "ExpiredTokenException", EARLIER[1].1),
             (200, "InvalidSignatureException", EARLIER[1].1),

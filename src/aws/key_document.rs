@@ -17,22 +17,22 @@ const LONGEST_ID: usize = 128;
 /// The fields, of which any may be missing.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct KeyDocument {
+pub(crate) struct KeyDocument {
     /// The id.
-    pub(super) access_key_id: Option<String>,
+    pub(crate) access_key_id: Option<String>,
     /// What signs.
-    pub(super) secret_access_key: Option<Secret>,
+    pub(crate) secret_access_key: Option<Secret>,
     /// The token of the session, which metadata services call `Token`.
     #[serde(alias = "Token")]
-    pub(super) session_token: Option<Secret>,
+    pub(crate) session_token: Option<Secret>,
     /// When the session ends.
-    pub(super) expiration: Option<String>,
+    pub(crate) expiration: Option<String>,
 }
 
 impl KeyDocument {
     /// The keys; `None` unless id and secret are there, headers can carry them, and the expiry, if there is one, can
     /// be read.
-    pub(super) fn keys(self) -> Option<Keys> {
+    pub(crate) fn keys(self) -> Option<Keys> {
         let is_id =
             |id: &String| id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let word = |secret: &Secret| AccessToken::parse(secret.expose()).ok().map(AccessToken::into_secret);

@@ -17,9 +17,22 @@ pub(crate) struct Keys {
     pub(crate) expires: Option<SystemTime>,
 }
 
+/// The longest id that messages show, in characters. Those of AWS have 20, and secrets 40: a longer one may be the secret in
+/// the wrong place.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+const LONGEST_SHOWN: usize = 24;
+
+impl Keys {
+    /// The id for messages.
+    #[must_use]
+    pub(crate) fn shown_id(&self) -> &str {
+        if self.access_key_id.len() <= LONGEST_SHOWN { &self.access_key_id } else { "(too long to be one)" }
+    }
+}
+
 impl fmt::Debug for Keys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Keys({})", self.access_key_id)
+        write!(formatter, "Keys({})", self.shown_id())
     }
 }
 
@@ -33,5 +46,7 @@ mod tests {
         let (access_key_id, session_token) = ("AKIDADA".to_owned(), Some(secret()));
         let keys = Keys { access_key_id, secret_access_key: secret(), session_token, expires: None };
         assert_eq!(format!("{keys:?}"), "Keys(AKIDADA)");
+        let swapped = Keys { access_key_id: "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYAB".to_owned(), ..keys };
+        assert_eq!(format!("{swapped:?}"), "Keys((too long to be one))");
     }
 }

@@ -22,7 +22,7 @@ pub(crate) mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod hexadecimal;
-mod key_document;
+pub(crate) mod key_document;
 pub(crate) mod keys;
 mod login_file;
 mod partition;

@@ -85,7 +85,7 @@ pub(crate) fn caller(system: &dyn System, client: &Client, region: &Region, keys
         Request::post_form(client.url(&STS, region, "")?, &[("Action", "GetCallerIdentity"), ("Version", VERSION)]);
     let answer = client.send_signed(system, form, keys, &STS, region)?;
     if !answer.response.is_success() {
-        let what = format!("STS in {region} does not accept the access key {}", keys.access_key_id);
+        let what = format!("STS in {region} does not accept the access key {}", keys.shown_id());
         return Err(refused(system, &answer, region, &what, "check the policies of the account", &secrets(keys)));
     }
     let arn = text(&answer.response, "Arn").map(|arn| quote(arn.expose(), &secrets(keys)));

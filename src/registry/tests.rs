@@ -249,7 +249,8 @@ fn misses_of_codeartifact(length: usize) -> Vec<Miss> {
         system.file(path.to_str().unwrap(), &format!("[codeartifact domain=\"{domain}\"]\n{text}\n"))
     };
     let keys = |status: u16, error: &str, message: &str| {
-        let text = format!("aws_access_key_id = {name}\naws_secret_access_key = x-secret");
+        let id = "n".repeat(length.min(24));
+        let text = format!("aws_access_key_id = {id}\naws_secret_access_key = x-secret");
         let body = json!({"message": message}).to_string();
         let headers = [("x-amzn-ErrorType", error)];
         machine(&text).answer_with_headers(Method::Post, endpoint, status, &headers, &body)

@@ -13,7 +13,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use self::dialect::{File, Heading, Values};
-pub(crate) use self::profile::Profile;
+pub(crate) use self::profile::{Profile, argument};
 use super::variables;
 use crate::{
     error::{Error, Kind, Result},

@@ -1,8 +1,9 @@
 //! A profile.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::dialect::{File, Values};
+use crate::error::LONGEST_NAME;
 
 /// A profile: the keys of both files, of which the credentials file has precedence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,5 +56,44 @@ impl Profile {
     #[must_use]
     pub(crate) fn service_endpoint(&self, service: &str) -> Option<&str> {
         self.services.sub_property(service, "endpoint_url")
+    }
+}
+
+/// The name of a profile as an argument of a command to run: in quotation marks if a shell would split it, and `NAME` if it is
+/// too long to be shown, or a shell would run a part of it.
+#[must_use]
+pub(crate) fn argument(name: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&byte);
+    let is_odd = |character: char| character.is_control() || "\"\\$`!".contains(character);
+    if name.chars().count() > LONGEST_NAME || name.contains(is_odd) {
+        Cow::Borrowed("NAME")
+    } else if name.bytes().all(is_plain) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(format!("\"{name}\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_command_is_one_argument_of_any_shell() {
+        for (name, shown) in [
+            ("corp", "corp"),
+            ("team/a.b@c:d+1%", "team/a.b@c:d+1%"),
+            ("my team", "\"my team\""),
+            ("a;b", "\"a;b\""),
+            ("été", "\"été\""),
+            ("$(touch x)", "NAME"),
+            ("a`b`", "NAME"),
+            ("a\"b", "NAME"),
+            ("a\\", "NAME"),
+            ("a\u{1b}[2J", "NAME"),
+            (&"a".repeat(10_000), "NAME"),
+        ] {
+            assert_eq!(argument(name), shown);
+        }
     }
 }

@@ -26,6 +26,9 @@ const SECRET: &str = "Sq7madeupsecretaccesskeySq9";
 const SESSION_TOKEN: &str = "Tq7madeupsessiontokenTq9";
 const PROOF: &str = "Pq7madeup.proof-of_the_jobPq9";
 
+/// The secrets of a signed request.
+const SIGNED: [&str; 2] = [SECRET, SESSION_TOKEN];
+
 /// The answers of STS to each of its actions: requests go to one URL, and the outcome is a session of words that has
 /// not expired, an ARN, or an error without a secret.
 ///
@@ -51,10 +54,12 @@ pub fn answers(said: &[u8]) {
             assert_eq!(request.url.as_str(), "https://sts.eu-west-1.amazonaws.com/");
         }
     };
-    ask(&|fake, client| check_session(fake, assume_role(fake, client, &region, &keys, &role)));
-    ask(&|fake, client| check_session(fake, assume_role_with_web_identity(fake, client, &region, &proof, &role)));
+    ask(&|fake, client| check_session(fake, assume_role(fake, client, &region, &keys, &role), &SIGNED));
     ask(&|fake, client| {
-        if let Some(arn) = check(caller(fake, client, &region, &keys)) {
+        check_session(fake, assume_role_with_web_identity(fake, client, &region, &proof, &role), &[PROOF]);
+    });
+    ask(&|fake, client| {
+        if let Some(arn) = check(caller(fake, client, &region, &keys), &SIGNED) {
             assert!(arn.starts_with("arn:") && !leaks(&arn, SECRET) && !leaks(&arn, SESSION_TOKEN), "{arn}");
         }
     });
@@ -66,8 +71,8 @@ pub fn answers(said: &[u8]) {
     }
 }
 
-fn check_session(fake: &FakeSystem, outcome: Result<Keys>) {
-    let Some(session) = check(outcome) else { return };
+fn check_session(fake: &FakeSystem, outcome: Result<Keys>, sent: &[&str]) {
+    let Some(session) = check(outcome, sent) else { return };
     let Some(token) = &session.session_token else { panic!("a session has a token") };
     for text in [&session.access_key_id, session.secret_access_key.expose(), token.expose()] {
         assert!(AccessToken::parse(text).is_ok());
@@ -75,8 +80,9 @@ fn check_session(fake: &FakeSystem, outcome: Result<Keys>) {
     assert!(session.expires.is_none_or(|end| end > fake.now()));
 }
 
-fn check<Outcome: Debug>(outcome: Result<Outcome>) -> Option<Outcome> {
-    outcome.map_err(|error| check_error(&error, &[SECRET, SESSION_TOKEN, PROOF])).ok()
+/// The outcome of a request that carried these secrets: an answer that has those of another is not about them.
+fn check<Outcome: Debug>(outcome: Result<Outcome>, sent: &[&str]) -> Option<Outcome> {
+    outcome.map_err(|error| check_error(&error, sent)).ok()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{
     auth::{access_token::AccessToken, chain::Attempt, refusal::Refusal, timestamp},
     aws::{
         cached_json::{self, Members},
-        config::Profile,
+        config::{Profile, argument},
         endpoint,
         key_document::KeyDocument,
         keys::Keys,
@@ -23,7 +23,7 @@ use crate::{
         proof::ProofKey,
         region::Region,
     },
-    error::{Error, Kind, Result},
+    error::{Error, Kind, LONGEST_NAME, Result, shorten},
     secret::Secret,
     system::{System, places},
 };
@@ -80,7 +80,8 @@ impl SessionLogin<'_> {
     }
 
     fn sign_in(&self, what: String) -> Error {
-        Error::new(Kind::Rejected, what).with_hint(format!("run `aws login --profile {}`", self.profile.name()))
+        Error::new(Kind::Rejected, what)
+            .with_hint(format!("run `aws login --profile {}`", argument(self.profile.name())))
     }
 
     /// The error for a refusal, by its code.
@@ -149,7 +150,11 @@ impl Login for SessionLogin<'_> {
 
     fn loss(&self) -> String {
         let name = self.profile.name();
-        format!("the renewed login of profile {name} is not kept, so that `aws login --profile {name}` may be due soon")
+        let command = format!("aws login --profile {}", argument(name));
+        format!(
+            "the renewed login of profile {} is not kept, so that `{command}` may be due soon",
+            shorten(name, LONGEST_NAME)
+        )
     }
 }
 

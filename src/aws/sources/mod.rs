@@ -24,8 +24,10 @@ pub(crate) mod role;
 pub(crate) mod sso;
 pub(crate) mod web_identity;
 
+use std::path::PathBuf;
+
 use super::{client::Client, config::Config, keys::Keys, region::Region};
-use crate::auth::chain::TokenProvider;
+use crate::{auth::chain::TokenProvider, system::System};
 
 /// What a source of access keys needs to know, besides the system.
 pub(crate) struct Wanted {
@@ -50,3 +52,10 @@ pub(crate) const ALL: [Source; 7] = [
     &container::Container,
     &instance::Instance,
 ];
+
+/// The files whose content says which workload this is, that variables name.
+pub(crate) fn token_files(system: &dyn System) -> impl Iterator<Item = PathBuf> {
+    let variables = [web_identity::FILE_VARIABLE, container::TOKEN_FILE_VARIABLE].into_iter();
+    // Others are no paths: a relative one is not read either.
+    variables.filter_map(|variable| system.setting(variable).map(PathBuf::from)).filter(|path| path.is_absolute())
+}

@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// The key of a profile that names the program.
+pub(super) const KEY: &str = "credential_process";
+
 /// How long the program may take: one that waits for a person never ends.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -32,7 +35,7 @@ const QUOTED: usize = 120;
 
 /// The keys that the program of a profile prints; `NotConfigured` without one.
 pub(crate) fn keys(system: &dyn System, _wanted: &Wanted, profile: &Profile) -> Result<Attempt<Keys>> {
-    let Some(line) = profile.value("credential_process") else {
+    let Some(line) = profile.value(KEY) else {
         return Ok(Attempt::not_configured("no credential_process"));
     };
     let name = profile.name();
@@ -42,7 +45,8 @@ pub(crate) fn keys(system: &dyn System, _wanted: &Wanted, profile: &Profile) -> 
         return Err(wrong("names no program"));
     };
     let path = find(system, program).ok_or_else(|| {
-        let shown = shorten(program, LONGEST_PROGRAM);
+        // Without a shell `NAME=VALUE` is no assignment, and the value may be a secret.
+        let shown = shorten(program.split('=').next().unwrap_or_default(), LONGEST_PROGRAM);
         wrong(&format!("names {shown}, which is not a program"))
             .with_hint("put it on PATH, or name it by its absolute path")
     })?;
@@ -264,6 +268,11 @@ mod tests {
                 FakeSystem::default().program("tool"),
                 "./tool x-secret",
                 " names ./tool, which is not a program; put it on PATH, or name it by its absolute path",
+            ),
+            (
+                FakeSystem::default(),
+                "TOKEN=x-secret tool",
+                " names TOKEN, which is not a program; put it on PATH, or name it by its absolute path",
             ),
             (
                 FakeSystem::default(),

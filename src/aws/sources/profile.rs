@@ -12,9 +12,10 @@ use crate::{
     auth::{
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
+        warning,
     },
     aws::{
-        config::{Config, Profile},
+        config::{Config, Profile, argument},
         key_document::KeyDocument,
         keys::Keys,
         variables,
@@ -35,6 +36,9 @@ const SECURITY_TOKEN: &str = "aws_security_token";
 
 /// The profile whose keys are used to assume a role.
 const SOURCE_PROFILE: &str = "source_profile";
+
+/// The most roles that one profile leads to: each is a request.
+const MOST_ROLES: usize = 8;
 
 /// How many profiles the error of a missing one lists, and how much of each name, in characters.
 const LISTED: usize = 3;
@@ -128,6 +132,10 @@ fn by_kind(system: &dyn System, wanted: &Wanted, profile: &Profile, roles: &[&st
     if roles.contains(&name) && !(is_static && roles.last() == Some(&name)) {
         return Err(cycle(name));
     }
+    if roles.len() >= MOST_ROLES {
+        return Err(configuration(format!("profile {name} is the source of more than {MOST_ROLES} roles"))
+            .with_hint(format!("assume the role of profile {} with fewer", shorten(roles[0], LONGEST_NAME))));
+    }
     // In a source, an access key comes before a role.
     if roles.is_empty() || !is_static {
         let roles = [roles, &[name]].concat();
@@ -201,9 +209,34 @@ pub(crate) fn login_files(system: &dyn System, config: &Config, name: &str) -> V
         files.extend(sso::token_file(system, config, profile));
         files.extend(login_session::login_file(system, profile));
         files.extend(role::session_file(system, profile));
+        files.extend(profile.value(role::TOKEN_FILE).map(PathBuf::from).filter(|path| path.is_absolute()));
         next = profile.value(SOURCE_PROFILE).and_then(|source| config.profile(source));
     }
     files
+}
+
+/// Whether a program prints the keys of a profile: then nothing here tells whose they are.
+pub(crate) fn runs_a_program(config: &Config, name: &str) -> bool {
+    let mut visited = BTreeSet::new();
+    let mut next = config.profile(name);
+    while let Some(profile) = next.filter(|profile| visited.insert(profile.name())) {
+        if profile.value(process::KEY).is_some() {
+            return true;
+        }
+        next = profile.value(SOURCE_PROFILE).and_then(|source| config.profile(source));
+    }
+    false
+}
+
+/// Warns that the profile which a variable names has no credentials, where a later source has: another identity answers.
+pub(crate) fn warn_of_passing_over(system: &dyn System, source: &str) {
+    if let (name, Some(variable)) = chosen(system)
+        && name != DEFAULT
+    {
+        let what = format!("profile {}, which {variable} names, has no credentials", shorten(&name, LONGEST_NAME));
+        let error = configuration(format!("{what}: those of the source {source} are used"));
+        warning::once(&error.with_hint(format!("add its credentials, or unset {variable}")).warning());
+    }
 }
 
 fn configuration(message: String) -> Error {
@@ -256,12 +289,6 @@ fn shown(system: &dyn System, path: &Path) -> String {
     let home = places::home(system);
     let below = home.as_deref().and_then(|home| path.strip_prefix(home).ok());
     below.map_or_else(|| path.to_owned(), |below| Path::new("~").join(below)).display().to_string()
-}
-
-/// The name of a profile as an argument of a shell's command.
-fn argument(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&byte);
-    if name.bytes().all(is_plain) { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 #[cfg(test)]
@@ -442,6 +469,32 @@ mod tests {
             corp(&(role("corp", "b") + &role("b", "corp")), &format!("[corp]\n{}", key("AKID1"))),
             cycle("corp")
         );
+    }
+
+    #[test]
+    fn a_profile_leads_to_few_roles() {
+        let role = |number: usize| {
+            let source = number + 1;
+            format!(
+                "[profile p{number}]\nrole_arn = arn:aws:iam::111122223333:role/reader\nsource_profile = p{source}\n"
+            )
+        };
+        let system = home(&(0..9000).map(role).collect::<String>(), "");
+        assert_eq!(
+            answer(keys(&system, &wanted(&system), "p0")),
+            "profile p8 is the source of more than 8 roles; assume the role of profile p0 with fewer"
+        );
+    }
+
+    #[test]
+    fn a_program_is_found_behind_roles() {
+        let system = home(
+            "[profile corp]\nsource_profile = b\n[profile b]\nsource_profile = corp\n[profile c]\nsource_profile = d\n\
+             [profile d]\ncredential_process = tool\n",
+            "",
+        );
+        let config = wanted(&system).config;
+        assert_eq!(["corp", "c", "d", "e"].map(|name| runs_a_program(&config, name)), [false, true, true, false]);
     }
 
     #[test]

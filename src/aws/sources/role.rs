@@ -14,7 +14,7 @@ use crate::{
     },
     aws::{
         cached_json,
-        config::Profile,
+        config::{Profile, argument},
         key_document::KeyDocument,
         keys::Keys,
         sts::{self, Role},
@@ -29,7 +29,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// The settings of a profile that say whose keys assume its role.
 const SOURCE_PROFILE: &str = "source_profile";
 const CREDENTIAL_SOURCE: &str = "credential_source";
-const TOKEN_FILE: &str = "web_identity_token_file";
+pub(super) const TOKEN_FILE: &str = "web_identity_token_file";
 
 /// The keys of the role of a profile; `NotConfigured` without `role_arn`. `source` returns the keys of another profile
 /// by its name.
@@ -133,7 +133,7 @@ fn kept_session(system: &dyn System, profile: &Profile) -> Option<Keys> {
 fn needs_code(profile: &Profile) -> Error {
     let name = profile.name();
     Error::new(Kind::Rejected, format!("profile {name} needs an MFA code"))
-        .with_hint(format!("run `aws sts get-caller-identity --profile {name}`"))
+        .with_hint(format!("run `aws sts get-caller-identity --profile {}`", argument(name)))
 }
 
 /// The arguments of AssumeRole as the AWS CLI writes them to name its file: JSON in the form of Python, with sorted

@@ -16,14 +16,14 @@ use crate::{
     aws::{
         cached_json::{self, Members},
         client::Client,
-        config::{Config, Profile},
+        config::{Config, Profile, argument},
         endpoint, expiry,
         key_document::KeyDocument,
         keys::Keys,
         login_file::{self, Login},
         region::Region,
     },
-    error::{Error, Kind, Result},
+    error::{Error, Kind, LONGEST_NAME, Result, shorten},
     secret::Secret,
     system::{
         System,
@@ -73,7 +73,7 @@ impl<'profile> Role<'profile> {
         let name = profile.name();
         let wrong = |what: String| {
             Error::new(Kind::Configuration, format!("profile {name} {what}"))
-                .with_hint(format!("correct it, or run `aws configure sso --profile {name}`"))
+                .with_hint(format!("correct it, or run `aws configure sso --profile {}`", argument(name)))
         };
         let required = |key: &str| profile.value(key).ok_or_else(|| wrong(format!("has no {key}")));
         if ["sso_account_id", "sso_role_name"].into_iter().all(|key| profile.value(key).is_none()) {
@@ -139,7 +139,7 @@ impl<'profile> Role<'profile> {
     }
 
     fn sign_in(&self, what: String) -> Error {
-        Error::new(Kind::Rejected, what).with_hint(format!("run `aws sso login --profile {}`", self.profile))
+        Error::new(Kind::Rejected, what).with_hint(format!("run `aws sso login --profile {}`", argument(self.profile)))
     }
 }
 
@@ -211,7 +211,7 @@ impl Login for RoleLogin<'_> {
     }
 
     fn loss(&self) -> String {
-        format!("the renewed SSO token of profile {} is not kept", self.role.profile)
+        format!("the renewed SSO token of profile {} is not kept", shorten(self.role.profile, LONGEST_NAME))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Names the file of the token.
-const FILE_VARIABLE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+pub(super) const FILE_VARIABLE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 /// Names the role.
 const ROLE_VARIABLE: &str = "AWS_ROLE_ARN";

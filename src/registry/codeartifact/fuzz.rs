@@ -70,12 +70,12 @@ pub fn codeartifact_sections(content: &[u8]) {
     }
 }
 
-/// Whether only values of secrets contain the marker.
+/// Whether only values of secrets contain a part of the marker.
 fn is_hidden(text: &str) -> bool {
     let ini = Ini::parse(text);
     let outside = ini.entries().filter(|(_, key, _)| !SECRETS.contains(key));
     let lines = outside.map(|(section, key, value)| format!("[{section}] {key} = {value}"));
-    lines.chain(ini.sections().map(str::to_owned)).all(|line| !line.contains(MARK))
+    lines.chain(ini.sections().map(str::to_owned)).all(|line| !leaks(&line, MARK))
 }
 
 /// The answer to a request for a token: only CodeArtifact is asked, and the outcome is a token of one word or an error without

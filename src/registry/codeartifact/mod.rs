@@ -178,7 +178,16 @@ impl Setup {
         let section = SectionKeys(&self.section);
         let mut sources: Vec<&dyn TokenProvider<Wanted, Keys>> = vec![&section];
         sources.extend(sources::ALL);
-        ask_further(exhausted, system, &sources, &self.wanted, &self.domain.id(), |_, keys, cache_policy| {
+        ask_further(exhausted, system, &sources, &self.wanted, &self.domain.id(), |source, keys, cache_policy| {
+            let is_profile = ["keyringrc", "profile", "default_profile"].contains(&source.name());
+            if !is_profile && source.name() != "environment" {
+                profile::warn_of_passing_over(system, source.name());
+            }
+            let is_by_program = is_profile
+                && self.section.keys.is_none()
+                && profile::runs_a_program(&self.wanted.config, &self.profile_name);
+            // Another account of the program would not change the cache key.
+            let cache_policy = if is_by_program { CachePolicy::Waiters } else { cache_policy };
             match &self.section.role {
                 Some(role) => accept(&sts::assume_role(system, client, region, &keys, role)?, cache_policy),
                 None => accept(&keys, cache_policy),
@@ -204,7 +213,8 @@ impl CredentialSource for CodeArtifact {
 
     fn cache_key(&self, system: &dyn System, service: &Service) -> Option<CacheKey> {
         let setup = Setup::read(system, Domain::of(service)?).ok()?;
-        let login = profile::login_files(system, &setup.wanted.config, &setup.profile_name);
+        let login = profile::login_files(system, &setup.wanted.config, &setup.profile_name).into_iter();
+        let login = login.chain(sources::token_files(system));
         Some(CacheKey {
             realm: setup.domain.id(),
             identity: setup.identity(system),
@@ -294,7 +304,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::system::{Clock, fake::FakeSystem, http::Method};
+    use crate::system::{
+        Clock,
+        fake::{FakeSystem, absolute},
+        http::Method,
+    };
 
     const INDEX: &str = "https://contoso-012345678901.d.codeartifact.eu-west-1.amazonaws.com/pypi/plugins/simple/";
     const ENDPOINT: &str = "https://codeartifact.eu-west-1.amazonaws.com/v1/authorization-token";
@@ -384,6 +398,39 @@ mod tests {
         assert_eq!(get(&source, &system, INDEX), given("first"));
         let system = system.later(Duration::from_secs(3400));
         assert_eq!(get(&source, &system, INDEX), given("second"));
+    }
+
+    #[test]
+    fn a_workload_with_another_token_has_another_cache_key() {
+        for (variable, config) in [
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", ""),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", ""),
+            ("X", "[profile corp]\nsource_profile = b\n[profile b]\nweb_identity_token_file = "),
+        ] {
+            let path = absolute("/run/token");
+            let config = if config.is_empty() { String::new() } else { format!("{config}{path}\n") };
+            let system = machine("").variable(variable, &path).variable("AWS_PROFILE", "corp");
+            let system = system.file("/home/ada/.aws/config", &config).file("/run/token", "one");
+            let key = |system: &FakeSystem| CodeArtifact::default().cache_key(system, &Service::parse(INDEX)).unwrap();
+            let before = key(&system);
+            assert_eq!(before, key(&system));
+            let after = key(&system.file("/run/token", "another"));
+            assert!(before.login != after.login && before.identity == after.identity, "{variable}");
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_program_are_not_cached_for_the_session() {
+        let printed = r#"{"Version":1,"AccessKeyId":"AKIDADA","SecretAccessKey":"x-secret"}"#;
+        for (config, policy) in [
+            ("[default]\ncredential_process = tool\n", CachePolicy::Waiters),
+            ("[default]\naws_access_key_id = AKIDADA\naws_secret_access_key = x-secret\n", CachePolicy::Session),
+        ] {
+            let system = answer(machine("").file("/home/ada/.aws/config", config), "first");
+            let system = system.run("tool", &[], 0, printed, "");
+            let found = CodeArtifact::default().get(&system, &Service::parse(INDEX), None).unwrap().unwrap();
+            assert_eq!(found.cache_policy, policy);
+        }
     }
 
     #[test]

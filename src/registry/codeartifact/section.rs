@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::domain::Domain;
 use crate::{
     auth::warning,
-    aws::{keys::Keys, sts::Role},
+    aws::{key_document::KeyDocument, keys::Keys, sts::Role},
     error::{Error, Kind, Result, truncate},
     ini::Ini,
     secret::Secret,
@@ -194,12 +194,16 @@ impl<'file> Part<'file> {
             Err(self.wrong(&format!("{given} is set without {missing}"), &hint))
         };
         match (self.value(KEY_ID)?, self.value(SECRET_KEY)?) {
-            (Some(id), Some(secret)) => Ok(Some(Keys {
-                access_key_id: id.to_owned(),
-                secret_access_key: Secret::new(secret.to_owned()),
-                session_token: session_token.map(|token| Secret::new(token.to_owned())),
-                expires: None,
-            })),
+            (Some(id), Some(secret)) => {
+                let document = KeyDocument {
+                    access_key_id: Some(id.to_owned()),
+                    secret_access_key: Some(Secret::new(secret.to_owned())),
+                    session_token: session_token.map(|token| Secret::new(token.to_owned())),
+                    expiration: None,
+                };
+                let malformed = || self.wrong("the access key is malformed", "write it as AWS shows it");
+                document.keys().map(Some).ok_or_else(malformed)
+            }
             (Some(_), None) => half(KEY_ID, SECRET_KEY),
             (None, Some(_)) => half(SECRET_KEY, KEY_ID),
             (None, None) if session_token.is_some() => half(SESSION_TOKEN, KEY_ID),
@@ -403,6 +407,22 @@ mod tests {
         let keys = section.keys.unwrap();
         assert_eq!((keys.access_key_id.as_str(), keys.secret_access_key.expose()), ("AKIDEXAMPLE", "a/b+c#d"));
         assert_eq!((keys.session_token.unwrap().expose(), section.ca_bundle), ("x==", None));
+    }
+
+    #[test]
+    fn a_malformed_key_is_an_error_that_quotes_nothing() {
+        for (id, secret, token) in [
+            ("AKID/EXAMPLE", "x-secret", "y"),
+            ("AKIDÉ", "x-secret", "y"),
+            ("AKIDEXAMPLE", "x-secret two", "y"),
+            ("AKIDEXAMPLE", "x-secret", "y\u{7f}"),
+            ("AKIDEXAMPLE\r", "x-secret\u{1b}[2J", "y"),
+        ] {
+            let text = format!("{KEY_ID} = {id}\n{SECRET_KEY} = {secret}\n{SESSION_TOKEN} = {token}");
+            let error = read_on(&machine(&format!("[codeartifact]\n{text}\n"))).unwrap_err();
+            let message = "the access key is malformed, in [codeartifact] of keyringrc.cfg; write it as AWS shows it";
+            assert_eq!((error.kind(), &*error.to_string()), (Kind::Configuration, message), "{text}");
+        }
     }
 
     #[test]

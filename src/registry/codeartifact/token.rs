@@ -17,7 +17,7 @@ use crate::{
         keys::Keys,
         refusal::Refusal,
     },
-    error::{Error, Kind, Result, without_middle},
+    error::{Error, Kind, Result},
     secret::Secret,
     system::{
         System,
@@ -32,10 +32,6 @@ pub(super) static API: Api = Api {
     endpoint_variable: "AWS_ENDPOINT_URL_CODEARTIFACT",
     services_key: "codeartifact",
 };
-
-/// The longest id of an access key that messages show whole, in characters. They have 20.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
-const LONGEST_ID: usize = 24;
 
 /// The shortest lifetime that can be asked for, in seconds.
 const SHORTEST: u32 = 900;
@@ -108,7 +104,7 @@ fn refused(answer: &Answer, keys: &Keys, domain: &Domain) -> Error {
 /// What to do about an error, by its name.
 fn advice(refusal: &Refusal, keys: &Keys, domain: &Domain, skew: Option<&ClockSkew>) -> Option<String> {
     let Domain { name, owner, region, .. } = domain;
-    let key = without_middle(&keys.access_key_id, LONGEST_ID);
+    let key = keys.shown_id();
     Some(match refusal.name.as_str() {
         "AccessDeniedException" | "AccessDenied" if refusal.message.contains(":root") => {
             "the root user of an account gets no token: sign in as another user or with a role".to_owned()
