@@ -19,10 +19,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     secret::Secret,
-    system::{
-        System,
-        http::{Request, Response},
-    },
+    system::{System, http::Request},
 };
 
 /// The service.
