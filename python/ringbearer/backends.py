@@ -111,7 +111,7 @@ class MendaCodeArtifactKeyring(_IndexKeyring, KeyringBackend):
 
 
 class CodeArtifactKeyring(_IndexKeyring, KeyringBackend):
-    """AWS CodeArtifact with an AWS account: `DOMAIN-ACCOUNT.d.codeartifact.REGION.amazonaws.com` and its other forms."""
+    """AWS CodeArtifact with an AWS account: `DOMAIN-ACCOUNT.d.codeartifact.REGION.amazonaws.com` and other forms."""
 
 
 class ChainguardLibrariesKeyring(_IndexKeyring, KeyringBackend):

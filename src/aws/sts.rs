@@ -56,8 +56,13 @@ pub(crate) fn assume_role(
     let form = role_form(client, region, "AssumeRole", role, external_id.as_slice())?;
     let answer = client.send_signed(system, form, keys, &STS, region)?;
     if !answer.response.is_success() {
-        let trust = "allow this identity sts:AssumeRole, and let the role's trust policy name it";
-        return Err(refused(system, &answer, region, &role.refused_in(region), trust, &secrets(keys)));
+        let trust = match external_id {
+            Some(_) => "allow this identity sts:AssumeRole; the role's trust policy must name it and the external_id",
+            None => {
+                "allow this identity sts:AssumeRole; the role's trust policy must name it, and may ask for an external_id"
+            }
+        };
+        return Err(refused(system, &answer, region, &role.refused(), trust, &secrets(keys)));
     }
     session(system, &answer)
 }
@@ -74,7 +79,7 @@ pub(crate) fn assume_role_with_web_identity(
     let form = role_form(client, region, "AssumeRoleWithWebIdentity", role, &[("WebIdentityToken", secret)])?;
     let answer = Answer { response: client.send(system, form)?, skew: None };
     if !answer.response.is_success() {
-        return Err(refused(system, &answer, region, &role.refused_in(region), &trust(token), &[secret]));
+        return Err(refused(system, &answer, region, &role.refused(), &trust(token), &[secret]));
     }
     session(system, &answer)
 }
@@ -94,9 +99,14 @@ pub(crate) fn caller(system: &dyn System, client: &Client, region: &Region, keys
 }
 
 impl Role {
-    /// What failed, if STS refuses the role.
-    fn refused_in(&self, region: &Region) -> String {
-        format!("STS in {region} refused the role {}", self.arn)
+    /// What failed, if STS refuses the role: `STS refused role/NAME of account ACCOUNT`.
+    fn refused(&self) -> String {
+        // arn:PARTITION:iam::ACCOUNT:role/NAME
+        let mut parts = self.arn.splitn(6, ':').skip(4);
+        match (parts.next(), parts.next()) {
+            (Some(account), Some(role)) => format!("STS refused {role} of account {account}"),
+            _ => format!("STS refused {}", self.arn),
+        }
     }
 }
 
@@ -312,7 +322,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_to_do() {
         for (status, name, hint) in [
-            (403, "AccessDenied", "let the role's trust policy name it"),
+            (403, "AccessDenied", "the role's trust policy must name it, and may"),
             (403, "RegionDisabledException", "activate STS in eu-west-1"),
             (403, "InvalidClientTokenId", "the access key is unknown"),
             (403, "SignatureDoesNotMatch", "check the secret access key"),
@@ -323,7 +333,7 @@ mod tests {
             let error = assume(&fake, &role()).unwrap_err();
             assert_eq!(error.kind(), Kind::Rejected, "{name}");
             assert!(error.hint().unwrap().contains(hint), "{error}");
-            let what = "STS in eu-west-1 refused the role arn:aws:iam::111122223333:role/Reader";
+            let what = "STS refused role/Reader of account 111122223333";
             assert_eq!(error.message(), format!("{what} ({name}): no, (hidden)"));
         }
     }

@@ -43,13 +43,45 @@ pub(super) fn examine(world: &World<'_>, report: &mut Report<'_>, index: &Index,
     }
     let source = index.source.as_ref().map_or_else(String::new, |source| format!("; set up in {source}"));
     report.add(&Finding::new(State::Good, "address", format!("{host} over {scheme}{source}")))?;
+    let mut asked = Asked::default();
     for (number, candidate) in candidates.iter().enumerate() {
         let is_last = number + 1 == candidates.len();
-        if let Some(is_accepted) = examine_candidate(world, report, candidate, &service, asks_registry, is_last)? {
+        if let Some(is_accepted) =
+            examine_candidate(world, report, candidate, &service, asks_registry, is_last, &mut asked)?
+        {
             return Ok(is_accepted);
         }
     }
     Ok(false)
+}
+
+/// The registries that gave no credential, of those that claim a URL.
+#[derive(Default)]
+struct Asked {
+    /// Those that nothing is configured for: title, and how to configure it.
+    unset: Vec<(&'static str, &'static str)>,
+    has_failure: bool,
+}
+
+impl Asked {
+    /// Adds a registry that nothing is configured for.
+    fn add_unset(&mut self, registry: &Registry, is_last: bool) -> Finding {
+        self.unset.push((registry.title, registry.advice_if_unset));
+        let finding = |state, what| Finding::new(state, "credential", what);
+        if self.has_failure {
+            return finding(State::Off, "nothing is configured for it");
+        }
+        if !is_last {
+            return finding(State::Off, "nothing is configured for it; the next registry is asked");
+        }
+        let advice = match self.unset.as_slice() {
+            [(_, advice)] => (*advice).to_owned(),
+            several => {
+                several.iter().map(|(title, advice)| format!("{title}: {advice}")).collect::<Vec<_>>().join("; ")
+            }
+        };
+        finding(State::Bad, "nothing is configured for it: tools get no answer and no message").with_fix(advice)
+    }
 }
 
 /// Asks one registry and shows every step. Returns whether it accepts the credential; `None` without a credential.
@@ -60,8 +92,9 @@ fn examine_candidate(
     service: &Service,
     asks_registry: bool,
     is_last: bool,
+    registries: &mut Asked,
 ) -> Result<Option<bool>> {
-    let Registry { title, python_class, advice_if_unset, .. } = *candidate.registry;
+    let Registry { title, python_class, .. } = *candidate.registry;
     report.fact("backend", json!(python_class));
     report.add(&Finding::new(State::Good, "backend", format!("{title} ({MODULE}{python_class})")))?;
     add_settings(world, report, candidate)?;
@@ -90,6 +123,7 @@ fn examine_candidate(
         return Err(error);
     }
     add_caller(world, report, candidate, service, &outcome)?;
+    registries.has_failure |= outcome.is_err();
     match outcome {
         Ok(Some(credential)) => {
             add_credential(report, &credential)?;
@@ -101,17 +135,8 @@ fn examine_candidate(
             }
             probe::examine(world, report, candidate, service, &credential, given.as_deref()).map(Some)
         }
-        Ok(None) if !is_last => {
-            report.add(&Finding::new(
-                State::Off,
-                "credential",
-                "nothing is configured for it; the next registry is asked",
-            ))?;
-            Ok(None)
-        }
         Ok(None) => {
-            let what = "nothing is configured for it: tools get no answer and no message";
-            report.add(&Finding::new(State::Bad, "credential", what).with_fix(advice_if_unset))?;
+            report.add(&registries.add_unset(candidate.registry, is_last))?;
             Ok(None)
         }
         Err(error) if error.kind() == Kind::Cancelled => Err(error),
@@ -222,6 +247,8 @@ fn add_caller(
             report.add(&Finding::new(State::Note, "caller", caller))
         }
         Err(error) if error.kind() == Kind::Cancelled => Err(error),
+        // The lookup failed for the same reason.
+        Err(_) if outcome.is_err() => Ok(()),
         Err(error) => report.add(&Finding { state: State::Doubtful, ..Finding::of_error("caller", &error) }),
     }
 }

@@ -136,7 +136,7 @@ impl TokenProvider<Wanted, Keys> for SectionKeys<'_> {
             return Ok(Attempt::Token(keys.clone()));
         }
         let Some(name) = &self.0.profile else {
-            return Ok(Attempt::not_configured("it names neither profile nor key"));
+            return Ok(Attempt::not_configured("no section of keyringrc.cfg names a profile or a key"));
         };
         match profile::keys(system, wanted, name)? {
             Attempt::NotConfigured(why) => Err(Error::new(Kind::Configuration, format!("profile {name}: {why}"))),

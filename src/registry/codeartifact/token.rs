@@ -11,7 +11,7 @@ use super::domain::Domain;
 use crate::{
     auth::{access_token::AccessToken, clock_skew::ClockSkew},
     aws::{
-        client::{Answer, Client},
+        client::{Answer, CLOCK_TOLERANCE, Client},
         endpoint::Api,
         expiry,
         keys::Keys,
@@ -19,10 +19,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     secret::Secret,
-    system::{
-        System,
-        http::{Request, Response},
-    },
+    system::{System, http::Request},
 };
 
 /// The service.
@@ -70,7 +67,7 @@ pub(super) fn request(
         .append_pair("duration", &duration.to_string());
     let answer = client.send_signed(system, Request::post_empty(url), keys, &API, &domain.region)?;
     if !answer.response.is_success() {
-        return Err(refused(&answer, keys, domain));
+        return Err(refused(system, &answer, keys, domain));
     }
     let Issued { authorization_token, expiration } = answer.response.json()?;
     let token = AccessToken::parse(authorization_token.expose()).map_err(|malformed| {
@@ -90,10 +87,12 @@ pub(super) fn request(
 }
 
 /// The error of an answer that is not a success.
-fn refused(answer: &Answer, keys: &Keys, domain: &Domain) -> Error {
+fn refused(system: &dyn System, answer: &Answer, keys: &Keys, domain: &Domain) -> Error {
     let session_token = keys.session_token.as_ref().map_or("", Secret::expose);
     let mut refusal = Refusal::read(&answer.response, &[keys.secret_access_key.expose(), session_token]);
-    let advice = advice(&refusal, keys, domain, answer.skew.as_ref());
+    // A clock that is more than a day off is not corrected.
+    let skew = answer.skew.or_else(|| ClockSkew::beyond(CLOCK_TOLERANCE, system, &answer.response));
+    let advice = advice(&refusal, keys, domain, skew.as_ref());
     if refusal.is_of_signature() {
         // It explains signatures to programmers.
         refusal.message.clear();

@@ -1,13 +1,15 @@
-"""The registries of Chainguard and Menda, and URLs of no registry."""
+"""The registries of Chainguard, Menda and AWS, and URLs of no registry."""
 
 from __future__ import annotations
 
 import pytest
 from lab import chainctl
+from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
 from lab.registries.menda import HOST, REGISTRY_HOST
 from lab.registry import Registry
+from support.aws_user import STS, AwsUser
 from support.azure_user import AzureUser
 from support.doctor import Doctor
 
@@ -71,14 +73,83 @@ def test_menda_has_a_profile_and_no_login(cloud: PracticeCloud, doctor: Doctor) 
     doctor.assert_shows("menda-without-login", PLUGINS)
 
 
-def test_menda_repository_is_unknown(cloud: PracticeCloud, doctor: Doctor) -> None:
+def test_menda_is_not_blamed_for_the_root_of_an_index(cloud: PracticeCloud, doctor: Doctor) -> None:
     doctor.assert_shows("menda-404", PLUGINS.replace("/plugins/", "/plugin/"), **cloud.menda.variables)
 
 
 def test_menda_without_login_is_not_blamed_on_the_url(doctor: Doctor) -> None:
     found = doctor.examine(PLUGINS)
-    assert (found.code, found.finding("credential").state) == (1, "bad")
-    assert "menda auth login" in found.fix("credential"), found.fix("credential")
+    menda, codeartifact = found.findings("credential")
+    assert (found.code, menda.state, codeartifact.state) == (1, "off", "bad")
+    assert "menda auth login" in codeartifact.fix and "aws login" in codeartifact.fix
+
+
+def test_failing_menda_login_is_shown_before_codeartifact_serves(cloud: PracticeCloud, doctor: Doctor) -> None:
+    name, _, owner = REGISTRY_HOST.partition(".")[0].rpartition("-")
+    aws = cloud.codeartifact
+    aws.add_repository(aws.add_domain(name, owner, "eu-west-1"), "plugins").domain.accounts.add(aws.user.account)
+    variables = {**cloud.menda.variables, "MENDA_CLIENT_SECRET": None, **aws.user.variables}
+    found = doctor.examine(PLUGINS, **variables)
+    assert [one.state for one in found.findings("credential")] == ["bad", "good"], found.document
+    assert found.code == 0
+
+
+# -- AWS CodeArtifact
+
+
+@pytest.fixture
+def ada(cloud: PracticeCloud, doctor: Doctor) -> AwsUser:
+    """A person of AWS without a login."""
+    return AwsUser(cloud, doctor, doctor.home)
+
+
+def test_codeartifact_serves_by_a_key(ada: AwsUser, doctor: Doctor) -> None:
+    doctor.assert_shows("codeartifact-key", ada.url, **ada.key.variables)
+    assert ada.aws.mistakes == []
+    # The token is shown to nobody but its repository.
+    for token in ada.aws.authorization_tokens.issued:
+        assert ada.cloud.log.hosts_that_saw(token) == [ada.aws.repository.host]
+
+
+def test_codeartifact_serves_by_a_role(ada: AwsUser, doctor: Doctor) -> None:
+    ada.profile_with_role()
+    doctor.assert_shows("codeartifact-role", ada.url, AWS_PROFILE="corp")
+    assert ada.aws.mistakes == []
+
+
+def test_codeartifact_key_hides_a_profile(ada: AwsUser, doctor: Doctor) -> None:
+    ada.profile_with_role()
+    doctor.assert_shows("codeartifact-key-and-profile", ada.url, AWS_PROFILE="corp", **ada.key.variables)
+
+
+def test_codeartifact_login_of_sso_has_ended(ada: AwsUser, doctor: Doctor) -> None:
+    session = ada.aws.identity_center.log_in(-60)
+    session.has_ended = True
+    ada.profile_with_sso(session)
+    doctor.assert_shows("codeartifact-sso-ended", ada.url, AWS_PROFILE="corp")
+    assert ada.aws.mistakes == []
+
+
+def test_codeartifact_has_nothing_configured(ada: AwsUser, doctor: Doctor) -> None:
+    doctor.assert_shows("codeartifact-unset", ada.url)
+    assert ada.cloud.log.requests() == []
+
+
+def test_codeartifact_denies_reading_to_a_known_user(ada: AwsUser, doctor: Doctor) -> None:
+    ada.key.denied.add("codeartifact:ReadFromRepository")
+    doctor.assert_shows("codeartifact-403", ada.url, **ada.key.variables)
+
+
+def test_codeartifact_token_in_a_variable_has_ended(ada: AwsUser, doctor: Doctor) -> None:
+    doctor.assert_shows("codeartifact-token-ended", ada.url, CODEARTIFACT_AUTH_TOKEN="eyJ.ended")
+
+
+def test_codeartifact_caller_is_asked_for_by_the_doctor_alone(ada: AwsUser, doctor: Doctor, native: Client) -> None:
+    environment = ada.cloud.environment(ada.home, **ada.key.variables)
+    native.run(["keyring", "get", ada.url, "aws"], environment).check()
+    assert STS not in ada.hosts()
+    found = doctor.examine(ada.url, **ada.key.variables)
+    assert STS in ada.hosts() and ada.key.caller in str(found.document)
 
 
 # -- every registry
