@@ -340,7 +340,7 @@ def _sign_in(made: Situation, native: Client) -> None:
 
 _ON_LOOPBACK = ("127.0.0.1", "managed_identity failed")
 _OF_GITHUB = (GITHUB, "GitHub")
-_API, _STS = (AWS_API, AWS_API, "CodeArtifact refuses"), (STS, STS, f"STS in {REGION}")
+_API, _STS = (AWS_API, AWS_API, "CodeArtifact refuses"), (STS, STS, "STS refused")
 _EC2_ADDRESS = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 _EC2 = ("ec2", "127.0.0.1", "metadata service of EC2", _EC2_ADDRESS)
 
