@@ -121,7 +121,7 @@ impl Keyring {
     }
 
     /// Asks the registries that claim a service, or the one of a class alone, until one answers. No answer moves on to the
-    /// next, and so does a failure that `report` takes; the error of `report` ends the search.
+    /// next, and so does a failure that `report` takes, while there is time; the error of `report` ends the search.
     pub(crate) fn get(
         &self,
         system: &dyn System,
@@ -137,6 +137,10 @@ impl Keyring {
                 Ok(None) => {}
                 Err(error) if error.ends_the_lookup() => return Err(error),
                 Err(error) => report(error)?,
+            }
+            // The next registry would fail for want of time, which tells nothing about it.
+            if system.remaining().is_zero() {
+                break;
             }
         }
         Ok(None)
@@ -159,15 +163,15 @@ mod tests {
     };
 
     /// Claims one host, and answers as its function says.
-    struct Scripted(fn() -> Result<Option<Credential>>);
+    struct Scripted(fn(&dyn System) -> Result<Option<Credential>>);
 
     impl CredentialSource for Scripted {
         fn claims(&self, _: &dyn Env, service: &Service) -> bool {
             service.host() == Some("shared.example")
         }
 
-        fn get(&self, _: &dyn System, _: &Service, _: Option<&str>) -> Result<Option<Credential>> {
-            (self.0)()
+        fn get(&self, system: &dyn System, _: &Service, _: Option<&str>) -> Result<Option<Credential>> {
+            (self.0)(system)
         }
 
         fn cache_key(&self, _: &dyn System, _: &Service) -> Option<CacheKey> {
@@ -187,12 +191,19 @@ mod tests {
         })
     }
 
-    static LOW: Registry = Registry::stub("low", 1.0, || Box::new(Scripted(|| Ok(password("low")))));
-    static SILENT: Registry = Registry::stub("silent", 3.0, || Box::new(Scripted(|| Ok(None))));
+    static LOW: Registry = Registry::stub("low", 1.0, || Box::new(Scripted(|_| Ok(password("low")))));
+    static SILENT: Registry = Registry::stub("silent", 3.0, || Box::new(Scripted(|_| Ok(None))));
     static BROKEN: Registry =
-        Registry::stub("broken", 2.0, || Box::new(Scripted(|| Err(Error::new(Kind::Rejected, "it broke")))));
+        Registry::stub("broken", 2.0, || Box::new(Scripted(|_| Err(Error::new(Kind::Rejected, "it broke")))));
     static CANCELLED: Registry =
-        Registry::stub("cancelled", 2.5, || Box::new(Scripted(|| Err(Error::new(Kind::Cancelled, "cancelled")))));
+        Registry::stub("cancelled", 2.5, || Box::new(Scripted(|_| Err(Error::new(Kind::Cancelled, "cancelled")))));
+
+    static SLOW: Registry = Registry::stub("slow", 2.6, || {
+        Box::new(Scripted(|system| {
+            system.pause(system.remaining())?;
+            Err(Error::new(Kind::Timeout, "it was slow"))
+        }))
+    });
 
     fn ask(keyring: &Keyring, class: Option<&str>) -> (Result<Option<&'static str>>, Vec<String>) {
         let (system, service) = (FakeSystem::default(), Service::parse("https://shared.example/simple/"));
@@ -220,6 +231,12 @@ mod tests {
     fn no_answer_and_a_reported_failure_move_on_to_the_next() {
         let (found, reported) = ask(&Keyring::of(&[&LOW, &BROKEN, &SILENT]), None);
         assert_eq!((found.unwrap(), reported), (Some("low"), vec!["it broke".to_owned()]));
+    }
+
+    #[test]
+    fn nobody_is_asked_when_the_time_is_over() {
+        let (found, reported) = ask(&Keyring::of(&[&LOW, &SLOW]), None);
+        assert_eq!((found.unwrap(), reported.len()), (None, 1));
     }
 
     #[test]

@@ -64,6 +64,7 @@ class BlockingPoints:
     def flows(self) -> list[Flow]:
         """Every flow that sends requests, with everything it needs to succeed."""
         azure, chainguard, metadata = self.cloud.azure, self.cloud.chainguard, self.cloud.metadata
+        aws = self.cloud.codeartifact
         directory: Directory = azure.directory
         self._fake_programs.az(*az_token(directory.user_token(azure.user)))
         application = directory.application("waiting", azure.tenant, secret="its-secret")
@@ -90,6 +91,7 @@ class BlockingPoints:
             Flow("cloud shell", {**managed, **metadata.cloud_shell.variables}),
             Flow("chainguard", oidc, chainguard.python.url),
             Flow("menda", self.cloud.menda.variables, self.cloud.menda.plugins.url),
+            Flow("codeartifact", aws.user.variables, aws.repository.url),
         ]
 
     def of_requests(self, flow: Flow, requests: list[Request]) -> Iterator[BlockingPoint]:
@@ -161,8 +163,10 @@ class BlockingPoints:
     def fresh(self, flow: Flow) -> tuple[str, dict[str, str]]:
         """Service and variables of a flow, with an empty cache."""
         number = str(next(self._numbers))
-        # Parts of the cache key without any other effect here.
-        logins = dict.fromkeys(("AZD_AUTH_CERT", "CHAINCTL_CONFIG", "MENDA_PROFILE_ID"), number)
+        # Parts of the cache key without any other effect here. A Menda login would be asked about CodeArtifact too.
+        names = ["AZD_AUTH_CERT", "CHAINCTL_CONFIG", "AWS_CREDENTIAL_EXPIRATION"]
+        names += ["MENDA_PROFILE_ID"] if flow.name == "menda" else []
+        logins = dict.fromkeys(names, number)
         variables = {**flow.variables, **logins}
         azure = self.cloud.azure
         return flow.service or azure.organisation(f"waiting-{number}", azure.tenant).feed("tools").url(), variables

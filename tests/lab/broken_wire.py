@@ -20,7 +20,9 @@ from .messages import CLOSE, RESET, SILENCE, Request, Response
 _WORD = re.compile(rb"[\w.-]+")
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 #: Members of answers that hold a time, in seconds since 1970 or as text.
-_MOMENTS = ("expires_on", "not_before", "validFrom", "validTo", "expiry", "expiration", "expiresOn")
+_MOMENTS = (
+    "expires_on", "not_before", "validFrom", "validTo", "expiry", "expiration", "Expiration", "expiresOn",
+)  # fmt: skip
 
 
 def breaks_off_in_head(ending: str = RESET) -> Fault:
@@ -91,11 +93,15 @@ def clock_off(hours: float) -> Fault:
 
     def respond(request: Request, answer: Answer) -> Response:
         true = answer(request)
-        headers = [*true.headers, ("Date", formatdate(time.time() + hours * 3600, usegmt=True))]
+        headers = [pair for pair in true.headers if pair[0].lower() != "date"]
+        headers.append(("Date", formatdate(time.time() + hours * 3600, usegmt=True)))
         try:
             body = json.loads(true.body)
         except ValueError:
-            return Response(true.status, headers, true.body, true.ending)
+            # The answers of STS are XML.
+            expiration = re.compile(rb"(?<=<Expiration>)[^<]+")
+            body = expiration.sub(lambda found: _shifted_text(found.group().decode(), hours * 3600).encode(), true.body)
+            return Response(true.status, headers, body, true.ending)
         shifted = {name: _shifted(name, value, hours * 3600) for name, value in body.items()}
         return Response(true.status, headers, json.dumps(shifted).encode(), true.ending)
 
@@ -112,12 +118,19 @@ def token_of_other_clock(token: str, hours: float) -> str:
 def _shifted(name: str, value: object, seconds: float) -> object:
     if isinstance(value, str) and tokens.read_genuine(value):
         return token_of_other_clock(value, seconds / 3600)
+    if isinstance(value, dict):
+        return {inner: _shifted(inner, content, seconds) for inner, content in value.items()}
     if name not in _MOMENTS or value is None:
         return value
     if isinstance(value, str) and value.isdigit():
         return str(int(value) + int(seconds))
     if not isinstance(value, str):
-        return value + int(seconds)
+        # The portal of AWS counts milliseconds.
+        return value + int(seconds) * (1000 if value > 1e11 else 1)
+    return _shifted_text(value, seconds)
+
+
+def _shifted_text(value: str, seconds: float) -> str:
     moment = datetime.datetime.strptime(value[:19], _MOMENT[:-1]) + datetime.timedelta(seconds=seconds)
     return moment.strftime(_MOMENT)
 

@@ -71,6 +71,8 @@ NEARLY = [
     *("a.b-058264169513.d.codeartifact.eu-west-1.amazonaws.com", "m-058264169513.d.codeartifact.a.b.amazonaws.com"),
     *("m-058264169513.d.codeartifact..amazonaws.com", "m-058264169513.x.codeartifact.eu-west-1.amazonaws.com"),
     *("m-058264169513.d.codeartifact.eu-west-1.amazonaws.co", "m-058264169513.d.codeartifact.x.amazonaws.com.x"),
+    *("ring-111122223333.d.codeartifact.eu-west-1.on.aws", "ring-111122223333.codeartifact.eu-west-1.amazonaws.com"),
+    *("r-111122223333.codeartifact.cn-north-1.on.aws", "r-111122223333.codeartifact.eu-west-1.evilon.aws"),
     *("pkgs\u3002dev\u3002azure\u3002com", "pkgs.dev.azure.\u0441om", "libraries\uff0ecgr\uff0edev"),
     *("/%70kgs.dev.azure.com", "/libraries%2ecgr.dev", "/libraries\uff0ecgr\uff0edev", "//libraries.cgr.dev"),
     *("registry.example", "upload.example", "localhost", "127.0.0.1", "[::1]", "[::1", "%70kgs.dev.azure.com"),

@@ -18,10 +18,13 @@ SERVED, WARNED, SILENT = "served", "warned", "silent"
 LONGEST = 5.0
 #: Allowance for a busy machine beyond the limit of the lookup.
 GRACE = 5.0
-#: The prefixes of the practice cloud's tokens that are not JSON Web Tokens.
+#: The prefixes of the practice cloud's tokens that are not JSON Web Tokens; those of AWS are its own.
 _OPAQUE = re.compile(
     r"(menda-access-|refresh-|1\.practice-refresh-token-|practice-(device|authorization)-code-)[\w-]{8,}"
+    r"|(IQoJb3JpZ2lu|ao[ar]AAAAA|rt1\.)[\w-]{8,}"
 )
+#: The secrets of AWS's access keys.
+_SECRET_KEY = re.compile(r"[0-9a-f]{36}(/|\+|%2F|%2B|\\/){2}[0-9a-f]{2}", re.IGNORECASE)
 _TOKEN = re.compile(r"eyJ[\w-]{6,}(\.[\w-]+)*")
 _PIECE_NAME = "no token"
 #: The beginning of a token; it counts as a leak too.
@@ -113,7 +116,8 @@ def judge(cell: Cell, code: int, stdout: str, warnings: list[str]) -> None:
 def leaks(secrets: dict[str, str], shown: str) -> list[str]:
     """The secrets in the output."""
     found = [name for name, secret in secrets.items() if any(form in shown for form in forms(secret))]
-    return found + (["a token, or a piece of one"] if _PIECE.search(shown) else [])
+    found += ["a token, or a piece of one"] if _PIECE.search(shown) else []
+    return found + (["the secret of an access key"] if _SECRET_KEY.search(shown) else [])
 
 
 def forms(secret: str) -> set[str]:
@@ -134,6 +138,11 @@ def _sort(cloud: PracticeCloud, secret: str) -> str:
         return "a registry's token"
     if secret in cloud.menda.access_tokens:
         return "an access token of Menda's"
+    if secret in cloud.codeartifact.authorization_tokens.issued:
+        [key] = [
+            one.tokens[secret][0] for one in cloud.codeartifact.authorization_tokens.domains if secret in one.tokens
+        ]
+        return f"a token of CodeArtifact for {key.caller}"
     claims = tokens.read_genuine(secret)
     if claims is None:
         # The assertion that a client signs with its own certificate has another key.
@@ -157,7 +166,7 @@ def sightings(cloud: PracticeCloud, secrets: dict[str, str]) -> set[Sighting]:
         for place, text in places.items():
             readings = (text, unquote(text), unquote_plus(text))
             names = {name for name, secret in secrets.items() if any(secret in reading for reading in readings)}
-            for pattern in (_TOKEN, _OPAQUE):
+            for pattern in (_TOKEN, _OPAQUE, _SECRET_KEY):
                 names |= {_sort(cloud, match.group()) for match in pattern.finditer(unquote(text))}
             found |= {(name, request.host, request.path, place) for name in names}
     return found

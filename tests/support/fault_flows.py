@@ -18,6 +18,10 @@ from lab.fake_programs import FakePrograms, az_token
 from lab.messages import CLOSE, Response
 from lab.registries.azure.directory import TOKEN_EXCHANGE_AUDIENCE, Application
 from lab.registries.azure.oidc import GITHUB_ISSUER
+from lab.registries.codeartifact.accounts import ACCOUNT
+from lab.registries.codeartifact.files import AwsFiles
+from lab.registries.codeartifact.identity_center import START_URL
+from lab.registries.codeartifact.site import EKS_ISSUER, REGION
 from lab.registries.menda import EXCHANGE, SIGN_IN
 from lab.sign_in_page import deliver, sign_in
 from support import chainguard_user
@@ -27,6 +31,10 @@ from support.menda_machines import API, INDEX, profile
 PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
 FEEDS, LOGIN, AUTHORITY = "pkgs.dev.azure.com", "login.microsoftonline.com", "vssps.dev.azure.com"
 GITHUB, PIPELINES = "pipelines.actions.githubusercontent.com", "dev.azure.com"
+AWS_API, STS = f"codeartifact.{REGION}.amazonaws.com", f"sts.{REGION}.amazonaws.com"
+PORTAL, OIDC = f"portal.sso.{REGION}.amazonaws.com", f"oidc.{REGION}.amazonaws.com"
+AWS_SIGN_IN = f"{REGION}.signin.aws.amazon.com"
+ROLES = "/latest/meta-data/iam/security-credentials/"
 AGENT_KEY = "/var/opt/azcmagent/tokens/practice.key"
 
 
@@ -254,6 +262,71 @@ def _menda_login(made: Situation) -> None:
     menda.write_login(made.home, menda.log_in())
 
 
+def _aws_key(made: Situation) -> None:
+    aws = made.cloud.codeartifact
+    made.service = aws.repository.url
+    made.variables.update(aws.user.variables)
+
+
+def _aws_profile(made: Situation, sections: dict[str, dict[str, object]]) -> AwsFiles:
+    made.service = made.cloud.codeartifact.repository.url
+    made.variables["AWS_PROFILE"] = "corp"
+    files = AwsFiles(made.home)
+    files.write_config(sections)
+    return files
+
+
+def _aws_role(made: Situation) -> None:
+    aws = made.cloud.codeartifact
+    role = aws.accounts.role("reader", aws.user)
+    profile = {"role_arn": role.arn, "role_session_name": "ada", "source_profile": "base"}
+    _aws_profile(made, {"profile corp": profile}).write_credentials({"base": aws.user})
+
+
+def _aws_sso(lifetime: float) -> Callable[[Situation], None]:
+    def prepare(made: Situation) -> None:
+        center = made.cloud.codeartifact.identity_center
+        center.assign("Reader")
+        session = center.log_in(lifetime)
+        # An answer that is lost takes no token with it.
+        session.rotates = False
+        profile = {"sso_session": "work", "sso_account_id": ACCOUNT, "sso_role_name": "Reader"}
+        portal = {"sso_start_url": START_URL, "sso_region": REGION}
+        _aws_profile(made, {"profile corp": profile, "sso-session work": portal}).write_session(session, "work")
+        made.secrets["client secret"] = session.client_secret
+
+    return prepare
+
+
+def _aws_login(made: Situation) -> None:
+    aws = made.cloud.codeartifact
+    login = aws.sign_in.log_in(aws.user, lifetime=-60)
+    _aws_profile(made, {"profile corp": {"login_session": login.arn, "region": REGION}}).write_login(login)
+    made.secrets["private key"] = login.pem.splitlines()[2]
+
+
+def _aws_web_identity(made: Situation) -> None:
+    aws = made.cloud.codeartifact
+    role = aws.accounts.role("pod")
+    role.trust_identity(EKS_ISSUER, "system:serviceaccount:default:builder")
+    made.service = aws.repository.url
+    token = made.file("identity-token", aws.identity_token())
+    made.variables.update(
+        {"AWS_ROLE_ARN": role.arn, "AWS_ROLE_SESSION_NAME": "pod", "AWS_WEB_IDENTITY_TOKEN_FILE": token}
+    )
+
+
+def _aws_machine(name: str) -> Callable[[Situation], None]:
+    def prepare(made: Situation) -> None:
+        aws = made.cloud.codeartifact
+        endpoint = getattr(aws, name)
+        endpoint.key = aws.accounts.session_of_role(aws.accounts.role("builders"), "machine", 3600)
+        made.service = aws.repository.url
+        made.variables.update(endpoint.variables)
+
+    return prepare
+
+
 def _sign_in(made: Situation, native: Client) -> None:
     # The session of this thread: other situations have a login of the same person.
     kernel_keys.new_session()
@@ -267,6 +340,9 @@ def _sign_in(made: Situation, native: Client) -> None:
 
 _ON_LOOPBACK = ("127.0.0.1", "managed_identity failed")
 _OF_GITHUB = (GITHUB, "GitHub")
+_API, _STS = (AWS_API, AWS_API, "CodeArtifact refuses"), (STS, STS, "STS refused")
+_EC2_ADDRESS = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+_EC2 = ("ec2", "127.0.0.1", "metadata service of EC2", _EC2_ADDRESS)
 
 FLOWS = [
     Flow("client_secret", _client_secret).step("discovery", FEEDS).step("token", LOGIN, path="*/token"),
@@ -297,6 +373,19 @@ FLOWS = [
     .step("sign-in", API, path="*" + SIGN_IN)
     .step("exchange", API, path="*" + EXCHANGE, follows="*" + SIGN_IN),
     Flow("Menda's login", _menda_login).step("exchange", API, path="*" + EXCHANGE),
+    Flow("AWS access key", _aws_key).step("token", *_API),
+    Flow("AWS role", _aws_role).step("assume", *_STS).step("token", *_API),
+    Flow("AWS SSO", _aws_sso(28800)).step("portal", PORTAL),
+    Flow("AWS SSO after its end", _aws_sso(-60)).step("refresh", OIDC).step("portal", PORTAL),
+    Flow("AWS login", _aws_login).step("refresh", AWS_SIGN_IN),
+    Flow("AWS web identity", _aws_web_identity).step("assume", *_STS),
+    Flow("AWS container", _aws_machine("container")).step(
+        "key", "container", "127.0.0.1", address="AWS_CONTAINER_CREDENTIALS_FULL_URI"
+    ),
+    Flow("AWS machine", _aws_machine("ec2"))
+    .step("session", *_EC2, path="/latest/api/token", address=_EC2_ADDRESS)
+    .step("role", *_EC2, path=ROLES, address=_EC2_ADDRESS)
+    .step("key", *_EC2, path=ROLES + "*", after=1, address=_EC2_ADDRESS),
 ]
 
 if kernel_keys.can_share():

@@ -9,7 +9,7 @@ from typing import Callable
 from lab import broken_wire, faults
 from lab.faults import Fault
 from support.fault_cells import SERVED, SILENT, WARNED, Cell
-from support.fault_flows import Situation, Step, close_before
+from support.fault_flows import FLOWS, Situation, Step, close_before
 
 #: Limits of a lookup that fails, and of one that succeeds even on a busy machine, in seconds.
 SHORT, LONG = "2.5", "30"
@@ -115,6 +115,8 @@ PROMISED = [
     "bad UTF-8", "wrong content type", "clock hours behind", "clock hours ahead",
 ]  # fmt: skip
 
+_OF_AWS = [step for flow in FLOWS if flow.name.startswith("AWS ") for step in flow.steps]
+
 #: Outcomes that differ from the general one, by purpose of the request.
 OTHERWISE: dict[tuple[str, str], str] = {
     # Only the header counts: a page with 200 cannot be distinguished from a public feed.
@@ -136,6 +138,10 @@ OTHERWISE: dict[tuple[str, str], str] = {
     ("sign-in", "clock hours behind"): SERVED,
     ("Menda's machine: exchange", "clock hours behind"): SERVED,
     ("Menda's login: exchange", "clock hours behind"): SERVED,
+    **{(step.label, "clock hours behind"): SERVED for step in _OF_AWS},
+    # Each refresh token is good for one request, whose answer is lost.
+    ("AWS login: refresh", "reset mid-header once"): WARNED,
+    ("AWS login: refresh", "reset mid-body once"): WARNED,
 }
 
 #: The host that a warning names instead: the one that rejects the expired token.
@@ -144,6 +150,8 @@ BLAMED: dict[tuple[str, str], tuple[str, ...]] = {
     ("azure_pipelines: job token", "clock hours behind"): ("login.microsoftonline.com",),
     ("Chainguard: job token", "clock hours behind"): ("issuer.enforce.dev exchanged no token",),
     ("Chainguard: exchange", "clock hours behind"): ("oidc failed (its token has expired)",),
+    ("AWS login: refresh", "reset mid-header once"): ("the login of profile corp has ended",),
+    ("AWS login: refresh", "reset mid-body once"): ("the login of profile corp has ended",),
 }
 
 

@@ -51,6 +51,9 @@ const TOKEN_LIFETIME: &str = "21600";
 /// The limit of each request.
 const LIMIT: Duration = Duration::from_secs(1);
 
+/// The pause after the first answer of an overloaded service that asks for no other.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// What tells an instance from other machines: a file, and how its content begins. Instances on Xen have the second
 /// one.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html>
@@ -142,7 +145,14 @@ impl Service {
     fn keys(&self, system: &dyn System) -> Result<Attempt<Keys>> {
         let request = limited(Request::put_empty(self.url(TOKEN_PATH)?))
             .header("X-aws-ec2-metadata-token-ttl-seconds", TOKEN_LIFETIME);
-        let response = metadata::probe(system, &request)?.ok_or_else(|| self.silent())?;
+        let mut response = metadata::probe(system, &request)?.ok_or_else(|| self.silent())?;
+        if matches!(response.status, 429 | 500 | 502..=504) {
+            let pause = retry::retry_after(&response).unwrap_or(PAUSE);
+            if pause < system.remaining() {
+                system.pause(pause)?;
+                response = retry::send(system, &request)?;
+            }
+        }
         if response.status == 403 {
             return Ok(Attempt::not_configured("the metadata service of EC2 is turned off"));
         }
@@ -329,6 +339,17 @@ mod tests {
     }
 
     #[test]
+    fn an_overloaded_service_is_asked_again_for_a_token() {
+        let url = "http://169.254.169.254/latest/api/token";
+        for (headers, pause) in [(&[][..], PAUSE), (&[("Retry-After", "7")][..], Duration::from_secs(7))] {
+            let fake = instance().answer_with_headers(Method::Put, url, 503, headers, "");
+            let fake = with_role(fake, ADDRESS, 200, KEYS);
+            assert!(matches!(ask(&fake), Ok(Attempt::Token(_))));
+            assert_eq!(fake.pauses(), [pause]);
+        }
+    }
+
+    #[test]
     fn a_silent_service_names_the_hop_limit_or_the_variable() {
         let url = "http://169.254.169.254/latest/api/token";
         let error = ask(&instance().failure(Method::Put, url, false)).unwrap_err();
@@ -365,6 +386,6 @@ mod tests {
         }
         let url = "http://169.254.169.254/latest/api/token";
         assert!(ask(&instance().answer(Method::Put, url, 200, "two words")).is_err());
-        assert!(ask(&instance().answer(Method::Put, url, 500, "")).is_err());
+        assert!(ask(&instance().answer(Method::Put, url, 501, "")).is_err());
     }
 }

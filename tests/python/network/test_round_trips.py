@@ -15,6 +15,7 @@ from lab import kernel_keys
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.look_up import Lookups
+from lab.registries.codeartifact.files import AwsFiles
 
 #: Milliseconds of a round trip.
 FAR = 200
@@ -28,6 +29,8 @@ UNKNOWN = 4.0
 KNOWN = 3.0 if kernel_keys.can_share() else UNKNOWN
 #: Menda: two requests to one host.
 MENDA = 4.0
+#: CodeArtifact: one request, or one to STS and meanwhile the connection to the next host; then its request.
+CODEARTIFACT, CODEARTIFACT_ROLE = 3.0, 4.0
 
 
 def assert_round_trips(cloud: PracticeCloud, seconds: Callable[[], float], expected: float) -> None:
@@ -44,14 +47,26 @@ def assert_round_trips(cloud: PracticeCloud, seconds: Callable[[], float], expec
     assert min(far) - min(near) < expected + NOISE
 
 
-def logins(cloud: PracticeCloud) -> dict[str, dict[str, str]]:
-    azure = cloud.azure
+def logins(cloud: PracticeCloud, home: Path) -> dict[str, dict[str, str]]:
+    azure, aws = cloud.azure, cloud.codeartifact
     application = azure.directory.application("builder", azure.tenant, secret="its-secret")
     return {
         "bearer": {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": azure.directory.user_token(azure.user)},
         "client secret": {"AZURE_CLIENT_ID": application.client_id, "AZURE_CLIENT_SECRET": "its-secret"},
         "menda": dict(cloud.menda.variables),
+        "access key": aws.user.variables,
+        "role": {"AWS_PROFILE": write_role(cloud, home)},
     }
+
+
+def write_role(cloud: PracticeCloud, home: Path) -> str:
+    """Write a profile that assumes a role with an access key. Returns its name."""
+    aws, files = cloud.codeartifact, AwsFiles(home)
+    files.write_credentials({"ada": aws.user})
+    files.write_config(
+        {"profile reader": {"role_arn": aws.accounts.role("reader", aws.user).arn, "source_profile": "ada"}}
+    )
+    return "reader"
 
 
 @pytest.mark.parametrize(
@@ -61,14 +76,18 @@ def logins(cloud: PracticeCloud) -> dict[str, dict[str, str]]:
         ("bearer", "session", KNOWN),
         ("client secret", "off", UNKNOWN),
         ("menda", "off", MENDA),
+        ("access key", "off", CODEARTIFACT),
+        ("role", "off", CODEARTIFACT_ROLE),
     ],
 )
 def test_native_keyring_waits_for_few_round_trips(
     cloud: PracticeCloud, native: Client, home: Path, login: str, cache: str, expected: float
 ) -> None:
-    url = cloud.menda.plugins.url if login == "menda" else cloud.azure.feed.url()
+    aws = cloud.codeartifact.repository.url
+    urls = {"menda": cloud.menda.plugins.url, "access key": aws, "role": aws}
+    url = urls.get(login, cloud.azure.feed.url())
     cloud.round_trip_ms = 0
-    environment = cloud.environment(home, RINGBEARER_CACHE=cache, **logins(cloud)[login])
+    environment = cloud.environment(home, RINGBEARER_CACHE=cache, **logins(cloud, home)[login])
 
     numbers = itertools.count()
 
@@ -82,6 +101,24 @@ def test_native_keyring_waits_for_few_round_trips(
 
     seconds()
     assert_round_trips(cloud, seconds, expected)
+
+
+def test_codeartifact_is_asked_once_and_then_not_waited_for(cloud: PracticeCloud, native: Client, home: Path) -> None:
+    if not kernel_keys.can_share():
+        pytest.skip("needs the kernel's key retention service")
+    cloud.round_trip_ms = 0
+    url = cloud.codeartifact.repository.url
+    environment = cloud.environment(home, RINGBEARER_CACHE="session", **logins(cloud, home)["access key"])
+
+    def seconds() -> float:
+        start = time.monotonic()
+        assert native.run(["keyring", "--mode", "creds", "get", url], environment).check().stdout
+        return time.monotonic() - start
+
+    seconds()
+    assert [request.method for request in cloud.log.requests()] == ["POST"] and len(cloud.log.connections()) == 1
+    assert_round_trips(cloud, seconds, 0)
+    assert len(cloud.log.requests()) == 1
 
 
 @pytest.mark.parametrize(("cache", "expected"), [("off", UNKNOWN + 1), ("session", KNOWN + 1)])
@@ -109,9 +146,9 @@ def test_login_waits_for_one_more_to_refresh(
 
 @pytest.mark.parametrize(("cache", "expected"), [("off", UNKNOWN), (None, KNOWN)])
 def test_wheel_waits_for_few_round_trips(
-    cloud: PracticeCloud, look_up: Lookups, cache: str | None, expected: float
+    cloud: PracticeCloud, look_up: Lookups, home: Path, cache: str | None, expected: float
 ) -> None:
-    variables = {**logins(cloud)["bearer"], "RINGBEARER_CACHE": cache}
+    variables = {**logins(cloud, home)["bearer"], "RINGBEARER_CACHE": cache}
     cloud.round_trip_ms = 0
 
     def seconds() -> float:
