@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from .. import faults
 from ..faults import Faults
 from ..log import RequestLog
+from ..loopback import serving
 from ..messages import Request, Response, json_response, not_found
 from ..multipart import read_upload
 from ..packages import Package, wheel
 from ..registry import Failure, Registry, Site
-from ..server import Listener, Server
 from ..simple_index import SimpleIndex, challenge
 
 if TYPE_CHECKING:
@@ -90,20 +88,9 @@ class MendaSite(Site):
         """Write the token cache of the Menda CLI. Returns its path."""
         return _write(os.path.join(str(home), ".menda", "tokens", "cache", ".token"), text)
 
-    @contextmanager
-    def on_loopback(self, log: RequestLog, faults: Faults) -> Iterator[str]:
+    def on_loopback(self, log: RequestLog, faults: Faults) -> AbstractContextManager[str]:
         """The API over plain http on this machine, until the end of the block; in the log it is the host `loopback`."""
-        server = Server(log, faults)
-
-        def serve(stream: socket.socket) -> None:
-            server.serve(stream, "http", log.open_connection("loopback", listener.port, "plain"), self._api)
-
-        listener = Listener(serve)
-        try:
-            yield f"http://127.0.0.1:{listener.port}"
-        finally:
-            listener.close()
-            server.close()
+        return serving(log, faults, self._api)
 
     def _api(self, request: Request) -> Response:
         if request.method != "POST":

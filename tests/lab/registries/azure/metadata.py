@@ -12,44 +12,25 @@ import socket
 import tempfile
 import time
 
+from ...loopback import LoopbackService
 from ...messages import Request, Response, json_response, not_found
-from ...server import Listener, Server
+from ...server import Server
 from .directory import AZURE_DEVOPS, Application, Directory
 
 _IDENTITY_PATH = "/metadata/identity/oauth2/token"
 
 
-class _Endpoint:
-    """A loopback port, and the identities of its machine."""
-
-    name = ""
+class _Endpoint(LoopbackService):
+    """A service that knows the identities of its machine."""
 
     def __init__(self, server: Server, directory: Directory) -> None:
-        self._server = server
+        super().__init__(server)
         self._directory = directory
         #: The identity of requests that name none.
         self.system_assigned: Application | None = None
         self.user_assigned: list[Application] = []
         #: Lifetime of a token in seconds.
         self.lifetime = 86399
-        self._listener = Listener(self._serve)
-
-    @property
-    def url(self) -> str:
-        """Without a trailing slash."""
-        return f"http://127.0.0.1:{self._listener.port}"
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._listener.close()
-
-    def _serve(self, stream: socket.socket) -> None:
-        connection = self._server.log.open_connection(self.name, self._listener.port, "plain")
-        self._server.serve(stream, "http", connection, self.answer)
-
-    def answer(self, request: Request) -> Response:
-        """The endpoint's own rules."""
-        raise NotImplementedError
 
     def _token(self, resource: str | None, client_id: str | None) -> Response:
         """The token of the requested identity; 400 if there is none or several."""

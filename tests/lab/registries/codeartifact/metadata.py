@@ -10,45 +10,25 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.ht
 from __future__ import annotations
 
 import secrets
-import socket
 import uuid
 
+from ...loopback import LoopbackService
 from ...messages import SILENCE, Request, Response, json_response
-from ...server import Listener, Server
+from ...server import Server
 from .accounts import AccessKey, iso_time
 from .service import Account
 
 _ROLES = "/latest/meta-data/iam/security-credentials/"
 
 
-class _Endpoint:
-    """A loopback port."""
-
-    name = ""
+class _Endpoint(LoopbackService):
+    """A service that gives out the access key of a role."""
 
     def __init__(self, server: Server, aws: Account) -> None:
-        self._server = server
+        super().__init__(server)
         self._aws = aws
         #: The access key of the role; None without a role.
         self.key: AccessKey | None = None
-        self._listener = Listener(self._serve)
-
-    @property
-    def url(self) -> str:
-        """Without a trailing slash."""
-        return f"http://127.0.0.1:{self._listener.port}"
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._listener.close()
-
-    def _serve(self, stream: socket.socket) -> None:
-        connection = self._server.log.open_connection(self.name, self._listener.port, "plain")
-        self._server.serve(stream, "http", connection, self.answer)
-
-    def answer(self, request: Request) -> Response:
-        """The service's own rules."""
-        raise NotImplementedError
 
     def _mistake(self, text: str) -> None:
         self._aws.mistakes.append(f"{self.name}: {text}")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ... import tokens
 from ...faults import Faults
 from ...log import RequestLog
+from ...loopback import serving
 from ...messages import Request, Response, not_found
 from ...packages import wheel
 from ...registry import Site
-from ...server import Listener, Server
 from . import endpoints
 from .accounts import ACCOUNT
 from .authorization_tokens import PATH, AuthorizationTokens, Domain
@@ -104,22 +102,11 @@ class CodeArtifactSite(Site):
         """The identity token of a pod."""
         return tokens.mint({"iss": issuer, "sub": subject, "aud": [audience]}, lifetime)
 
-    @contextmanager
-    def on_loopback(self, log: RequestLog, faults: Faults) -> Iterator[str]:
+    def on_loopback(self, log: RequestLog, faults: Faults) -> AbstractContextManager[str]:
         """All services over plain http on this machine, until the end of the block; in the log it is the host
         `loopback`.
         """
-        server = Server(log, faults)
-
-        def serve(stream: socket.socket) -> None:
-            server.serve(stream, "http", log.open_connection("loopback", listener.port, "plain"), self._answer_any)
-
-        listener = Listener(serve)
-        try:
-            yield f"http://127.0.0.1:{listener.port}"
-        finally:
-            listener.close()
-            server.close()
+        return serving(log, faults, self._answer_any)
 
     def loopback_variables(self) -> dict[str, str]:
         return {"AWS_EC2_METADATA_DISABLED": "true"}
