@@ -21,11 +21,12 @@ GRACE = 5.0
 #: The prefixes of the practice cloud's tokens that are not JSON Web Tokens; those of AWS are its own.
 _OPAQUE = re.compile(
     r"(menda-access-|refresh-|1\.practice-refresh-token-|practice-(device|authorization)-code-)[\w-]{8,}"
-    r"|(IQoJb3JpZ2lu|ao[ar]AAAAA|rt1\.)[\w-]{8,}"
+    r"|IQoJb3JpZ2lu[\w/%-]{4,}|(ao[ar]AAAAA|rt1\.)[\w-]{8,}"
 )
 #: The secrets of AWS's access keys.
 _SECRET_KEY = re.compile(r"[0-9a-f]{36}(/|\+|%2F|%2B|\\/){2}[0-9a-f]{2}", re.IGNORECASE)
-_TOKEN = re.compile(r"eyJ[\w-]{6,}(\.[\w-]+)*")
+#: Not in the middle of a word: AWS's tokens are random, and may contain these letters.
+_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{6,}(\.[\w-]+)*")
 _PIECE_NAME = "no token"
 #: The beginning of a token; it counts as a leak too.
 _PIECE = re.compile(r"eyJ[\w-]{6,}|" + _OPAQUE.pattern)

@@ -62,4 +62,4 @@ def test_nothing_that_was_promised_is_left_out() -> None:
         names = [kind.name for kind in kinds_of(step)]
         without_tls = ["wrong TLS name", "untrusted CA", "expired certificate"]
         assert [name for name in PROMISED if name not in names] == ([] if step.has_tls else without_tls), step
-    assert count(steps) >= 550
+    assert count(steps) >= 900

@@ -63,6 +63,8 @@ def test_program_of_a_profile_prints_the_access_key(
 def test_programs_that_start_at_once_renew_a_login_once(ada: WindowsUser, cloud: PracticeCloud) -> None:
     aws = cloud.codeartifact
     path, session = write_sso(ada, cloud)
+    # So that all of them find the old login.
+    cloud.faults.add_latency(1, host=OIDC)
     ended = ada.all(*[ada.start(*words(cloud)) for _ in range(6)])
     assert sorted(one.check().stdout for one in ended) == sorted(
         f"{token}\n" for token in aws.authorization_tokens.issued
