@@ -33,7 +33,7 @@ use crate::{
         sources::{self, Wanted, profile},
         sts, variables,
     },
-    error::{Error, Kind, Result},
+    error::{Error, Kind, LONGEST_NAME, Result, shorten},
     registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
     service::Service,
     system::{Env, System},
@@ -139,7 +139,11 @@ impl TokenProvider<Wanted, Keys> for SectionKeys<'_> {
             return Ok(Attempt::not_configured("no section of keyringrc.cfg names a profile or a key"));
         };
         match profile::keys(system, wanted, name)? {
-            Attempt::NotConfigured(why) => Err(Error::new(Kind::Configuration, format!("profile {name}: {why}"))),
+            Attempt::NotConfigured(_) => {
+                let what = format!("profile {} has no credentials", shorten(name, LONGEST_NAME));
+                let hint = "add its credentials, or correct profile_name in keyringrc.cfg";
+                Err(Error::new(Kind::Configuration, what).with_hint(hint))
+            }
             keys @ Attempt::Token(_) => Ok(keys),
         }
     }

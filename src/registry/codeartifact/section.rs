@@ -136,12 +136,12 @@ fn content(system: &dyn System, path: &Path) -> Result<Option<Zeroizing<Vec<u8>>
     }
 }
 
-/// An error if every user may write the file: the one who did would choose the identity.
+/// An error if every user may write the file: any of them could choose the identity.
 fn check_permissions(system: &dyn System, path: &Path) -> Result<()> {
     let target = system.destination(path).unwrap_or_else(|_| path.to_owned());
     let mode = system.details(&target).ok().and_then(|details| details.mode);
     if mode.is_some_and(|mode| mode & WORLD_WRITABLE != 0) {
-        let message = format!("every user may write {}", target.display());
+        let message = format!("every user of this machine may write {}", target.display());
         return Err(Error::new(Kind::Configuration, message).with_hint(format!("run `chmod o-w {}`", target.display())));
     }
     Ok(())
@@ -475,7 +475,7 @@ mod tests {
         let system = machine("[codeartifact]\nprofile_name = a\n");
         let file = path(&system).unwrap().to_str().unwrap().to_owned();
         let error = read_on(&system.mode(&file, 0o666)).unwrap_err();
-        assert_eq!(error.message(), format!("every user may write {file}"));
+        assert_eq!(error.message(), format!("every user of this machine may write {file}"));
         let other = machine("[backend]\nx = 1\n").mode(&file, 0o666);
         assert_eq!(read_on(&other), Ok(Section::default()), "nothing in it is for CodeArtifact");
         assert!(read_on(&machine("").unreadable(&file)).unwrap_err().message().contains("cannot be read"));

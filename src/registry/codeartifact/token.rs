@@ -80,7 +80,7 @@ pub(super) fn request(
         None => stated,
     };
     let token = token.with_expiry(expires);
-    // A token of which neither it nor the answer says when it ends lives for as long as was asked for.
+    // Without an expiry in the token or the answer: the lifetime that was asked for.
     let asked = Duration::from_secs(duration.max(SHORTEST).into());
     let expires = token.expires().or_else(|| system.now().checked_add(asked));
     Ok(token.with_expiry(expires))
