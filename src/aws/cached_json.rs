@@ -26,7 +26,7 @@ use crate::{
 /// The largest file that is read or written, in bytes.
 const CAP: usize = 256 * 1024;
 
-/// How long to wait before a file that is no JSON is read again: its writer may be at work.
+/// How long to wait before a file that is not JSON is read again: its writer may be at work.
 const SECOND_READ: Duration = Duration::from_millis(50);
 
 /// How long to wait for the lock.
@@ -154,7 +154,7 @@ fn load(system: &dyn System, target: &Path) -> Option<(Members, Snapshot)> {
         let content = Zeroizing::new(std::mem::take(&mut snapshot.content));
         match serde_json::from_slice(&content) {
             Ok(members) => return Some((Members(members), snapshot)),
-            Err(_) if is_last => ignored("it is no JSON object"),
+            Err(_) if is_last => ignored("it is not a JSON object"),
             Err(_) => system.pause(SECOND_READ).ok()?,
         }
     }

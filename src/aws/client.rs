@@ -127,7 +127,7 @@ impl Client {
 
 /// The URL of a path at a service, whose address may itself have one, which ends with `/`.
 fn below(service: &Url, path: &str) -> Result<Url> {
-    service.join(path).map_err(|_| Error::new(Kind::Internal, format!("{path} is no path of a URL")))
+    service.join(path).map_err(|_| Error::new(Kind::Internal, format!("{path} is not a path of a URL")))
 }
 
 /// Whether the same request may succeed a moment later.

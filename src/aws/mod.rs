@@ -11,7 +11,7 @@
 //! - [`sources`]: where access keys come from, in the order in which AWS's own programs look
 //! - `cached_json`: the JSON files that the AWS CLI and its logins keep
 //! - `login_file`: logins in such files, renewed before they end
-//! - `proof`: the proof that a program holds the key of a login
+//! - `proof`: DPoP proofs (RFC 9449): a program holds the private key of a login
 //! - [`variables`]: the environment variables of all of it
 
 mod cached_json;

@@ -29,7 +29,7 @@ const NO_TIME: &str = "1970-01-01T00:00:00Z";
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Signs a request, as made at a time, for a service in a region. The signature covers method, path, query, host, time,
-/// session token, content type and body; every attempt is signed anew.
+/// session token, content type and body; every attempt is signed again.
 pub(super) fn sign(request: Request, keys: &Keys, service: &str, region: &str, time: SystemTime) -> Request {
     let time = compact(time);
     let scope = format!("{}/{region}/{service}/{TERMINATOR}", date(&time));

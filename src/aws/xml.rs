@@ -5,7 +5,7 @@
 const CAP: usize = 64 * 1024;
 
 /// The text of the first element of a name, whatever its namespace prefix and its attributes, with its entities
-/// decoded. `None` if there is none, if it holds other elements, or if the document is no plain XML before its end.
+/// decoded. `None` if there is none, if it holds other elements, or if the document is not plain XML before its end.
 pub(super) fn text(document: &str, element: &str) -> Option<String> {
     let mut rest = document;
     loop {

@@ -92,7 +92,7 @@ pub(super) fn keys(system: &dyn System, wanted: &Wanted, expected: bool) -> Resu
     match configured(system, wanted)? {
         Some(service) => service.keys(system),
         None if expected => usual(system)?.keys(system),
-        None => Ok(Attempt::not_configured("this machine is no EC2 instance")),
+        None => Ok(Attempt::not_configured("this machine is not an EC2 instance")),
     }
 }
 
@@ -177,7 +177,7 @@ impl Service {
                     [code, outcome.message.as_deref().unwrap_or("no reason")].map(|text| quote(text, &secrets));
                 let message = format!("this EC2 instance has no access keys of its role {role} ({code}): {reason}");
                 Err(Error::new(Kind::Rejected, message)
-                    .with_hint("check the trust policy of the role, or attach it anew"))
+                    .with_hint("check the trust policy of the role, or detach the role and attach it again"))
             }
         }
     }
@@ -305,7 +305,7 @@ mod tests {
             instance().on(Platform::Windows),
             instance().on(Platform::MacOs),
         ] {
-            assert_eq!(skipped(&fake), "this machine is no EC2 instance");
+            assert_eq!(skipped(&fake), "this machine is not an EC2 instance");
         }
         let xen = linux().file("/sys/hypervisor/uuid", "ec2e1916-9099-7caf-fd21-012345abcdef\n");
         assert!(ask(&with_role(xen, ADDRESS, 200, KEYS)).is_ok());

@@ -69,7 +69,8 @@ impl SessionLogin<'_> {
             .or_else(|| variable("AWS_DEFAULT_REGION"));
         let Some((value, source)) = named else { return Ok(self.wanted.region.clone()) };
         Region::parse(value.trim()).ok_or_else(|| {
-            let what = format!("the login of profile {} cannot be renewed: {source} is no region", self.profile.name());
+            let what =
+                format!("the login of profile {} cannot be renewed: {source} is not a region", self.profile.name());
             Error::new(Kind::Configuration, what).with_hint("correct it")
         })
     }

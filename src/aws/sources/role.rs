@@ -123,7 +123,7 @@ fn source_keys(
     }
 }
 
-/// The session that the AWS CLI keeps since somebody typed the code of the device.
+/// The session that the AWS CLI cached after an MFA code; `None` if it has ended.
 fn kept_session(system: &dyn System, profile: &Profile) -> Option<Keys> {
     let members = cached_json::read(system, &session_file(system, profile)?)?;
     let document = KeyDocument::deserialize(members.get("Credentials")?).ok()?;

@@ -94,7 +94,8 @@ impl<'profile> Role<'profile> {
             }
             None => (required("sso_region")?.to_owned(), required("sso_start_url")?),
         };
-        let region = Region::parse(&region).ok_or_else(|| wrong("has an sso_region that is no region".to_owned()))?;
+        let region =
+            Region::parse(&region).ok_or_else(|| wrong("has an sso_region that is not a region".to_owned()))?;
         let has_session = profile.value("sso_session").is_some();
         Ok(Some(Self { profile: name, account, name: role, region, login: login.to_owned(), has_session }))
     }

@@ -164,7 +164,7 @@ fn the_region_of_the_file_comes_first() {
     region(both(&file).file("/home/ada/.aws/config", &profile), "eu-north-1");
     file["signInRegion"] = "evil.example/".into();
     let error = refused(&with(&file));
-    assert!(error.contains("signInRegion of its file is no region"), "{error}");
+    assert!(error.contains("signInRegion of its file is not a region"), "{error}");
 }
 
 #[test]

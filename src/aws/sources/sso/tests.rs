@@ -240,7 +240,7 @@ fn half_a_profile_is_an_error_that_names_the_key() {
         ("sso_role_name=Reader".to_owned(), "has no sso_account_id"),
         (role.to_owned(), "has no sso_region"),
         (format!("{role}\nsso_region=eu-west-1"), "has no sso_start_url"),
-        (format!("{role}\n{url}\nsso_region=evil.example/"), "has an sso_region that is no region"),
+        (format!("{role}\n{url}\nsso_region=evil.example/"), "has an sso_region that is not a region"),
         (format!("{role}\nsso_session=main"), "names the section [sso-session main], which is missing"),
         (
             format!("{role}\nsso_session=corp\nsso_region=us-east-1\n{session}"),
