@@ -86,8 +86,8 @@ class Registry:
     yields_to: str | None = None
     #: Whether a GitHub workflow needs the permission ``id-token: write``.
     workflow_has_identity_token: bool = False
-    #: The section of the README with the recipe for GitHub Actions, and the name of the index in it.
-    workflow_recipe: tuple[str, str] | None = None
+    #: The page with the recipe for GitHub Actions, its section, and the name of the index in it.
+    workflow_recipe: tuple[str, str, str] | None = None
     #: Failures of lookups, by name. In the last one a login is configured.
     failures: dict[str, Failure]
 

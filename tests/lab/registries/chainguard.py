@@ -147,7 +147,7 @@ class Chainguard(Registry):
     rivals = frozenset({"chainguard"})
     replaces = "chainguard"
     workflow_has_identity_token = True
-    workflow_recipe = ("## Chainguard Libraries", "chainguard")
+    workflow_recipe = ("README.md", "## Chainguard Libraries", "chainguard")
 
     _token: str | None = None
 

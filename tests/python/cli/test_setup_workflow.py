@@ -16,7 +16,7 @@ from lab.registry import Registry
 from support.command_line import CommandLine, assert_complaint
 from support.uv_project import Project
 
-README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[3]
 
 WITH_RECIPE = [name for name, registry in REGISTRIES.items() if registry.workflow_recipe]
 WITH_IDENTITY_TOKEN = [name for name, registry in REGISTRIES.items() if registry.workflow_has_identity_token]
@@ -60,9 +60,9 @@ def test_workflow_is_valid(ringbearer: CommandLine, registry: Registry, tmp_path
 
 
 @pytest.mark.parametrize("registry", WITH_RECIPE, indirect=True)
-def test_workflow_has_the_settings_of_the_readme(ringbearer: CommandLine, registry: Registry) -> None:
-    heading, name = registry.workflow_recipe
-    section = README.split(f"\n{heading}\n")[1]
+def test_workflow_has_the_settings_of_the_documentation(ringbearer: CommandLine, registry: Registry) -> None:
+    page, heading, name = registry.workflow_recipe
+    section = (ROOT / page).read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
     recipe = next(block for block in re.findall(r"```yaml\n(.*?)```", section, re.DOTALL) if "uv sync" in block)
     text = ringbearer("setup", "github-actions", registry.index_url, "--name", name).check().stdout
     assert settings(text) == settings(recipe)

@@ -29,7 +29,7 @@ class Azure(Registry):
     rivals = frozenset({"nofuss"})
     replaces = "nofuss"
     workflow_has_identity_token = True
-    workflow_recipe = ("### GitHub Actions", "corp")
+    workflow_recipe = ("README.md", "### GitHub Actions", "corp")
 
     _bearer: str | None = None
 

@@ -28,6 +28,7 @@ class CodeArtifact(Registry):
     replaces = "codeartifact"
     yields_to = "menda"
     workflow_has_identity_token = True
+    workflow_recipe = ("docs/codeartifact.md", "### GitHub Actions", "corp")
 
     @property
     def index_url(self) -> str:
