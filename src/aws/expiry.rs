@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::auth::timestamp;
 
-/// Reads a time in the forms that AWS's files and services have: RFC 3339, with `UTC` in place of `Z` too. `None` before
-/// 1970.
+/// Reads a time in the format of RFC 3339, which may end in `UTC` instead of `Z`; `None` before 1970.
 #[must_use]
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let text = text.trim();

@@ -1,4 +1,4 @@
-"""AWS_CA_BUNDLE and its like: the authorities for AWS's services, in place of all others."""
+"""The settings that replace the trusted authorities for AWS's services: AWS_CA_BUNDLE, ca_bundle and verify."""
 
 from __future__ import annotations
 
