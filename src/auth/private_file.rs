@@ -17,6 +17,23 @@ const CAP: usize = 256 * 1024;
 /// mistake.
 const LONGEST_PATH: usize = 256;
 
+/// The permission bit of a file that every user may write.
+const WRITABLE_BY_ALL: u32 = 0o002;
+
+/// Refuses a file that every user of this machine may write: any of them could choose what it configures. A file that is
+/// missing is not refused.
+pub(crate) fn refuse_writable_by_all(system: &dyn System, path: &Path) -> Result<()> {
+    // The permissions of a symbolic link are not those of the file.
+    let file = system.real_path(path).unwrap_or_else(|_| path.to_owned());
+    let mode = system.details(&file).ok().and_then(|details| details.mode);
+    if mode.is_none_or(|mode| mode & WRITABLE_BY_ALL == 0) {
+        return Ok(());
+    }
+    let shown = file.display();
+    Err(Error::new(Kind::Configuration, format!("every user of this machine may write {shown}"))
+        .with_hint(format!("run `chmod o-w {shown}`")))
+}
+
 /// Reads the file that `variable` names as `path`.
 pub(crate) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Zeroizing<Vec<u8>>> {
     let is_path = path.len() <= LONGEST_PATH && !path.contains(char::is_control) && Path::new(path).is_absolute();

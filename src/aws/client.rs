@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The difference between clocks beyond which a signature may be refused for it: AWS tolerates five minutes.
-pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(4 * 60);
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(4 * 60);
 
 /// The largest correction of the clock: a time zone in the wrong place is 14 hours. A signature for a later time could be
 /// kept, and used when that has come.
@@ -48,7 +48,15 @@ pub(crate) struct Answer {
     /// The answer, of any status.
     pub(crate) response: Response,
     /// Set if the request was signed with the time of the service, whether or not that helped.
-    pub(crate) skew: Option<ClockSkew>,
+    pub(crate) used_skew: Option<ClockSkew>,
+}
+
+impl Answer {
+    /// How far this machine's clock is from that of the service, if that is too far for a signature. A skew of more than a day
+    /// is not corrected, and known from the answer alone.
+    pub(crate) fn skew(&self, system: &dyn System) -> Option<ClockSkew> {
+        self.used_skew.or_else(|| ClockSkew::beyond(CLOCK_TOLERANCE, system, &self.response))
+    }
 }
 
 impl Client {
@@ -108,9 +116,9 @@ impl Client {
                     "{skew}; the request to {} is signed with the time of the service", response.host
                 );
                 let response = send(&|| skew.service_time(system.now()))?;
-                Ok(Answer { response, skew: Some(skew) })
+                Ok(Answer { response, used_skew: Some(skew) })
             }
-            None => Ok(Answer { response, skew: None }),
+            None => Ok(Answer { response, used_skew: None }),
         }
     }
 
@@ -207,7 +215,7 @@ mod tests {
             FakeSystem::default().answer(Method::Post, STS_URL, 200, "").answer(Method::Post, STS_URL, 403, "");
         assert_eq!(client(&system).send(&system, request()).unwrap().status, 200);
         let answer = send_signed(&system);
-        assert_eq!((answer.response.status, answer.skew), (403, None));
+        assert_eq!((answer.response.status, answer.used_skew), (403, None));
         let names: Vec<Vec<&str>> =
             system.requests().iter().map(|request| request.headers.iter().map(|(name, _)| *name).collect()).collect();
         assert_eq!(names, [vec!["Content-Type"], vec!["Content-Type", "X-Amz-Date", "Authorization"]]);
@@ -274,7 +282,7 @@ mod tests {
             let answer = send_signed(&system);
             system.assert_done();
             assert_eq!(answer.response.status, status);
-            assert_eq!(answer.skew.unwrap().to_string(), "this machine's clock is 3 h ahead");
+            assert_eq!(answer.used_skew.unwrap().to_string(), "this machine's clock is 3 h ahead");
             assert_eq!(signing_times(&system), ["20261122T000000Z", "20261121T210000Z"]);
         }
     }
@@ -285,7 +293,7 @@ mod tests {
             .answer_with_headers(Method::Post, STS_URL, 403, &EARLIER, "")
             .answer_with_headers(Method::Post, STS_URL, 503, &[("Retry-After", "5")], "")
             .answer(Method::Post, STS_URL, 200, "");
-        assert!(send_signed(&system).skew.is_some());
+        assert!(send_signed(&system).used_skew.is_some());
         assert_eq!(signing_times(&system)[1..], ["20261121T210000Z", "20261121T210005Z"]);
     }
 
@@ -303,7 +311,7 @@ mod tests {
         ] {
             let headers = [("x-amzn-ErrorType", name), ("Date", date)];
             let system = FakeSystem::default().answer_with_headers(Method::Post, STS_URL, status, &headers, "");
-            assert_eq!(send_signed(&system).skew, None, "{name} {date}");
+            assert_eq!(send_signed(&system).used_skew, None, "{name} {date}");
             system.assert_done();
         }
         let system = FakeSystem::default().answer_with_headers(Method::Post, STS_URL, 403, &EARLIER, "");

@@ -28,6 +28,12 @@ impl Keys {
     pub(crate) fn shown_id(&self) -> &str {
         if self.access_key_id.len() <= LONGEST_SHOWN { &self.access_key_id } else { "(too long to be one)" }
     }
+
+    /// What a service that was sent a request with them must not repeat.
+    #[must_use]
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        [Some(&self.secret_access_key), self.session_token.as_ref()].into_iter().flatten().map(Secret::expose).collect()
+    }
 }
 
 impl fmt::Debug for Keys {

@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html>
 
 use super::{
-    client::{Answer, CLOCK_TOLERANCE, Client},
+    client::{Answer, Client},
     endpoint::STS,
     key_document::KeyDocument,
     keys::Keys,
@@ -11,7 +11,7 @@ use super::{
     xml,
 };
 use crate::{
-    auth::{access_token::AccessToken, clock_skew::ClockSkew, jwt::Claims},
+    auth::{access_token::AccessToken, jwt::Claims},
     error::{Error, Kind, LONGEST_NAME, Result, quote, shorten},
     secret::Secret,
     system::{
@@ -44,6 +44,9 @@ const VERSION: &str = "2011-06-15";
 /// The longest ARN, in bytes.
 const LONGEST_ARN: usize = 2048;
 
+/// The errors, besides those of the signature, that a wrong clock may cause.
+const OF_TIME: &[&str] = &["ExpiredToken", "ExpiredTokenException", "InvalidIdentityToken"];
+
 /// Assumes a role with access keys.
 pub(crate) fn assume_role(
     system: &dyn System,
@@ -62,7 +65,7 @@ pub(crate) fn assume_role(
                 "allow this identity sts:AssumeRole; the role's trust policy must name it, and may ask for an external_id"
             }
         };
-        return Err(refused(system, &answer, region, &role.refused(), trust, &secrets(keys)));
+        return Err(refused(system, &answer, region, &role.refused(), trust, &keys.secrets()));
     }
     session(system, &answer)
 }
@@ -77,7 +80,7 @@ pub(crate) fn assume_role_with_web_identity(
 ) -> Result<Keys> {
     let secret = token.secret().expose();
     let form = role_form(client, region, "AssumeRoleWithWebIdentity", role, &[("WebIdentityToken", secret)])?;
-    let answer = Answer { response: client.send(system, form)?, skew: None };
+    let answer = Answer { response: client.send(system, form)?, used_skew: None };
     if !answer.response.is_success() {
         return Err(refused(system, &answer, region, &role.refused(), &trust(token), &[secret]));
     }
@@ -91,9 +94,9 @@ pub(crate) fn caller(system: &dyn System, client: &Client, region: &Region, keys
     let answer = client.send_signed(system, form, keys, &STS, region)?;
     if !answer.response.is_success() {
         let what = format!("STS in {region} does not accept the access key {}", keys.shown_id());
-        return Err(refused(system, &answer, region, &what, "check the policies of the account", &secrets(keys)));
+        return Err(refused(system, &answer, region, &what, "check the policies of the account", &keys.secrets()));
     }
-    let arn = text(&answer.response, "Arn").map(|arn| quote(arn.expose(), &secrets(keys)));
+    let arn = text(&answer.response, "Arn").map(|arn| quote(arn.expose(), &keys.secrets()));
     arn.filter(|arn| is_arn(arn))
         .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered without an identity", answer.response.host)))
 }
@@ -143,11 +146,6 @@ fn is_session_name(name: &str) -> bool {
     (2..=64).contains(&name.len()) && name.bytes().all(is_allowed)
 }
 
-/// The secrets of a signed request.
-fn secrets(keys: &Keys) -> Vec<&str> {
-    [Some(&keys.secret_access_key), keys.session_token.as_ref()].into_iter().flatten().map(Secret::expose).collect()
-}
-
 /// The text of an element of an answer; `None` if that is not UTF-8 or has no such element.
 fn text(response: &Response, element: &str) -> Option<Secret> {
     xml::text(std::str::from_utf8(&response.body).ok()?, element).map(Secret::new)
@@ -162,7 +160,7 @@ fn session(system: &dyn System, answer: &Answer) -> Result<Keys> {
         session_token: text("SessionToken"),
         expiration: text("Expiration").map(|time| time.expose().to_owned()),
     };
-    document.session(system, &answer.response, answer.skew)
+    document.session(system, &answer.response, answer.used_skew)
 }
 
 /// The claims that the trust policy of a role is about.
@@ -192,27 +190,13 @@ fn refused(system: &dyn System, answer: &Answer, region: &Region, what: &str, tr
         "SignatureDoesNotMatch" | "InvalidSignatureException" => "check the secret access key".to_owned(),
         _ => "check the role, and what it is assumed with".to_owned(),
     };
-    let skew = answer.skew.or_else(|| ClockSkew::beyond(CLOCK_TOLERANCE, system, &answer.response));
-    let skew = skew.filter(|_| is_about_time(&refusal.name));
+    let is_of_time = refusal.is_of_signature() || refusal.is(OF_TIME);
+    let skew = answer.skew(system).filter(|_| is_of_time);
     let error = refusal.into_error(what, Some(hint.into()));
     match skew {
         Some(skew) => skew.explain(error),
         None => error,
     }
-}
-
-/// Whether an error may come from a clock that is wrong.
-fn is_about_time(name: &str) -> bool {
-    matches!(
-        name,
-        "SignatureDoesNotMatch"
-            | "InvalidSignatureException"
-            | "RequestTimeTooSkewed"
-            | "RequestExpired"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "InvalidIdentityToken"
-    )
 }
 
 #[cfg(test)]

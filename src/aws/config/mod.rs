@@ -16,15 +16,13 @@ use self::dialect::{File, Heading, Values};
 pub(crate) use self::profile::{Profile, argument};
 use super::variables;
 use crate::{
+    auth::private_file,
     error::{Error, Kind, Result},
     system::{System, io_message, places},
 };
 
 /// The maximum size of a file in bytes.
 const CAP: usize = 1024 * 1024;
-
-/// The permission bit of a file that every user may write.
-const WRITABLE_BY_ALL: u32 = 0o002;
 
 /// The content of both files. A file that is not there counts as empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,24 +113,17 @@ fn path(system: &dyn System, file: File) -> Result<Option<PathBuf>> {
 /// Its owner is not checked: containers mount the directory of a user whom they do not know. A file that everybody may
 /// write is refused: any user could put a `credential_process` into it, which runs as this one.
 fn read_file(system: &dyn System, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    // The permissions of a symbolic link are not those of the file.
-    let read = system.real_path(path).and_then(|real| {
-        let mode = system.details(&real)?.mode;
-        Ok((mode, Zeroizing::new(system.read_file(&real, CAP)?)))
-    });
-    let shown = path.display();
-    match read {
-        Ok((Some(mode), _)) if mode & WRITABLE_BY_ALL != 0 => {
-            Err(Error::new(Kind::Configuration, format!("every user of this machine may write {shown}"))
-                .with_hint(format!("run `chmod o-w {shown}`")))
-        }
-        Ok((_, content)) => Ok(content),
+    match system.read_file(path, CAP).map(Zeroizing::new) {
+        Ok(content) => private_file::refuse_writable_by_all(system, path).map(|()| content),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(Zeroizing::default())
         }
-        Err(error) => Err(Error::new(Kind::Configuration, format!("{shown} cannot be read: {}", io_message(&error)))
-            .with_hint("correct its permissions, or remove it")
-            .with_source(&error)),
+        Err(error) => {
+            let message = format!("{} cannot be read: {}", path.display(), io_message(&error));
+            Err(Error::new(Kind::Configuration, message)
+                .with_hint("correct its permissions, or remove it")
+                .with_source(&error))
+        }
     }
 }
 

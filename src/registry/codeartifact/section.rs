@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::domain::Domain;
 use crate::{
-    auth::warning,
+    auth::{private_file, warning},
     aws::{key_document::KeyDocument, keys::Keys, sts::Role},
     error::{Error, Kind, Result, truncate},
     ini::Ini,
@@ -39,9 +39,6 @@ const PROFILE: &str = "profile_name";
 
 /// The key that names a file of certificate authorities.
 const VERIFY: &str = "verify";
-
-/// The permission bit of a file that every user may write.
-const WORLD_WRITABLE: u32 = 0o002;
 
 /// The longest heading that messages show, in characters.
 const LONGEST_HEADING: usize = 60;
@@ -80,7 +77,7 @@ impl Section {
         if parts.is_empty() {
             return Ok(Self::default());
         }
-        check_permissions(system, &path)?;
+        private_file::refuse_writable_by_all(system, &path)?;
         let mut section = Self::default();
         for part in &parts {
             if section.keys.is_none() && section.profile.is_none() {
@@ -134,17 +131,6 @@ fn content(system: &dyn System, path: &Path) -> Result<Option<Zeroizing<Vec<u8>>
             Err(Error::new(Kind::Configuration, message).with_hint("correct its permissions").with_source(&error))
         }
     }
-}
-
-/// An error if every user may write the file: any of them could choose the identity.
-fn check_permissions(system: &dyn System, path: &Path) -> Result<()> {
-    let target = system.destination(path).unwrap_or_else(|_| path.to_owned());
-    let mode = system.details(&target).ok().and_then(|details| details.mode);
-    if mode.is_some_and(|mode| mode & WORLD_WRITABLE != 0) {
-        let message = format!("every user of this machine may write {}", target.display());
-        return Err(Error::new(Kind::Configuration, message).with_hint(format!("run `chmod o-w {}`", target.display())));
-    }
-    Ok(())
 }
 
 /// One section.

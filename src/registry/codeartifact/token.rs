@@ -11,7 +11,7 @@ use super::domain::Domain;
 use crate::{
     auth::{access_token::AccessToken, clock_skew::ClockSkew},
     aws::{
-        client::{Answer, CLOCK_TOLERANCE, Client},
+        client::{Answer, Client},
         endpoint::Api,
         expiry,
         keys::Keys,
@@ -75,7 +75,7 @@ pub(super) fn request(
     })?;
     debug!(step = "token", outcome = "done"; "of domain {}, for {duration} s", domain.name);
     let stated = expiration.and_then(expiry::from_seconds);
-    let expires = match &answer.skew {
+    let expires = match &answer.used_skew {
         Some(skew) => stated.map(|stated| skew.expiry(system.now(), stated)),
         None => stated,
     };
@@ -88,11 +88,8 @@ pub(super) fn request(
 
 /// The error of an answer that is not a success.
 fn refused(system: &dyn System, answer: &Answer, keys: &Keys, domain: &Domain) -> Error {
-    let session_token = keys.session_token.as_ref().map_or("", Secret::expose);
-    let mut refusal = Refusal::read(&answer.response, &[keys.secret_access_key.expose(), session_token]);
-    // A clock that is more than a day off is not corrected.
-    let skew = answer.skew.or_else(|| ClockSkew::beyond(CLOCK_TOLERANCE, system, &answer.response));
-    let advice = advice(&refusal, keys, domain, skew.as_ref());
+    let mut refusal = Refusal::read(&answer.response, &keys.secrets());
+    let advice = advice(&refusal, keys, domain, answer.skew(system).as_ref());
     if refusal.is_of_signature() {
         // It explains signatures to programmers.
         refusal.message.clear();
