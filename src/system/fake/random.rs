@@ -8,7 +8,8 @@ use crate::{error::Result, system::Random};
 pub(super) type State = VecDeque<Vec<u8>>;
 
 impl FakeSystem {
-    /// Adds random bytes, in the order in which they are drawn. Without any, every byte is 0x80.
+    /// Adds random bytes, in the order in which they are drawn. A draw of another length, as for a pause before a
+    /// retry, does not use them: every byte of it is 0x80.
     pub(crate) fn random_bytes(self, draws: impl IntoIterator<Item = Vec<u8>>) -> Self {
         lock(&self.random).extend(draws);
         self
@@ -17,9 +18,11 @@ impl FakeSystem {
 
 impl Random for FakeSystem {
     fn random(&self, buffer: &mut [u8]) -> Result<()> {
-        match lock(&self.random).pop_front() {
-            Some(draw) => buffer.copy_from_slice(&draw),
-            None => buffer.fill(0x80),
+        let mut draws = lock(&self.random);
+        if draws.front().is_some_and(|draw| draw.len() == buffer.len()) {
+            buffer.copy_from_slice(&draws.pop_front().unwrap_or_default());
+        } else {
+            buffer.fill(0x80);
         }
         Ok(())
     }
