@@ -114,6 +114,10 @@ class CodeArtifactKeyring(_IndexKeyring, KeyringBackend):
     """AWS CodeArtifact with an AWS account: `DOMAIN-ACCOUNT.d.codeartifact.REGION.amazonaws.com` and other forms."""
 
 
+class GoogleArtifactRegistryKeyring(_IndexKeyring, KeyringBackend):
+    """Google Artifact Registry: `LOCATION-python.pkg.dev`, `python.LOCATION.rep.pkg.dev`."""
+
+
 class ChainguardLibrariesKeyring(_IndexKeyring, KeyringBackend):
     """Chainguard Libraries: `libraries.cgr.dev` and the other hosts below `cgr.dev`."""
 

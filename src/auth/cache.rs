@@ -15,14 +15,14 @@ use crate::{
 /// How long a token without a known expiry is cached, as artifacts-keyring-nofuss 0.4 caches every token.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(50 * 60);
 
-/// How long before its expiry a token is renewed, so that an install with it can finish; at most a tenth of its lifetime.
+/// How long before its expiry a token is renewed, so that an install with it can finish.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// When a token that was issued at `now` is to be renewed.
+/// When a token that was issued at `now` is to be renewed: at once, if its whole lifetime is shorter than the margin.
 #[must_use]
 pub(crate) fn usable_until(now: SystemTime, expires: SystemTime) -> SystemTime {
     let life = expires.duration_since(now).unwrap_or_default();
-    now + life.saturating_sub(MARGIN.min(life / 10))
+    now + life.saturating_sub(MARGIN)
 }
 
 /// How long a failure is cached: long enough for concurrent threads and immediate retries, short enough that the process
@@ -99,9 +99,11 @@ impl<Value: Clone> TokenCache<Value> {
         }
         let slot = self.slot(system, key);
         let mut state = lock(&slot.state);
+        let mut has_waited = false;
         loop {
             match &*state {
-                State::Ready { value, until } if system.now() < *until => return Ok(value.clone()),
+                // A value too short-lived for later lookups still serves those that waited for it.
+                State::Ready { value, until } if has_waited || system.now() < *until => return Ok(value.clone()),
                 State::Failed { error, url: failed, until }
                     if is_recent(system.now(), *until) && (failed == url || !error.concerns_one_url()) =>
                 {
@@ -109,6 +111,7 @@ impl<Value: Clone> TokenCache<Value> {
                 }
                 State::InProgress(by) if !by.is_cancelled() => {
                     system.check()?;
+                    has_waited = true;
                     state = slot.changed.wait_timeout(state, POLL_INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 _ => break,

@@ -1,6 +1,6 @@
 //! Files that hold secrets: named by an environment variable, mounted, or written by another program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -34,15 +34,20 @@ pub(crate) fn refuse_writable_by_all(system: &dyn System, path: &Path) -> Result
         .with_hint(format!("run `chmod o-w {shown}`")))
 }
 
+/// The path that `variable` holds, if messages may show it.
+pub(crate) fn named(variable: &str, path: &str) -> Result<PathBuf> {
+    let is_path = path.len() <= LONGEST_PATH && !path.contains(char::is_control) && Path::new(path).is_absolute();
+    if is_path {
+        return Ok(PathBuf::from(path));
+    }
+    Err(Error::new(Kind::Configuration, format!("{variable} does not hold the absolute path of a file"))
+        .with_hint("name the file by its absolute path; put the token or key itself in a file"))
+}
+
 /// Reads the file that `variable` names as `path`.
 pub(crate) fn read(system: &dyn System, variable: &str, path: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let is_path = path.len() <= LONGEST_PATH && !path.contains(char::is_control) && Path::new(path).is_absolute();
-    if !is_path {
-        return Err(Error::new(Kind::Configuration, format!("{variable} does not hold the absolute path of a file"))
-            .with_hint("name the file by its absolute path; put the token or key itself in a file"));
-    }
     system
-        .read_file(Path::new(path), CAP)
+        .read_file(&named(variable, path)?, CAP)
         .map(Zeroizing::new)
         .map_err(|error| broken(variable, path, &format!("cannot be read: {}", io_message(&error))))
 }

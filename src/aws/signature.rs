@@ -35,7 +35,7 @@ pub(super) fn sign(request: Request, keys: &Keys, service: &str, region: &str, t
     let scope = format!("{}/{region}/{service}/{TERMINATOR}", date(&time));
     let mut request = request.header("X-Amz-Date", &time);
     if let Some(token) = &keys.session_token {
-        request.headers.push(("X-Amz-Security-Token", token.clone()));
+        request.headers.push(("X-Amz-Security-Token".into(), token.clone()));
     }
     let (canonical, signed_headers) = canonical_request(&request);
     let text = string_to_sign(&time, &scope, &canonical);

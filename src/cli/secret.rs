@@ -89,9 +89,9 @@ pub(super) fn index(world: &World<'_>, line: &KeyringArguments) -> Option<Servic
 pub(super) fn from_index(world: &World<'_>, line: &KeyringArguments, only: Option<&str>) -> Result<FromIndex> {
     let mut has_failed = false;
     let Some(service) = index(world, line) else { return Ok(FromIndex { answer: None, has_failed }) };
-    let username = line.username.as_ref().and_then(|name| name.to_str());
+    let username = line.username.as_ref().filter(|_| !line.with_username).map(|name| name.to_string_lossy());
     let is_strict = Keyring::is_strict(|name| world.system.variable(name));
-    let found = world.memory.keyring.get(world.system, &service, username, only, |error| {
+    let found = world.memory.keyring.get(world.system, &service, username.as_deref(), only, |error| {
         if is_strict {
             return Err(error);
         }

@@ -39,6 +39,8 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// The cached credential for a service that it claims, or what its source returns. If no login serves, what a sign-in
     /// returns, where RINGBEARER_LOGIN lets a lookup start one. `default` is the cache mode if RINGBEARER_CACHE is unset.
+    ///
+    /// `username` is the one with which the caller sends the password; `None` if it sends that of the credential.
     pub(crate) fn get(
         &self,
         system: &dyn System,
@@ -46,7 +48,10 @@ impl Candidate {
         username: Option<&str>,
         default: CacheMode,
     ) -> Result<Option<Credential>> {
-        let look_up = || session_cache::get(system, self, service, username, default);
+        if let Some(username) = username.filter(|username| !username.is_empty()) {
+            self.source.check_username(service, username)?;
+        }
+        let look_up = || session_cache::get(system, self, service, default);
         let outcome = look_up();
         let Err(failure) = outcome else { return outcome };
         match prompt::wanted(system, self, &failure) {
@@ -122,6 +127,7 @@ impl Keyring {
 
     /// Asks the registries that claim a service, or the one of a class alone, until one answers. No answer moves on to the
     /// next, and so does a failure that `report` takes, while there is time; the error of `report` ends the search.
+    /// `username` is that of [`Candidate::get`].
     pub(crate) fn get(
         &self,
         system: &dyn System,
@@ -170,7 +176,7 @@ mod tests {
             service.host() == Some("shared.example")
         }
 
-        fn get(&self, system: &dyn System, _: &Service, _: Option<&str>) -> Result<Option<Credential>> {
+        fn get(&self, system: &dyn System, _: &Service) -> Result<Option<Credential>> {
             (self.0)(system)
         }
 

@@ -3,6 +3,7 @@
 pub(crate) mod azure;
 pub(crate) mod chainguard;
 pub(crate) mod codeartifact;
+pub(crate) mod google;
 pub(crate) mod menda;
 pub(crate) mod sign_in;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use crate::{
 
 /// Every registry, by descending priority.
 pub(crate) static ALL: &[&Registry] =
-    &[&azure::REGISTRY, &menda::REGISTRY, &codeartifact::REGISTRY, &chainguard::REGISTRY];
+    &[&azure::REGISTRY, &menda::REGISTRY, &codeartifact::REGISTRY, &google::REGISTRY, &chainguard::REGISTRY];
 
 /// The functions of the registries' fuzz targets.
 #[cfg(any(test, feature = "fuzzing"))]
@@ -164,7 +165,13 @@ pub(crate) trait CredentialSource: Send + Sync {
     fn claims(&self, environment: &dyn Env, service: &Service) -> bool;
 
     /// The credential for a claimed service. `Ok(None)`: nothing is configured for it, and nothing is wrong.
-    fn get(&self, system: &dyn System, service: &Service, username: Option<&str>) -> Result<Option<Credential>>;
+    fn get(&self, system: &dyn System, service: &Service) -> Result<Option<Credential>>;
+
+    /// Refuses a user name with which a caller would send the password of a claimed service, if it serves with no other than
+    /// that of [`get`](Self::get). No I/O.
+    fn check_username(&self, _service: &Service, _username: &str) -> Result<()> {
+        Ok(())
+    }
 
     /// The key under which a credential for a claimed service may be cached; `None` if it must not be.
     fn cache_key(&self, _system: &dyn System, _service: &Service) -> Option<CacheKey> {

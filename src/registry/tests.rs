@@ -283,6 +283,18 @@ fn misses_of_codeartifact(length: usize) -> Vec<Miss> {
     ]
 }
 
+/// Misses of Google Artifact Registry, with names of this length.
+fn misses_of_google(length: usize) -> Vec<Miss> {
+    let index = format!("https://{}-python.pkg.dev/project/repository/simple/", "l".repeat(length.min(50)));
+    let miss = |fake: FakeSystem, parts: &[&str]| {
+        ("google", index.clone(), fake, parts.iter().map(|part| (*part).to_owned()).collect())
+    };
+    vec![miss(
+        FakeSystem::default().variable("CLOUDSDK_AUTH_ACCESS_TOKEN", &"two words".repeat(length)),
+        &["correct or unset CLOUDSDK_AUTH_ACCESS_TOKEN"],
+    )]
+}
+
 /// Misses of Menda, with names of this length.
 fn misses_of_menda(length: usize) -> Vec<Miss> {
     let domain = "d".repeat(length.min(50));
@@ -320,10 +332,11 @@ fn misses_of_menda(length: usize) -> Vec<Miss> {
 
 #[test]
 fn warnings_of_every_miss_are_short_and_keep_their_advice() {
-    let of: [(&str, MissesOf); 4] = [
+    let of: [(&str, MissesOf); 5] = [
         ("azure", misses_of_azure),
         ("chainguard", misses_of_chainguard),
         ("codeartifact", misses_of_codeartifact),
+        ("google", misses_of_google),
         ("menda", misses_of_menda),
     ];
     assert_eq!(
@@ -335,7 +348,7 @@ fn warnings_of_every_miss_are_short_and_keep_their_advice() {
             [1, 20, 50, 400].into_iter().flat_map(misses).inspect(|miss| assert_eq!(miss.0, id))
         {
             let registry = ALL.iter().find(|registry| registry.id == id).unwrap();
-            let error = (registry.source)().get(&fake, &Service::parse(&url), None).unwrap_err();
+            let error = (registry.source)().get(&fake, &Service::parse(&url)).unwrap_err();
             let warning = error.warning();
             assert!(warning.chars().count() <= WARNING_LIMIT, "{} characters: {warning}", warning.chars().count());
             let host = url.split('/').nth(2).unwrap();

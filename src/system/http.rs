@@ -1,6 +1,6 @@
 //! HTTP requests and responses.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{borrow::Cow, fmt, path::PathBuf, time::Duration};
 
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
@@ -60,7 +60,7 @@ pub(crate) struct Request {
     /// The URL. Its query may hold secrets.
     pub(crate) url: Url,
     /// Header names and values, in order. Any value may be secret.
-    pub(crate) headers: Vec<(&'static str, Secret)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, Secret)>,
     /// The body of a POST; empty for the other methods.
     pub(crate) body: Zeroizing<Vec<u8>>,
     /// The route.
@@ -123,8 +123,8 @@ impl Request {
 
     /// Adds a header.
     #[must_use]
-    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, Secret::new(value.to_owned())));
+    pub(crate) fn header(mut self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        self.headers.push((name.into(), Secret::new(value.to_owned())));
         self
     }
 

@@ -107,7 +107,7 @@ fn examine_candidate(
     let mut unwritten = None;
     let mut given = None;
     let outcome = tee(
-        || candidate.source.get(world.system, service, None),
+        || candidate.source.get(world.system, service),
         |step| {
             asked += u32::from(matches!(step.outcome.as_str(), "failed" | "skipped"));
             match step.outcome.as_str() {

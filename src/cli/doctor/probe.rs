@@ -37,7 +37,7 @@ pub(super) fn examine(
     let request = Request::get(url.clone())
         .header("Authorization", &value)
         .header("Accept", "application/vnd.pypi.simple.v1+json, text/html;q=0.5");
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
     let response = match retry::send(world.system, &request) {
         Ok(response) => response,
         Err(error) if error.kind() == Kind::Cancelled => return Err(error),

@@ -40,7 +40,7 @@ impl CredentialSource for Stub {
         service.host() == Some(self.host)
     }
 
-    fn get(&self, _: &dyn System, _: &Service, _: Option<&str>) -> Result<Option<Credential>> {
+    fn get(&self, _: &dyn System, _: &Service) -> Result<Option<Credential>> {
         Ok(None)
     }
 

@@ -72,7 +72,7 @@ impl CredentialSource for Greeter {
         service.host() == Some("index.example")
     }
 
-    fn get(&self, system: &dyn System, _: &Service, _: Option<&str>) -> Result<Option<Credential>> {
+    fn get(&self, system: &dyn System, _: &Service) -> Result<Option<Credential>> {
         let Some(word) = system.setting("WORD") else { return Ok(None) };
         let request = Request::get(url::Url::parse(URL).unwrap()).header("Word", &word);
         let response = retry::send(system, &request)?;

@@ -156,7 +156,7 @@ impl Player {
             return;
         }
         let pauses = self.system.pauses().len();
-        let (lines, found) = record(|| source.get(&self.system, &asked, None));
+        let (lines, found) = record(|| source.get(&self.system, &asked));
         let waited: Duration = self.system.pauses()[pauses..].iter().sum();
         let mut differences = compare(outcome, &found, start);
         differences.extend(compare_warnings(outcome, &lines));

@@ -75,7 +75,7 @@ impl CredentialSource for Arc<Feed> {
         true
     }
 
-    fn get(&self, system: &dyn System, _: &Service, _: Option<&str>) -> Result<Option<Credential>> {
+    fn get(&self, system: &dyn System, _: &Service) -> Result<Option<Credential>> {
         self.asked.fetch_add(1, SeqCst);
         if self.has_login.load(SeqCst) {
             return Ok(Some(credential(system, CachePolicy::Session)));
@@ -267,7 +267,7 @@ fn another_process_that_signs_in_is_waited_for() {
     // The other process ends its sign-in before the lookup is repeated.
     let found = sign_in(&system, (&candidate, &feed), &service, CacheMode::Memory, failure(), || {
         feed.has_login.store(true, SeqCst);
-        candidate.source.get(&system, &service, None)
+        candidate.source.get(&system, &service)
     });
     assert!(found.unwrap().is_some());
     assert_eq!((feed.signed_in.load(SeqCst), system.pauses().len()), (0, 3));

@@ -28,10 +28,9 @@ pub(crate) fn get(
     system: &dyn System,
     candidate: &Candidate,
     service: &Service,
-    username: Option<&str>,
     default: CacheMode,
 ) -> Result<Option<Credential>> {
-    let sign_in = || candidate.source.get(system, service, username);
+    let sign_in = || candidate.source.get(system, service);
     let mode = CacheMode::read(system, default).unwrap_or_else(|error| {
         warning::once(&error.warning());
         CacheMode::Off

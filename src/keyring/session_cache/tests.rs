@@ -53,7 +53,7 @@ impl CredentialSource for Arc<Maker> {
         })
     }
 
-    fn get(&self, system: &dyn System, _service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+    fn get(&self, system: &dyn System, _service: &Service) -> Result<Option<Credential>> {
         let number = self.made.fetch_add(1, SeqCst) + 1;
         if self.fails {
             let error = Error::new(Kind::Rejected, "no").with_hint("do");
@@ -72,7 +72,7 @@ impl CredentialSource for Arc<Maker> {
 const URL: &str = "https://feed.example/a/";
 
 fn ask_for(fake: &FakeSystem, maker: &Arc<Maker>, url: &str) -> String {
-    let found = get(fake, &candidate(maker), &Service::parse(url), None, CacheMode::Session).unwrap().unwrap();
+    let found = get(fake, &candidate(maker), &Service::parse(url), CacheMode::Session).unwrap().unwrap();
     assert_eq!((found.username.as_str(), found.owner), ("user\"", fake.setting("USER")));
     found.password.expose().to_owned()
 }
@@ -236,7 +236,7 @@ fn a_failure_of_one_url_or_one_caller_is_not_shared() {
 fn a_failure_is_not_found_by_later_processes() {
     let (fake, maker) = (session(), Arc::new(Maker { fails: true, ..Maker::default() }));
     for number in 1..3 {
-        assert!(get(&fake, &candidate(&maker), &Service::parse(URL), None, CacheMode::Session).is_err());
+        assert!(get(&fake, &candidate(&maker), &Service::parse(URL), CacheMode::Session).is_err());
         assert_eq!(maker.made.load(SeqCst), number);
         fake.advance(Duration::from_millis(1));
     }
@@ -260,9 +260,8 @@ fn clearing_removes_every_token() {
 #[test]
 fn a_process_with_its_own_tokens_shares_a_miss_for_its_host() {
     let fake = session().variable("RINGBEARER_CACHE", "");
-    let ask = |maker: Maker, url: &str| {
-        get(&fake, &candidate(&Arc::new(maker)), &Service::parse(url), None, CacheMode::Memory)
-    };
+    let ask =
+        |maker: Maker, url: &str| get(&fake, &candidate(&Arc::new(maker)), &Service::parse(url), CacheMode::Memory);
     let fails = || Maker { fails: true, ..Maker::default() };
     let of_one_url = || Maker { of_one_url: true, ..fails() };
     assert!(ask(of_one_url(), "feed.example").is_err());
@@ -275,7 +274,7 @@ fn a_process_with_its_own_tokens_shares_a_miss_for_its_host() {
 #[test]
 fn a_host_alone_is_silent_for_ten_seconds_after_a_miss() {
     let (fake, maker) = (session(), Arc::new(Maker { fails: true, ..Maker::default() }));
-    let ask = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), None, CacheMode::Session);
+    let ask = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), CacheMode::Session);
     assert!(ask("feed.example").is_err(), "nothing was reported");
     assert!(ask(URL).is_err());
     assert_eq!(ask("feed.example:443").unwrap(), None);
@@ -284,7 +283,7 @@ fn a_host_alone_is_silent_for_ten_seconds_after_a_miss() {
     fake.advance(Duration::from_secs(10));
     assert!(ask("feed.example").is_err());
     let fake = with(fake, "RINGBEARER_CACHE", "memory");
-    let memory = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), None, CacheMode::Session);
+    let memory = |url: &str| get(&fake, &candidate(&maker), &Service::parse(url), CacheMode::Session);
     assert!(memory(URL).is_err() && memory("feed.example").is_err(), "nothing is shared");
 }
 

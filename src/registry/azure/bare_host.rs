@@ -86,7 +86,7 @@ mod tests {
         let system = FakeSystem::default()
             .variable("ARTIFACTS_CREDENTIALPROVIDER_EXTERNAL_FEED_ENDPOINTS", value)
             .variable("ARTIFACTS_KEYRING_NOFUSS_PROVIDER", "feed_endpoints");
-        let found = source.get(&system, &Service::parse(service), None)?;
+        let found = source.get(&system, &Service::parse(service))?;
         Ok(found.map(|found| found.password.expose().to_owned()))
     }
 

@@ -135,7 +135,7 @@ fn check_endpoint(text: &str) {
     let source = AzureArtifacts::default();
     let serves = |text: &str| {
         let service = Service::parse(text);
-        source.claims(&fake, &service) && source.get(&fake, &service, None).is_ok_and(|found| found.is_some())
+        source.claims(&fake, &service) && source.get(&fake, &service).is_ok_and(|found| found.is_some())
     };
     let cache_key = |text: &str| source.cache_key(&fake, &Service::parse(text));
     let is_served = serves(text);
@@ -541,7 +541,7 @@ pub fn endpoints(value: &[u8]) {
 }
 
 fn get(fake: &FakeSystem) -> Result<Option<Credential>> {
-    AzureArtifacts::default().get(fake, &Service::parse(FEEDS[0]), None)
+    AzureArtifacts::default().get(fake, &Service::parse(FEEDS[0]))
 }
 
 /// Whether a request exchanges a bearer; if so, it must go to the organisation's authority.

@@ -112,7 +112,7 @@ impl CredentialSource for AzureArtifacts {
         Feed::claims(service) || feed_endpoints::names_server(environment, service)
     }
 
-    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+    fn get(&self, system: &dyn System, service: &Service) -> Result<Option<Credential>> {
         if let Some(feed) = Feed::from_service(service) {
             let outcome = self.of_feed(system, &feed);
             self.hosts.remember(system, &feed, matches!(outcome, Ok(Some(_))));

@@ -74,7 +74,7 @@ pub fn exchange(said: &[u8]) {
         .variable("RINGBEARER_CHAINGUARD_OIDC_TOKEN_FILE", &absolute("/run/token"))
         .file("/run/token", PROOF)
         .answers(responses(said));
-    let outcome = ChainguardLibraries::default().get(&fake, &Service::parse(AUDIENCE), None);
+    let outcome = ChainguardLibraries::default().get(&fake, &Service::parse(AUDIENCE));
     for request in fake.requests() {
         assert_eq!(request.url.as_str(), "https://issuer.enforce.dev/sts/exchange");
         assert!(!leaks(&String::from_utf8_lossy(&request.body), PROOF));

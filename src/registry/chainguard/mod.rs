@@ -144,7 +144,7 @@ impl CredentialSource for ChainguardLibraries {
             && service.host().and_then(|host| subdomain_of(host, DOMAIN)).is_some_and(|labels| !labels.is_empty())
     }
 
-    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+    fn get(&self, system: &dyn System, service: &Service) -> Result<Option<Credential>> {
         let known = Known { cached: cache_file::usable(system) };
         let key = known.identity(system);
         let shown = service.host().unwrap_or(DOMAIN);
@@ -241,11 +241,11 @@ mod tests {
         let fake = FakeSystem::default().variable("CHAINCTL_AUTH_TOKEN", &token);
         let backend = ChainguardLibraries::default();
         for service in ["https://libraries.cgr.dev/python/simple/", "other.cgr.dev"] {
-            let found = backend.get(&fake, &Service::parse(service), Some("anybody")).unwrap().unwrap();
+            let found = backend.get(&fake, &Service::parse(service)).unwrap().unwrap();
             assert_eq!((found.username.as_str(), found.password.expose()), ("_token", token.as_str()));
         }
         let later = fake.later(std::time::Duration::from_secs(3600));
-        let error = backend.get(&later, &Service::parse("libraries.cgr.dev"), None).unwrap_err();
+        let error = backend.get(&later, &Service::parse("libraries.cgr.dev")).unwrap_err();
         assert!(error.message().contains("its token has expired"), "{error}");
     }
 
@@ -254,7 +254,7 @@ mod tests {
         let backend = ChainguardLibraries::default();
         let get = |fake: FakeSystem| {
             let fake = fake.variable("CHAINCTL_AUTH_TOKEN", &token_of(&json!({"aud": AUDIENCE})));
-            backend.get(&fake, &Service::parse("libraries.cgr.dev"), None).unwrap().unwrap();
+            backend.get(&fake, &Service::parse("libraries.cgr.dev")).unwrap().unwrap();
             backend.credentials.len()
         };
         let user = || FakeSystem::default().home("/home/user").variable("LOCALAPPDATA", &absolute("/local"));
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn if_nobody_serves_the_error_names_host_sources_and_remedy() {
         let error = ChainguardLibraries::default()
-            .get(&FakeSystem::default(), &Service::parse("libraries.cgr.dev"), None)
+            .get(&FakeSystem::default(), &Service::parse("libraries.cgr.dev"))
             .unwrap_err();
         assert_eq!(error.class(), Some(ExceptionClass::ChainctlNotFound));
         let shown = error.to_string();

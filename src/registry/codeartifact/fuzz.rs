@@ -89,7 +89,7 @@ pub fn codeartifact_answer(said: &[u8]) {
         "[codeartifact]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = {SECRET}\naws_session_token = {SESSION}\n"
     );
     let system = machine(section.as_bytes()).answers(responses(said));
-    let outcome = CodeArtifact::default().get(&system, &Service::parse(SERVICE), None);
+    let outcome = CodeArtifact::default().get(&system, &Service::parse(SERVICE));
     for request in system.requests() {
         assert_eq!(request.display_url(), "https://codeartifact.eu-west-1.amazonaws.com/v1/authorization-token");
         assert!(request.headers.iter().all(|(_, value)| !leaks(value.expose(), SECRET)), "{request:?}");

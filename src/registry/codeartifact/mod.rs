@@ -238,7 +238,7 @@ impl CredentialSource for CodeArtifact {
         urls::index_url(service)
     }
 
-    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+    fn get(&self, system: &dyn System, service: &Service) -> Result<Option<Credential>> {
         let Some(domain) = Domain::of(service) else { return Ok(None) };
         let host = service.host().unwrap_or_default();
         self.find(system, domain).map_err(|error| error.no_credential_for(host))
@@ -333,7 +333,7 @@ mod tests {
     }
 
     fn get(source: &CodeArtifact, system: &FakeSystem, url: &str) -> Result<Option<String>> {
-        let found = source.get(system, &Service::parse(url), None)?;
+        let found = source.get(system, &Service::parse(url))?;
         Ok(found.map(|found| format!("{}:{}", found.username, found.password.expose())))
     }
 
@@ -432,7 +432,7 @@ mod tests {
         ] {
             let system = answer(machine("").file("/home/ada/.aws/config", config), "first");
             let system = system.run("tool", &[], 0, printed, "");
-            let found = CodeArtifact::default().get(&system, &Service::parse(INDEX), None).unwrap().unwrap();
+            let found = CodeArtifact::default().get(&system, &Service::parse(INDEX)).unwrap().unwrap();
             assert_eq!(found.cache_policy, policy);
         }
     }

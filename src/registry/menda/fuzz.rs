@@ -104,7 +104,7 @@ pub fn api(said: &[u8]) {
 }
 
 fn check_api(fake: &FakeSystem, said: &[u8]) {
-    let outcome = MendaCodeArtifact::default().get(fake, &Service::parse(SERVICE), None);
+    let outcome = MendaCodeArtifact::default().get(fake, &Service::parse(SERVICE));
     for request in fake.requests() {
         assert!(request.display_url().starts_with("https://menda.example/"), "{request:?}");
         let is_sign_in = request.url.path().ends_with("/api/v1/auth/oauth2/token");

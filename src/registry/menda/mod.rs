@@ -117,7 +117,7 @@ impl CredentialSource for MendaCodeArtifact {
         !matches!(Profile::read(system), Ok(None))
     }
 
-    fn get(&self, system: &dyn System, service: &Service, _username: Option<&str>) -> Result<Option<Credential>> {
+    fn get(&self, system: &dyn System, service: &Service) -> Result<Option<Credential>> {
         let host = service.host().unwrap_or_default();
         let found = Profile::read(system).and_then(|profile| {
             let Some(profile) = profile else { return Ok(None) };
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn get(backend: &MendaCodeArtifact, fake: &FakeSystem) -> Result<Option<(String, String)>> {
-        let found = backend.get(fake, &Service::parse(SERVICE), None)?;
+        let found = backend.get(fake, &Service::parse(SERVICE))?;
         Ok(found.map(|found| (found.username, found.password.expose().to_owned())))
     }
 

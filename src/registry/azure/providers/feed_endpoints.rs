@@ -233,7 +233,7 @@ mod tests {
         let value = serde_json::json!({"endpointCredentials": [{"endpoint": endpoint, "password": "p"}]}).to_string();
         let system = FakeSystem::default().variable(VARIABLES[0], &value).variable(CHOICE_VARIABLE, NAME);
         let (source, service) = (AzureArtifacts::default(), Service::parse(service));
-        source.claims(&system, &service) && source.get(&system, &service, None).is_ok_and(|found| found.is_some())
+        source.claims(&system, &service) && source.get(&system, &service).is_ok_and(|found| found.is_some())
     }
 
     fn check(endpoints: &[&str], right: &[&str], wrong: &[&str]) {
@@ -396,7 +396,7 @@ mod tests {
         let system = FakeSystem::default().variable(VARIABLES[1], &value.to_string());
         for (service, expected) in [("tools@Local", "feed"), ("tool", "collection")] {
             let service = Service::parse(&format!("https://devops.example/Main/_packaging/{service}/pypi/simple/"));
-            let found = AzureArtifacts::default().get(&system, &service, None).unwrap().unwrap();
+            let found = AzureArtifacts::default().get(&system, &service).unwrap().unwrap();
             assert_eq!((found.username.as_str(), found.password.expose()), ("ada", expected));
         }
     }
@@ -438,7 +438,7 @@ mod tests {
                 .variable("AZURE_DEVOPS_EXT_PAT", "pat")
                 .variable("ARTIFACTS_KEYRING_NOFUSS_TOKEN", "token")
                 .variable(CHOICE_VARIABLE, choice);
-            AzureArtifacts::default().get(&system, &service, None)
+            AzureArtifacts::default().get(&system, &service)
         };
         assert_eq!(ask(&endpoint(r#","password":"p""#), "env_var").unwrap(), None);
         let found = ask(&endpoint(r#","password":"p""#), "").unwrap().unwrap();

@@ -159,7 +159,7 @@ fn a_login_that_is_not_kept_serves_its_process() {
     let fake = exchanges(signs_in(discovered(fake), TENANT, "ada"));
     let source = AzureArtifacts::default();
     run(&source, &fake, &PLAIN).0.unwrap();
-    let found = source.get(&fake, &Service::parse(FEED), None).unwrap().unwrap();
+    let found = source.get(&fake, &Service::parse(FEED)).unwrap().unwrap();
     assert_eq!(found.password.expose(), "session-token");
     fake.assert_done();
 }

@@ -260,7 +260,7 @@ fn send_on(
     waited: Duration,
 ) -> std::result::Result<Response, ureq::Error> {
     let head = http::Request::builder().method(name(request.method)).uri(request.url.as_str());
-    let head = request.headers.iter().fold(head, |head, (name, value)| head.header(*name, value.expose()));
+    let head = request.headers.iter().fold(head, |head, (name, value)| head.header(&**name, value.expose()));
     let mut response = match request.method {
         Method::Get => run(agent, head.body(())?, request, remaining, waited)?,
         Method::Post | Method::Put => run(agent, head.body(&request.body[..])?, request, remaining, waited)?,

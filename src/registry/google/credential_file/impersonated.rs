@@ -1,0 +1,5 @@
+//! A service account by the credentials of another account: `impersonated_service_account`.
+
+/// The credentials.
+#[derive(Debug)]
+pub(super) struct Impersonated;

@@ -1,0 +1,1 @@
+//! gcloud itself, run for an access token.

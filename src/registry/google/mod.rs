@@ -1,0 +1,187 @@
+//! Google Artifact Registry, with the credentials that Google's own programs would use.
+//!
+//! One access token serves every repository. It comes from the first of the [`sources`] that is configured.
+
+mod account;
+mod credential_file;
+mod endpoint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+mod gcloud;
+mod grant;
+mod host;
+mod location;
+mod refusal;
+mod sources;
+mod urls;
+mod variables;
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use self::{
+    grant::Grant,
+    sources::{Known, SOURCES},
+};
+use crate::{
+    auth::{
+        cache::TokenCache,
+        cache_key::{CacheKey, Digest},
+        cache_policy::CachePolicy,
+        chain::ask_in_turn,
+    },
+    aws,
+    error::{Error, Kind, Result, quote},
+    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
+    service::Service,
+    system::{Env, System},
+    variable,
+};
+
+/// User name that the registry requires with an access token.
+/// <https://cloud.google.com/artifact-registry/docs/python/authentication>
+const USERNAME: &str = "oauth2accesstoken";
+
+/// The domain of every repository, and the realm of cached tokens: a token serves all of them.
+const DOMAIN: &str = "pkg.dev";
+
+/// Google Artifact Registry.
+pub(super) static REGISTRY: Registry = Registry {
+    id: "google",
+    title: "Google Artifact Registry",
+    python_class: "GoogleArtifactRegistryKeyring",
+    priority: 9.6,
+    username: USERNAME,
+    example: "https://LOCATION-python.pkg.dev/PROJECT/REPOSITORY/simple/",
+    domains: &[DOMAIN],
+    variables: &[variables::VARIABLES, aws::variables::VARIABLES, variable::LOCATIONS],
+    exec_variables: &[ExecVariables { if_username: None, username: None, password: variables::ACCESS_TOKEN }],
+    job_settings: &[],
+    advice_if_unset: "`gcloud auth application-default login`, or in CI set GOOGLE_APPLICATION_CREDENTIALS",
+    probe: Probe {
+        headers: &[],
+        is_sign_in: |_| false,
+        has_no_page: |_| false,
+        advice: &[
+            (401, "the token has ended, or was withdrawn"),
+            (
+                403,
+                "this account needs roles/artifactregistry.reader for the repository; check that it is the account you mean",
+            ),
+            (404, "check the location, the project and the repository in the URL"),
+        ],
+    },
+    source: || Box::new(GoogleArtifactRegistry::default()),
+};
+
+/// What to do if a source failed and does not say what.
+const HINT: &str = "`ringbearer doctor URL` shows what was found";
+
+/// The credentials of Artifact Registry.
+#[derive(Default)]
+pub(crate) struct GoogleArtifactRegistry {
+    tokens: TokenCache<Credential>,
+}
+
+impl CredentialSource for GoogleArtifactRegistry {
+    fn files(&self, system: &dyn System) -> Vec<PathBuf> {
+        sources::files(system)
+    }
+
+    fn cache_key(&self, system: &dyn System, _service: &Service) -> Option<CacheKey> {
+        Some(CacheKey {
+            realm: DOMAIN.to_owned(),
+            identity: identity(system),
+            login: Digest::new().files(system, sources::login_files(system)).finish(),
+        })
+    }
+
+    fn claims(&self, _environment: &dyn Env, service: &Service) -> bool {
+        host::is_claimed(service)
+    }
+
+    fn check_username(&self, service: &Service, username: &str) -> Result<()> {
+        if username == USERNAME {
+            return Ok(());
+        }
+        let host = service.host().unwrap_or(DOMAIN);
+        let message = format!("the user name must be {USERNAME}, not {}", quote(username, &[]));
+        Err(Error::new(Kind::Configuration, message)
+            .with_hint(format!("use https://{USERNAME}@{host}/..."))
+            .no_credential_for(host))
+    }
+
+    fn upload_url(&self, service: &Service) -> Option<Url> {
+        urls::upload_url(service)
+    }
+
+    fn index_url(&self, service: &Service) -> Option<Url> {
+        urls::index_url(service)
+    }
+
+    fn get(&self, system: &dyn System, service: &Service) -> Result<Option<Credential>> {
+        let host = service.host().unwrap_or(DOMAIN);
+        self.find(system).map_err(|error| error.no_credential_for(host))
+    }
+
+    fn caller(&self, system: &dyn System, _service: &Service) -> Result<Option<String>> {
+        match self.find(system)? {
+            Some(Credential { owner: None, password, .. }) => account::of_token(system, &password),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Digest of everything that decides which account answers.
+fn identity(system: &dyn System) -> String {
+    Digest::new()
+        .variables(system, REGISTRY.login_variables())
+        .files(system, sources::files(system))
+        .programs(system, &[gcloud::PROGRAM])
+        .finish()
+}
+
+impl GoogleArtifactRegistry {
+    fn find(&self, system: &dyn System) -> Result<Option<Credential>> {
+        let made = self.tokens.get_or_make(system, &identity(system), DOMAIN, || {
+            let known = Known::read(system);
+            let found = ask_in_turn(system, &SOURCES, &known, DOMAIN, |_, grant, cache_policy| {
+                check(system, credential(grant, cache_policy))
+            });
+            // Threads that wait for this one share the outcome: it is an error until it leaves the cache.
+            let credential = found.map_err(|exhausted| {
+                if exhausted.is_unset() {
+                    return Error::new(Kind::NotConfigured, "no credentials of Google are configured");
+                }
+                exhausted.into_error(HINT)
+            })?;
+            let expires = credential.expires;
+            Ok((credential, expires))
+        });
+        match made {
+            Err(error) if error.kind() == Kind::NotConfigured => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+}
+
+/// A token with its user name.
+fn credential(grant: Grant, cache_policy: CachePolicy) -> Credential {
+    let expires = grant.token.expires();
+    Credential {
+        username: USERNAME.to_owned(),
+        password: grant.token.into_secret(),
+        expires,
+        owner: grant.account.map(|account| quote(&account, &[])),
+        cache_policy: if grant.may_change_unnoticed { cache_policy.of_fallback() } else { cache_policy },
+    }
+}
+
+/// Rejects a token that has ended.
+fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
+    if credential.expires.is_some_and(|end| end <= system.now()) {
+        return Err(Error::new(Kind::Rejected, "its token has ended"));
+    }
+    Ok(credential)
+}

