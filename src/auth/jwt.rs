@@ -106,12 +106,7 @@ pub(crate) fn sign_rs256(key: &RsaKeyPair, header: &Value, claims: &Value) -> Re
     sign_by_rsa(&RSA_PKCS1_SHA256, key, header, claims)
 }
 
-fn sign_by_rsa(
-    encoding: &'static dyn RsaEncoding,
-    key: &RsaKeyPair,
-    header: &Value,
-    claims: &Value,
-) -> Result<Secret> {
+fn sign_by_rsa(encoding: &'static dyn RsaEncoding, key: &RsaKeyPair, header: &Value, claims: &Value) -> Result<Secret> {
     sign(header, claims, |message| {
         let mut signature = vec![0; key.public().modulus_len()];
         key.sign(encoding, &SystemRandom::new(), message, &mut signature)?;
