@@ -10,8 +10,8 @@ use crate::{
     system::{System, http::Response},
 };
 
-/// The start of the message if an organisation asks its people to sign in again.
-const REAUTHENTICATION: &str = "Google asks for a new sign-in";
+/// What the message says if an organisation asks its people to sign in again.
+const REAUTHENTICATION: &str = "Google asks you to sign in again";
 
 /// The subtypes of `invalid_grant` that ask a person to sign in again, since the organisation limits the length of a session.
 /// <https://support.google.com/a/answer/9368756>
@@ -46,11 +46,11 @@ impl Answer {
     }
 }
 
-/// Whether an error is a refusal that a person who signs in again gets over, although the login is neither expired nor revoked.
-/// gcloud itself may hold the proof of a sign-in that its files lack.
+/// Whether an error is a refusal by an organisation that limits the length of a session. The login is neither expired nor
+/// revoked, and gcloud may hold the proof of a newer sign-in, which its credential files lack.
 #[must_use]
 pub(super) fn asks_for_reauthentication(error: &Error) -> bool {
-    error.message().starts_with(REAUTHENTICATION)
+    error.message().contains(REAUTHENTICATION)
 }
 
 /// Adds to the refusal of a person's login what it means, and which command signs in again.
@@ -60,7 +60,7 @@ pub(super) fn explain(location: &Location, response: &Response, error: Error) ->
     }
     let answer = Answer::read(response);
     if let Some(subtype) = answer.reauthentication() {
-        let message = format!("{REAUTHENTICATION}: the organisation limits the length of a session ({subtype})");
+        let message = format!("{REAUTHENTICATION}: your organisation limits the length of a session ({subtype})");
         return Error::new(Kind::Rejected, message).with_hint(location.sign_in());
     }
     match answer.code() {
@@ -147,7 +147,7 @@ mod tests {
             assert!(asks_for_reauthentication(&error));
             assert_eq!((error.kind(), error.hint()), (Kind::Rejected, Some(hint)));
             let message =
-                "Google asks for a new sign-in: the organisation limits the length of a session (invalid_rapt)";
+                "Google asks you to sign in again: your organisation limits the length of a session (invalid_rapt)";
             assert_eq!(error.message(), message);
         }
     }
@@ -156,7 +156,7 @@ mod tests {
     fn refusals_of_a_person_say_what_they_mean() {
         let refused_with = "oauth2.googleapis.com answered with HTTP 400";
         let reauthentication = |subtype: &str| {
-            format!("{REAUTHENTICATION}: the organisation limits the length of a session ({subtype}); {SIGN_IN}")
+            format!("{REAUTHENTICATION}: your organisation limits the length of a session ({subtype}); {SIGN_IN}")
         };
         for (body, shown) in [
             (

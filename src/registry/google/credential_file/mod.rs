@@ -49,7 +49,7 @@ pub(super) enum CredentialFile {
     /// A person's, `authorized_user`.
     AuthorizedUser(AuthorizedUser),
     /// The key of a service account, `service_account`.
-    ServiceAccount(ServiceAccount),
+    ServiceAccount(Box<ServiceAccount>),
     /// A workload's or a person's at another identity provider, `external_account`.
     ExternalAccount(Box<ExternalAccount>),
     /// A service account, by the credentials of another account, `impersonated_service_account`.
@@ -77,7 +77,9 @@ impl CredentialFile {
         }
         match header.kind.as_deref().unwrap_or_default() {
             "authorized_user" => AuthorizedUser::read(document, location).map(Self::AuthorizedUser),
-            "service_account" => ServiceAccount::read(document, location).map(Self::ServiceAccount),
+            "service_account" => {
+                ServiceAccount::read(document, location).map(|account| Self::ServiceAccount(Box::new(account)))
+            }
             "external_account" if object::<ByCertificate>(document).is_some() => {
                 Err(location.broken("asks for a sign-in with a client certificate (X.509), which is not supported"))
             }
@@ -169,8 +171,17 @@ mod tests {
     use super::*;
     use crate::{
         error::Kind,
-        registry::google::location::NamedBy,
-        system::fake::{FakeSystem, absolute},
+        registry::{
+            CredentialSource,
+            google::{
+                GoogleArtifactRegistry, endpoint::TOKEN_URL, location::NamedBy, variables::APPLICATION_CREDENTIALS,
+            },
+        },
+        service::Service,
+        system::{
+            fake::{FakeSystem, absolute},
+            http::Method,
+        },
     };
 
     const PATH: &str = "/home/ada/key.json";
@@ -203,6 +214,21 @@ mod tests {
         let huge = FakeSystem::default().file(PATH, &" ".repeat(CAP + 1));
         let error = CredentialFile::read(&huge, &location()).unwrap_err();
         assert!(error.message().contains("which cannot be read: "), "{error}");
+    }
+
+    #[test]
+    fn the_warning_of_a_refused_login_says_what_to_run_and_to_unset() {
+        let refusal = r#"{"error":"invalid_grant","error_subtype":"invalid_rapt"}"#;
+        let system = FakeSystem::default()
+            .file(PATH, &login().to_string())
+            .variable(APPLICATION_CREDENTIALS, &absolute(PATH))
+            .answer(Method::Post, TOKEN_URL, 400, refusal);
+        let service = Service::parse("https://europe-west1-python.pkg.dev/contoso/plugins/simple/");
+        let error = GoogleArtifactRegistry::default().get(&system, &service).unwrap_err();
+        let expected = "no credential for europe-west1-python.pkg.dev: application_credentials failed (Google asks you to \
+             sign in again: your organisation limits the length of a session (invalid_rapt)); run `gcloud auth \
+             application-default login`, and unset GOOGLE_APPLICATION_CREDENTIALS if it names another file";
+        assert_eq!(error.warning(), expected);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(in crate::registry::google) struct ServiceAccount {
     client_email: String,
     key: RsaKeyPair,
     key_id: Option<String>,
-    token_url: Url,
+    endpoint: Url,
 }
 
 #[derive(Deserialize)]
@@ -57,21 +57,21 @@ impl ServiceAccount {
     pub(super) fn read(document: &[u8], location: &Location) -> Result<Self> {
         let file: File = object(document).ok_or_else(|| location.broken("has a field that is not a text"))?;
         let given = |text: &String| !text.trim().is_empty();
-        let token_uri = file.token_uri.filter(given);
         let client_email = required(file.client_email, "client_email", location)?.expose().to_owned();
         let private_key = required(file.private_key, "private_key", location)?;
-        let token_url = endpoint::checked(Service::Token, "token_uri", token_uri.as_deref().unwrap_or(TOKEN_URL))
+        let address = file.token_uri.filter(given);
+        let endpoint = endpoint::checked(Service::Token, "token_uri", address.as_deref().unwrap_or(TOKEN_URL))
             .map_err(|error| location.refused(&error))?;
         let key = rsa_key::read(private_key.expose().as_bytes())
             .map_err(|malformed| location.broken(&format!("has a private_key that {malformed}")))?;
-        Ok(Self { client_email, key, key_id: file.private_key_id.filter(given), token_url })
+        Ok(Self { client_email, key, key_id: file.private_key_id.filter(given), endpoint })
     }
 
     /// Exchanges an assertion for an access token.
     pub(super) fn grant(&self, system: &dyn System, location: &Location) -> Result<Grant> {
         let assertion = self.assertion(system)?;
         let fields = [("grant_type", GRANT_TYPE), ("assertion", assertion.expose())];
-        let token = oauth::request_token(system, &self.token_url, &fields, ATTEMPTS, |response, error| {
+        let token = oauth::request_token(system, &self.endpoint, &fields, ATTEMPTS, |response, error| {
             refusal::explain_assertion(system, location, response, error)
         })?;
         Ok(Grant { token, account: Some(self.client_email.clone()), may_change_unnoticed: false })
