@@ -8,3 +8,9 @@ pub(super) fn explain(location: &Location, response: &Response, error: Error) ->
     let _ = (location, response);
     error
 }
+
+/// Whether a refusal asks for a new sign-in, which the organisation demands after some hours.
+pub(super) fn asks_for_reauthentication(error: &Error) -> bool {
+    let _ = error;
+    false
+}
