@@ -55,7 +55,7 @@ pub(in crate::registry::google) fn token(
     path: PathBuf,
     impersonated: Option<&str>,
 ) -> Result<AccessToken> {
-    let gcloud = TokenProgram { name: PROGRAM, path, limit: LIMIT, variables: &VARIABLES, hint: SEE_WHY };
+    let gcloud = gcloud(path);
     let mut output = gcloud.run(system, &[&COMMAND[..], &[MIN_EXPIRY]].concat())?;
     if !output.is_success() && failure::refuses(&output, MIN_EXPIRY) {
         debug!("gcloud: this version refuses {MIN_EXPIRY}, running it without");
@@ -65,6 +65,11 @@ pub(in crate::registry::google) fn token(
         return Err(failure::explain(&gcloud, &output, impersonated));
     }
     read(system, &gcloud, &output)
+}
+
+/// gcloud at a path.
+fn gcloud(path: PathBuf) -> TokenProgram<'static> {
+    TokenProgram { name: PROGRAM, path, limit: LIMIT, variables: &VARIABLES, hint: SEE_WHY }
 }
 
 /// What gcloud prints.
@@ -106,8 +111,13 @@ fn read(system: &dyn System, gcloud: &TokenProgram<'_>, output: &Output) -> Resu
 /// Reads what gcloud printed.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(in crate::registry::google) fn read_printed(system: &dyn System, output: &Output) -> Result<AccessToken> {
-    let path = PathBuf::default();
-    read(system, &TokenProgram { name: PROGRAM, path, limit: LIMIT, variables: &VARIABLES, hint: SEE_WHY }, output)
+    read(system, &gcloud(PathBuf::default()), output)
+}
+
+/// Explains why gcloud failed.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::registry::google) fn explain_printed(output: &Output, impersonated: Option<&str>) -> Error {
+    failure::explain(&gcloud(PathBuf::default()), output, impersonated)
 }
 
 #[cfg(test)]
