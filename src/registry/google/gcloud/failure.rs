@@ -75,7 +75,8 @@ pub(super) fn explain(gcloud: &TokenProgram<'_>, output: &Output, impersonated: 
 /// The last error that gcloud states, in one line.
 fn error_line(said: &str) -> Option<String> {
     let lines = said.lines().filter_map(|line| line.trim().strip_prefix(ERROR)).map(str::trim);
-    let line = lines.map(|line| line.trim_start_matches(COMMAND).trim()).filter(|line| !line.is_empty()).last()?;
+    let mut lines = lines.map(|line| line.trim_start_matches(COMMAND).trim());
+    let line = lines.rfind(|line| !line.is_empty())?;
     Some(truncate(&without_secrets(line), QUOTED))
 }
 
