@@ -51,7 +51,7 @@ pub(super) fn explain(gcloud: &TokenProgram<'_>, output: &Output, impersonated: 
         return failed("gcloud has no active account", LOGIN);
     }
     if contains_any(&REAUTHENTICATION) {
-        return failed("the organisation asks the account of gcloud to sign in again", LOGIN);
+        return failed("Google asks you to sign in again: your organisation limits the length of a session", LOGIN);
     }
     let ended = gcloud.failure(output);
     let what = match error_line(&said) {
@@ -109,12 +109,12 @@ mod tests {
             ),
             (
                 "Reauthentication required.\nERROR: (gcloud.config.config-helper) There was a problem reauthenticating while refreshing your current auth tokens: Reauthentication failed. cannot prompt during non-interactive execution.\nPlease retry",
-                "the organisation asks the account of gcloud to sign in again",
+                "Google asks you to sign in again: your organisation limits the length of a session",
                 LOGIN,
             ),
             (
                 "ERROR: (gcloud.config.config-helper) ('invalid_grant: reauth related error (invalid_rapt)', {'error_subtype': 'invalid_rapt'})",
-                "the organisation asks the account of gcloud to sign in again",
+                "Google asks you to sign in again: your organisation limits the length of a session",
                 LOGIN,
             ),
             (

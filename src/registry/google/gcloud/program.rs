@@ -56,10 +56,14 @@ pub(in crate::registry::google) fn token(
     impersonated: Option<&str>,
 ) -> Result<AccessToken> {
     let gcloud = gcloud(path);
-    let mut output = gcloud.run(system, &[&COMMAND[..], &[MIN_EXPIRY]].concat())?;
+    let run = |arguments: &[&str]| {
+        let late = |error: Error| if error.kind() == Kind::Timeout { error.with_hint(SEE_WHY) } else { error };
+        gcloud.run(system, arguments).map_err(late)
+    };
+    let mut output = run(&[&COMMAND[..], &[MIN_EXPIRY]].concat())?;
     if !output.is_success() && failure::refuses(&output, MIN_EXPIRY) {
         debug!("gcloud: this version refuses {MIN_EXPIRY}, running it without");
-        output = gcloud.run(system, &COMMAND)?;
+        output = run(&COMMAND)?;
     }
     if !output.is_success() {
         return Err(failure::explain(&gcloud, &output, impersonated));
