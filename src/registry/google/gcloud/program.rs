@@ -30,7 +30,7 @@ const SNAP: &str = "/snap/bin/gcloud";
 /// The command for programs that need a token.
 const COMMAND: [&str; 3] = ["config", "config-helper", "--format=json(credential)"];
 
-/// Renews a token that ends sooner. Versions before 2022 do not know it.
+/// Renews a token that ends sooner. Old versions do not know it.
 const MIN_EXPIRY: &str = "--min-expiry=5m";
 
 /// How long a token is good for if gcloud states no end: it has at least as much, by [`MIN_EXPIRY`].
