@@ -10,8 +10,9 @@ use crate::{
     system::{System, http::Response},
 };
 
-/// What the message says if an organisation asks its people to sign in again.
-const REAUTHENTICATION: &str = "Google asks you to sign in again";
+/// The message if an organisation asks its people to sign in again.
+pub(super) const SESSION_LIMIT: &str =
+    "Google asks you to sign in again: your organisation limits the length of a session";
 
 /// The subtypes of `invalid_grant` that ask a person to sign in again, since the organisation limits the length of a session.
 /// <https://support.google.com/a/answer/9368756>
@@ -50,7 +51,7 @@ impl Answer {
 /// revoked, and gcloud may hold the proof of a newer sign-in, which its credential files lack.
 #[must_use]
 pub(super) fn asks_for_reauthentication(error: &Error) -> bool {
-    error.message().contains(REAUTHENTICATION)
+    error.message().contains(SESSION_LIMIT)
 }
 
 /// Adds to the refusal of a person's login what it means, and which command signs in again.
@@ -60,7 +61,7 @@ pub(super) fn explain(location: &Location, response: &Response, error: Error) ->
     }
     let answer = Answer::read(response);
     if let Some(subtype) = answer.reauthentication() {
-        let message = format!("{REAUTHENTICATION}: your organisation limits the length of a session ({subtype})");
+        let message = format!("{SESSION_LIMIT} ({subtype})");
         return Error::new(Kind::Rejected, message).with_hint(location.sign_in());
     }
     match answer.code() {
@@ -155,9 +156,7 @@ mod tests {
     #[test]
     fn refusals_of_a_person_say_what_they_mean() {
         let refused_with = "oauth2.googleapis.com answered with HTTP 400";
-        let reauthentication = |subtype: &str| {
-            format!("{REAUTHENTICATION}: your organisation limits the length of a session ({subtype}); {SIGN_IN}")
-        };
+        let reauthentication = |subtype: &str| format!("{SESSION_LIMIT} ({subtype}); {SIGN_IN}");
         for (body, shown) in [
             (
                 json!({"error": "invalid_grant", "error_description": "reauth related error (rapt_required)"}),
@@ -193,7 +192,7 @@ mod tests {
             let response = response(400, &body);
             let error = explain(&location(NamedBy::ApplicationDefault), &response, refused(&response));
             assert_eq!(error.to_string(), shown, "{body}");
-            assert_eq!(asks_for_reauthentication(&error), shown.starts_with(REAUTHENTICATION), "{body}");
+            assert_eq!(asks_for_reauthentication(&error), shown.starts_with(SESSION_LIMIT), "{body}");
         }
     }
 

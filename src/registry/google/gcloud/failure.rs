@@ -1,5 +1,6 @@
 //! Why gcloud failed, from what it prints on standard error.
 
+use crate::registry::google::refusal::SESSION_LIMIT;
 use crate::{
     auth::program::{TokenProgram, without_secrets},
     error::{Error, Kind, LONGEST_NAME, quote, truncate, without_middle},
@@ -51,7 +52,7 @@ pub(super) fn explain(gcloud: &TokenProgram<'_>, output: &Output, impersonated: 
         return failed("gcloud has no active account", LOGIN);
     }
     if contains_any(&REAUTHENTICATION) {
-        return failed("Google asks you to sign in again: your organisation limits the length of a session", LOGIN);
+        return failed(SESSION_LIMIT, LOGIN);
     }
     let ended = gcloud.failure(output);
     let what = match error_line(&said) {

@@ -19,6 +19,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     registry::google::{
+        credential_file::SCOPE,
         grant::Grant,
         variables::{CONTAINERS, METADATA_HOST, NO_METADATA},
     },
@@ -34,9 +35,6 @@ const HOST: &str = "metadata.google.internal";
 
 /// The path of the service account.
 const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/";
-
-/// The access that is asked for.
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// The header of every request and every answer, against other servers at the address.
 const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
