@@ -69,7 +69,7 @@ impl Configuration {
             account: property(system, ACCOUNT, &properties, "core/account"),
             impersonated: impersonated.filter(|last| !last.is_empty()).map(str::to_owned),
             is_opaque: broken.is_some() || OTHER_CREDENTIALS.iter().any(|name| value(&properties, name).is_some()),
-            reason: broken.or_else(|| reserved(&properties).map(|name| format!("{name} is set"))),
+            reason: broken.or_else(|| reserved(system, &properties).map(|name| format!("{name} is set"))),
         }
     }
 
@@ -174,6 +174,11 @@ fn property(system: &dyn System, variable: &str, properties: &Ini, name: &str) -
     }
 }
 
+/// The environment variable of a property: `CLOUDSDK_SECTION_KEY`.
+fn variable(name: &str) -> String {
+    format!("CLOUDSDK_{}", name.replace('/', "_").to_uppercase())
+}
+
 /// The value of a property, by its name `section/key`.
 fn value<'all>(properties: &'all Ini, name: &str) -> Option<&'all str> {
     let (section, key) = name.split_once('/')?;
@@ -181,9 +186,12 @@ fn value<'all>(properties: &'all Ini, name: &str) -> Option<&'all str> {
 }
 
 /// The first property that only gcloud honours.
-fn reserved(properties: &Ini) -> Option<&'static str> {
+fn reserved(system: &dyn System, properties: &Ini) -> Option<&'static str> {
     let find = |names: &[&'static str], counts: fn(&str) -> bool| {
-        names.iter().copied().find(|name| value(properties, name).is_some_and(counts))
+        names
+            .iter()
+            .copied()
+            .find(|name| property(system, &variable(name), properties, name).is_some_and(|value| counts(&value)))
     };
     find(&OTHER_CREDENTIALS, |_| true)
         .or_else(|| find(&OF_REQUESTS, |_| true))
@@ -212,9 +220,12 @@ fn is_directory_name(account: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::{
-        Platform,
-        fake::{FakeSystem, absolute},
+    use crate::{
+        registry::google::variables::VARIABLES,
+        system::{
+            Platform,
+            fake::{FakeSystem, absolute},
+        },
     };
 
     const DIRECTORY: &str = "/home/ada/.config/gcloud";
@@ -316,6 +327,14 @@ mod tests {
         ] {
             assert_eq!(Configuration::read(&with(properties)).reason(), Some(format!("{name} is set")));
         }
+        for (variable, value, name) in [
+            ("CLOUDSDK_PROXY_ADDRESS", "127.0.0.1", "proxy/address"),
+            ("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true", "auth/disable_credentials"),
+            ("CLOUDSDK_CORE_UNIVERSE_DOMAIN", "universe.example", "core/universe_domain"),
+        ] {
+            let reason = Configuration::read(&home().variable(variable, value)).reason();
+            assert_eq!(reason, Some(format!("{name} is set")));
+        }
         let harmless = "[core]\naccount = ada@contoso.example\nproject = p\nuniverse_domain = googleapis.com\n[auth]\n\
             disable_credentials = False\ntoken_host =\n[compute]\nregion = europe-west1\n";
         let configuration = Configuration::read(&with(harmless));
@@ -391,5 +410,13 @@ mod tests {
         assert_eq!(names(&home().variable(ACTIVE_CONFIGURATION, "a/b")), ["active_config", "credentials.db"]);
         let nobody = FakeSystem::default().on(Platform::Linux);
         assert!(files(&nobody).is_empty() && login_files(&nobody).is_empty());
+    }
+
+    #[test]
+    fn every_variable_of_such_a_property_is_listed() {
+        let names = [&OTHER_CREDENTIALS[..], &OF_REQUESTS, &SWITCHES, &[UNIVERSE.0]].concat();
+        for name in names.into_iter().map(variable) {
+            assert!(VARIABLES.iter().any(|listed| listed.name == name), "{name}");
+        }
     }
 }
