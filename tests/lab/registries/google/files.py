@@ -35,7 +35,7 @@ class GoogleFiles:
         return self._write(self.directory / "application_default_credentials.json", json.dumps(content, indent=2))
 
     def write_login(self, login: Login | ServiceAccountKey, configuration: str = "default", **properties: str) -> Path:
-        """What ``gcloud auth login`` and ``activate-service-account`` write: a file of the account, which becomes active.
+        """What ``gcloud auth login`` and ``activate-service-account`` write: the file of an account, now active.
 
         Properties are those of the configuration, as ``auth__impersonate_service_account``.
         """

@@ -82,7 +82,7 @@ class MetadataServer(LoopbackService):
             return self._refuse(405, f"the method is {request.method}")
         if request.header(_FLAVOR[0]) != _FLAVOR[1]:
             return self._refuse(403, "no Metadata-Flavor")
-        if request.header("X-Forwarded-For") is not None or "://" in request.target:
+        if request.header("X-Forwarded-For") is not None or not request.target.startswith("/"):
             return self._refuse(403, "a request through a proxy")
         if request.header("Authorization") is not None:
             return self._refuse(400, "the header Authorization")
