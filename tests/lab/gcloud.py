@@ -41,6 +41,13 @@ def with_junk(token: str, lifetime: float = 3599) -> Answer:
     return Answer(notice + document(token, lifetime) + update, stderr=warning, when=CONFIG_HELPER)
 
 
+def of_old_version(token: str, lifetime: float | None = 3599) -> list[Answer]:
+    """The same of a gcloud that does not know ``--min-expiry``."""
+    text = "ERROR: (gcloud.config.config-helper) unrecognized arguments: --min-expiry=5m\n\n"
+    text += "To search the help text of gcloud commands, run:\n  gcloud help -- SEARCH_TERMS\n"
+    return [Answer(stderr=text, code=2, when=("--min-expiry",)), *logged_in(token, lifetime)]
+
+
 def not_logged_in() -> Answer:
     """gcloud before ``gcloud auth login``."""
     return _refuses("You do not currently have an active account selected.")

@@ -76,6 +76,9 @@ def test_fake_gcloud_prints_the_token_of_the_active_account(
     assert [call.arguments for call in fake_programs.invocations("gcloud")][:1] == [WORDS]
     fake_programs.gcloud(*gcloud.logged_in("ya29.a", None))
     assert json.loads(run(fake_programs, cloud, home).stdout)["credential"]["token_expiry"] is None
+    fake_programs.gcloud(*gcloud.of_old_version("ya29.a"))
+    assert run(fake_programs, cloud, home, *WORDS, "--min-expiry=5m").returncode == 2
+    assert run(fake_programs, cloud, home).returncode == 0
     fake_programs.gcloud(gcloud.with_junk("ya29.a"))
     text = run(fake_programs, cloud, home).stdout
     assert not text.startswith("{") and '"access_token": "ya29.a"' in text
