@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from lab.cloud import PracticeCloud
+from lab.fake_programs import Answer as Program
 from lab.fake_programs import FakePrograms
 from lab.look_up import Answer, LookUp, Lookups
 from lab.registries.azure.oidc import WorkflowJob
 from lab.registries.google.accounts import GCLOUD, Login, ServiceAccount
 from lab.registries.google.federation import Provider
-from lab.registries.google.files import GoogleFiles, external_account, job_source
+from lab.registries.google.files import GoogleFiles, executable_source, external_account, job_source
 from lab.registries.google.repositories import USER_NAME
 
 OAUTH = "oauth2.googleapis.com"
@@ -75,6 +77,14 @@ class GoogleUser:
         login = self.google.accounts.log_in(name, GCLOUD)
         self.files.write_login(login, **properties)
         return login
+
+    def subject_program(self, output: dict[str, object] | str, **behaviour: object) -> dict[str, object]:
+        """A program that prints a subject token. Returns the source that names it.
+
+        The behaviour is that of `lab.fake_programs.Answer`, such as ``code`` and ``delay``.
+        """
+        text = output if isinstance(output, str) else json.dumps(output)
+        return executable_source(self.fake_programs.program("subject-token", Program(text, **behaviour)))
 
     def start_job(self, is_impersonating: bool = False) -> tuple[WorkflowJob, Provider, dict[str, str]]:
         """A job of GitHub Actions after google-github-actions/auth; the variables are those of the action."""

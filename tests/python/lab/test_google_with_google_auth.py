@@ -178,6 +178,17 @@ def test_file_with_a_subject_token_gives_a_token(person: Person, field: str | No
     person.assert_principal(provider.principal(SUBJECT), content)
 
 
+@pytest.mark.parametrize("field", [None, "token"])
+def test_address_with_a_subject_token_gives_a_token(person: Person, field: str | None) -> None:
+    service = person.google.subject_tokens
+    provider = person.google.providers.workload(issuer="https://ci.example", subjects={SUBJECT})
+    service.token, service.field = provider.subject_token(SUBJECT), field
+    content = files.external_account(provider, files.url_source(service.url, service.headers, field))
+    person.assert_principal(provider.principal(SUBJECT), content)
+    person.ask({**content, "credential_source": files.url_source(service.url, {}, field)})
+    assert person.google.mistakes == ["subject tokens: not the headers of the file"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the program is a script")
 @pytest.mark.parametrize("kind", [ID_TOKEN, SAML2])
 def test_program_that_prints_a_subject_token_gives_a_token(person: Person, tmp_path: Path, kind: str) -> None:

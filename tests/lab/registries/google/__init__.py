@@ -25,7 +25,6 @@ class Google(Registry):
     host = HOST
     claimed_hosts = (HOST, MULTI_REGION_HOST, REGIONAL_HOST)
     api_hosts = ("oauth2.googleapis.com",)
-    blamed_host = "oauth2.googleapis.com"
     user_name = USER_NAME
     exec_variable = "CLOUDSDK_AUTH_ACCESS_TOKEN"
     rivals = frozenset({"google"})

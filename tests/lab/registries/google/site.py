@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...packages import wheel
 from ...registry import Site
-from . import impersonation, oauth, sts
+from . import impersonation, oauth, sts, subject_tokens
 from .federation import Providers
 from .impersonation import Impersonation
 from .metadata import MetadataServer
@@ -16,6 +16,7 @@ from .oauth import OAuth
 from .repositories import Repositories
 from .service import Google
 from .sts import SecurityTokens
+from .subject_tokens import SubjectTokens
 
 if TYPE_CHECKING:
     from ...cloud import PracticeCloud
@@ -56,6 +57,7 @@ class GoogleSite(Site):
         self.oauth = OAuth(self._google)
         self.sts = SecurityTokens(self._google, self.providers.find, lambda: cloud.codeartifact.accounts)
         self.impersonation = Impersonation(self._google)
+        self.subject_tokens = SubjectTokens(self._google)
         self.metadata = MetadataServer(cloud.server, self._google)
         self.repositories = Repositories(self._google, cloud.sites)
         for host in oauth.PATHS:
@@ -65,6 +67,7 @@ class GoogleSite(Site):
             cloud.sites.add(host, self.sts.answer)
         for host in (impersonation.HOST, "iamcredentials.*.rep.googleapis.com"):
             cloud.sites.add(host, self.impersonation.answer)
+        cloud.sites.add(subject_tokens.HOST, self.subject_tokens.answer)
         self._directory = tempfile.TemporaryDirectory(prefix="lab-google-")
         #: A file for credentials outside every home directory, which only its user may read.
         self.credential_file = os.path.join(self._directory.name, "credentials.json")
