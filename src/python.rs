@@ -99,8 +99,8 @@ fn cancel_lookups(python: Python<'_>) {
 /// The credential of a registry, by its id, for `service`, as (user name, password); `None` if the registry does not claim
 /// the service or nothing is configured for it.
 ///
-/// `service` and `username` may be of any type: a service that is not text is not claimed, and index backends ignore the
-/// user name. A failure is logged once as a WARNING and returns `None`, or is raised if RINGBEARER_STRICT is set.
+/// `username` is the one with which the caller sends the password, if it does not send that of the credential. Both may be of
+/// any type: a service that is not text is not claimed, and such a user name is ignored. A failure is logged once as a WARNING and returns `None`, or is raised if RINGBEARER_STRICT is set.
 #[pyfunction]
 #[pyo3(signature = (registry, service, username=None))]
 fn get_credential(

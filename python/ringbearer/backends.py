@@ -55,7 +55,7 @@ class _Properties:
 class _IndexKeyring(_Properties):
     """Base class of the index backends; not a KeyringBackend, or keyring would list it.
 
-    Index backends get credentials and store none. The answer is the same for every user name.
+    Index backends get credentials and store none. The credential is the same whatever user name is asked for.
     """
 
     #: The id of the registry in the native core. It is read from the class: callers may set attributes of
@@ -71,11 +71,11 @@ class _IndexKeyring(_Properties):
 
     def get_credential(self, service: str, username: Optional[str]) -> Optional[SimpleCredential]:
         """The user name and password for an index URL or host; None if it is not claimed or there is no credential."""
-        found = _core.get_credential(type(self)._registry, service, username)
+        found = _core.get_credential(type(self)._registry, service)
         return None if found is None else SimpleCredential(*found)
 
     def get_password(self, service: str, username: Optional[str]) -> Optional[str]:
-        """The password alone."""
+        """The password alone. None, and one warning, for a user name with which the registry would refuse it."""
         if isinstance(username, str) and username.startswith("pypi_token:"):
             # flit looks for a PyPI token under this name, and would send any answer as the user `__token__`.
             return None

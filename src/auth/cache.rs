@@ -242,6 +242,27 @@ mod tests {
     }
 
     #[test]
+    fn a_short_lived_value_serves_those_that_wait_for_it_alone() {
+        let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
+        let begin = std::sync::Barrier::new(4);
+        let life = Some(system.now() + Duration::from_secs(100));
+        let slow = || {
+            thread::sleep(Duration::from_secs(1));
+            Ok((made.fetch_add(1, Ordering::SeqCst) + 1, life))
+        };
+        let ask = || {
+            begin.wait();
+            cache.get_or_make(&system, "key", "q", slow).unwrap()
+        };
+        let numbers: Vec<u32> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(numbers, [1; 4]);
+        assert_eq!(count(&cache, &system, &made, Some(100)), 2);
+    }
+
+    #[test]
     fn a_value_without_expiry_lives_fifty_minutes() {
         let (cache, system, made) = (TokenCache::default(), FakeSystem::default(), AtomicU32::new(0));
         assert_eq!(count(&cache, &system, &made, None), 1);

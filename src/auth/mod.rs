@@ -16,6 +16,7 @@ pub(crate) mod oauth;
 pub(crate) mod private_file;
 pub(crate) mod program;
 pub(crate) mod refusal;
+pub(crate) mod rsa_key;
 pub(crate) mod shared_record;
 pub(crate) mod timestamp;
 pub(crate) mod warning;

@@ -211,6 +211,45 @@ mod tests {
         }))
     });
 
+    /// Serves with the user name `user` alone.
+    struct Strict;
+
+    impl CredentialSource for Strict {
+        fn claims(&self, _: &dyn Env, _: &Service) -> bool {
+            true
+        }
+
+        fn check_username(&self, _: &Service, username: &str) -> Result<()> {
+            if username == "user" { Ok(()) } else { Err(Error::new(Kind::Configuration, "it must be user")) }
+        }
+
+        fn get(&self, _: &dyn System, _: &Service) -> Result<Option<Credential>> {
+            Ok(password("strict"))
+        }
+    }
+
+    static STRICT: Registry = Registry::stub("strict", 3.0, || Box::new(Strict));
+
+    #[test]
+    fn a_password_is_refused_with_a_user_name_that_does_not_serve() {
+        let (system, service) = (FakeSystem::default(), Service::parse("https://shared.example/simple/"));
+        for (username, registry, reported) in [
+            (None, "strict", &[] as &[&str]),
+            (Some(""), "strict", &[]),
+            (Some("user"), "strict", &[]),
+            (Some("__token__"), "low", &["it must be user"]),
+        ] {
+            let mut reports = Vec::new();
+            let keyring = Keyring::of(&[&STRICT, &LOW]);
+            let found = keyring.get(&system, &service, username, None, |error| {
+                reports.push(error.to_string());
+                Ok(())
+            });
+            assert_eq!(found.unwrap().map(|(candidate, _)| candidate.registry.id), Some(registry), "{username:?}");
+            assert_eq!(reports, reported, "{username:?}");
+        }
+    }
+
     fn ask(keyring: &Keyring, class: Option<&str>) -> (Result<Option<&'static str>>, Vec<String>) {
         let (system, service) = (FakeSystem::default(), Service::parse("https://shared.example/simple/"));
         let mut reported = Vec::new();

@@ -23,13 +23,21 @@ use crate::{
 struct Maker {
     made: AtomicU32,
     cache_policy: CachePolicy,
+    /// The lifetime of its tokens in seconds.
+    life: u64,
     fails: bool,
     of_one_url: bool,
 }
 
 impl Default for Maker {
     fn default() -> Self {
-        Self { made: AtomicU32::new(0), cache_policy: CachePolicy::Session, fails: false, of_one_url: false }
+        Self {
+            made: AtomicU32::new(0),
+            cache_policy: CachePolicy::Session,
+            life: 3600,
+            fails: false,
+            of_one_url: false,
+        }
     }
 }
 
@@ -62,7 +70,7 @@ impl CredentialSource for Arc<Maker> {
         Ok(Some(Credential {
             username: "user\"".into(),
             password: Secret::new(format!("t\\\u{e9}{number}")),
-            expires: Some(system.now() + Duration::from_secs(3600)),
+            expires: Some(system.now() + Duration::from_secs(self.life)),
             owner: system.setting("USER"),
             cache_policy: self.cache_policy,
         }))
@@ -180,15 +188,18 @@ fn a_credential_with_the_policy_never_is_not_kept() {
 
 #[test]
 fn a_token_for_waiters_is_found_by_waiters_alone() {
-    let (fake, maker) = (session(), Arc::new(Maker { cache_policy: CachePolicy::Waiters, ..Maker::default() }));
-    let token = ask(&fake, &maker);
-    assert_eq!(token::all(&fake).unwrap(), []);
-    let key = maker.cache_key(&fake, &Service::parse(URL)).unwrap();
-    assert_eq!(token::get_for_waiters(&fake, "maker", &key).unwrap().credential.password.expose(), token);
-    fake.advance(Duration::from_millis(1));
-    assert_ne!(ask(&fake, &maker), token);
-    fake.advance(Duration::from_secs(11));
-    assert!(token::get_for_waiters(&fake, "maker", &key).is_none());
+    // One that expires within the margin serves nobody else either.
+    for (cache_policy, life) in [(CachePolicy::Waiters, 3600), (CachePolicy::Session, 299)] {
+        let (fake, maker) = (session(), Arc::new(Maker { cache_policy, life, ..Maker::default() }));
+        let token = ask(&fake, &maker);
+        assert_eq!(token::all(&fake).unwrap(), []);
+        let key = maker.cache_key(&fake, &Service::parse(URL)).unwrap();
+        assert_eq!(token::get_for_waiters(&fake, "maker", &key).unwrap().credential.password.expose(), token);
+        fake.advance(Duration::from_millis(1));
+        assert_ne!(ask(&fake, &maker), token);
+        fake.advance(Duration::from_secs(11));
+        assert!(token::get_for_waiters(&fake, "maker", &key).is_none());
+    }
 }
 
 #[test]

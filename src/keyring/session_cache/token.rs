@@ -89,7 +89,8 @@ fn name(prefix: &str, registry: &str, key: &CacheKey) -> String {
     format!("{prefix}{}", opaque_name(registry, &[&key.realm, &key.identity]))
 }
 
-/// Caches a token until shortly before it expires, or shares it with those who wait for it. It replaces older tokens of the
+/// Caches a token until shortly before it expires, or shares it with those who wait for it, as every token that expires too
+/// soon to be cached. It replaces older tokens of the
 /// same user for the same realm. Best effort: a failed write is logged.
 pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, credential: &Credential) {
     let now = system.now();
@@ -99,8 +100,11 @@ pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, credentia
     let until = credential.expires.map_or_else(|| now + UNKNOWN_LIFETIME, |expires| usable_until(issued, expires));
     let (prefix, until) = match credential.cache_policy {
         CachePolicy::Never => return,
-        CachePolicy::Waiters => (WAITERS_PREFIX, until.min(now + WAITERS_LIFETIME)),
-        CachePolicy::Session => (PREFIX, until),
+        CachePolicy::Session if now < until => (PREFIX, until),
+        CachePolicy::Session | CachePolicy::Waiters => {
+            let for_waiters = now + WAITERS_LIFETIME;
+            (WAITERS_PREFIX, credential.expires.map_or(for_waiters, |expires| expires.min(for_waiters)))
+        }
     };
     let Some(life) = until.duration_since(now).ok().filter(|life| !life.is_zero()) else { return };
     let (Some(created), Some(until)) = (since_1970(now), since_1970(until)) else { return };

@@ -86,10 +86,10 @@ def test_eight_threads_share_one_failure_and_one_warning(look_up: Lookups, fake_
 # -- until its end
 
 
-def test_chainctl_token_is_renewed_at_expiry(
+def test_chainctl_token_is_renewed_five_minutes_before_expiry(
     cloud: PracticeCloud, look_up: Lookups, fake_programs: FakePrograms, tmp_path: Path
 ) -> None:
-    first, second = cloud.chainguard.token(lifetime=4), cloud.chainguard.token()
+    first, second = cloud.chainguard.token(lifetime=300 + 4), cloud.chainguard.token()
     path = fake_programs.chainctl(logged_in(first))
     renewed = LookUp(INDEX, files={path: script(tmp_path / "later", logged_in(second))}, pause=4)
     answers = look_up.all([LookUp(INDEX), LookUp("libraries.cgr.dev"), renewed, LookUp(INDEX)])
@@ -97,8 +97,8 @@ def test_chainctl_token_is_renewed_at_expiry(
     assert [answer.asked != [] for answer in answers] == [True, False, True, False]
 
 
-def test_exchanged_token_is_renewed_at_expiry(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
-    cloud.chainguard.lifetime = 2
+def test_exchanged_token_is_renewed_before_expiry(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
+    cloud.chainguard.lifetime = 300 + 2
     look_ups = [LookUp(INDEX), LookUp("libraries.cgr.dev"), LookUp(INDEX, pause=2)]
     found = passwords(look_up.all(look_ups, **user.with_sources("oidc")))
     assert found[0] == found[1] != found[2]
