@@ -15,6 +15,9 @@ use crate::{
     system::System,
 };
 
+/// The scope of every access token that is asked for.
+pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+
 /// The credentials in a file.
 #[derive(Debug)]
 pub(super) enum CredentialFile {
