@@ -9,6 +9,7 @@ pub(crate) mod cache_policy;
 pub(crate) mod chain;
 pub(crate) mod ci;
 pub(crate) mod clock_skew;
+pub(crate) mod command_line;
 pub(crate) mod job_token;
 pub(crate) mod jwt;
 pub(crate) mod metadata;

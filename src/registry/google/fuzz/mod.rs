@@ -3,8 +3,10 @@
 //!
 //! - `files`: credential files, and the answers to the requests that they lead to
 //! - `gcloud`: what gcloud prints, and its configuration files
+//! - `sts`: the answers of the services that an external account asks in turn
 
 mod files;
 mod gcloud;
+mod sts;
 
-pub use self::{files::google_credentials, gcloud::google_gcloud};
+pub use self::{files::google_credentials, gcloud::google_gcloud, sts::google_sts};
