@@ -136,6 +136,16 @@ def test_peer_gets_a_token_in_a_job(peer: Peer) -> None:
     peer.assert_principal(google.publisher.email, **variables)
 
 
+def test_peer_asks_for_a_project_that_nobody_needs(peer: Peer) -> None:
+    google = peer.google
+    job = peer.cloud.azure.github_actions.job()
+    provider = google.trust_job(job.subject)
+    path = peer.files.write(external_account(provider, job_source(job, provider)))
+    peer.assert_principal(provider.principal(job.subject), GOOGLE_APPLICATION_CREDENTIALS=str(path))
+    hosts = [request.host for request in peer.cloud.log.requests()]
+    assert "cloudresourcemanager.googleapis.com" in hosts and hosts.count("sts.googleapis.com") == 2
+
+
 def test_peer_gets_a_token_from_gcloud(peer: Peer) -> None:
     peer.programs.gcloud(*gcloud.logged_in(peer.google.tokens.issue("ada@contoso.example").text))
     peer.assert_principal("ada@contoso.example")
