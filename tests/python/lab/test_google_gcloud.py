@@ -79,6 +79,9 @@ def test_fake_gcloud_prints_the_token_of_the_active_account(
     fake_programs.gcloud(*gcloud.of_old_version("ya29.a"))
     assert run(fake_programs, cloud, home, *WORDS, "--min-expiry=5m").returncode == 2
     assert run(fake_programs, cloud, home).returncode == 0
+    fake_programs.gcloud(*gcloud.impersonating("ya29.a", "robot@contoso.example"))
+    ended = run(fake_programs, cloud, home)
+    assert ended.stderr.startswith("WARNING: ") and json.loads(ended.stdout)["credential"]["access_token"] == "ya29.a"
     fake_programs.gcloud(gcloud.with_junk("ya29.a"))
     text = run(fake_programs, cloud, home).stdout
     assert not text.startswith("{") and '"access_token": "ya29.a"' in text
