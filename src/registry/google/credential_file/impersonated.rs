@@ -22,7 +22,7 @@ const SOURCES: [&str; 2] = ["authorized_user", "service_account"];
 
 /// The credentials.
 #[derive(Debug)]
-pub(super) struct Impersonated {
+pub(in crate::registry::google) struct Impersonated {
     source: CredentialFile,
     impersonation: Impersonation,
 }

@@ -34,7 +34,7 @@ const LONGEST: usize = 1024;
 
 /// The credentials.
 #[derive(Debug)]
-pub(super) struct ExternalAccount {
+pub(in crate::registry::google) struct ExternalAccount {
     exchange: Exchange,
     source: Source,
     impersonation: Option<Impersonation>,
