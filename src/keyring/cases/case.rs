@@ -291,17 +291,20 @@ fn value(item: &Item) -> Result<Value, String> {
     text.or_else(other).ok_or_else(|| format!("{item} is neither text nor a number"))
 }
 
-/// Replaces the placeholders of a text: `<file:/x>` with the path as this platform writes it, `<jwt:{..}>` with a JSON Web
-/// Token of these claims, `<times:3:x>` with `xxx`.
-fn expand(text: &str) -> Result<String, String> {
+/// Replaces the placeholders of a text: `<file:/x>` with the path as this platform writes it, `<json:/x>` with that inside a
+/// string of JSON, `<jwt:{..}>` with a JSON Web Token of these claims, `<times:3:x>` with `xxx`.
+pub(super) fn expand(text: &str) -> Result<String, String> {
     let mut expanded = String::new();
     let mut rest = text;
-    while let Some(start) = ["<file:", "<jwt:", "<times:"].iter().filter_map(|opening| rest.find(opening)).min() {
+    while let Some(start) =
+        ["<file:", "<json:", "<jwt:", "<times:"].iter().filter_map(|opening| rest.find(opening)).min()
+    {
         let (before, placeholder) = rest.split_at(start);
         let (placeholder, after) = placeholder[1..].split_once('>').ok_or("a placeholder has no end")?;
         expanded.push_str(before);
         match placeholder.split_once(':') {
             Some(("file", name)) => expanded.push_str(&path(name)),
+            Some(("json", name)) => expanded.push_str(&path(name).replace('\\', "\\\\")),
             Some(("times", repeated)) => {
                 let (count, text) = repeated.split_once(':').ok_or("a repetition has no text")?;
                 let count: usize = count.parse().map_err(|error| format!("the number of a repetition: {error}"))?;

@@ -171,3 +171,10 @@ fn every_difference_from_a_case_is_found() {
         assert!(found.iter().any(|difference| difference.contains(expected)), "{expected}: {found:?}");
     }
 }
+
+#[test]
+fn a_path_can_stand_in_a_document_of_json() {
+    let document = case::expand("[\"<json:/srv/config>\", \"<json:~>\"]").unwrap();
+    let paths: Vec<String> = serde_json::from_str(&document).unwrap();
+    assert_eq!(paths, [case::path("/srv/config"), case::path("~")]);
+}
