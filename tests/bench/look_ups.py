@@ -141,7 +141,8 @@ class Desk:
     def _token_in_a_file(self) -> dict[str, object]:
         """Credentials of a job that wrote its identity token into a file, and impersonates a service account."""
         google, subject = self.cloud.google, "project:ring"
-        provider = google.trust_job(subject, is_impersonating=True)
+        provider = google.providers.workload("gitlab", subjects={subject})
+        google.publisher.impersonators.add(provider.principal(subject))
         path = GoogleFiles(self._directory).write(provider.subject_token(subject, lifetime=_LIFETIME), "token")
         return external_account(provider, file_source(path), google.publisher)
 
