@@ -33,7 +33,7 @@ use crate::{
     },
     aws,
     error::{Error, Kind, Result, quote},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
+    registry::{Credential, CredentialSource, ExecVariables, JobLogin, Probe, Registry},
     service::Service,
     system::{Env, System},
     variable,
@@ -57,7 +57,13 @@ pub(super) static REGISTRY: Registry = Registry {
     domains: &[DOMAIN],
     variables: &[variables::VARIABLES, aws::variables::VARIABLES, variable::LOCATIONS],
     exec_variables: &[ExecVariables { if_username: None, username: None, password: variables::ACCESS_TOKEN }],
-    job_settings: &[],
+    job_login: JobLogin::Action {
+        uses: "google-github-actions/auth@v3",
+        inputs: &[
+            ("workload_identity_provider", "vars.GOOGLE_WORKLOAD_IDENTITY_PROVIDER"),
+            ("service_account", "vars.GOOGLE_SERVICE_ACCOUNT"),
+        ],
+    },
     advice_if_unset: "`gcloud auth application-default login`, or in CI set GOOGLE_APPLICATION_CREDENTIALS",
     probe: Probe {
         headers: &[],
