@@ -308,6 +308,10 @@ fn misses_of_google(length: usize) -> Vec<Miss> {
     let metadata = format!("http://{}/computeMetadata/v1/instance/service-accounts/default/email", "127.0.0.1:41");
     vec![
         miss(
+            FakeSystem::default(),
+            &["run `gcloud auth application-default login`, or in CI set ", "`ringbearer doctor URL` lists them"],
+        ),
+        miss(
             FakeSystem::default().variable("CLOUDSDK_AUTH_ACCESS_TOKEN", &"two words".repeat(length)),
             &["correct or unset CLOUDSDK_AUTH_ACCESS_TOKEN"],
         ),
