@@ -237,14 +237,14 @@ def test_each_secret_goes_to_its_own_hosts(logins: Logins) -> None:
 FOREIGN = [
     "https://evil.example/",
     "https://{}.evil.example/",
-    "https://evil-{}/",
+    "https://evil.example.{}/",
     "https://{}@evil.example/",
     "https://evil.example/?{}",
     "https://evil.example\\@{}/",
     "https://{}:8443/",
     "https://ada:planted@{}/",
     "http://{}/",
-    "https://evil.{}/",
+    "https://{}.evil.googleapis.com/",
     "https://{}%2eevil.example/",
 ]
 

@@ -23,9 +23,7 @@ OVERRIDE = "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"
 DIRECTORY = "CLOUDSDK_CONFIG"
 #: A variable that counts as a login, and that no source of these tests reads.
 UNREAD = "AWS_CREDENTIAL_EXPIRATION"
-#: Sources that were configured on purpose, and those that are found.
-EXPLICIT = ["variable", "file", "application credentials", "override"]
-FOUND = ["application-default login", "login of gcloud", "run of gcloud", "metadata server"]
+SERVER = "metadata server"
 
 
 class Sources:
@@ -66,7 +64,7 @@ class Sources:
             ),
             ("login of gcloud", {DIRECTORY: str(own.directory)}, self.gcloud.email),
             ("run of gcloud", {"PATH": with_gcloud}, "stub@contoso.example"),
-            ("metadata server", google.metadata.variables, google.publisher.email),
+            (SERVER, google.metadata.variables, google.publisher.email),
         ]
         self._everything = {DIRECTORY: str(everything.directory)}
         self._usual: dict[str, str | None] = {DIRECTORY: str(nothing.directory), "PATH": plain}
@@ -205,10 +203,7 @@ def test_last_source_that_fails_is_one_warning(ada: GoogleUser, sources: Sources
     sources.application_default.failure = expired_or_revoked()
     sources.programs.gcloud(not_logged_in())
     ada.cloud.faults.add(metadata_fails(), METADATA)
-    ada.google.metadata.account = None
-    cases = [sources.alone(name) for name in FOUND if name != "login of gcloud"]
-    ada.google.metadata.account = ada.google.publisher
-    answers = sources.ask(*cases)
+    answers = sources.ask(*(sources.alone(name) for name in ("application-default login", "run of gcloud", SERVER)))
     assert ada.accounts(answers) == [None] * 3
     for answer, words in zip(answers, ("gcloud auth application-default login", "gcloud auth login", "metadata")):
         assert f"no credential for {HOST}: " in answer.warning and words in answer.warning
