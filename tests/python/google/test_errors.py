@@ -16,7 +16,7 @@ from lab.fake_programs import FakePrograms
 from lab.faults import Fault
 from lab.look_up import Answer, LookUp
 from lab.messages import json_response
-from lab.registries.google.accounts import GCLOUD
+from lab.registries.google.accounts import APPLICATION_DEFAULT, GCLOUD
 from lab.registries.google.federation import AWS4_REQUEST, JWT, Provider
 from lab.registries.google.files import (
     GoogleFiles,
@@ -108,10 +108,17 @@ class Tables:
                     f"{name} gcloud", {DIRECTORY: str(configuration.directory)}, (words, GCLOUD_LOGIN), ("application",)
                 ),
             ]
-        login = self.google.login
         words = ("damaged", "invalid_client", APPLICATION_CREDENTIALS)
-        unknown = self._use({**login.file, "client_secret": "planted"})
-        return [*found, Failure("unknown client", unknown, words, ("planted",))]
+        unknown = self._use({**self.google.login.file, "client_secret": "planted"})
+        found.append(Failure("unknown client", unknown, words, ("planted",)))
+        for refusal, words in (
+            (Refused(400, "invalid_scope", "Some requested scopes were invalid."), ("scope", ADC_LOGIN)),
+            (Refused(401, "unauthorized_client", "Unauthorized"), ("damaged", "unauthorized_client")),
+        ):
+            login = self.google.accounts.log_in("ada")
+            login.failure = refusal
+            found.append(Failure(refusal.code, self._use(login.file), (*words, APPLICATION_CREDENTIALS)))
+        return found
 
     def files(self) -> list[Failure]:
         """Files that hold no credentials that can be used."""
@@ -150,8 +157,6 @@ class Tables:
             found.append(Failure(name, {APPLICATION_CREDENTIALS: str(path)}, (APPLICATION_CREDENTIALS,)))
         for path, variable in (("key.json", APPLICATION_CREDENTIALS), ("-", OVERRIDE)):
             found.append(Failure(f"the path {path}", {variable: path}, (variable, "absolute")))
-        whole = {APPLICATION_CREDENTIALS: json.dumps(login)}
-        found.append(Failure("no path", whole, (APPLICATION_CREDENTIALS,), ("practice-secret", "1//0")))
         if os.name != "nt":
             writable = self._use(login)
             os.chmod(str(writable[APPLICATION_CREDENTIALS]), 0o666)
@@ -185,7 +190,11 @@ class Tables:
             return self._use(external_account(provider, file_source(path, field)))
 
         absent = str(self.directory / "absent")
+        people = providers.workforce(subjects={"ada"}, client=APPLICATION_DEFAULT)
+        subject = file_source(self.files_of_variables.write(people.subject_token("ada"), "subject-of-ada"))
+        other_client = self._use({**external_account(people, subject), "client_secret": "planted"})
         found = [
+            Failure("another client", other_client, ("OAuth client",), ("planted",)),
             Failure("another subject", by_file(provider.subject_token("other")), ("attribute condition",)),
             Failure("another audience", by_file(provider.subject_token("job", "contoso")), ("audience",)),
             Failure("an old token", by_file(provider.subject_token("job", lifetime=-60)), ("stale",)),
