@@ -495,9 +495,10 @@ def test_server_that_is_none_of_google_is_one_warning_in_time(ada: GoogleUser) -
     assert google.tokens.issued == []
 
 
-def test_machine_without_a_service_account_is_none_without_a_word(ada: GoogleUser) -> None:
+def test_machine_without_a_service_account_has_no_login(ada: GoogleUser) -> None:
     answer = ada.ask(**ada.google.metadata.variables)
-    assert answer.credential is None and answer.warnings == []
+    assert answer.credential is None and ADC_LOGIN in answer.warning
+    assert "no service account" in answer.skipped["metadata"]
 
 
 # -- services that answer with nonsense

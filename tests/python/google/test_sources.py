@@ -16,7 +16,7 @@ from lab.registries.google.metadata import metadata_fails
 from lab.registries.google.refusals import expired_or_revoked
 from lab.registries.google.site import HOST
 from support.google_user import APPLICATION_CREDENTIALS, METADATA, OAUTH, STRICT, GoogleUser
-from support.native_keyring import NativeKeyring, assert_miss
+from support.native_keyring import NativeKeyring, assert_complaint
 
 TOKEN, TOKEN_FILE = "CLOUDSDK_AUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
 OVERRIDE = "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"
@@ -234,25 +234,35 @@ def test_impersonation_passes_the_application_default_login_over(ada: GoogleUser
     assert ada.cloud.log.requests() == []
 
 
-def test_nothing_configured_is_none_without_a_word(ada: GoogleUser, native: Client) -> None:
+def test_nothing_configured_is_one_warning(ada: GoogleUser, native: Client) -> None:
     blank = dict.fromkeys([TOKEN, TOKEN_FILE, APPLICATION_CREDENTIALS, OVERRIDE, DIRECTORY], "")
-    missing = {DIRECTORY: str(ada.home / "missing")}
-    for answer in ada.ask_each({}, STRICT, blank, {**blank, **STRICT}, missing):
-        assert answer.credential is None
-        assert answer.messages("INFO", "WARNING", "ERROR") == []
-        assert answer.stderr == answer.stdout == ""
-    assert_miss(NativeKeyring(ada.cloud, native, ada.home)("get", ada.url, "oauth2accesstoken"))
+    cases = [{}, blank, {DIRECTORY: str(ada.home / "missing")}]
+    first, *others = ada.ask_each(*cases)
+    assert first.credential is None and HOST in first.warning
+    assert "`gcloud auth application-default login`" in first.warning and APPLICATION_CREDENTIALS in first.warning
+    assert [(answer.credential, answer.warnings) for answer in others] == [(None, [])] * len(others)
+    assert first.stderr == first.stdout == ""
+    for answer in ada.ask_each(*cases, **STRICT):
+        assert {"RingbearerError", "KeyringError"} < set(answer.error.bases) and answer.warnings == []
+    assert_complaint(NativeKeyring(ada.cloud, native, ada.home)("get", ada.url, "oauth2accesstoken"), HOST, "gcloud")
     assert ada.cloud.log.requests() == ada.cloud.log.connections() == []
     assert ada.cloud.log.connections(kind="plain") == []
 
 
-def test_empty_configuration_of_gcloud_is_none_without_a_word(ada: GoogleUser) -> None:
+def test_host_of_somebody_else_gets_no_warning(ada: GoogleUser) -> None:
+    for answer in ada.look_up.all([LookUp("https://us-docker.pkg.dev/"), LookUp("https://index.example/simple/")]):
+        assert answer.credential is None
+        assert answer.messages("INFO", "WARNING", "ERROR") == []
+
+
+def test_configuration_of_gcloud_without_a_login_is_one_warning(ada: GoogleUser) -> None:
     ada.files.write_configuration("default")
     ada.files.activate("default")
-    answers = [ada.ask(), ada.ask(**STRICT)]
+    answers = [ada.ask()]
     ada.files.write_configuration("default", core__account="ada@contoso.example")
-    answers += [ada.ask(), ada.ask(**STRICT)]
-    assert [(answer.credential, answer.warnings) for answer in answers] == [(None, [])] * 4
+    answers.append(ada.ask())
+    for answer in answers:
+        assert answer.credential is None and "`gcloud auth application-default login`" in answer.warning
     assert ada.cloud.log.requests() == []
 
 
