@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from lab import kernel_keys
 from lab.clients import Client
 from lab.look_up import LookUp
 from lab.packages import wheel as make_wheel
@@ -40,7 +41,7 @@ def package(home: Path) -> Path:
 
 
 def lines(text: str) -> list[str]:
-    """The different lines about the user name; some tools ask for the host too, and wrap lines."""
+    """The different lines about the user name; twine wraps them."""
     found = re.findall(r"no credential for \S+ the user name must be \S+ not \S+ use \S+", re.sub(r"\s+", " ", text))
     return sorted(set(found))
 
@@ -98,10 +99,17 @@ def test_strict_mode_raises_for_a_wrong_name(ada: GoogleUser, login: dict[str, s
 
 
 def test_native_keyring_says_one_line_for_a_wrong_name(keyring: NativeKeyring, login: dict[str, str]) -> None:
-    for service in (keyring.cloud.google.repository.url, HOST):
+    for service in (HOST, keyring.cloud.google.repository.url):
         for variables in (login, {**login, **STRICT}):
             assert_complaint(keyring("get", service, "__token__", **variables), RIGHT, "__token__", HOST)
     assert keyring.cloud.log.requests() == []
+
+
+def test_host_after_its_url_gets_no_second_line(ada: GoogleUser, keyring: NativeKeyring, login: dict[str, str]) -> None:
+    kernel_keys.need_sharing()
+    assert_complaint(keyring("get", ada.url, "__token__", **login), RIGHT)
+    assert_miss(keyring("get", HOST, "__token__", **login))
+    assert keyring("get", HOST, RIGHT, **login).check().stdout.split() == ada.google.tokens.issued
 
 
 @pytest.mark.parametrize("name", [[], ["__token__"], [RIGHT]])
