@@ -22,6 +22,7 @@ from lab.registries.google.federation import AWS4_REQUEST, JWT
 from lab.registries.google.files import (
     GoogleFiles,
     aws_source,
+    executable_failure,
     executable_output,
     executable_source,
     external_account,
@@ -341,6 +342,28 @@ def test_secret_in_the_words_of_gcloud_is_not_shown(ada: GoogleUser, fake_progra
         found = ada.ask(RINGBEARER_DEBUG="1")
         assert found.result is None
         assert_hidden([token, refresh], found.text)
+
+
+def test_secret_in_the_words_of_a_program_is_not_shown(ada: GoogleUser) -> None:
+    provider = ada.google.providers.workload(subjects={"job"})
+    subject = provider.subject_token("job")
+    token = ada.google.tokens.issue("ada@contoso.example").text
+    good = executable_output(subject, JWT)
+    for output, behaviour in (
+        (executable_failure(message=f"bad token {subject}"), {}),
+        (executable_failure(code=token, message=f"access_token={token}"), {}),
+        ("", {"stderr": f"no session for {subject}\n", "code": 1}),
+        ("", {"stderr": f"token: {token}\n", "code": 1}),
+        (subject, {"stderr": subject}),
+        ({**good, "token_type": subject}, {}),
+        ({**good, "version": subject}, {}),
+        ({**good, "id_token": f"{subject} {subject}"}, {}),
+        ({**good, "expiration_time": subject}, {}),
+    ):
+        content = external_account(provider, ada.subject_program(output, **behaviour))
+        found = ada.ask(RINGBEARER_DEBUG="1", GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES="1", **ada.use(content))
+        assert found.result is None
+        assert_hidden([subject, token, subject.split(".")[1], subject.split(".")[2]], found.text)
 
 
 @pytest.mark.skipif(bool(strace.MISSING), reason=str(strace.MISSING))
