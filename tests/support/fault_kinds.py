@@ -53,8 +53,10 @@ def _refused(times: int | None) -> Callable[[Situation, Step], None]:
             # No process listens there.
             assert step.address
             known = made.variables.get(step.address) or ""
+            nowhere = made.cloud.metadata.nowhere
             path = "/" + known.partition("//")[2].partition("/")[2]
-            made.variables[step.address] = made.cloud.metadata.nowhere + path
+            # Google's has no scheme.
+            made.variables[step.address] = nowhere + path if "//" in known else nowhere.partition("//")[2]
             return
         refuse = faults.status(502)
         close_before(

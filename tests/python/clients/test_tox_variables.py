@@ -21,13 +21,17 @@ ROOT = Path(__file__).resolve().parents[3]
 CANARIES = [
     "AWS_LAMBDA_FUNCTION_NAME",
     "CI_JOB_TOKEN",
+    "CLOUDSDK_CORE_PROJECT",
     "DATABASE_PASSWORD",
     "GITHUB_TOKEN",
+    "GOOGLE_API_KEY",
+    "GOOGLE_CLOUD_PROJECT",
+    "GOOGLE_GHA_CREDS_PATH",
     "MENDACITY",
     "XMENDA_TOKEN",
 ]
 
-#: Where az, azd and chainctl look for their logins; azd has one of the editor that started it, too.
+#: Where az, azd, chainctl and gcloud look for their logins; azd has one of the editor that started it, too.
 PROGRAMS = [
     "AZD_AUTH_CERT",
     "AZD_AUTH_ENDPOINT",
@@ -35,6 +39,9 @@ PROGRAMS = [
     "AZD_CONFIG_DIR",
     "AZURE_CONFIG_DIR",
     "CHAINCTL_CONFIG",
+    "CLOUDSDK_ACTIVE_CONFIG_NAME",
+    "CLOUDSDK_CONFIG",
+    "CLOUDSDK_PYTHON",
     "XDG_CACHE_HOME",
 ]
 
@@ -52,6 +59,7 @@ SECRETS = [
     "AZURE_DEVOPS_EXT_PAT",
     "CHAINCTL_AUTH_TOKEN",
     "CHAINGUARD_PYTHON_TOKEN",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN",
     "IDENTITY_HEADER",
     "MENDA_CLIENT_SECRET",
     "MSI_SECRET",
