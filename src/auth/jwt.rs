@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
     error::Unspecified,
     rand::SystemRandom,
-    signature::{EcdsaKeyPair, RSA_PSS_SHA256, RsaKeyPair},
+    signature::{EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair},
 };
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -98,9 +98,18 @@ impl Claims {
 
 /// Signs claims with PS256 (RFC 7518, section 3.5). `header` states the algorithm and whatever identifies the key.
 pub(crate) fn sign_ps256(key: &RsaKeyPair, header: &Value, claims: &Value) -> Result<Secret> {
+    sign_by_rsa(&RSA_PSS_SHA256, key, header, claims)
+}
+
+/// Signs claims with RS256 (RFC 7518, section 3.3), as [`sign_ps256`] does.
+pub(crate) fn sign_rs256(key: &RsaKeyPair, header: &Value, claims: &Value) -> Result<Secret> {
+    sign_by_rsa(&RSA_PKCS1_SHA256, key, header, claims)
+}
+
+fn sign_by_rsa(encoding: &'static dyn RsaEncoding, key: &RsaKeyPair, header: &Value, claims: &Value) -> Result<Secret> {
     sign(header, claims, |message| {
         let mut signature = vec![0; key.public().modulus_len()];
-        key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut signature)?;
+        key.sign(encoding, &SystemRandom::new(), message, &mut signature)?;
         Ok(signature)
     })
 }
@@ -140,9 +149,11 @@ pub(crate) fn token_of(claims: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
     use serde_json::json;
 
     use super::*;
+    use crate::auth::rsa_key;
 
     #[test]
     fn claims_are_read() {
@@ -180,6 +191,17 @@ mod tests {
             let token = Secret::new(token_of(&json!({"exp": expiry})));
             assert_eq!(Claims::read(&token).unwrap().expires(), None, "{expiry}");
         }
+    }
+
+    #[test]
+    fn an_rs256_signature_is_that_of_the_key() {
+        let key = rsa_key::read(include_bytes!("../../tests/vectors/rsa2048/pkcs8.pem")).unwrap();
+        let token = sign_rs256(&key, &json!({"alg": "RS256"}), &json!({"iss": "ada"})).unwrap();
+        assert_eq!(Claims::read(&token).unwrap().text("iss"), Some("ada"));
+        let (signed, signature) = token.expose().rsplit_once('.').unwrap();
+        let public: &[u8] = include_bytes!("../../tests/vectors/rsa2048/public.der");
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public).verify(signed.as_bytes(), &signature).unwrap();
     }
 
     proptest! {

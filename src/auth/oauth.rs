@@ -16,10 +16,10 @@ use crate::{
     },
 };
 
-/// The fields of a token request that hold secrets (RFC 6749, sections 2.3.1, 4.1.3 and 6; RFC 7523, section 2.2; RFC 7636,
-/// section 4.5; RFC 8628, section 3.4).
-const SECRET_FIELDS: [&str; 6] =
-    ["client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
+/// The fields of a token request that hold secrets (RFC 6749, sections 2.3.1, 4.1.3 and 6; RFC 7523, sections 2.1 and 2.2;
+/// RFC 7636, section 4.5; RFC 8628, section 3.4).
+const SECRET_FIELDS: [&str; 7] =
+    ["assertion", "client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
 
 /// The values of a form that errors hide.
 pub(crate) fn secrets<'fields>(fields: &[(&str, &'fields str)]) -> Vec<&'fields str> {
@@ -37,10 +37,24 @@ pub(crate) fn request_token(
     attempts: u32,
     explain: impl FnOnce(&Response, Error) -> Error,
 ) -> Result<AccessToken> {
+    request_answer(system, endpoint, fields, attempts, explain).map(|(token, _)| token)
+}
+
+/// As [`request_token`], with the whole answer, which may hold more than the token.
+pub(crate) fn request_answer(
+    system: &dyn System,
+    endpoint: &Url,
+    fields: &[(&str, &str)],
+    attempts: u32,
+    explain: impl FnOnce(&Response, Error) -> Error,
+) -> Result<(AccessToken, Response)> {
     let request =
         Request::post_form(endpoint.clone(), fields).header("Accept", "application/json").with_attempts(attempts);
     let response = retry::send(system, &request)?;
-    read_token(system, &response, &secrets(fields)).map_err(|error| explain(&response, error))
+    match read_token(system, &response, &secrets(fields)) {
+        Ok(token) => Ok((token, response)),
+        Err(error) => Err(explain(&response, error)),
+    }
 }
 
 /// Reads the answer of a token endpoint, or of a metadata service that answers in the same form. `secrets` were part

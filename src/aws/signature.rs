@@ -29,7 +29,7 @@ const NO_TIME: &str = "1970-01-01T00:00:00Z";
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Signs a request, as made at a time, for a service in a region. The signature covers method, path, query, host, time,
-/// session token, content type and body; every attempt is signed again.
+/// session token, content type, every other header that begins with `x-`, and body; every attempt is signed again.
 pub(super) fn sign(request: Request, keys: &Keys, service: &str, region: &str, time: SystemTime) -> Request {
     let time = compact(time);
     let scope = format!("{}/{region}/{service}/{TERMINATOR}", date(&time));
@@ -62,7 +62,7 @@ fn canonical_request(request: &Request) -> (Zeroizing<String>, String) {
     let mut headers = vec![("host".to_owned(), Zeroizing::new(host(&request.url)))];
     headers.extend(request.headers.iter().filter_map(|(name, value)| {
         let name = name.to_ascii_lowercase();
-        let is_signed = matches!(name.as_str(), "content-type" | "x-amz-date" | "x-amz-security-token");
+        let is_signed = name == "content-type" || name.starts_with("x-");
         is_signed.then(|| (name, single_blanks(value.expose())))
     }));
     headers.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -8,7 +8,7 @@ use super::{
     keys::Keys,
     refusal::Refusal,
     region::Region,
-    xml,
+    signature, xml,
 };
 use crate::{
     auth::{access_token::AccessToken, jwt::Claims},
@@ -99,6 +99,12 @@ pub(crate) fn caller(system: &dyn System, client: &Client, region: &Region, keys
     let arn = text(&answer.response, "Arn").map(|arn| quote(arn.expose(), &keys.secrets()));
     arn.filter(|arn| is_arn(arn))
         .ok_or_else(|| Error::new(Kind::Protocol, format!("{} answered without an identity", answer.response.host)))
+}
+
+/// Signs a request to STS that another service sends: its answer tells that service who made it.
+#[must_use]
+pub(crate) fn signed(system: &dyn System, request: Request, keys: &Keys, region: &Region) -> Request {
+    signature::sign(request, keys, STS.signing_name, region.name(), system.now())
 }
 
 impl Role {

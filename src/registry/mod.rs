@@ -36,6 +36,7 @@ pub(crate) mod fuzz {
         azure::fuzz::{az_devops, azure_cli, discovery, endpoints, login, logins, machine, refresh, session, sign_in},
         chainguard::fuzz::{exchange as chainguard_exchange, printed as chainctl},
         codeartifact::fuzz::{codeartifact_answer, codeartifact_sections},
+        google::fuzz::{google_credentials, google_gcloud, google_sts},
         menda::fuzz::{api as menda_api, files as menda_files},
     };
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fs, path::PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ALL, Credential, ExecVariables, Registry};
 use crate::{
@@ -289,10 +289,45 @@ fn misses_of_google(length: usize) -> Vec<Miss> {
     let miss = |fake: FakeSystem, parts: &[&str]| {
         ("google", index.clone(), fake, parts.iter().map(|part| (*part).to_owned()).collect())
     };
-    vec![miss(
-        FakeSystem::default().variable("CLOUDSDK_AUTH_ACCESS_TOKEN", &"two words".repeat(length)),
-        &["correct or unset CLOUDSDK_AUTH_ACCESS_TOKEN"],
-    )]
+    let name = "n".repeat(length);
+    let long = "é ".repeat(length);
+    let path = absolute(&format!("/{name}.json"));
+    let named = |document: Value| {
+        FakeSystem::default().variable("GOOGLE_APPLICATION_CREDENTIALS", &path).file(&path, &document.to_string())
+    };
+    let person = || json!({"type": "authorized_user", "client_id": name, "client_secret": "s", "refresh_token": "t"});
+    let refused = |body: Value| {
+        named(person()).answer(Method::Post, "https://oauth2.googleapis.com/token", 400, &body.to_string())
+    };
+    let unset = "GOOGLE_APPLICATION_CREDENTIALS";
+    let arguments = ["config", "config-helper", "--format=json(credential)", "--min-expiry=5m"];
+    let gcloud = |said: &str| FakeSystem::default().home("/home/ada").run("gcloud", &arguments, 1, "", said);
+    let metadata = format!("http://{}/computeMetadata/v1/instance/service-accounts/default/email", "127.0.0.1:41");
+    vec![
+        miss(
+            FakeSystem::default().variable("CLOUDSDK_AUTH_ACCESS_TOKEN", &"two words".repeat(length)),
+            &["correct or unset CLOUDSDK_AUTH_ACCESS_TOKEN"],
+        ),
+        miss(FakeSystem::default().variable(unset, &path), &["correct or unset GOOGLE_APPLICATION_CREDENTIALS"]),
+        miss(named(json!({"type": name})), &["correct or unset GOOGLE_APPLICATION_CREDENTIALS"]),
+        miss(
+            refused(json!({"error": "invalid_grant", "error_subtype": "invalid_rapt", "error_description": long})),
+            &["asks you to sign in again", "run `gcloud auth application-default login`", unset],
+        ),
+        miss(
+            refused(json!({"error": "invalid_grant", "error_description": long})),
+            &["the login has expired", "run `gcloud auth application-default login`", unset],
+        ),
+        miss(gcloud(&format!("ERROR: (gcloud.config.config-helper) {long}")), &["gcloud failed (", "gcloud"]),
+        miss(
+            gcloud("ERROR: (gcloud.config.config-helper) You do not currently have an active account selected."),
+            &["gcloud has no active account", "run `gcloud auth login`"],
+        ),
+        miss(
+            FakeSystem::default().variable("GCE_METADATA_HOST", "127.0.0.1:41").failure(Method::Get, &metadata, false),
+            &["metadata", "unset GCE_METADATA_HOST"],
+        ),
+    ]
 }
 
 /// Misses of Menda, with names of this length.

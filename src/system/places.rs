@@ -64,6 +64,17 @@ pub(crate) fn native_config(system: &dyn System) -> Option<PathBuf> {
     }
 }
 
+/// The user's configuration directory by the rules of programs that ignore XDG_CONFIG_HOME: `%APPDATA%`, without it the root
+/// of `%SystemDrive%`, by default C:; elsewhere, also on macOS, `~/.config`.
+pub(crate) fn plain_config(system: &dyn System) -> Option<PathBuf> {
+    if system.platform() != Platform::Windows {
+        return default_config(system);
+    }
+    let is_drive = |drive: &String| matches!(drive.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic());
+    let root = || format!("{}\\", system.setting("SystemDrive").filter(is_drive).as_deref().unwrap_or("C:"));
+    Some(roaming(system).unwrap_or_else(|| root().into()))
+}
+
 /// The user's data directory on macOS by the rules of platformdirs: XDG_DATA_HOME or `~/Library/Application Support`.
 pub(crate) fn mac_data(system: &dyn System) -> Option<PathBuf> {
     variable(system, "XDG_DATA_HOME").or_else(|| application_support(system))
@@ -201,6 +212,7 @@ mod tests {
         assert_eq!(runtime(&session), Some(at("/run/user/1")));
         assert_eq!(keyring_config(&system), Some(at("/config/python_keyring")));
         assert_eq!(default_config(&system), Some(at("/home/ada/.config")));
+        assert_eq!(plain_config(&system), Some(at("/home/ada/.config")));
         assert_eq!(default_data(&system), Some(at("/home/ada/.local/share")));
         assert_eq!(native_data(&system), Some(at("/home/ada/.local/share")));
     }
@@ -212,6 +224,7 @@ mod tests {
         assert_eq!((native_config(&system), mac_data(&system)), (support.clone(), support.clone()));
         assert_eq!(native_data(&system), support);
         assert_eq!(uv_config(&system), Some(at("/home/ada/.config")));
+        assert_eq!(plain_config(&system), Some(at("/home/ada/.config")));
         assert_eq!(keyring_config(&system), Some(at("/home/ada/.config/python_keyring")));
         assert_eq!(user_cache(&system), Some(at("/home/ada/Library/Caches")));
         let named = on(Platform::MacOs, &[("XDG_CONFIG_HOME", "/config"), ("XDG_DATA_HOME", "/shared")]);
@@ -226,13 +239,23 @@ mod tests {
         let system = on(Platform::Windows, &[("HOME", "/elsewhere"), ("XDG_CONFIG_DIRS", "/etc/xdg")]);
         assert_eq!(home(&system), Some(at("/users/ada")));
         let roaming = Some(at("/users/ada/AppData/Roaming"));
-        assert_eq!((native_config(&system), uv_config(&system)), (roaming.clone(), roaming));
+        assert_eq!((native_config(&system), uv_config(&system)), (roaming.clone(), roaming.clone()));
+        assert_eq!(plain_config(&system), roaming);
         assert_eq!(uv_data(&system), Some(at("/users/ada/AppData/Roaming/uv/data")));
         assert_eq!(keyring_config(&system), Some(at("/users/ada/AppData/Local/Python Keyring")));
         assert_eq!(user_cache(&system), Some(at("/users/ada/AppData/Local")));
         assert_eq!(native_data(&system), Some(at("/users/ada/AppData/Local")));
         assert_eq!(program_data(&system), at("/data"));
         assert!(site_config(&system).is_empty());
+    }
+
+    #[test]
+    fn windows_without_appdata_has_the_root_of_its_drive() {
+        for (drive, root) in [(None, r"C:\"), (Some("D:"), r"D:\"), (Some("D:x"), r"C:\"), (Some("\u{e9}:"), r"C:\")] {
+            let system = FakeSystem::default().on(Platform::Windows);
+            let system = drive.into_iter().fold(system, |system, drive| system.variable("SystemDrive", drive));
+            assert_eq!(plain_config(&system), Some(PathBuf::from(root)), "{drive:?}");
+        }
     }
 
     #[test]
@@ -248,6 +271,7 @@ mod tests {
         assert_eq!(mac_data(&on(Platform::MacOs, &relative)), Some(at("/home/ada/Library/Application Support")));
         let windows = on(Platform::Windows, &relative);
         assert_eq!((native_config(&windows), user_cache(&windows), keyring_config(&windows)), (None, None, None));
+        assert_eq!(plain_config(&windows), Some(PathBuf::from(r"C:\")));
         assert_eq!(home(&FakeSystem::default().on(Platform::Linux).variable("HOME", "here")), None);
     }
 

@@ -22,6 +22,7 @@ from .versions import (
     BOTO3,
     CALLERS,
     FLIT,
+    GOOGLE_AUTH,
     KEYRING,
     OLD_TOX,
     OLDEST_KEYRING,
@@ -214,6 +215,10 @@ class ClientEnvironments:
     def boto3(self) -> Client:
         """AWS's own client, and keyrings.codeartifact, which uses it."""
         return self._client("boto3", [BOTO3, KEYRING, PEERS["codeartifact"]])
+
+    def google_auth(self) -> Client:
+        """Google's own library, and keyrings.google-artifactregistry-auth, which uses it."""
+        return self._client("google-auth", [GOOGLE_AUTH, KEYRING, PEERS["google"]])
 
     def ssh_agent_keyring(self, version: str) -> Client:
         """A version of ssh-agent-keyring; it needs Python 3.10."""

@@ -33,14 +33,20 @@ _PROGRAMS = [
 _WINDOWS = ("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS")
 #: Every variable that names the CA bundle of some client.
 TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE")
-#: The addresses of metadata services that clients ask only where they are set.
+#: Google's metadata server: google-auth reads all three names, gcloud only the last one.
+_GOOGLE = ("GCE_METADATA_HOST", "GCE_METADATA_IP", "GCE_METADATA_ROOT")
+#: The addresses of metadata services that must be on loopback wherever they are set.
 _ADDRESSES = (
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    *_GOOGLE,
 )
-#: Variables that disable a service, and those of its address.
-_DISABLED_BY = {"AWS_EC2_METADATA_DISABLED": "AWS_EC2_METADATA_SERVICE_ENDPOINT"}
+#: Variables that disable a service if they are ``true``, and those of its address.
+_DISABLED_BY = {
+    "AWS_EC2_METADATA_DISABLED": ("AWS_EC2_METADATA_SERVICE_ENDPOINT",),
+    "NO_GCE_CHECK": _GOOGLE,
+}
 _LOOPBACK = re.compile(r"127\.0\.0\.1(?=[:/]|$)")
 
 
@@ -121,12 +127,13 @@ def check_loopback(environment: Mapping[str, str | None], loopback: Iterable[str
 
     Those of ``loopback`` must be set; others are checked where they are.
     """
-    checked = {*loopback, *(name for name in _ADDRESSES if environment.get(name))}
-    for flag, name in _DISABLED_BY.items():
+    checked = set(loopback)
+    for flag, names in _DISABLED_BY.items():
         # A service that is disabled needs no address.
-        if flag in checked:
-            checked.remove(flag)
-            checked |= set() if environment.get(flag) == "true" else {name}
+        if checked & {flag, *names}:
+            checked -= {flag, *names}
+            checked |= set() if environment.get(flag) == "true" else set(names)
+    checked |= {name for name in _ADDRESSES if environment.get(name)}
     for name in checked:
         value = environment.get(name) or ""
         # Nothing can be sent to what is no address.

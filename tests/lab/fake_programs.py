@@ -98,6 +98,10 @@ class FakePrograms:
         """Script Chainguard's chainctl."""
         return self.program("chainctl", *answers)
 
+    def gcloud(self, *answers: Answer) -> str:
+        """Script Google's gcloud."""
+        return self.program("gcloud", *answers)
+
     def ado_auth_helper(self, home: object, *answers: Answer) -> str:
         """Script ``~/ado-auth-helper``, which Codespaces puts into the home directory, not on PATH."""
         return self.program("ado-auth-helper", *answers, directory=str(home))

@@ -15,6 +15,8 @@ else:
 AZURE_CLI = "azure-cli==2.91.0"
 #: AWS's own client, with the library that it needs for the logins of `aws login`.
 BOTO3 = "boto3[crt]==1.44.8" if sys.version_info >= (3, 10) else "boto3[crt]"
+#: Google's own library, with what it needs to send requests.
+GOOGLE_AUTH = "google-auth[requests]==2.63.0" if sys.version_info >= (3, 10) else "google-auth[requests]"
 PYTEST = "pytest==9.2.0" if sys.version_info >= (3, 10) else "pytest"
 if sys.version_info >= (3, 10):
     POETRY, TOX, TOX_UV = "poetry==2.5.1", "tox==4.67.15", "tox-uv==1.37.0"
@@ -36,6 +38,7 @@ PEERS = {
     "alt": "keyrings.alt==5.0.2",
     "codeartifact": "keyrings.codeartifact==2.1.2",
     "chainguard": "keyrings-chainguard-libraries==0.2.0",
+    "google": "keyrings.google-artifactregistry-auth==1.1.2",
 }
 if sys.version_info >= (3, 10):
     PEERS.update(nofuss="artifacts-keyring-nofuss==1.3.3", ssh_agent="ssh-agent-keyring==0.6.0")

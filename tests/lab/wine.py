@@ -41,6 +41,8 @@ LOOPBACK = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9",
     "GCE_METADATA_HOST": "127.0.0.1:9",
+    "GCE_METADATA_IP": "127.0.0.1:9",
+    "GCE_METADATA_ROOT": "127.0.0.1:9",
 }
 
 #: Seconds that the server of wine lives after its last program: longer than the pause between two tests.

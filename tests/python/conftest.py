@@ -341,6 +341,12 @@ def boto3(client_environments: ClientEnvironments) -> Client:
     return client_environments.boto3()
 
 
+@pytest.fixture(scope="session")
+def google_auth(client_environments: ClientEnvironments) -> Client:
+    """Google's own library, and keyrings.google-artifactregistry-auth."""
+    return client_environments.google_auth()
+
+
 @pytest.fixture
 def agent() -> Iterator[Agent]:
     """A new ssh-agent without keys."""

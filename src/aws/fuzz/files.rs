@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::{
-    auth::timestamp,
+    auth::{command_line, timestamp},
     aws::{config::Config, expiry, sources::process},
     error::{Error, single_line},
     system::{
@@ -71,9 +71,9 @@ pub fn aws_process(text: &[u8]) {
     let (line, printed) = split_at_marker(text, b"\n");
     let line = String::from_utf8_lossy(line);
     for platform in [Platform::Linux, Platform::MacOs, Platform::Windows] {
-        for word in process::split(&line, platform).unwrap_or_default() {
+        for word in command_line::split(&line, platform).unwrap_or_default() {
             let quoted = format!("'{}'", word.replace('\'', r"'\''"));
-            assert_eq!(process::split(&quoted, Platform::Linux), Some(vec![word]));
+            assert_eq!(command_line::split(&quoted, Platform::Linux), Some(vec![word]));
         }
     }
     let now = FakeSystem::default().now();

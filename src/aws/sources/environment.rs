@@ -52,7 +52,7 @@ impl TokenProvider<Wanted, Keys> for EnvironmentKeys {
 }
 
 /// The key; `None` without one. Half of one is an error: the other half may be that of another account.
-pub(super) fn read(system: &dyn System) -> Result<Option<Keys>> {
+pub(crate) fn read(system: &dyn System) -> Result<Option<Keys>> {
     let wrong = |message: String| Error::new(Kind::Configuration, message);
     let (access_key_id, secret) = (system.setting(ACCESS_KEY_ID), system.secret_setting(SECRET_ACCESS_KEY));
     let half = match (&access_key_id, &secret) {

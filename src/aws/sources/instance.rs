@@ -15,7 +15,7 @@ use crate::{
         metadata,
         refusal::Refusal,
     },
-    aws::{key_document::KeyDocument, keys::Keys, variables},
+    aws::{config::Config, key_document::KeyDocument, keys::Keys, region::Region, variables},
     error::{Error, Kind, Result, quote},
     secret::Secret,
     system::{
@@ -41,8 +41,12 @@ const MODE_VARIABLE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
 const ADDRESS: &str = "http://169.254.169.254/";
 const IPV6_ADDRESS: &str = "http://[fd00:ec2::254]/";
 
-/// The paths of the service: the token that other requests need, and the role with its keys.
+/// The hosts of both.
+const HOSTS: [&str; 2] = ["169.254.169.254", "[fd00:ec2::254]"];
+
+/// The paths of the service: the token that other requests need, the availability zone, and the role with its keys.
 const TOKEN_PATH: &str = "/latest/api/token";
+const ZONE_PATH: &str = "/latest/meta-data/placement/availability-zone";
 const ROLE_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 
 /// The lifetime of a token, in seconds: the longest one.
@@ -86,28 +90,60 @@ impl TokenProvider<Wanted, Keys> for Instance {
 /// The keys of the role of this instance. Without a configured address, the service is asked only if it is `expected`
 /// here.
 pub(super) fn keys(system: &dyn System, wanted: &Wanted, expected: bool) -> Result<Attempt<Keys>> {
-    if system.setting(DISABLED_VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+    if is_disabled(system) {
         return Ok(Attempt::not_configured(format!("{DISABLED_VARIABLE} is true")));
     }
-    match configured(system, wanted)? {
+    match configured(system, &wanted.config)? {
         Some(service) => service.keys(system),
         None if expected => usual(system)?.keys(system),
         None => Ok(Attempt::not_configured("this machine is not an EC2 instance")),
     }
 }
 
+fn is_disabled(system: &dyn System) -> bool {
+    system.setting(DISABLED_VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// Whether a URL is below one of the addresses of the service, which are the same on every instance.
+#[must_use]
+pub(crate) fn has_usual_address(url: &Url) -> bool {
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.port().is_none();
+    url.scheme() == "http" && is_plain && url.host_str().is_some_and(|host| HOSTS.contains(&host))
+}
+
+/// The service of a machine that a document says to be an instance: at the address that the variable names, or at the usual
+/// one that the document has.
+pub(crate) fn expected(system: &dyn System, address: &Url) -> Result<Service> {
+    if is_disabled(system) {
+        let message = format!("the metadata service of EC2 is needed, and {DISABLED_VARIABLE} is true");
+        return Err(Error::new(Kind::Configuration, message).with_hint(format!("unset {DISABLED_VARIABLE}")));
+    }
+    match configured(system, &Config::default())? {
+        Some(service) => Ok(service),
+        None if has_usual_address(address) => Ok(Service { base: address.clone(), named_by: None }),
+        None => Err(Error::new(Kind::Internal, "this is not the address of EC2's metadata service")),
+    }
+}
+
+/// The region of an availability zone: `eu-west-1` of `eu-west-1b`, `us-west-2` of the local zone `us-west-2-lax-1a`.
+fn region_of_zone(zone: &str) -> Option<Region> {
+    let digit = zone.find(|character: char| character.is_ascii_digit())?;
+    let length = zone[digit..].find(|character: char| !character.is_ascii_digit())?;
+    Region::parse(&zone[..digit + length])
+}
+
 /// The service at one address.
-struct Service {
+pub(crate) struct Service {
     base: Url,
     /// What names the address; `None` for the usual one.
     named_by: Option<&'static str>,
 }
 
 /// The service at the address that a variable or the profile names.
-fn configured(system: &dyn System, wanted: &Wanted) -> Result<Option<Service>> {
+fn configured(system: &dyn System, config: &Config) -> Result<Option<Service>> {
     let of_profile = || {
         let name = system.setting(variables::PROFILE).or_else(|| system.setting(variables::DEFAULT_PROFILE));
-        let profile = wanted.config.profile(name.as_deref().unwrap_or("default"))?;
+        let profile = config.profile(name.as_deref().unwrap_or("default"))?;
         Some((ENDPOINT_KEY, profile.value(ENDPOINT_KEY)?.to_owned()))
     };
     let of_variable = system.setting(ENDPOINT_VARIABLE).map(|value| (ENDPOINT_VARIABLE, value));
@@ -142,7 +178,8 @@ struct Outcome {
 }
 
 impl Service {
-    fn keys(&self, system: &dyn System) -> Result<Attempt<Keys>> {
+    /// The token that other requests need.
+    fn token(&self, system: &dyn System) -> Result<Attempt<AccessToken>> {
         let request = limited(Request::put_empty(self.url(TOKEN_PATH)?))
             .header("X-aws-ec2-metadata-token-ttl-seconds", TOKEN_LIFETIME);
         let mut response = metadata::probe(system, &request)?.ok_or_else(|| self.silent())?;
@@ -157,7 +194,26 @@ impl Service {
             return Ok(Attempt::not_configured("the metadata service of EC2 is turned off"));
         }
         let token = self.check(&response, &[])?.body.clone();
-        let token = AccessToken::parse(&*token).map_err(|malformed| self.answered(&malformed.to_string()))?;
+        AccessToken::parse(&*token).map(Attempt::Token).map_err(|malformed| self.answered(&malformed.to_string()))
+    }
+
+    /// The region of this instance.
+    pub(crate) fn region(&self, system: &dyn System) -> Result<Attempt<Region>> {
+        let token = match self.token(system)? {
+            Attempt::Token(token) => token,
+            Attempt::NotConfigured(why) => return Ok(Attempt::NotConfigured(why)),
+        };
+        let answer = self.get(system, ZONE_PATH, token.secret())?;
+        let zone = std::str::from_utf8(&self.check(&answer, &[token.secret().expose()])?.body).unwrap_or_default();
+        region_of_zone(zone.trim()).map(Attempt::Token).ok_or_else(|| self.answered("no availability zone"))
+    }
+
+    /// The keys of the role of this instance.
+    pub(crate) fn keys(&self, system: &dyn System) -> Result<Attempt<Keys>> {
+        let token = match self.token(system)? {
+            Attempt::Token(token) => token,
+            Attempt::NotConfigured(why) => return Ok(Attempt::NotConfigured(why)),
+        };
         let listed = self.get(system, ROLE_PATH, token.secret())?;
         if listed.status == 404 {
             return Ok(Attempt::not_configured("no role is attached to this EC2 instance"));
@@ -326,6 +382,56 @@ mod tests {
         for address in ["http://a.example/", "127.0.0.1", "ftp://127.0.0.1/"] {
             let error = ask(&FakeSystem::default().variable(ENDPOINT_VARIABLE, address)).unwrap_err();
             assert!(error.kind() == Kind::Configuration && error.message().starts_with(ENDPOINT_VARIABLE), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_expected_instance_is_asked_for_its_region_and_keys() {
+        let [usual, moved, foreign] =
+            [ADDRESS, "http://127.0.0.1:41/", "http://192.0.2.1/"].map(|text| Url::parse(text).unwrap());
+        for (variable, base) in [("", &usual), (moved.as_str(), &moved)] {
+            let fake = serving(FakeSystem::default().variable(ENDPOINT_VARIABLE, variable), base.as_str());
+            let fake = fake.answer(Method::Get, base.join(ZONE_PATH).unwrap().as_str(), 200, "eu-west-1b");
+            let fake = with_role(fake, base.as_str(), 200, KEYS);
+            let service = expected(&fake, &usual).unwrap();
+            let region = Region::parse("eu-west-1").unwrap();
+            assert!(matches!(service.region(&fake), Ok(Attempt::Token(found)) if found == region));
+            assert!(matches!(service.keys(&fake), Ok(Attempt::Token(keys)) if keys.access_key_id == "ASIAADA"));
+            fake.assert_done();
+        }
+        assert!(expected(&FakeSystem::default(), &foreign).is_err());
+        let disabled = FakeSystem::default().variable(DISABLED_VARIABLE, "true");
+        assert!(expected(&disabled, &usual).is_err());
+    }
+
+    #[test]
+    fn the_usual_addresses_are_the_same_on_every_instance() {
+        for (address, is_usual) in [
+            ("http://169.254.169.254/latest/meta-data", true),
+            ("http://[fd00:ec2::254]/latest/meta-data", true),
+            ("https://169.254.169.254/", false),
+            ("http://169.254.169.254:8080/", false),
+            ("http://ada@169.254.169.254/", false),
+            ("http://169.254.170.2/", false),
+            ("http://169.254.169.254.example/", false),
+            ("http://127.0.0.1/", false),
+        ] {
+            assert_eq!(has_usual_address(&Url::parse(address).unwrap()), is_usual, "{address}");
+        }
+    }
+
+    #[test]
+    fn the_region_is_the_beginning_of_a_zone() {
+        for (zone, region) in [
+            ("eu-west-1b", Some("eu-west-1")),
+            ("us-gov-east-1a", Some("us-gov-east-1")),
+            ("us-west-2-lax-1a", Some("us-west-2")),
+            ("eu-west-1", None),
+            ("1a", None),
+            ("eu west-1b", None),
+            ("", None),
+        ] {
+            assert_eq!(region_of_zone(zone), region.and_then(Region::parse), "{zone}");
         }
     }
 

@@ -36,7 +36,7 @@ impl State {
 }
 
 impl FakeSystem {
-    /// Puts a program on PATH.
+    /// Puts a program on PATH; one that is named by its absolute path stays there.
     pub(crate) fn program(self, name: &str) -> Self {
         lock(&self.processes).programs.push(name.to_owned());
         self
@@ -88,7 +88,8 @@ impl Processes for FakeSystem {
     }
 
     fn program_at(&self, path: &Path) -> Option<PathBuf> {
-        self.find_program(path.file_name()?.to_str()?).map(|_| path.to_owned())
+        let is_here = lock(&self.processes).programs.iter().any(|program| Path::new(program) == path);
+        (is_here || self.find_program(path.file_name()?.to_str()?).is_some()).then(|| path.to_owned())
     }
 
     fn own_program(&self) -> Option<PathBuf> {

@@ -23,6 +23,7 @@ LISTED = {
     "alt": ["keyrings.alt.file.PlaintextKeyring (priority: 0.5)"],
     "codeartifact": ["keyrings.codeartifact.CodeArtifactBackend (priority: 9.9)"],
     "chainguard": ["keyrings.chainctl_auth.ChainctlAuth (priority: 9)"],
+    "google": ["keyrings.gauth.GooglePythonAuth (priority: 9)"],
     "nofuss": ["artifacts_keyring_nofuss._backend.ArtifactsKeyringBackend (priority: 9.9)"],
     "ssh_agent": [],
     "menda": [MENDA],

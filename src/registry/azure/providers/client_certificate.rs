@@ -8,9 +8,8 @@ use ring::{
     digest::{SHA256, digest},
     signature::RsaKeyPair,
 };
-use rustls::pki_types::pem::{PemObject, SectionKind};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::{Grant, Tenant, client_secret::lacks_client_id};
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
         cache_policy::CachePolicy,
         chain::{Attempt, Origin, TokenProvider},
         jwt::{self, numeric_date},
-        private_file,
+        private_file, rsa_key,
     },
     error::Result,
     registry::azure::entra::{CLIENT_VARIABLE, request_token_by_assertion},
@@ -92,22 +91,11 @@ impl KeyPair {
             private_file::broken(variable, path, why)
                 .with_hint("it must hold the certificate and its unencrypted RSA private key as PEM")
         };
-        let (mut certificate, mut key) = (None, None);
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&content) {
-            let (kind, der) = section.map_err(|_| broken("is not valid PEM"))?;
-            match kind {
-                // The first certificate is the application's; its chain follows.
-                SectionKind::Certificate if certificate.is_none() => certificate = Some(der),
-                SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey if key.is_none() => {
-                    key = Some((kind, Zeroizing::new(der)));
-                }
-                _ => {}
-            }
-        }
+        // The first certificate is the application's; its chain follows.
+        let certificate = CertificateDer::pem_slice_iter(&content).next();
         let certificate = certificate.ok_or_else(|| broken("holds no certificate"))?;
-        let (kind, der) = key.ok_or_else(|| broken("holds no unencrypted private key"))?;
-        let key =
-            rsa_key(kind, &der).ok_or_else(|| broken("holds a private key that is not RSA of 2048 to 4096 bits"))?;
+        let certificate = certificate.map_err(|_| broken("is not valid PEM"))?;
+        let key = rsa_key::read(&content).map_err(|malformed| broken(&malformed.to_string()))?;
         Ok(Self { key, thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate)) })
     }
 
@@ -126,13 +114,5 @@ impl KeyPair {
             "exp": numeric_date(now + ASSERTION_LIFE),
         });
         jwt::sign_ps256(&self.key, &header, &claims)
-    }
-}
-
-fn rsa_key(kind: SectionKind, der: &[u8]) -> Option<RsaKeyPair> {
-    match kind {
-        SectionKind::PrivateKey => RsaKeyPair::from_pkcs8(der).ok(),
-        SectionKind::RsaPrivateKey => RsaKeyPair::from_der(der).ok(),
-        _ => None,
     }
 }

@@ -18,6 +18,7 @@ from ...server import Server
 from .accounts import AccessKey, iso_time
 from .service import Account
 
+_ZONE = "/latest/meta-data/placement/availability-zone"
 _ROLES = "/latest/meta-data/iam/security-credentials/"
 
 
@@ -64,7 +65,9 @@ class InstanceMetadata(_Endpoint):
         if request.header("x-aws-ec2-metadata-token") not in self._tokens:
             self._mistake("no token")
             return Response(401)
-        if not request.path.startswith(_ROLES) or self.key is None:
+        if request.path == _ZONE:
+            return Response(200, [("Content-Type", "text/plain")], b"eu-central-1b")
+        if not f"{request.path}/".startswith(_ROLES) or self.key is None:
             return Response(404)
         wanted = request.path[len(_ROLES) :]
         if not wanted:
