@@ -45,6 +45,9 @@ PROGRAMS = [
     "XDG_CACHE_HOME",
 ]
 
+#: Allows the credential file of Google to name a program, which has other variables of this kind.
+ALLOW = "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"
+
 #: Variables that hold a password or a token.
 SECRETS = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
@@ -89,7 +92,8 @@ def read_by_the_core() -> set[str]:
     code = "".join(path.read_text(encoding="utf-8").split("#[cfg(test)]")[0] for path in files)
     names = {name for name in re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', code) if not name.startswith("CARGO_")}
     # Set for other programs, read by the command line only, or of no use to pip.
-    set_for_others = {name for name in names if name.startswith("AZURE_CORE_")}
+    set_for_others = {name for name in names if name.startswith(("AZURE_CORE_", "CLOUDSDK_CORE_DISABLE_"))}
+    set_for_others |= {name for name in names if name.startswith("GOOGLE_EXTERNAL_ACCOUNT_")} - {ALLOW}
     error_codes = {"INSUFFICIENT_PERMISSIONS"}
     return names - set_for_others - error_codes - {"RINGBEARER_INDEXES_ASKED", "XDG_CONFIG_DIRS", "XDG_RUNTIME_DIR"}
 

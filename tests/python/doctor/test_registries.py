@@ -10,6 +10,7 @@ from lab import chainctl, gcloud
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
+from lab.registries.google.access_tokens import CLOUD_PLATFORM, EMAIL
 from lab.registries.google.refusals import expired_or_revoked, reauthentication
 from lab.registries.menda import HOST, REGISTRY_HOST
 from lab.registry import Registry
@@ -171,9 +172,9 @@ def alice(cloud: PracticeCloud, doctor: Doctor) -> Iterator[GoogleUser]:
 def test_google_serves_by_the_application_default_login(alice: GoogleUser, doctor: Doctor) -> None:
     alice.files.write_application_default(alice.google.login.file)
     doctor.assert_shows("google-application-default", alice.url)
-    # The token is shown to nobody but its repository, and to Google to learn whose it is.
-    hosts = {OAUTH, alice.google.repository.host}
-    assert {host for token in alice.google.tokens.issued for host in alice.cloud.log.hosts_that_saw(token)} == hosts
+    # The token is shown to nobody but its repository.
+    for token in alice.google.tokens.issued:
+        assert alice.cloud.log.hosts_that_saw(token) == [alice.google.repository.host]
 
 
 def test_google_serves_by_the_key_of_a_service_account(alice: GoogleUser, doctor: Doctor) -> None:
@@ -237,13 +238,20 @@ def test_google_variable_names_a_missing_file(alice: GoogleUser, doctor: Doctor)
 
 
 def test_google_account_is_asked_for_by_the_doctor_alone(alice: GoogleUser, doctor: Doctor, native: Client) -> None:
-    variables = alice.use(alice.google.login.file)
+    # A token in a variable does not say whose it is.
+    token = alice.google.tokens.issue(alice.google.login.email, (CLOUD_PLATFORM, EMAIL))
+    variables = {"CLOUDSDK_AUTH_ACCESS_TOKEN": token.text}
     environment = alice.cloud.environment(doctor.home, **variables)
     native.run(["keyring", "get", alice.url, "oauth2accesstoken"], environment).check()
-    assert [request.path for request in alice.cloud.log.requests(OAUTH)] == ["/token"]
+    assert alice.hosts() == []
     found = doctor.examine(alice.url, **variables)
-    assert [request.path for request in alice.cloud.log.requests(OAUTH)][1:] == ["/token", "/tokeninfo"]
+    assert [request.path for request in alice.cloud.log.requests(OAUTH)] == ["/tokeninfo"]
     assert found.document["sections"][0]["caller"] == alice.google.login.email
+
+
+def test_google_token_in_a_variable_has_ended(alice: GoogleUser, doctor: Doctor) -> None:
+    token = alice.google.tokens.issue(alice.google.login.email, lifetime=-60)
+    doctor.assert_shows("google-token-ended", alice.url, CLOUDSDK_AUTH_ACCESS_TOKEN=token.text)
 
 
 # -- every registry
