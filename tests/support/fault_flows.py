@@ -103,6 +103,10 @@ class Step:
     after: int = 0
     #: The variable with the address of the loopback service.
     address: str | None = None
+    #: How often it is sent if it fails for a transient reason.
+    attempts: int = 3
+    #: A header that every answer of the service has, its failures included.
+    header: tuple[str, str] | None = None
 
     @property
     def label(self) -> str:
@@ -383,7 +387,8 @@ def _sign_in(made: Situation, native: Client) -> None:
 _ON_LOOPBACK = ("127.0.0.1", "managed_identity failed")
 _OF_GITHUB = (GITHUB, "GitHub")
 _API, _STS = (AWS_API, AWS_API, "CodeArtifact refuses"), (STS, STS, "STS refused")
-_METADATA = ("google-metadata", "127.0.0.1", "metadata server of Google")
+_METADATA = ("google-metadata", "127.0.0.1", "metadata server of Google", "metadata failed")
+_OF_METADATA = {"address": "GCE_METADATA_HOST", "header": ("Metadata-Flavor", "Google")}
 _EC2_ADDRESS = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 _EC2 = ("ec2", "127.0.0.1", "metadata service of EC2", _EC2_ADDRESS)
 
@@ -437,8 +442,8 @@ FLOWS = [
     .step("impersonation", IAM),
     Flow("login of gcloud", _gcloud_login).step("token", OAUTH),
     Flow("Google machine", _google_machine)
-    .step("account", *_METADATA, path=GOOGLE_ACCOUNT + "email", address="GCE_METADATA_HOST")
-    .step("token", *_METADATA, path=GOOGLE_ACCOUNT + "token", address="GCE_METADATA_HOST"),
+    .step("account", *_METADATA, path=GOOGLE_ACCOUNT + "email", attempts=1, **_OF_METADATA)
+    .step("token", *_METADATA, path=GOOGLE_ACCOUNT + "token", **_OF_METADATA),
 ]
 
 if kernel_keys.can_share():

@@ -202,8 +202,8 @@ OTHERWISE = {
     # Its lines are recognised among others.
     ("chainctl auth pull-token", "a banner and a token"): SERVED,
     ("chainctl auth pull-token", "a token and a remark"): SERVED,
-    # Google's is one source of several, and nothing else is set up.
-    ("gcloud", "not there"): SILENT,
+    # Nothing is set up, as far as can be seen.
+    **{("gcloud", name): SILENT for name in ("not there", "not executable", "a directory")},
 }
 
 PROMISED = [
