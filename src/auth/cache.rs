@@ -247,7 +247,8 @@ mod tests {
         let begin = std::sync::Barrier::new(4);
         let life = Some(system.now() + Duration::from_secs(100));
         let slow = || {
-            thread::sleep(Duration::from_secs(1));
+            // Long enough for the other threads to begin to wait.
+            thread::park_timeout(Duration::from_secs(1));
             Ok((made.fetch_add(1, Ordering::SeqCst) + 1, life))
         };
         let ask = || {

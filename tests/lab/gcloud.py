@@ -55,10 +55,9 @@ def not_logged_in() -> Answer:
 
 def requires_reauthentication() -> Answer:
     """The organisation's session length is over, and nobody is there to answer."""
-    return _refuses(
-        "There was a problem refreshing your current auth tokens: Reauthentication failed. "
-        "cannot prompt during non-interactive execution."
-    )
+    text = "There was a problem reauthenticating while refreshing your current auth tokens: Reauthentication failed. "
+    text += "cannot prompt during non-interactive execution.\n" + _LOG_IN.replace("run", "retry your command or run", 1)
+    return Answer(stderr=f"ERROR: (gcloud.config.config-helper) {text}", code=1)
 
 
 def has_revoked_token() -> Answer:
@@ -69,17 +68,24 @@ def has_revoked_token() -> Answer:
     )
 
 
+def impersonating(token: str, email: str, lifetime: float | None = 3599) -> list[Answer]:
+    """The token of a service account that the active account impersonates."""
+    return logged_in(token, lifetime, stderr=_impersonation(email))
+
+
 def may_not_impersonate(email: str) -> Answer:
     """A service account that the active account may not impersonate."""
     text = (
-        f"WARNING: This command is using service account impersonation. All API calls will be executed as [{email}].\n"
+        f"ERROR: (gcloud.config.config-helper) Failed to impersonate [{email}]. Make sure the account that's trying to "
+        'impersonate it has access to the service account itself and the "roles/iam.serviceAccountTokenCreator" role. '
+        "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).\n"
     )
-    text += (
-        "ERROR: (gcloud.config.config-helper) PERMISSION_DENIED: Failed to impersonate "
-        f"[{email}]. Make sure the account that's trying to impersonate it has access to the service account itself "
-        'and the "roles/iam.serviceAccountTokenCreator" role.\n'
-    )
-    return Answer(stderr=text, code=1)
+    return Answer(stderr=_impersonation(email) + text, code=1)
+
+
+def _impersonation(email: str) -> str:
+    text = "WARNING: This command is using service account impersonation. All API calls will be executed as "
+    return f"{text}[{email}].\n"
 
 
 def document(token: str, lifetime: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from lab import gcloud
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer as Program
 from lab.fake_programs import FakePrograms
@@ -77,6 +78,12 @@ class GoogleUser:
         login = self.google.accounts.log_in(name, GCLOUD)
         self.files.write_login(login, **properties)
         return login
+
+    def run_gcloud(self, email: str = "ada@contoso.example", lifetime: float = 3599, **behaviour: object) -> str:
+        """Puts a gcloud on PATH that prints a token of an account. Returns the token."""
+        token = self.google.tokens.issue(email, lifetime=lifetime).text
+        self.fake_programs.gcloud(*gcloud.logged_in(token, lifetime, **behaviour))
+        return token
 
     def subject_program(self, output: dict[str, object] | str, **behaviour: object) -> dict[str, object]:
         """A program that prints a subject token. Returns the source that names it.

@@ -79,6 +79,9 @@ def test_fake_gcloud_prints_the_token_of_the_active_account(
     fake_programs.gcloud(*gcloud.of_old_version("ya29.a"))
     assert run(fake_programs, cloud, home, *WORDS, "--min-expiry=5m").returncode == 2
     assert run(fake_programs, cloud, home).returncode == 0
+    fake_programs.gcloud(*gcloud.impersonating("ya29.a", "robot@contoso.example"))
+    ended = run(fake_programs, cloud, home)
+    assert ended.stderr.startswith("WARNING: ") and json.loads(ended.stdout)["credential"]["access_token"] == "ya29.a"
     fake_programs.gcloud(gcloud.with_junk("ya29.a"))
     text = run(fake_programs, cloud, home).stdout
     assert not text.startswith("{") and '"access_token": "ya29.a"' in text
@@ -134,6 +137,16 @@ def test_peer_gets_a_token_in_a_job(peer: Peer) -> None:
     provider = google.trust_job(job.subject, is_impersonating=True)
     _, variables = peer.files.write_action(external_account(provider, job_source(job, provider), google.publisher))
     peer.assert_principal(google.publisher.email, **variables)
+
+
+def test_peer_asks_for_a_project_that_nobody_needs(peer: Peer) -> None:
+    google = peer.google
+    job = peer.cloud.azure.github_actions.job()
+    provider = google.trust_job(job.subject)
+    path = peer.files.write(external_account(provider, job_source(job, provider)))
+    peer.assert_principal(provider.principal(job.subject), GOOGLE_APPLICATION_CREDENTIALS=str(path))
+    hosts = [request.host for request in peer.cloud.log.requests()]
+    assert "cloudresourcemanager.googleapis.com" in hosts and hosts.count("sts.googleapis.com") == 2
 
 
 def test_peer_gets_a_token_from_gcloud(peer: Peer) -> None:

@@ -311,7 +311,7 @@ def impersonate(browser: Browser, url: str, bearer: str | None, **changes: objec
     return browser.json(url, data=body, headers=headers)
 
 
-def test_service_account_is_given_to_those_who_may_impersonate_it(cloud: PracticeCloud, browser: Browser) -> None:
+def test_service_account_is_for_those_who_may_impersonate_it(cloud: PracticeCloud, browser: Browser) -> None:
     google = cloud.google
     url = google.publisher.impersonation_url
     ada = google.tokens.issue("ada@contoso.example", (IAM,)).text

@@ -259,7 +259,7 @@ def test_impersonated_service_account_gives_a_token(person: Person) -> None:
     person.assert_refused("getAccessToken", files.impersonated(google.other_login.file, google.publisher))
 
 
-def test_moment_of_expiry_with_a_fraction_is_too_much_for_google_auth(person: Person) -> None:
+def test_expiry_with_a_fraction_is_refused_by_google_auth(person: Person) -> None:
     google = person.google
     google.impersonation.moment = "{}.123456789Z"
     person.assert_refused("expireTime", files.impersonated(google.login.file, google.publisher))

@@ -36,6 +36,9 @@ const LIFETIME: u64 = 3600;
 /// The most accounts between the first and the impersonated one.
 const MOST_DELEGATES: usize = 16;
 
+/// What stands before the name of an account in the request.
+const PREFIX: &str = "projects/-/serviceAccounts/";
+
 /// The longest name of an account, in bytes.
 const LONGEST_ACCOUNT: usize = 320;
 
@@ -71,6 +74,7 @@ impl Impersonation {
             let why = format!("has a token_lifetime_seconds outside of {} to {}", LIFETIMES.start(), LIFETIMES.end());
             return Err(location.broken(&why));
         }
+        let delegates = delegates.into_iter().map(with_prefix).collect();
         Ok(Self { url, account, delegates, lifetime })
     }
 
@@ -134,6 +138,11 @@ fn account(url: &Url) -> Option<String> {
     let account = last.strip_suffix(ACTION)?.replace("%40", "@");
     let is_bare = url.query().is_none() && url.fragment().is_none();
     (is_bare && before.ends_with("/serviceAccounts") && is_plain(&account)).then_some(account)
+}
+
+/// The name of an account as the service wants it, which gcloud writes without what stands before it.
+fn with_prefix(name: String) -> String {
+    if name.contains('/') { name } else { format!("{PREFIX}{name}") }
 }
 
 /// Whether a text may be the name of an account: an e-mail address, a number, or `projects/-/serviceAccounts/` and one of them.
@@ -205,10 +214,11 @@ mod tests {
 
     #[test]
     fn scope_lifetime_and_delegates_are_sent_with_the_token() {
-        let delegates = ["projects/-/serviceAccounts/middle@contoso.iam.gserviceaccount.com"];
+        let name = "projects/-/serviceAccounts/middle@contoso.iam.gserviceaccount.com";
         for (delegates, lifetime, expected) in [
             (&[][..], None, json!({"scope": [SCOPE], "lifetime": "3600s"})),
-            (&delegates, Some(1800), json!({"scope": [SCOPE], "lifetime": "1800s", "delegates": delegates})),
+            (&[name], Some(1800), json!({"scope": [SCOPE], "lifetime": "1800s", "delegates": [name]})),
+            (&[&name[27..]], None, json!({"scope": [SCOPE], "lifetime": "3600s", "delegates": [name]})),
         ] {
             let fake = FakeSystem::default().answer(Method::Post, URL, 200, r#"{"accessToken":"t"}"#);
             exchange(&fake, delegates, lifetime).unwrap();

@@ -64,11 +64,14 @@ fn ask(said: &[u8], source: &Value, impersonation: Option<&str>, account: &str, 
     let mut asked: Vec<&str> = requests.iter().map(|request| request.url.as_str()).collect();
     asked.dedup();
     let services = [address, STS, IMPERSONATION];
+    let is_repeated = String::from_utf8_lossy(said).contains(REQUEST_TOKEN);
     assert!(services.starts_with(&asked), "{asked:?}");
     for request in &requests {
         let is_first = request.url.as_str() == address;
         assert_eq!(request.route, if is_first { route } else { Route::Internet });
-        assert_eq!(holds(request, REQUEST_TOKEN), is_first);
+        assert_eq!(holds(request, "Basic "), request.url.as_str() == STS);
+        // A service may answer with what it was asked with.
+        assert!(is_first || is_repeated || !holds(request, REQUEST_TOKEN));
     }
     match outcome {
         Ok(grant) => {

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from ...packages import wheel
 from ...registry import Site
-from . import impersonation, oauth, sts, subject_tokens
+from . import impersonation, oauth, projects, sts, subject_tokens
 from .federation import Providers
 from .impersonation import Impersonation
 from .metadata import MetadataServer
 from .oauth import OAuth
+from .projects import Projects
 from .repositories import Repositories
 from .service import Google
 from .sts import SecurityTokens
@@ -68,6 +69,7 @@ class GoogleSite(Site):
         for host in (impersonation.HOST, "iamcredentials.*.rep.googleapis.com"):
             cloud.sites.add(host, self.impersonation.answer)
         cloud.sites.add(subject_tokens.HOST, self.subject_tokens.answer)
+        cloud.sites.add(projects.HOST, Projects(self._google).answer)
         self._directory = tempfile.TemporaryDirectory(prefix="lab-google-")
         #: A file for credentials outside every home directory, which only its user may read.
         self.credential_file = os.path.join(self._directory.name, "credentials.json")

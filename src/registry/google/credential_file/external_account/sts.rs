@@ -132,6 +132,7 @@ impl Exchange {
             _ if says("audience") => {
                 format!("ask for a token for {}, or let {provider} accept its audience", self.token_audience())
             }
+            _ if says("aws response") => "renew the access key of AWS: AWS does not accept it".to_owned(),
             _ if is_of_time(reason) => match ClockSkew::of(system, response) {
                 Some(skew) => return skew.explain(error),
                 None => "renew the identity token: it has ended, or is older than an hour".to_owned(),
@@ -265,6 +266,12 @@ mod tests {
                 "invalid_request",
                 "The mapped attribute 'google.subject' must be of type STRING",
                 format!("check the attribute mapping of {provider}"),
+            ),
+            (
+                400,
+                "invalid_grant",
+                "Received invalid AWS response of type InvalidClientTokenId",
+                "renew the access key of AWS: AWS does not accept it".to_owned(),
             ),
             (401, "invalid_client", "no", "check client_id and client_secret in the credential file".to_owned()),
             (400, "invalid_scope", "no", format!("let {provider} grant the scope {SCOPE}")),

@@ -36,7 +36,7 @@ const QUOTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_
 
 /// The access key of this workload at AWS.
 #[derive(Debug)]
-pub(in super::super) struct Aws {
+pub(in crate::registry::google) struct Aws {
     /// The address of STS, with `{region}` in it.
     verification_url: String,
     /// The address of EC2's metadata service, if it may be asked.

@@ -40,7 +40,7 @@ pub(super) struct Document {
 
 /// A program that prints a subject token.
 #[derive(Debug)]
-pub(in super::super) struct Executable {
+pub(in crate::registry::google) struct Executable {
     command: String,
     limit: Duration,
     output_file: Option<PathBuf>,

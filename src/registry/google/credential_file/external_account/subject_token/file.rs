@@ -20,7 +20,7 @@ const LONGEST_PATH: usize = 256;
 
 /// A file with a subject token.
 #[derive(Debug)]
-pub(in super::super) struct File {
+pub(in crate::registry::google) struct File {
     pub(super) path: PathBuf,
     format: Format,
 }

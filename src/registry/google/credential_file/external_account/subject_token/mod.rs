@@ -28,7 +28,7 @@ pub(super) struct Wanted<'all> {
 
 /// Where a subject token comes from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(in crate::registry::google) enum Source {
     /// A file.
     File(file::File),
     /// A service.

@@ -24,7 +24,7 @@ const RESERVED: [&str; 6] =
 
 /// A service that answers with a subject token.
 #[derive(Debug)]
-pub(in super::super) struct Service {
+pub(in crate::registry::google) struct Service {
     request: Request,
     format: Format,
 }
