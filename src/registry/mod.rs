@@ -79,8 +79,8 @@ pub(crate) struct Registry {
     pub(crate) variables: &'static [&'static [Variable]],
     /// The variables that `ringbearer exec` sets. The first entry that fits the credential counts.
     pub(crate) exec_variables: &'static [ExecVariables],
-    /// The variables with which a GitHub Actions job signs in, each with the expression of its value.
-    pub(crate) job_settings: &'static [(&'static str, &'static str)],
+    /// How a GitHub Actions job signs in.
+    pub(crate) job_login: JobLogin,
     /// What to do if nothing is configured for a URL that it claims.
     pub(crate) advice_if_unset: &'static str,
     /// How `ringbearer doctor` presents a credential to the registry.
@@ -108,7 +108,7 @@ impl Registry {
             domains: &[],
             variables: &[],
             exec_variables: &[],
-            job_settings: &[],
+            job_login: JobLogin::Variables(&[]),
             advice_if_unset: "",
             probe: Probe { headers: &[], is_sign_in: |_| false, has_no_page: |_| false, advice: &[] },
             source,
@@ -118,6 +118,28 @@ impl Registry {
     /// The names of those that decide which account answers: for the cache key.
     pub(crate) fn login_variables(&self) -> impl Iterator<Item = &'static str> {
         self.variables().filter(|variable| variable.role == Role::Login).map(|variable| variable.name)
+    }
+}
+
+/// How a GitHub Actions job signs in. Names come with the expressions of their values.
+pub(crate) enum JobLogin {
+    /// By environment variables.
+    Variables(&'static [(&'static str, &'static str)]),
+    /// By a step with the vendor's own action, which leaves a login for the later ones.
+    Action {
+        /// The action, with its version.
+        uses: &'static str,
+        /// Its inputs.
+        inputs: &'static [(&'static str, &'static str)],
+    },
+}
+
+impl JobLogin {
+    /// The names and the expressions of their values.
+    pub(crate) fn settings(&self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Variables(settings) | Self::Action { inputs: settings, .. } => settings,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashSet, fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{ALL, Credential, ExecVariables, Registry};
+use super::{ALL, Credential, ExecVariables, JobLogin, Registry};
 use crate::{
     auth::{browser, cache_policy::CachePolicy, ci, job_token, jwt::token_of},
     error::WARNING_LIMIT,
@@ -79,7 +79,9 @@ fn variables_are_listed_once_and_explained() {
             assert!(!variable.meaning.is_empty() && !variable.meaning.ends_with('.'), "{}", variable.name);
         }
         let is_listed = |name: &str| names.contains(name);
-        assert!(registry.job_settings.iter().all(|(name, _)| is_listed(name)), "{}", registry.id);
+        if let JobLogin::Variables(settings) = registry.job_login {
+            assert!(settings.iter().all(|(name, _)| is_listed(name)), "{}", registry.id);
+        }
     }
 }
 
@@ -305,6 +307,10 @@ fn misses_of_google(length: usize) -> Vec<Miss> {
     let gcloud = |said: &str| FakeSystem::default().home("/home/ada").run("gcloud", &arguments, 1, "", said);
     let metadata = format!("http://{}/computeMetadata/v1/instance/service-accounts/default/email", "127.0.0.1:41");
     vec![
+        miss(
+            FakeSystem::default(),
+            &["run `gcloud auth application-default login`, or in CI set ", "`ringbearer doctor URL` lists them"],
+        ),
         miss(
             FakeSystem::default().variable("CLOUDSDK_AUTH_ACCESS_TOKEN", &"two words".repeat(length)),
             &["correct or unset CLOUDSDK_AUTH_ACCESS_TOKEN"],

@@ -19,6 +19,7 @@ import zipfile
 from lab.clients import Client, ClientEnvironments
 from lab.cloud import PracticeCloud
 from lab.registries import REGISTRIES
+from lab.registries.google.files import GoogleFiles
 
 _ENVIRONMENTS = os.path.join("target", "test-environments")
 
@@ -119,10 +120,12 @@ def show_look_ups(runs: int, client: Client, without: Client) -> None:
     with tempfile.TemporaryDirectory() as home, PracticeCloud() as cloud:
         cloud.chainguard.write_cache(home, cloud.chainguard.token())
         bearer = cloud.azure.directory.user_token(cloud.azure.user)
+        login = {"GOOGLE_APPLICATION_CREDENTIALS": str(GoogleFiles(home).write(cloud.google.login.file))}
         registries = [
             ("Azure, one GET and one POST", cloud.azure.feed.url(), {"ARTIFACTS_KEYRING_NOFUSS_TOKEN": bearer}),
             ("Menda, two POSTs", cloud.menda.plugins.url, cloud.menda.variables),
             ("CodeArtifact, one POST", cloud.codeartifact.repository.url, cloud.codeartifact.user.variables),
+            ("Google, one POST", cloud.google.repository.url, login),
             ("Chainguard, from chainctl's cache", cloud.chainguard.python.url, {}),
         ]
         for name, url, variables in registries:

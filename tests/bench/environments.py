@@ -15,8 +15,8 @@ _ENVIRONMENTS = os.path.join("target", "test-environments")
 
 #: Packages that ringbearer replaces, by their names in `PEERS`, and that work beside each other.
 FOUR = ("nofuss", "chainguard", "menda", "ssh_agent")
-#: All that it replaces. The exceptions of keyrings.codeartifact end keyring's chain, so it is not beside the others.
-REPLACED = (*FOUR, "codeartifact")
+#: All that it replaces. The exceptions of the last two end keyring's chain, so they are not beside the others.
+REPLACED = (*FOUR, "codeartifact", "google")
 #: For its size. It is never run: it needs a .NET program.
 ARTIFACTS_KEYRING = "artifacts-keyring==1.0.0"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from lab.cloud import PracticeCloud
 from lab.environment import TRUST_VARIABLES
 from lab.fake_programs import FakePrograms
 from lab.registries.codeartifact.files import AwsFiles
+from lab.registries.google.files import GoogleFiles, external_account, file_source, job_source
+from lab.registries.google.repositories import USER_NAME
 
 from .comparison import ALL_FOUR, NATIVE, PEER, WHEEL, Comparison
 from .environments import FOUR, Environments, peer
@@ -35,6 +38,10 @@ for _ in range(2):
     assert keyring.get_password(*sys.argv[1:])
     print((time.perf_counter() - start) * 1000)
 """
+
+
+#: Seconds that the identity token in a file lasts: longer than a measurement.
+_LIFETIME = 24 * 3600
 
 
 @dataclass
@@ -73,9 +80,16 @@ class Desk:
             Registry("Chainguard", "chainguard", chainguard, "_token", path=(self._fake_programs.directory,)),
             Registry("Menda", "menda", menda, "aws", cloud.menda.variables),
             Registry("CodeArtifact", "codeartifact", aws.repository.url, "aws", aws.user.variables),
+            self._google("person", cloud.google.login.file),
         ]
         #: The same index of CodeArtifact, with a role.
-        self.with_role = replace(self.registries[-1], variables={"AWS_PROFILE": self._write_role()})
+        self.with_role = replace(self.registries[3], variables={"AWS_PROFILE": self._write_role()})
+        #: The same index of Google, with a service account's key, and with a job's token for a service account.
+        self.with_key = self._google("key", cloud.google.key.file)
+        self.with_token_file = self._google("token-file", self._token_in_a_file())
+        self.with_job = self._google("job", self._job())
+        #: The same, and no login.
+        self.without_login = replace(self.registries[-1], variables={})
 
     def named(self, beginning: str) -> list[Registry]:
         """The registries whose names begin so."""
@@ -117,6 +131,26 @@ class Desk:
         files.write_credentials({"ada": aws.user})
         files.write_config({"profile reader": {"role_arn": role.arn, "source_profile": "ada"}})
         return "reader"
+
+    def _google(self, name: str, content: Mapping[str, object]) -> Registry:
+        """Google's index, with a credential file."""
+        path = GoogleFiles(self._directory).write(content, f"{name}.json")
+        variables = {"GOOGLE_APPLICATION_CREDENTIALS": str(path)}
+        return Registry("Google", "google", self.cloud.google.repository.url, USER_NAME, variables)
+
+    def _token_in_a_file(self) -> dict[str, object]:
+        """Credentials of a job that wrote its identity token into a file, and impersonates a service account."""
+        google, subject = self.cloud.google, "project:ring"
+        provider = google.providers.workload("gitlab", subjects={subject})
+        google.publisher.impersonators.add(provider.principal(subject))
+        path = GoogleFiles(self._directory).write(provider.subject_token(subject, lifetime=_LIFETIME), "token")
+        return external_account(provider, file_source(path), google.publisher)
+
+    def _job(self) -> dict[str, object]:
+        """What google-github-actions/auth writes in a job that impersonates a service account."""
+        google, job = self.cloud.google, self.cloud.azure.github_actions.job()
+        provider = google.trust_job(job.subject, is_impersonating=True)
+        return external_account(provider, job_source(job, provider), google.publisher)
 
     def _write_bundle(self) -> str:
         usual = glob.glob(
@@ -179,6 +213,21 @@ def _calls(desk: Desk, registry: Registry, latency: int, runs: int) -> list[Comp
         Comparison(f"{where}: first lookup in a process", rival, first, is_charted=False),
         Comparison(f"{where}: second lookup in a process", rival, second, is_charted=False),
     ]
+
+
+def measure_silence(environments: Environments, runs: int) -> list[Comparison]:
+    """A ``keyring get`` without a login where Google's metadata server should be, and nothing answers."""
+    with tempfile.TemporaryDirectory() as directory, PracticeCloud() as cloud:
+        desk = Desk(environments, cloud, directory)
+        metadata = cloud.google.metadata
+        metadata.is_silent = True
+        sides = {}
+        for side, command in desk.commands(desk.without_login, "off").items():
+            command = command.with_variables(**metadata.names, NO_GCE_CHECK="")
+            command.code = 1
+            sides[side] = command.milliseconds
+        figures = in_turn("Google, a silent metadata server", runs, sides, uncounted=1)
+    return [Comparison("Google, a silent metadata server", peer("google"), figures, is_charted=False)]
 
 
 def _where(registry: Registry, latency: int) -> str:

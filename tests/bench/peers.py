@@ -25,7 +25,7 @@ from .imports import NATIVE as NATIVE_ALONE
 from .imports import OURS as RINGBEARER
 from .installs import measure_installs
 from .logins import measure_logins
-from .look_ups import measure_look_ups, measure_memory
+from .look_ups import measure_look_ups, measure_memory, measure_silence
 from .report import Table, ahead, comparison_table, presence_table
 from .round_trips import CHARTED, measure_round_trips
 from .stores import measure_stores
@@ -47,9 +47,10 @@ class Runs:
     installs_far: int = 5
     stores: int = 15
     memory: int = 5
+    silence: int = 2
 
 
-QUICK = Runs(3, 3, 2, 2, 2, 1, 1, 3, 1)
+QUICK = Runs(3, 3, 2, 2, 2, 1, 1, 3, 1, 1)
 
 
 @dataclass
@@ -90,7 +91,7 @@ def measure(environments: Environments, runs: Runs) -> Findings:
     over_network, round_trips = measure_round_trips(environments, runs.round_trips)
     return Findings(
         measure_presence(environments, runs.imports, runs.memory),
-        measure_look_ups(environments, runs.near, runs.far),
+        [*measure_look_ups(environments, runs.near, runs.far), *measure_silence(environments, runs.silence)],
         over_network,
         round_trips,
         measure_logins(environments, runs.logins),

@@ -52,7 +52,7 @@ def measure_round_trips(
 def _flows(desk: Desk) -> list[tuple[str, str, dict[str, Callable[[], float]]]]:
     """Each flow with its peer and the commands of all sides."""
     made = desk.environments
-    azure, _, menda, codeartifact = desk.registries
+    azure, _, menda, codeartifact, google = desk.registries
     numbers = itertools.count()
 
     def of_another_login(client) -> Callable[[], float]:
@@ -77,4 +77,9 @@ def _flows(desk: Desk) -> list[tuple[str, str, dict[str, Callable[[], float]]]]:
         ("CodeArtifact, an access key", peer(codeartifact.rival), cold(codeartifact)),
         ("CodeArtifact, a role", peer(codeartifact.rival), cold(desk.with_role)),
         ("CodeArtifact, again", peer(codeartifact.rival), again(codeartifact)),
+        ("Google, a person", peer(google.rival), cold(google)),
+        ("Google, a service account", peer(google.rival), cold(desk.with_key)),
+        ("Google, a token in a file", peer(google.rival), cold(desk.with_token_file)),
+        ("Google, a job of GitHub", peer(google.rival), cold(desk.with_job)),
+        ("Google, again", peer(google.rival), again(google)),
     ]

@@ -8,7 +8,7 @@ use super::{Refusal, Tool, ini, toml::TomlEdit};
 use crate::{
     error::{Error, Kind, Result},
     ini::Ini,
-    registry::Registry,
+    registry::{JobLogin, Registry},
     system::System,
     tools::{pip, uv},
 };
@@ -64,7 +64,7 @@ impl<'all> Recipe<'all> {
             }
             Tool::Tox => "tox installs ringbearer by `requires`, and its environments use it".to_owned(),
             Tool::GithubActions => {
-                let values = self.registry.job_settings.iter().map(|(_, value)| *value);
+                let values = self.registry.job_login.settings().iter().map(|(_, value)| *value);
                 format!(
                     "the settings of the repository must define {}, and the index of the project must be named {}",
                     values.collect::<Vec<_>>().join(" and "),
@@ -137,11 +137,19 @@ impl<'all> Recipe<'all> {
     /// A workflow that installs the lock file of the project.
     fn for_github_actions(&self, before: &str) -> std::result::Result<String, Refusal> {
         let variable = uv::variable(self.name, "USERNAME");
-        let settings = self.registry.job_settings;
+        let settings = self.registry.job_login.settings();
         let has_identity = settings.iter().any(|(_, value)| value.contains("vars."));
         let permission = if has_identity { "\n  id-token: write # the job may ask for its identity token" } else { "" };
         let settings: Vec<_> =
             settings.iter().map(|(name, value)| format!("\n          {name}: ${{{{ {value} }}}}")).collect();
+        let settings = settings.concat();
+        let (step, variables) = match self.registry.job_login {
+            JobLogin::Variables(_) => (String::new(), settings),
+            // It writes its file into the checkout, which checking out would remove.
+            JobLogin::Action { uses, .. } => {
+                (format!("\n      - uses: {uses}\n        with:{settings}"), String::new())
+            }
+        };
         let text = format!(
             "\
 name: private index
@@ -152,16 +160,15 @@ jobs:
   test:
     runs-on: ubuntu-latest
     steps:
-      - uses: actions/checkout@v7
+      - uses: actions/checkout@v7{step}
       - uses: astral-sh/setup-uv@v7
       - run: uv tool install ringbearer-cli
       - run: uv sync
         env:
           UV_KEYRING_PROVIDER: subprocess
-          {variable}: {}{}
+          {variable}: {}{variables}
 ",
             self.registry.username,
-            settings.concat()
         );
         if before.is_empty() || before == text { Ok(text) } else { Err("it exists already".to_owned()) }
     }

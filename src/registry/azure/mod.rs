@@ -42,7 +42,9 @@ use self::{
 use crate::{
     auth::{browser, cache::TokenCache, cache_key::CacheKey, cache_policy::CachePolicy, ci, job_token},
     error::{Kind, Result},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, SetupVariable, sign_in::SignIn},
+    registry::{
+        Credential, CredentialSource, ExecVariables, JobLogin, Probe, Registry, SetupVariable, sign_in::SignIn,
+    },
     service::Service,
     system::{Env, System, places},
     variable,
@@ -75,7 +77,7 @@ pub(super) static REGISTRY: Registry = Registry {
         username: None,
         password: providers::env_var::TOKEN_VARIABLE,
     }],
-    job_settings: &[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")],
+    job_login: JobLogin::Variables(&[("AZURE_CLIENT_ID", "vars.AZURE_CLIENT_ID")]),
     advice_if_unset: "name the whole URL of the index: https://pkgs.dev.azure.com/ORG/_packaging/FEED/pypi/simple/",
     probe: Probe {
         headers: &[NO_SIGN_IN_PAGE],

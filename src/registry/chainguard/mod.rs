@@ -23,7 +23,7 @@ use crate::{
         jwt::Claims,
     },
     error::{Error, Kind, Result, quote},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
+    registry::{Credential, CredentialSource, ExecVariables, JobLogin, Probe, Registry},
     service::{Service, subdomain_of},
     system::{Env, System, places},
     variable::{self, Variable},
@@ -71,7 +71,7 @@ pub(super) static REGISTRY: Registry = Registry {
             password: variables::TOKEN_VARIABLE,
         },
     ],
-    job_settings: &[("RINGBEARER_CHAINGUARD_IDENTITY", "vars.CHAINGUARD_IDENTITY")],
+    job_login: JobLogin::Variables(&[("RINGBEARER_CHAINGUARD_IDENTITY", "vars.CHAINGUARD_IDENTITY")]),
     advice_if_unset: HINT,
     probe: Probe {
         headers: &[],

@@ -34,7 +34,7 @@ use crate::{
         sts, variables,
     },
     error::{Error, Kind, LONGEST_NAME, Result, shorten},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
+    registry::{Credential, CredentialSource, ExecVariables, JobLogin, Probe, Registry},
     service::Service,
     system::{Env, System},
     variable::{self, Variable},
@@ -73,7 +73,7 @@ pub(super) static REGISTRY: Registry = Registry {
     ],
     variables: &[VARIABLES, variables::VARIABLES, job_token::VARIABLES, variable::LOCATIONS],
     exec_variables: &[ExecVariables { if_username: None, username: None, password: TOKEN_VARIABLE }],
-    job_settings: &[("AWS_ROLE_ARN", "vars.AWS_ROLE_ARN")],
+    job_login: JobLogin::Variables(&[("AWS_ROLE_ARN", "vars.AWS_ROLE_ARN")]),
     advice_if_unset: "`aws login`, `aws configure sso`, or in CI set AWS_ROLE_ARN",
     probe: Probe {
         headers: &[],

@@ -33,7 +33,7 @@ use crate::{
     },
     aws,
     error::{Error, Kind, Result, quote},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry},
+    registry::{Credential, CredentialSource, ExecVariables, JobLogin, Probe, Registry},
     service::Service,
     system::{Env, System},
     variable,
@@ -57,8 +57,14 @@ pub(super) static REGISTRY: Registry = Registry {
     domains: &[DOMAIN],
     variables: &[variables::VARIABLES, aws::variables::VARIABLES, variable::LOCATIONS],
     exec_variables: &[ExecVariables { if_username: None, username: None, password: variables::ACCESS_TOKEN }],
-    job_settings: &[],
-    advice_if_unset: "`gcloud auth application-default login`, or in CI set GOOGLE_APPLICATION_CREDENTIALS",
+    job_login: JobLogin::Action {
+        uses: "google-github-actions/auth@v3",
+        inputs: &[
+            ("workload_identity_provider", "vars.GOOGLE_WORKLOAD_IDENTITY_PROVIDER"),
+            ("service_account", "vars.GOOGLE_SERVICE_ACCOUNT"),
+        ],
+    },
+    advice_if_unset: SIGN_IN,
     probe: Probe {
         headers: &[],
         is_sign_in: |_| false,
@@ -74,6 +80,9 @@ pub(super) static REGISTRY: Registry = Registry {
     },
     source: || Box::new(GoogleArtifactRegistry::default()),
 };
+
+/// What to do if nothing is configured.
+const SIGN_IN: &str = "run `gcloud auth application-default login`, or in CI set GOOGLE_APPLICATION_CREDENTIALS";
 
 /// What to do if a source failed and does not say what.
 const HINT: &str = "`ringbearer doctor URL` shows what was found";
@@ -122,13 +131,13 @@ impl CredentialSource for GoogleArtifactRegistry {
 
     fn get(&self, system: &dyn System, service: &Service) -> Result<Option<Credential>> {
         let host = service.host().unwrap_or(DOMAIN);
-        self.find(system).map_err(|error| error.no_credential_for(host))
+        self.find(system).map(Some).map_err(|error| error.no_credential_for(host))
     }
 
     fn caller(&self, system: &dyn System, _service: &Service) -> Result<Option<String>> {
         match self.find(system)? {
-            Some(Credential { owner: None, password, .. }) => account::of_token(system, &password),
-            _ => Ok(None),
+            Credential { owner: None, password, .. } => account::of_token(system, &password),
+            Credential { owner: Some(_), .. } => Ok(None),
         }
     }
 }
@@ -143,26 +152,19 @@ fn identity(system: &dyn System) -> String {
 }
 
 impl GoogleArtifactRegistry {
-    fn find(&self, system: &dyn System) -> Result<Option<Credential>> {
-        let made = self.tokens.get_or_make(system, &identity(system), DOMAIN, || {
+    fn find(&self, system: &dyn System) -> Result<Credential> {
+        self.tokens.get_or_make(system, &identity(system), DOMAIN, || {
             let known = Known::read(system);
             let found = ask_in_turn(system, &SOURCES, &known, DOMAIN, |_, grant, cache_policy| {
                 check(system, credential(grant, cache_policy))
             });
-            // Threads that wait for this one share the outcome: it is an error until it leaves the cache.
             let credential = found.map_err(|exhausted| {
-                if exhausted.is_unset() {
-                    return Error::new(Kind::NotConfigured, "no credentials of Google are configured");
-                }
-                exhausted.into_error(HINT)
+                let hint = if exhausted.is_unset() { SIGN_IN } else { HINT };
+                exhausted.into_error(hint)
             })?;
             let expires = credential.expires;
             Ok((credential, expires))
-        });
-        match made {
-            Err(error) if error.kind() == Kind::NotConfigured => Ok(None),
-            outcome => outcome.map(Some),
-        }
+        })
     }
 }
 

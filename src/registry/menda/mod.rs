@@ -26,7 +26,7 @@ use crate::{
         cache_policy::CachePolicy,
     },
     error::{Error, ExceptionClass, Kind, Result, quote},
-    registry::{Credential, CredentialSource, ExecVariables, Probe, Registry, codeartifact::urls},
+    registry::{Credential, CredentialSource, ExecVariables, JobLogin, Probe, Registry, codeartifact::urls},
     service::{Service, subdomain_of},
     system::{Env, System},
     variable::{self, Variable},
@@ -60,11 +60,11 @@ pub(super) static REGISTRY: Registry = Registry {
     // The name in AWS's documentation.
     // <https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html>
     exec_variables: &[ExecVariables { if_username: None, username: None, password: "CODEARTIFACT_AUTH_TOKEN" }],
-    job_settings: &[
+    job_login: JobLogin::Variables(&[
         ("MENDA_CLIENT_ID", "secrets.MENDA_CLIENT_ID"),
         ("MENDA_CLIENT_SECRET", "secrets.MENDA_CLIENT_SECRET"),
         ("MENDA_HOST", "secrets.MENDA_HOST"),
-    ],
+    ]),
     advice_if_unset: "`menda auth configure` and `menda auth login`, or set MENDA_CLIENT_ID, MENDA_CLIENT_SECRET and MENDA_HOST",
     probe: Probe {
         headers: &[],

@@ -80,9 +80,6 @@ impl CredentialFile {
             "service_account" => {
                 ServiceAccount::read(document, location).map(|account| Self::ServiceAccount(Box::new(account)))
             }
-            "external_account" if object::<ByCertificate>(document).is_some() => {
-                Err(location.broken("asks for a sign-in with a client certificate (X.509), which is not supported"))
-            }
             "external_account" => {
                 ExternalAccount::read(document, location).map(|account| Self::ExternalAccount(Box::new(account)))
             }
@@ -118,19 +115,6 @@ struct Header {
     #[serde(rename = "type")]
     kind: Option<String>,
     universe_domain: Option<String>,
-}
-
-/// An `external_account` that signs in with a certificate. <https://google.aip.dev/auth/4117>
-#[derive(Deserialize)]
-struct ByCertificate {
-    #[serde(rename = "credential_source")]
-    _source: CertificateSource,
-}
-
-#[derive(Deserialize)]
-struct CertificateSource {
-    #[serde(rename = "certificate")]
-    _certificate: IgnoredAny,
 }
 
 /// The error for a type that needs more than a token request, or is not known.
@@ -263,8 +247,6 @@ mod tests {
 
     #[test]
     fn types_that_are_not_supported_say_so() {
-        let certificate = json!({"type": "external_account", "client_secret": "x-secret",
-            "credential_source": {"certificate": {"use_default_certificate_config": true}}});
         for (document, why) in [
             (json!({"type": "\u{1b}new\nkind"}), "holds credentials of a type that is not known: \"new kind\""),
             (
@@ -276,7 +258,6 @@ mod tests {
                 "holds a login that only gcloud can renew, since its refresh token is replaced at each use \
                  (external_account_authorized_user)",
             ),
-            (certificate, "asks for a sign-in with a client certificate (X.509), which is not supported"),
         ] {
             assert_eq!(broken(document.to_string().as_bytes()), why);
         }

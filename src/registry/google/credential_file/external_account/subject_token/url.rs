@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use url::Url;
-
 use super::format::Format;
 use crate::{
     auth::{access_token::AccessToken, metadata, refusal::Refusal},
