@@ -14,7 +14,7 @@ from lab.fake_programs import Answer, az_locked, az_token, azd_token, helper_tok
 from lab.faults import SIGN_IN_PAGE
 from lab.gcloud import logged_in as gcloud_logged_in
 from support import chainguard_user
-from support.fault_cells import SERVED, SILENT, WARNED, Cell
+from support.fault_cells import SERVED, WARNED, Cell
 from support.fault_flows import Situation
 from support.fault_kinds import LONG, SHORT
 
@@ -112,7 +112,7 @@ PROGRAMS = [
         "gcloud",
         _google,
         lambda made, token, clock: gcloud_logged_in(token, 3599 + clock * 3600)[:1],
-        ("gcloud failed",),
+        ("gcloud failed", "none of the 6 sources is set up"),
     ),
 ]
 
@@ -202,8 +202,6 @@ OTHERWISE = {
     # Its lines are recognised among others.
     ("chainctl auth pull-token", "a banner and a token"): SERVED,
     ("chainctl auth pull-token", "a token and a remark"): SERVED,
-    # Nothing is set up, as far as can be seen.
-    **{("gcloud", name): SILENT for name in ("not there", "not executable", "a directory")},
 }
 
 PROMISED = [

@@ -40,7 +40,7 @@ class Planted:
         for name, value in self.values.items():
             forms = {value, quote(value, safe=""), json.dumps(value)[1:-1], value[4:24]}
             forms |= {base64.b64encode(f"{user}:{value}".encode()).decode()[:-4] for user in ("", "frodo", "aws")}
-            if value.count(".") == 2:
+            if value.startswith("eyJ"):
                 forms |= {part[:40] for part in value.split(".")[1:]}
             assert [form for form in forms if form in text] == [], (name, text)
 

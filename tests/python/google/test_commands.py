@@ -53,7 +53,7 @@ def test_program_inside_exec_uses_its_token_alone(ada: GoogleUser, run: Run) -> 
 def test_exec_without_a_login_runs_nothing(run: Run, ada: GoogleUser) -> None:
     ended = run("exec", ada.url, "--", "env")
     assert ended.code != 0 and ended.stdout == ""
-    assert "nothing is configured" in ended.stderr and "ringbearer doctor" in ended.stderr
+    assert "gcloud auth application-default login" in ended.stderr and "GOOGLE_APPLICATION_CREDENTIALS" in ended.stderr
 
 
 def test_token_is_given_to_a_container_by_variable_or_file(ada: GoogleUser, run: Run) -> None:
