@@ -212,7 +212,7 @@ def test_google_denies_reading_to_a_known_account(alice: GoogleUser, doctor: Doc
     doctor.assert_shows("google-403", alice.url)
 
 
-def test_google_login_of_application_default_hides_that_of_gcloud(alice: GoogleUser, doctor: Doctor) -> None:
+def test_google_application_default_login_hides_that_of_gcloud(alice: GoogleUser, doctor: Doctor) -> None:
     # The commonest 403: nobody remembers the first of the two.
     alice.files.write_application_default(alice.google.other_login.file)
     alice.log_in_with_gcloud("ada")

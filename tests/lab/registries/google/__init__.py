@@ -98,5 +98,5 @@ def _endpoint_fails(registry: Registry) -> None:
 
 Google.failures = {
     "google-out-of-order": Failure(_endpoint_fails, "HTTP 500"),
-    "google-refuses": Failure(Google.break_login, "invalid_grant"),
+    "google-refuses": Failure(Google.break_login, "has expired or was revoked"),
 }
