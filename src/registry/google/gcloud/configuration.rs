@@ -51,6 +51,8 @@ pub(in crate::registry::google) struct Configuration {
     impersonated: Option<String>,
     /// Why only gcloud itself can answer, as a clause.
     reason: Option<String>,
+    /// Whether a property names another file with credentials.
+    has_other_credentials: bool,
     /// Whether gcloud may sign in by something that is not read here.
     is_opaque: bool,
 }
@@ -65,10 +67,12 @@ impl Configuration {
         let impersonated = property(system, IMPERSONATED, &properties, "auth/impersonate_service_account");
         // Of a chain, each account impersonates the next one.
         let impersonated = impersonated.as_deref().and_then(|chain| chain.rsplit(',').next()).map(str::trim);
+        let has_other_credentials = OTHER_CREDENTIALS.iter().any(|name| value(&properties, name).is_some());
         Self {
             account: property(system, ACCOUNT, &properties, "core/account"),
             impersonated: impersonated.filter(|last| !last.is_empty()).map(str::to_owned),
-            is_opaque: broken.is_some() || OTHER_CREDENTIALS.iter().any(|name| value(&properties, name).is_some()),
+            has_other_credentials,
+            is_opaque: broken.is_some() || has_other_credentials,
             reason: broken.or_else(|| reserved(system, &properties).map(|name| format!("{name} is set"))),
         }
     }
@@ -89,6 +93,11 @@ impl Configuration {
             Some(account) => Some(format!("it impersonates {account}")),
             None => self.reason.clone(),
         }
+    }
+
+    /// Whether a property or a variable names the account by other means than the active one.
+    pub(in crate::registry::google) fn names_login(&self) -> bool {
+        self.impersonated.is_some() || self.has_other_credentials
     }
 
     /// Whether gcloud may sign in by something that is not read here, so that the next token may be another account's.

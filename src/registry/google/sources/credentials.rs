@@ -57,6 +57,9 @@ impl TokenProvider<Known, Grant> for NamedFile {
     }
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Grant>> {
+        if self.variable == variables::CREDENTIAL_FILE_OVERRIDE && is_for_gcloud(system) {
+            return Ok(left_to_gcloud());
+        }
         match self.location(system)? {
             Some(location) => grant(system, &location).map(Attempt::Token),
             None => Ok(Attempt::not_configured(format!("no {}", self.variable))),
@@ -88,15 +91,23 @@ impl TokenProvider<Known, Grant> for ApplicationDefault {
     }
 
     fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Grant>> {
-        if system.setting(variables::IMPERSONATED).is_some() {
-            // It would answer as the account itself.
-            return Ok(Attempt::not_configured(format!("{} asks for gcloud", variables::IMPERSONATED)));
+        if is_for_gcloud(system) {
+            return Ok(left_to_gcloud());
         }
         match Self::location(system).filter(|location| is_there(system, &location.path)) {
             Some(location) => grant(system, &location).map(Attempt::Token),
             None => Ok(Attempt::not_configured("no login of `gcloud auth application-default login`")),
         }
     }
+}
+
+/// Whether gcloud impersonates a service account. The files of its logins would answer as the account itself.
+fn is_for_gcloud(system: &dyn System) -> bool {
+    system.setting(variables::IMPERSONATED).is_some()
+}
+
+fn left_to_gcloud() -> Attempt<Grant> {
+    Attempt::not_configured(format!("{} asks for gcloud", variables::IMPERSONATED))
 }
 
 fn grant(system: &dyn System, location: &Location) -> Result<Grant> {
