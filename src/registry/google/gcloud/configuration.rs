@@ -188,10 +188,12 @@ fn variable(name: &str) -> String {
     format!("CLOUDSDK_{}", name.replace('/', "_").to_uppercase())
 }
 
-/// The value of a property, by its name `section/key`.
+/// The value of a property, by its name `section/key`. As in configparser, a section that is there has the keys of the default
+/// one too.
 fn value<'all>(properties: &'all Ini, name: &str) -> Option<&'all str> {
     let (section, key) = name.split_once('/')?;
-    properties.value(section, key)
+    let of_default = || properties.value(ini::DEFAULT_SECTION, key).filter(|_| properties.has_section(section));
+    properties.value(section, key).or_else(of_default)
 }
 
 /// The first property that only gcloud honours.
@@ -295,6 +297,12 @@ mod tests {
             (two().variable(ACCOUNT, "eve@contoso.example"), Some("eve@contoso.example")),
             (two().variable(ACCOUNT, " "), None),
             (home().variable(ACCOUNT, "eve@contoso.example"), Some("eve@contoso.example")),
+            (with("[DEFAULT]\naccount = eve@contoso.example\n[core]\nproject = p\n"), Some("eve@contoso.example")),
+            (
+                with("[DEFAULT]\naccount = eve@contoso.example\n[core]\naccount = ada@contoso.example\n"),
+                Some("ada@contoso.example"),
+            ),
+            (with("[DEFAULT]\naccount = eve@contoso.example\n"), None),
         ] {
             assert_eq!(account(&fake).as_deref(), expected);
             assert_eq!(Configuration::read(&fake).reason(), None);
