@@ -63,7 +63,8 @@ fn is_host_of(service: &str, host: &str) -> bool {
     match *labels {
         [label] => label == service || region_before(label),
         [label, "p"] => name_after(label),
-        [one, other] => (one == service && is_name(other)) || (other == service && is_name(one)),
+        // `BUCKET.storage` is the host of a bucket.
+        [one, other] => (one == service && is_region(other)) || (other == service && is_name(one)),
         [first, region, "rep"] => first == service && is_name(region),
         _ => false,
     }
@@ -75,6 +76,11 @@ fn is_name(label: &str) -> bool {
     label.starts_with(|first: char| first.is_ascii_lowercase())
         && !label.ends_with('-')
         && label.bytes().all(is_allowed)
+}
+
+/// Whether a label is the name of a region, such as `us-east1`, or of a multi-region, such as `us`.
+fn is_region(label: &str) -> bool {
+    is_name(label) && (label.len() == 2 || label.ends_with(|last: char| last.is_ascii_digit()))
 }
 
 /// The address in `field` of a credential file, if it is one of this service: https, on the usual port, without user
@@ -118,6 +124,7 @@ mod tests {
                 format!("{name}.googleapis.com"),
                 format!("us-east1.{name}.googleapis.com"),
                 format!("{name}.us-east1.googleapis.com"),
+                format!("{name}.us.googleapis.com"),
                 format!("us-east1-{name}.googleapis.com"),
                 format!("{name}-xyz.p.googleapis.com"),
                 format!("{name}.us-east1.rep.googleapis.com"),
@@ -153,6 +160,9 @@ mod tests {
         }
         for host in [
             "xsts.googleapis.com",
+            // The hosts of buckets, which anybody may name.
+            "sts.storage.googleapis.com",
+            "sts.commondatastorage.googleapis.com",
             "-sts.googleapis.com",
             "stsx.googleapis.com",
             "sts-.p.googleapis.com",

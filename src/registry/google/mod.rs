@@ -30,9 +30,10 @@ use crate::{
         cache_key::{CacheKey, Digest},
         cache_policy::CachePolicy,
         chain::ask_in_turn,
+        program::without_secrets,
     },
     aws,
-    error::{Error, Kind, Result, quote},
+    error::{Error, Kind, LONGEST_NAME, Result, quote, truncate},
     registry::{Credential, CredentialSource, ExecVariables, JobLogin, Probe, Registry},
     service::Service,
     system::{Env, System},
@@ -115,7 +116,9 @@ impl CredentialSource for GoogleArtifactRegistry {
             return Ok(());
         }
         let host = service.host().unwrap_or(DOMAIN);
-        let message = format!("the user name must be {USERNAME}, not {}", quote(username, &[]));
+        // Some URLs have a token in place of the user name.
+        let shown = truncate(&without_secrets(username), LONGEST_NAME);
+        let message = format!("the user name must be {USERNAME}, not {shown}");
         Err(Error::new(Kind::Configuration, message)
             .with_hint(format!("use https://{USERNAME}@{host}/..."))
             .no_credential_for(host))
@@ -186,4 +189,61 @@ fn check(system: &dyn System, credential: Credential) -> Result<Credential> {
         return Err(Error::new(Kind::Rejected, "its token has ended"));
     }
     Ok(credential)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::fake::{FakeSystem, absolute};
+
+    #[test]
+    fn a_user_name_that_may_be_a_token_is_not_shown() {
+        let service = Service::parse("https://us-python.pkg.dev/project/repository/simple/");
+        let source = GoogleArtifactRegistry::default();
+        assert!(source.check_username(&service, USERNAME).is_ok());
+        for (username, shown) in [
+            ("_json_key_base64", "_json_key_base64"),
+            ("ada@contoso.example", "ada@contoso.example"),
+            ("ya29.a0AfB_byC0123456789abcdef-x_secret", "ya29.(hidden)"),
+            ("1//0gAbCdEfGhIjKlMnOpQrStUvWxYz", "1//(hidden)"),
+            ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln", "(hidden).c2ln"),
+            (&"ada ".repeat(99), &format!("{}…", &"ada ".repeat(99)[..70])),
+        ] {
+            let error = source.check_username(&service, username).unwrap_err();
+            assert!(error.message().ends_with(&format!("must be oauth2accesstoken, not {shown}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn another_subject_token_is_another_identity() {
+        let document = serde_json::json!({
+            "type": "external_account",
+            "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": "https://sts.googleapis.com/v1/token",
+            "credential_source": {"file": absolute("/run/token")},
+        });
+        let system = FakeSystem::default()
+            .variable(variables::APPLICATION_CREDENTIALS, &absolute("/key.json"))
+            .file("/key.json", &document.to_string())
+            .file("/run/token", "ada");
+        let of_ada = identity(&system);
+        assert_eq!(of_ada, identity(&system));
+        system.write("/run/token", b"alice");
+        assert_ne!(of_ada, identity(&system));
+    }
+
+    #[test]
+    fn a_file_of_gcloud_does_not_answer_for_the_impersonated() {
+        let key = r#"{"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"r"}"#;
+        let arguments = ["config", "config-helper", "--format=json(credential)", "--min-expiry=5m"];
+        let system = FakeSystem::default()
+            .variable(variables::CREDENTIAL_FILE_OVERRIDE, &absolute("/key.json"))
+            .variable(variables::IMPERSONATED, "builder@p.example")
+            .file("/key.json", key)
+            .run(gcloud::PROGRAM, &arguments, 0, r#"{"credential":{"access_token":"t"}}"#, "");
+        let service = Service::parse("https://us-python.pkg.dev/project/repository/simple/");
+        let found = GoogleArtifactRegistry::default().get(&system, &service).unwrap().unwrap();
+        assert_eq!((found.password.expose(), found.owner.as_deref()), ("t", Some("builder@p.example")));
+    }
 }

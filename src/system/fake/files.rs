@@ -17,6 +17,8 @@ pub(super) struct State {
     unreadable: BTreeSet<PathBuf>,
     /// Permission bits, where they are not 0600.
     modes: BTreeMap<PathBuf, u32>,
+    /// The files of another user.
+    foreign: BTreeSet<PathBuf>,
     /// How often a lock is held by another process.
     busy: u32,
     /// What another process writes during the next pause.
@@ -46,6 +48,12 @@ impl FakeSystem {
     /// Sets the permission bits of a file.
     pub(crate) fn mode(self, path: &str, mode: u32) -> Self {
         lock(&self.files).modes.insert(key(Path::new(path)), mode);
+        self
+    }
+
+    /// Lets another user own a file.
+    pub(crate) fn of_another_user(self, path: &str) -> Self {
+        lock(&self.files).foreign.insert(key(Path::new(path)));
         self
     }
 
@@ -211,7 +219,7 @@ impl Files for FakeSystem {
             mode: Some(state.modes.get(&key(path)).copied().unwrap_or(0o600)),
             is_link: false,
             is_file: true,
-            is_owned_by_other: false,
+            is_owned_by_other: state.foreign.contains(&key(path)),
         })
     }
 }

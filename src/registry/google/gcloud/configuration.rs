@@ -51,6 +51,8 @@ pub(in crate::registry::google) struct Configuration {
     impersonated: Option<String>,
     /// Why only gcloud itself can answer, as a clause.
     reason: Option<String>,
+    /// Whether a property names another file with credentials.
+    has_other_credentials: bool,
     /// Whether gcloud may sign in by something that is not read here.
     is_opaque: bool,
 }
@@ -67,12 +69,14 @@ impl Configuration {
         let impersonated =
             chain.as_deref().filter(|chain| !chain.is_empty()).and_then(|chain| chain.rsplit(',').next());
         let impersonated = impersonated.map(str::trim);
+        let has_other_credentials = OTHER_CREDENTIALS.iter().any(|name| value(&properties, name).is_some());
         // gcloud refuses it; the account itself must not answer in its place.
         let nameless = impersonated.filter(|last| last.is_empty()).map(|_| "it impersonates no account".to_owned());
         Self {
             account: property(system, ACCOUNT, &properties, "core/account"),
             impersonated: impersonated.filter(|last| !last.is_empty()).map(str::to_owned),
-            is_opaque: broken.is_some() || OTHER_CREDENTIALS.iter().any(|name| value(&properties, name).is_some()),
+            has_other_credentials,
+            is_opaque: broken.is_some() || has_other_credentials,
             reason: nameless.or(broken).or_else(|| reserved(system, &properties).map(|name| format!("{name} is set"))),
         }
     }
@@ -93,6 +97,11 @@ impl Configuration {
             Some(account) => Some(format!("it impersonates {account}")),
             None => self.reason.clone(),
         }
+    }
+
+    /// Whether a property or a variable names the account by other means than the active one.
+    pub(in crate::registry::google) fn names_login(&self) -> bool {
+        self.impersonated.is_some() || self.has_other_credentials
     }
 
     /// Whether gcloud may sign in by something that is not read here, so that the next token may be another account's.
@@ -183,10 +192,12 @@ fn variable(name: &str) -> String {
     format!("CLOUDSDK_{}", name.replace('/', "_").to_uppercase())
 }
 
-/// The value of a property, by its name `section/key`.
+/// The value of a property, by its name `section/key`. As in configparser, a section that is there has the keys of the default
+/// one too.
 fn value<'all>(properties: &'all Ini, name: &str) -> Option<&'all str> {
     let (section, key) = name.split_once('/')?;
-    properties.value(section, key)
+    let of_default = || properties.value(ini::DEFAULT_SECTION, key).filter(|_| properties.has_section(section));
+    properties.value(section, key).or_else(of_default)
 }
 
 /// The first property that only gcloud honours.
@@ -290,6 +301,12 @@ mod tests {
             (two().variable(ACCOUNT, "eve@contoso.example"), Some("eve@contoso.example")),
             (two().variable(ACCOUNT, " "), None),
             (home().variable(ACCOUNT, "eve@contoso.example"), Some("eve@contoso.example")),
+            (with("[DEFAULT]\naccount = eve@contoso.example\n[core]\nproject = p\n"), Some("eve@contoso.example")),
+            (
+                with("[DEFAULT]\naccount = eve@contoso.example\n[core]\naccount = ada@contoso.example\n"),
+                Some("ada@contoso.example"),
+            ),
+            (with("[DEFAULT]\naccount = eve@contoso.example\n"), None),
         ] {
             assert_eq!(account(&fake).as_deref(), expected);
             assert_eq!(Configuration::read(&fake).reason(), None);

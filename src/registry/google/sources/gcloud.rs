@@ -66,7 +66,8 @@ fn is_explicit(system: &dyn System) -> bool {
 fn request(system: &dyn System, configuration: &Configuration) -> std::result::Result<Grant, Obstacle> {
     let path = configuration.login(system).filter(|path| is_there(system, path));
     if let Some(reason) = configuration.reason() {
-        return Err(Obstacle::Reserved { reason, has_login: path.is_some() });
+        let has_login = path.is_some() || configuration.names_login();
+        return Err(Obstacle::Reserved { reason, has_login });
     }
     let location = Location { path: path.ok_or(Obstacle::Missing)?, named_by: NamedBy::Gcloud };
     let passed = |error: Error| if error.ends_the_lookup() { Obstacle::Final(error) } else { Obstacle::Failed(error) };
@@ -240,6 +241,14 @@ mod tests {
             "gcloud is not on PATH, and only gcloud can answer: auth/token_host is set; install the Google Cloud CLI"
         );
         assert!(ask(&home("").file(LOGIN, "{")).is_err());
+        for property in [
+            "access_token_file = /run/token",
+            "credential_file_override = /run/key.json",
+            "impersonate_service_account = builder@p.example",
+        ] {
+            let error = ask(&home(&format!("[auth]\n{property}\n"))).unwrap_err();
+            assert!(error.message().starts_with("gcloud is not on PATH, and only gcloud can answer"), "{error}");
+        }
     }
 
     #[test]

@@ -46,10 +46,11 @@ pub(super) const SOURCES: [Source; 6] = [
 /// The files that decide which account answers, present or not.
 pub(super) fn files(system: &dyn System) -> Vec<PathBuf> {
     let named = access_token::file(system).into_iter().chain(credentials::files(system));
-    named.chain(configuration::files(system)).collect()
+    // A platform renews a subject token, and another one may be that of another workload.
+    named.chain(credentials::subject_files(system)).chain(configuration::files(system)).collect()
 }
 
-/// The files that a sign-in may write, or a platform renews.
+/// The files that a sign-in may write.
 pub(super) fn login_files(system: &dyn System) -> Vec<PathBuf> {
-    credentials::subject_files(system).into_iter().chain(configuration::login_files(system)).collect()
+    configuration::login_files(system)
 }

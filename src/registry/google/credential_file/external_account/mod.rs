@@ -70,6 +70,9 @@ impl ExternalAccount {
             Some(value) => required(field, Some(value)).map(Some),
             None => Ok(None),
         };
+        let source = document.credential_source.ok_or_else(|| location.broken("has no credential_source"))?;
+        // First: the address that is asked with a certificate is another one.
+        let source = Source::read(source, location)?;
         let token_url = required("token_url", document.token_url)?;
         let token_url = endpoint::checked(Service::SecurityToken, "token_url", &token_url)
             .map_err(|error| location.broken(&format!("cannot be used: {}", error.message())))?;
@@ -81,13 +84,12 @@ impl ExternalAccount {
             client,
             user_project: optional("workforce_pool_user_project", document.workforce_pool_user_project)?,
         };
-        let source = document.credential_source.ok_or_else(|| location.broken("has no credential_source"))?;
         let lifetime = document.service_account_impersonation.and_then(|options| options.token_lifetime_seconds);
         let impersonation = match document.service_account_impersonation_url.filter(|address| !address.is_empty()) {
             Some(address) => Some(Impersonation::read(&address, Vec::new(), lifetime, location)?),
             None => None,
         };
-        Ok(Self { exchange, source: Source::read(source, location)?, impersonation })
+        Ok(Self { exchange, source, impersonation })
     }
 
     /// The file whose content says which workload this is, if the credentials name one.

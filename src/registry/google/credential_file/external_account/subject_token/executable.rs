@@ -33,7 +33,7 @@ const QUOTED: usize = 120;
 /// `executable` of a credential source.
 #[derive(Deserialize)]
 pub(super) struct Document {
-    command: Option<String>,
+    command: Option<Secret>,
     timeout_millis: Option<u64>,
     output_file: Option<String>,
 }
@@ -41,7 +41,8 @@ pub(super) struct Document {
 /// A program that prints a subject token.
 #[derive(Debug)]
 pub(in crate::registry::google) struct Executable {
-    command: String,
+    /// Its arguments may be secret.
+    command: Secret,
     limit: Duration,
     output_file: Option<PathBuf>,
 }
@@ -50,7 +51,7 @@ impl Executable {
     /// Reads the document.
     pub(super) fn read(document: Document, location: &Location) -> Result<Self> {
         let broken = |why: &str| location.broken(&format!("has a credential_source {why}"));
-        let command = document.command.filter(|command| !command.trim().is_empty());
+        let command = document.command.filter(|command| !command.expose().trim().is_empty());
         let command = command.ok_or_else(|| broken("whose executable has no command"))?;
         let limit = document.timeout_millis.unwrap_or(LIMIT);
         if !LIMITS.contains(&limit) {
@@ -77,7 +78,7 @@ impl Executable {
             return Ok(token);
         }
         let setting = format!("credential_source of {path}");
-        let mut command = command_line::command(system, &setting, &self.command, self.limit)?
+        let mut command = command_line::command(system, &setting, self.command.expose(), self.limit)?
             .variable("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", wanted.audience)
             .variable("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", wanted.subject_token_type)
             .variable("GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE", "0")
@@ -102,9 +103,16 @@ impl Executable {
         answer.map(|answer| answer.token).map_err(|(kind, what)| Error::new(kind, format!("{context} {what}")))
     }
 
-    /// The token of an earlier run, unless it has ended or may have.
+    /// The token of an earlier run by the same user, unless it has ended or may have.
     fn kept(&self, system: &dyn System) -> Result<Option<AccessToken>> {
         let Some(content) = self.written(system)? else { return Ok(None) };
+        let is_foreign = |path: &PathBuf| {
+            let file = system.real_path(path).unwrap_or_else(|_| path.clone());
+            system.details(&file).is_ok_and(|details| details.is_owned_by_other)
+        };
+        if self.output_file.as_ref().is_some_and(is_foreign) {
+            return Ok(None);
+        }
         let answer = Answer::read(&content, system.now()).ok();
         Ok(answer.filter(|answer| answer.has_end).map(|answer| answer.token))
     }
@@ -274,6 +282,8 @@ mod tests {
             let system = running(&json!({})).file(FILE, &content);
             assert_eq!(token(&system, &document).unwrap().secret().expose(), "a.b.c", "{content}");
         }
+        let system = running(&json!({})).file(FILE, &kept).of_another_user(FILE);
+        assert_eq!(token(&system, &document).unwrap().secret().expose(), "a.b.c");
         let system = allowed().file(FILE, &kept).mode(FILE, 0o666);
         assert_eq!(token(&system, &document).unwrap_err().kind(), Kind::Configuration);
     }
@@ -310,6 +320,12 @@ mod tests {
             let error = token(&allowed().program("tool"), &json!({"command": command})).unwrap_err();
             assert!(error.message().starts_with("credential_source of /keys/ada.json"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_command_is_not_in_the_debug_form() {
+        let source = source(&json!({"executable": {"command": "tool --password x-secret"}})).unwrap();
+        assert!(!format!("{source:?}").contains("x-secret"), "{source:?}");
     }
 
     #[test]

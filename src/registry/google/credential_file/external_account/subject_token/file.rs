@@ -1,6 +1,6 @@
 //! A subject token in a file, which the platform or the job renews: Kubernetes, GitLab.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf, Prefix};
 
 use zeroize::Zeroizing;
 
@@ -46,10 +46,16 @@ impl File {
     }
 }
 
-/// The absolute path in a text, if messages may show it.
+/// The absolute path in a text, if it is on this machine and messages may show it. Somebody else may have written the text,
+/// and Windows signs in to the machine that a path names (`\\HOST\SHARE`).
 pub(super) fn named(path: &str) -> Option<PathBuf> {
-    let is_path = path.len() <= LONGEST_PATH && !path.contains(char::is_control) && Path::new(path).is_absolute();
-    is_path.then(|| PathBuf::from(path))
+    let is_shown = path.len() <= LONGEST_PATH && !path.contains(char::is_control);
+    let path = Path::new(path);
+    let is_local = match path.components().next() {
+        Some(Component::Prefix(prefix)) => matches!(prefix.kind(), Prefix::Disk(_) | Prefix::VerbatimDisk(_)),
+        _ => true,
+    };
+    (is_shown && is_local && path.is_absolute()).then(|| path.to_owned())
 }
 
 #[cfg(test)]
@@ -97,6 +103,14 @@ mod tests {
             let message = format!("{path}, which holds the identity token, {why}");
             assert_eq!((error.kind(), error.message()), (Kind::Configuration, message.as_str()));
         }
+    }
+
+    #[test]
+    fn a_path_of_another_machine_is_refused() {
+        for path in [r"\\evil.example\share\token", "//evil.example/share/token", r"\\?\UNC\evil.example\share\token"] {
+            assert!(super::named(path).is_none() || !cfg!(windows), "{path}");
+        }
+        assert!(super::named(&absolute("/run/token")).is_some());
     }
 
     #[test]

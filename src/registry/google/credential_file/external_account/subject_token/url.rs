@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use url::Url;
+
 use super::format::Format;
 use crate::{
     auth::{access_token::AccessToken, metadata, refusal::Refusal},
@@ -15,6 +17,9 @@ use crate::{
 const MOST_HEADERS: usize = 16;
 const LONGEST_NAME: usize = 64;
 const LONGEST_VALUE: usize = 16 * 1024;
+
+/// The shortest segment of a path that may be a secret, in bytes. Names are shorter.
+const SHORTEST_SECRET_SEGMENT: usize = 16;
 
 /// The headers that belong to the connection.
 const RESERVED: [&str; 6] =
@@ -56,7 +61,9 @@ impl Service {
         let response = retry::send(system, &self.request)?;
         let host = self.request.host();
         if response.status != 200 {
-            let secrets: Vec<&str> = self.request.headers.iter().flat_map(|(_, value)| words(value)).collect();
+            let of_url = secrets(&self.request.url);
+            let of_headers = self.request.headers.iter().flat_map(|(_, value)| words(value));
+            let secrets: Vec<&str> = of_headers.chain(of_url.iter().map(Secret::expose)).collect();
             let what = format!("{host} gave no identity token (HTTP {})", response.status);
             let hint = format!("check url and headers of credential_source in {}", location.path.display());
             return Err(Refusal::read(&response, &secrets).into_error(what, Some(hint.into())));
@@ -66,6 +73,14 @@ impl Service {
             Error::new(Kind::Protocol, message)
         })
     }
+}
+
+/// The parts of an address that may be secret: the values in its query, and the long segments of its path.
+fn secrets(url: &Url) -> Vec<Secret> {
+    let values = url.query_pairs().map(|(_, value)| value.into_owned());
+    let segments = url.path_segments().into_iter().flatten().map(str::to_owned);
+    let segments = segments.filter(|segment| segment.len() >= SHORTEST_SECRET_SEGMENT);
+    values.chain(segments).map(Secret::new).collect()
 }
 
 /// What follows the scheme in the value of a header, `Bearer TOKEN`, and the whole value.
@@ -150,6 +165,23 @@ mod tests {
         }
         let Ok(source) = source(&github()) else { panic!("it is a source") };
         assert!(!format!("{source:?}").contains("request-secret") && !format!("{source:?}").contains("audience"));
+    }
+
+    #[test]
+    fn a_service_that_repeats_its_address_shows_no_secret_of_it() {
+        for (address, said, shown) in [
+            (format!("{URL}?code=query-secret"), "no code query-secret", "no code (hidden)"),
+            (format!("{URL}?code=query%2Bsecret"), "no code query+secret", "no code (hidden)"),
+            (format!("{URL}?code=query%2Bsecret"), "no ?code=query%2Bsecret", "no ?code=(hidden)"),
+            (format!("{URL}/0123456789abcdef-secret"), "no /x/0123456789abcdef-secret", "no /x/(hidden)"),
+            (format!("{URL}/identity?api-version=2018"), "Identity not found", "Identity not found"),
+        ] {
+            let body = json!({"message": said}).to_string();
+            let base = address.split('?').next().unwrap();
+            let fake = FakeSystem::default().answer(Method::Get, base, 404, &body);
+            let error = ask(&fake, &json!({"url": address})).unwrap_err();
+            assert_eq!(error.message(), format!("token.actions.example gave no identity token (HTTP 404): {shown}"));
+        }
     }
 
     #[test]
