@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
@@ -20,8 +20,11 @@ from .interruptible import eventually
 from .messages import CLOSE, Request, Response
 from .registries.azure.directory import Directory
 from .registries.azure.oidc import GITHUB_ISSUER
+from .registries.google.files import GoogleFiles, executable_source, external_account, job_source
 
 PROVIDER = "ARTIFACTS_KEYRING_NOFUSS_PROVIDER"
+#: Requests whose wait is too short to interrupt, by host, method and number.
+_BRIEF = {("google-metadata", "GET", 0)}
 
 
 @dataclass
@@ -55,7 +58,7 @@ class BlockingPoints:
         self._home = home
         self._numbers = itertools.count()
         self._over = threading.Event()
-        self._seen: set[tuple[object, ...]] = set()
+        self._seen: set[tuple[object, ...]] = set(_BRIEF)
 
     def close(self) -> None:
         """Release the connections that are kept waiting."""
@@ -92,7 +95,21 @@ class BlockingPoints:
             Flow("chainguard", oidc, chainguard.python.url),
             Flow("menda", self.cloud.menda.variables, self.cloud.menda.plugins.url),
             Flow("codeartifact", aws.user.variables, aws.repository.url),
+            *self._flows_of_google(),
         ]
+
+    def _flows_of_google(self) -> Iterator[Flow]:
+        google, job = self.cloud.google, self.cloud.azure.github_actions.job()
+        google.metadata.account = google.robot
+        provider = google.trust_job(job.subject, is_impersonating=True)
+        federated = external_account(provider, job_source(job, provider), google.publisher)
+        yield Flow("google person", self._google_file("person", google.login.file), google.repository.url)
+        yield Flow("google job", self._google_file("job", federated), google.repository.url)
+        yield Flow("google machine", google.metadata.names | {"NO_GCE_CHECK": ""}, google.repository.url)
+
+    def _google_file(self, name: str, content: Mapping[str, object]) -> dict[str, str]:
+        path = GoogleFiles(self._home).write(content, f"{name}.json")
+        return {"GOOGLE_APPLICATION_CREDENTIALS": str(path)}
 
     def of_requests(self, flow: Flow, requests: list[Request]) -> Iterator[BlockingPoint]:
         """Every stage of every request of a flow, except requests of earlier flows."""
@@ -130,13 +147,18 @@ class BlockingPoints:
 
     def of_programs(self) -> Iterator[BlockingPoint]:
         """Every program that a lookup runs, and a child of it."""
-        index = self.cloud.chainguard.python.url
+        index, google = self.cloud.chainguard.python.url, self.cloud.google
+        source = executable_source(self._fake_programs.program("subject-token"))
+        federated = self._google_file("program", external_account(google.providers.workload("program"), source))
+        allowed = {"GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES": "1"}
         programs = [
             Flow("az", {PROVIDER: "azure_cli"}),
             Flow("azd", {PROVIDER: "azd"}),
             Flow("ado-auth-helper", {PROVIDER: "ado_auth_helper"}),
             Flow("chainctl auth token", {}, index),
             Flow("chainctl auth pull-token", {"CHAINCTL_PARENT": "contoso"}, index),
+            Flow("gcloud", {}, google.repository.url),
+            Flow("subject-token", {**federated, **allowed}, google.repository.url),
         ]
         for flow, hang in itertools.product(programs, (True, "child")):
             yield self._wait(
@@ -164,7 +186,7 @@ class BlockingPoints:
         """Service and variables of a flow, with an empty cache."""
         number = str(next(self._numbers))
         # Parts of the cache key without any other effect here. A Menda login would be asked about CodeArtifact too.
-        names = ["AZD_AUTH_CERT", "CHAINCTL_CONFIG", "AWS_CREDENTIAL_EXPIRATION"]
+        names = ["AZD_AUTH_CERT", "CHAINCTL_CONFIG", "AWS_CREDENTIAL_EXPIRATION", "CLOUDSDK_CORE_ACCOUNT"]
         names += ["MENDA_PROFILE_ID"] if flow.name == "menda" else []
         logins = dict.fromkeys(names, number)
         variables = {**flow.variables, **logins}

@@ -73,6 +73,8 @@ class Registry:
     blamed_host: str | None = None
     #: The user name that ringbearer answers with, and that users write into the URL.
     user_name: str
+    #: Whether passwords go with any user name; otherwise with `user_name` alone.
+    takes_any_user_name: bool = True
     #: Whether the bare host identifies the credential.
     answers_host_alone: bool = True
     #: The program that `log_in` makes print a token.

@@ -150,4 +150,5 @@ class Doctor:
 
 def _without_time(line: str) -> str:
     """Findings faster than a millisecond have no time, which may differ between runs."""
-    return f"{line[: DETAIL - 10]}    N ms  {line[DETAIL:]}" if LINE.match(line) else line
+    found = LINE.match(line)
+    return f"  {found[1]:4}  {found[2]:18}      N ms  {found[4]}\n" if found else line

@@ -18,10 +18,11 @@ SERVED, WARNED, SILENT = "served", "warned", "silent"
 LONGEST = 5.0
 #: Allowance for a busy machine beyond the limit of the lookup.
 GRACE = 5.0
-#: The prefixes of the practice cloud's tokens that are not JSON Web Tokens; those of AWS are its own.
+#: The prefixes of the practice cloud's tokens that are not JSON Web Tokens; those of AWS and Google are their own.
 _OPAQUE = re.compile(
     r"(menda-access-|refresh-|1\.practice-refresh-token-|practice-(device|authorization)-code-)[\w-]{8,}"
     r"|IQoJb3JpZ2lu[\w/%-]{4,}|(ao[ar]AAAAA|rt1\.)[\w-]{8,}"
+    r"|ya29\.(\w\.)?\w{3}[\w-]{5,}|1(//|%2F%2F)0[\w-]{8,}"
 )
 #: The secrets of AWS's access keys.
 _SECRET_KEY = re.compile(r"[0-9a-f]{36}(/|\+|%2F|%2B|\\/){2}[0-9a-f]{2}", re.IGNORECASE)
@@ -144,11 +145,16 @@ def _sort(cloud: PracticeCloud, secret: str) -> str:
             one.tokens[secret][0] for one in cloud.codeartifact.authorization_tokens.domains if secret in one.tokens
         ]
         return f"a token of CodeArtifact for {key.caller}"
+    if cloud.google.tokens.principal(secret):
+        return f"a token of Google for {cloud.google.tokens.principal(secret)}"
+    if login := cloud.google.accounts.find_login(secret):
+        return f"a refresh token of Google for {login.email}"
     claims = tokens.read_genuine(secret)
     if claims is None:
-        # The assertion that a client signs with its own certificate has another key.
-        claims = tokens.read(secret)
-        return f"a token by {claims.get('iss')}" if claims and claims.get("iss") == claims.get("sub") else _PIECE_NAME
+        # The assertion that a client signs with its own certificate or key has another key.
+        claims = tokens.read(secret) or {}
+        issuer = claims.get("iss")
+        return f"a token by {issuer}" if issuer and claims.get("sub", issuer) == issuer else _PIECE_NAME
     return " ".join(f"{name}={claims[name]}" for name in ("iss", "aud", "sub", "scp", "oid") if name in claims)
 
 

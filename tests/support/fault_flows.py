@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
@@ -22,6 +23,8 @@ from lab.registries.codeartifact.accounts import ACCOUNT
 from lab.registries.codeartifact.files import AwsFiles
 from lab.registries.codeartifact.identity_center import START_URL
 from lab.registries.codeartifact.site import EKS_ISSUER, REGION
+from lab.registries.google.accounts import GCLOUD
+from lab.registries.google.files import GoogleFiles, external_account, job_source
 from lab.registries.menda import EXCHANGE, SIGN_IN
 from lab.sign_in_page import deliver, sign_in
 from support import chainguard_user
@@ -35,6 +38,8 @@ AWS_API, STS = f"codeartifact.{REGION}.amazonaws.com", f"sts.{REGION}.amazonaws.
 PORTAL, OIDC = f"portal.sso.{REGION}.amazonaws.com", f"oidc.{REGION}.amazonaws.com"
 AWS_SIGN_IN = f"{REGION}.signin.aws.amazon.com"
 ROLES = "/latest/meta-data/iam/security-credentials/"
+OAUTH, GOOGLE_STS, IAM = "oauth2.googleapis.com", "sts.googleapis.com", "iamcredentials.googleapis.com"
+GOOGLE_ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default/"
 AGENT_KEY = "/var/opt/azcmagent/tokens/practice.key"
 
 
@@ -98,6 +103,10 @@ class Step:
     after: int = 0
     #: The variable with the address of the loopback service.
     address: str | None = None
+    #: How often it is sent if it fails for a transient reason.
+    attempts: int = 3
+    #: A header that every answer of the service has, its failures included.
+    header: tuple[str, str] | None = None
 
     @property
     def label(self) -> str:
@@ -327,6 +336,43 @@ def _aws_machine(name: str) -> Callable[[Situation], None]:
     return prepare
 
 
+def _google_file(made: Situation, content: Mapping[str, object]) -> None:
+    made.service = made.cloud.google.repository.url
+    made.variables["GOOGLE_APPLICATION_CREDENTIALS"] = str(GoogleFiles(made.home).write(content))
+
+
+def _google_person(made: Situation) -> None:
+    login = made.cloud.google.login
+    _google_file(made, login.file)
+    made.secrets["client secret"] = login.client.secret
+
+
+def _google_key(made: Situation) -> None:
+    key = made.cloud.google.key
+    _google_file(made, key.file)
+    made.secrets["private key"] = key.private_key.splitlines()[4]
+
+
+def _google_job(made: Situation) -> None:
+    job = made.cloud.azure.github_actions.job()
+    provider = made.cloud.google.trust_job(job.subject, is_impersonating=True)
+    _google_file(made, external_account(provider, job_source(job, provider), made.cloud.google.publisher))
+
+
+def _gcloud_login(made: Situation) -> None:
+    login = made.cloud.google.accounts.log_in("ada", GCLOUD)
+    GoogleFiles(made.home).write_login(login)
+    made.service = made.cloud.google.repository.url
+    made.secrets["client secret"] = login.client.secret
+
+
+def _google_machine(made: Situation) -> None:
+    metadata = made.cloud.google.metadata
+    metadata.account = made.cloud.google.robot
+    made.service = made.cloud.google.repository.url
+    made.variables.update(metadata.variables)
+
+
 def _sign_in(made: Situation, native: Client) -> None:
     # The session of this thread: other situations have a login of the same person.
     kernel_keys.new_session()
@@ -341,6 +387,8 @@ def _sign_in(made: Situation, native: Client) -> None:
 _ON_LOOPBACK = ("127.0.0.1", "managed_identity failed")
 _OF_GITHUB = (GITHUB, "GitHub")
 _API, _STS = (AWS_API, AWS_API, "CodeArtifact refuses"), (STS, STS, "STS refused")
+_METADATA = ("google-metadata", "127.0.0.1", "metadata server of Google", "metadata failed")
+_OF_METADATA = {"address": "GCE_METADATA_HOST", "header": ("Metadata-Flavor", "Google")}
 _EC2_ADDRESS = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 _EC2 = ("ec2", "127.0.0.1", "metadata service of EC2", _EC2_ADDRESS)
 
@@ -386,6 +434,16 @@ FLOWS = [
     .step("session", *_EC2, path="/latest/api/token", address=_EC2_ADDRESS)
     .step("role", *_EC2, path=ROLES, address=_EC2_ADDRESS)
     .step("key", *_EC2, path=ROLES + "*", after=1, address=_EC2_ADDRESS),
+    Flow("Google person", _google_person).step("token", OAUTH),
+    Flow("Google service account", _google_key).step("token", OAUTH),
+    Flow("Google job", _google_job)
+    .step("subject token", GITHUB, *_OF_GITHUB)
+    .step("federation", GOOGLE_STS)
+    .step("impersonation", IAM),
+    Flow("login of gcloud", _gcloud_login).step("token", OAUTH),
+    Flow("Google machine", _google_machine)
+    .step("account", *_METADATA, path=GOOGLE_ACCOUNT + "email", attempts=1, **_OF_METADATA)
+    .step("token", *_METADATA, path=GOOGLE_ACCOUNT + "token", **_OF_METADATA),
 ]
 
 if kernel_keys.can_share():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
 from lab import broken_wire, faults
-from lab.faults import Fault
+from lab.faults import Answer, Fault
+from lab.messages import Request, Response
 from support.fault_cells import SERVED, SILENT, WARNED, Cell
 from support.fault_flows import FLOWS, Situation, Step, close_before
 
@@ -38,11 +40,22 @@ def answers(
     """The faults of the first requests, one each, or of all requests if ``lasting``."""
 
     def apply(made: Situation, step: Step) -> None:
-        for fault in met:
+        for fault in met[: step.attempts]:
             times = None if lasting else 1
+            fault = _with_header(fault, step.header) if step.header else fault
             made.cloud.faults.add(fault, host=step.host, path=step.path, times=times, after=step.after)
 
     return Kind(name, apply, outcome, LONG if outcome == SERVED else SHORT, advice=advice)
+
+
+def _with_header(fault: Fault, header: tuple[str, str]) -> Fault:
+    def respond(request: Request, answer: Answer) -> Response:
+        response = fault(request, answer)
+        # A message of its own, or one that has it already.
+        known = response.status is None or any(name == header[0] for name, _ in response.headers)
+        return response if known else dataclasses.replace(response, headers=[*response.headers, header])
+
+    return respond
 
 
 def _refused(times: int | None) -> Callable[[Situation, Step], None]:
@@ -53,8 +66,10 @@ def _refused(times: int | None) -> Callable[[Situation, Step], None]:
             # No process listens there.
             assert step.address
             known = made.variables.get(step.address) or ""
+            nowhere = made.cloud.metadata.nowhere
             path = "/" + known.partition("//")[2].partition("/")[2]
-            made.variables[step.address] = made.cloud.metadata.nowhere + path
+            # Google's has no scheme.
+            made.variables[step.address] = nowhere + path if "//" in known else nowhere.partition("//")[2]
             return
         refuse = faults.status(502)
         close_before(
@@ -115,7 +130,15 @@ PROMISED = [
     "bad UTF-8", "wrong content type", "clock hours behind", "clock hours ahead",
 ]  # fmt: skip
 
-_OF_AWS = [step for flow in FLOWS if flow.name.startswith("AWS ") for step in flow.steps]
+#: The flows of AWS and Google, whose services state lifetimes in seconds, or their own time with each answer.
+_OF_CLOUDS = [
+    step for flow in FLOWS if flow.name.startswith(("AWS ", "Google ")) or "gcloud" in flow.name for step in flow.steps
+]
+#: Answers of the metadata server of Google without the account, which is not needed for a token.
+_NO_ACCOUNT = (
+    "302", "302 to its own host", "429 with a Retry-After of an hour", "500s without end", "HTML", "truncated JSON",
+    "bad UTF-8",
+)  # fmt: skip
 
 #: Outcomes that differ from the general one, by purpose of the request.
 OTHERWISE: dict[tuple[str, str], str] = {
@@ -138,7 +161,13 @@ OTHERWISE: dict[tuple[str, str], str] = {
     ("sign-in", "clock hours behind"): SERVED,
     ("Menda's machine: exchange", "clock hours behind"): SERVED,
     ("Menda's login: exchange", "clock hours behind"): SERVED,
-    **{(step.label, "clock hours behind"): SERVED for step in _OF_AWS},
+    **{(step.label, "clock hours behind"): SERVED for step in _OF_CLOUDS},
+    **{("Google machine: account", name): SERVED for name in _NO_ACCOUNT},
+    # The identity provider itself rejects what it takes for an old token.
+    ("Google job: subject token", "clock hours behind"): WARNED,
+    # The longest word is the identity token, which only names the account.
+    ("Google person: token", "bad UTF-8"): SERVED,
+    ("login of gcloud: token", "bad UTF-8"): SERVED,
     # Each refresh token is good for one request, whose answer is lost.
     ("AWS login: refresh", "reset mid-header once"): WARNED,
     ("AWS login: refresh", "reset mid-body once"): WARNED,
@@ -150,6 +179,7 @@ BLAMED: dict[tuple[str, str], tuple[str, ...]] = {
     ("azure_pipelines: job token", "clock hours behind"): ("login.microsoftonline.com",),
     ("Chainguard: job token", "clock hours behind"): ("issuer.enforce.dev exchanged no token",),
     ("Chainguard: exchange", "clock hours behind"): ("oidc failed (its token has expired)",),
+    ("Google job: subject token", "clock hours behind"): ("sts.googleapis.com",),
     ("AWS login: refresh", "reset mid-header once"): ("the login of profile corp has ended",),
     ("AWS login: refresh", "reset mid-body once"): ("the login of profile corp has ended",),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import Callable
 
@@ -11,6 +12,7 @@ from lab.broken_wire import token_of_other_clock
 from lab.chainctl import logged_in, makes_pull_tokens, not_logged_in
 from lab.fake_programs import Answer, az_locked, az_token, azd_token, helper_token
 from lab.faults import SIGN_IN_PAGE
+from lab.gcloud import logged_in as gcloud_logged_in
 from support import chainguard_user
 from support.fault_cells import SERVED, WARNED, Cell
 from support.fault_flows import Situation
@@ -25,8 +27,8 @@ class Program:
     program: str
     #: Creates a token of a logged-in user.
     mint: Callable[[Situation], str]
-    #: The output with the token.
-    answers: Callable[[Situation, str], list[Answer]]
+    #: The output with the token, whose issuer's clock is this many hours ahead.
+    answers: Callable[[Situation, str, float], list[Answer]]
     #: A warning names one of these.
     blamed: tuple[str, ...]
     #: Answers before that.
@@ -52,6 +54,12 @@ def _pull_token(made: Situation) -> str:
     return made.cloud.chainguard.pull_token()[1]
 
 
+def _google(made: Situation) -> str:
+    google = made.cloud.google
+    made.service = google.repository.url
+    return google.tokens.issue(google.login.email).text
+
+
 #: A missing program is a source that is not set up, and not named.
 NOTHING_SET_UP = "none of the 14 sources is set up"
 
@@ -60,23 +68,23 @@ PROGRAMS = [
         "az",
         "az",
         _bearer,
-        lambda made, token: az_token(token)[1:2],
+        lambda made, token, clock: az_token(token)[1:2],
         ("azure_cli failed", NOTHING_SET_UP),
     ),
     Program(
         "az after a lock",
         "az",
         _bearer,
-        lambda made, token: az_token(token)[1:2],
+        lambda made, token, clock: az_token(token)[1:2],
         ("azure_cli failed", NOTHING_SET_UP),
         first=(az_locked(calls=1),),
     ),
-    Program("azd", "azd", _bearer, lambda made, token: [azd_token(token)], ("azd failed", NOTHING_SET_UP)),
+    Program("azd", "azd", _bearer, lambda made, token, clock: [azd_token(token)], ("azd failed", NOTHING_SET_UP)),
     Program(
         "ado-auth-helper",
         "ado-auth-helper",
         _bearer,
-        lambda made, token: [helper_token(token)],
+        lambda made, token, clock: [helper_token(token)],
         ("ado_auth_helper failed", NOTHING_SET_UP),
         in_home=True,
     ),
@@ -84,7 +92,7 @@ PROGRAMS = [
         "chainctl auth token",
         "chainctl",
         _login,
-        lambda made, token: [logged_in(token)],
+        lambda made, token, clock: [logged_in(token)],
         ("chainctl failed",),
         service=chainguard_user.INDEX,
     ),
@@ -92,12 +100,19 @@ PROGRAMS = [
         "chainctl auth pull-token",
         "chainctl",
         _pull_token,
-        lambda made, token: [makes_pull_tokens(made.cloud.chainguard.identity, token)],
+        lambda made, token, clock: [makes_pull_tokens(made.cloud.chainguard.identity, token)],
         ("new_pull_token failed", "chainctl is not on PATH"),
         others=(not_logged_in(),),
         failing_before="chainctl failed",
         service=chainguard_user.INDEX,
         variables=((chainguard_user.PARENT, "contoso"),),
+    ),
+    Program(
+        "gcloud",
+        "gcloud",
+        _google,
+        lambda made, token, clock: gcloud_logged_in(token, 3599 + clock * 3600)[:1],
+        ("gcloud failed", "none of the 6 sources is set up"),
     ),
 ]
 
@@ -133,8 +148,7 @@ def _printed(change: Callable[[bytes], bytes]) -> Callable[[Answer], Answer]:
 
 
 def _middle(text: bytes) -> int:
-    start = text.index(b"eyJ")
-    return start + 100
+    return re.search(rb"eyJ|ya29\.", text).start() + 100
 
 
 def _write(content: str) -> Callable[[str], None]:
@@ -213,7 +227,7 @@ def prepare(made: Situation, program: Program, trouble: Trouble) -> None:
     made.service = program.service or made.service
     made.variables.update(program.variables)
     token = token_of_other_clock(program.mint(made), trouble.clock)
-    answers = [trouble.change(answer) for answer in program.answers(made, token)]
+    answers = [trouble.change(answer) for answer in program.answers(made, token, trouble.clock)]
     where = str(made.home) if program.in_home else None
     path = made.fake_programs.program(program.program, *program.first, *answers, *program.others, directory=where)
     if trouble.spoil is not None:

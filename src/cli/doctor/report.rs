@@ -73,6 +73,9 @@ impl Finding {
     }
 }
 
+/// The width of a finding's name and time, in characters.
+const COLUMNS: usize = 28;
+
 /// A report under way.
 pub(super) struct Report<'all> {
     world: &'all World<'all>,
@@ -113,10 +116,12 @@ impl<'all> Report<'all> {
                 "milliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             }));
         }
-        let time = if took.as_millis() > 0 { format!("{} ms", took.as_millis()) } else { String::new() };
+        let time = if took.as_millis() > 0 { format!(" {} ms", took.as_millis()) } else { String::new() };
         let (colour, dim, plain) =
             if self.coloured { (state.colour(), "\u{1b}[2m", "\u{1b}[0m") } else { ("", "", "") };
-        let text = format!("  {colour}{:4}{plain}  {name:18}  {dim}{time:>8}{plain}  {detail}\n", state.word());
+        // A long name takes the room before the time.
+        let room = COLUMNS.saturating_sub(name.chars().count());
+        let text = format!("  {colour}{:4}{plain}  {name}{dim}{time:>room$}{plain}  {detail}\n", state.word());
         let fix = fix.as_ref().map_or_else(String::new, |fix| format!("{:38}{colour}->{plain} {fix}\n", ""));
         self.show(&(text + &fix))
     }

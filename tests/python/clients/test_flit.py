@@ -33,7 +33,7 @@ def project(home: Path) -> Path:
 
 
 # flit sends the password of the user `pypi_token:project:fresh-bread` with the user name `__token__`, which Azure
-# accepts and CodeArtifact does not.
+# accepts and the others do not.
 @pytest.mark.parametrize(
     ("name", "user"),
     [
@@ -41,6 +41,7 @@ def project(home: Path) -> Path:
         ("azure", "anybody"),
         ("azure", "__token__"),
         ("codeartifact", "aws"),
+        ("google", "oauth2accesstoken"),
         ("menda", "aws"),
     ],
 )

@@ -74,7 +74,7 @@ def test_uv_installs(registry: Registry, client: Client, tool: Client, home: Pat
     assert_kept(registry, 1, ended)
 
 
-@pytest.mark.parametrize("registry", ["azure", "codeartifact", "menda"], indirect=True)
+@pytest.mark.parametrize("registry", ["azure", "codeartifact", "google", "menda"], indirect=True)
 def test_twine_uploads_and_pip_installs_what_it_uploaded(registry: Registry, client: Client, home: Path) -> None:
     package = make_wheel("fresh-bread", "3.0")
     (home / package.file_name).write_bytes(package.content)

@@ -21,13 +21,17 @@ ROOT = Path(__file__).resolve().parents[3]
 CANARIES = [
     "AWS_LAMBDA_FUNCTION_NAME",
     "CI_JOB_TOKEN",
+    "CLOUDSDK_CORE_PROJECT",
     "DATABASE_PASSWORD",
     "GITHUB_TOKEN",
+    "GOOGLE_API_KEY",
+    "GOOGLE_CLOUD_PROJECT",
+    "GOOGLE_GHA_CREDS_PATH",
     "MENDACITY",
     "XMENDA_TOKEN",
 ]
 
-#: Where az, azd and chainctl look for their logins; azd has one of the editor that started it, too.
+#: Where az, azd, chainctl and gcloud look for their logins; azd has one of the editor that started it, too.
 PROGRAMS = [
     "AZD_AUTH_CERT",
     "AZD_AUTH_ENDPOINT",
@@ -35,8 +39,14 @@ PROGRAMS = [
     "AZD_CONFIG_DIR",
     "AZURE_CONFIG_DIR",
     "CHAINCTL_CONFIG",
+    "CLOUDSDK_ACTIVE_CONFIG_NAME",
+    "CLOUDSDK_CONFIG",
+    "CLOUDSDK_PYTHON",
     "XDG_CACHE_HOME",
 ]
+
+#: Allows the credential file of Google to name a program, which has other variables of this kind.
+ALLOW = "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"
 
 #: Variables that hold a password or a token.
 SECRETS = [
@@ -52,6 +62,7 @@ SECRETS = [
     "AZURE_DEVOPS_EXT_PAT",
     "CHAINCTL_AUTH_TOKEN",
     "CHAINGUARD_PYTHON_TOKEN",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN",
     "IDENTITY_HEADER",
     "MENDA_CLIENT_SECRET",
     "MSI_SECRET",
@@ -81,7 +92,8 @@ def read_by_the_core() -> set[str]:
     code = "".join(path.read_text(encoding="utf-8").split("#[cfg(test)]")[0] for path in files)
     names = {name for name in re.findall(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)"', code) if not name.startswith("CARGO_")}
     # Set for other programs, read by the command line only, or of no use to pip.
-    set_for_others = {name for name in names if name.startswith("AZURE_CORE_")}
+    set_for_others = {name for name in names if name.startswith(("AZURE_CORE_", "CLOUDSDK_CORE_DISABLE_"))}
+    set_for_others |= {name for name in names if name.startswith("GOOGLE_EXTERNAL_ACCOUNT_")} - {ALLOW}
     error_codes = {"INSUFFICIENT_PERMISSIONS"}
     return names - set_for_others - error_codes - {"RINGBEARER_INDEXES_ASKED", "XDG_CONFIG_DIRS", "XDG_RUNTIME_DIR"}
 

@@ -16,6 +16,7 @@ ADVICE = {
     "azure": "run `az login --tenant ",
     "chainguard": "run `chainctl auth login --audience=libraries.cgr.dev`",
     "codeartifact": "check the secret of access key AKIA",
+    "google": "run `gcloud auth application-default login`",
     "menda": "check MENDA_HOST, MENDA_CLIENT_ID and MENDA_CLIENT_SECRET",
 }
 

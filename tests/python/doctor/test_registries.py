@@ -1,19 +1,26 @@
-"""The registries of Chainguard, Menda and AWS, and URLs of no registry."""
+"""The registries of Chainguard, Menda, AWS and Google, and URLs of no registry."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
-from lab import chainctl
+from lab import chainctl, gcloud
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms
+from lab.registries.google.access_tokens import CLOUD_PLATFORM, EMAIL
+from lab.registries.google.refusals import expired_or_revoked, reauthentication
 from lab.registries.menda import HOST, REGISTRY_HOST
 from lab.registry import Registry
 from support.aws_user import STS, AwsUser
 from support.azure_user import AzureUser
 from support.doctor import Doctor
+from support.google_user import METADATA, OAUTH, GoogleUser
 
 LIBRARIES = "https://libraries.cgr.dev/python/simple/"
+FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 PLUGINS = f"https://{REGISTRY_HOST}/pypi/plugins/simple/"
 
 
@@ -150,6 +157,101 @@ def test_codeartifact_caller_is_asked_for_by_the_doctor_alone(ada: AwsUser, doct
     assert STS not in ada.hosts()
     found = doctor.examine(ada.url, **ada.key.variables)
     assert STS in ada.hosts() and ada.key.caller in str(found.document)
+
+
+# -- Google Artifact Registry
+
+
+@pytest.fixture
+def alice(cloud: PracticeCloud, doctor: Doctor) -> Iterator[GoogleUser]:
+    """A person of Google without a login, whose client makes no mistakes."""
+    yield GoogleUser(cloud, doctor, doctor.home, doctor.fake_programs)
+    assert cloud.google.mistakes == []
+
+
+def test_google_serves_by_the_application_default_login(alice: GoogleUser, doctor: Doctor) -> None:
+    alice.files.write_application_default(alice.google.login.file)
+    doctor.assert_shows("google-application-default", alice.url)
+    # The token is shown to nobody but its repository.
+    for token in alice.google.tokens.issued:
+        assert alice.cloud.log.hosts_that_saw(token) == [alice.google.repository.host]
+
+
+def test_google_serves_by_the_key_of_a_service_account(alice: GoogleUser, doctor: Doctor) -> None:
+    doctor.assert_shows("google-key", alice.url, **alice.use(alice.google.key.file))
+
+
+def test_google_serves_a_job_as_a_service_account(alice: GoogleUser, doctor: Doctor) -> None:
+    job, _, variables = alice.start_job(is_impersonating=True)
+    # Its name is random.
+    path = alice.files.write(Path(variables[FILE]).read_text(), "gha-creds.json")
+    variables = {name: str(path) if value == variables[FILE] else value for name, value in variables.items()}
+    doctor.assert_shows("google-job", alice.url, **variables, **job.variables)
+
+
+def test_google_serves_by_gcloud_itself(alice: GoogleUser, doctor: Doctor) -> None:
+    token = alice.google.tokens.issue(alice.google.login.email)
+    alice.files.write_configuration("default", core__account=alice.google.login.email)
+    doctor.fake_programs.gcloud(*gcloud.logged_in(token.text))
+    doctor.assert_shows("google-gcloud", alice.url)
+
+
+def test_google_serves_on_a_machine_of_google(alice: GoogleUser, doctor: Doctor) -> None:
+    alice.google.metadata.account = alice.google.robot
+    doctor.assert_shows("google-machine", alice.url, **alice.google.metadata.variables)
+    assert METADATA in alice.hosts()
+
+
+def test_google_has_nothing_configured(alice: GoogleUser, doctor: Doctor) -> None:
+    doctor.assert_shows("google-unset", alice.url)
+    assert alice.hosts() == []
+
+
+def test_google_denies_reading_to_a_known_account(alice: GoogleUser, doctor: Doctor) -> None:
+    alice.files.write_application_default(alice.google.other_login.file)
+    doctor.assert_shows("google-403", alice.url)
+
+
+def test_google_application_default_login_hides_that_of_gcloud(alice: GoogleUser, doctor: Doctor) -> None:
+    # The commonest 403: nobody remembers the first of the two.
+    alice.files.write_application_default(alice.google.other_login.file)
+    alice.log_in_with_gcloud("ada")
+    doctor.assert_shows("google-two-logins", alice.url)
+
+
+def test_google_asks_a_person_to_sign_in_again(alice: GoogleUser, doctor: Doctor) -> None:
+    alice.google.login.failure = reauthentication()
+    alice.files.write_application_default(alice.google.login.file)
+    doctor.assert_shows("google-reauthentication", alice.url)
+
+
+def test_google_login_of_gcloud_was_revoked(alice: GoogleUser, doctor: Doctor) -> None:
+    alice.log_in_with_gcloud("ada").failure = expired_or_revoked()
+    doctor.assert_shows("google-gcloud-revoked", alice.url)
+
+
+def test_google_variable_names_a_missing_file(alice: GoogleUser, doctor: Doctor) -> None:
+    # Another login is not a reason to pass it over.
+    alice.log_in_with_gcloud("ada")
+    doctor.assert_shows("google-missing-file", alice.url, **{FILE: str(doctor.home / "missing.json")})
+    assert alice.hosts() == []
+
+
+def test_google_account_is_asked_for_by_the_doctor_alone(alice: GoogleUser, doctor: Doctor, native: Client) -> None:
+    # A token in a variable does not say whose it is.
+    token = alice.google.tokens.issue(alice.google.login.email, (CLOUD_PLATFORM, EMAIL))
+    variables = {"CLOUDSDK_AUTH_ACCESS_TOKEN": token.text}
+    environment = alice.cloud.environment(doctor.home, **variables)
+    native.run(["keyring", "get", alice.url, "oauth2accesstoken"], environment).check()
+    assert alice.hosts() == []
+    found = doctor.examine(alice.url, **variables)
+    assert [request.path for request in alice.cloud.log.requests(OAUTH)] == ["/tokeninfo"]
+    assert found.document["sections"][0]["caller"] == alice.google.login.email
+
+
+def test_google_token_in_a_variable_has_ended(alice: GoogleUser, doctor: Doctor) -> None:
+    token = alice.google.tokens.issue(alice.google.login.email, lifetime=-60)
+    doctor.assert_shows("google-token-ended", alice.url, CLOUDSDK_AUTH_ACCESS_TOKEN=token.text)
 
 
 # -- every registry

@@ -15,11 +15,13 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import Answer, FakePrograms, az_token
 from lab.known_store import KnownStore
+from lab.registries.google.files import GoogleFiles
 from lab.registries.menda import REGISTRY_HOST
 from support.doctor import SET_UP, Doctor
 from support.tool_settings import pypirc, write
 
 AZURE, MENDA = "pkgs.dev.azure.com", f"https://{REGISTRY_HOST}/pypi/plugins/simple/"
+GOOGLE = "https://us-central1-python.pkg.dev/contoso-tools/tools/simple/"
 CHAINGUARD = "https://libraries.cgr.dev/python/simple/"
 
 
@@ -38,7 +40,7 @@ class Planted:
         for name, value in self.values.items():
             forms = {value, quote(value, safe=""), json.dumps(value)[1:-1], value[4:24]}
             forms |= {base64.b64encode(f"{user}:{value}".encode()).decode()[:-4] for user in ("", "frodo", "aws")}
-            if value.count(".") == 2:
+            if value.startswith("eyJ"):
                 forms |= {part[:40] for part in value.split(".")[1:]}
             assert [form for form in forms if form in text] == [], (name, text)
 
@@ -198,6 +200,46 @@ def odd_tokens(
     return {"CHAINCTL_AUTH_TOKEN": planted("CHAINCTL_AUTH_TOKEN", cloud.chainguard.token(lifetime=-9))}
 
 
+def person_of_google(
+    cloud: PracticeCloud, fake_programs: FakePrograms, planted: Planted, home: Path
+) -> dict[str, str | None]:
+    login = cloud.google.login
+    planted("refresh token", login.refresh_token)
+    planted("client secret of Google", login.client.secret)
+    GoogleFiles(home).write_application_default(login.file)
+    return {}
+
+
+def service_account(
+    cloud: PracticeCloud, fake_programs: FakePrograms, planted: Planted, home: Path
+) -> dict[str, str | None]:
+    planted("private key", cloud.google.key.private_key.splitlines()[4])
+    return {"GOOGLE_APPLICATION_CREDENTIALS": str(GoogleFiles(home).write(cloud.google.key.file))}
+
+
+def repeating_token_endpoint(
+    cloud: PracticeCloud, fake_programs: FakePrograms, planted: Planted, home: Path
+) -> dict[str, str | None]:
+    person_of_google(cloud, fake_programs, planted, home)
+    text = f"{planted('refresh token')} of {planted('client secret of Google')} is unknown"
+    body = json.dumps({"error": "invalid_grant", "error_description": text}).encode()
+    cloud.faults.add(faults.status(400, {"Content-Type": "application/json"}, body), host="oauth2.googleapis.com")
+    return {}
+
+
+def failing_gcloud(
+    cloud: PracticeCloud, fake_programs: FakePrograms, planted: Planted, home: Path
+) -> dict[str, str | None]:
+    fake_programs.gcloud(Answer(planted("gcloud stdout"), planted("gcloud stderr"), code=1))
+    return {}
+
+
+def access_token_of_google(
+    cloud: PracticeCloud, fake_programs: FakePrograms, planted: Planted, home: Path
+) -> dict[str, str | None]:
+    return {"CLOUDSDK_AUTH_ACCESS_TOKEN": planted("CLOUDSDK_AUTH_ACCESS_TOKEN")}
+
+
 SITUATIONS: dict[str, list[Situation]] = {
     "azure": [
         logged_in,
@@ -212,6 +254,7 @@ SITUATIONS: dict[str, list[Situation]] = {
     ],
     MENDA: [machine, wrong_machine, half_a_machine, menda_files],
     CHAINGUARD: [pull_token, cached, odd_tokens],
+    GOOGLE: [person_of_google, service_account, repeating_token_endpoint, failing_gcloud, access_token_of_google],
 }
 
 
@@ -238,8 +281,9 @@ def test_no_secret_is_shown(
         ended = doctor(*words, path=path, RINGBEARER_DEBUG=debug, **variables)
         assert ended.code in (0, 1) and "tools on this machine" in ended.stdout, ended
         assert bool(ended.stderr) == bool(debug), ended
-        for number, token in enumerate([*cloud.azure.session_tokens.issued, *cloud.menda.registry_tokens]):
-            planted(f"issued {number}", token)
+        issued = [*cloud.azure.session_tokens.issued, *cloud.menda.registry_tokens, *cloud.google.tokens.issued]
+        for token in issued:
+            planted(token, token)
         for number, token in enumerate(cloud.menda.access_tokens):
             planted(f"access {number}", token)
         planted.assert_hidden(ended.output)

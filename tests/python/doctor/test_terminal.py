@@ -7,9 +7,11 @@ import re
 import unicodedata
 
 import pytest
+from lab import gcloud
 from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_not_logged_in, az_token
+from lab.registries.google.files import GoogleFiles
 from lab.screen import COLOUR, Seen, seen
 from support.azure_user import AzureUser
 from support.doctor import DETAIL, LINE, SET_UP, TOOLS, Doctor
@@ -185,11 +187,16 @@ def test_owner_in_a_token_is_escaped(cloud: PracticeCloud, doctor: Doctor, fake_
     cloud.chainguard.write_cache(doctor.home, cloud.chainguard.token(subject=TRICKS))
     pulled = {"CHAINGUARD_PYTHON_IDENTITY_ID": TRICKS, "CHAINGUARD_PYTHON_TOKEN": "token"}
     machine = {**cloud.menda.variables, "MENDA_CLIENT_ID": TRICKS}
+    fake_programs.gcloud(*gcloud.logged_in(cloud.google.tokens.issue("ada@contoso.example").text))
+    key = {**cloud.google.key.file, "client_email": TRICKS}
+    named = {"GOOGLE_APPLICATION_CREDENTIALS": str(GoogleFiles(doctor.home).write(key))}
     for url, variables in (
         (cloud.azure.feed.url(), {}),
         (cloud.chainguard.python.url, {}),
         (cloud.chainguard.python.url, pulled),
         (cloud.menda.plugins.url, machine),
+        (cloud.google.repository.url, {"CLOUDSDK_CORE_ACCOUNT": TRICKS}),
+        (cloud.google.repository.url, named),
         (cloud.azure.feed.url(), {"ARTIFACTS_KEYRING_NOFUSS_PROVIDER": TRICKS}),
         (cloud.azure.feed.url(), {"REQUESTS_CA_BUNDLE": TRICKS}),
         (f"https://registry.example/{TRICKS}", {}),

@@ -37,7 +37,8 @@ usual = {name: getattr(backends, name) for name in services}
 def state(backend, service):
     "All that others see of a backend."
     found = backend.get_credential(service, None)
-    answers = [found and [found.username, found.password], backend.get_password(service, "alice")]
+    name = found.username if found else "alice"
+    answers = [found and [found.username, found.password], backend.get_password(service, name)]
     for act, words in ((backend.set_password, ["p"]), (backend.delete_password, [])):
         try:
             act("svc", "alice", *words)

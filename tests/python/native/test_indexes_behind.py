@@ -53,7 +53,7 @@ def test_failed_index_warns_once_and_the_store_behind_answers(
 ) -> None:
     registry.break_login()
     variables = registry.variables
-    names = [registry.index_url, "frodo"]
+    names = [registry.index_url, registry.user_name]
     without = keyring("get", *names, **variables)
     tried = attempts(registry)
     assert (without.code, without.stdout, len(without.stderr.splitlines())) == (1, "", 1), without

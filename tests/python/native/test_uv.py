@@ -81,7 +81,7 @@ def test_uv_sync_downloads_files_that_the_lock_has_elsewhere(
     azure_user.assert_look_ups(READ)
 
 
-@pytest.mark.parametrize("registry", ["azure", "codeartifact", "menda"], indirect=True)
+@pytest.mark.parametrize("registry", ["azure", "codeartifact", "google", "menda"], indirect=True)
 def test_uv_publishes_and_installs_what_it_published(
     registry: Registry, native: Client, tool: Client, home: Path
 ) -> None:

@@ -16,6 +16,7 @@ from lab.clients import Client
 from lab.cloud import PracticeCloud
 from lab.look_up import Lookups
 from lab.registries.codeartifact.files import AwsFiles
+from lab.registries.google.files import GoogleFiles, external_account, job_source
 
 #: Milliseconds of a round trip.
 FAR = 200
@@ -31,6 +32,8 @@ KNOWN = 3.0 if kernel_keys.can_share() else UNKNOWN
 MENDA = 4.0
 #: CodeArtifact: one request, or one to STS and meanwhile the connection to the next host; then its request.
 CODEARTIFACT, CODEARTIFACT_ROLE = 3.0, 4.0
+#: Google: one request; or a job's identity token, and meanwhile the connections to the next hosts; then their requests.
+GOOGLE, GOOGLE_JOB = 3.0, 5.0
 
 
 def assert_round_trips(cloud: PracticeCloud, seconds: Callable[[], float], expected: float) -> None:
@@ -56,7 +59,28 @@ def logins(cloud: PracticeCloud, home: Path) -> dict[str, dict[str, str]]:
         "menda": dict(cloud.menda.variables),
         "access key": aws.user.variables,
         "role": {"AWS_PROFILE": write_role(cloud, home)},
+        **google_logins(cloud, home),
     }
+
+
+def google_logins(cloud: PracticeCloud, home: Path) -> dict[str, dict[str, str]]:
+    """The credential files of Google, by the variable that names them."""
+    google, job = cloud.google, cloud.azure.github_actions.job()
+    provider = google.trust_job(job.subject, is_impersonating=True)
+    files = {
+        "google person": google.login.file,
+        "google service account": google.key.file,
+        "google job": external_account(provider, job_source(job, provider), google.publisher),
+    }
+    written = {name: GoogleFiles(home).write(content, f"{name}.json") for name, content in files.items()}
+    return {name: {"GOOGLE_APPLICATION_CREDENTIALS": str(path)} for name, path in written.items()}
+
+
+def url_for(cloud: PracticeCloud, login: str) -> str:
+    """The index that a login is for."""
+    aws, google = cloud.codeartifact.repository.url, cloud.google.repository.url
+    urls = {"menda": cloud.menda.plugins.url, "access key": aws, "role": aws}
+    return google if login.startswith("google ") else urls.get(login, cloud.azure.feed.url())
 
 
 def write_role(cloud: PracticeCloud, home: Path) -> str:
@@ -78,14 +102,15 @@ def write_role(cloud: PracticeCloud, home: Path) -> str:
         ("menda", "off", MENDA),
         ("access key", "off", CODEARTIFACT),
         ("role", "off", CODEARTIFACT_ROLE),
+        ("google person", "off", GOOGLE),
+        ("google service account", "off", GOOGLE),
+        ("google job", "off", GOOGLE_JOB),
     ],
 )
 def test_native_keyring_waits_for_few_round_trips(
     cloud: PracticeCloud, native: Client, home: Path, login: str, cache: str, expected: float
 ) -> None:
-    aws = cloud.codeartifact.repository.url
-    urls = {"menda": cloud.menda.plugins.url, "access key": aws, "role": aws}
-    url = urls.get(login, cloud.azure.feed.url())
+    url = url_for(cloud, login)
     cloud.round_trip_ms = 0
     environment = cloud.environment(home, RINGBEARER_CACHE=cache, **logins(cloud, home)[login])
 
@@ -103,12 +128,15 @@ def test_native_keyring_waits_for_few_round_trips(
     assert_round_trips(cloud, seconds, expected)
 
 
-def test_codeartifact_is_asked_once_and_then_not_waited_for(cloud: PracticeCloud, native: Client, home: Path) -> None:
+@pytest.mark.parametrize("login", ["access key", "google person"])
+def test_service_is_asked_once_and_then_not_waited_for(
+    cloud: PracticeCloud, native: Client, home: Path, login: str
+) -> None:
     if not kernel_keys.can_share():
         pytest.skip("needs the kernel's key retention service")
     cloud.round_trip_ms = 0
-    url = cloud.codeartifact.repository.url
-    environment = cloud.environment(home, RINGBEARER_CACHE="session", **logins(cloud, home)["access key"])
+    url = url_for(cloud, login)
+    environment = cloud.environment(home, RINGBEARER_CACHE="session", **logins(cloud, home)[login])
 
     def seconds() -> float:
         start = time.monotonic()

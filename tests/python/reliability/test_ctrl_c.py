@@ -132,7 +132,7 @@ def test_ctrl_c_ends_every_wait_of_the_native_program(
         waiting = wait.begin()
         variables = {"RINGBEARER_CACHE": "off", **wait.variables}
         environment = cloud.environment(home, path=[fake_programs.directory], **variables)
-        process = native.start(["keyring", "get", wait.service, "frodo"], environment)
+        process = native.start(["keyring", "--mode", "creds", "get", wait.service], environment)
         try:
             assert eventually(waiting, 5), wait.name
             sent = time.monotonic()

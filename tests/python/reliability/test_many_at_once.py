@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from lab.chainctl import logged_in
@@ -14,6 +15,7 @@ from lab.cloud import PracticeCloud
 from lab.fake_programs import FakePrograms, az_token
 from lab.look_up import LookUp, Lookups
 from lab.registries.azure.organisations import Organisation
+from lab.registries.google.files import GoogleFiles
 from lab.store import Request, StoreUser
 from support.managed_identity import client_of
 
@@ -88,9 +90,9 @@ class Question:
     is_right: Callable[[str], bool]
 
 
-def questions(cloud: PracticeCloud, fake_programs: FakePrograms) -> list[Question]:
+def questions(cloud: PracticeCloud, fake_programs: FakePrograms, home: Path) -> list[Question]:
     """For organisations with several kinds of users, and for the other registries."""
-    azure, chainguard, menda = cloud.azure, cloud.chainguard, cloud.menda
+    azure, chainguard, google, menda = cloud.azure, cloud.chainguard, cloud.google, cloud.menda
     token = chainguard.token()
     fake_programs.chainctl(logged_in(token))
     made = []
@@ -114,26 +116,33 @@ def questions(cloud: PracticeCloud, fake_programs: FakePrograms) -> list[Questio
         made.append(Question(azure.feed.url(), {"AZURE_DEVOPS_EXT_PAT": pat}, pat.__eq__))
     made.append(Question(chainguard.python.url, {}, token.__eq__))
     made.append(Question(menda.plugins.url, menda.variables, lambda password: password in menda.registry_tokens))
+    for login in (google.login, google.other_login):
+        path = GoogleFiles(home).write(login.file, f"{login.email}.json")
+
+        def is_of_its_account(password: str, email: str = login.email) -> bool:
+            return google.tokens.principal(password) == email
+
+        made.append(Question(google.repository.url, {"GOOGLE_APPLICATION_CREDENTIALS": str(path)}, is_of_its_account))
     return made
 
 
 def test_two_hundred_processes_each_get_their_own_answer(
     cloud: PracticeCloud, native: Client, home, fake_programs: FakePrograms, logged_in_frodo: None
 ) -> None:
-    asked = questions(cloud, fake_programs)
+    asked = questions(cloud, fake_programs, home)
     # None ends before the last has started.
     cloud.faults.latency = 0.1
     asked = [asked[number % len(asked)] for number in range(PROCESSES)]
     environments = [cloud.environment(home, path=[fake_programs.directory], **one.variables) for one in asked]
     running = [
-        native.start(["keyring", "get", one.service, "somebody"], environment)
+        native.start(["keyring", "--mode", "creds", "get", one.service], environment)
         for one, environment in zip(asked, environments)
     ]
     ended = [process.communicate(timeout=60) for process in running]
     failed = [
         (one.service, one.variables, process.returncode, stdout, stderr)
         for one, process, (stdout, stderr) in zip(asked, running, ended)
-        if (process.returncode, stderr) != (0, b"") or not one.is_right(stdout.decode().rstrip("\n"))
+        if (process.returncode, stderr) != (0, b"") or not one.is_right(stdout.decode().splitlines()[-1])
     ]
     assert failed == []
 

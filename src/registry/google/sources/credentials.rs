@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use log::debug;
+
 use super::Known;
 use crate::{
     auth::{
@@ -10,7 +12,7 @@ use crate::{
         chain::{Attempt, Origin, TokenProvider},
         private_file,
     },
-    error::Result,
+    error::{Result, quote},
     registry::google::{
         credential_file::CredentialFile,
         gcloud::configuration,
@@ -56,9 +58,14 @@ impl TokenProvider<Known, Grant> for NamedFile {
         CachePolicy::Session
     }
 
-    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Grant>> {
+    fn token(&self, system: &dyn System, known: &Known) -> Result<Attempt<Grant>> {
+        let is_of_gcloud = self.variable == variables::CREDENTIAL_FILE_OVERRIDE;
+        if is_of_gcloud && system.setting(variables::IMPERSONATED).is_some() {
+            // gcloud would sign in by the file and impersonate the other account with it.
+            return Ok(asks_for_gcloud());
+        }
         match self.location(system)? {
-            Some(location) => grant(system, &location).map(Attempt::Token),
+            Some(location) => grant(system, self.name, &location, known).map(Attempt::Token),
             None => Ok(Attempt::not_configured(format!("no {}", self.variable))),
         }
     }
@@ -87,20 +94,31 @@ impl TokenProvider<Known, Grant> for ApplicationDefault {
         CachePolicy::Session
     }
 
-    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Grant>> {
+    fn token(&self, system: &dyn System, known: &Known) -> Result<Attempt<Grant>> {
         if system.setting(variables::IMPERSONATED).is_some() {
             // It would answer as the account itself.
-            return Ok(Attempt::not_configured(format!("{} asks for gcloud", variables::IMPERSONATED)));
+            return Ok(asks_for_gcloud());
         }
         match Self::location(system).filter(|location| is_there(system, &location.path)) {
-            Some(location) => grant(system, &location).map(Attempt::Token),
+            Some(location) => grant(system, self.name(), &location, known).map(Attempt::Token),
             None => Ok(Attempt::not_configured("no login of `gcloud auth application-default login`")),
         }
     }
 }
 
-fn grant(system: &dyn System, location: &Location) -> Result<Grant> {
-    CredentialFile::read(system, location)?.grant(system, location)
+/// The outcome where only gcloud can answer: it impersonates another account.
+fn asks_for_gcloud() -> Attempt<Grant> {
+    Attempt::not_configured(format!("{} asks for gcloud", variables::IMPERSONATED))
+}
+
+/// Exchanges a file for a token. The step is noted if gcloud's own login is that of another account, or may be: those who
+/// know only one of the two logins do not understand why the registry denies access.
+fn grant(system: &dyn System, step: &str, location: &Location, known: &Known) -> Result<Grant> {
+    let grant = CredentialFile::read(system, location)?.grant(system, location)?;
+    if let Some(account) = known.configuration.account().filter(|account| grant.account.as_deref() != Some(account)) {
+        debug!(step = step, outcome = "noted"; "this login comes before gcloud's own, of {}", quote(account, &[]));
+    }
+    Ok(grant)
 }
 
 /// Where the files are, present or not.
@@ -112,7 +130,10 @@ fn locations(system: &dyn System) -> impl Iterator<Item = Location> {
 
 /// The files, present or not.
 pub(super) fn files(system: &dyn System) -> Vec<PathBuf> {
-    locations(system).map(|location| location.path).collect()
+    let mut paths: Vec<PathBuf> = locations(system).map(|location| location.path).collect();
+    // google-github-actions/auth names one file by both variables.
+    paths.dedup();
+    paths
 }
 
 /// The files whose content says which workload this is, that the credentials name.

@@ -26,6 +26,7 @@ class Google(Registry):
     claimed_hosts = (HOST, MULTI_REGION_HOST, REGIONAL_HOST)
     api_hosts = ("oauth2.googleapis.com",)
     user_name = USER_NAME
+    takes_any_user_name = False
     exec_variable = "CLOUDSDK_AUTH_ACCESS_TOKEN"
     rivals = frozenset({"google"})
     replaces = "google"
@@ -97,5 +98,5 @@ def _endpoint_fails(registry: Registry) -> None:
 
 Google.failures = {
     "google-out-of-order": Failure(_endpoint_fails, "HTTP 500"),
-    "google-refuses": Failure(Google.break_login, "invalid_grant"),
+    "google-refuses": Failure(Google.break_login, "has expired or was revoked"),
 }
