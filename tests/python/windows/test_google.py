@@ -72,11 +72,10 @@ def test_application_default_login_is_below_app_data(ada: Ada) -> None:
 
 def test_login_without_app_data_is_below_the_system_drive(ada: Ada, tmp_path: Path) -> None:
     files = GoogleFiles(tmp_path)
-    # The root directory of drive Z: cannot be written to here.
     files.directory = ada.user.wine.drive("C:\\gcloud")
     path = files.write_application_default(ada.google.login.file)
     try:
-        assert ada.account(APPDATA=None, SYSTEMDRIVE=None) == ada.google.login.email
+        assert ada.account(APPDATA="", SYSTEMDRIVE=None) == ada.google.login.email
     finally:
         path.unlink()
         path.parent.rmdir()
@@ -158,11 +157,10 @@ def test_metadata_server_serves(ada: Ada) -> None:
 
 def test_metadata_server_that_is_silent_costs_little(ada: Ada) -> None:
     ada.google.metadata.is_silent = True
-    started = time.monotonic()
     without = ada.ask(NO_GCE_CHECK="true").duration
     ended = ada.ask(**ada.google.metadata.variables)
     assert ended.code == 1 and "GCE_METADATA_HOST" in ended.stderr, ended
-    assert ended.duration - without < 2.5, time.monotonic() - started
+    assert ended.duration - without < 2.5
 
 
 def test_token_in_a_file_is_exchanged(ada: Ada) -> None:
