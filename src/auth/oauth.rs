@@ -18,8 +18,8 @@ use crate::{
 
 /// The fields of a token request that hold secrets (RFC 6749, sections 2.3.1, 4.1.3 and 6; RFC 7523, sections 2.1 and 2.2;
 /// RFC 7636, section 4.5; RFC 8628, section 3.4).
-const SECRET_FIELDS: [&str; 7] =
-    ["assertion", "client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
+const SECRET_FIELDS: [&str; 8] =
+    ["assertion", "client_secret", "client_assertion", "code", "code_verifier", "device_code", "rapt", "refresh_token"];
 
 /// The values of a form that errors hide.
 pub(crate) fn secrets<'fields>(fields: &[(&str, &'fields str)]) -> Vec<&'fields str> {

@@ -33,13 +33,15 @@ AVAILABLE = _OPTIONS is not None
 def with_files(files: dict[str, str], modes: dict[str, int] | None = None) -> list[str]:
     """A command prefix: the command sees these files, in directories that have nothing else.
 
-    The top two directories of each file are replaced (``/run``, ``/var/opt``, ``/etc/ssl``).
+    The top two directories of each file are replaced (``/run``, ``/var/opt``, ``/etc/ssl``, ``/sys/class``).
     """
     lines = ["set -e"]
     covered = set()
     for path in files:
         parts = path.split("/")
-        cover = next((place for place in ("/run", "/var/opt", "/etc/ssl") if path.startswith(place + "/")), None)
+        cover = next(
+            (place for place in ("/run", "/var/opt", "/etc/ssl", "/sys/class") if path.startswith(place + "/")), None
+        )
         assert cover and ".." not in parts, path
         if cover not in covered:
             covered.add(cover)

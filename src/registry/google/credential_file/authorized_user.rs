@@ -21,6 +21,8 @@ pub(in crate::registry::google) struct AuthorizedUser {
     client_id: String,
     client_secret: Secret,
     refresh_token: Secret,
+    /// The proof of a newer sign-in, for organisations that limit the length of a session.
+    proof: Option<Secret>,
     /// The account; gcloud writes it into its own files alone.
     account: Option<String>,
 }
@@ -31,6 +33,7 @@ struct File {
     client_id: Option<Secret>,
     client_secret: Option<Secret>,
     refresh_token: Option<Secret>,
+    rapt_token: Option<Secret>,
     account: Option<String>,
 }
 
@@ -42,6 +45,7 @@ impl AuthorizedUser {
             client_id: required(file.client_id, "client_id", location)?.expose().to_owned(),
             client_secret: required(file.client_secret, "client_secret", location)?,
             refresh_token: required(file.refresh_token, "refresh_token", location)?,
+            proof: file.rapt_token.filter(|proof| !proof.expose().trim().is_empty()),
             account: file.account.filter(|account| !account.trim().is_empty()),
         })
     }
@@ -51,12 +55,13 @@ impl AuthorizedUser {
     pub(super) fn grant(&self, system: &dyn System, location: &Location) -> Result<Grant> {
         let endpoint =
             Url::parse(TOKEN_URL).map_err(|_| Error::new(Kind::Internal, "the token endpoint is not a URL"))?;
-        let fields = [
+        let mut fields = vec![
             ("grant_type", "refresh_token"),
             ("client_id", &self.client_id),
             ("client_secret", self.client_secret.expose()),
             ("refresh_token", self.refresh_token.expose()),
         ];
+        fields.extend(self.proof.as_ref().map(|proof| ("rapt", proof.expose())));
         let explain = |response: &Response, error| refusal::explain(location, response, error);
         let (token, answer) = oauth::request_answer(system, &endpoint, &fields, ATTEMPTS, explain)?;
         let account = self.account.clone().or_else(|| account(&answer));
@@ -119,6 +124,18 @@ mod tests {
             "grant_type=refresh_token&client_id=1.apps.example&client_secret=d-secret&refresh_token=1%2F%2Fr-secret";
         assert_eq!(std::str::from_utf8(&fake.requests()[0].body), Ok(body));
         fake.assert_done();
+    }
+
+    #[test]
+    fn the_proof_of_a_newer_sign_in_is_sent_and_not_repeated() {
+        let mut document = file("");
+        document["rapt_token"] = json!("rapt-secret");
+        let credentials = AuthorizedUser::read(document.to_string().as_bytes(), &location()).unwrap();
+        let body = r#"{"error":"invalid_grant","error_description":"Bad rapt-secret"}"#;
+        let fake = FakeSystem::default().answer(Method::Post, TOKEN_URL, 400, body);
+        let error = credentials.grant(&fake, &location()).unwrap_err();
+        assert!(std::str::from_utf8(&fake.requests()[0].body).unwrap().ends_with("&rapt=rapt-secret"));
+        assert!(!error.to_string().contains("rapt-secret") && error.message().contains("(hidden)"), "{error}");
     }
 
     #[test]
