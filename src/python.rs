@@ -100,7 +100,8 @@ fn cancel_lookups(python: Python<'_>) {
 /// the service or nothing is configured for it.
 ///
 /// `username` is the one with which the caller sends the password, if it does not send that of the credential. Both may be of
-/// any type: a service that is not text is not claimed, and such a user name is ignored. A failure is logged once as a WARNING and returns `None`, or is raised if RINGBEARER_STRICT is set.
+/// any type: a service that is not text is not claimed, and a user name that is not a string is ignored. A failure is logged
+/// once as a WARNING and returns `None`, or is raised if RINGBEARER_STRICT is set.
 #[pyfunction]
 #[pyo3(signature = (registry, service, username=None))]
 fn get_credential(
@@ -128,7 +129,9 @@ fn get_credential(
         return Ok(None);
     }
     let is_strict = Keyring::is_strict(|name| environment.text(name).map(str::to_owned));
-    let (registry, username) = (registry.to_owned(), username.and_then(text));
+    // One with a lone surrogate is a wrong name, not a missing one.
+    let username = username.and_then(|name| Some(name.cast::<PyString>().ok()?.to_string_lossy().into_owned()));
+    let registry = registry.to_owned();
     let logger = logger(python)?;
     let outcome = look_up(python, &memory, environment, LOOKUP_LIMIT, &logger, move |memory, system| {
         memory.keyring.registry(&registry)?.get(system, &service, username.as_deref(), CacheMode::Memory)

@@ -48,8 +48,9 @@ impl Candidate {
         username: Option<&str>,
         default: CacheMode,
     ) -> Result<Option<Credential>> {
-        if let Some(username) = username.filter(|username| !username.is_empty()) {
-            self.source.check_username(service, username)?;
+        let username = username.filter(|username| !username.is_empty());
+        if let Some(Err(error)) = username.map(|username| self.source.check_username(service, username)) {
+            return session_cache::refuse(system, self, service, default, error);
         }
         let look_up = || session_cache::get(system, self, service, default);
         let outcome = look_up();

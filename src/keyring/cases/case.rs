@@ -21,6 +21,8 @@ pub(super) struct Case {
     pub(super) platform: Option<PlatformName>,
     /// The services that are asked about, in turn, by one process.
     pub(super) service: Services,
+    /// The user name with which the caller sends the password; without it, that of the credential.
+    pub(super) username: Option<String>,
     /// What no error and no log line may hold.
     #[serde(default)]
     pub(super) secrets: Vec<String>,
@@ -30,6 +32,9 @@ pub(super) struct Case {
     /// Files, by their paths.
     #[serde(default)]
     pub(super) files: BTreeMap<String, File>,
+    /// The programs on PATH that are not run.
+    #[serde(default)]
+    pub(super) installed: Vec<String>,
     /// The programs that are run, in their order.
     #[serde(default)]
     pub(super) programs: Vec<Program>,
@@ -106,6 +111,14 @@ pub(super) struct Program {
     /// Its arguments.
     #[serde(default)]
     pub(super) arguments: Vec<String>,
+    /// Variables that are added to its environment, with their values; the value is empty for one that is not added.
+    #[serde(default)]
+    pub(super) variables: BTreeMap<String, String>,
+    /// The limit of the run, in seconds.
+    pub(super) limit: Option<u64>,
+    /// Whether it reaches that limit.
+    #[serde(default)]
+    pub(super) endless: bool,
     /// What it prints.
     #[serde(default)]
     pub(super) stdout: String,
@@ -184,6 +197,8 @@ pub(super) struct Outcome {
     pub(super) username: Option<String>,
     /// Its password.
     pub(super) password: Option<String>,
+    /// Whose it is, as the service writes it.
+    pub(super) owner: Option<String>,
     /// When it expires, in seconds from the start of the case.
     pub(super) expires_in: Option<u64>,
     /// Whether there is no credential and no error.
@@ -276,17 +291,25 @@ fn value(item: &Item) -> Result<Value, String> {
     text.or_else(other).ok_or_else(|| format!("{item} is neither text nor a number"))
 }
 
-/// Replaces the placeholders of a text: `<file:/x>` with the path as this platform writes it, `<jwt:{..}>` with a JSON Web
-/// Token of these claims.
-fn expand(text: &str) -> Result<String, String> {
+/// Replaces the placeholders of a text: `<file:/x>` with the path as this platform writes it, `<json:/x>` with that inside a
+/// string of JSON, `<jwt:{..}>` with a JSON Web Token of these claims, `<times:3:x>` with `xxx`.
+pub(super) fn expand(text: &str) -> Result<String, String> {
     let mut expanded = String::new();
     let mut rest = text;
-    while let Some(start) = ["<file:", "<jwt:"].iter().filter_map(|opening| rest.find(opening)).min() {
+    while let Some(start) =
+        ["<file:", "<json:", "<jwt:", "<times:"].iter().filter_map(|opening| rest.find(opening)).min()
+    {
         let (before, placeholder) = rest.split_at(start);
         let (placeholder, after) = placeholder[1..].split_once('>').ok_or("a placeholder has no end")?;
         expanded.push_str(before);
         match placeholder.split_once(':') {
             Some(("file", name)) => expanded.push_str(&path(name)),
+            Some(("json", name)) => expanded.push_str(&path(name).replace('\\', "\\\\")),
+            Some(("times", repeated)) => {
+                let (count, text) = repeated.split_once(':').ok_or("a repetition has no text")?;
+                let count: usize = count.parse().map_err(|error| format!("the number of a repetition: {error}"))?;
+                expanded.push_str(&text.repeat(count));
+            }
             Some((_, claims)) => {
                 let claims = serde_json::from_str(claims).map_err(|error| format!("the claims of a token: {error}"))?;
                 expanded.push_str(&token_of(&claims));

@@ -6,6 +6,7 @@ mod play;
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use self::{case::Case, play::play};
@@ -15,11 +16,11 @@ use crate::{
     registry::{ALL, Credential, CredentialSource, Registry},
     secret::Secret,
     service::Service,
-    system::{Env, System, http::Request, retry},
+    system::{Env, System, http::Request, process::Command, retry},
 };
 
 /// There are at least so many, so that a folder which is not found cannot pass.
-const LEAST: usize = 200;
+const LEAST: usize = 600;
 
 #[test]
 fn every_recorded_case_holds() {
@@ -72,8 +73,15 @@ impl CredentialSource for Greeter {
         service.host() == Some("index.example")
     }
 
+    fn check_username(&self, _: &Service, username: &str) -> Result<()> {
+        if username == "ada" { Ok(()) } else { Err(Error::new(Kind::Configuration, "the user name is ada")) }
+    }
+
     fn get(&self, system: &dyn System, _: &Service) -> Result<Option<Credential>> {
         let Some(word) = system.setting("WORD") else { return Ok(None) };
+        if let Some(program) = system.find_program("greeter") {
+            system.run(&Command::new(program, &[], Duration::from_secs(9)).variable("TONE", "calm"))?;
+        }
         let request = Request::get(url::Url::parse(URL).unwrap()).header("Word", &word);
         let response = retry::send(system, &request)?;
         if !response.is_success() {
@@ -86,7 +94,7 @@ impl CredentialSource for Greeter {
             username: "ada".to_owned(),
             password,
             expires: None,
-            owner: None,
+            owner: Some("ada".to_owned()),
             cache_policy: CachePolicy::Never,
         }))
     }
@@ -99,6 +107,7 @@ fn differences(before: &str, lines: &str) -> Vec<String> {
     Case::read(&text).map_or_else(|error| vec![error], |case| play(&GREETER, &case))
 }
 
+const RUN: &str = "[[programs]]\nname = \"greeter\"\n";
 const GREETING: &str = "[[exchanges]]\nrequest = \"GET https://greeter.example/password\"\nheaders.Word = \"x-w\"\n";
 const SERVED: &str = "response = \"x-p\"\n[outcome]\nusername = \"ada\"\npassword = \"x-p\"\n";
 const REFUSED: &str = "status = 403\n[outcome]\nwarnings = [\"403\"]\n";
@@ -107,6 +116,8 @@ const REFUSED: &str = "status = 403\n[outcome]\nwarnings = [\"403\"]\n";
 fn a_case_that_holds_has_no_differences() {
     for lines in [
         format!("{GREETING}{SERVED}"),
+        format!("{}owner = \"ada\"", format!("{GREETING}{SERVED}").replace("x-w\"", "<times:1:x>-w\"")),
+        format!("{RUN}variables = {{ TONE = \"calm\", OTHER = \"\" }}\nlimit = 9\n{GREETING}{SERVED}"),
         format!("{GREETING}times = 2\n{SERVED}[[next]]\nafter = 60"),
         format!("{GREETING}fails = \"transient\"\n{GREETING}{SERVED}"),
         format!("{GREETING}{REFUSED}error = [\"x-word\"]\nhint = [\"`please`\"]\nkind = \"Rejected\""),
@@ -136,6 +147,13 @@ fn every_difference_from_a_case_is_found() {
         ("", served.replace("response", "ca_bundle = \"/a\"\nresponse"), "it trusts \"\""),
         ("", served.replace("response", "direct = true\nresponse"), "direct = false"),
         ("", format!("{served}[[programs]]\nname = \"a\""), "not run"),
+        ("", format!("{RUN}variables.TONE = \"loud\"\n{served}"), "greeter: TONE is \"calm\""),
+        ("", format!("{RUN}limit = 1\n{served}"), "greeter: its limit is 9s"),
+        ("", format!("{RUN}endless = true\n[outcome]\nnothing = true"), "failed: greeter did not end in time"),
+        ("installed = [\"greeter\"]", served.clone(), "unexpected process: greeter"),
+        ("username = \"grace\"", "[outcome]\nnothing = true".to_owned(), "failed: the user name is ada"),
+        ("", served.replace("x-w\"", "<times:2:x>-w\""), "header Word is"),
+        ("", format!("{served}owner = \"grace\""), "it is Some(\"ada\")'s"),
         ("", format!("{served}expires_in = 1"), "it expires in None"),
         ("", format!("{served}waited = 1"), "waited for 0"),
         ("", format!("{served}warnings = [\"a\"]"), "no warning with \"a\""),
@@ -152,4 +170,11 @@ fn every_difference_from_a_case_is_found() {
         let found = differences(before, &lines);
         assert!(found.iter().any(|difference| difference.contains(expected)), "{expected}: {found:?}");
     }
+}
+
+#[test]
+fn a_path_can_stand_in_a_document_of_json() {
+    let document = case::expand("[\"<json:/srv/config>\", \"<json:~>\"]").unwrap();
+    let paths: Vec<String> = serde_json::from_str(&document).unwrap();
+    assert_eq!(paths, [case::path("/srv/config"), case::path("~")]);
 }

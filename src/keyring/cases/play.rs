@@ -9,7 +9,7 @@ use std::{
 
 use log::Level;
 
-use super::case::{Case, Exchange, Fails, File, FileAfter, Outcome, PlatformName, path};
+use super::case::{Case, Exchange, Fails, File, FileAfter, Outcome, PlatformName, Program, path};
 use crate::{
     error::{Error, Result, WARNING_LIMIT},
     keyring::lookup::{Line, record},
@@ -56,8 +56,13 @@ fn system(case: &Case) -> FakeSystem {
     let system = with_files(with_variables(system, &case.variables), &case.files);
     let system = case.programs.iter().fold(system, |system, run| {
         let arguments: Vec<_> = run.arguments.iter().map(String::as_str).collect();
-        system.run(&run.name, &arguments, run.status, &run.stdout, &run.stderr)
+        if run.endless {
+            system.endless_run(&run.name, &arguments)
+        } else {
+            system.run(&run.name, &arguments, run.status, &run.stdout, &run.stderr)
+        }
     });
+    let system = case.installed.iter().fold(system, |system, name| system.program(name));
     sent(&case.exchanges).fold(system, |system, exchange| {
         let (method, url) = method_and_url(exchange);
         if let Some(fails) = exchange.fails {
@@ -156,7 +161,10 @@ impl Player {
             return;
         }
         let pauses = self.system.pauses().len();
-        let (lines, found) = record(|| source.get(&self.system, &asked));
+        let (lines, found) = record(|| {
+            case.username.as_ref().map_or(Ok(()), |username| source.check_username(&asked, username))?;
+            source.get(&self.system, &asked)
+        });
         let waited: Duration = self.system.pauses()[pauses..].iter().sum();
         let mut differences = compare(outcome, &found, start);
         differences.extend(compare_warnings(outcome, &lines));
@@ -178,6 +186,11 @@ impl Player {
         let ran = self.system.ran();
         if ran != expected {
             self.differences.push(format!("ran {ran:?}"));
+        }
+        let environments = self.system.added_variables().into_iter().zip(self.system.limits());
+        for (run, (added, limit)) in case.programs.iter().zip(environments) {
+            let differences = compare_run(run, &added, limit);
+            self.differences.extend(differences.into_iter().map(|difference| format!("{}: {difference}", run.name)));
         }
     }
 
@@ -207,6 +220,8 @@ fn compare(outcome: &Outcome, found: &Result<Option<Credential>>, start: SystemT
                 differences.push(format!("a credential was found, with the password {password:?}"));
             } else if outcome.username.as_deref() != Some(&found.username) || outcome.password.as_deref() != password {
                 differences.push(format!("found user name {:?} and password {password:?}", found.username));
+            } else if outcome.owner.is_some() && outcome.owner != found.owner {
+                differences.push(format!("it is {:?}'s", found.owner));
             } else if outcome.expires_in.is_some() && outcome.expires_in != expires {
                 differences.push(format!("it expires in {expires:?} s"));
             }
@@ -258,6 +273,17 @@ fn leaks(case: &Case, lines: &[Line], found: &Result<Option<Credential>>) -> Vec
         .filter_map(|secret| Some((secret, shown.iter().find(|text| text.contains(secret))?)))
         .map(|(secret, text)| format!("{secret:?} is shown: {text}"))
         .collect()
+}
+
+/// Compares the environment and the limit of a program that was run.
+fn compare_run(run: &Program, added: &[(&str, String)], limit: Duration) -> Vec<String> {
+    let of = |name: &str| added.iter().find(|(given, _)| *given == name).map_or("", |(_, value)| value);
+    let differing = run.variables.iter().filter(|(name, value)| of(name) != *value);
+    let mut differences: Vec<_> = differing.map(|(name, _)| format!("{name} is {:?}", of(name))).collect();
+    if run.limit.is_some_and(|seconds| Duration::from_secs(seconds) != limit) {
+        differences.push(format!("its limit is {limit:?}"));
+    }
+    differences
 }
 
 /// Compares a request that was sent.

@@ -15,7 +15,7 @@ use log::debug;
 
 use crate::{
     auth::{cache_mode::CacheMode, cache_policy::CachePolicy, warning},
-    error::Result,
+    error::{Error, Result},
     keyring::{Candidate, single_flight::lock},
     registry::Credential,
     service::Service,
@@ -31,6 +31,31 @@ pub(crate) fn get(
     default: CacheMode,
 ) -> Result<Option<Credential>> {
     let sign_in = || candidate.source.get(system, service);
+    with_misses(system, candidate, service, default, |is_session| {
+        if is_session { in_session(system, candidate, service, sign_in) } else { sign_in() }
+    })
+}
+
+/// The outcome of a lookup that is refused before any source is asked.
+pub(super) fn refuse(
+    system: &dyn System,
+    candidate: &Candidate,
+    service: &Service,
+    default: CacheMode,
+    error: Error,
+) -> Result<Option<Credential>> {
+    with_misses(system, candidate, service, default, |_| Err(error))
+}
+
+/// The outcome of `look_up`, which gets whether tokens are those of the session, unless it is a failure that a miss of the
+/// whole URL has just reported. Misses are shared.
+fn with_misses(
+    system: &dyn System,
+    candidate: &Candidate,
+    service: &Service,
+    default: CacheMode,
+    look_up: impl FnOnce(bool) -> Result<Option<Credential>>,
+) -> Result<Option<Credential>> {
     let mode = CacheMode::read(system, default).unwrap_or_else(|error| {
         warning::once(&error.warning());
         CacheMode::Off
@@ -38,16 +63,16 @@ pub(crate) fn get(
     let registry = candidate.registry.id;
     // Misses are not secret: a process whose default is to keep its tokens to itself shares them too.
     if !matches!(CacheMode::read(system, CacheMode::Session), Ok(CacheMode::Session)) {
-        return sign_in();
+        return look_up(false);
     }
     let is_session = mode == CacheMode::Session;
     if let Err(reason) = system.sharing() {
         if is_session {
             debug!("{reason}: tokens are kept in the memory of this process alone");
         }
-        return sign_in();
+        return look_up(false);
     }
-    let outcome = if is_session { in_session(system, candidate, service, sign_in) } else { sign_in() };
+    let outcome = look_up(is_session);
     match &outcome {
         // Tools ask for the host in a new process after a miss of the whole URL, which was reported.
         Err(error)

@@ -299,6 +299,19 @@ fn a_host_alone_is_silent_for_ten_seconds_after_a_miss() {
 }
 
 #[test]
+fn a_refused_lookup_is_reported_once_for_a_url_and_its_host() {
+    let (fake, maker) = (session(), Arc::new(Maker::default()));
+    let ask = |url: &str| {
+        let error = Error::new(Kind::Configuration, "no");
+        refuse(&fake, &candidate(&maker), &Service::parse(url), CacheMode::Session, error)
+    };
+    assert!(ask("feed.example").is_err(), "nothing was reported");
+    assert!(ask(URL).is_err() && ask(URL).is_err());
+    assert_eq!(ask("feed.example").unwrap(), None);
+    assert_eq!(maker.made.load(SeqCst), 0);
+}
+
+#[test]
 fn clearing_removes_every_record_and_counts_tokens() {
     let (fake, maker) = (session(), Arc::new(Maker::default()));
     ask(&fake, &maker);

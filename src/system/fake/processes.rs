@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{FakeSystem, lock};
 use crate::{
-    error::Result,
+    error::{Error, Kind, Result},
     secret::Secret,
     system::process::{Command, Output, Processes},
 };
@@ -19,8 +19,10 @@ use crate::{
 pub(super) struct State {
     programs: Vec<String>,
     /// The expected arguments, and the output.
-    expected: VecDeque<(Vec<String>, Output)>,
+    expected: VecDeque<(Vec<String>, Result<Output>)>,
     limits: Vec<Duration>,
+    /// The variables added to the environment of each process that was run.
+    variables: Vec<Vec<(&'static str, String)>>,
     /// The programs that were started, with their arguments.
     started: Vec<Vec<String>>,
     /// The name of each program that was run.
@@ -49,10 +51,20 @@ impl FakeSystem {
             stdout: Zeroizing::new(stdout.as_bytes().to_vec()),
             stderr: Zeroizing::new(stderr.as_bytes().to_vec()),
         };
+        self.expect_run(name, arguments, Ok(output))
+    }
+
+    /// Puts a program on PATH and expects one run of it that reaches its limit.
+    pub(crate) fn endless_run(self, name: &str, arguments: &[&str]) -> Self {
+        let error = Error::new(Kind::Timeout, format!("{name} did not end in time"));
+        self.expect_run(name, arguments, Err(error))
+    }
+
+    fn expect_run(self, name: &str, arguments: &[&str], outcome: Result<Output>) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let mut state = lock(&self.processes);
         state.programs.push(name.to_owned());
-        state.expected.push_back((arguments, output));
+        state.expected.push_back((arguments, outcome));
         drop(state);
         self
     }
@@ -70,6 +82,11 @@ impl FakeSystem {
     /// The input of each process that was run.
     pub(crate) fn inputs(&self) -> Vec<Option<Secret>> {
         lock(&self.processes).inputs.clone()
+    }
+
+    /// The variables added to the environment of each process that was run.
+    pub(crate) fn added_variables(&self) -> Vec<Vec<(&'static str, String)>> {
+        lock(&self.processes).variables.clone()
     }
 
     /// The limit of each process that was run.
@@ -99,12 +116,13 @@ impl Processes for FakeSystem {
     fn run(&self, command: &Command) -> Result<Output> {
         let mut state = lock(&self.processes);
         let expected = state.expected.pop_front();
-        let (arguments, output) = expected.unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
+        let (arguments, outcome) = expected.unwrap_or_else(|| panic!("unexpected process: {}", command.name()));
         assert_eq!(command.arguments, arguments);
         state.ran.push(command.name());
         state.limits.push(command.limit);
+        state.variables.push(command.variables.clone());
         state.inputs.push(command.input.clone());
-        Ok(output)
+        outcome
     }
 
     fn start(&self, command: &Command) -> Result<()> {

@@ -9,8 +9,11 @@ use super::{
     impersonation::{self, Impersonation},
 };
 use crate::{
-    error::Result,
-    registry::google::{grant::Grant, location::Location},
+    error::{Error, Result},
+    registry::google::{
+        grant::Grant,
+        location::{Location, NamedBy},
+    },
     system::System,
 };
 
@@ -58,16 +61,33 @@ impl Impersonated {
         }
         let delegates = document.delegates.unwrap_or_default();
         let impersonation = Impersonation::read(&address, delegates, None, location)?;
-        Ok(Self { source: CredentialFile::parse(source.get().as_bytes(), location)?, impersonation })
+        let source = CredentialFile::parse(source.get().as_bytes(), location)
+            .map_err(|error| keep_impersonation(&impersonation, location, error))?;
+        Ok(Self { source, impersonation })
     }
 
     /// Exchanges the credentials for an access token of the service account.
     pub(super) fn grant(&self, system: &dyn System, location: &Location) -> Result<Grant> {
         self.impersonation.open_ahead(system);
-        let source = self.source.grant(system, location)?;
+        let source = self.source.grant(system, location);
+        let source = source.map_err(|error| keep_impersonation(&self.impersonation, location, error))?;
         let token = self.impersonation.exchange(system, &source.token, ROLE)?;
         let account = Some(self.impersonation.account().to_owned());
         Ok(Grant { token, account, may_change_unnoticed: source.may_change_unnoticed })
+    }
+}
+
+/// Completes the hint to sign in again: without the option the command would put the login of the person alone into the file.
+fn keep_impersonation(impersonation: &Impersonation, location: &Location, error: Error) -> Error {
+    let command = format!("`{}`", location.login_command());
+    match error.hint() {
+        Some(hint) if location.named_by != NamedBy::Gcloud && hint.contains(&command) => {
+            let complete =
+                format!("`{} --impersonate-service-account={}`", location.login_command(), impersonation.chain());
+            let hint = hint.replace(&command, &complete);
+            error.with_hint(hint)
+        }
+        _ => error,
     }
 }
 
@@ -128,6 +148,24 @@ mod tests {
              roles/iam.serviceAccountTokenCreator on {ACCOUNT}"
         );
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn the_command_that_signs_in_again_keeps_the_impersonation() {
+        let delegates = json!(["projects/-/serviceAccounts/first@contoso.iam.gserviceaccount.com"]);
+        let chain = format!("first@contoso.iam.gserviceaccount.com,{ACCOUNT}");
+        for (delegates, chain) in [(json!([]), ACCOUNT), (delegates, chain.as_str())] {
+            let mut document: serde_json::Value = serde_json::from_slice(&document("authorized_user")).unwrap();
+            document["delegates"] = delegates;
+            let command = format!("run `gcloud auth application-default login --impersonate-service-account={chain}`");
+            let credentials = Impersonated::read(document.to_string().as_bytes(), &location()).unwrap();
+            let refusal = r#"{"error":"invalid_grant","error_description":"Bad Request"}"#;
+            let fake = FakeSystem::default().answer(Method::Post, TOKEN_URL, 400, refusal);
+            assert_eq!(credentials.grant(&fake, &location()).unwrap_err().hint(), Some(command.as_str()));
+            document["source_credentials"]["refresh_token"] = json!("");
+            let error = Impersonated::read(document.to_string().as_bytes(), &location()).unwrap_err();
+            assert_eq!(error.hint(), Some(command.as_str()));
+        }
     }
 
     #[test]

@@ -83,6 +83,13 @@ impl Impersonation {
         &self.account
     }
 
+    /// The accounts as the option `--impersonate-service-account` of gcloud takes them, in which each impersonates the next one.
+    pub(super) fn chain(&self) -> String {
+        let names = self.delegates.iter().map(String::as_str).chain([self.account.as_str()]);
+        let names: Vec<_> = names.map(|name| name.rsplit('/').next().unwrap_or(name)).collect();
+        names.join(",")
+    }
+
     /// Opens the connection while another service is asked.
     pub(super) fn open_ahead(&self, system: &dyn System) {
         system.open_ahead(&self.url, None);

@@ -62,14 +62,18 @@ impl Configuration {
             Ok(properties) => (properties, None),
             Err(why) => (Ini::default(), Some(why)),
         };
-        let impersonated = property(system, IMPERSONATED, &properties, "auth/impersonate_service_account");
+        let chain = property(system, IMPERSONATED, &properties, "auth/impersonate_service_account");
         // Of a chain, each account impersonates the next one.
-        let impersonated = impersonated.as_deref().and_then(|chain| chain.rsplit(',').next()).map(str::trim);
+        let impersonated =
+            chain.as_deref().filter(|chain| !chain.is_empty()).and_then(|chain| chain.rsplit(',').next());
+        let impersonated = impersonated.map(str::trim);
+        // gcloud refuses it; the account itself must not answer in its place.
+        let nameless = impersonated.filter(|last| last.is_empty()).map(|_| "it impersonates no account".to_owned());
         Self {
             account: property(system, ACCOUNT, &properties, "core/account"),
             impersonated: impersonated.filter(|last| !last.is_empty()).map(str::to_owned),
             is_opaque: broken.is_some() || OTHER_CREDENTIALS.iter().any(|name| value(&properties, name).is_some()),
-            reason: broken.or_else(|| reserved(system, &properties).map(|name| format!("{name} is set"))),
+            reason: nameless.or(broken).or_else(|| reserved(system, &properties).map(|name| format!("{name} is set"))),
         }
     }
 
@@ -290,6 +294,21 @@ mod tests {
             assert_eq!(account(&fake).as_deref(), expected);
             assert_eq!(Configuration::read(&fake).reason(), None);
         }
+    }
+
+    #[test]
+    fn a_chain_without_a_last_account_is_left_to_gcloud() {
+        let property = |value: &str| with(&format!("[auth]\nimpersonate_service_account = {value}\n"));
+        for fake in [
+            home().variable(IMPERSONATED, "a@p.example,"),
+            home().variable(IMPERSONATED, ","),
+            property("a@p.example, "),
+        ] {
+            let configuration = Configuration::read(&fake);
+            assert_eq!(configuration.reason().as_deref(), Some("it impersonates no account"));
+            assert_eq!(configuration.impersonated(), None);
+        }
+        assert_eq!(Configuration::read(&property("")).reason(), None);
     }
 
     #[test]

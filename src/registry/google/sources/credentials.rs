@@ -59,6 +59,11 @@ impl TokenProvider<Known, Grant> for NamedFile {
     }
 
     fn token(&self, system: &dyn System, known: &Known) -> Result<Attempt<Grant>> {
+        let is_of_gcloud = self.variable == variables::CREDENTIAL_FILE_OVERRIDE;
+        if is_of_gcloud && system.setting(variables::IMPERSONATED).is_some() {
+            // gcloud would sign in by the file and impersonate the other account with it.
+            return Ok(asks_for_gcloud());
+        }
         match self.location(system)? {
             Some(location) => grant(system, self.name, &location, known).map(Attempt::Token),
             None => Ok(Attempt::not_configured(format!("no {}", self.variable))),
@@ -92,13 +97,18 @@ impl TokenProvider<Known, Grant> for ApplicationDefault {
     fn token(&self, system: &dyn System, known: &Known) -> Result<Attempt<Grant>> {
         if system.setting(variables::IMPERSONATED).is_some() {
             // It would answer as the account itself.
-            return Ok(Attempt::not_configured(format!("{} asks for gcloud", variables::IMPERSONATED)));
+            return Ok(asks_for_gcloud());
         }
         match Self::location(system).filter(|location| is_there(system, &location.path)) {
             Some(location) => grant(system, self.name(), &location, known).map(Attempt::Token),
             None => Ok(Attempt::not_configured("no login of `gcloud auth application-default login`")),
         }
     }
+}
+
+/// The outcome where only gcloud can answer: it impersonates another account.
+fn asks_for_gcloud() -> Attempt<Grant> {
+    Attempt::not_configured(format!("{} asks for gcloud", variables::IMPERSONATED))
 }
 
 /// Exchanges a file for a token. The step is noted if gcloud's own login is that of another account, or may be: those who

@@ -130,7 +130,7 @@ impl Exchange {
                 format!("let the attribute condition of {provider} accept this identity")
             }
             _ if says("audience") => {
-                format!("ask for a token for {}, or let {provider} accept its audience", self.token_audience())
+                format!("ask for a token for {}", self.token_audience())
             }
             _ if says("aws response") => "renew the access key of AWS: AWS does not accept it".to_owned(),
             _ if is_of_time(reason) => match ClockSkew::of(system, response) {
@@ -235,7 +235,7 @@ mod tests {
                 400,
                 "invalid_grant",
                 "The audience in ID Token [https://contoso.example] does not match the expected audience.",
-                format!("ask for a token for https:{POOL}, or let {provider} accept its audience"),
+                format!("ask for a token for https:{POOL}"),
             ),
             (
                 400,

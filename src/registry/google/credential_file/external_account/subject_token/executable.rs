@@ -250,18 +250,18 @@ mod tests {
             ),
         ] {
             let system = running(&members);
-            let found = token(&system, &json!({"command": "tool --for 'a b'"})).unwrap();
+            let found = token(&system, &json!({"command": "tool --for \"a b\""})).unwrap();
             assert_eq!(found.secret().expose(), expected);
             assert_eq!(system.limits(), [Duration::from_secs(30)]);
         }
         let system = running(&json!({}));
-        token(&system, &json!({"command": "tool --for 'a b'", "timeout_millis": 5000})).unwrap();
+        token(&system, &json!({"command": "tool --for \"a b\"", "timeout_millis": 5000})).unwrap();
         assert_eq!(system.limits(), [Duration::from_secs(5)]);
     }
 
     #[test]
     fn a_token_in_the_output_file_saves_the_run() {
-        let document = json!({"command": "tool --for 'a b'", "output_file": absolute(FILE)});
+        let document = json!({"command": "tool --for \"a b\"", "output_file": absolute(FILE)});
         let kept = printed(&json!({"id_token": "kept", "expiration_time": NOW + 60}));
         let system = allowed().file(FILE, &kept);
         assert_eq!(token(&system, &document).unwrap().secret().expose(), "kept");
