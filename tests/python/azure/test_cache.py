@@ -164,13 +164,13 @@ def test_session_token_is_renewed_before_expiry_and_else_kept(
     }
 
 
-def test_service_principal_token_is_renewed_at_expiry(cloud: PracticeCloud, look_up: Lookups) -> None:
+def test_service_principal_token_is_renewed_before_its_end(cloud: PracticeCloud, look_up: Lookups) -> None:
     azure = cloud.azure
     identity = azure.directory.managed_identity("machine", azure.tenant)
     cloud.metadata.imds.system_assigned = identity
-    cloud.metadata.imds.lifetime = 1
+    cloud.metadata.imds.lifetime = 302
     feed = azure.feed.url()
-    look_ups = [LookUp(feed), LookUp(feed, pause=1.1), LookUp(feed)]
+    look_ups = [LookUp(feed), LookUp(feed, pause=2.1), LookUp(feed)]
     answers = look_up.all(look_ups, ARTIFACTS_KEYRING_NOFUSS_PROVIDER="managed_identity")
     assert [answer.credential[0] for answer in answers] == ["bearer"] * 3
     assert len(set(passwords(answers))) == 2
