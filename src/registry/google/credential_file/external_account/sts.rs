@@ -8,6 +8,7 @@ use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::subject_token::SubjectToken;
 use crate::{
     auth::{access_token::AccessToken, clock_skew::ClockSkew, oauth},
     error::{Error, Kind, Result, quote, shorten},
@@ -57,15 +58,14 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Exchanges a subject token.
-    pub(super) fn send(&self, system: &dyn System, subject: &AccessToken) -> Result<AccessToken> {
-        let subject = subject.secret().expose();
+    pub(super) fn send(&self, system: &dyn System, subject: &SubjectToken) -> Result<AccessToken> {
         let options = self.options();
         let mut fields = vec![
             ("grant_type", GRANT_TYPE),
             ("audience", &self.audience),
             ("scope", SCOPE),
             ("requested_token_type", REQUESTED_TYPE),
-            ("subject_token", subject),
+            ("subject_token", subject.token.secret().expose()),
             ("subject_token_type", &self.subject_token_type),
         ];
         fields.extend(options.as_deref().map(|options| ("options", options)));
@@ -78,7 +78,7 @@ impl Exchange {
         let response = retry::send(system, &request)?;
         let client_secret = self.client.as_ref().and_then(|client| client.secret.as_ref()).map(Secret::expose);
         let basic = basic.as_ref().map(|basic| basic.as_str());
-        let secrets: Vec<&str> = [Some(subject), client_secret, basic].into_iter().flatten().collect();
+        let secrets: Vec<&str> = subject.secrets.iter().map(Secret::expose).chain(client_secret).chain(basic).collect();
         oauth::read_token(system, &response, &secrets).map_err(|error| self.explain(system, &response, error))
     }
 
@@ -187,7 +187,7 @@ mod tests {
     }
 
     fn send(fake: &FakeSystem, exchange: &Exchange) -> Result<AccessToken> {
-        exchange.send(fake, &AccessToken::parse("subject-secret").unwrap())
+        exchange.send(fake, &AccessToken::parse("subject-secret").unwrap().into())
     }
 
     fn client() -> Client {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::SubjectToken;
 use crate::{
     auth::{access_token::AccessToken, chain::Attempt},
     aws::{
@@ -16,6 +17,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     registry::google::location::Location,
+    secret::Secret,
     system::{System, http::Request},
 };
 
@@ -82,7 +84,7 @@ impl Aws {
     }
 
     /// The subject token for a provider.
-    pub(super) fn token(&self, system: &dyn System, audience: &str, location: &Location) -> Result<AccessToken> {
+    pub(super) fn token(&self, system: &dyn System, audience: &str, location: &Location) -> Result<SubjectToken> {
         let region = self.region(system)?;
         let url = self.url(&region).ok_or_else(|| {
             let sts = format!("https://sts.{region}.{}", region.partition().suffix);
@@ -90,9 +92,10 @@ impl Aws {
         })?;
         let keys = self.keys(system)?;
         let request = Request::post_empty(url).header(TARGET, audience);
-        let token = subject_token(&sts::signed(system, request, &keys, &region))?;
-        AccessToken::parse(token.as_bytes())
-            .map_err(|_| Error::new(Kind::Configuration, "the access key of AWS cannot be sent"))
+        let request = sts::signed(system, request, &keys, &region);
+        let token = AccessToken::parse(subject_token(&request)?.as_bytes())
+            .map_err(|_| Error::new(Kind::Configuration, "the access key of AWS cannot be sent"))?;
+        Ok(SubjectToken { token, secrets: secrets(&request) })
     }
 
     fn region(&self, system: &dyn System) -> Result<Region> {
@@ -134,6 +137,17 @@ impl Aws {
         let expected = Url::parse(&format!("https://{host}?{QUERY}")).ok()?;
         (url == expected).then_some(url)
     }
+}
+
+/// The secret parts of a signed request: the signature, and the token of a session. The other ones are words that Google's
+/// service may use in a refusal.
+fn secrets(request: &Request) -> Vec<Secret> {
+    let signature = request.headers.iter().filter_map(|(_, value)| value.expose().split_once("Signature="));
+    let signature = signature.map(|(_, signature)| signature.to_owned());
+    let session = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("x-amz-security-token"));
+    let session = session
+        .flat_map(|(_, token)| [token.expose().to_owned(), utf8_percent_encode(token.expose(), QUOTED).to_string()]);
+    signature.chain(session).map(Secret::new).collect()
 }
 
 /// The subject token of a signed request: compact JSON, percent-encoded.
@@ -202,7 +216,23 @@ mod tests {
 
     fn token(system: &FakeSystem, document: &Value, audience: &str) -> Result<AccessToken> {
         let Source::Aws(aws) = source(document)? else { panic!("{document}") };
-        aws.token(system, audience, &location())
+        aws.token(system, audience, &location()).map(|subject| subject.token)
+    }
+
+    #[test]
+    fn the_signature_and_the_session_are_the_secrets() {
+        let system = with_key(FakeSystem::default())
+            .variable("AWS_SESSION_TOKEN", "session+secret")
+            .variable("AWS_REGION", "eu-west-1");
+        let Source::Aws(aws) = source(&document()).unwrap() else { panic!("it is one of AWS") };
+        let subject = aws.token(&system, "audience", &location()).unwrap();
+        let secrets: Vec<&str> = subject.secrets.iter().map(Secret::expose).collect();
+        assert!(matches!(secrets[..], [signature, "session+secret", "session%2Bsecret"] if signature.len() == 64));
+        assert!(
+            secrets
+                .iter()
+                .all(|secret| *secret == "session+secret" || subject.token.secret().expose().contains(secret))
+        );
     }
 
     fn with_key(system: FakeSystem) -> FakeSystem {

@@ -26,6 +26,21 @@ pub(super) struct Wanted<'all> {
     pub(super) account: Option<&'all str>,
 }
 
+/// A subject token.
+#[derive(Debug)]
+pub(super) struct SubjectToken {
+    /// The token.
+    pub(super) token: AccessToken,
+    /// What a message about it must not repeat: the token, or the secret parts of one that is a text.
+    pub(super) secrets: Vec<Secret>,
+}
+
+impl From<AccessToken> for SubjectToken {
+    fn from(token: AccessToken) -> Self {
+        Self { secrets: vec![token.secret().clone()], token }
+    }
+}
+
 /// Where a subject token comes from.
 #[derive(Debug)]
 pub(in crate::registry::google) enum Source {
@@ -115,11 +130,11 @@ impl Source {
     }
 
     /// The token, obtained anew.
-    pub(super) fn token(&self, system: &dyn System, wanted: &Wanted<'_>, location: &Location) -> Result<AccessToken> {
+    pub(super) fn token(&self, system: &dyn System, wanted: &Wanted<'_>, location: &Location) -> Result<SubjectToken> {
         match self {
-            Self::File(file) => file.token(system, location),
-            Self::Url(service) => service.token(system, location),
-            Self::Executable(executable) => executable.token(system, wanted, location),
+            Self::File(file) => file.token(system, location).map(SubjectToken::from),
+            Self::Url(service) => service.token(system, location).map(SubjectToken::from),
+            Self::Executable(executable) => executable.token(system, wanted, location).map(SubjectToken::from),
             Self::Aws(aws) => aws.token(system, wanted.audience, location),
         }
     }
