@@ -22,15 +22,6 @@ USER_NAME = "oauth2accesstoken"
 ARGUMENTS = ["config", "config-helper", "--format=json(credential)", "--min-expiry=5m"]
 DIRECTORY = "CLOUDSDK_CONFIG"
 LOG_IN = "`gcloud auth login`"
-#: Where the package of snap puts gcloud, which is found without PATH.
-SNAP = Path("/snap/bin/gcloud")
-
-
-@pytest.fixture(autouse=True)
-def no_other_gcloud() -> None:
-    """Tests must not reach a gcloud of the machine."""
-    if SNAP.exists():
-        pytest.skip(f"{SNAP} would be run")
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 //! gcloud itself, run for an access token.
 //! <https://cloud.google.com/sdk/gcloud/reference>
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use log::debug;
 use serde::Deserialize;
@@ -18,14 +15,11 @@ use crate::{
     },
     error::{Error, Kind, Result},
     secret::Secret,
-    system::{Platform, System, process::Output},
+    system::{System, process::Output},
 };
 
 /// The limit of gcloud. It is Python and starts slowly; a sign-in that waits for a person never ends.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// Where the package of snap puts gcloud. Its directory is not on the PATH of every service.
-const SNAP: &str = "/snap/bin/gcloud";
 
 /// The command for programs that need a token.
 const COMMAND: [&str; 3] = ["config", "config-helper", "--format=json(credential)"];
@@ -42,12 +36,6 @@ const VARIABLES: [(&str, &str); 2] =
 
 /// What to do if a failure of gcloud is not about its login.
 const SEE_WHY: &str = "run `gcloud config config-helper --format=\"value(credential.token_expiry)\"` to see why";
-
-/// Where gcloud is.
-pub(in crate::registry::google) fn find(system: &dyn System) -> Option<PathBuf> {
-    let of_snap = || (system.platform() == Platform::Linux).then(|| system.program_at(Path::new(SNAP))).flatten();
-    system.find_program(PROGRAM).or_else(of_snap)
-}
 
 /// Runs gcloud for an access token of its active account, or of the service account that it impersonates.
 pub(in crate::registry::google) fn token(
@@ -127,13 +115,13 @@ pub(in crate::registry::google) fn explain_printed(output: &Output, impersonated
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::{Clock, fake::FakeSystem};
+    use crate::system::{Clock, Processes, fake::FakeSystem};
 
     const OLD: [&str; 3] = ["config", "config-helper", "--format=json(credential)"];
     const NEW: [&str; 4] = ["config", "config-helper", "--format=json(credential)", "--min-expiry=5m"];
 
     fn ask(fake: &FakeSystem) -> Result<AccessToken> {
-        token(fake, find(fake).unwrap(), None)
+        token(fake, fake.find_program(PROGRAM).unwrap(), None)
     }
 
     fn printing(document: &str) -> FakeSystem {
@@ -206,14 +194,5 @@ mod tests {
         let fake = FakeSystem::default().run(PROGRAM, &NEW, 2, "", said).run(PROGRAM, &OLD, 1, "", "");
         assert_eq!(ask(&fake).unwrap_err().message(), "gcloud ended with status 1");
         fake.assert_done();
-    }
-
-    #[test]
-    fn the_package_of_snap_is_found_on_linux() {
-        let snap = |platform| FakeSystem::default().on(platform).program(SNAP);
-        assert_eq!(find(&snap(Platform::Linux)), Some(PathBuf::from(SNAP)));
-        assert_eq!((find(&snap(Platform::MacOs)), find(&snap(Platform::Windows))), (None, None));
-        assert_eq!(find(&snap(Platform::Linux).program(PROGRAM)), Some(Path::new("/bin").join(PROGRAM)));
-        assert_eq!(find(&FakeSystem::default()), None);
     }
 }

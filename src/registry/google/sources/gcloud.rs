@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Kind, Result},
     registry::google::{
         credential_file::CredentialFile,
-        gcloud::{configuration::Configuration, program},
+        gcloud::{PROGRAM, configuration::Configuration, program},
         grant::Grant,
         location::{Location, NamedBy},
         refusal,
@@ -49,7 +49,7 @@ impl TokenProvider<Known, Grant> for Gcloud {
             Err(Obstacle::Final(error)) => return Err(error),
             Err(obstacle) => obstacle,
         };
-        let Some(path) = program::find(system) else { return obstacle.without_gcloud(is_explicit(system)) };
+        let Some(path) = system.find_program(PROGRAM) else { return obstacle.without_gcloud(is_explicit(system)) };
         debug!(step = self.name(), outcome = "noted"; "gcloud is run, since {obstacle}");
         let token = program::token(system, path, configuration.impersonated())?;
         let account = configuration.account().map(str::to_owned);
