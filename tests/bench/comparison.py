@@ -32,9 +32,9 @@ class Comparison:
         return statistics.median(figures) if isinstance(figures, list) else None
 
     def ratio(self, ours: str, theirs: str = PEER) -> float | None:
-        """How many times as much the peer takes: the median over the runs."""
+        """How many times as much the peer takes: the median over the runs. None of nothing: no round trip at all."""
         mine, others = self.figures.get(ours), self.figures.get(theirs)
-        if not isinstance(mine, list) or not isinstance(others, list):
+        if not isinstance(mine, list) or not isinstance(others, list) or min(mine) <= 0:
             return None
         return statistics.median(other / one for one, other in zip(mine, others))
 
