@@ -382,7 +382,7 @@ def gcloud_failures(directory: Path) -> list[tuple[Program, tuple[str, ...]]]:
         (Program(stderr="Traceback (most recent call last):\n  File planted\n", code=1), ("status 1",)),
         (Program(stderr="ERROR: gcloud crashed (AttributeError): 'x'\n", code=1), ("gcloud crashed",)),
         (Program(killed_by="KILL"), ("gcloud",)),
-        (Program(endless=True, stdout="ya29.planted\n"), ("gcloud",)),
+        (Program(endless=True, stdout="ya29.planted\n" * 8192), ("gcloud", "1024 KiB")),
     ]
 
 
