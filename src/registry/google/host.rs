@@ -5,8 +5,8 @@ use super::DOMAIN;
 use crate::service::{Service, subdomain_of};
 
 /// Whether a service is a Python repository or its bare host: `LOCATION-python.pkg.dev`, or the regional endpoint
-/// `python.LOCATION.rep.pkg.dev`. Hosts of other formats, such as `LOCATION-docker.pkg.dev`, are not claimed, nor is any path
-/// looked at: files stand at other paths than their index.
+/// `python.LOCATION.rep.pkg.dev`. Hosts of other formats, such as `LOCATION-docker.pkg.dev`, are not claimed. The path does not
+/// matter: files have other paths than their index.
 #[must_use]
 pub(super) fn is_claimed(service: &Service) -> bool {
     let labels = service.host().and_then(|host| subdomain_of(host, DOMAIN)).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Workload and workforce identity federation: `external_account`. <https://google.aip.dev/auth/4117>
 //!
-//! - `subject_token`: what another identity provider says about this workload
+//! - `subject_token`: the token of another identity provider for this workload
 //! - `sts`: exchanges it for an access token
 
 mod sts;
@@ -71,7 +71,7 @@ impl ExternalAccount {
             None => Ok(None),
         };
         let source = document.credential_source.ok_or_else(|| location.broken("has no credential_source"))?;
-        // First: the address that is asked with a certificate is another one.
+        // Before `token_url`, which is another host for sign-ins with a client certificate.
         let source = Source::read(source, location)?;
         let token_url = required("token_url", document.token_url)?;
         let token_url = endpoint::checked(Service::SecurityToken, "token_url", &token_url)

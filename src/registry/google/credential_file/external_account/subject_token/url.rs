@@ -83,7 +83,7 @@ fn secrets(url: &Url) -> Vec<Secret> {
     values.chain(segments).map(Secret::new).collect()
 }
 
-/// What follows the scheme in the value of a header, `Bearer TOKEN`, and the whole value.
+/// The credentials in the value of a header, such as `TOKEN` of `Bearer TOKEN`, and the whole value.
 fn words(value: &Secret) -> impl Iterator<Item = &str> {
     let value = value.expose();
     [value.split_once(' ').map(|(_, token)| token.trim()), Some(value)].into_iter().flatten()
