@@ -444,8 +444,8 @@ mod tests {
         let none = home().variable(ACTIVE_CONFIGURATION, "NONE");
         assert_eq!(names(&none), ["active_config", "credentials.db"]);
         assert_eq!(names(&home().variable(ACTIVE_CONFIGURATION, "a/b")), ["active_config", "credentials.db"]);
-        let nobody = FakeSystem::default().on(Platform::Linux);
-        assert!(files(&nobody).is_empty() && login_files(&nobody).is_empty());
+        let homeless = FakeSystem::default().on(Platform::Linux);
+        assert!(files(&homeless).is_empty() && login_files(&homeless).is_empty());
     }
 
     #[test]

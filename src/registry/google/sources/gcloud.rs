@@ -255,7 +255,7 @@ mod tests {
     fn the_account_is_unknown_where_gcloud_signs_in_by_another_file() {
         let fake = running(home("[auth]\ncredential_file_override = /run/key.json\n").file(LOGIN, PERSON));
         assert_eq!(granted(&fake), ("printed".to_owned(), None, true));
-        let nobody = running(FakeSystem::default());
-        assert_eq!(granted(&nobody), ("printed".to_owned(), None, false));
+        let absent = running(FakeSystem::default());
+        assert_eq!(granted(&absent), ("printed".to_owned(), None, false));
     }
 }

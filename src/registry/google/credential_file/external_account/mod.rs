@@ -59,7 +59,7 @@ struct ImpersonationOptions {
 }
 
 impl ExternalAccount {
-    /// Reads the document. The addresses in it are checked: somebody else may have written it.
+    /// Reads the document. The addresses in it are checked, since another person may have written it.
     pub(super) fn read(document: &[u8], location: &Location) -> Result<Self> {
         let document: Document = serde_json::from_slice(document)
             .map_err(|_| location.broken("is not an external_account of the form that Google documents"))?;
