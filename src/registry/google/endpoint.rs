@@ -70,8 +70,8 @@ fn is_host_of(service: &str, host: &str) -> bool {
     }
 }
 
-/// Whether a label is the name of a region or of an endpoint.
-fn is_name(label: &str) -> bool {
+/// Whether a label is the name of a region, a multi-region or an endpoint.
+pub(super) fn is_name(label: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     label.starts_with(|first: char| first.is_ascii_lowercase())
         && !label.ends_with('-')
