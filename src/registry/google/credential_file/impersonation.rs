@@ -59,8 +59,8 @@ impl Impersonation {
         lifetime: Option<u64>,
         location: &Location,
     ) -> Result<Self> {
-        let url = endpoint::checked(Service::IamCredentials, FIELD, address)
-            .map_err(|error| location.broken(&format!("cannot be used: {}", error.message())))?;
+        let url =
+            endpoint::checked(Service::IamCredentials, FIELD, address).map_err(|error| location.refused(&error))?;
         let account = account(&url).ok_or_else(|| {
             location.broken(&format!("has a {FIELD} that does not end with /serviceAccounts/ACCOUNT{ACTION}"))
         })?;

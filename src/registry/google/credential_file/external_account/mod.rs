@@ -75,7 +75,7 @@ impl ExternalAccount {
         let source = Source::read(source, location)?;
         let token_url = required("token_url", document.token_url)?;
         let token_url = endpoint::checked(Service::SecurityToken, "token_url", &token_url)
-            .map_err(|error| location.broken(&format!("cannot be used: {}", error.message())))?;
+            .map_err(|error| location.refused(&error))?;
         let client = optional("client_id", document.client_id)?.map(|id| Client { id, secret: document.client_secret });
         let exchange = Exchange {
             token_url,

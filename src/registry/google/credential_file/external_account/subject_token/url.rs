@@ -41,9 +41,9 @@ impl Service {
         format: Format,
         location: &Location,
     ) -> Result<Self> {
-        let broken = |error: &Error| location.broken(&format!("cannot be used: {}", error.message()));
-        let url = metadata::address("url of credential_source", url.expose()).map_err(|error| broken(&error))?;
-        metadata::check_address("url of credential_source", &url).map_err(|error| broken(&error))?;
+        let url =
+            metadata::address("url of credential_source", url.expose()).map_err(|error| location.refused(&error))?;
+        metadata::check_address("url of credential_source", &url).map_err(|error| location.refused(&error))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(location.broken("has user information in the url of credential_source"));
         }
