@@ -38,8 +38,8 @@ impl fmt::Display for Malformed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::NotPem => "is not valid PEM",
-            Self::NoKey => "holds no unencrypted private key",
-            Self::Unusable => "holds a private key that is not RSA of 2048 to 4096 bits",
+            Self::NoKey => "holds no unencrypted key",
+            Self::Unusable => "holds no RSA key of 2048 to 4096 bits",
         })
     }
 }

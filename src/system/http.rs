@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, path::PathBuf, time::Duration};
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
@@ -228,8 +228,12 @@ impl Response {
         // Serde would read an array as a struct too, its elements in the order of the fields.
         let object = Some(body).filter(|body| body.starts_with(b"{"));
         object.and_then(|body| serde_json::from_slice(body).ok()).ok_or_else(|| {
-            let what = if body.starts_with(b"<") { "a web page" } else { "something else" };
-            let message = format!("{} sent {what} instead of JSON (HTTP {})", self.host, self.status);
+            let what = match body.first() {
+                Some(b'<') => "a web page instead of JSON",
+                _ if serde_json::from_slice::<IgnoredAny>(body).is_ok() => "JSON of an unexpected form",
+                _ => "something else instead of JSON",
+            };
+            let message = format!("{} sent {what} (HTTP {})", self.host, self.status);
             Error::new(Kind::Protocol, message).with_hint("a captive portal or a proxy may answer for the host")
         })
     }

@@ -44,11 +44,11 @@ class GoogleAuth:
         return self._run(_WRITE, content)
 
     def principal(self, content: dict[str, object], **variables: str | None) -> str | None:
-        """Whose token it gets for a credential file."""
+        """The account whose token it gets for a credential file."""
         return self._cloud.google.tokens.principal(self._run(_SIGN_IN, content, **variables))
 
     def _run(self, program: str, given: object, **variables: str | None):
-        # Otherwise it asks for the project.
+        # Without it, the library asks for the project.
         environment = self._cloud.environment(self._home, GOOGLE_CLOUD_PROJECT="contoso-tools", **variables)
         ended = self._client.run(["python", "-c", _START + program], environment, stdin=json.dumps(given))
         return json.loads(ended.check().stdout)

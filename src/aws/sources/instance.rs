@@ -41,9 +41,6 @@ const MODE_VARIABLE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
 const ADDRESS: &str = "http://169.254.169.254/";
 const IPV6_ADDRESS: &str = "http://[fd00:ec2::254]/";
 
-/// The hosts of both.
-const HOSTS: [&str; 2] = ["169.254.169.254", "[fd00:ec2::254]"];
-
 /// The paths of the service: the token that other requests need, the availability zone, and the role with its keys.
 const TOKEN_PATH: &str = "/latest/api/token";
 const ZONE_PATH: &str = "/latest/meta-data/placement/availability-zone";
@@ -107,12 +104,11 @@ fn is_disabled(system: &dyn System) -> bool {
 /// Whether a URL is below one of the addresses of the service, which are the same on every instance.
 #[must_use]
 pub(crate) fn has_usual_address(url: &Url) -> bool {
-    let is_plain = url.username().is_empty() && url.password().is_none() && url.port().is_none();
-    url.scheme() == "http" && is_plain && url.host_str().is_some_and(|host| HOSTS.contains(&host))
+    [ADDRESS, IPV6_ADDRESS].into_iter().any(|usual| url.as_str().starts_with(usual))
 }
 
-/// The service of a machine that a document says to be an instance: at the address that the variable names, or at the usual
-/// one that the document has.
+/// The service of a machine that a document takes for an instance: at the address that the variable names, or else at the one
+/// in the document, which must be usual.
 pub(crate) fn expected(system: &dyn System, address: &Url) -> Result<Service> {
     if is_disabled(system) {
         let message = format!("the metadata service of EC2 is needed, and {DISABLED_VARIABLE} is true");

@@ -89,8 +89,8 @@ fn name(prefix: &str, registry: &str, key: &CacheKey) -> String {
     format!("{prefix}{}", opaque_name(registry, &[&key.realm, &key.identity]))
 }
 
-/// Caches a token until shortly before it expires, or shares it with those who wait for it, as every token that expires too
-/// soon to be cached. It replaces older tokens of the
+/// Caches a token until shortly before it expires, or shares it with those who wait for it, also if it expires too soon to
+/// be cached. It replaces older tokens of the
 /// same user for the same realm. Best effort: a failed write is logged.
 pub(super) fn put(system: &dyn System, registry: &str, key: &CacheKey, credential: &Credential) {
     let now = system.now();

@@ -1,4 +1,4 @@
-//! Whose an access token is, by the answer of Google.
+//! The account of an access token, as Google reports it.
 
 use serde::Deserialize;
 use url::Url;
@@ -10,18 +10,18 @@ use crate::{
     system::{System, http::Request, retry},
 };
 
-/// Says what an access token is for.
+/// Describes an access token.
 /// <https://developers.google.com/identity/sign-in/web/backend-auth#calling-the-tokeninfo-endpoint>
 const URL: &str = "https://oauth2.googleapis.com/tokeninfo";
 
-/// The account of an access token; `None` if the token does not let Google say it. Sends the token to Google in the body of a
-/// POST. A token that Google does not know is an error.
+/// The account of an access token; `None` if its scopes do not show it. The token is sent in the body of a POST. A token that
+/// Google does not know is an error.
 pub(super) fn of_token(system: &dyn System, token: &Secret) -> Result<Option<String>> {
     #[derive(Deserialize)]
     struct Answer {
         email: Option<String>,
     }
-    let url = Url::parse(URL).map_err(|_| Error::new(Kind::Internal, "the address of tokens is not a URL"))?;
+    let url = Url::parse(URL).map_err(|_| Error::new(Kind::Internal, "the tokeninfo address is not a URL"))?;
     let request = Request::post_form(url, &[("access_token", token.expose())]).header("Accept", "application/json");
     let response = retry::send(system, &request)?;
     if !response.is_success() {

@@ -1,6 +1,6 @@
 //! The hosts of Google's services that may see a credential.
 //!
-//! Their addresses come from credential files that somebody else may have written, so each is checked by label.
+//! Their addresses come from credential files that another person may have written, so each is checked by label.
 
 use url::Url;
 
@@ -15,13 +15,13 @@ pub(super) const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 /// The domain of Google's APIs.
 const DOMAIN: &str = "googleapis.com";
 
-/// The hosts of the token endpoint; the key files of service accounts named the others once.
+/// The hosts of the token endpoint: the present one, and those in old key files.
 const TOKEN_HOSTS: [&str; 3] = ["oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com"];
 
 /// The longest foreign host that an error shows whole, in characters.
 const LONGEST_HOST: usize = 60;
 
-/// A service of Google's.
+/// A Google service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     /// The token endpoint of OAuth: `oauth2.googleapis.com`, and its old addresses in old key files.
@@ -70,8 +70,8 @@ fn is_host_of(service: &str, host: &str) -> bool {
     }
 }
 
-/// Whether a label is the name of a region or of an endpoint.
-fn is_name(label: &str) -> bool {
+/// Whether a label is the name of a region, a multi-region or an endpoint.
+pub(super) fn is_name(label: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     label.starts_with(|first: char| first.is_ascii_lowercase())
         && !label.ends_with('-')

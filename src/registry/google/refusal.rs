@@ -1,4 +1,4 @@
-//! What Google's token endpoint means by refusing a credential, and what to do.
+//! Explains the refusals of Google's token endpoint, and what to do.
 //! <https://developers.google.com/identity/protocols/oauth2/web-server#token-errors>
 
 use serde_json::Value;
@@ -95,7 +95,7 @@ pub(super) fn explain_assertion(system: &dyn System, location: &Location, respon
     }
 }
 
-/// Adds what the refusals of both mean.
+/// Explains the refusals that people and service accounts have in common.
 fn explain_client(answer: &Answer, location: &Location, error: Error) -> Error {
     match answer.code() {
         code @ ("invalid_client" | "unauthorized_client") => {

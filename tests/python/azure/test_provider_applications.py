@@ -240,11 +240,12 @@ def test_unusable_certificate_file_is_named_with_the_cause(
     locked, no_lock = serialization.BestAvailableEncryption(b"planted"), serialization.NoEncryption()
     contents = {
         "no certificate": certificate.key_pem,
-        "no unencrypted private key": certificate.certificate_pem,
+        "no unencrypted key": certificate.certificate_pem,
         "unencrypted": private_pem(key, locked) + certificate.certificate_pem,
         "unencrypted RSA": private_pem(key, locked, traditional=True) + certificate.certificate_pem,
-        "not RSA": private_pem(ec.generate_private_key(ec.SECP256R1()), no_lock) + certificate.certificate_pem,
-        "not RSA of": private_pem(ec.generate_private_key(ec.SECP256R1()), no_lock, True) + certificate.certificate_pem,
+        "no RSA key": private_pem(ec.generate_private_key(ec.SECP256R1()), no_lock) + certificate.certificate_pem,
+        "no RSA key of": private_pem(ec.generate_private_key(ec.SECP256R1()), no_lock, True)
+        + certificate.certificate_pem,
         "holds": "nothing of the sort",
         "not valid PEM": certificate.pem[:400] + "!" + certificate.pem[401:],
     }

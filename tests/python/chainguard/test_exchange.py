@@ -159,6 +159,7 @@ def test_an_issuer_with_a_wrong_certificate_gets_no_proof(
 
 NO_TOKEN = f"{ISSUER} answered without a token"
 NO_JSON = f"{ISSUER} sent something else instead of JSON (HTTP 200)"
+OTHER_JSON = f"{ISSUER} sent JSON of an unexpected form (HTTP 200)"
 
 HOSTILE: list[tuple[Fault, str]] = [
     (faults.html(), f"{ISSUER} sent a web page instead of JSON (HTTP 200)"),
@@ -168,14 +169,14 @@ HOSTILE: list[tuple[Fault, str]] = [
     (faults.garbage_json(), NO_JSON),
     (body(b""), NO_JSON),
     (body(b"\xff\xfe\x00"), NO_JSON),
-    (body(b"null"), NO_JSON),
-    (body(b'"planted"'), NO_JSON),
-    (body(b"[]"), NO_JSON),
+    (body(b"null"), OTHER_JSON),
+    (body(b'"planted"'), OTHER_JSON),
+    (body(b"[]"), OTHER_JSON),
     (body(b"[" * 100_000), NO_JSON),
-    (body(b'{"token": 7}'), NO_JSON),
-    (body(b'{"token": ["planted"]}'), NO_JSON),
-    (body(b'{"token": "planted", "expiry": 7}'), NO_JSON),
-    (body(b'{"token": "planted", "token": "planted"}'), NO_JSON),
+    (body(b'{"token": 7}'), OTHER_JSON),
+    (body(b'{"token": ["planted"]}'), OTHER_JSON),
+    (body(b'{"token": "planted", "expiry": 7}'), OTHER_JSON),
+    (body(b'{"token": "planted", "token": "planted"}'), OTHER_JSON),
     (body(b"{}"), NO_TOKEN),
     (body(b'{"token": null, "refreshToken": "planted"}'), NO_TOKEN),
     (body(b'{"token": ""}'), NO_TOKEN),

@@ -106,7 +106,7 @@ def test_github_failure_is_reported_and_nothing_exchanged(
         (faults.html(), f"{GITHUB} sent a web page instead of JSON"),
         (faults.garbage_json(), f"{GITHUB} sent something else instead of JSON"),
         (faults.huge(None), f"{GITHUB} sent more than 1024 KiB"),
-        (body(b"[]"), f"{GITHUB} sent something else instead of JSON"),
+        (body(b"[]"), f"{GITHUB} sent JSON of an unexpected form"),
         (body(b"{}"), "GitHub answered without an identity token"),
         (body(b'{"value": null, "planted": "planted"}'), "GitHub answered without an identity token"),
         (body(b'{"value": ["planted"]}'), "GitHub answered without an identity token"),

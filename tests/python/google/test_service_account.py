@@ -151,7 +151,7 @@ def test_unusable_key_is_an_error_without_a_request(ada: GoogleUser) -> None:
         "has a private_key": {"private_key": curve},
         "has a private_key that": {"private_key": rewritten(file["private_key"], PKCS8, b"secret")},
         "private_key that is": {"private_key": file["private_key"].replace("\n", "\\n")},
-        "not a text": {"client_email": 5},
+        "not a string": {"client_email": 5},
         "universe.example": {"universe_domain": "universe.example"},
     }
     path = str(ada.files.write(""))

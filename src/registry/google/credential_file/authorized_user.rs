@@ -27,7 +27,7 @@ pub(in crate::registry::google) struct AuthorizedUser {
     account: Option<String>,
 }
 
-/// The fields that matter. An address of the token endpoint is not among them: Google's libraries do not read it either.
+/// The fields that are read. `token_uri` is not one of them: Google's libraries ignore it too.
 #[derive(Deserialize)]
 struct File {
     client_id: Option<Secret>,
@@ -40,7 +40,7 @@ struct File {
 impl AuthorizedUser {
     /// Reads the content of a file.
     pub(super) fn read(document: &[u8], location: &Location) -> Result<Self> {
-        let file: File = object(document).ok_or_else(|| location.broken("has a field that is not a text"))?;
+        let file: File = object(document).ok_or_else(|| location.broken("has a field that is not a string"))?;
         Ok(Self {
             client_id: required(file.client_id, "client_id", location)?.expose().to_owned(),
             client_secret: required(file.client_secret, "client_secret", location)?,
@@ -170,7 +170,7 @@ mod tests {
         let mut document = file("");
         document["client_id"] = json!({"x-secret": 1});
         let error = AuthorizedUser::read(document.to_string().as_bytes(), &location()).unwrap_err();
-        assert_eq!(error.message(), "/x has a field that is not a text");
+        assert_eq!(error.message(), "/x has a field that is not a string");
     }
 
     #[test]

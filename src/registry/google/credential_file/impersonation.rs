@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Kind, Result},
     registry::google::{
         endpoint::{self, Service},
+        grant::LONGEST_ACCOUNT,
         location::Location,
     },
     secret::Secret,
@@ -36,11 +37,8 @@ const LIFETIME: u64 = 3600;
 /// The most accounts between the first and the impersonated one.
 const MOST_DELEGATES: usize = 16;
 
-/// What stands before the name of an account in the request.
+/// The prefix of an account's name in the request.
 const PREFIX: &str = "projects/-/serviceAccounts/";
-
-/// The longest name of an account, in bytes.
-const LONGEST_ACCOUNT: usize = 320;
 
 /// The service account to impersonate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +59,8 @@ impl Impersonation {
         lifetime: Option<u64>,
         location: &Location,
     ) -> Result<Self> {
-        let url = endpoint::checked(Service::IamCredentials, FIELD, address)
-            .map_err(|error| location.broken(&format!("cannot be used: {}", error.message())))?;
+        let url =
+            endpoint::checked(Service::IamCredentials, FIELD, address).map_err(|error| location.refused(&error))?;
         let account = account(&url).ok_or_else(|| {
             location.broken(&format!("has a {FIELD} that does not end with /serviceAccounts/ACCOUNT{ACTION}"))
         })?;
@@ -116,7 +114,7 @@ impl Impersonation {
         Ok(new.with_expiry(stated.map(|stated| skew.map_or(stated, |skew| skew.expiry(now, stated)))))
     }
 
-    /// The error of a refusal, with what the project's owner can do.
+    /// The error of a refusal, with a hint for the owner of the project.
     fn refused(&self, system: &dyn System, response: &Response, token: &AccessToken, role: &str) -> Error {
         let account = &self.account;
         let refusal = Refusal::read(response, &[token.secret().expose()]);
@@ -147,7 +145,7 @@ fn account(url: &Url) -> Option<String> {
     (is_bare && before.ends_with("/serviceAccounts") && is_plain(&account)).then_some(account)
 }
 
-/// The name of an account as the service wants it, which gcloud writes without what stands before it.
+/// The name of an account as the service requires it; gcloud writes it without the prefix.
 fn with_prefix(name: String) -> String {
     if name.contains('/') { name } else { format!("{PREFIX}{name}") }
 }

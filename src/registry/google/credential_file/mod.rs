@@ -31,7 +31,7 @@ use crate::{
 /// <https://developers.google.com/identity/protocols/oauth2/scopes>
 pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// The only domain of Google's clouds that has Python repositories at known hosts.
+/// The only universe that is served; others have other registries.
 const UNIVERSE: &str = "googleapis.com";
 
 /// The largest file that is read, in bytes. A key has about 2400.
@@ -40,7 +40,7 @@ const CAP: usize = 64 * 1024;
 /// The longest foreign text that an error quotes whole, in characters.
 const QUOTED: usize = 50;
 
-/// The mark that some editors on Windows write before a text in UTF-8.
+/// Written by some editors on Windows at the start of a UTF-8 file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The credentials in a file.
@@ -109,7 +109,7 @@ impl CredentialFile {
     }
 }
 
-/// What every file has.
+/// The fields of every type.
 #[derive(Deserialize)]
 struct Header {
     #[serde(rename = "type")]

@@ -55,7 +55,7 @@ impl fmt::Debug for ServiceAccount {
 impl ServiceAccount {
     /// Reads the content of a file. A token endpoint that is not Google's is refused.
     pub(super) fn read(document: &[u8], location: &Location) -> Result<Self> {
-        let file: File = object(document).ok_or_else(|| location.broken("has a field that is not a text"))?;
+        let file: File = object(document).ok_or_else(|| location.broken("has a field that is not a string"))?;
         let given = |text: &String| !text.trim().is_empty();
         let client_email = required(file.client_email, "client_email", location)?.expose().to_owned();
         let private_key = required(file.private_key, "private_key", location)?;
@@ -77,7 +77,7 @@ impl ServiceAccount {
         Ok(Grant { token, account: Some(self.client_email.clone()), may_change_unnoticed: false })
     }
 
-    /// A token that the service account issues about itself.
+    /// The signed claims that prove possession of the key.
     fn assertion(&self, system: &dyn System) -> Result<Secret> {
         let now = system.now();
         let mut header = json!({ "alg": "RS256", "typ": "JWT" });
@@ -170,8 +170,8 @@ mod tests {
         for (name, value, why) in [
             ("client_email", json!(""), "lacks client_email"),
             ("private_key", json!(null), "lacks private_key"),
-            ("private_key", json!(["x-secret"]), "has a field that is not a text"),
-            ("private_key", json!("x-secret"), "has a private_key that holds no unencrypted private key"),
+            ("private_key", json!(["x-secret"]), "has a field that is not a string"),
+            ("private_key", json!("x-secret"), "has a private_key that holds no unencrypted key"),
             ("private_key", json!(KEY[..900]), "has a private_key that is not valid PEM"),
             ("token_uri", json!("https://evil.example/token?x-secret"), foreign),
         ] {

@@ -1,8 +1,8 @@
 //! The configuration of gcloud: its directory, and the properties of the active configuration.
 //! <https://cloud.google.com/sdk/docs/configurations>
 //!
-//! What decides who is logged in, so that a token request in place of a run of gcloud gets the token that gcloud would
-//! print. Properties of the installation, which administrators may set for all users, are not read.
+//! Only the properties that select the login are read, so that a token request gets the token that gcloud would print. The
+//! properties of the installation, which administrators may set for all users, are not read.
 
 use std::{
     io,
@@ -42,7 +42,7 @@ const SWITCHES: [&str; 3] =
 /// The property of another cloud than the public one, and the value for that.
 const UNIVERSE: (&str, &str) = ("core/universe_domain", "googleapis.com");
 
-/// The properties that matter here, and where the logins are.
+/// The properties that select the login.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::registry::google) struct Configuration {
     /// The active account.
@@ -444,8 +444,8 @@ mod tests {
         let none = home().variable(ACTIVE_CONFIGURATION, "NONE");
         assert_eq!(names(&none), ["active_config", "credentials.db"]);
         assert_eq!(names(&home().variable(ACTIVE_CONFIGURATION, "a/b")), ["active_config", "credentials.db"]);
-        let nobody = FakeSystem::default().on(Platform::Linux);
-        assert!(files(&nobody).is_empty() && login_files(&nobody).is_empty());
+        let homeless = FakeSystem::default().on(Platform::Linux);
+        assert!(files(&homeless).is_empty() && login_files(&homeless).is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
 /// The longest quotation of gcloud, in characters.
 const QUOTED: usize = 120;
 
-/// What an error begins with, and the command that stands before its text.
+/// The prefix of an error, and the command that may follow it.
 const ERROR: &str = "ERROR:";
 const COMMAND: &str = "(gcloud.config.config-helper)";
 

@@ -1,4 +1,4 @@
-//! An access token that somebody else has obtained, for a container or a step of a job.
+//! An access token that was obtained elsewhere, for a container or a step of a job.
 
 use std::path::PathBuf;
 

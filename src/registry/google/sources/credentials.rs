@@ -111,8 +111,8 @@ fn asks_for_gcloud() -> Attempt<Grant> {
     Attempt::not_configured(format!("{} asks for gcloud", variables::IMPERSONATED))
 }
 
-/// Exchanges a file for a token. The step is noted if gcloud's own login is that of another account, or may be: those who
-/// know only one of the two logins do not understand why the registry denies access.
+/// Exchanges a file for a token. A note is logged if gcloud's own login is, or may be, another account's: a user who
+/// knows only one of the two logins cannot explain a 403.
 fn grant(system: &dyn System, step: &str, location: &Location, known: &Known) -> Result<Grant> {
     let grant = CredentialFile::read(system, location)?.grant(system, location)?;
     if let Some(account) = known.configuration.account().filter(|account| grant.account.as_deref() != Some(account)) {

@@ -1,7 +1,7 @@
 //! The active account of gcloud: that of `gcloud auth login` or `gcloud auth activate-service-account`.
 //!
-//! gcloud keeps the credentials of each account in a file that other programs may read, so that one token request does in
-//! place of gcloud, which needs a second or two to start. It is run where only it knows how to sign in.
+//! gcloud keeps the credentials of each account in a file, so that one token request replaces a run of gcloud, which takes a
+//! second or two to start. gcloud is run where only it can sign in.
 
 use std::fmt;
 
@@ -85,9 +85,9 @@ enum Obstacle {
     Reserved { reason: String, has_login: bool },
     /// There is no such file.
     Missing,
-    /// The file does not serve, and gcloud may.
+    /// The file cannot be used; gcloud may succeed.
     Failed(Error),
-    /// The failure would be that of gcloud too.
+    /// gcloud would fail in the same way.
     Final(Error),
 }
 
@@ -255,7 +255,7 @@ mod tests {
     fn the_account_is_unknown_where_gcloud_signs_in_by_another_file() {
         let fake = running(home("[auth]\ncredential_file_override = /run/key.json\n").file(LOGIN, PERSON));
         assert_eq!(granted(&fake), ("printed".to_owned(), None, true));
-        let nobody = running(FakeSystem::default());
-        assert_eq!(granted(&nobody), ("printed".to_owned(), None, false));
+        let absent = running(FakeSystem::default());
+        assert_eq!(granted(&absent), ("printed".to_owned(), None, false));
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Kind, Result},
     registry::google::{
         credential_file::SCOPE,
-        grant::Grant,
+        grant::{Grant, LONGEST_ACCOUNT},
         variables::{CONTAINERS, METADATA_HOST, NO_METADATA},
     },
     system::{
@@ -45,14 +45,11 @@ const LIMIT: Duration = Duration::from_millis(500);
 /// The limit of the answer with the token, which on Kubernetes other services create.
 const TOKEN_LIMIT: Duration = Duration::from_secs(5);
 
-/// What tells Google's machines from others: a file, and how its content begins.
+/// The sign of a Google machine: a file, and the start of its content.
 const SIGN: (&str, &str) = ("/sys/class/dmi/id/product_name", "Google");
 
 /// The most bytes of that file: Linux states a page for it.
 const SIGN_CAP: usize = 64 * 1024;
-
-/// The maximum length of an account, in bytes. <https://www.rfc-editor.org/rfc/rfc3696#section-3>
-const LONGEST_ACCOUNT: usize = 320;
 
 /// The source.
 pub(super) struct Metadata;
@@ -150,7 +147,7 @@ impl Server {
     }
 }
 
-/// The address of a host, with or without a port. It must be the usual host or near: whoever answers chooses the account.
+/// The address of a host, with or without a port. It must be the usual host or a local one, since the server chooses the account.
 fn address(variable: &str, host: &str) -> Result<Url> {
     let is_plain = !host.contains(['/', '\\', '?', '#', '@']) && !host.contains(char::is_whitespace);
     let url = Url::parse(&format!("http://{host}/")).ok().filter(|_| is_plain);
@@ -161,7 +158,7 @@ fn address(variable: &str, host: &str) -> Result<Url> {
     })
 }
 
-/// Whether this machine may have a metadata server. Elsewhere nothing would answer, which takes its time.
+/// Whether this machine may have a metadata server. Elsewhere the request would only wait for its limit.
 fn has_signs(system: &dyn System) -> bool {
     let (path, start) = SIGN;
     let begins = || system.read_file(Path::new(path), SIGN_CAP).is_ok_and(|text| text.starts_with(start.as_bytes()));

@@ -5,7 +5,7 @@
 //! - `credential_file_override`: the one that CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE names
 //! - `application_default`: the file of `gcloud auth application-default login`
 //! - `gcloud`: the active account of gcloud
-//! - `metadata`: the service account of a machine or container of Google's
+//! - `metadata`: the service account of a Google machine or container
 
 mod access_token;
 mod credentials;

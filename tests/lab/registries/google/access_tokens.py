@@ -19,7 +19,7 @@ _KINDS = {"person": ("ya29.a0A", 220), "service": ("ya29.c.c0A", 1024), "federat
 
 @dataclass(eq=False)
 class AccessToken:
-    """An access token, whose it is, and what it is for."""
+    """An access token, its account and its scopes."""
 
     text: str = field(repr=False)
     #: The e-mail address of an account, or ``principal://...`` of a federated identity.
@@ -67,7 +67,7 @@ class AccessTokens:
         return found
 
     def principal(self, text: str | None) -> str | None:
-        """Whose a token is, valid or not."""
+        """The account of a token, valid or not."""
         found = self._tokens.get(text or "")
         return found and found.principal
 

@@ -43,7 +43,7 @@ class Login:
     client: Client
     refresh_token: str = field(repr=False)
     scopes: tuple[str, ...]
-    #: Why it is refused; None while it is good.
+    #: Why it is refused; None while it is valid.
     failure: Refused | None = None
     #: The proof of a new reauthentication, with which it is accepted in spite of `failure`.
     rapt: str | None = None
@@ -78,12 +78,12 @@ class ServiceAccountKey:
 
     @property
     def public_key(self) -> rsa.RSAPublicKey:
-        """What Google keeps of it."""
+        """The public key, as Google stores it."""
         return _rsa_key(self.number).public_key()
 
     @property
     def file(self) -> dict[str, str]:
-        """The file that the Console downloads."""
+        """The file that the Console offers for download."""
         certificates = "https://www.googleapis.com"
         return {
             "type": "service_account",
@@ -112,7 +112,7 @@ class ServiceAccount:
 
     @property
     def impersonation_url(self) -> str:
-        """Where its tokens are made for others."""
+        """The path at which others get its tokens."""
         path = f"/v1/projects/-/serviceAccounts/{self.email}:generateAccessToken"
         return "https://iamcredentials.googleapis.com" + path
 
@@ -161,7 +161,7 @@ class Accounts:
 
 
 def _middle(pem: str) -> str:
-    """A line of a PEM that no other has: as JSON escapes line ends, no file has the whole text."""
+    """A line that only this PEM has. JSON escapes line ends, so no file contains the whole text."""
     return pem.splitlines()[4]
 
 

@@ -21,7 +21,7 @@ AWS4_REQUEST = "urn:ietf:params:aws:token-type:aws4_request"
 
 @dataclass(eq=False)
 class Provider:
-    """A provider in a pool: whose tokens it trusts, and which ones."""
+    """A provider in a pool: the issuer that it trusts, and the conditions."""
 
     #: Without the start ``//iam.googleapis.com/``.
     name: str

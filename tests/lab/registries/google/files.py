@@ -132,14 +132,14 @@ def executable_source(command: str, timeout: int = 5000, output_file: object = N
 
 
 def executable_output(token: str, token_type: str, expires: float | None = None) -> dict[str, object]:
-    """What such a program prints, as JSON."""
+    """The output of such a program, as JSON."""
     field = "saml_response" if token_type.endswith("saml2") else "id_token"
     printed: dict[str, object] = {"version": 1, "success": True, "token_type": token_type, field: token}
     return printed if expires is None else {**printed, "expiration_time": int(expires)}
 
 
 def executable_failure(code: str = "401", message: str = "Caller not authorized.") -> dict[str, object]:
-    """What it prints if it has none."""
+    """Its output without a token."""
     return {"version": 1, "success": False, "code": code, "message": message}
 
 

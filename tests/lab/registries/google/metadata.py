@@ -1,4 +1,4 @@
-"""The metadata server of Google's machines, which hands out the tokens of their service account.
+"""The metadata server of Google's machines, which issues the tokens of their service account.
 
 It is plain HTTP on loopback, never through the proxy. Its name in the log and in faults is ``google-metadata``.
 
@@ -60,7 +60,7 @@ class MetadataServer(LoopbackService):
 
     @property
     def variables(self) -> dict[str, str | None]:
-        """The variables that lead clients here."""
+        """The variables with which clients ask this server."""
         return {**self.names, "NO_GCE_CHECK": None}
 
     def answer(self, request: Request) -> Response:
@@ -123,7 +123,7 @@ def metadata_fails(status: int = 503) -> Fault:
 
 
 def metadata_redirects(location: str) -> Fault:
-    """A captive portal, which knows what a client looks for."""
+    """A captive portal that redirects, with the header that clients check."""
 
     def respond(request: Request, answer: object) -> Response:
         response = redirect_response(location)

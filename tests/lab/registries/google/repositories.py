@@ -140,7 +140,7 @@ class Repositories:
             sites.add(pattern, self.answer)
 
     def add(self, name: str, host: str = "us-central1-python.pkg.dev", project: str = PROJECT) -> Repository:
-        """Add a repository that nobody may read."""
+        """Add a repository without readers."""
         made = Repository(self._google, host, project, name)
         self._repositories.append(made)
         return made

@@ -1,4 +1,4 @@
-"""What the services of Google have in common."""
+"""The base of every Google service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .refusals import Refused, oauth_refusal
 
 
 class Google:
-    """What every service knows: the time, the accounts, the tokens, and what clients did wrong."""
+    """The state that services share: the time, the accounts, the tokens, and the mistakes of clients."""
 
     def __init__(self) -> None:
         self.clock = Clock()

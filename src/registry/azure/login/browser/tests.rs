@@ -234,7 +234,7 @@ fn the_page_says_why_a_code_was_not_redeemed() {
         (503, "<html>".to_owned(), None, "the fake answered with HTTP 503"),
         (200, tokens("another"), None, "the ID token belongs to another sign-in"),
         (200, r#"{"access_token":"t"}"#.to_owned(), None, "the ID token belongs to another sign-in"),
-        (200, r#"{"refresh_token":"t"}"#.to_owned(), None, "the fake sent something else"),
+        (200, r#"{"refresh_token":"t"}"#.to_owned(), None, "the fake sent JSON of an unexpected form"),
         (200, tokens(&nonce), Some("alice@contoso.example"), "ada@contoso.example signed in, and not alice"),
     ] {
         let fake = post(system(), &code()).answer(Method::Post, TOKEN, status, &body);

@@ -1,6 +1,6 @@
 //! Workload and workforce identity federation: `external_account`. <https://google.aip.dev/auth/4117>
 //!
-//! - `subject_token`: what another identity provider says about this workload
+//! - `subject_token`: the token of another identity provider for this workload
 //! - `sts`: exchanges it for an access token
 
 mod sts;
@@ -59,7 +59,7 @@ struct ImpersonationOptions {
 }
 
 impl ExternalAccount {
-    /// Reads the document. The addresses in it are checked: somebody else may have written it.
+    /// Reads the document. The addresses in it are checked, since another person may have written it.
     pub(super) fn read(document: &[u8], location: &Location) -> Result<Self> {
         let document: Document = serde_json::from_slice(document)
             .map_err(|_| location.broken("is not an external_account of the form that Google documents"))?;
@@ -71,11 +71,11 @@ impl ExternalAccount {
             None => Ok(None),
         };
         let source = document.credential_source.ok_or_else(|| location.broken("has no credential_source"))?;
-        // First: the address that is asked with a certificate is another one.
+        // Before `token_url`, which is another host for sign-ins with a client certificate.
         let source = Source::read(source, location)?;
         let token_url = required("token_url", document.token_url)?;
         let token_url = endpoint::checked(Service::SecurityToken, "token_url", &token_url)
-            .map_err(|error| location.broken(&format!("cannot be used: {}", error.message())))?;
+            .map_err(|error| location.refused(&error))?;
         let client = optional("client_id", document.client_id)?.map(|id| Client { id, secret: document.client_secret });
         let exchange = Exchange {
             token_url,

@@ -25,7 +25,7 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 const REQUESTED_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-/// The beginning of audiences of the service.
+/// The prefix of every audience.
 const AUDIENCE: &str = "//iam.googleapis.com/";
 
 /// The longest name of a pool or a provider in a message, in characters. Google permits 32, and 63 for pools of people.
@@ -41,7 +41,7 @@ pub(super) struct Client {
     pub(super) secret: Option<Secret>,
 }
 
-/// What a subject token is exchanged with.
+/// The parameters of the exchange.
 #[derive(Debug)]
 pub(super) struct Exchange {
     /// The address of the service, checked.
@@ -52,7 +52,7 @@ pub(super) struct Exchange {
     pub(super) subject_token_type: String,
     /// The client.
     pub(super) client: Option<Client>,
-    /// The project that pays for requests of people; for workforce pools without a client.
+    /// The project that is billed, for workforce pools without a client.
     pub(super) user_project: Option<String>,
 }
 
@@ -88,7 +88,7 @@ impl Exchange {
         Some(utf8_percent_encode(&json!({"userProject": project}).to_string(), NON_ALPHANUMERIC).to_string())
     }
 
-    /// The provider in words: `provider github of workload identity pool contoso`.
+    /// The provider as messages show it: `provider github of workload identity pool contoso`.
     pub(super) fn provider(&self) -> String {
         let shown = |name: &str| shorten(&quote(name, &[]), LONGEST_NAME);
         let mut parts = self.audience.strip_prefix(AUDIENCE).unwrap_or_default().rsplit('/');
@@ -106,12 +106,12 @@ impl Exchange {
         }
     }
 
-    /// The audience that tokens for the provider have, unless it accepts others.
+    /// The default audience of identity tokens for the provider.
     fn token_audience(&self) -> String {
         format!("https:{}", self.audience)
     }
 
-    /// Adds to a refusal what the person who set up the provider can do.
+    /// Adds a hint to a refusal, for the administrator of the provider.
     fn explain(&self, system: &dyn System, response: &Response, error: Error) -> Error {
         if error.kind() != Kind::Rejected {
             return error;

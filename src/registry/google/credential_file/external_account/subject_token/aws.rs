@@ -123,7 +123,8 @@ impl Aws {
             let message = format!("there is no access key of AWS: {why}");
             Error::new(Kind::Configuration, message).with_hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         };
-        let address = self.instance.as_ref().ok_or_else(|| missing("no AWS_ACCESS_KEY_ID, and no url of EC2"))?;
+        let address =
+            self.instance.as_ref().ok_or_else(|| missing("no AWS_ACCESS_KEY_ID, and no url in credential_source"))?;
         match instance::expected(system, address)?.keys(system)? {
             Attempt::Token(keys) => Ok(keys),
             Attempt::NotConfigured(why) => Err(missing(&why)),
@@ -295,7 +296,7 @@ mod tests {
         let bare_instance = region().answer(Method::Put, TOKEN_URL, 403, "");
         for (system, document, message) in [
             (FakeSystem::default(), &bare, "the region of AWS is not known: no AWS_REGION, and no region_url"),
-            (region(), &bare, "there is no access key of AWS: no AWS_ACCESS_KEY_ID, and no url of EC2"),
+            (region(), &bare, "there is no access key of AWS: no AWS_ACCESS_KEY_ID, and no url in credential_source"),
             (bare_instance, &document(), "there is no access key of AWS: the metadata service of EC2 is turned off"),
             (off(), &document(), "the metadata service of EC2 is needed, and AWS_EC2_METADATA_DISABLED is true"),
             (

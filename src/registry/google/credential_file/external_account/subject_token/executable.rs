@@ -59,7 +59,7 @@ impl Executable {
         }
         let output_file = match document.output_file.filter(|path| !path.is_empty()) {
             Some(path) => {
-                Some(file::named(&path).ok_or_else(|| broken("with an output_file that is no absolute path"))?)
+                Some(file::named(&path).ok_or_else(|| broken("with an output_file that is not an absolute path"))?)
             }
             None => None,
         };
@@ -117,7 +117,7 @@ impl Executable {
         Ok(answer.filter(|answer| answer.has_end).map(|answer| answer.token))
     }
 
-    /// The content of the output file, if there is one. Whoever may write it decides which account answers.
+    /// The content of the output file, if there is one. Its writer decides which account answers.
     fn written(&self, system: &dyn System) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let Some(path) = &self.output_file else { return Ok(None) };
         private_file::refuse_writable_by_all(system, path)?;
@@ -163,7 +163,7 @@ impl Answer {
         }
         let end = printed.expiration_time.as_ref().map(|end| end.number().and_then(timestamp::unix));
         if end == Some(None) {
-            return Err(unusable("an expiration_time that is no number"));
+            return Err(unusable("an expiration_time that is not a number"));
         }
         if end.flatten().is_some_and(|end| end <= now) {
             return Err((Kind::Rejected, "printed a token that has ended".to_owned()));
@@ -303,7 +303,11 @@ mod tests {
             (printed(&json!({"token_type": SAML})), Kind::Protocol, "printed no token of its token_type"),
             (printed(&json!({"id_token": "x-secret x"})), Kind::Protocol, "printed more than a token"),
             (printed(&json!({"expiration_time": NOW})), Kind::Rejected, "printed a token that has ended"),
-            (printed(&json!({"expiration_time": -1})), Kind::Protocol, "printed an expiration_time that is no number"),
+            (
+                printed(&json!({"expiration_time": -1})),
+                Kind::Protocol,
+                "printed an expiration_time that is not a number",
+            ),
         ] {
             let system = allowed().run("tool", &[], 0, &printed, "x-secret");
             let error = token(&system, &json!({"command": "tool"})).unwrap_err();

@@ -29,7 +29,7 @@ impl File {
     /// The file at a path.
     pub(super) fn read(path: &str, format: Format, location: &Location) -> Result<Self> {
         let path =
-            named(path).ok_or_else(|| location.broken("has a credential_source whose file is no absolute path"))?;
+            named(path).ok_or_else(|| location.broken("has a credential_source whose file is not an absolute path"))?;
         Ok(Self { path, format })
     }
 

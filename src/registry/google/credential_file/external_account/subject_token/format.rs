@@ -17,7 +17,7 @@ pub(super) struct Document {
 /// The format of a subject token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Format {
-    /// The token is all of the text.
+    /// The token is the whole text.
     Text,
     /// The token is a member of a JSON object.
     Json {

@@ -1,5 +1,5 @@
-//! The subject token: what another identity provider says about this workload or person, from the one `credential_source` of
-//! the document.
+//! The subject token: another identity provider's token for this workload or person, from the `credential_source` of the
+//! document.
 
 mod aws;
 mod executable;
@@ -31,7 +31,7 @@ pub(super) struct Wanted<'all> {
 pub(super) struct SubjectToken {
     /// The token.
     pub(super) token: AccessToken,
-    /// What a message about it must not repeat: the token, or the secret parts of one that is a text.
+    /// The texts that errors hide: the token, or its secret parts if it is a signed request.
     pub(super) secrets: Vec<Secret>,
 }
 
@@ -54,7 +54,7 @@ pub(in crate::registry::google) enum Source {
     Aws(aws::Aws),
 }
 
-/// `credential_source`. The kinds do not mix; `url` is one by itself, and part of AWS's.
+/// `credential_source`. Exactly one kind may be present; `url` is a kind, and also a field of the AWS kind.
 #[derive(Deserialize)]
 pub(super) struct Document {
     file: Option<String>,
@@ -119,17 +119,17 @@ impl Source {
         }
     }
 
-    /// Whether a service is asked, so that others can be connected to meanwhile.
+    /// Whether the token takes a request, during which other connections can be opened.
     pub(super) fn is_service(&self) -> bool {
         matches!(self, Self::Url(_))
     }
 
-    /// Whether a program says whose token it is.
+    /// Whether a program chooses the account.
     pub(super) fn is_program(&self) -> bool {
         matches!(self, Self::Executable(_))
     }
 
-    /// The token, obtained anew.
+    /// Obtains a token; nothing is cached.
     pub(super) fn token(&self, system: &dyn System, wanted: &Wanted<'_>, location: &Location) -> Result<SubjectToken> {
         match self {
             Self::File(file) => file.token(system, location).map(SubjectToken::from),

@@ -41,9 +41,9 @@ impl Service {
         format: Format,
         location: &Location,
     ) -> Result<Self> {
-        let broken = |error: &Error| location.broken(&format!("cannot be used: {}", error.message()));
-        let url = metadata::address("url of credential_source", url.expose()).map_err(|error| broken(&error))?;
-        metadata::check_address("url of credential_source", &url).map_err(|error| broken(&error))?;
+        let url =
+            metadata::address("url of credential_source", url.expose()).map_err(|error| location.refused(&error))?;
+        metadata::check_address("url of credential_source", &url).map_err(|error| location.refused(&error))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(location.broken("has user information in the url of credential_source"));
         }
@@ -83,7 +83,7 @@ fn secrets(url: &Url) -> Vec<Secret> {
     values.chain(segments).map(Secret::new).collect()
 }
 
-/// What follows the scheme in the value of a header, `Bearer TOKEN`, and the whole value.
+/// The credentials in the value of a header, such as `TOKEN` of `Bearer TOKEN`, and the whole value.
 fn words(value: &Secret) -> impl Iterator<Item = &str> {
     let value = value.expose();
     [value.split_once(' ').map(|(_, token)| token.trim()), Some(value)].into_iter().flatten()
