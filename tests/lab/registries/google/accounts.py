@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+import threading
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives import serialization
@@ -165,7 +166,16 @@ def _middle(pem: str) -> str:
     return pem.splitlines()[4]
 
 
-@functools.cache
+#: Two threads that need a key at once would make two without it.
+_making = threading.Lock()
+
+
 def _rsa_key(number: int) -> rsa.RSAPrivateKey:
     """The keys are shared by the clouds of a process, because they take long to make."""
+    with _making:
+        return _made(number)
+
+
+@functools.cache
+def _made(number: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
