@@ -209,7 +209,7 @@ def test_hostile_response_is_one_clear_line_and_no_password(cloud: PracticeCloud
 
 def test_response_that_is_a_list_is_rejected(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
     cloud.faults.add(body(b'["planted", null]'), host=ISSUER)
-    assert "JSON of an unexpected form" in reported(look_up(INDEX, **user.with_sources("oidc")))
+    assert OTHER_JSON in reported(look_up(INDEX, **user.with_sources("oidc")))
 
 
 def test_a_long_refusal_is_cut_and_a_proof_in_it_is_hidden(cloud: PracticeCloud, look_up: Lookups, user: User) -> None:
