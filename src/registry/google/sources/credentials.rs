@@ -145,12 +145,15 @@ pub(super) fn subject_files(system: &dyn System) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::fake::{FakeSystem, absolute};
+    use crate::system::{
+        Platform,
+        fake::{FakeSystem, absolute},
+    };
 
     #[test]
     fn a_file_that_both_variables_name_is_listed_once() {
-        let path = absolute("/work/gha-creds.json");
-        let named = FakeSystem::default().variable(variables::APPLICATION_CREDENTIALS, &path);
+        let path = absolute("/srv/gha-creds.json");
+        let named = FakeSystem::default().on(Platform::Linux).variable(variables::APPLICATION_CREDENTIALS, &path);
         let named = named.variable(variables::CREDENTIAL_FILE_OVERRIDE, &path);
         assert_eq!(files(&named), [PathBuf::from(path)]);
     }
