@@ -66,7 +66,11 @@ def fake_programs(user: WindowsUser, tmp_path: Path) -> Iterator[WindowsPrograms
 @pytest.fixture
 def signed_in(registry: Registry, cloud_user: WindowsUser) -> Registry:
     """Each registry in turn, with the user signed in."""
-    cloud_user.variables.update(registry.variables)
+    path = cloud_user.wine.path
+    variables = {
+        name: path(Path(value)) if value.startswith("/") else value for name, value in registry.variables.items()
+    }
+    cloud_user.variables.update(variables)
     return registry
 
 
