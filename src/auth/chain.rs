@@ -161,6 +161,9 @@ enum Outcome {
     NotAsked(Error),
 }
 
+/// What to do if a provider failed and does not say what.
+pub(crate) const SEE_DOCTOR: &str = "`ringbearer doctor URL` shows what was found";
+
 /// The command that lists the sources that are not set up.
 const LIST: &str = "`ringbearer doctor URL`";
 

@@ -23,7 +23,7 @@ use crate::{
         cache::TokenCache,
         cache_key::{CacheKey, Digest},
         cache_policy::CachePolicy,
-        chain::{Attempt, Exhausted, Origin, TokenProvider, ask_further, ask_in_turn},
+        chain::{Attempt, Exhausted, Origin, SEE_DOCTOR, TokenProvider, ask_further, ask_in_turn},
         job_token,
     },
     aws::{
@@ -254,13 +254,10 @@ impl CredentialSource for CodeArtifact {
         match setup.ask(system, Exhausted::default(), |keys, _| sts::caller(system, client, region, keys)) {
             Ok(caller) => Ok(Some(caller)),
             Err(exhausted) if exhausted.is_unset() => Ok(None),
-            Err(exhausted) => Err(exhausted.into_error(HINT)),
+            Err(exhausted) => Err(exhausted.into_error(SEE_DOCTOR)),
         }
     }
 }
-
-/// What to do if a source failed and does not say what.
-const HINT: &str = "`ringbearer doctor URL` shows what was found";
 
 impl CodeArtifact {
     fn find(&self, system: &dyn System, domain: Domain) -> Result<Option<Credential>> {
@@ -270,7 +267,7 @@ impl CodeArtifact {
         });
         let exhausted = match given {
             Ok(given) => return Ok(Some(given)),
-            Err(exhausted) if !exhausted.is_unset() => return Err(exhausted.into_error(HINT)),
+            Err(exhausted) if !exhausted.is_unset() => return Err(exhausted.into_error(SEE_DOCTOR)),
             Err(exhausted) => exhausted,
         };
         let setup = Setup::read(system, domain)?;
@@ -285,7 +282,7 @@ impl CodeArtifact {
                 if exhausted.is_unset() {
                     return Error::new(Kind::NotConfigured, "no access key is configured");
                 }
-                exhausted.into_error(HINT)
+                exhausted.into_error(SEE_DOCTOR)
             })?;
             let expires = credential.expires;
             Ok((credential, expires))

@@ -20,16 +20,13 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use self::{
-    grant::Grant,
-    sources::{Known, SOURCES},
-};
+use self::{gcloud::configuration::Configuration, grant::Grant, sources::SOURCES};
 use crate::{
     auth::{
         cache::TokenCache,
         cache_key::{CacheKey, Digest},
         cache_policy::CachePolicy,
-        chain::ask_in_turn,
+        chain::{SEE_DOCTOR, ask_in_turn},
         program::without_secrets,
     },
     aws,
@@ -85,9 +82,6 @@ pub(super) static REGISTRY: Registry = Registry {
 /// What to do if nothing is configured.
 const SIGN_IN: &str = "run `gcloud auth application-default login`, or in CI set GOOGLE_APPLICATION_CREDENTIALS";
 
-/// What to do if a source failed and does not say what.
-const HINT: &str = "`ringbearer doctor URL` shows what was found";
-
 /// The credentials of Artifact Registry.
 #[derive(Default)]
 pub(crate) struct GoogleArtifactRegistry {
@@ -116,7 +110,7 @@ impl CredentialSource for GoogleArtifactRegistry {
             return Ok(());
         }
         let host = service.host().unwrap_or(DOMAIN);
-        // Some URLs have a token in place of the user name.
+        // A token may be the user name of a URL.
         let shown = truncate(&without_secrets(username), LONGEST_NAME);
         let message = format!("the user name must be {USERNAME}, not {shown}");
         Err(Error::new(Kind::Configuration, message)
@@ -157,12 +151,12 @@ fn identity(system: &dyn System) -> String {
 impl GoogleArtifactRegistry {
     fn find(&self, system: &dyn System) -> Result<Credential> {
         self.tokens.get_or_make(system, &identity(system), DOMAIN, || {
-            let known = Known::read(system);
-            let found = ask_in_turn(system, &SOURCES, &known, DOMAIN, |_, grant, cache_policy| {
+            let configuration = Configuration::read(system);
+            let found = ask_in_turn(system, &SOURCES, &configuration, DOMAIN, |_, grant, cache_policy| {
                 check(system, credential(grant, cache_policy))
             });
             let credential = found.map_err(|exhausted| {
-                let hint = if exhausted.is_unset() { SIGN_IN } else { HINT };
+                let hint = if exhausted.is_unset() { SIGN_IN } else { SEE_DOCTOR };
                 exhausted.into_error(hint)
             })?;
             let expires = credential.expires;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use log::debug;
 
-use super::Known;
 use crate::{
     auth::{
         access_token::AccessToken,
@@ -13,6 +12,7 @@ use crate::{
     },
     error::Result,
     registry::google::{
+        gcloud::configuration::Configuration,
         grant::Grant,
         variables::{ACCESS_TOKEN, ACCESS_TOKEN_FILE},
     },
@@ -22,7 +22,7 @@ use crate::{
 /// The token in CLOUDSDK_AUTH_ACCESS_TOKEN, or in the file that CLOUDSDK_AUTH_ACCESS_TOKEN_FILE names.
 pub(super) struct AccessTokenVariables;
 
-impl TokenProvider<Known, Grant> for AccessTokenVariables {
+impl TokenProvider<Configuration, Grant> for AccessTokenVariables {
     fn name(&self) -> &'static str {
         "access_token"
     }
@@ -32,7 +32,7 @@ impl TokenProvider<Known, Grant> for AccessTokenVariables {
         Origin::Explicit(if is_value { ACCESS_TOKEN } else { ACCESS_TOKEN_FILE }.into())
     }
 
-    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Grant>> {
+    fn token(&self, system: &dyn System, _configuration: &Configuration) -> Result<Attempt<Grant>> {
         let (variable, token) = match AccessToken::from_variable(system, ACCESS_TOKEN)? {
             Some(token) => (ACCESS_TOKEN, token),
             None => match system.setting(ACCESS_TOKEN_FILE) {

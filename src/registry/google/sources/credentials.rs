@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use log::debug;
 
-use super::Known;
 use crate::{
     auth::{
         cache_key::is_there,
@@ -15,7 +14,7 @@ use crate::{
     error::{Result, quote},
     registry::google::{
         credential_file::CredentialFile,
-        gcloud::configuration,
+        gcloud::configuration::{self, Configuration},
         grant::Grant,
         location::{Location, NamedBy},
         variables,
@@ -45,7 +44,7 @@ impl NamedFile {
     }
 }
 
-impl TokenProvider<Known, Grant> for NamedFile {
+impl TokenProvider<Configuration, Grant> for NamedFile {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -58,14 +57,14 @@ impl TokenProvider<Known, Grant> for NamedFile {
         CachePolicy::Session
     }
 
-    fn token(&self, system: &dyn System, known: &Known) -> Result<Attempt<Grant>> {
+    fn token(&self, system: &dyn System, configuration: &Configuration) -> Result<Attempt<Grant>> {
         let is_of_gcloud = self.variable == variables::CREDENTIAL_FILE_OVERRIDE;
         if is_of_gcloud && system.setting(variables::IMPERSONATED).is_some() {
             // gcloud would sign in by the file and impersonate the other account with it.
             return Ok(asks_for_gcloud());
         }
         match self.location(system)? {
-            Some(location) => grant(system, self.name, &location, known).map(Attempt::Token),
+            Some(location) => grant(system, self.name, &location, configuration).map(Attempt::Token),
             None => Ok(Attempt::not_configured(format!("no {}", self.variable))),
         }
     }
@@ -81,7 +80,7 @@ impl ApplicationDefault {
     }
 }
 
-impl TokenProvider<Known, Grant> for ApplicationDefault {
+impl TokenProvider<Configuration, Grant> for ApplicationDefault {
     fn name(&self) -> &'static str {
         "application_default"
     }
@@ -94,13 +93,13 @@ impl TokenProvider<Known, Grant> for ApplicationDefault {
         CachePolicy::Session
     }
 
-    fn token(&self, system: &dyn System, known: &Known) -> Result<Attempt<Grant>> {
+    fn token(&self, system: &dyn System, configuration: &Configuration) -> Result<Attempt<Grant>> {
         if system.setting(variables::IMPERSONATED).is_some() {
             // It would answer as the account itself.
             return Ok(asks_for_gcloud());
         }
         match Self::location(system).filter(|location| is_there(system, &location.path)) {
-            Some(location) => grant(system, self.name(), &location, known).map(Attempt::Token),
+            Some(location) => grant(system, self.name(), &location, configuration).map(Attempt::Token),
             None => Ok(Attempt::not_configured("no login of `gcloud auth application-default login`")),
         }
     }
@@ -113,9 +112,9 @@ fn asks_for_gcloud() -> Attempt<Grant> {
 
 /// Exchanges a file for a token. A note is logged if gcloud's own login is, or may be, another account's: a user who
 /// knows only one of the two logins cannot explain a 403.
-fn grant(system: &dyn System, step: &str, location: &Location, known: &Known) -> Result<Grant> {
+fn grant(system: &dyn System, step: &str, location: &Location, configuration: &Configuration) -> Result<Grant> {
     let grant = CredentialFile::read(system, location)?.grant(system, location)?;
-    if let Some(account) = known.configuration.account().filter(|account| grant.account.as_deref() != Some(account)) {
+    if let Some(account) = configuration.account().filter(|account| grant.account.as_deref() != Some(account)) {
         debug!(step = step, outcome = "noted"; "this login comes before gcloud's own, of {}", quote(account, &[]));
     }
     Ok(grant)

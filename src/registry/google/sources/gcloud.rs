@@ -7,7 +7,6 @@ use std::fmt;
 
 use log::debug;
 
-use super::Known;
 use crate::{
     auth::{
         cache_key::is_there,
@@ -29,7 +28,7 @@ use crate::{
 /// The source.
 pub(super) struct Gcloud;
 
-impl TokenProvider<Known, Grant> for Gcloud {
+impl TokenProvider<Configuration, Grant> for Gcloud {
     fn name(&self) -> &'static str {
         "gcloud"
     }
@@ -42,8 +41,7 @@ impl TokenProvider<Known, Grant> for Gcloud {
         CachePolicy::Session
     }
 
-    fn token(&self, system: &dyn System, known: &Known) -> Result<Attempt<Grant>> {
-        let configuration = &known.configuration;
+    fn token(&self, system: &dyn System, configuration: &Configuration) -> Result<Attempt<Grant>> {
         let obstacle = match request(system, configuration) {
             Ok(grant) => return Ok(Attempt::Token(grant)),
             Err(Obstacle::Final(error)) => return Err(error),
@@ -142,7 +140,7 @@ mod tests {
     const LOGIN: &str = "/home/ada/.config/gcloud/legacy_credentials/ada@contoso.example/adc.json";
 
     fn ask(fake: &FakeSystem) -> Result<Attempt<Grant>> {
-        Gcloud.token(fake, &Known::read(fake))
+        Gcloud.token(fake, &Configuration::read(fake))
     }
 
     fn granted(fake: &FakeSystem) -> (String, Option<String>, bool) {

@@ -9,7 +9,6 @@ use std::{path::Path, time::Duration};
 use log::debug;
 use url::Url;
 
-use super::Known;
 use crate::{
     auth::{
         cache_policy::CachePolicy,
@@ -20,6 +19,7 @@ use crate::{
     error::{Error, Kind, Result},
     registry::google::{
         credential_file::SCOPE,
+        gcloud::configuration::Configuration,
         grant::{Grant, LONGEST_ACCOUNT},
         variables::{CONTAINERS, METADATA_HOST, NO_METADATA},
     },
@@ -54,7 +54,7 @@ const SIGN_CAP: usize = 64 * 1024;
 /// The source.
 pub(super) struct Metadata;
 
-impl TokenProvider<Known, Grant> for Metadata {
+impl TokenProvider<Configuration, Grant> for Metadata {
     fn name(&self) -> &'static str {
         "metadata"
     }
@@ -67,7 +67,7 @@ impl TokenProvider<Known, Grant> for Metadata {
         CachePolicy::Session
     }
 
-    fn token(&self, system: &dyn System, _known: &Known) -> Result<Attempt<Grant>> {
+    fn token(&self, system: &dyn System, _configuration: &Configuration) -> Result<Attempt<Grant>> {
         if system.setting(NO_METADATA).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(Attempt::not_configured(format!("{NO_METADATA} is true")));
         }
@@ -200,7 +200,7 @@ mod tests {
     const TOKEN: &str = r#"{"access_token":"t","expires_in":3599,"token_type":"Bearer"}"#;
 
     fn ask(fake: &FakeSystem) -> Result<Attempt<Grant>> {
-        Metadata.token(fake, &Known::read(fake))
+        Metadata.token(fake, &Configuration::read(fake))
     }
 
     fn skipped(fake: &FakeSystem) -> String {

@@ -14,24 +14,14 @@ mod metadata;
 
 use std::path::PathBuf;
 
-use super::{gcloud::configuration, grant::Grant};
+use super::{
+    gcloud::configuration::{self, Configuration},
+    grant::Grant,
+};
 use crate::{auth::chain::TokenProvider, system::System};
 
-/// What the sources share.
-pub(super) struct Known {
-    /// The active configuration of gcloud.
-    pub(super) configuration: configuration::Configuration,
-}
-
-impl Known {
-    /// Reads it.
-    pub(super) fn read(system: &dyn System) -> Self {
-        Self { configuration: configuration::Configuration::read(system) }
-    }
-}
-
-/// A source of access tokens.
-type Source = &'static dyn TokenProvider<Known, Grant>;
+/// A source of access tokens, which knows the active configuration of gcloud.
+type Source = &'static dyn TokenProvider<Configuration, Grant>;
 
 /// The sources, in their order.
 pub(super) const SOURCES: [Source; 6] = [
