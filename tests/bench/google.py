@@ -4,16 +4,15 @@ the same figures. ``python -m bench.google --wheel PATH --cli-wheel PATH [--quic
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from . import machine
+from .alone import run
 from .command import show_targets
 from .comparison import NATIVE, WHEEL
 from .environments import Environments
 from .imports import OURS, measure_presence
 from .look_ups import NEAR, measure_look_ups, measure_memory, measure_silence
-from .peers import QUICK, Runs
+from .peers import Runs
 from .report import comparison_table, presence_table
 from .round_trips import measure_round_trips
 
@@ -66,19 +65,5 @@ def measure(environments: Environments, runs: Runs) -> None:
     )
 
 
-def main() -> int:
-    """Measure and show."""
-    parser = argparse.ArgumentParser(prog="bench.google", description=__doc__)
-    parser.add_argument("--wheel", required=True, help="the built wheel of ringbearer")
-    parser.add_argument("--cli-wheel", required=True, help="the built wheel of ringbearer-cli")
-    parser.add_argument("--quick", action="store_true", help="a few runs of each, to try this program")
-    arguments = parser.parse_args()
-    if sys.platform != "linux":
-        raise SystemExit("this benchmark measures memory on Linux only")
-    print(machine.describe())
-    measure(Environments(arguments.wheel, arguments.cli_wheel), QUICK if arguments.quick else Runs())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("google", __doc__, measure))

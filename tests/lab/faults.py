@@ -6,6 +6,7 @@ which fault, and how often.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from .matching import matches
-from .messages import CLOSE, RESET, SILENCE, Request, Response, html_response, redirect_response
+from .messages import CLOSE, RESET, SILENCE, Request, Response, html_response, json_response, redirect_response
 
 Answer = Callable[[Request], Response]
 Fault = Callable[[Request, Answer], Response]
@@ -126,6 +127,11 @@ def truncated(missing: int = 16) -> Fault:
 def replaced(change: Callable[[Response], Response]) -> Fault:
     """The real answer, changed by a function, for a single test."""
     return lambda request, answer: change(answer(request))
+
+
+def with_members(**members: object) -> Fault:
+    """The real answer, a JSON object, with other members."""
+    return replaced(lambda answer: json_response({**json.loads(answer.body), **members}))
 
 
 @dataclass

@@ -23,6 +23,8 @@ METADATA = "google-metadata"
 
 APPLICATION_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 STRICT = {"RINGBEARER_STRICT": "1"}
+#: A variable that counts as a login, and that no source of most tests reads.
+UNREAD = "AWS_CREDENTIAL_EXPIRATION"
 
 
 class GoogleUser:

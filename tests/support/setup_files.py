@@ -42,6 +42,10 @@ def read_toml(text: str) -> dict:
     return tomllib.loads(text)
 
 
+#: How the file of each tool is read.
+READERS = {"uv": read_toml, "poetry": read_toml, "tox": read_tox, "pip": read_pip}
+
+
 def applied(difference: str, before: str) -> list[str]:
     """The lines after applying a unified diff; a diff that `patch` would refuse fails the test."""
     old, made, place = before.splitlines(), [], 0

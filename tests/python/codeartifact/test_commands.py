@@ -8,7 +8,7 @@ import pytest
 from lab.clients import Client, Completed
 from lab.registries.menda import REGISTRY_HOST
 from support.aws_user import API, AwsUser, assumed
-from support.setup_files import read_pip, read_toml, read_tox
+from support.setup_files import FILES, READERS
 
 
 @pytest.fixture
@@ -44,22 +44,12 @@ def test_exec_without_a_login_runs_nothing(ada: AwsUser, run) -> None:
     assert ended.code != 0 and ended.stdout == "" and "aws" in ended.stderr
 
 
-#: The file of each tool, and how it is read.
-FILES = {
-    "uv": ("pyproject.toml", read_toml),
-    "poetry": ("pyproject.toml", read_toml),
-    "tox": ("tox.ini", read_tox),
-    "pip": (".config/pip/pip.conf", read_pip),
-}
-
-
 @pytest.mark.parametrize("tool", FILES)
 def test_setup_writes_the_user_name_where_the_tool_needs_it(ada: AwsUser, run, tool: str) -> None:
-    name, read = FILES[tool]
     (ada.home / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
     run("setup", tool, ada.url, "--name", "contoso", "--write").check()
-    text = (ada.home / name).read_text()
-    read(text)
+    text = (ada.home / FILES[tool]).read_text()
+    READERS[tool](text)
     # Poetry asks keyring for every source; the others only with a user name.
     assert (ada.url if tool == "poetry" else ada.url.replace("https://", "https://aws@")) in text, text
 

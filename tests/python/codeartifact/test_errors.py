@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from lab import faults
 from lab.clients import Client
 from lab.faults import Fault
 from lab.look_up import Answer, LookUp
-from lab.messages import Response, json_response
+from lab.messages import Response
 from lab.registries.codeartifact.accounts import BEARER_TOKEN, GET_TOKEN
 from lab.registries.codeartifact.refusals import throttled, throttled_by_sts
 from support.aws_user import API, PORTAL, STRICT, STS, AwsUser, assumed
 
 HOST = "practice-111122223333.d.codeartifact.eu-central-1.amazonaws.com"
-
-
-def good(**members: object) -> Fault:
-    """A real answer with other members."""
-    return faults.replaced(lambda answer: json_response({**json.loads(answer.body), **members}))
 
 
 #: Answers that are no tokens.
@@ -36,12 +29,12 @@ UNUSABLE: dict[str, Fault] = {
     "very deep": faults.garbage_json(b'{"authorizationToken":' * 100_000),
     "two texts": faults.garbage_json(b'{"authorizationToken": "a"} {}'),
     "no token": faults.garbage_json(b'{"expiration": 1893456000}'),
-    "null": good(authorizationToken=None),
-    "a number": good(authorizationToken=7),
-    "empty": good(authorizationToken=""),
-    "two words": good(authorizationToken="a b"),
-    "a header more": good(authorizationToken="a\r\nX-Planted: b"),
-    "not for a header": good(authorizationToken="t\u00f6ken"),
+    "null": faults.with_members(authorizationToken=None),
+    "a number": faults.with_members(authorizationToken=7),
+    "empty": faults.with_members(authorizationToken=""),
+    "two words": faults.with_members(authorizationToken="a b"),
+    "a header more": faults.with_members(authorizationToken="a\r\nX-Planted: b"),
+    "not for a header": faults.with_members(authorizationToken="t\u00f6ken"),
     "1 MB": faults.huge(1024 * 1024),
     "endless": faults.huge(None),
     "huge headers": faults.huge_headers(),

@@ -18,6 +18,7 @@ from lab.look_up import LookUp
 from lab.messages import Request, Response, json_response
 from support.aws_user import API, OIDC, PORTAL, SIGN_IN, STRICT, STS, AwsUser
 from support.menda_machines import assert_hidden
+from support.shown_objects import show_objects
 
 SETTINGS = [{}, {"RINGBEARER_DEBUG": "1"}, {"RINGBEARER_DEBUG": "1", **STRICT}]
 
@@ -214,28 +215,13 @@ def test_no_program_gets_a_secret_as_an_argument(logins: Logins, native: Client,
         assert ada.url in log.read_text()
 
 
-PROGRAM = """
-import gc, logging, sys, traceback
-from ringbearer import _core, backends, errors
-logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
-backend = backends.CodeArtifactKeyring()
-try:
-    print("found", backend.get_credential(sys.argv[1], None) is not None)
-except errors.RingbearerError as error:
-    print(repr(error), error.args, vars(error), error.__cause__, error.__context__)
-    print("".join(traceback.TracebackException.from_exception(error, capture_locals=True).format()))
-for one in (backend, backends, _core, errors):
-    print(repr(one), vars(one))
-"""
-
-
 @pytest.mark.parametrize("refused", [False, True])
 def test_no_secret_is_in_a_repr_attribute_or_traceback(logins: Logins, client: Client, refused: bool) -> None:
     ada = logins.ada
     if refused:
         ada.cloud.faults.add(echo(str), API)
     environment = ada.cloud.environment(ada.home, AWS_PROFILE="role", RINGBEARER_DEBUG="1", **STRICT)
-    ended = client.run(["python", "-c", PROGRAM, ada.url], environment).check()
+    ended = show_objects(client, environment, "CodeArtifactKeyring", ada.url)
     assert ended.stdout.count("found True") == (not refused)
     assert_hidden(logins.secrets(), ended.output)
 

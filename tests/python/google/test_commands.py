@@ -9,7 +9,7 @@ import pytest
 from lab import gcloud
 from lab.clients import Client, Completed
 from support.google_user import OAUTH, GoogleUser
-from support.setup_files import read_pip, read_toml, read_tox
+from support.setup_files import FILES, READERS
 from support.tox_project import ToxProject
 
 TOKEN = "CLOUDSDK_AUTH_ACCESS_TOKEN"
@@ -66,22 +66,12 @@ def test_token_is_given_to_a_container_by_variable_or_file(ada: GoogleUser, run:
     assert ada.hosts() == []
 
 
-#: The file of each tool, and how it is read.
-FILES = {
-    "uv": ("pyproject.toml", read_toml),
-    "poetry": ("pyproject.toml", read_toml),
-    "tox": ("tox.ini", read_tox),
-    "pip": (".config/pip/pip.conf", read_pip),
-}
-
-
 @pytest.mark.parametrize("tool", FILES)
 def test_setup_writes_the_user_name_where_the_tool_needs_it(ada: GoogleUser, run: Run, tool: str) -> None:
-    name, read = FILES[tool]
     (ada.home / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
     run("setup", tool, ada.url, "--name", "contoso", "--write").check()
-    text = (ada.home / name).read_text()
-    read(text)
+    text = (ada.home / FILES[tool]).read_text()
+    READERS[tool](text)
     # Poetry asks keyring for every source; the others only with a user name.
     assert (ada.url if tool == "poetry" else ada.url.replace("https://", "https://oauth2accesstoken@")) in text, text
     assert ada.hosts() == []

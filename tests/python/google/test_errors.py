@@ -15,7 +15,6 @@ from lab.fake_programs import Answer as Program
 from lab.fake_programs import FakePrograms
 from lab.faults import Fault
 from lab.look_up import Answer, LookUp
-from lab.messages import json_response
 from lab.registries.google.accounts import APPLICATION_DEFAULT, GCLOUD
 from lab.registries.google.federation import AWS4_REQUEST, JWT, Provider
 from lab.registries.google.files import (
@@ -32,14 +31,12 @@ from lab.registries.google.files import (
 from lab.registries.google.metadata import metadata_fails, metadata_redirects
 from lab.registries.google.refusals import Refused, bad_request, busy, expired_or_revoked, reauthentication
 from lab.registries.google.site import HOST
-from support.google_user import APPLICATION_CREDENTIALS, IAM, METADATA, OAUTH, STRICT, STS, GoogleUser
+from support.google_user import APPLICATION_CREDENTIALS, IAM, METADATA, OAUTH, STRICT, STS, UNREAD, GoogleUser
 from support.native_keyring import NativeKeyring, assert_complaint
 
 ADC_LOGIN, GCLOUD_LOGIN = "`gcloud auth application-default login`", "`gcloud auth login`"
 DIRECTORY, OVERRIDE = "CLOUDSDK_CONFIG", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"
 ALLOWED = {"GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES": "1"}
-#: A variable that counts as a login, and that no source of these tests reads.
-UNREAD = "AWS_CREDENTIAL_EXPIRATION"
 #: The most characters of a line, with its start.
 LONGEST = 320
 
@@ -504,11 +501,6 @@ def test_machine_without_a_service_account_has_no_login(ada: GoogleUser) -> None
 # -- services that answer with nonsense
 
 
-def good(**members: object) -> Fault:
-    """A real answer with other members."""
-    return faults.replaced(lambda answer: json_response({**json.loads(answer.body), **members}))
-
-
 def unusable(token: str) -> dict[str, Fault]:
     """Answers that are no tokens, by the name of the member with the token."""
     start = b'{"' + token.encode() + b'": '
@@ -525,12 +517,12 @@ def unusable(token: str) -> dict[str, Fault]:
         "very deep": faults.garbage_json(start * 50_000),
         "two texts": faults.garbage_json(start + b'"a"} {}'),
         "no token": faults.garbage_json(b'{"expires_in": 3599}'),
-        "null": good(**{token: None}),
-        "a number": good(**{token: 7}),
-        "empty": good(**{token: ""}),
-        "two words": good(**{token: "a b"}),
-        "a header more": good(**{token: "a\r\nX-Planted: b"}),
-        "not for a header": good(**{token: "t\u00f6ken"}),
+        "null": faults.with_members(**{token: None}),
+        "a number": faults.with_members(**{token: 7}),
+        "empty": faults.with_members(**{token: ""}),
+        "two words": faults.with_members(**{token: "a b"}),
+        "a header more": faults.with_members(**{token: "a\r\nX-Planted: b"}),
+        "not for a header": faults.with_members(**{token: "t\u00f6ken"}),
         "10 MB": faults.huge(),
         "endless": faults.huge(None),
         "huge headers": faults.huge_headers(),

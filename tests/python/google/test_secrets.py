@@ -29,13 +29,12 @@ from lab.registries.google.files import (
     file_source,
     impersonated,
 )
-from support.google_user import APPLICATION_CREDENTIALS, IAM, METADATA, OAUTH, STRICT, STS, GoogleUser
+from support.google_user import APPLICATION_CREDENTIALS, IAM, METADATA, OAUTH, STRICT, STS, UNREAD, GoogleUser
 from support.menda_machines import assert_hidden
+from support.shown_objects import show_objects
 
 SETTINGS = [{}, {"RINGBEARER_DEBUG": "1"}, {"RINGBEARER_DEBUG": "1", **STRICT}]
 JOB_HOST = "pipelines.actions.githubusercontent.com"
-#: A variable that counts as a login, and that no source of these tests reads.
-UNREAD = "AWS_CREDENTIAL_EXPIRATION"
 
 
 class Logins:
@@ -401,21 +400,6 @@ def test_no_secret_is_written_to_a_file(logins: Logins, native: Client, tmp_path
         assert_hidden(logins.secrets(), after[path].decode("utf-8", "replace"))
 
 
-PROGRAM = """
-import gc, logging, sys, traceback
-from ringbearer import _core, backends, errors
-logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
-backend = backends.GoogleArtifactRegistryKeyring()
-try:
-    print("found", backend.get_credential(sys.argv[1], None) is not None)
-except errors.RingbearerError as error:
-    print(repr(error), error.args, vars(error), error.__cause__, error.__context__)
-    print("".join(traceback.TracebackException.from_exception(error, capture_locals=True).format()))
-for one in (backend, backends, _core, errors):
-    print(repr(one), vars(one))
-"""
-
-
 @pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.parametrize("name", ["person", "key", "job", "impersonating file"])
 def test_no_secret_is_in_a_repr_attribute_or_traceback(
@@ -426,7 +410,7 @@ def test_no_secret_is_in_a_repr_attribute_or_traceback(
         for host in (OAUTH, STS):
             ada.cloud.faults.add(echo(str), host)
     environment = ada.cloud.environment(ada.home, RINGBEARER_DEBUG="1", **{**logins.cases[name], **STRICT})
-    ended = client.run(["python", "-c", PROGRAM, ada.url], environment).check()
+    ended = show_objects(client, environment, "GoogleArtifactRegistryKeyring", ada.url)
     assert ended.stdout.count("found True") == (not refused)
     assert_hidden(logins.secrets(), ended.output)
 

@@ -15,14 +15,12 @@ from lab.registries.google.files import GoogleFiles
 from lab.registries.google.metadata import metadata_fails
 from lab.registries.google.refusals import expired_or_revoked
 from lab.registries.google.site import HOST
-from support.google_user import APPLICATION_CREDENTIALS, METADATA, OAUTH, STRICT, GoogleUser
+from support.google_user import APPLICATION_CREDENTIALS, METADATA, OAUTH, STRICT, UNREAD, GoogleUser
 from support.native_keyring import NativeKeyring, assert_complaint
 
 TOKEN, TOKEN_FILE = "CLOUDSDK_AUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
 OVERRIDE = "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"
 DIRECTORY = "CLOUDSDK_CONFIG"
-#: A variable that counts as a login, and that no source of these tests reads.
-UNREAD = "AWS_CREDENTIAL_EXPIRATION"
 SERVER = "metadata server"
 
 

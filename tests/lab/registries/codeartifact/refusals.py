@@ -9,21 +9,9 @@ from xml.sax.saxutils import escape
 
 from ...faults import Fault
 from ...messages import HeaderList, Response, json_response
+from ...refusal import Refused
 
 XML_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
-
-
-class Refused(Exception):
-    """A request is refused. ``mistake`` names the rule that the client broke; empty if the user's login is at fault."""
-
-    def __init__(self, status: int, code: str, message: str, mistake: str = "", **more: object) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.mistake = mistake
-        #: More fields of the answer.
-        self.more = more
 
 
 def common_headers(now: float) -> HeaderList:

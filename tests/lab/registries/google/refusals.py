@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...faults import Fault, status
 from ...messages import Response, json_response
+from ...refusal import Refused
 
 REAUTHENTICATION_HELP = "https://support.google.com/a/answer/9368756"
 SHORT_LIVED = (
@@ -20,20 +21,6 @@ _STATUSES = {
     429: "RESOURCE_EXHAUSTED",
     503: "UNAVAILABLE",
 }
-
-
-class Refused(Exception):
-    """A request is refused. ``mistake`` names the rule that the client broke; empty if the user's login is at fault."""
-
-    def __init__(self, status: int, code: str, message: str, mistake: str = "", **more: object) -> None:
-        super().__init__(message)
-        self.status = status
-        #: The error of OAuth, such as ``invalid_grant``.
-        self.code = code
-        self.message = message
-        self.mistake = mistake
-        #: More fields of the answer.
-        self.more = more
 
 
 def expired_or_revoked() -> Refused:
