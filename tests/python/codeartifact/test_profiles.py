@@ -6,8 +6,8 @@ import json
 import os
 
 import pytest
+from lab.clock import iso_time
 from lab.fake_programs import Answer, FakePrograms
-from lab.registries.codeartifact.accounts import iso_time
 from support.aws_user import API, STS, AwsUser, assumed
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from lab import faults, kernel_keys
 from lab.clients import Client, Completed
+from lab.clock import iso_time
 from lab.look_up import LookUp
-from lab.registries.codeartifact.accounts import iso_time
 from support.aws_user import API, OIDC, PORTAL, AwsUser, assumed, change, files_below
 
 LOGIN = "`aws sso login --profile corp`"

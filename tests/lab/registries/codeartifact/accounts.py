@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import secrets
-import time
 from dataclasses import dataclass, field
+
+from ...clock import Clock, iso_time
 
 #: The account of the practice cloud's users.
 ACCOUNT = "111122223333"
@@ -15,23 +15,6 @@ BEARER_TOKEN = "sts:GetServiceBearerToken"
 READ = "codeartifact:ReadFromRepository"
 PUBLISH = "codeartifact:PublishPackageVersion"
 REFRESH_LOGIN = "signin:CreateOAuth2Token"
-
-
-class Clock:
-    """The time of AWS."""
-
-    def __init__(self) -> None:
-        #: Seconds by which it is ahead of this machine's.
-        self.offset = 0.0
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time() + self.offset
-
-
-def iso_time(moment: float) -> str:
-    """As AWS writes a time."""
-    return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(eq=False)

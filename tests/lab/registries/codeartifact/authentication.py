@@ -6,9 +6,10 @@ import calendar
 import hashlib
 import time
 
+from ...clock import Clock
 from ...messages import Request
 from . import signatures
-from .accounts import AccessKey, Accounts, Clock
+from .accounts import AccessKey, Accounts
 from .endpoints import Endpoint
 from .refusals import Refused
 

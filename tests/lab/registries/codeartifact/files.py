@@ -10,7 +10,8 @@ import json
 import os
 from pathlib import Path
 
-from .accounts import AccessKey, iso_time
+from ...clock import iso_time
+from .accounts import AccessKey
 from .identity_center import Session
 from .sign_in import Login
 

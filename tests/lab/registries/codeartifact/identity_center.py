@@ -9,8 +9,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
+from ...clock import iso_time
 from ...messages import Request, Response
-from .accounts import ACCOUNT, Role, iso_time
+from .accounts import ACCOUNT, Role
 from .endpoints import Endpoint
 from .refusals import Refused
 from .service import Account, Service, json_fields, require

@@ -12,10 +12,11 @@ from __future__ import annotations
 import secrets
 import uuid
 
+from ...clock import iso_time
 from ...loopback import LoopbackService
 from ...messages import SILENCE, Request, Response, json_response
 from ...server import Server
-from .accounts import AccessKey, iso_time
+from .accounts import AccessKey
 from .service import Account
 
 _ZONE = "/latest/meta-data/placement/availability-zone"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ...clock import Clock
 from ...messages import HeaderList, Request, Response, json_response
-from .accounts import Accounts, Clock
+from .accounts import Accounts
 from .authentication import Authentication
 from .endpoints import Endpoint
 from .refusals import Refused, common_headers, json_refusal

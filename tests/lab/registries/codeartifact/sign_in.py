@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from ...clock import iso_time
 from ...messages import Request, Response
 from ...tokens import decode_segment, encode_segment
-from .accounts import REFRESH_LOGIN, AccessKey, iso_time
+from .accounts import REFRESH_LOGIN, AccessKey
 from .authentication import TOLERANCE
 from .endpoints import Endpoint
 from .refusals import Refused

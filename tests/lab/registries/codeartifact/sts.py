@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from ... import tokens
+from ...clock import iso_time
 from ...messages import Request, Response
-from .accounts import AccessKey, Role, iso_time
+from .accounts import AccessKey, Role
 from .endpoints import Endpoint
 from .refusals import XML_NAMESPACE, Refused, xml_refusal, xml_response
 from .service import Service

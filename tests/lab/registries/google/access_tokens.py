@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from ..codeartifact.accounts import Clock
+from ...clock import Clock
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 READ_ONLY = "https://www.googleapis.com/auth/cloud-platform.read-only"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from ...clock import iso_time
 from ...messages import Request, Response
-from ..codeartifact.accounts import iso_time
 from .access_tokens import CLOUD_PLATFORM, IAM
 from .refusals import Refused, api_refusal
 from .service import Service

@@ -5,8 +5,8 @@ from __future__ import annotations
 from email.utils import formatdate
 from urllib.parse import parse_qsl
 
+from ...clock import Clock
 from ...messages import HeaderList, Request, Response, json_response
-from ..codeartifact.accounts import Clock
 from .access_tokens import AccessTokens
 from .accounts import Accounts
 from .refusals import Refused, oauth_refusal
